@@ -19,6 +19,7 @@ from tests.postgres.creators import intruder as intruder
 from tests.postgres.creators import owner as owner
 from tests.postgres.creators import schema as schema
 from tests.postgres.servers import Server
+from tools.kit import slices
 from tools.kit.project import ROOT
 
 UNKNOWN = dict.fromkeys(ROLES)
@@ -169,7 +170,7 @@ def test_every_table_of_ours_is_looked_at(server: Server, owner: dict[str, str])
         cursor.execute("set ponto.schema = 'public'")
         found = [name for name, *_ in strangers(cursor, as_owner=True, tables=TABLES)]
 
-    assert len(tables) > 5
+    assert {*TABLES, "migracao"} <= set(tables)
     assert sorted(found) == sorted(f"relation public.{name} of other" for name in tables)
 
     last = TABLES[-1]
@@ -193,7 +194,7 @@ def test_nothing_of_somebody_elses_has_the_name_of_a_built_in_that_our_sql_calls
     operators = {name for (name,) in ask(owner, built_in.format("opr", "operator"))}
     called = {name for name in re.findall(r"\b([a-z_0-9]+)\(", _sql()) if name in functions}
     called_operators = {name for name in re.findall(r"[-+*/<>=~!@#%^&|?]+", _sql()) if name in operators} - {"=>"}
-    assert {"format", "concat_ws", "set_config", "clock_timestamp", "sha256"} <= called
+    assert {"format", "set_config", "clock_timestamp", "sha256"} <= called
     assert {"=", "<>", "||", "->>", "<@"} & called_operators > {"=", "||"}
     for name in called:
         ask(intruder, f'create function "{name}"(name, uuid, name) returns text language sql return null')
@@ -224,7 +225,7 @@ def test_functions_of_ours_find_built_ins_only_where_they_are(owner: dict[str, s
         " join pg_language on pg_language.oid = prolang where pronamespace ="
         " quote_ident(current_schema())::regnamespace",
     )
-    assert len(functions) > 30
+    assert len(functions) > (30 if slices.installed() else 3)
     for name, language, is_bound, settings in functions:
         if language == "sql":
             assert (name, is_bound, settings) == (name, True, None)

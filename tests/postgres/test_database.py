@@ -184,7 +184,6 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("report totals --month 2026-11 --database env --stage dev", "--database is not allowed with --stage"),
         # Their queues and keys are a deployment's: its own database is read, whatever else there is.
         ("trace --employee 1 --day 2026-11-24 --database env", "No such option '--database'"),
         ("keys rows gate-1 --database env", "No such option '--database'"),
