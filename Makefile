@@ -125,7 +125,7 @@ interleavings: setup ## every order in which two programs meet in the database
 
 # In a copy of the last commit, never in this tree.
 FILE ?= ponto/punch.py
-TESTS ?= tests/unit/test_punch.py
+TESTS ?= tests/event/unit/test_punch.py
 mutants: setup .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
 	@git worktree remove --force .local/mutants 2>/dev/null || true
 	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants

@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
-# Characters that a re-encoded JSON would not have: spaces, an escape, a key twice.
 WHOSE_FIELD = FIELDS[WHOSE].name
-# As no program writes it: with a key twice, spaces, and one character of two escaped.
+# As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
 PUNCH = body_of(7, "2026-10-01T08:00:00Z", **in_names("portão 日")).replace("\\u65e5", "\u65e5").replace(", ", ",  ", 1)
 PUNCH = f'{PUNCH[:-1]}, "{WHOSE_FIELD}": 7}}\n'
 EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
