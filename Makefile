@@ -72,7 +72,7 @@ test-orders: setup ## the end-to-end tests in ten random orders
 without: setup .venv-audit/.installed ## check and test a copy without SLICE, or without any slice
 	@python -m lab.without $(addprefix --slice ,$(SLICE)) $(ARGS)
 
-fork: setup .venv-audit/.installed ## make a fork for another event, as docs/adapt.md says; check and test it
+fork: setup .venv-audit/.installed ## make a fork for another event; check and test it
 	@python -m lab.fork $(ARGS)
 
 test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
