@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-SHOWN = ("loja", "pedido", "criado", "total_centavos")
+SHOWN = ("loja", "criado", "pedido")
 """The columns that `make rows` shows, beside the id."""
 
 
