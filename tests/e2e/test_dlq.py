@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from ponto.event import WHOSE
 from tests.commands import Run, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
@@ -89,7 +90,7 @@ def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_r
 
     client.wait_until_drained()
     rows = client.query(
-        "select mensagem_id, extract(epoch from recebida_em)::float from batida where {WHOSE} = any(%s)", employees
+        f"select mensagem_id, extract(epoch from recebida_em)::float from batida where {WHOSE} = any(%s)", employees
     )
     assert {row[0] for row in rows} == ids
     assert len(rows) == 1_500

@@ -78,7 +78,13 @@ def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: di
         *(
             (column, instant)
             for column in event.TIMES
-            for instant in ("1899-12-30T23:59:59.999999Z", "3000-01-02T00:00Z", "infinity", "-infinity", "0044-03-15 BC")
+            for instant in (
+                "1899-12-30T23:59:59.999999Z",
+                "3000-01-02T00:00Z",
+                "infinity",
+                "-infinity",
+                "0044-03-15 BC",
+            )
         ),
         *(("recebida_em", instant) for instant in ("1969-12-31T23:59:59.999Z", "3000-01-02T00:00Z", "infinity")),
         *(("recebida_em", instant) for instant in ("-infinity", "33658-09-27T01:46:39Z")),
