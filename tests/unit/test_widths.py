@@ -73,7 +73,7 @@ COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
-    "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
+    "make rows": (list_rows, [ID, "123456", "2026-11-23", "08:03:07-03"]),  # a narrow column breaks a time in two
     "make loadtest": (load, ["20,000,000", "the"]),
 }
 
