@@ -14,7 +14,7 @@ export NODE_COMPILE_CACHE := $(CURDIR)/.cache/node
 export CHROME_CONFIG_HOME := $(CURDIR)/.cache
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders without test-versions check check-code check-template check-advisories loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders without fork test-versions check check-code check-template check-advisories loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -72,6 +72,9 @@ test-orders: setup ## the end-to-end tests in ten random orders
 without: setup .venv-audit/.installed ## check and test a copy without SLICE, or without any slice
 	@python -m lab.without $(addprefix --slice ,$(SLICE)) $(ARGS)
 
+fork: setup .venv-audit/.installed ## make a fork for another event; check and test it
+	@python -m lab.fork $(ARGS)
+
 test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
 
@@ -122,7 +125,7 @@ interleavings: setup ## every order in which two programs meet in the database
 
 # In a copy of the last commit, never in this tree.
 FILE ?= ponto/punch.py
-TESTS ?= tests/unit/test_punch.py
+TESTS ?= tests/event/unit/test_punch.py
 mutants: setup .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
 	@git worktree remove --force .local/mutants 2>/dev/null || true
 	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants

@@ -53,25 +53,30 @@ def removed(names: Sequence[str]) -> list[Slice]:
     return found
 
 
+def copied(project: Path) -> Path:
+    """Copy what git knows of this project, as it is here, to a folder that does not exist yet; give the folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():  # or it was removed, and not committed yet
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project / name)
+    for name in _SHARED:
+        (project / name).symlink_to(ROOT / name)
+    return project
+
+
 @contextmanager
 def copy(names: Sequence[str]) -> Iterator[Path]:
     """Give a copy of what git knows of this project, as it is here, without these slices; it is removed afterwards."""
     gone = removed(names)
     with tempfile.TemporaryDirectory(prefix="ponto-without-") as temporary:
-        project = Path(temporary) / "project"
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).exists():  # or it was removed, and not committed yet
-                (project / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, project / name)
-        for name in _SHARED:
-            (project / name).symlink_to(ROOT / name)
+        project = copied(Path(temporary) / "project")
         for each in gone:
             subprocess.run(["rm", "-r", project / "slices" / each.name], check=True)
         yield project
@@ -112,11 +117,12 @@ def without(names: tuple[str, ...], no_check: bool, words: tuple[str, ...]) -> i
         logged.print_line(
             f"without {', '.join(each.name for each in removed(names))}; left: {', '.join(left) or 'none'}"
         )
-        checked = no_check or _run(project, ["make", "--no-print-directory", "check"])
-        return 0 if _run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
+        checked = no_check or run(project, ["make", "--no-print-directory", "check"])
+        return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 
-def _run(project: Path, words: Sequence[str]) -> bool:
+def run(project: Path, words: Sequence[str]) -> bool:
+    """Run a command in a copy; tell whether it succeeded."""
     return subprocess.run(words, cwd=project, env=environment(project), check=False).returncode == 0
 
 

@@ -23,7 +23,9 @@ from loadtest.proof import Table
 from loadtest.results import Tail, read, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import System
-from tools.kit import commands, files, target
+from ponto.event import WHOSE
+from ponto.punch import FIELDS
+from tools.kit import commands, event, files, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
@@ -35,6 +37,9 @@ _STOP = 10  # s for JMeter to end
 _STOPPED = 130
 _PRICED, _REGION = "prod", "us-east-1"  # the stage that has serverless.yml's defaults, and whose list prices
 _PAUSE = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
+# What is sent within its braces, with JMeter's variables.
+_WHOSE = f'"{FIELDS[WHOSE].name}": '
+_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(f"{_WHOSE}1", f"{_WHOSE}${{usuarioId}}")
 _OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 
 _EPILOG = """examples:
@@ -252,7 +257,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
     print_status(f"JMeter runs {plan.name}.jmx: {shown}")
     now = time.time_ns() // 1_000_000
     began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # as a UUIDv7 begins
-    properties = system.properties() | plan.properties | {"began": began}
+    properties = system.properties() | plan.properties | {"began": began, "fields": _FIELDS}
     with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
             while process.poll() is None:

@@ -13,8 +13,8 @@ class PunchKey(NamedTuple):
     """What tells one punch from another, and a row has to hold."""
 
     id: str  # canonical lower-case UUID
-    usuario_id: int
-    ponto: datetime | None  # aware; None where nobody knows it, of what was sent and of the rows
+    employee: int  # whose it is
+    instant: datetime | None  # aware; None where nobody knows it, of what was sent and of the rows
 
 
 class Sent(NamedTuple):
@@ -115,7 +115,7 @@ def judge(accepted: Mapping[str, Sent], rows: Iterable[Row], dead_letters: Itera
             if not may_be or dead_letter.body != sent.body:
                 misplaced.append(key)
 
-    punches = Counter((row.punch.usuario_id, row.punch.ponto) for row in rows)
+    punches = Counter((row.punch.employee, row.punch.instant) for row in rows)
     keys = Counter(row.key for row in rows)
     twice = [
         f"employee {employee}" + (f" at {instant}" if instant else "")

@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+from psycopg2 import sql
+
 from loadtest.ledger import PunchKey, Row
+from ponto.event import WHEN, WHOSE
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
-# By the index on the employee.
-_ROWS = """
-select id, usuario_id, ponto, coalesce(mensagem_id, ''), gravada_em
-from batida where usuario_id >= %s and usuario_id < %s order by ponto
-"""
+_ROWS = sql.SQL("""
+select id, {whose}, {at}, coalesce(mensagem_id, ''), gravada_em
+from batida where {whose} >= %s and {whose} < %s order by {at}
+""").format(whose=sql.Identifier(WHOSE), at=sql.Identifier(WHEN))
 
 
 def rows_of(database: "connection", employees: range) -> list[Row]:

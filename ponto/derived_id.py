@@ -12,14 +12,14 @@ _BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def derive_id(usuario_id: int, instant: datetime) -> str:
+def derive_id(key: int | str, instant: datetime) -> str:
     """Give a punch that came without an id the one that every retry of it will get.
 
     In order of the instant, by milliseconds, so that the index of a growing table grows at its end.
 
     Args:
-        usuario_id: the employee's number.
-        instant: when the employee punched, aware, in any zone, from 1899-12-31T00:00:00Z.
+        key: whose it is: the employee's number; of another event a number, or a text that UTF-8 can hold.
+        instant: when it happened, aware, in any zone, from 1899-12-31T00:00:00Z.
 
     Returns:
         The id in its canonical form: lower case, with hyphens.
@@ -34,7 +34,7 @@ def derive_id(usuario_id: int, instant: datetime) -> str:
     if milliseconds < 0:
         raise ValueError("an instant before 1899-12-31T00:00:00Z has no derived id")
     time = f"{milliseconds:012x}"
-    name = f"{usuario_id}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    name = f"{key}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
     # By hand, as text: the module uuid would double the time of this function.
     variant = "89ab"[int(digest[4], 16) % 4]

@@ -89,10 +89,13 @@ class Punch(NamedTuple):
         return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
 
 
+WHOSE, WHEN = "usuario_id", "ponto"
+"""The columns of whom it is of, a number, and of its instant: what people look for."""
+
 TIMES = ("ponto", "enviado")
 """Columns whose times, sent without an offset, are local in the stage's time zone."""
 
-_EMPLOYEE, _INSTANT, _OFFSET = map(Punch._fields.index, ("usuario_id", "ponto", "deslocamento"))
+_EMPLOYEE, _INSTANT, _OFFSET = map(Punch._fields.index, (WHOSE, WHEN, "deslocamento"))
 
 
 def compute(row: list[Any]) -> None:

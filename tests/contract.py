@@ -17,6 +17,7 @@ from tests.strategies import (
     FIELDS,
     LIMITS,
     NAMES,
+    TIMES,
     VALIDATOR,
     Body,
     any_json,
@@ -24,10 +25,13 @@ from tests.strategies import (
     good_bodies,
     is_admitted,
 )
+from tools.kit import event
 
 T = TypeVar("T")
 
-_GOOD = {"id": "", "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
+_AT = "2026-10-01T08:00:00-03:00"
+
+_GOOD = event.VALID[0] | {"id": ""}
 
 
 class Sample(NamedTuple):
@@ -205,7 +209,7 @@ def _a_number_in_other_words(chance: random.Random, body: Body) -> bytes:
 @_edit
 def _a_character_of_a_pattern(chance: random.Random, body: Body) -> bytes:
     name = chance.choice([name for name, rule in FIELDS.items() if "pattern" in rule and name not in NAMES])
-    value = str(body.get(name) or body["ponto"])
+    value = str(body.get(name) or _AT)
     at, width = chance.randrange(len(value) + 1), chance.choice([0, 1])
     new = chance.choice(
         [*"0123456789abfgAGTtZz+-:. \n\r\x00\x7f", "\u0663", "\u2028", "\u0085", "\ud800", "\uff10", ""]
@@ -216,7 +220,7 @@ def _a_character_of_a_pattern(chance: random.Random, body: Body) -> bytes:
 @_edit
 def _a_day_that_may_not_exist(chance: random.Random, body: Body) -> bytes:
     day = f"{chance.choice([1899, 1900, 2000, 2023, 2024, 2100, 2999, 3000])}-{chance.randrange(14):02}"
-    return _json(body | {"ponto": f"{day}-{chance.choice([0, 1, 28, 29, 30, 31, 32]):02}T08:00Z"})
+    return _json(body | {chance.choice(TIMES): f"{day}-{chance.choice([0, 1, 28, 29, 30, 31, 32]):02}T08:00Z"})
 
 
 @_edit

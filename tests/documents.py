@@ -143,6 +143,15 @@ def derived_ids() -> list[tuple[int, str, str]]:
     return [(int(employee), instant, derived) for employee, instant, derived in rows]
 
 
+def derived_text_ids() -> list[tuple[str, str, str]]:
+    """The published test vectors of text keys: text, instant, id."""
+    rows: list[tuple[str, str, str]] = re.findall(
+        r"^\| `(.+)` \| (\S+Z) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 2, "the table has another form than is looked for"
+    return [(text.replace("\\|", "|"), instant, derived) for text, instant, derived in rows]
+
+
 def derived_clock_ids() -> list[tuple[str, int, str]]:
     """The published test vectors of hardware clocks: clock, NSR, id."""
     rows = re.findall(

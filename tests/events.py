@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from ponto.records import Record
 from tests.aws import receive_all
+from tools.kit.event import body
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
-def punch(usuario_id: int = 1, ponto: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
+def punch(whose: int = 1, when: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
     """Give the body of a good punch; `more` are fields."""
-    return json.dumps({"usuarioId": usuario_id, "ponto": ponto, **more})
+    return json.dumps(body(whose, when, **more))
 
 
 def new_punch(receives: int = 1) -> Record:
@@ -31,12 +32,12 @@ def new_punch(receives: int = 1) -> Record:
     return record(punch(id=str(uuid.uuid4())), receives=receives)
 
 
-def record(body: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
+def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
     """Give a message as Lambda hands it over, parts that the function does not use included."""
     whole = {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-        "body": body,
+        "body": text,
         "attributes": {
             "ApproximateReceiveCount": str(receives),
             "SentTimestamp": str(received_ms),

@@ -53,7 +53,7 @@ class Paper:
     def _save(self, entries: Sequence[Entry]) -> list[Outcome]:
         outcomes = []
         for entry in entries:
-            answer = self.answers.get(entry.punch.usuario_id, STORED)
+            answer = self.answers.get(entry.punch.employee, STORED)
             if isinstance(answer, Exception):
                 raise answer
             outcomes.append(answer)

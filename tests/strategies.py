@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 from hypothesis import strategies as st
 
+from ponto import fields
 from tools.kit.project import ROOT
 
 Body = dict[str, Any]
@@ -15,6 +16,13 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 NAMES = [name for name, rule in FIELDS.items() if "maxLength" in rule]
 """Fields with free text: names for people."""
+TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").limits["pattern"]]
+"""Fields with a date and time."""
+
+
+def in_names(text: str) -> Body:
+    """Give a text for each field with free text."""
+    return dict.fromkeys(NAMES, text)
 
 
 _timestamps: list[Any] = [
@@ -41,7 +49,7 @@ _timestamps: list[Any] = [
 
 # What every field of a type refuses.
 _BAD_OF_TYPE: dict[str, list[Any]] = {
-    "integer": [None, True, False, 1.0, 1e3, 1.5, "1", [1], {}, 10**400, -(10**400)],
+    "integer": [None, True, False, 1.0, 1e3, 1.5, "123", "1, now()), (2", [1], {}, 10**400, -(10**400)],
     "number": [None, True, False, "1", [1], {}, 10**400, -(10**400)],
     "boolean": [None, 0, 1, "true", []],
     "string": [None, 1, True, [], {}],
@@ -59,7 +67,10 @@ def _beyond(rule: dict[str, Any]) -> list[Any]:
     """Give what a field's own limits are there to refuse."""
     if "maxLength" in rule:
         return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_NOT_IN_A_NAME]
-    return [rule["minimum"] - 1, rule["maximum"] + 1] if "minimum" in rule else []
+    if "minimum" not in rule:
+        return []
+    least = 1 if rule["type"] == "integer" else 1e-7
+    return [rule["minimum"] - least, rule["maximum"] + least, rule["minimum"] - 1, rule["maximum"] + 1]
 
 
 def _names_just_admitted(longest: int) -> list[str]:
@@ -71,8 +82,7 @@ def _names_just_admitted(longest: int) -> list[str]:
 BAD_VALUES: dict[str, list[Any]] = {
     name: _BAD_OF_TYPE[rule["type"]] + _beyond(rule) for name, rule in FIELDS.items()
 } | {
-    "usuarioId": [0, -1, 2**53, 10**400, 1.0, 1e3, 1.5, True, "123", "1, now()), (2", [1], {}, None],
-    "ponto": _timestamps,
+    **dict.fromkeys(TIMES, _timestamps),
     "id": [
         *(None, 1, [], "", "00000000-0000-0000-0000-000000000000", "0199a0b1c2d37e4f8a5b6c7d8e9f0a1b"),
         *("{0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b}", "urn:uuid:0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
@@ -81,26 +91,23 @@ BAD_VALUES: dict[str, list[Any]] = {
         *("03a34e43-8380-81c5-aca7-a6486aae4a60", "03A34E43-8380-81C5-ACA7-A6486AAE4A60"),  # version 8: derived
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\n", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1\u0661"),
     ],
-    "offline": [None, 0, 1, "true", []],
-    "enviado": _timestamps,
-    "latitude": [None, True, False, "1", [], 90.00000001, -90.00000001, 10**400, -(10**400)],
-    "longitude": [None, True, False, "1", [], 180.0000001, -180.0000001, 10**400, -(10**400)],
-    "precisao": [None, True, False, "1", [], -1, -1e-9, 20037508.01, 20037509, 10**400],
 }
 
 # Fields that are just admitted.
 LIMITS: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
-    {"usuarioId": 1},
-    {"usuarioId": 2**53 - 1},
     *({name: text} for name in NAMES for text in _names_just_admitted(FIELDS[name]["maxLength"])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
     {"id": "88888888-8888-9888-8888-888888888888"},
-    {"latitude": -90, "longitude": -180, "precisao": 0},
-    {"latitude": 90.0, "longitude": 180.0, "precisao": 20037508},
-    {"latitude": -0.0, "longitude": 1e-300},
+    *(
+        {name: value}
+        for name, rule in FIELDS.items()
+        if rule["type"] == "number"
+        for value in (float(rule["minimum"]), float(rule["maximum"]), 1e-300, -0.0)
+        if value >= rule["minimum"]
+    ),
 ]
 
 
@@ -145,6 +152,8 @@ def _good_value(rule: dict[str, Any]) -> st.SearchStrategy[Any]:
     return text.filter(lambda value: len(value) <= rule.get("maxLength", 64))
 
 
+_MISSPELT = [*(name.capitalize() for name in SCHEMA["required"]), *(name[:-1] + name[-1].upper() for name in FIELDS)]
+
 _good_values = {name: _good_value(rule) for name, rule in FIELDS.items()}
 
 
@@ -185,7 +194,7 @@ def edited_bodies(draw: st.DrawFn) -> Body:
     if edit == "drop":
         del body[name]
     elif edit == "add":
-        body[draw(st.sampled_from(["usuarioID", "Ponto", "nome", ""]) | st.text(max_size=100))] = draw(_scalars)
+        body[draw(st.sampled_from([*_MISSPELT, "nome", ""]) | st.text(max_size=100))] = draw(_scalars)
     elif edit == "rename":
         body[draw(st.sampled_from(sorted(FIELDS)) | st.just(name.upper()))] = body.pop(name)
     elif edit == "replace":

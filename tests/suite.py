@@ -45,7 +45,7 @@ _boto3.setattr(Loader, "list_available_services", _services_of)
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _HARMED = "tests/e2e/harmed"  # a second system, for those that take its database away, or load it: they wait longest
-_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "bare", "command", "deploy", "leftovers"))
+_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "command", "deploy", "leftovers"))
 _ALONE = "tests/e2e/alone"  # where modules of slices do
 _BESIDE = {  # what tests use that those of another folder, or some of a folder, share
     "tests/e2e/test_faults.py": _HARMED,
@@ -67,7 +67,8 @@ _ORDER = (
 )
 
 
-_OF_A_SLICE = re.compile(r"^slices/\w+/(?=tests/)")  # whose tests have folders like those of tests/
+# Tests of slices and of the event, which have folders like those of tests/.
+_OF_ANOTHER = re.compile(r"^slices/\w+/(?=tests/)|(?<=^tests/)event/")
 
 
 def unit_of(node_id: str) -> str:
@@ -76,8 +77,12 @@ def unit_of(node_id: str) -> str:
     They share what is dear: a deployed system, the compiled templates. Of the rest each module is one.
     """
     module = node_id.partition("::")[0]
-    folder = _BESIDE.get(module, _OF_A_SLICE.sub("", str(PurePath(module).parent)))
-    return folder if folder in {_SHARED, _HARMED, "tests/template"} and module not in _OWN else module
+    folder = _BESIDE.get(module, _OF_ANOTHER.sub("", str(PurePath(module).parent)))
+    return (
+        folder
+        if folder in {_SHARED, _HARMED, "tests/template"} and module.replace("tests/event/", "tests/") not in _OWN
+        else module
+    )
 
 
 class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -93,7 +98,7 @@ class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
 
 def _rank(unit: str) -> int:
-    unit = _OF_A_SLICE.sub("", unit)
+    unit = _OF_ANOTHER.sub("", unit)
     matches = [index for index, start in enumerate(_ORDER) if unit.startswith(start)]
     return matches[-1] if matches else len(_ORDER)
 

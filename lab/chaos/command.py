@@ -27,9 +27,9 @@ from urllib3.exceptions import HTTPError
 from lab.faults import Kind
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
 from loadtest.rows import rows_of
-from ponto.derived_id import derive_id
-from ponto.punch import Reason
-from tools.kit import commands, local_stack, queues
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS, Reason, parse
+from tools.kit import commands, event, local_stack, queues
 from tools.kit import options as opt
 from tools.kit.client import Client, GivenUpError
 from tools.kit.local_stack import STATE, Address
@@ -70,25 +70,30 @@ _SAO_PAULO = timezone(timedelta(hours=-3))
 
 
 def _body(**fields: Any) -> str:
-    return json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"} | fields)
+    return json.dumps(event.body(1, "2026-10-01T08:00:00Z") | fields)
+
+
+_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
+_WHOSE, _WHEN = FIELDS[WHOSE].name, FIELDS[WHEN].name
 
 
 POISON = {
     "not JSON": (Reason.MALFORMED, "hello"),
-    "NaN": (Reason.MALFORMED, '{"usuarioId": NaN, "ponto": "2026-10-01T08:00:00Z"}'),
+    "NaN": (Reason.MALFORMED, _body(id=0).replace(": 0}", ": NaN}")),
     "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
-    "thousands of digits": (Reason.MALFORMED, '{"usuarioId": ' + "9" * 60_000 + "}"),
-    "half a surrogate pair": (Reason.MALFORMED, _body(dispositivo="\ud800")),
+    "thousands of digits": (Reason.MALFORMED, '{"id": ' + "9" * 60_000 + "}"),
+    **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
     "no object": (Reason.INVALID, "[]"),
-    "no employee": (Reason.INVALID, '{"ponto": "2026-10-01T08:00:00Z"}'),
+    "nothing": (Reason.INVALID, "{}"),
     "unknown field": (Reason.INVALID, _body(usuarioID=1)),
-    "64 KiB": (Reason.INVALID, _body(dispositivo="x" * 65_468)),
-    "NUL": (Reason.INVALID, _body(dispositivo="a\0b")),
-    "10^400": (Reason.INVALID, _body(usuarioId=10**400)),
-    "1e400": (Reason.INVALID, _body(latitude=0).replace(": 0}", ": 1e400}")),
-    "impossible date": (Reason.INVALID, _body(ponto="2026-02-30T08:00:00Z")),
-    "leap second": (Reason.INVALID, _body(ponto="2016-12-31T23:59:60Z")),
-    "year 10000": (Reason.INVALID, _body(ponto="10000-01-01T00:00:00Z")),
+    "64 KiB": (Reason.INVALID, _body(id="x" * (65_536 - len(_body(id=""))))),
+    **{f"NUL in {name}": (Reason.INVALID, _body(**{name: "a\0b"})) for name in _NAMES},
+    "10^400": (Reason.INVALID, _body(**{_WHOSE: 10**400})),
+    "1e400": (Reason.INVALID, _body(id=0).replace(": 0}", ": 1e400}")),
+    "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
+    "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
+    "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),
+    **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.REFUSED},
 }
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
@@ -121,14 +126,13 @@ def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sen
 def _punch(chance: Random, employee: int, punch_id: str | None) -> Sent:
     instant = _EIGHT + timedelta(milliseconds=chance.randrange(8 * 3_600_000))
     written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
-    fields: dict[str, Any] = {"usuarioId": employee, "ponto": written}
-    if punch_id is None:
-        punch_id = derive_id(employee, instant)
-    else:
+    fields = event.body(employee, written)
+    if punch_id is not None:
         fields["id"] = chance.choice([punch_id, punch_id.upper()])
     if chance.random() < 0.5:
-        fields |= {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-    return Sent(PunchKey(punch_id, employee, instant), json.dumps(fields))
+        fields |= event.MORE
+    text = json.dumps(fields)
+    return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)
 
 
 class Traffic:

@@ -1,18 +1,26 @@
 """Planted faults: mistakes of ours, to see that they are found. Each is right as long as nothing else happens."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
 from typing import Any
 
+import ponto
+from ponto.punch import parse
+from tools.kit.event import VALID
+
 _STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
-_READS_TOO = """
+_EXISTING = (Path(ponto.__file__).parent / "sql" / "existing.sql").read_text(encoding="utf-8")
+_READS_TOO = f"""
 with new as (STORE)
-select id, null, null, null from new
+select id{", null" * (1 + len(parse(json.dumps(VALID[0]), UTC).compared))} from new
 union all
-select id, mensagem_id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint
-from batida
-where id in (select (entry ->> 0)::uuid from jsonb_array_elements(%(entries)s::jsonb) as entry)
-"""
+{_EXISTING.partition("where")[0]}where id in (
+    select (entry ->> 0)::uuid from jsonb_array_elements(%(entries)s::jsonb) as entry
+)
+"""  # noqa: S608
 
 Rows = list[tuple[Any, ...]]
 

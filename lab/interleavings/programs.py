@@ -69,7 +69,7 @@ class Draining:
         failure = processed.failures.get(message.id)
         reasons = {each.record["messageId"]: str(each.reason) for each in processed.dead_lettered}
         stored = {(entry.punch.id, entry.message_id) for entry in processed.stored}
-        if failure and message.device == REFUSED:
+        if failure and message.key == REFUSED:
             world.statuses[message.id] = "failed"
         elif failure:
             self._failed.append(message)

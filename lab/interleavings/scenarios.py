@@ -8,7 +8,7 @@ from lab.interleavings.world import REFUSED, Message
 
 
 def _refused(sender: str, punch: int) -> Message:
-    return Message(f"{sender}-{punch}", punch, device=REFUSED)
+    return Message(f"{sender}-{punch}", punch, key=REFUSED)
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -16,22 +16,23 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import Session
 from ponto.admin.migrations import folders
 from ponto.connection import Parameters, Timeouts
+from ponto.event import WHEN, WHOSE
 from ponto.reader import statements
 from ponto.records import Record
 from ponto.store import Store
-from tools.kit import slices
+from tools.kit import event, slices
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.
 _FOREVER = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
 
 _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
-"""The device whose punches a newer schema refuses, so that they come back until the code is newer, too."""
+"""The API key whose punches a newer schema refuses, so that they come back until the code is newer, too."""
 
 _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
-_NEWER = "alter table batida add constraint newer check (dispositivo <> %(refused)s)"
+_NEWER = "alter table batida add constraint newer check (chave <> %(refused)s)"
 _EMPTIED = ["falha", *statements.WRITTEN]
 _RESET = "; ".join(["set session_replication_role = replica", *map("delete from {}".format, _EMPTIED)])
 _UNDO = """
@@ -39,7 +40,7 @@ alter table batida drop constraint if exists proxima;
 delete from migracao where nome = %(next)s;
 """
 _UNDO_VIEW = "update migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
-_ROWS = "select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint, mensagem_id from batida order by id"
+_ROWS = f"select id, {WHOSE}, (extract(epoch from {WHEN}) * 1000000)::bigint, mensagem_id from batida order by id"  # noqa: S608  columns
 _MIGRATED = """
 select
     (select count(*) from pg_constraint where conname = 'proxima'),
@@ -55,17 +56,14 @@ class Message(NamedTuple):
     punch: int  # its id is a UUID of this number
     employee: int = 1
     hour: int = 12
-    device: str | None = None
+    key: str | None = None  # API key's id
     redrives: str | None = None  # the message that it was in its first life
 
     def body(self) -> str:
         """The punch as the device sent it."""
-        punch = {
-            "id": str(uuid.UUID(int=self.punch)),
-            "usuarioId": self.employee,
-            "ponto": f"2026-10-01T{self.hour:02}:00:00Z",
-        }
-        return json.dumps(punch | ({"dispositivo": self.device} if self.device else {}))
+        return json.dumps(
+            event.body(self.employee, f"2026-10-01T{self.hour:02}:00:00Z", id=str(uuid.UUID(int=self.punch)))
+        )
 
     def record(self) -> Record:
         """The message as Lambda hands it over."""
@@ -76,6 +74,8 @@ class Message(NamedTuple):
                 "messageId": {"dataType": "String", "stringValue": self.redrives},
                 "receivedAt": {"dataType": "Number", "stringValue": sent},
             }
+        if self.key:
+            attributes["apiKeyId"] = {"dataType": "String", "stringValue": self.key}
         record = {
             "messageId": self.id,
             "receiptHandle": self.id,
@@ -123,7 +123,7 @@ class World:
         self._ask(_NEWER, {"refused": REFUSED})
         schema = folders(slices.with_schema())
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
-        (folder / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
+        (folder / _NEXT).write_text("alter table batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
         self.begin(migrates=False, view=False, before="")
 
@@ -173,7 +173,7 @@ class World:
             elif status == "conflict":
                 if row is None or is_same:
                     found.append(f"{name} is said to be in conflict, but the row is {row}")
-            elif status != "failed" or message.device != REFUSED:
+            elif status != "failed" or message.key != REFUSED:
                 found.append(f"{name} is {status}")
         found += [
             f"{each.id} was not redriven"

@@ -9,9 +9,10 @@ from lab.simulate.clock import length
 from lab.simulate.employees import Sending
 from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from loadtest.rows import rows_of
+from ponto.event import WHEN, WHOSE
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
-_LOOK_UP = "prepare audit (uuid[]) as select id::text, usuario_id, ponto, mensagem_id from batida where id = any($1)"
+_LOOK_UP = f"prepare audit (uuid[]) as select id::text, {WHOSE}, {WHEN}, mensagem_id from batida where id = any($1)"  # noqa: S608
 _EVERYBODY = range(1, 2**53)
 
 

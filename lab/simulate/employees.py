@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
 from lab.simulate.clock import DAY, HOUR, instant
 from loadtest.ledger import PunchKey
-from ponto.derived_id import derive_id
+from ponto.punch import parse
+from tools.kit import event
 
 _LOCAL = timezone(timedelta(hours=-3))
 _PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 18 * HOUR)
@@ -64,22 +65,19 @@ def of_day(seed: int, day: int, employee: int) -> Iterator[Sending]:
             other = _punch(chance, employee, punched + 60, None, without_id=False, punch_id=sending.id)
             yield other._replace(what=f"{other.what} with the id of the one before")
         if chance.random() < _MALFORMED:
-            yield Sending(punched + 1, '{"usuarioId": ', None, f"employee {employee} sends half a punch")
+            yield Sending(punched + 1, "{", None, f"employee {employee} sends half a punch")
 
 
 def _punch(
     chance: Random, employee: int, punched: float, sent_at: float | None, *, without_id: bool, punch_id: str = ""
 ) -> Sending:
     when = instant(punched)
-    fields: dict[str, object] = {"usuarioId": employee, "ponto": when.astimezone(_LOCAL).isoformat()}
-    if without_id:
-        punch_id = derive_id(employee, when)
-    else:
-        punch_id = punch_id or str(UUID(int=chance.getrandbits(128), version=4))
-        fields |= {"id": punch_id, "dispositivo": f"telefone {employee}"}
+    fields = event.body(employee, when.astimezone(_LOCAL).isoformat())
+    if not without_id:
+        fields |= event.MORE | {"id": punch_id or str(UUID(int=chance.getrandbits(128), version=4))}
     at = punched + chance.uniform(0.1, 1.5)
     if sent_at is not None:
         at = max(at, sent_at + chance.uniform(0, 2))
-        fields |= {"offline": True}
     how = ", sent late" if sent_at is not None else ""
-    return Sending(at, json.dumps(fields), PunchKey(punch_id, employee, when), f"employee {employee} punches{how}")
+    text = json.dumps(fields)
+    return Sending(at, text, PunchKey(parse(text, UTC).id, employee, when), f"employee {employee} punches{how}")

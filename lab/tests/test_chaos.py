@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.waiting import DEADLINE, started, wait_for
+from tools.kit import event
 from tools.kit.output import camel_case
 from tools.kit.project import ROOT
 from tools.local.faults import Faults
@@ -67,7 +68,7 @@ def test_stopped_in_the_middle_it_mends_everything(
         run.send_signal(number)
 
         assert run.wait(DEADLINE) == 130
-    client.post({"usuarioId": 999_999, "ponto": "2026-10-01T08:00:00Z"})
+    client.post(event.body(999_999, "2026-10-01T08:00:00Z"))
     client.wait_until_drained()
     assert len(client.rows(999_999)) == 1
 

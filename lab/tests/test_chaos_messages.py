@@ -8,6 +8,7 @@ import pytest
 
 from lab.chaos.command import POISON, make_messages
 from lab.faults import Area, Kind
+from ponto.event import WHEN
 from ponto.punch import NotAPunch, parse
 from tools.local.faults import Faults
 
@@ -18,7 +19,7 @@ def test_what_is_sent_is_what_the_ledger_expects() -> None:
     for punch, body in messages:
         if punch:
             found = parse(body, ZoneInfo("America/Sao_Paulo"))
-            assert (found.id, found.usuario_id, found.ponto) == punch
+            assert (found.id, found.employee, getattr(found, WHEN)) == punch
     ids = [punch.id for punch, _ in messages if punch]
     assert 0 < sum(punch is None for punch, _ in messages) < 60
     assert 1_600 < len(set(ids)) < len({body for punch, body in messages if punch}) < len(ids)

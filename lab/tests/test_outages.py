@@ -243,5 +243,5 @@ def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     receives = simulated.simulation.settings.most_receives
     assert any(f"message 103 was received {receives} times: SQS moves it" in line for line in simulated.lines)
     with psycopg2.connect(migrated_url) as connection:
-        stored = {row.punch.usuario_id for row in rows_of(connection, range(1, FIRST))}
+        stored = {row.punch.employee for row in rows_of(connection, range(1, FIRST))}
     assert stored == set(range(1, 1_001))

@@ -1,6 +1,7 @@
 """What the simulator raises of libpq and PostgreSQL is what they raise, and takes as long."""
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -26,14 +27,17 @@ from lab.simulate.schedule import Fault, Schedule
 from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
+from tests.postgres.storing import entry
 from tests.waiting import DEADLINE
 from tools.local import temporary
 from tools.local.faults import Faults
 from tools.local.postgres import Postgres
 
 OPTIONS = "-c statement_timeout=500 -c lock_timeout=200 -c idle_session_timeout=20000"
-INSERT = """
-insert into batida (id, usuario_id, ponto) values ('0192f0c1-0000-7000-8000-000000000001', 1, now())
+_ROW = entry(punch_id="0192f0c1-0000-7000-8000-000000000001").punch._asdict()
+INSERT = f"""
+insert into batida ({", ".join(_ROW)}) select {", ".join(_ROW)}
+from json_populate_record(null::batida, '{json.dumps(_ROW, default=str)}')
 on conflict do nothing
 """
 SLOW = "select pg_sleep(5)"

@@ -38,7 +38,7 @@ def test_every_remaining_test_is_collected_and_the_commands_run(names: list[str]
         assert collected.status == 0, collected.out
         of = set(re.findall(r"^slices/(\w+)/.*: \d", collected.out, re.MULTILINE))
         assert not of & gone
-        assert "tests/unit/test_punch.py: " in collected.out
+        assert "tests/unit/test_schema.py: " in collected.out
 
 
 def test_those_that_need_a_slice_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

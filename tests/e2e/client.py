@@ -12,6 +12,7 @@ import urllib3
 
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.rows import rows_of
+from ponto.event import WHEN, WHOSE
 from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
@@ -33,7 +34,7 @@ def sent(body: object) -> Sent:
     """Tell what `Client.post` sends of a punch that it is given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
-    return Sent(PunchKey(punch.id, punch.usuario_id, punch.ponto), text)
+    return Sent(PunchKey(punch.id, punch.employee, getattr(punch, WHEN)), text)
 
 
 class Client:
@@ -80,7 +81,7 @@ class Client:
     def rows(self, *employees: int) -> list[Row]:
         """The punches of some employees, the earliest first."""
         found = self.rows_of(range(min(employees), max(employees) + 1))
-        return [row for row in found if row.punch.usuario_id in employees]
+        return [row for row in found if row.punch.employee in employees]
 
     def rows_of(self, employees: range) -> list[Row]:
         """The punches of employees that a run has to itself, the earliest first."""
@@ -89,7 +90,7 @@ class Client:
 
     def judge(self, accepted: Mapping[str, Sent]) -> Ledger:
         """Find the end of messages, by their ids."""
-        employees = {sent.punch.usuario_id for sent in accepted.values() if sent.punch}
+        employees = {sent.punch.employee for sent in accepted.values() if sent.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
             with queue_reader.opened(self.sqs, self.address.dlq_url) as reader:
@@ -101,7 +102,7 @@ class Client:
         """Let PostgreSQL refuse an employee's punches for good, by an error of the class that the data causes."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
-            f"if new.usuario_id = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
+            f"if new.{WHOSE} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
             "return new; end $$; "
             "create trigger refuse before insert on batida for each row execute function refuse()"
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ponto.event import WHOSE
 from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
@@ -158,7 +159,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.stop(signal.SIGKILL)
     run = start(emulator.free_port())  # somebody else may have taken the first one meanwhile
     run.wait_until_ready()
-    assert ask(run.address()["database_url"], "select usuario_id from batida") == [(123,)]
+    assert ask(run.address()["database_url"], f"select {WHOSE} from batida") == [(123,)]
     run.punch()
     run.wait_until("stored 1")
     assert f":{first['aws_endpoint_url'].rpartition(':')[2]}/" not in json.dumps(run.address())

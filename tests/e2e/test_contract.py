@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import urllib3
 
+from ponto.event import WHOSE
 from ponto.punch import NotAPunch, parse
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import Client
@@ -122,11 +123,11 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
         body = each.sample.body.decode()
         try:
             punch = parse(body, ZONE)
-            expected[punch.id] = punch.usuario_id
+            expected[punch.id] = punch.employee
         except NotAPunch as error:
             unknowable[each.message_id] = DeadLetter(error.reason, error.detail, body)
 
-    rows = client.query("select id::text, usuario_id from batida where id = any(%s::uuid[])", list(expected))
+    rows = client.query(f"select id::text, {WHOSE} from batida where id = any(%s::uuid[])", list(expected))
     assert dict(rows) == expected
     assert len(expected) > 500  # without an id, equal punches are one
     assert {name: found for name, found in drained.dead_letters.items() if name not in lenient} == unknowable

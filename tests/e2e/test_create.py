@@ -1,5 +1,6 @@
 """docs/releasing.md, done: whoever makes a copy by `npx osls create`, under another name, has a system that runs."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from tests import documents
 from tests.e2e.client import EMPLOYEES
 from tests.e2e.copies import Copy, running
 from tests.waiting import wait_for
-from tools.kit import osls
+from tools.kit import event, osls
 from tools.kit.project import ROOT
 
 pytestmark = pytest.mark.nightly
@@ -61,13 +62,15 @@ def test_its_stack_has_the_new_name_and_its_version(copy: Copy) -> None:
 
 def test_a_punch_is_a_row(copy: Copy) -> None:
     employee = next(EMPLOYEES)
-    assert copy.client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"}).status == 202
+    assert copy.client.post(event.body(employee, "2026-10-01T08:00:00-03:00")).status == 202
     wait_for(lambda: copy.client.rows(employee), "the row")
 
 
 def test_its_command_lists_its_dead_letters(copy: Copy) -> None:
-    copy.client.sqs.send_message(QueueUrl=copy.client.address.queue_url, MessageBody='{"usuarioId": 9}')
+    copy.client.sqs.send_message(QueueUrl=copy.client.address.queue_url, MessageBody=json.dumps(event.REFUSED[0][0]))
     wait_for(lambda: copy.client.depth(copy.client.address.dlq_url) == 1, "the dead letter")
     listed = copy.ponto("dlq", "list", "--json")
     assert listed.status == 0, listed.err
-    assert [(each["reason"], each["detail"]) for each in listed.json["deadLetters"]] == [("invalid", "ponto: required")]
+    assert [(each["reason"], each["detail"]) for each in listed.json["deadLetters"]] == [
+        ("invalid", event.REFUSED[0][1])
+    ]

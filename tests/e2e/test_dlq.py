@@ -6,11 +6,13 @@ import uuid
 
 import pytest
 
+from ponto.event import WHOSE
 from tests.commands import Run, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
+from tools.kit import event
 from tools.local.stack import Stack
 
 
@@ -26,14 +28,14 @@ def employee() -> int:
 
 
 def punch_of(employee: int, **more: object) -> dict[str, object]:
-    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"} | more
+    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
 
 
 def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     client: Client, deployed: Deployed, run: Run, employee: int
 ) -> None:
     first = punch_of(employee)
-    second = json.dumps(first | {"ponto": "2026-10-01T09:00:00Z"}, indent=3)
+    second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3)
     client.post(first)
     client.wait_until_drained()
     message_id = client.post(second.encode()).body["messageId"]
@@ -88,7 +90,7 @@ def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_r
 
     client.wait_until_drained()
     rows = client.query(
-        "select mensagem_id, extract(epoch from recebida_em)::float from batida where usuario_id = any(%s)", employees
+        f"select mensagem_id, extract(epoch from recebida_em)::float from batida where {WHOSE} = any(%s)", employees
     )
     assert {row[0] for row in rows} == ids
     assert len(rows) == 1_500

@@ -17,6 +17,7 @@ from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
+from tools.kit import event
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 
@@ -29,7 +30,7 @@ from original import main, schema
 parse = drain.parse
 
 def deadly(body, zone):
-    if "kill -9" in body:
+    if "dead1e55-0000-7000-8000-000000000000" in body:
         os.kill(os.getpid(), signal.SIGKILL)
     return parse(body, zone)
 
@@ -37,8 +38,11 @@ drain.parse = deadly
 """
 
 
+KILLER = "dead1e55-0000-7000-8000-000000000000"
+
+
 def punch(employee: int, **more: Any) -> dict[str, Any]:
-    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z", **more}
+    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
 
 
 def send(client: Client, body: str) -> str:
@@ -64,7 +68,7 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
         found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert found == expected
     client.wait_until_drained()
-    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
 
 
 @pytest.mark.usefixtures("redelivery")
@@ -155,7 +159,7 @@ def test_while_the_function_is_throttled_punches_wait_and_are_not_received(clien
         functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=reserved)
 
     client.wait_until_drained()
-    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
     assert client.depth(client.address.dlq_url) == 0
 
 
@@ -195,7 +199,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 ) -> None:
     log, (killer, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
     deaths = _deaths(log.read_text)
-    body = json.dumps(punch(killer, dispositivo="kill -9"))
+    body = json.dumps(punch(killer) | {"id": KILLER})
     message_id = send(client, body)
     client.post(punch(companion))  # in the killer's batch, or soon
     # By now the killer has been received so often that what is new goes first.
@@ -205,7 +209,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
-    assert sorted(row.punch.usuario_id for row in client.rows(companion, *late)) == sorted([companion, *late])
+    assert sorted(row.punch.employee for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []
     # Neighbours that were stored each time, and never acknowledged, may leave with it.
     dead_letters = {

@@ -11,10 +11,17 @@ from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.page import browsers
 from tests.page.axe import require_nothing
+from tests.strategies import NAMES
 from tests.waiting import wait_for
+from tools.kit import event
 from tools.local import flow, watch
 
 PUNCHES = 20
+
+
+def spoilt(body: dict[str, Any]) -> dict[str, Any]:
+    """Give what the gateway takes and the function does not."""
+    return body | {NAMES[0]: "\ud800"}
 
 
 def number(page: Page, name: str) -> int:
@@ -28,7 +35,7 @@ def ask(client: Client) -> dict[str, Any]:
 
 def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:
     before = ask(client)["accepted"]
-    client.post({"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z", "dispositivo": "\ud800"})
+    client.post(spoilt(event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")))
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
 
     done = run_process("dlq", "redrive", "--all", "--state", deployed.state)
@@ -62,8 +69,8 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
         page.locator("#send").click()
         wait_for(lambda: number(page, "waiting") > 0, "punches in the queue")
         expect(page.locator("#waiting .rate")).to_have_text(re.compile(r"the oldest for \d+ s"))
-        punch = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00-03:00"}
-        assert [client.post(body).status for body in (punch, punch, {**punch, "dispositivo": "\ud800"})] == [202] * 3
+        punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00")
+        assert [client.post(body).status for body in (punch, punch, spoilt(punch))] == [202] * 3
 
         expect(page.locator("#state")).to_have_text(re.compile(r"Dead letters, not stored: \d+\."))
         wait_for(lambda: number(page, "deadLetters") > before["deadLetters"], "the dead letter")

@@ -14,9 +14,10 @@ import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
+from tests.strategies import in_names
 from tests.waiting import DEADLINE
 from tools.dlq import event_source
-from tools.kit import target
+from tools.kit import event, target
 
 JSON = "application/json"
 LIMIT = 65_536  # bytes that the queue takes
@@ -150,7 +151,7 @@ def sender(paused: Client) -> Iterator[Sender]:
 
 
 def punch(**more: object) -> dict[str, object]:
-    return {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z", **more}
+    return event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", **more)
 
 
 def written(*, escaped: bool = False, **more: object) -> bytes:
@@ -163,7 +164,7 @@ def written(*, escaped: bool = False, **more: object) -> bytes:
 @pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_a_text_in_a_punch_is_stored_as_it_was_sent(sender: Sender, payload: str, escaped: bool) -> None:
-    body = written(dispositivo=payload[:64], escaped=escaped)
+    body = written(escaped=escaped, **in_names(payload[:64]))
 
     sender.require_stored(sender.send(body), body)
 
@@ -171,7 +172,7 @@ def test_a_text_in_a_punch_is_stored_as_it_was_sent(sender: Sender, payload: str
 @pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
 @pytest.mark.parametrize("payload", UNPRINTABLE, ids=ascii)
 def test_a_text_that_is_no_devices_name_is_refused(sender: Sender, payload: str, escaped: bool) -> None:
-    sender.require_refused(sender.send(written(dispositivo=f"gate{payload}", escaped=escaped)))
+    sender.require_refused(sender.send(written(escaped=escaped, **in_names(f"gate{payload}"))))
 
 
 @pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
@@ -213,7 +214,7 @@ def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
         start = chance.randrange(40)
         mixed = "".join(chance.choices(PAYLOADS, k=8))[start : start + chance.randrange(65)]
         space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9)))
-        text = json.dumps(punch(dispositivo=mixed), ensure_ascii=chance.random() < 0.3)
+        text = json.dumps(punch(**in_names(mixed)), ensure_ascii=chance.random() < 0.3)
         body = f"{space}{text}{space}".encode()
 
         sender.require_stored(sender.send(body), body)
@@ -244,7 +245,7 @@ def test_a_larger_body_is_not_stored_not_even_in_part(sender: Sender, size: int)
 
 
 def test_a_body_that_is_large_by_what_the_schema_refuses_is_refused(sender: Sender) -> None:
-    sender.require_refused(sender.send(written(dispositivo="&DelaySeconds=900" * 60_000)))
+    sender.require_refused(sender.send(written(**in_names("&DelaySeconds=900" * 60_000))))
 
 
 # Headers and parameters
@@ -304,7 +305,7 @@ def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
 def test_whatever_the_content_type_says_the_body_is_stored_as_it_was_sent_or_refused(
     sender: Sender, content_type: str
 ) -> None:
-    body = written(dispositivo="ação &Action=DeleteQueue")
+    body = written(**in_names("ação &Action=DeleteQueue"))
 
     sender.require_stored_or_refused(sender.send(body, sender.headers(content_type=content_type)), body)
 

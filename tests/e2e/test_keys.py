@@ -14,6 +14,7 @@ from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.cli import main
 from tools.keys.command import keys
+from tools.kit import event
 from tools.local.stack import STAGE
 
 if TYPE_CHECKING:
@@ -343,7 +344,7 @@ def test_every_command_has_an_example() -> None:
 
 
 def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run: Run) -> None:
-    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
     one, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
     assert client.post(body, x_api_key=one).status == 202
 
@@ -373,12 +374,12 @@ def test_the_rows_of_a_key_are_looked_up_by_the_id_that_its_name_had_after_it_wa
 def test_a_key_of_another_api_does_not_let_in(client: Client, prod: Other, run: Run) -> None:
     value = run("create", "gate-1", "--state", prod.state).out.strip()
 
-    assert client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}, x_api_key=value).status == 403
+    assert client.post(event.body(1, "2026-10-01T08:00:00Z"), x_api_key=value).status == 403
 
 
 @pytest.mark.parametrize("limit", [["--rate", "0.001", "--burst", "2"], ["--quota", "2"]], ids=" ".join)
 def test_over_its_own_limits_a_key_is_refused_and_others_are_not(client: Client, run: Run, limit: list[str]) -> None:
-    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
     slow, other = run("create", "gate-1", *limit).out.strip(), run("create", "gate-2").out.strip()
 
     assert [client.post(body, x_api_key=slow).status for _ in range(4)] == [202, 202, 429, 429]

@@ -55,7 +55,7 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert [summary[name] for name in counted] == [260, 200, 40, 20, 200, 0, 0, 0]
     first = summary["properties"]["firstEmployee"]
     rows = client.rows_of(range(first, first + 10**9))
-    assert sorted(row.punch.usuario_id for row in rows) == list(range(first, first + 200))
+    assert sorted(row.punch.employee for row in rows) == list(range(first, first + 200))
     assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients make them
     arrivals = summary["open_model"]
     assert arrivals["properties"]["firstEmployee"] == first + 10**9

@@ -16,9 +16,12 @@ import psutil
 import pytest
 
 from loadtest.ledger import Ledger
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
-from tools.kit import slices
+from tests.strategies import NAMES, in_names
+from tools.kit import event, slices
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
@@ -30,17 +33,17 @@ def employee() -> int:
 
 
 def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
-    answer = client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00", "dispositivo": "portão"})
+    answer = client.post(event.body(employee, "2026-10-01T08:00:00"))
 
     assert answer.status == 202
     assert answer.body["message"] == "accepted"
     client.wait_until_drained()
-    found = client.query("select ponto, dispositivo, mensagem_id from batida where usuario_id = %s", employee)
-    assert found == [(datetime.fromisoformat("2026-10-01T08:00:00-03:00"), "portão", answer.body["messageId"])]
+    found = client.query(f"select {WHEN}, mensagem_id from batida where {WHOSE} = %s", employee)
+    assert found == [(datetime.fromisoformat("2026-10-01T08:00:00-03:00"), answer.body["messageId"])]
 
 
 def test_the_function_signs_in_as_the_role_that_may_only_add(client: Client, employee: int) -> None:
-    client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00"})
+    client.post(event.body(employee, "2026-10-01T08:00:00"))
     client.wait_until_drained()
 
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
@@ -49,10 +52,8 @@ def test_the_function_signs_in_as_the_role_that_may_only_add(client: Client, emp
 
 def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
     employees = [next(EMPLOYEES) for _ in range(1_700)]
-    good = [
-        {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"} for employee in employees
-    ]
-    bad = [{"usuarioId": 0, "ponto": "2026-10-01T08:00:00-03:00"}, {"usuarioId": 1}, [], "x"] * 25
+    good = [event.body(employee, "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4())) for employee in employees]
+    bad = [event.REFUSED[0][0], event.REFUSED[1][0], [], "x"] * 25
     bodies: list[object] = [*good, *random.sample(good, 200), *bad]
     random.shuffle(bodies)
 
@@ -70,10 +71,8 @@ def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Clie
 @pytest.mark.parametrize(
     "body",
     [
-        {"usuarioId": 1},
-        {"usuarioId": 0, "ponto": "2026-10-01T08:00:00Z"},
-        {"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"},
-        {"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "usuarioID": 1},
+        *(body for body, _ in event.REFUSED),
+        event.VALID[0] | {"usuarioID": 1},
         [],
         b"{",
         b"",
@@ -89,24 +88,24 @@ def test_the_gateway_refuses_a_body_that_is_not_a_punch(client: Client, body: ob
 
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_nobody_punches_without_the_key(client: Client, key: str | None) -> None:
-    assert client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}, x_api_key=key).status == 403
+    assert client.post(event.body(1, "2026-10-01T08:00:00Z"), x_api_key=key).status == 403
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml"])
 def test_another_content_type_is_refused(client: Client, content_type: str) -> None:
-    answer = client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}, content_type=content_type)
+    answer = client.post(event.body(1, "2026-10-01T08:00:00Z"), content_type=content_type)
 
     assert answer.status == 415
 
 
 def test_a_charset_beside_the_content_type_is_fine(client: Client, employee: int) -> None:
-    body = {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
+    body = event.body(employee, "2026-10-01T08:00:00Z")
 
     assert client.post(body, content_type="application/json; charset=utf-8").status == 202
 
 
 def test_what_sqs_refuses_is_no_success(client: Client) -> None:
-    body = json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}).encode().ljust(65_537)
+    body = json.dumps(event.body(1, "2026-10-01T08:00:00Z")).encode().ljust(65_537)
 
     answer = client.post(body)
 
@@ -119,7 +118,7 @@ def test_what_is_too_large_is_forbidden_first_without_a_key(client: Client) -> N
 
 
 def test_a_character_that_sqs_refuses_is_the_senders_fault(client: Client) -> None:
-    body = json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "dispositivo": "\ufffe"}, ensure_ascii=False)
+    body = json.dumps(event.VALID[0] | in_names("\ufffe"), ensure_ascii=False)
 
     answer = client.post(body.encode())
 
@@ -131,9 +130,7 @@ def test_a_character_that_sqs_refuses_is_the_senders_fault(client: Client) -> No
 def test_a_punch_after_a_byte_order_mark_is_a_row_or_refused(client: Client) -> None:
     employee = next(EMPLOYEES)
 
-    answer = client.post(
-        b"\xef\xbb\xbf" + json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}).encode()
-    )
+    answer = client.post(b"\xef\xbb\xbf" + json.dumps(event.body(employee, "2026-10-01T08:00:00Z")).encode())
 
     assert answer.status in (202, 400)  # as the gateway's parser has it
     client.wait_until_drained()
@@ -141,15 +138,15 @@ def test_a_punch_after_a_byte_order_mark_is_a_row_or_refused(client: Client) -> 
 
 
 def test_a_refusal_names_the_field_and_the_rule(client: Client) -> None:
-    answer = client.post({"usuarioId": 0, "ponto": "2026-10-01T08:00:00Z"})
+    answers = [client.post(body) for body, _ in event.REFUSED]
 
-    assert answer.body == {
-        "message": "there is an error in your request: usuarioId: must be an integer from 1 to 9007199254740991"
-    }
+    assert [answer.body for answer in answers] == [
+        {"message": f"there is an error in your request: {detail}"} for _, detail in event.REFUSED
+    ]
 
 
 def test_the_largest_message_that_sqs_takes_is_stored(client: Client, employee: int) -> None:
-    body = json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}).encode().ljust(65_536)
+    body = json.dumps(event.body(employee, "2026-10-01T08:00:00Z")).encode().ljust(65_536)
 
     assert client.post(body).status == 202
     client.wait_until_drained()
@@ -173,7 +170,7 @@ def slow_key(client: Client, stack: Stack) -> Iterator[str]:
 
 
 def test_over_the_throttle_of_its_key_a_client_is_told_to_come_back(client: Client, slow_key: str) -> None:
-    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
 
     answers = [client.post(body, x_api_key=slow_key) for _ in range(3)]
 
@@ -191,7 +188,7 @@ def test_a_browser_may_ask_before_it_punches(client: Client) -> None:
 
 
 def test_a_browser_reads_every_answer(client: Client) -> None:
-    good = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    good = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
     answers = [
         client.post(good),
         client.post({}),
@@ -205,16 +202,17 @@ def test_a_browser_reads_every_answer(client: Client) -> None:
 
 
 def test_a_body_cannot_add_parameters_to_the_message(client: Client, employee: int) -> None:
-    device = "a&DelaySeconds=900&Action=PurgeQueue%26+#{}é"
+    text = "a&DelaySeconds=900&Action=PurgeQueue%26+#{}é"
 
-    assert client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z", "dispositivo": device}).status == 202
+    assert client.post(event.body(employee, "2026-10-01T08:00:00Z", **in_names(text))).status == 202
     client.wait_until_drained()
-    assert client.query("select dispositivo from batida where usuario_id = %s", employee) == [(device,)]
+    columns = ", ".join(column for column, field in FIELDS.items() if field.name in NAMES)
+    assert client.query(f"select {columns} from batida where {WHOSE} = %s", employee) == [(text,) * len(NAMES)]
 
 
 def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(client: Client, employee: int) -> None:
-    first = {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
-    second = json.dumps(first | {"ponto": "2026-10-01T09:00:00Z"}, indent=3).encode()
+    first = event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()))
+    second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3).encode()
     client.post(first)
     client.wait_until_drained()
 
@@ -228,7 +226,7 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
     assert attributes["messageId"] == answer.body["messageId"]
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
-    assert [row.punch.ponto for row in client.rows(employee)] == [eight]
+    assert [row.punch.instant for row in client.rows(employee)] == [eight]
 
 
 def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:
@@ -270,9 +268,9 @@ def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
 
 
 def test_the_database_shows_local_times_as_the_original_did(client: Client, employee: int) -> None:
-    client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00"})
+    client.post(event.body(employee, "2026-10-01T08:00:00"))
     client.wait_until_drained()
 
-    found = client.query("select usuario_id, ponto::text from batida where usuario_id = %s", employee)
+    found = client.query(f"select {WHOSE}, {WHEN}::text from batida where {WHOSE} = %s", employee)
 
     assert found == [(employee, "2026-10-01 08:00:00-03")]

@@ -8,6 +8,7 @@ from tests.database import ask
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
+from tools.kit import event
 
 
 def dead_letter(deployed: Deployed) -> None:
@@ -27,7 +28,7 @@ def pause(deployed: Deployed) -> None:
 
 def pause_and_punch(deployed: Deployed) -> None:
     pause(deployed)
-    Client(deployed.stack).post({"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"})
+    Client(deployed.stack).post(event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z"))
 
 
 def throttle(deployed: Deployed) -> None:

@@ -6,6 +6,7 @@ from ponto.admin.migrations import migrate
 from ponto.admin.roles import set_password
 from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.servers import Server
+from tests.postgres.storing import add
 
 ZONE = "America/Sao_Paulo"
 PUNCH = "88888888-8888-4888-8888-888888888888"
@@ -21,7 +22,7 @@ def migrated(server: Server, schema: str) -> dict[str, str]:
     migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
         set_password(owner, role, "its own")
-    ask(owner, "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00Z')", PUNCH, EMPLOYEE)
+    add(owner, EMPLOYEE, id=PUNCH)
     return owner
 
 

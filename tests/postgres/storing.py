@@ -1,26 +1,84 @@
 """What is given to a store, and what it answers."""
 
+import re
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  a class
+
+from ponto import store
 from ponto.connection import Timeouts
-from ponto.punch import Punch
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, Outcome, Status
-from tests.events import RECEIVED_MS
+from tests.events import RECEIVED_MS, punch
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
 QUICK = Timeouts(connect_s=2, statement_ms=2_000, lock_ms=200)
 STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, Status.REDELIVERED))
 
 
-def entry(usuario_id: int = 1, ponto: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
+_NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in FIELDS)
+
+
+def entry(whose: int = 1, when: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
     """Make an entry, by default of a new punch; `more` are columns."""
-    absent = dict.fromkeys(Punch._fields)
-    fields = {"id": punch_id or str(uuid.uuid4()), "usuario_id": usuario_id, "ponto": ponto, **more}
-    return Entry(Punch(**{**absent, **fields}), str(uuid.uuid4()), RECEIVED_MS)
+    columns: dict[str, Any] = {**_NOT_COMPUTED, "id": punch_id or str(uuid.uuid4()), **more}
+    return Entry(parse(punch(whose, when.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS)
+
+
+def insert(connection: Connection, *entries: Entry) -> None:
+    """Add rows as another session's, in its transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(store._STORE, {"entries": store._document(entries)})
 
 
 def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
     return [outcome.status for outcome in outcomes]
+
+
+def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: datetime = EIGHT, **columns: Any) -> str:
+    """Add a row as somebody with the right to do so; give its id.
+
+    Args:
+        database: a session, libpq's keywords, or a URI.
+        whose: as of `entry`.
+        when: as of `entry`.
+        columns: others of the table, or other values.
+    """
+    row = entry(whose, when).punch._asdict() | columns
+    statement = sql.SQL("insert into batida ({}) values ({})").format(
+        sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
+    )
+    if isinstance(database, Connection):
+        with database.cursor() as cursor:
+            cursor.execute(statement, list(row.values()))
+    else:
+        parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
+        with closing(psycopg2.connect(**parameters)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement, list(row.values()))
+    return str(row["id"])
+
+
+TEXTS = [column for column, field in FIELDS.items() if "maxLength" in field.limits]
+"""Columns of free text."""
+
+
+def in_texts(value: str | None) -> dict[str, Any]:
+    """Give a value for each column of free text."""
+    return dict.fromkeys(TEXTS, value)
+
+
+SECRET: dict[str, Any] = {
+    WHOSE: 4_242_424_242,
+    WHEN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
+    **{column: 12.3456789 for column, field in FIELDS.items() if field.type == "number"},
+    **in_texts("UNSEEN"),
+}
+"""Values that are good, easy to find, and found nowhere else in a log."""
+SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")

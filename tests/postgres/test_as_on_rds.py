@@ -18,12 +18,12 @@ from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect, set_function_password
 from ponto.connection import Parameters, connect
+from ponto.event import WHOSE
 from ponto.reader import answers, columns
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA
 from tests.postgres.servers import HBA, Server
-from tests.postgres.storing import QUICK, entry, statuses
-from tests.postgres.test_server_log import SECRET, SHOWN
+from tests.postgres.storing import QUICK, SECRET, SHOWN, entry, statuses
 from tests.postgres.tls import Authority, front
 from tools.kit import reader
 from tools.local import postgres
@@ -90,9 +90,9 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         if place.has_tls:
             assert place.server.ask(ENCRYPTED, "master") == [(FUNCTION, True)]
         # What fails would show its values in the log, were it not for the settings.
-        place.server.ask("alter table batida add constraint newer check (usuario_id < 1000) not valid", "master")
+        place.server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000) not valid", "master")
         assert statuses(store.save([entry(**SECRET)])) == [Status.FAILED]
-        assert statuses(store.save([entry(**SECRET | {"deslocamento": 40_000})])) == [Status.REFUSED]
+        assert statuses(store.save([entry(**SECRET | {WHOSE: 2**63})])) == [Status.REFUSED]
 
     assert is_stored(owner, secret.punch.id)
     set_function_password(owner, REPORTS, REPORTS, PASSWORD)
@@ -103,9 +103,9 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         connection.commit()
         with reader.direct(connection) as source:
             ((row,),) = map(list, source.read(punch={"id": secret.punch.id}))
-    assert row[1] == SECRET["usuario_id"]
+    assert row[1] == SECRET[WHOSE]
     log = place.server.log.read_text(errors="replace")[before:]
     assert 'violates check constraint "newer"' in log
-    assert "out of range for type smallint" in log
+    assert "out of range for type bigint" in log
     assert SHOWN.findall(log) == []
     assert PASSWORD not in log

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 import psycopg2.extensions
 import pytest
@@ -17,11 +19,14 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.connection import Parameters, Timeouts, connect
-from ponto.derived_id import derive_id
-from ponto.punch import Reason
+from ponto.event import WHEN, WHOSE
+from ponto.punch import Reason, parse
 from ponto.records import Record
 from tests.database import OF_THE_SCHEMA, Database, ask, migrations
 from tests.events import RECEIVED_MS, Context, DeadLetterQueue, punch, record, sqs_event
+from tests.postgres.storing import TEXTS, add
+from tests.strategies import FIELDS, NAMES, in_names
+from tools.kit.event import REFUSED, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
@@ -33,12 +38,18 @@ def _connect_once(parameters: Parameters, name: str, timeouts: Timeouts, **more:
     return connect(parameters, name, timeouts._replace(connect_s=2), **more)
 
 
+def derived(whose: int) -> str:
+    """Give the id of somebody's punch that came without one."""
+    return parse(punch(whose), UTC).id
+
+
 class Stage:
     """The function's surroundings: a database, a dead-letter queue, an environment."""
 
     def __init__(self, database: Database, server: str, queue: DeadLetterQueue) -> None:
         self.queue = queue
         self.ask = database.ask
+        self.add = partial(add, database.session)
         self._name = database.owner["dbname"]
         self._server = parse_dsn(server)
 
@@ -55,7 +66,7 @@ class Stage:
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
-        found = self.ask("select id, usuario_id, ponto, mensagem_id from batida")
+        found = self.ask(f"select id, {WHOSE}, {WHEN}, mensagem_id from batida")
         assert len({row[0] for row in found}) == len(found)
         return {row[0]: row[1:] for row in found}
 
@@ -108,7 +119,7 @@ def deploy(
 def stage(database: Database, deploy: Callable[[Database], Stage]) -> Stage:
     # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
     # known to be.
-    database.ask("alter table batida add check (1 / (usuario_id - 13) <= 1)")
+    database.ask(f"alter table batida add check (1 / ({WHOSE} - 13) <= 1)")
     return deploy(database)
 
 
@@ -118,39 +129,39 @@ def stage(database: Database, deploy: Callable[[Database], Stage]) -> Stage:
 def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: Stage) -> None:
     assert stage.deliver(record(punch(7, id=B), "earlier")) == []
     bodies = {
-        "old form": '{"usuarioId": 1, "ponto": "2026-10-01T08:00:00"}',
+        "local time": punch(1, "2026-10-01T08:00:00"),
         "same in UTC": punch(1, "2026-10-01T11:00Z"),
-        "full": punch(2, id=A, dispositivo="Relógio 日 \U0001f600", offline=True),
-        "same, id in capitals": punch(2, id=A.upper()),
-        "conflict within": punch(3, id=A),
+        "full": punch(2, id=A, **in_names("Relógio 日 \U0001f600")),
+        "same, id in capitals": punch(2, id=A.upper(), **in_names("Relógio 日 \U0001f600")),
+        "conflict within": punch(3, id=A, **in_names("Relógio 日 \U0001f600")),
         "conflict with older": punch(8, "2026-10-01T08:01Z", id=B),
         "refused": punch(13),
-        "huge": punch(10**30),
-        "NaN": '{"usuarioId": NaN}',
+        **{detail: json.dumps(body) for body, detail in REFUSED},
+        "NaN": '{"id": NaN}',
         "last": punch(5),
     }
     assert stage.deliver(*(record(body, message_id) for message_id, body in bodies.items())) == []
 
     assert stage.rows() == {
         B: (7, EIGHT, "earlier"),
-        derive_id(1, EIGHT): (1, EIGHT, "old form"),
+        derived(1): (1, EIGHT, "local time"),
         A: (2, EIGHT, "full"),
-        derive_id(5, EIGHT): (5, EIGHT, "last"),
+        derived(5): (5, EIGHT, "last"),
     }
     dead_letters = stage.queue.dead_letters()
-    assert len(dead_letters) == 5
+    assert len(dead_letters) == 4 + len(REFUSED)
     assert all(each.body == bodies[each.message_id] for each in dead_letters)
     assert {each.message_id: (each.reason, each.attributes["detail"][1]) for each in dead_letters} == {
-        "conflict within": ("conflict", f"id {A} belongs to a punch with another usuario_id"),
-        "conflict with older": ("conflict", f"id {B} belongs to a punch with another usuario_id and ponto"),
+        "conflict within": ("conflict", f"id {A} belongs to a punch with another {WHOSE}"),
+        "conflict with older": ("conflict", f"id {B} belongs to a punch with another {WHOSE} and {WHEN}"),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
-        "huge": ("invalid", "usuarioId: must be an integer from 1 to 9007199254740991"),
+        **{detail: ("invalid", detail) for _, detail in REFUSED},
         "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
     }
 
 
 def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage) -> None:
-    colleagues = derive_id(1, EIGHT)
+    colleagues = derived(1)
     assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
 
     assert stage.rows() == {colleagues: (1, EIGHT, "colleague")}
@@ -173,15 +184,14 @@ def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage
 )
 def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     refused = [
-        record(punch(1, text), "ponto"),
-        record(punch(1, id=text), "id"),
-        record(punch(1, enviado=text), "enviado"),
-        record(json.dumps({"usuarioId": 1, "ponto": EIGHT_LOCAL, text: 1}), "name"),
-        record(punch(1).replace("1", text, 1), "number"),
+        *(record(json.dumps(VALID[0] | {name: text}), name) for name in FIELDS.keys() - set(NAMES)),
+        record(json.dumps(VALID[0] | {text: 1}), "a name"),
+        record(punch(424_242).replace("424242", text), "number"),
     ]
-    stored = record(punch(2, dispositivo=text), f"message {text}")
+    stored = record(punch(2, **in_names(text)), f"message {text}")
     assert stage.deliver(*refused, stored) == []
-    assert stage.ask("select usuario_id, dispositivo, mensagem_id from batida") == [(2, text, f"message {text}")]
+    columns = ", ".join((WHOSE, "mensagem_id", *TEXTS))
+    assert stage.ask(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
     assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
         each["messageId"]: each["body"] for each in refused
     }
@@ -200,10 +210,10 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage.ask(
-        "alter table batida add column turno text check (turno is not null or usuario_id <> 7);"
+        f"alter table batida add column turno text check (turno is not null or {WHOSE} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
-        "insert into batida (id, usuario_id, ponto, mensagem_id) values (gen_random_uuid(), 8, '2026-10-01', 'taken')"
     )
+    stage.add(8, mensagem_id="taken")
     batch = [record(punch(employee), f"m{employee}") for employee in (1, 7, 2)]
     batch.insert(2, record(punch(9), "taken"))
 
@@ -241,7 +251,7 @@ def test_an_unreachable_server_is_logged_without_the_password(
     monkeypatch.setenv("DB_HOST", "/nonexistent")
     monkeypatch.setenv("DB_PASSWORD", "CANARY")
     handler.consumer.cache_clear()
-    assert stage.deliver(record(punch(dispositivo="CANARY"), "good"), record("CANARY", "malformed")) == ["good"]
+    assert stage.deliver(record(punch(**in_names("CANARY")), "good"), record("CANARY", "malformed")) == ["good"]
     out, err = capfd.readouterr()
     line = json.loads(out)
     assert (line["level"], line["failed"], line["rejected"]) == ("WARNING", 1, 1)
@@ -254,7 +264,7 @@ def test_an_unreachable_server_is_logged_without_the_password(
 
 class Message(NamedTuple):
     body: str
-    row: tuple[str, int, datetime] | None = None  # id, usuario_id, ponto: what it would store
+    row: tuple[str, int, datetime] | None = None  # id, whose it is, its instant: what it would store
     reason: Reason | None = None  # why it never can, whatever is stored already
 
 
@@ -266,16 +276,16 @@ class Delivery(NamedTuple):
     faults: frozenset[str] = frozenset()
 
 
-def _good(usuario_id: int, minute: int, form: str, punch_id: str | None) -> Message:
+def _good(whose: int, minute: int, form: str, punch_id: str | None) -> Message:
     instant = EIGHT + timedelta(minutes=minute)
-    body = punch(usuario_id, form.format(minute=minute), **({"id": punch_id} if punch_id else {}))
-    return Message(body, (punch_id.lower() if punch_id else derive_id(usuario_id, instant), usuario_id, instant))
+    body = punch(whose, form.format(minute=minute), **({"id": punch_id} if punch_id else {}))
+    return Message(body, (parse(body, ZoneInfo("America/Sao_Paulo")).id, whose, instant))
 
 
 # Few values, so that most messages repeat or contradict another.
 _good_messages = st.builds(
     _good,
-    usuario_id=st.integers(1, 2),
+    whose=st.integers(1, 2),
     minute=st.integers(0, 1),
     form=st.sampled_from(["2026-10-01T08:0{minute}:00-03:00", "2026-10-01T11:0{minute}Z", "2026-10-01T08:0{minute}"]),
     punch_id=st.sampled_from([None, A, A.upper(), B]),
@@ -283,10 +293,10 @@ _good_messages = st.builds(
 _bad_messages = st.sampled_from(
     [
         Message("{", reason=Reason.MALFORMED),
-        Message('{"usuarioId": NaN}', reason=Reason.MALFORMED),
+        Message('{"id": NaN}', reason=Reason.MALFORMED),
         Message("[]", reason=Reason.INVALID),
         Message(punch(0), reason=Reason.INVALID),
-        Message(punch(1, dispositivo="\0"), reason=Reason.INVALID),
+        Message(punch(1, id="\0"), reason=Reason.INVALID),
         Message(punch(13), reason=Reason.REFUSED),
         Message(punch(13, EIGHT_LOCAL.replace("08", "09")), reason=Reason.REFUSED),
     ]
@@ -387,14 +397,14 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
     assert handler.schema({}, Context()) == {"applied": [], "notices": []}
 
     assert stage.deliver(batch[0]) == []
-    assert stage.rows() == {derive_id(1, EIGHT): (1, EIGHT, "good")}
+    assert stage.rows() == {derived(1): (1, EIGHT, "good")}
     assert [dead_letter.message_id for dead_letter in stage.queue.dead_letters()] == ["malformed"]
 
 
 def test_schema_tells_whether_a_punch_is_a_row(stage: Stage) -> None:
     assert stage.deliver(record(punch(1), "good")) == []
 
-    assert handler.schema({"find": str(derive_id(1, EIGHT))}, Context()) == {"found": True}
-    assert handler.schema({"find": str(derive_id(2, EIGHT))}, Context()) == {"found": False}
+    assert handler.schema({"find": derived(1)}, Context()) == {"found": True}
+    assert handler.schema({"find": derived(2)}, Context()) == {"found": False}
     with pytest.raises(ValueError, match="badly formed"):
         handler.schema({"find": "' or true"}, Context())

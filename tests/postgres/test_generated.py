@@ -16,8 +16,8 @@ def test_what_follows_from_the_database_is_current(migrated_url: str) -> None:
 
 def test_a_table_of_columns_has_the_comments_of_the_database(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
-        cursor.execute("comment on column batida.dispositivo is 'Another'")
+        cursor.execute("comment on column batida.chave is 'Another'")
 
         written = marks.filled_from(connection, "<!-- columns: batida -->\n<!-- end -->\n")
 
-    assert "\n| `dispositivo` | text | Another |\n" in written
+    assert "\n| `chave` | text | Another |\n" in written

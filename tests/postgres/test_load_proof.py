@@ -13,16 +13,12 @@ import pytest
 from loadtest import proof
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
-from tests.database import ask
 from tests.functions import Functions
+from tests.postgres.storing import add
 from tools.kit import reader, target
 from tools.kit.functions import Busy
 
 FIRST = 7_000_000_000_000_000
-ROWS = """
-insert into batida (id, usuario_id, ponto)
-select gen_random_uuid(), employee, at from unnest(%s) as employee, unnest(%s::timestamptz[]) as at
-"""
 
 
 @pytest.fixture(params=["direct", "function"])
@@ -49,15 +45,17 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     assert (table.count(), table.rows()) == (0, [])
     monkeypatch.setattr(proof, "_AT_ONCE", 2)
     now = datetime.now(UTC)
-    ask(migrated_url, ROWS, [FIRST, FIRST + 1, FIRST + 4], [now])
-    ask(migrated_url, ROWS, [FIRST + 4], [now + timedelta(seconds=1)])
-    ask(migrated_url, ROWS, [FIRST - 1, FIRST + proof.RUN], [now])  # of others
-    ask(migrated_url, ROWS, [FIRST], [now - timedelta(days=8)])  # of a run before
+    for employee in (FIRST, FIRST + 1, FIRST + 4):
+        add(migrated_url, employee, now)
+    add(migrated_url, FIRST + 4, now + timedelta(seconds=1))
+    for other in (FIRST - 1, FIRST + proof.RUN):
+        add(migrated_url, other, now)
+    add(migrated_url, FIRST, now - timedelta(days=8))  # of a run before
 
     assert table.count() == 4
     rows = table.rows()
-    assert [row.punch.usuario_id - FIRST for row in rows] == [0, 1, 4, 4]
-    assert all(row.punch == (row.key, row.punch.usuario_id, None) for row in rows)
+    assert [row.punch.employee - FIRST for row in rows] == [0, 1, 4, 4]
+    assert all(row.punch == (row.key, row.punch.employee, None) for row in rows)
     assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
 
 
@@ -77,7 +75,7 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
-    ask(migrated_url, "insert into batida (id, usuario_id, ponto) values (%s, %s, now())", punch, FIRST)
+    add(migrated_url, FIRST, datetime.now(UTC), id=punch)
     assert table.count() == 0  # as before
 
     ledger, rows = proof.wait(table, system, {punch: FIRST}, 60, lambda: None)

@@ -1,6 +1,5 @@
 """A local time is one instant, whether the consumer reads it or PostgreSQL converts an older table's row."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ponto.event import WHEN
 from ponto.punch import parse
+from tests.events import punch
 
 BEGIN = datetime(1970, 1, 1)  # what was before is revised: PostgreSQL's release of the zones may differ from Python's
 ZONES = ["America/Sao_Paulo", "America/New_York", "America/Noronha", "Europe/Lisbon", "Australia/Lord_Howe"]
@@ -52,7 +53,7 @@ def by_postgres(database_url: str, locals_: list[datetime], zone: str) -> list[d
 
 def by_consumer(locals_: list[datetime], zone: str) -> list[datetime]:
     tz = ZoneInfo(zone)
-    return [parse(json.dumps({"usuarioId": 1, "ponto": at.isoformat()}), tz).ponto for at in locals_]
+    return [getattr(parse(punch(1, at.isoformat()), tz), WHEN) for at in locals_]
 
 
 def around(instant: datetime) -> Iterator[datetime]:

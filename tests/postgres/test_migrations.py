@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import psycopg2
 import psycopg2.extensions
@@ -22,18 +21,18 @@ from hypothesis import strategies as st
 from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, folders, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
+from ponto.event import WHEN
 from ponto.store import Outcome, Status, Store
 from tests.database import SCHEMA, Database, ask, migrations
 from tests.documents import derived_ids, derived_ids_in
+from tests.postgres import storing
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE, started, wait_for
 
 ZONE = "America/Sao_Paulo"
-BRT = timezone(timedelta(hours=-3))
-ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
 ALL = migrations(REFERENCE)
 LAST = max(path.name for path in REFERENCE["ponto"].glob("[0-9]*.sql"))
-ONE_MORE = "create index concurrently one_more on batida (dispositivo);"
+ONE_MORE = "create index concurrently one_more on batida (chave);"
 
 Run = Callable[..., Migrated]
 
@@ -109,15 +108,14 @@ def test_every_column_is_described(database: Database) -> None:
 @pytest.mark.parametrize(
     ("statement", "operation"),
     [
-        ("update batida set usuario_id = 2", "UPDATE"),
+        ("update batida set chave = '2'", "UPDATE"),
         ("delete from batida where false", "DELETE"),
         ("truncate batida", "TRUNCATE"),
-        ("insert into batida (id, usuario_id, ponto) select id, usuario_id, ponto from batida"
-         " on conflict (id) do update set ponto = excluded.ponto", "UPDATE"),
+        ("insert into batida select * from batida on conflict (id) do update set chave = excluded.chave", "UPDATE"),
     ],
 )  # fmt: skip
 def test_rows_cannot_be_changed_or_removed(database: Database, statement: str, operation: str) -> None:
-    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
+    storing.add(database.session)
     kept = database.ask("table batida")
 
     with pytest.raises(psycopg2.errors.RaiseException, match=f"{operation} refused: rows of batida are never changed"):
@@ -131,9 +129,9 @@ def test_rows_cannot_be_changed_or_removed(database: Database, statement: str, o
 
 def test_the_table_shows_the_stages_local_time(empty: Database, run: Run) -> None:
     run()
-    empty.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-01T11:00Z')")
+    storing.add(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
 
-    assert ask(empty.owner, "select ponto::text from batida") == [("2026-10-01 08:00:00-03",)]
+    assert ask(empty.owner, f"select {WHEN}::text from batida") == [("2026-10-01 08:00:00-03",)]
 
 
 def test_another_time_zone_takes_effect_without_a_migration(empty: Database, run: Run) -> None:
@@ -599,106 +597,6 @@ def test_an_index_that_was_completed_without_its_run_is_kept(empty: Database, ru
     assert run(schema=one_more) == Migrated(NEW, [])
 
     assert empty.ask("select to_regclass('one_more')::oid") == before
-
-
-# The first version's table
-
-
-def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(empty: Database, run: Run) -> None:
-    empty.ask(ORIGINAL)
-    empty.ask(
-        "insert into batida (usuario_id, ponto) values"
-        " (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (2, '2020-10-05 08:00'),"
-        " (1, '2020-10-05 12:00:00.123456'), (2147483647, '1900-01-01 00:00'), (1, '2999-12-31 23:59:59.999999'),"
-        " (0, '2020-10-05 08:00'), (-7, '2020-10-05 08:00'), (null, '2020-10-05 08:00'), (1, null),"
-        " (1, '1899-12-31 23:59:59.999999'), (1, '3000-01-01 00:00'),"
-        " (1, 'infinity'), (1, '-infinity'), (1, '294276-12-31'), (1, '0044-03-15 BC'), (null, null)"
-    )
-    before = empty.ask("select id, usuario_id, ponto::text from batida order by id")
-
-    migrated = run()
-
-    assert migrated.notices == [
-        "NOTICE:  batida_original: 18 rows, 5 punches copied, 2 repeats,"
-        " 11 left out (no employee above 0, no time from 1900 to 2999)"
-    ]
-    assert empty.ask("select id, usuario_id, ponto::text from batida_original order by id") == before
-    assert (
-        empty.ask(
-            "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em,"
-            " mensagem_id from batida"
-        )
-        == [(None,) * 9] * 5
-    )
-    local = {
-        (1, datetime(2020, 10, 5, 8, tzinfo=BRT)),
-        (2, datetime(2020, 10, 5, 8, tzinfo=BRT)),
-        (1, datetime(2020, 10, 5, 12, 0, 0, 123_456, tzinfo=BRT)),
-        (2_147_483_647, datetime(1900, 1, 1, tzinfo=ZoneInfo(ZONE))),
-        (1, datetime(2999, 12, 31, 23, 59, 59, 999_999, tzinfo=BRT)),
-    }
-    copied = empty.ask("select id, usuario_id, ponto from batida")
-    assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == local
-
-
-@given(
-    rows=st.lists(
-        st.tuples(
-            st.integers(-(2**31), 2**31 - 1) | st.sampled_from([1, 2]) | st.none(),
-            st.datetimes(datetime(1899, 12, 30), datetime(3000, 1, 2))
-            | st.just(datetime(2018, 2, 17, 23, 30))
-            | st.none(),
-        ),
-        max_size=20,
-    )
-)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_rows_of_the_first_version_become_the_punches_that_derive_id_names(
-    empty: Database, run: Run, rows: list[tuple[int | None, datetime | None]]
-) -> None:
-    empty.ask("drop schema public cascade; create schema public")
-    empty.ask(ORIGINAL)
-    for row in rows:
-        empty.ask("insert into batida (usuario_id, ponto) values (%s, %s)", *row)
-
-    run()
-
-    # The instants as PostgreSQL reads local times; test_local_time.py holds it to the consumer.
-    empty.ask(f"set timezone = '{ZONE}'; set datestyle = iso")
-    possible = empty.ask(
-        "select distinct usuario_id, ponto::timestamptz at time zone 'UTC' from batida_original"
-        " where usuario_id > 0 and extract(year from ponto) between 1900 and 2999"
-    )
-    assert sorted(empty.ask("select id, usuario_id, ponto at time zone 'UTC' from batida")) == sorted(
-        (derive_id(usuario_id, utc.replace(tzinfo=UTC)), usuario_id, utc) for usuario_id, utc in possible
-    )
-
-
-def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_matter(empty: Database, run: Run) -> None:
-    empty.ask(
-        "create table batida (nota text, ponto timestamp(0), usuario_id integer, id serial);"
-        'alter table batida add constraint "Odd ""name" primary key (id);'
-        "create index batida_usuario_id_ponto_idx on batida (usuario_id, ponto);"
-        "insert into batida (usuario_id, ponto) values (1, '2020-10-05 08:00')"
-    )
-
-    run()
-
-    assert empty.ask("select usuario_id, ponto from batida") == [(1, datetime(2020, 10, 5, 8, tzinfo=BRT))]
-    assert {"batida_pkey", "batida_original_pkey"} <= relations(empty)
-    by_employee = "select tablename from pg_indexes where indexdef like '%(usuario_id, ponto)'"
-    assert empty.ask(by_employee) == [("batida_original",)]  # ours is gone, whatever its name
-    empty.ask("insert into batida_original (usuario_id) values (2)")  # its sequence still serves it
-    assert empty.ask("select id from batida_original order by id") == [(1,), (2,)]
-
-
-def test_another_table_of_that_name_is_refused_and_left_alone(empty: Database, run: Run) -> None:
-    empty.ask("create table batida (id serial primary key, quando date)")
-
-    with pytest.raises(MigrationError, match=r"^ponto/0001_original\.sql: table batida exists, but it is not the one"):
-        run()
-
-    assert relations(empty) == {"batida", "batida_id_seq", "batida_pkey"}
 
 
 # Derived ids

@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,18 @@ from ponto.reader.answers import Why
 from tests import commands
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
-from tests.database import ask as sql
 from tests.functions import Functions
+from tests.postgres.storing import add, in_texts
 
-OF_A_KEY = """
-insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
-select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
-from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
-"""
-OF_OTHERS = """
-insert into batida (id, usuario_id, ponto, recebida_em, chave)
-select gen_random_uuid(), 200 + n % 9, at, at + n / 9 * interval '1 second', 'gate'
-from generate_series(1, 60) as n, make_timestamptz(2026, 11, 2, 8, 0, 0) as at
-"""
+BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
 
 @pytest.fixture
 def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Let whoever invokes a function call the handler, on a database with rows of a key."""
-    sql(migrated_url, OF_A_KEY)
+    for days in range(4):
+        at = BEGIN + timedelta(days=days)
+        add(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **in_texts("=gate"))
     calls = Calls(monkeypatch)
     calls.instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return calls
@@ -143,7 +137,7 @@ def test_a_statement_for_which_no_time_is_left_is_canceled(migrated_url: str, mo
 
 def test_one_deadline_holds_for_all_parts_of_an_answer(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     each = f"case when mod(n, {columns.AT_ONCE}) = 1 then pg_sleep(1)::text end"  # a second for each part
-    slow = f"select {each} from generate_series(1, 30 * {columns.AT_ONCE}) as n"  # noqa: S608  numbers
+    slow = f"select {each} from generate_series(1, 30 * {columns.AT_ONCE}) as n"
     monkeypatch.setitem(statements._SQL, "zone", slow)
     monkeypatch.setitem(statements._SQL, "now", slow)
     begin = time.monotonic()
@@ -193,7 +187,9 @@ def test_the_rows_of_a_key_come_in_order_by_ranges_too(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.instead["GetApiKeys"] = {"items": []}
-    sql(migrated_url, OF_OTHERS)
+    for number in range(1, 61):
+        received = BEGIN + timedelta(seconds=number // 9)
+        add(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")
     run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_on(tmp_path, migrated_url), "--json")
 
     found = run("--stage", "local")

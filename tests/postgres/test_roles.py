@@ -4,6 +4,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 
 from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
 from ponto.admin.roles import protect, set_login, set_password
+from ponto.event import WHEN, WHOSE
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
 from tests.postgres.servers import ANYBODY, Server, not_refused
-from tests.postgres.storing import QUICK, REDELIVERED, STORED, entry
+from tests.postgres.storing import QUICK, REDELIVERED, STORED, add, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
@@ -59,7 +61,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
         set_password(owner, role, "one")
-        assert ask(way, "select current_user, usuario_id from batida") == []
+        assert ask(way, f"select current_user, {WHOSE} from batida") == []
     assert server.ask(
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
@@ -72,7 +74,7 @@ def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str,
     owner |= {"user": user}
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask(owner, "set role ponto_reader; insert into batida (id) values (gen_random_uuid())")
-    assert ask(owner, "set role ponto_reader; select dispositivo from batida") == []
+    assert ask(owner, "set role ponto_reader; select gravada_em from batida") == []
 
 
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
@@ -206,7 +208,7 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
 
     assert store.save([first, entry()]) == [STORED, STORED]
     assert store.save([first]) == [REDELIVERED]
-    [conflict] = store.save([entry(usuario_id=2, punch_id=first.punch.id)])
+    [conflict] = store.save([entry(2, punch_id=first.punch.id)])
     assert conflict.status is Status.CONFLICT
     assert store.failing(["m"], time.monotonic() + 60) == {}
     assert store.failing(["m"], time.monotonic() + 60).keys() == {"m"}
@@ -216,10 +218,7 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
 @pytest.mark.usefixtures("owner")
 def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     assert server.rights("ponto_function", "master") == {
-        ("batida", "id", "select"),
-        ("batida", "usuario_id", "select"),
-        ("batida", "ponto", "select"),
-        ("batida", "mensagem_id", "select"),
+        *(("batida", name, "select") for name in ("id", *entry().punch.compared, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
         ("falha", None, "delete"),
@@ -235,8 +234,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
 REFUSED = {
     "ponto_function": [
         *ANYBODY,
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"
-        " on conflict (id) do update set usuario_id = 2",
+        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {WHOSE} = 2",
         "begin; lock table batida in row exclusive mode",
         "begin; lock table batida in access exclusive mode",
         "create schema more",
@@ -256,10 +254,10 @@ def test_a_role_is_refused_whatever_else(owner: dict[str, str], role: str) -> No
 
 
 def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
+    past = datetime(1999, 12, 31, tzinfo=UTC)
+    add(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
-        "select usuario_id, ponto from batida",
-        "insert into batida (id, usuario_id, ponto, recebida_em, mensagem_id)"
-        " values (gen_random_uuid(), 7, '1999-12-31Z', '1999-12-31Z', 'forged')",
+        f"select {WHOSE}, {WHEN} from batida",
         "select lo_create(0)",
         "select pg_advisory_lock(0x626174696461)",
         "notify batida",

@@ -1,19 +1,19 @@
 """What PostgreSQL's own log holds of a punch that failed: nothing, with the settings that the documents give."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
 import pytest
 
 from ponto.admin.migrations import migrate
+from ponto.event import WHEN, WHOSE
 from ponto.store import Store
-from tests.database import ask
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, entry
+from tests.postgres.storing import QUICK, SECRET, SHOWN, add, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -25,13 +25,6 @@ USUAL = [
     ("log_parameter_max_length_on_error", "-1"),
     ("log_statement", "none"),
 ]
-SECRET: dict[str, Any] = {
-    "usuario_id": 4_242_424_242,
-    "ponto": datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
-    "latitude": -12.3456789,
-    "dispositivo": "UNSEEN",
-}
-SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
 
 Log = Callable[[], str]
 
@@ -73,7 +66,7 @@ def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's
 
 
 def break_check(store: Store, server: Server) -> None:
-    server.ask("alter table batida add constraint newer check (usuario_id < 1000)", "master")
+    server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000)", "master")
     store.save([entry(**SECRET)])
 
 
@@ -85,24 +78,21 @@ def wait_for_a_lock(store: Store, server: Server) -> None:
 
 
 def send_a_bad_value(store: Store, _: Server) -> None:
-    store.save([entry(**SECRET | {"deslocamento": 40_000})])
+    store.save([entry(**SECRET | {WHOSE: 2**63})])
 
 
 def repeat_an_id(_: Store, server: Server) -> None:
     arguments = server.as_superuser("master")
-    row = (
-        "insert into batida (id, usuario_id, ponto)"
-        " values ('00000000-0000-0000-0000-000000000001', 4242424242, '2031-07-08')"
-    )
-    ask(arguments, row)
+    row = {WHOSE: SECRET[WHOSE], WHEN: SECRET[WHEN], "id": str(uuid.UUID(int=1))}
+    add(arguments, **row)
     with pytest.raises(psycopg2.errors.UniqueViolation):
-        ask(arguments, row)
+        add(arguments, **row)
 
 
 FAILURES = {
     'new row for relation "batida" violates check constraint "newer"': break_check,
     "canceling statement due to lock timeout": wait_for_a_lock,
-    'value "40000" is out of range for type smallint': send_a_bad_value,
+    'value "9223372036854775808" is out of range for type bigint': send_a_bad_value,
     'duplicate key value violates unique constraint "batida_pkey"': repeat_an_id,
 }
 

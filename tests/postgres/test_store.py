@@ -1,6 +1,7 @@
 """`Store` against a real PostgreSQL: what is kept, what is told about it, and what breaks in between."""
 
 import errno
+import json
 import math
 import random
 import re
@@ -23,17 +24,26 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto import store as store_module
 from ponto.connection import TIMEOUTS, Parameters, Timeouts, connect
-from ponto.punch import Punch
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.database import Database
-from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, entry, statuses
+from tests.events import RECEIVED_MS
+from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, entry, insert, statuses
 from tests.waiting import wait_for
+from tools.kit.event import CONFLICTING, SAME, VALID
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
 
 
 def punches(database: Database) -> list[tuple[str, int, datetime]]:
-    return database.ask("select id, usuario_id, ponto from batida order by id")
+    return database.ask(f"select id, {WHOSE}, {WHEN} from batida order by id")
+
+
+def of(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
+    """Make an entry of a body, by default under an id of its own."""
+    punch = parse(json.dumps(body), UTC)._replace(id=punch_id or str(uuid.uuid4()))
+    return Entry(punch, str(uuid.uuid4()), RECEIVED_MS)
 
 
 def pid(database: Database) -> int | None:
@@ -65,14 +75,6 @@ def other(database: Database) -> Iterator[Connection]:
         yield connection
 
 
-def insert(connection: Connection, wanted: Entry) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into batida (id, usuario_id, ponto) values (%s, %s, %s)",
-            (wanted.punch.id, wanted.punch.usuario_id, wanted.punch.ponto),
-        )
-
-
 @pytest.fixture
 def statements(patient: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give what the patient store sends, as it is sent."""
@@ -90,25 +92,15 @@ def statements(patient: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # What is kept
 
 
-def test_every_column_holds_what_came(store: Store, database: Database) -> None:
-    full = entry(
-        9_007_199_254_740_991,
-        EIGHT.replace(microsecond=123_456),
-        deslocamento=-180,
-        dispositivo='Relógio 日 \U0001f600 "\\ %s',
-        offline=True,
-        enviado=EIGHT + timedelta(days=3),
-        latitude=-23.550520123456789,
-        longitude=1e-300,
-        precisao=12.5,
-        sequencia=41,
-    )._replace(api_key_id="k4r2p0x9ab")
+@pytest.mark.parametrize("body", VALID)
+def test_every_column_holds_what_came(store: Store, database: Database, body: dict[str, Any]) -> None:
+    full = of(body)._replace(api_key_id="k4r2p0x9ab")
     before = datetime.now(UTC)
 
     assert store.save([full]) == [STORED]
 
     columns = ", ".join([*Punch._fields, "mensagem_id", "chave", "recebida_em", "gravada_em"])
-    [row] = database.ask(f"select {columns} from batida")  # noqa: S608
+    [row] = database.ask(f"select {columns} from batida")
     assert row[:-4] == full.punch
     assert row[-4:-2] == (full.message_id, "k4r2p0x9ab")
     assert row[-2] == datetime(2026, 10, 1, 11, 0, 1, 234_000, tzinfo=UTC)
@@ -161,13 +153,21 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
 # The same id again
 
 
-def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
-    first = entry(1, EIGHT)
-    store.save([first])
+def test_what_stands_is_read_in_the_order_in_which_it_is_compared(database: Database) -> None:
+    with database.session.cursor() as cursor:
+        cursor.execute(store_module._EXISTING, {"ids": []})
+        assert [column.name for column in cursor.description or ()] == ["id", "mensagem_id", *entry().punch.compared]
 
-    again = entry(1, EIGHT.astimezone(UTC), first.punch.id, dispositivo="another")
-    assert store.save([entry(), again]) == [STORED, DUPLICATE]
-    assert database.ask("select dispositivo, chave from batida where id = %s", first.punch.id) == [(None, None)]
+
+def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
+    for body, same in SAME:
+        first = of(body)
+        store.save([first])
+
+        again = of(same, first.punch.id)._replace(api_key_id="another")
+        assert store.save([entry(), again]) == [STORED, DUPLICATE]
+        columns = ", ".join((*Punch._fields, "chave"))
+        assert database.ask(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
 
 
 def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch(store: Store) -> None:
@@ -189,22 +189,15 @@ def test_a_new_copy_of_a_message_is_another_one(store: Store) -> None:
     assert store.save([copies[0], other, copies[1]]) == [DUPLICATE, STORED, DUPLICATE]
 
 
-@pytest.mark.parametrize(
-    ("usuario_id", "later", "what"),
-    [
-        (2, timedelta(0), "usuario_id"),
-        (1, timedelta(microseconds=1), "ponto"),
-        (2, timedelta(days=1), "usuario_id and ponto"),
-    ],
-)
+@pytest.mark.parametrize(("one", "other", "what"), CONFLICTING)
 def test_another_punch_under_a_taken_id_is_a_conflict_that_tells_what_differs(
-    store: Store, database: Database, usuario_id: int, later: timedelta, what: str
+    store: Store, database: Database, one: dict[str, Any], other: dict[str, Any], what: str
 ) -> None:
-    first = entry(1, EIGHT)
+    first = of(one)
     store.save([first])
     kept = punches(database)
 
-    [outcome] = store.save([entry(usuario_id, EIGHT + later, first.punch.id)])
+    [outcome] = store.save([of(other, first.punch.id)])
 
     assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {what}")
     assert punches(database) == kept
@@ -227,7 +220,7 @@ def test_repeats_within_a_batch_are_compared_with_what_stands(
 
 
 def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store: Store, database: Database) -> None:
-    refused = entry(1, dispositivo="\x00")
+    refused = entry(1)._replace(api_key_id="\x00")
     good = entry(1, punch_id=refused.punch.id)
 
     outcomes = store.save([refused, refused, good, good])
@@ -490,38 +483,50 @@ def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict
 WIDE = """
 create function wide(text) returns text immutable language sql
 as $$ select string_agg(md5(i || $1), '') from generate_series(1, 400) i $$;
-create index on batida (wide(dispositivo))
+create index on batida (wide(chave))
 """
 
 
 @pytest.mark.parametrize(
     ("poison", "status", "detail"),
     [
-        ({"dispositivo": "secret\x00"}, Status.REFUSED, "SQLSTATE 22P05: unsupported Unicode escape sequence"),
-        ({"dispositivo": "secret\ud800"}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json"),
+        ({"api_key_id": "secret\x00"}, Status.REFUSED, "SQLSTATE 22P05: unsupported Unicode escape sequence"),
+        ({"api_key_id": "secret\ud800"}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json"),
+        *(
+            ({column: f"secret{character}"}, Status.REFUSED, detail)
+            for column in TEXTS
+            for character, detail in (
+                ("\x00", "SQLSTATE 22P05: unsupported Unicode escape sequence"),
+                ("\ud800", "SQLSTATE 22P02: invalid input syntax for type json"),
+            )
+        ),
         ({"punch_id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
-        ({"usuario_id": 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
-        ({"latitude": float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json"),
-        ({"deslocamento": 40_000}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type smallint"),
+        ({WHOSE: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
+        *(
+            ({column: float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
+            for column, field in FIELDS.items()
+            if field.type == "number"
+        ),
         (
-            {"ponto": EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
+            {WHEN: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
             Status.REFUSED,
             "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
         # What another schema makes impossible waits.
-        ({"usuario_id": None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
-        ({"dispositivo": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
+        ({WHOSE: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
+        ({"api_key_id": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
     ],
 )
 def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored(
     store: Store, database: Database, poison: dict[str, Any], status: Status, detail: str
 ) -> None:
-    if poison == {"dispositivo": "wide"}:
+    if poison == {"api_key_id": "wide"}:
         database.ask(WIDE)
     store.save([entry()])
     session = pid(database)
     entries = [entry() for _ in range(9)]
-    entries.insert(6, entry(**poison))
+    came = {name: value for name, value in poison.items() if name in Entry._fields}
+    entries.insert(6, entry(**{name: poison[name] for name in poison.keys() - came})._replace(**came))
 
     outcomes = store.save(entries)
 
@@ -551,7 +556,7 @@ def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_pro
     code = getattr(store_module, breaks)
 
     def broken(given: Any, *more: Any) -> Any:
-        employees = [each.punch.usuario_id for each in ([given] if isinstance(given, Entry) else given)]
+        employees = [each.punch.employee for each in ([given] if isinstance(given, Entry) else given)]
         if 3 in employees:
             raise KeyError("of somebody")
         return code(given, *more)
@@ -581,7 +586,7 @@ def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
 
     monkeypatch.setattr(store._session, "execute", fail_after_the_first)
 
-    outcomes = store.save([entry(), entry(dispositivo="\x00"), entry(), entry()])
+    outcomes = store.save([entry(), entry()._replace(api_key_id="\x00"), entry(), entry()])
 
     assert outcomes == [Outcome(Status.FAILED, "OperationalError: gone")] * 4
     assert tried == 2
@@ -612,7 +617,7 @@ def test_past_the_deadline_no_statement_is_started(store: Store, database: Datab
 def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
     patient: Store, database: Database, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entries = [*(entry() for _ in range(4)), entry(dispositivo="\x00")]
+    entries = [*(entry() for _ in range(4)), entry()._replace(api_key_id="\x00")]
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(statements) < 2 else 10.0)
     monkeypatch.setattr("ponto.connection.time", clock)
 

@@ -11,24 +11,24 @@ from typing import Any
 import boto3
 import pytest
 
-from ponto.derived_id import derive_id
+from ponto.punch import parse
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result, Run, runner, write_stack_on
-from tests.database import ask
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
+from tests.postgres.storing import TEXTS, add, in_texts
 from tools.kit import queue_reader
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
-ROWS = """
-insert into batida (id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id, dispositivo) values
-    (%s, 7, '2026-11-24T11:00Z', '2026-11-24T11:00:01.234Z', '2026-11-24T11:00:02Z', 'k1', 'm1', 'gate-1'),
-    (%s, 7, '2026-11-24T23:00Z', null, '2026-11-24T23:01Z', null, null, null),
-    (gen_random_uuid(), 7, '2026-11-25T08:00Z', '2026-11-25T08:00Z', '2026-11-25T08:00Z', 'k1', 'm2', null),
-    (gen_random_uuid(), 8, '2026-11-24T11:00Z', '2026-11-24T11:00Z', '2026-11-24T11:00Z', 'k1', 'm3', null)
-"""
+GATE = "gate-1" if TEXTS else None  # what the row says besides
+ROWS: list[tuple[int, str, dict[str, Any]]] = [
+    (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
+    (7, "2026-11-24T23:00Z", {"id": NIGHT, "recebida_em": None, "chave": None}),
+    (7, "2026-11-25T08:00Z", {}),
+    (8, "2026-11-24T11:00Z", {}),
+]
 ROW = {
     "id": ID,
     "employee": 7,
@@ -37,7 +37,7 @@ ROW = {
     "written": "2026-11-24T11:00:02.000Z",
     "key": "k1",
     "messageId": "m1",
-    "device": "gate-1",
+    "device": GATE,
 }
 DAY = ("--employee", 7, "--day", "2026-11-24")
 DENIED = refusal("AccessDenied")
@@ -46,6 +46,11 @@ DENIED = refusal("AccessDenied")
 def rows(result: Result) -> list[dict[str, Any]]:
     """Give what the reference says of rows; slices may say more."""
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
+
+
+def derived_of(body: str) -> str:
+    """Give the id that a punch without one gets."""
+    return parse(body, UTC).id
 
 
 def text(value: object) -> Any:
@@ -88,7 +93,10 @@ class Stage:
 
 @pytest.fixture
 def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
-    ask(migrated_url, ROWS, ID, NIGHT)
+    for whose, received, columns in ROWS:
+        at = datetime.fromisoformat(received).replace(second=0, microsecond=0)
+        came = {"recebida_em": received, "gravada_em": at, "chave": "k1", **in_texts(GATE)}
+        add(migrated_url, whose, at, **came | columns)
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
@@ -125,7 +133,7 @@ def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_mess
         "  written   2026-11-24T11:00:02.000Z",
         "  key       k1",
         "  message   m1",
-        "  device    gate-1",
+        *(["  device    gate-1"] if GATE else []),
     ]
 
 
@@ -186,10 +194,10 @@ def test_on_the_local_stack_which_has_no_figures_of_cloudwatch_age_and_failures_
     ("body", "words"),
     [
         (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
-        (punch(7, "2026-11-24T12:00:00Z"), [derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))]),
+        (punch(7, "2026-11-24T12:00:00Z"), [derived_of(punch(7, "2026-11-24T12:00:00Z"))]),
         # Without an offset it is the stage's time, America/Sao_Paulo.
-        (punch(7, "2026-11-24T09:00:00"), [derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))]),
-        (json.dumps({"id": NOWHERE, "usuarioId": "7"}), [NOWHERE]),
+        (punch(7, "2026-11-24T09:00:00"), [derived_of(punch(7, "2026-11-24T12:00:00Z"))]),
+        (json.dumps({"id": NOWHERE}), [NOWHERE]),
     ],
     ids=["its id", "a derived id", "in the stage's time", "no punch"],
 )
@@ -218,7 +226,7 @@ def test_a_dead_letter_of_a_hardware_clock_is_found_by_its_record_and_not_by_ano
         return [each["id"] for each in dev.run(identifier, "--json").json["deadLetters"]]
 
     assert [found(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [[each] for each in of_clock]
-    assert found(derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))) == [unreadable]
+    assert found(derived_of(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
 
 
 def test_a_conflict_is_a_dead_letter_beside_the_row_of_its_id(dev: Stage) -> None:
@@ -234,7 +242,7 @@ def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_
     within = {
         dev.reject(punch(7, "2026-11-24T08:00:00Z")),  # 05:00
         dev.reject(punch(7, "2026-11-24T23:00:00Z")),
-        dev.reject(json.dumps({"usuarioId": 7, "ponto": "today"})),
+        dev.reject(punch(7, "today")),
     }
     dev.reject(punch(7, "2026-11-23T23:00:00Z"))
     dev.reject(punch(7, "2026-11-25T08:00:00Z"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
+from tools.kit.event import REFUSED, VALID
 from tools.local import adapter
 from tools.local.errors import LocalError
 
@@ -25,15 +26,12 @@ def test_another_version_stops_it_and_names_each_replacement(package: str, monke
 @pytest.mark.parametrize(
     ("body", "finding"),
     [
-        (b'{"usuarioId": 1}', "ponto: required"),
-        (b'{"ponto": "2026-10-01T08:00:00Z"}', "usuarioId: required"),
-        (b'{"usuarioId": "1", "ponto": "2026-10-01T08:00:00Z"}', "usuarioId: must be an integer from 1 to"),
-        (b'{"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"}', "ponto: must be an ISO 8601 date"),
-        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "a\\"b": 1}', "unknown field"),
+        *((json.dumps(body).encode(), finding) for body, finding in REFUSED),
+        (json.dumps(VALID[0] | {'a"b': 1}).encode(), "unknown field"),
         (b"[]", "body: must be an object"),
         (b"{", "body: not JSON"),
         (b"\xff", "body: must be UTF-8 text"),
-        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}', "it does not match ponto/punch.schema.json"),
+        (json.dumps(VALID[0]).encode(), "it does not match ponto/punch.schema.json"),
     ],
 )
 def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from ponto.event import WHOSE
+from ponto.punch import FIELDS
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
 from tests.commands import note_sls, runner, write_sls
 from tests.events import aws
@@ -20,14 +22,11 @@ from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
 from tools.kit import functions, osls, slices, target
 from tools.kit.errors import CommandError
+from tools.kit.event import event
 from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
-PUNCH = {
-    "id": "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11",
-    "usuarioId": proof.RESERVED_EMPLOYEE,
-    "ponto": "2026-10-01T08:00:00Z",
-}
+PUNCH = event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
 NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
 CLUSTER = NOTHING._replace(makes_cluster=True)
 QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
@@ -520,4 +519,4 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
-    assert schema["properties"]["usuarioId"]["maximum"] == proof.RESERVED_EMPLOYEE
+    assert schema["properties"][FIELDS[WHOSE].name]["maximum"] == proof.RESERVED_EMPLOYEE

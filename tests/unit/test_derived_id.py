@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.derived_id import ClockRecord, derive_clock_id, derive_id
-from tests.documents import derived_clock_ids, derived_ids, derived_ids_in
+from tests.documents import derived_clock_ids, derived_ids, derived_ids_in, derived_text_ids
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
@@ -27,13 +27,13 @@ zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
 
 
-@pytest.mark.parametrize(("usuario_id", "instant", "derived"), derived_ids())
-def test_python_derives_the_documents_ids(usuario_id: int, instant: str, derived: str) -> None:
-    assert derive_id(usuario_id, datetime.fromisoformat(instant)) == derived
+@pytest.mark.parametrize(("key", "instant", "derived"), [*derived_ids(), *derived_text_ids()])
+def test_python_derives_the_documents_ids(key: int | str, instant: str, derived: str) -> None:
+    assert derive_id(key, datetime.fromisoformat(instant)) == derived
 
 
 def test_javascript_derives_the_documents_ids() -> None:
-    vectors = derived_ids()
+    vectors = [*derived_ids(), *derived_text_ids()]
     asked = json.dumps([(usuario_id, instant) for usuario_id, instant, _ in vectors])
     script = (
         f"{derived_ids_in('js')}\n"

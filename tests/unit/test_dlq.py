@@ -17,10 +17,13 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ponto.event import WHOSE
+from ponto.punch import FIELDS
 from tests.aws import Call, Calls, receive_all, refusal, stack
 from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
-from tests.strategies import any_json
+from tests.events import punch as body_of
+from tests.strategies import NAMES, any_json, in_names
 from tools.cli import main
 from tools.dlq import event_source
 from tools.dlq.command import _show, _table, dlq
@@ -33,8 +36,10 @@ if TYPE_CHECKING:
 
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
-# Characters that a re-encoded JSON would not have: spaces, an escape, a key twice.
-PUNCH = '{"usuarioId": 7,  "ponto": "2026-10-01T08:00:00Z", "dispositivo": "port\\u00e3o \u65e5", "usuarioId": 7}\n'
+WHOSE_FIELD = FIELDS[WHOSE].name
+# As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
+PUNCH = body_of(7, "2026-10-01T08:00:00Z", **in_names("portão 日")).replace("\\u65e5", "\u65e5").replace(", ", ",  ", 1)
+PUNCH = f'{PUNCH[:-1]}, "{WHOSE_FIELD}": 7}}\n'
 EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 DENIED = refusal("AccessDenied")
@@ -349,7 +354,7 @@ def test_everything_of_a_dead_letter_is_shown_by_the_beginning_of_its_id(dev: St
     result = dev.run("show", identifier[:8])
 
     assert result.status == 0
-    for shown in (identifier, ORIGINAL_ID, RECEIVED, "SentTimestamp", '  "dispositivo": "portão 日"'):
+    for shown in (identifier, ORIGINAL_ID, RECEIVED, "SentTimestamp", f'  "{NAMES[0]}": "portão 日"'):
         assert shown in result.out
 
 

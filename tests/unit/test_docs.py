@@ -1,6 +1,5 @@
 """What the documents say, held against what they say it of."""
 
-import json
 import re
 from collections.abc import Iterable
 from itertools import chain
@@ -14,7 +13,6 @@ from PIL import Image, ImageSequence
 
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
-from tests.strategies import FIELDS
 from tools.develop.docs import fields, files, marks
 from tools.kit import osls, slices
 from tools.kit.dead_letters import REASONS
@@ -27,7 +25,6 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     CI: ("make setup", "make check", "python -m pytest"),
     "tests/page/test_pictures.py": ("make pictures",),
     "tests/template/test_zip.py": ("make package",),
-    "tests/e2e/test_adapt.py": ("rm -r",),
     "tests/e2e/test_create.py": ("npx osls create", "git grep", "xargs -0 perl"),
     "tests/e2e/test_command.py": ("python -m tools.local", "python -m tools.local.rows"),
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),
@@ -36,12 +33,16 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     ),
     "tests/unit/test_dlq.py": ("ponto dlq export",),
     "tests/unit/test_plan.py": ("ponto plan",),
-    "lab/tests/test_bench_command.py": ("python -m lab.bench",),
     "lab/tests/test_chaos.py": ("python -m lab.chaos",),
     "lab/tests/test_interleavings.py": ("python -m lab.interleavings",),
     "lab/tests/test_simulate.py": ("python -m lab.simulate",),
     "lab/tests/test_without.py": ("python -m lab.without",),
 }
+OF_THE_EVENT = {  # by the tests of the event, which go when another event comes
+    "tests/event/e2e/test_adapt.py": ("rm -r", "cp -R", "git grep", "xargs perl", "python -m lab.fork"),
+    "tests/event/lab/test_bench_command.py": ("python -m lab.bench",),
+}
+RUN_BY |= {file: run for file, run in OF_THE_EVENT.items() if (ROOT / file).exists()}
 RUN_BY |= {  # what a slice says of its commands
     f"slices/{each.name}/{file}": tuple(run)
     for each in slices.installed()
@@ -52,6 +53,12 @@ NOT_RUN = {
     "make clean": "it removes what the tests run on",
     "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
+}
+NOT_RUN |= {
+    command: "it is about the event that was replaced"
+    for file, run in OF_THE_EVENT.items()
+    for command in run
+    if file not in RUN_BY
 }
 OWN_REASONS = [str(reason) for reason in REASONS if reason not in slices.said_by_name("events")]
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
@@ -96,12 +103,6 @@ def test_what_follows_from_the_code_is_current(document: Path) -> None:
 def test_a_part_that_nothing_writes_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing writes what stands below <!-- from nowhere -->"):
         marks.filled("<!-- from nowhere -->\n| table |\n<!-- end -->\n")
-
-
-def test_the_changelog_names_every_field_that_the_original_did_not_have() -> None:
-    assert {f"`{name}`" for name in FIELDS.keys() - {"usuarioId", "ponto"}} <= set(
-        re.findall(r"`\w+`", (ROOT / "CHANGELOG.md").read_text("utf-8"))
-    )
 
 
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
@@ -166,17 +167,6 @@ def test_the_tests_of_a_command_name_its_words(file: str) -> None:
     named = [command.removeprefix("python -m ").removeprefix("make ").split() for command in RUN_BY[file]]
 
     assert "make test" in text if file == CI else [word for words in named for word in words if word not in text] == []
-
-
-@each_document
-def test_a_body_that_is_sent_is_a_punch(document: Path, tmp_path: Path) -> None:  # noqa: ARG001
-    from jsonschema import Draft4Validator
-
-    validator = Draft4Validator(json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8")))
-    sent = re.findall(r"-d '(.*?)'", document.read_text(encoding="utf-8"), re.DOTALL)
-
-    for body in sent:
-        validator.validate(json.loads(body))
 
 
 @each_document
@@ -322,18 +312,3 @@ def test_a_readme_has_one_picture_which_is_small_short_and_in_its_language(docum
     with Image.open(ROOT / link) as picture:
         frames = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
     assert 15_000 <= sum(frames) <= 20_000  # ms
-
-
-def test_both_readmes_have_the_same_contract() -> None:
-    """The sample body, the fields with types and bounds, and the answers: what a client's author reads."""
-
-    def contract(text: str) -> object:
-        part = text.partition("x-api-key`:\n")[2].partition("\n## ")[0]
-        fields = re.findall(r"^\| `(\w+)` \| (\w+).*? \| (.*) \|$", part, re.MULTILINE)
-        return (
-            re.findall(r"^\{.*\}$", part, re.MULTILINE),
-            [(name, kind, re.findall(r"-?\d+", rule)) for name, kind, rule in fields],
-            re.findall(r"^\| (\dxx|\d{3})( `.*?`)? \|", part, re.MULTILINE),
-        )
-
-    assert contract(PORTUGUESE.read_text(encoding="utf-8")) == contract(README)

@@ -24,8 +24,8 @@ from tests.paper import Paper
 BUG = 13  # an employee on whom our code fails
 
 
-def message(usuario_id: int, receives: int = 1) -> Record:
-    return record(punch(usuario_id), f"m{usuario_id}", receives=receives)
+def message(whose: int, receives: int = 1) -> Record:
+    return record(punch(whose), f"m{whose}", receives=receives)
 
 
 def first_received(made: Record, seconds: float) -> Record:
@@ -40,13 +40,13 @@ def process(paper: Paper, *records: Record, identity: bool = False, drain: Drain
 
 def stored(paper: Paper) -> list[list[int]]:
     """The employees of each batch."""
-    return [[entry.punch.usuario_id for entry in batch] for batch in paper.batches]
+    return [[entry.punch.employee for entry in batch] for batch in paper.batches]
 
 
 def break_parse(patch: pytest.MonkeyPatch) -> None:
     def broken(body: str, zone: ZoneInfo) -> Punch:
         punch = parse(body, zone)
-        if punch.usuario_id == BUG:
+        if punch.employee == BUG:
             raise ZeroDivisionError(body)
         return punch
 
@@ -274,8 +274,8 @@ def test_a_killer_does_not_always_stand_before_the_same_neighbours() -> None:
 # Employees who sign in
 
 
-def signed_in(claim: Attribute | None, usuario_id: int) -> Record:
-    made = message(usuario_id)
+def signed_in(claim: Attribute | None, whose: int) -> Record:
+    made = message(whose)
     if claim is not None:
         made["messageAttributes"]["usuarioId"] = claim
     return made
@@ -326,7 +326,7 @@ def test_exactly_the_employee_who_signed_in_punches(employee: int, other: int | 
 
 def test_what_is_no_punch_says_so_whoever_signed_in() -> None:
     paper = Paper()
-    made = record('{"usuarioId": 0}')
+    made = record("{}")
 
     process(paper, made, identity=True)
 

@@ -18,13 +18,15 @@ import handler
 from ponto import __version__, log
 from ponto.config import ConfigurationError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
+from ponto.event import WHEN
 from ponto.punch import Punch, Reason, parse
 from ponto.records import BatchResponse, NotFromSqs, Record
 from ponto.redelivery import VisibilityNotShortened
 from ponto.store import Outcome, Status
 from tests.events import NOT_SQS, RECEIVED_MS, Context, punch, record, sqs_event
 from tests.paper import Paper
-from tests.strategies import FIELDS, any_json, edited_bodies, good_bodies
+from tests.strategies import FIELDS, TIMES, any_json, edited_bodies, good_bodies
+from tools.kit.event import REFUSED
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key(pape
     records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
 
     assert run(*records) == {"batchItemFailures": []}
-    assert [(entry.punch.usuario_id, *entry[1:]) for entry in paper.entries] == [
+    assert [(entry.punch.employee, *entry[1:]) for entry in paper.entries] == [
         (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
         (2, "m2", RECEIVED_MS + 2, None, False),
         (3, "m3", RECEIVED_MS + 3, None, False),
@@ -125,7 +127,7 @@ def test_a_record_without_what_the_function_can_do_without_is_stored(paper: Pape
 def test_a_time_without_an_offset_is_local_in_the_stages_zone(paper: Paper) -> None:
     run(record(punch(1, "2026-10-01T08:00")))
     [entry] = paper.entries
-    assert entry.punch.ponto.isoformat() == "2026-10-01T11:00:00+00:00"
+    assert getattr(entry.punch, WHEN).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
 def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(paper: Paper) -> None:
@@ -136,8 +138,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
         record("[" * 100_000, "deep"),
         record(punch(2), "good 2"),
         record("null", "null"),
-        record(punch(0), "employee 0"),
-        record(punch(3, nome="x"), "unknown field"),
+        *(record(json.dumps(body), detail) for body, detail in REFUSED),
         record(punch(4), "good 3"),
     ]
     assert run(*records) == {"batchItemFailures": []}
@@ -147,8 +148,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
         ("empty", Reason.MALFORMED, "body: not JSON, character 0"),
         ("deep", Reason.MALFORMED, "body: nested too deeply"),
         ("null", Reason.INVALID, "body: must be an object"),
-        ("employee 0", Reason.INVALID, "usuarioId: must be an integer from 1 to 9007199254740991"),
-        ("unknown field", Reason.INVALID, "unknown field 'nome'"),
+        *((detail, Reason.INVALID, detail) for _, detail in REFUSED),
     ]
     assert [rejection.record for rejection in paper.rejections] == [
         each for each in records if "good" not in each["messageId"]
@@ -163,7 +163,7 @@ def test_each_outcome_of_the_store_goes_where_it_belongs_by_its_own_record(paper
         5: Outcome(Status.FAILED, "OperationalError: gone"),
         6: Outcome(Status.REDELIVERED),
     }
-    records = [record(punch(usuario_id), f"message {usuario_id}") for usuario_id in (6, 5, 4, 3, 2, 1)]
+    records = [record(punch(whose), f"message {whose}") for whose in (6, 5, 4, 3, 2, 1)]
     response = run(record("{", "unreadable"), *records)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message 5"}]}  # what Lambda reads
     assert paper.reasons == [
@@ -195,7 +195,7 @@ _DONE = (Status.STORED, Status.DUPLICATE, Status.REDELIVERED)
 def test_every_record_has_exactly_one_end_and_the_log_counts_it(
     paper: Paper, bodies: list[str], refused: set[int]
 ) -> None:
-    paper.answers = {usuario_id: Outcome(status, "why") for usuario_id, status in _status_of_an_employee.items()}
+    paper.answers = {whose: Outcome(status, "why") for whose, status in _status_of_an_employee.items()}
     paper.refuses = {str(number): "down" for number in refused}
     paper.clear()
     with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -206,7 +206,7 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
     processed = [
         entry.message_id
         for entry in paper.entries
-        if _status_of_an_employee.get(entry.punch.usuario_id, Status.STORED) in _DONE
+        if _status_of_an_employee.get(entry.punch.employee, Status.STORED) in _DONE
     ]
     assert sorted(reported + dead_lettered + processed) == sorted(str(number) for number in range(len(bodies)))
 
@@ -322,11 +322,8 @@ def test_one_line_tells_how_the_batch_went(
 _TRACES = {
     name: {"integer": 424_242_424_242, "number": 42.4242, "boolean": True, "string": "TRACE 4242"}[rule["type"]]
     for name, rule in FIELDS.items()
-} | {
-    "ponto": "2424-04-24T04:24:24.424242+04:24",
-    "id": "42424242-4242-4242-8242-424242424242",
-    "enviado": "2424-04-24T04:24:24.424242+04:24",
-}
+} | dict.fromkeys(TIMES, "2424-04-24T04:24:24.424242+04:24")
+_TRACES["id"] = "42424242-4242-4242-8242-424242424242"
 
 
 def spoilt(name: str, value: object) -> str:

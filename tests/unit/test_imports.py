@@ -218,7 +218,9 @@ def test_the_rules_and_the_queues_load_nothing_but_orjson_and_the_standard_libra
 
 def test_a_batch_of_good_punches_loads_neither_boto3_nor_botocore() -> None:
     code = """
+import json
 import handler
+from tools.kit.event import body
 from ponto.dead_letters import DeadLetters
 from ponto.redelivery import Redelivery
 from ponto.store import Outcome, Status
@@ -241,7 +243,7 @@ record = {
     "messageId": "1",
     "attributes": {"SentTimestamp": "1790852401234", "ApproximateReceiveCount": "1"},
     "messageAttributes": {},
-    "body": '{"usuarioId": 1, "ponto": "2026-10-01T08:00"}',
+    "body": json.dumps(body(1, "2026-10-01T08:00")),
 }
 assert handler.main({"Records": [record]}, Context()) == {"batchItemFailures": []}
 """

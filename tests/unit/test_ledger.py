@@ -41,7 +41,7 @@ def test_neither_a_row_nor_a_dead_letter_is_a_loss() -> None:
     assert not found.is_clean
 
 
-@pytest.mark.parametrize("row", [A._replace(ponto=EIGHT + timedelta(microseconds=1)), A._replace(usuario_id=9)])
+@pytest.mark.parametrize("row", [A._replace(instant=EIGHT + timedelta(microseconds=1)), A._replace(employee=9)])
 def test_a_row_with_other_content_is_a_loss(row: PunchKey) -> None:
     assert judge({"1": Sent(A, "A")}, [Row(row, "1")], []).lost == ["1"]
 
@@ -85,7 +85,7 @@ def test_a_dead_letter_that_should_not_be_is_noticed_and_is_an_end(dead_letter: 
 
 
 def known(*punches: PunchKey) -> list[PunchKey]:
-    return [punch._replace(ponto=None) for punch in punches]
+    return [punch._replace(instant=None) for punch in punches]
 
 
 def of(*punches: PunchKey) -> list[Row]:

@@ -10,13 +10,29 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ponto import fields
-from ponto.punch import NotAPunch, Reason, parse
-from tests.strategies import BAD_VALUES, FIELDS, LIMITS, SCHEMA, any_json, ecma, edited_bodies, good_bodies, is_admitted
+from ponto import event, fields
+from ponto.punch import FIELDS as FIELDS_OF
+from ponto.punch import WIRE, NotAPunch, Reason, parse
+from tests.events import punch
+from tests.strategies import (
+    BAD_VALUES,
+    FIELDS,
+    LIMITS,
+    NAMES,
+    SCHEMA,
+    TIMES,
+    any_json,
+    ecma,
+    edited_bodies,
+    good_bodies,
+    is_admitted,
+)
+from tools.kit.event import VALID
 
-GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
+GOOD = VALID[0]
 PATTERNS = {name: rule["pattern"] for name, rule in FIELDS.items() if "pattern" in rule}
-TIMESTAMP = ecma(PATTERNS["ponto"])
+TIMESTAMP_PATTERN = fields.timestamp("", "").limits["pattern"]
+TIMESTAMP = ecma(TIMESTAMP_PATTERN)
 
 
 def admitted_by_consumer(body: str) -> bool:
@@ -32,7 +48,7 @@ def test_is_a_valid_draft_4_schema_that_refuses_unknown_fields() -> None:
     jsonschema.Draft4Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert SCHEMA["additionalProperties"] is False
-    assert SCHEMA["required"] == ["usuarioId", "ponto"]
+    assert SCHEMA["required"] == [field.name for field in WIRE if field.required]
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -41,8 +57,8 @@ def test_describes_every_field(name: str) -> None:
     assert "format" not in FIELDS[name], "the gateway ignores it"
 
 
-def test_both_timestamps_have_one_pattern() -> None:
-    assert PATTERNS["ponto"] == PATTERNS["enviado"]
+def test_all_timestamps_have_one_pattern() -> None:
+    assert {PATTERNS[FIELDS_OF[column].name] for column in event.TIMES} == {TIMESTAMP_PATTERN}
 
 
 @pytest.mark.parametrize("pattern", set(PATTERNS.values()))
@@ -55,10 +71,9 @@ def test_patterns_mean_the_same_to_every_engine(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ponto", "2026-10-01T08:00"),
-        ("enviado", "2026-10-01T08:00Z"),
+        *((name, time) for name in TIMES for time in ("2026-10-01T08:00", "2026-10-01T08:00Z")),
         ("id", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
-        ("dispositivo", "a"),
+        *((name, "a") for name in NAMES),
     ],
 )
 def test_no_engine_takes_the_place_before_a_last_line_break_for_the_end(name: str, value: str, end: str) -> None:
@@ -113,7 +128,7 @@ def test_consumer_and_schema_agree_on_any_text(text: str) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(FIELDS)), any_json()), max_size=6))
 def test_consumer_and_schema_agree_on_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
-    good = [("usuarioId", 1), ("ponto", "2026-10-01T08:00Z")]
+    good = list(GOOD.items())
     text = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs + good) + "}"
     assert admitted_by_consumer(text) == is_admitted(text)
 
@@ -132,7 +147,7 @@ def test_consumer_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
         for month in range(1, 13):
             for day in range(28, 33):
                 instant = f"{year}-{month:02}-{day:02}T08:00Z"
-                text = f'{{"usuarioId": 1, "ponto": "{instant}"}}'
+                text = punch(1, instant)
                 assert admitted_by_consumer(text) == bool(TIMESTAMP.search(instant)), instant
 
 
@@ -146,12 +161,13 @@ def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour:
         f"2026-10-01T08:00-{hour:02}:59",
         f"2026-10-01T08:00-14{hour:02}",
     ):
-        text = f'{{"usuarioId": 1, "ponto": "{instant}"}}'
+        text = punch(1, instant)
         assert admitted_by_consumer(text) == bool(TIMESTAMP.search(instant)), instant
 
 
-def test_the_one_difference_is_half_a_surrogate_pair_in_a_text() -> None:
-    text = '{"usuarioId": 1, "ponto": "2026-10-01T08:00Z", "dispositivo": "\\ud800"}'
+@pytest.mark.parametrize("name", NAMES)
+def test_the_one_difference_is_half_a_surrogate_pair_in_a_text(name: str) -> None:
+    text = json.dumps(GOOD | {name: "\ud800"})
     assert is_admitted(text)
     with pytest.raises(NotAPunch) as refusal:
         parse(text, UTC)

@@ -3,7 +3,6 @@
 `ponto plan`'s are in test_plan.py.
 """
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -11,11 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loadtest import summary
+from ponto.event import TIMES
+from ponto.punch import FIELDS
+from tests.events import punch
 from tests.widths import assert_fits
 from tools.dlq import command as dlq
 from tools.keys import command as keys
 from tools.kit import tables
 from tools.kit.dead_letters import REASONS, DeadLetter, Way
+from tools.kit.event import SHOWN
 from tools.local import rows
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
@@ -42,7 +45,7 @@ def list_dead_letters() -> None:
             ID, Way.REJECTED, reason, "ponto: must be " + "a time " * 20, ID, 1_795_000_000_123, 30, body, {}, {}
         )
         for reason in REASONS
-        for body in (json.dumps({"usuarioId": EMPLOYEE}), "{")
+        for body in (punch(EMPLOYEE), "{")
     )
 
 
@@ -55,7 +58,11 @@ def list_rows_of_a_key() -> None:
 
 
 def list_rows() -> None:
-    tables.show(rows._COLUMNS, [(ID, "123456", "2026-11-23 08:03:07-03", DEVICE, "0.1 s")])
+    shown = {
+        name: "2026-11-23 08:03:07-03" if name in TIMES else DEVICE if "maxLength" in FIELDS[name].limits else "123456"
+        for name in SHOWN
+    }
+    tables.show(rows._COLUMNS, [(ID, *shown.values(), "0.1 s")])
 
 
 def load() -> None:
@@ -66,7 +73,7 @@ COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
-    "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
+    "make rows": (list_rows, [ID, "123456", "2026-11-23", "08:03:07-03"]),  # a narrow column breaks a time in two
     "make loadtest": (load, ["20,000,000", "the"]),
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import LARGEST
-from tools.deploy.event import event
 from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
 from tools.kit.errors import CommandError
+from tools.kit.event import event
 from tools.kit.functions import FunctionFailed, invoked
 from tools.kit.osls import stack_name
 from tools.kit.target import Target

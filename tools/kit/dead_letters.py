@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import derive_clock_id
-from ponto.punch import Reason
+from ponto.event import WHOSE
+from ponto.punch import FIELDS, Reason
 from ponto.records import NoClockRecord, carried_origin, named_clock_record
 from tools.kit import slices
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
+_EMPLOYEE = FIELDS[WHOSE].name  # on the wire
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -68,7 +70,7 @@ class DeadLetter(NamedTuple):
     def employee(self) -> int | None:
         """The employee of the punch, where the body tells."""
         fields = None if self.way.is_event else _object(self.body)
-        employee = fields.get("usuarioId") if fields else None
+        employee = fields.get(_EMPLOYEE) if fields else None
         return employee if type(employee) is int else None
 
     @property

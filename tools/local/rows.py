@@ -3,28 +3,40 @@
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import psycopg2
+from psycopg2 import sql
 
+from ponto.event import TIMES
+from ponto.punch import FIELDS
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.event import SHOWN
 from tools.kit.output import print_result
 from tools.kit.tables import Column
 
 _PATIENCE = 10  # s
-_NEWEST = """
-select id, usuario_id, ponto, coalesce(dispositivo, ''), gravada_em - recebida_em
+_NEWEST = sql.SQL("""
+select id, gravada_em - recebida_em, {shown}
 from batida order by gravada_em desc limit %s
-"""
+""").format(shown=sql.SQL(", ").join(map(sql.Identifier, SHOWN)))
+
+
+def _column(name: str) -> Column:
+    if name in TIMES:
+        return Column(name, least=11)
+    is_text = "maxLength" in FIELDS[name].limits
+    return Column(name, least=12, leaves=True) if is_text else Column(name, right=True)
+
+
 _COLUMNS = (
     Column("id"),
-    Column("usuario_id", right=True),
-    Column("ponto", least=11),
-    Column("dispositivo", least=12, leaves=True),
+    *map(_column, SHOWN),
     Column("waited", right=True),
 )
 
@@ -53,15 +65,19 @@ def rows(count: int, state: Path | None) -> None:
         [
             (
                 identifier,
-                str(employee),
-                instant.isoformat(" ").removesuffix(":00"),  # as psql writes it
-                device,
+                *map(_written, shown),
                 "" if waited is None else f"{waited.total_seconds():.1f} s",
             )
-            for identifier, employee, instant, device, waited in newest
+            for identifier, waited, *shown in newest
         ],
     )
     print_result(f"the newest {len(newest)}")
+
+
+def _written(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(" ").removesuffix(":00")  # as psql writes it
+    return "" if value is None else str(value)
 
 
 def _newest(url: str, count: int) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ponto.event import WHEN
 from ponto.punch import NotAPunch, Punch, parse
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, queues, reader, slices, target
@@ -197,7 +198,9 @@ def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[
         if asked.id:
             is_it = asked.id == (letter.clock_id or (punch.id if punch else letter.punch_id))
         else:
-            is_it = letter.employee == asked.employee and (not (punch and day) or day[0] <= punch.ponto < day[1])
+            is_it = letter.employee == asked.employee and (
+                not (punch and day) or day[0] <= getattr(punch, WHEN) < day[1]
+            )
         if is_it:
             found.append(letter)
     return found

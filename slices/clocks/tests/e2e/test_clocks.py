@@ -74,4 +74,4 @@ def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
     client.wait_until_drained()
     rows = client.rows(employees[0])
     assert {row.punch.id for row in rows} == {derive_clock_id(ClockRecord(CLOCK, nsr)) for nsr in (7, 8)}
-    assert {row.punch.ponto for row in rows} == {EIGHT.replace(hour=11, tzinfo=UTC)}
+    assert {row.punch.instant for row in rows} == {EIGHT.replace(hour=11, tzinfo=UTC)}

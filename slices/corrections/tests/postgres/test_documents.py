@@ -4,8 +4,8 @@ import psycopg2
 import pytest
 
 from tests.database import ask
-from tests.postgres.test_documents import erasure as erasure
-from tests.postgres.test_documents import erasure_of, punch, steps
+from tests.event.postgres.test_documents import erasure as erasure
+from tests.event.postgres.test_documents import erasure_of, punch, steps
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
@@ -40,5 +40,5 @@ def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_u
     create, insert = steps(PAGE, "correcao")
 
     for _ in range(2):
-        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")  # noqa: S608
+        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")
         assert ask(migrated_url, "select * from correcao order by criada_em") == before

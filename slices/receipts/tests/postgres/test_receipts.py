@@ -100,7 +100,7 @@ def of_version(version: str) -> str:
 def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
     clerk: Clerk, database: Database, store: Store
 ) -> None:
-    punch = entry(usuario_id=7, dispositivo="portão", latitude=1.0, longitude=2.0)
+    punch = entry(7, dispositivo="portão", latitude=1.0, longitude=2.0)
     store.save([punch])
     [(written,)] = database.ask(
         "select to_char(gravada_em at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from batida"

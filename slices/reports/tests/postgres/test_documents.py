@@ -1,7 +1,7 @@
 """The statements in the slice's documents, on a real database."""
 
 from tests.database import ask
-from tests.postgres.test_documents import erasure_of
+from tests.event.postgres.test_documents import erasure_of
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "reports" / "README.md"

@@ -35,9 +35,7 @@ def number(database: Database, device: str | None, *numbers: int | None, receive
 
 
 def gaps(database: Database, report: str = "lacunas") -> list[tuple[Any, ...]]:
-    return database.ask(
-        "select dispositivo, situacao, numero_inicial, numero_final, quantas from " + report  # noqa: S608  our own words
-    )
+    return database.ask("select dispositivo, situacao, numero_inicial, numero_final, quantas from " + report)
 
 
 @pytest.fixture
@@ -155,7 +153,7 @@ def test_only_the_reports_read_them_and_by_indexes(database: Database, report: s
 
     database.ask("set role ponto_reader")
     assert gaps(database, report)
-    plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))  # noqa: S608  our own words
+    plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))
     assert "Seq Scan on batida" not in plan
     assert "Function Scan" not in plan
 

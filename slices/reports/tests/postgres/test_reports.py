@@ -650,7 +650,7 @@ def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: s
 )
 def test_an_employee_who_cannot_be_is_refused(database: Database, values: str, message: str) -> None:
     with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
-        database.ask("insert into funcionario values (" + values + ")")  # noqa: S608  the tests' own words
+        database.ask("insert into funcionario values (" + values + ")")
 
     assert database.ask("table funcionario") == []
 
@@ -803,7 +803,7 @@ def sixty_days(database: Database) -> Database:
     ],
 )
 def test_of_some_employees_nothing_is_read_that_is_somebody_elses(sixty_days: Database, report: str) -> None:
-    plan = sixty_days.ask("explain analyze select * from " + report)  # noqa: S608  a literal above
+    plan = sixty_days.ask("explain analyze select * from " + report)
 
     scans = [line for (line,) in plan if "batida_ponto_idx" in line]
     assert all("never executed" in line for line in scans), scans
@@ -864,14 +864,12 @@ def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Databas
     )
     first, last = days.split(", ")
     plain = (
-        f"select id from batida_local where dia between coalesce({first}, date '-infinity')"  # noqa: S608  literals above
+        f"select id from batida_local where dia between coalesce({first}, date '-infinity')"
         f" and coalesce({last}, date 'infinity')"
     )
 
-    assert set(database.ask(f"select id from batidas({days})")) == set(database.ask(plain))  # noqa: S608  the same
-    assert set(database.ask(f"select id from batidas({days}, 2)")) == set(  # noqa: S608  the same
-        database.ask(f"{plain} and usuario_id = 2")
-    )
+    assert set(database.ask(f"select id from batidas({days})")) == set(database.ask(plain))
+    assert set(database.ask(f"select id from batidas({days}, 2)")) == set(database.ask(f"{plain} and usuario_id = 2"))
 
 
 # Rules, against plain Python

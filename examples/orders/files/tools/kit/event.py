@@ -1,0 +1,58 @@
+"""Examples of the event that `ponto/event.py` declares, for the proof of a deploy, the load test and the tests."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+SHOWN = ("loja", "criado", "pedido")
+"""The columns that `make rows` shows, beside the id."""
+
+
+def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
+    """Give the body of a good event.
+
+    Args:
+        whose: the number of whom it is of.
+        when: its instant, as a client writes it.
+        more: fields, by their names on the wire.
+    """
+    return {"pedido": "A-17", "loja": whose, "criado": when, "totalCentavos": 1250, **more}
+
+
+MORE: dict[str, Any] = {}
+"""Fields that may come besides, and change nothing of whose and when it is."""
+
+VALID: list[dict[str, Any]] = [
+    body(5, "2026-11-24T08:00:00-03:00"),
+    body(5, "2026-11-24T08:00"),
+    body(2**53 - 1, "2999-12-31T23:59:59.999999-14:59", pedido="", totalCentavos=0),
+    body(7, "2026-11-24T08:00:00.123456Z", id="0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", pedido='Café \U0001f600 "\\ %s'),
+]
+"""Good ones: with what is required alone, with all fields, and at limits."""
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"pedido": "A-17", "loja": 5, "totalCentavos": 1250}, "criado: required"),
+    (body(5, "2026-11-24T08:00", usuarioId=7), "unknown field 'usuarioId'"),
+    (body(5, "2026-11-24T08:00", totalCentavos=-1), "totalCentavos: must be an integer from 0 to 1000000000000"),
+    (
+        body(5, "2026-02-30T08:00"),
+        "criado: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, "
+        "years 1900 to 2999",
+    ),
+]
+"""What is no event, and what is said of it."""
+
+CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (body(5, "2026-11-24T08:00Z"), body(5, "2026-11-24T08:00Z", totalCentavos=9), "total_centavos"),
+    (body(5, "2026-11-24T08:00Z"), body(6, "2026-11-24T08:00:00.000001Z", pedido="B-1"), "pedido and loja and criado"),
+]
+"""Two events that under one id are two, and the columns that differ."""
+
+SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (body(5, "2026-11-24T08:00:00-03:00"), body(5, "2026-11-24T11:00Z")),
+]
+"""Two events that under one id are one, or without an id."""
+
+
+def event(id_: str, whose: int) -> dict[str, Any]:
+    """Give the body of the event of now, under an id: what a deploy sends to prove a stage."""
+    return body(whose, datetime.now(UTC).isoformat(), id=id_)

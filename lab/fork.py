@@ -1,0 +1,91 @@
+"""Make a fork for another event, as docs/adapt.md says, check it, and run the reference's tests in it.
+
+It runs the page's own commands in a copy, with the files of examples/orders.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lab import without
+from tools.develop import logged
+from tools.kit import commands
+from tools.kit.project import ROOT
+
+PAGE = ROOT / "docs" / "adapt.md"
+_EPILOG = """examples:
+  make fork                                    make check and all tests, in a fork
+  make fork ARGS="tests/unit tests/postgres"   a part of the tests
+
+exit status: 0 all of it passed, 1 something did not, 2 the request is wrong
+"""
+
+
+def steps() -> list[str]:
+    """Give the commands of the page that make the fork, in their order."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if not block.startswith("make ")]
+
+
+def make(project: Path) -> None:
+    """Make a fork of a copy of this project.
+
+    Args:
+        project: the copy.
+
+    Raises:
+        subprocess.CalledProcessError: a step failed; it has printed why.
+    """
+    git = ["git", "-c", "user.name=fork", "-c", "user.email=fork@localhost"]
+    for words in (["git", "init", "--quiet"], ["git", "add", "--all"], [*git, "commit", "--quiet", "-m", "A copy"]):
+        subprocess.run(words, cwd=project, check=True)
+    for step in steps():
+        subprocess.run(["sh", "-ec", step], cwd=project, check=True)
+    environment = without.environment(project)
+    for words in (
+        [sys.executable, "-m", "tools.develop.docs"],
+        ["ruff", "format", "--quiet", "."],
+        ["ruff", "check", "--quiet", "--fix", "."],
+    ):
+        subprocess.run(words, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
+
+
+@commands.command(epilog=_EPILOG)
+@click.option("--no-check", is_flag=True, help="Run the tests alone, without make check.")
+@click.argument("words", nargs=-1)
+def fork(no_check: bool, words: tuple[str, ...]) -> int:
+    """Make a fork that takes orders, run make check in it, and the reference's tests.
+
+    WORDS are paths for pytest, and its options after --.
+    """
+    with tempfile.TemporaryDirectory(prefix="ponto-fork-") as temporary:
+        project = without.copied(Path(temporary) / "project")
+        without.require_own_code(project)
+        make(project)
+        logged.print_line(f"tests: {_count(project)} in the fork, {_count(ROOT)} here")
+        checked = no_check or without.run(project, ["make", "--no-print-directory", "check"])
+        return 0 if without.run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
+
+
+def _count(project: Path) -> int:
+    """Count the tests of the reference, which are no slice's."""
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests", "lab/tests"]
+    listed = subprocess.run(
+        words, cwd=project, env=without.environment(project), stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return sum(map(int, re.findall(r"^[\w/.]+: (\d+)$", listed, re.MULTILINE)))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(fork, "make fork", words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

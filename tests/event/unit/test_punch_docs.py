@@ -1,0 +1,41 @@
+"""What the documents say of a punch's fields."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft4Validator
+
+from tests.strategies import FIELDS, SCHEMA
+from tools.kit.project import DOCUMENTS, ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PORTUGUESE = ROOT / "README.pt-BR.md"
+
+
+def test_the_changelog_names_every_field_that_the_original_did_not_have() -> None:
+    assert {f"`{name}`" for name in FIELDS.keys() - {"usuarioId", "ponto"}} <= set(
+        re.findall(r"`\w+`", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    )
+
+
+def test_both_readmes_have_the_same_contract() -> None:
+    """The sample body, the fields with types and bounds, and the answers: what a client's author reads."""
+
+    def contract(text: str) -> object:
+        part = text.partition("x-api-key`:\n")[2].partition("\n## ")[0]
+        fields = re.findall(r"^\| `(\w+)` \| (\w+).*? \| (.*) \|$", part, re.MULTILINE)
+        return (
+            re.findall(r"^\{.*\}$", part, re.MULTILINE),
+            [(name, kind, re.findall(r"-?\d+", rule)) for name, kind, rule in fields],
+            re.findall(r"^\| (\dxx|\d{3})( `.*?`)? \|", part, re.MULTILINE),
+        )
+
+    assert contract(PORTUGUESE.read_text(encoding="utf-8")) == contract(README)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_body_that_is_sent_is_a_punch(document: Path) -> None:
+    for body in re.findall(r"-d '(.*?)'", document.read_text(encoding="utf-8"), re.DOTALL):
+        Draft4Validator(SCHEMA).validate(json.loads(body))

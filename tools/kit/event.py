@@ -1,0 +1,73 @@
+"""Examples of the event that `ponto/event.py` declares, for the proof of a deploy, the load test and the tests.
+
+With that file, the migration and the statements, whoever takes another event replaces this one (docs/adapt.md).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+SHOWN = ("usuario_id", "ponto", "dispositivo")
+"""The columns that `make rows` shows, beside the id."""
+
+
+def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
+    """Give the body of a good event.
+
+    Args:
+        whose: the number of whom it is of.
+        when: its instant, as a client writes it.
+        more: fields, by their names on the wire.
+    """
+    return {"usuarioId": whose, "ponto": when, **more}
+
+
+MORE: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
+"""Fields that may come besides, and change nothing of whose and when it is."""
+
+VALID: list[dict[str, Any]] = [
+    body(1, "2026-10-01T08:00:00-03:00"),
+    body(1, "2026-10-01T08:00"),
+    body(2**53 - 1, "2999-12-31T23:59:59.999999-14:59"),
+    body(
+        7,
+        "2026-10-01T08:00:00.123456-03:00",
+        id="0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
+        dispositivo='Relógio 日 \U0001f600 "\\ %s',
+        offline=True,
+        enviado="2026-10-01T11:30Z",
+        latitude=-23.550520123456789,
+        longitude=1e-300,
+        precisao=12.5,
+        sequencia=41,
+    ),
+]
+"""Good ones: with what is required alone, with all fields, and at limits."""
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"usuarioId": 1}, "ponto: required"),
+    (body(1, "2026-10-01T08:00", nome="x"), "unknown field 'nome'"),
+    (body(0, "2026-10-01T08:00"), "usuarioId: must be an integer from 1 to 9007199254740991"),
+    (
+        body(1, "2026-02-30T08:00"),
+        "ponto: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, "
+        "years 1900 to 2999",
+    ),
+]
+"""What is no event, and what is said of it."""
+
+CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-01T08:00Z"), "usuario_id"),
+    (body(1, "2026-10-01T08:00Z"), body(1, "2026-10-01T08:00:00.000001Z"), "ponto"),
+    (body(1, "2026-10-01T08:00Z"), body(2, "2026-10-02T08:00Z"), "usuario_id and ponto"),
+]
+"""Two events that under one id are two, and the columns that differ."""
+
+SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z", dispositivo="another")),
+]
+"""Two events that under one id are one, or without an id."""
+
+
+def event(id_: str, whose: int) -> dict[str, Any]:
+    """Give the body of the event of now, under an id: what a deploy sends to prove a stage."""
+    return body(whose, datetime.now(UTC).isoformat(), id=id_)
