@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
-from tools.develop.docs import fields, files, marks
+from tools.develop.docs import fields, files, marks, words
 from tools.kit import osls, slices
 from tools.kit.dead_letters import REASONS
 from tools.kit.project import DOCUMENTS, ROOT
@@ -112,8 +112,18 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
 
 
 def test_the_readme_is_read_in_minutes() -> None:
-    by_hand = re.sub(r"<!-- from .*?<!-- end -->", "", README, flags=re.DOTALL)  # a further field is no reason to fail
+    by_hand = marks.by_hand(README)  # a further field is no reason to fail
     assert len(by_hand.split()) <= 1_100
+
+
+def test_words_are_counted_without_decisions_and_what_the_code_writes() -> None:
+    counts = words.by_folder()
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")]
+    tables = re.findall(r"^<!-- (?:from|columns).*?^<!-- end -->$", "".join(texts), re.MULTILINE | re.DOTALL)
+
+    assert counts["docs"] == sum(len(text.split()) for text in texts) - sum(len(table.split()) for table in tables)
+    assert counts["the reference"] == counts["."] + counts["docs"] + counts["loadtest"]
+    assert counts["together"] == sum(counts.values()) - counts["the reference"] - counts["together"]
 
 
 @pytest.mark.parametrize(
