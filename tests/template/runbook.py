@@ -8,11 +8,9 @@ from tools.kit.project import ROOT
 
 ALARM = "AWS::CloudWatch::Alarm"
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
-_COSTS = "What watching costs"  # the last section, of no alarm
 SECTIONS = {
     title: text
     for title, _, text in (section.partition("\n") for section in re.split("^## ", TEXT, flags=re.MULTILINE)[1:])
-    if title != _COSTS
 }
 
 ESSENTIAL = ("dead-letters", "keeps-failing", "function-errors")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg2
 
-from tools.develop.docs import files
-from tools.kit import commands
+from tools.develop.docs import files, words
+from tools.kit import commands, tables
 from tools.kit.output import print_result
 from tools.kit.project import ROOT
 from tools.local import temporary
@@ -16,10 +16,12 @@ from tools.local import temporary
 
 @commands.command(epilog="example:\n  make docs\n")
 def docs() -> None:
-    """Write what follows from the code into documents and files, and name those that changed."""
+    """Write what follows from the code into documents and files, name those that changed, and count the words."""
     _write(files.from_code())
     with temporary.server() as url, closing(psycopg2.connect(url)) as connection:
         _write(files.from_database(connection))
+    columns = (tables.Column("words by hand"), tables.Column("", right=True))
+    tables.show(columns, [(folder, f"{count:,}") for folder, count in words.by_folder().items()])
 
 
 def _write(written: Mapping[Path, str]) -> None:
@@ -29,9 +31,9 @@ def _write(written: Mapping[Path, str]) -> None:
             print_result(str(path.relative_to(ROOT)))
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(docs, "make docs", words)
+    return commands.run(docs, "make docs", arguments)
 
 
 if __name__ == "__main__":

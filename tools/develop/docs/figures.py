@@ -1,4 +1,4 @@
-"""Figures within the documents' own tables and pictures that follow from the code: counts, and what they cost."""
+"""Figures within the documents' own texts and pictures that follow from the code."""
 
 import re
 from collections.abc import Callable
@@ -10,16 +10,6 @@ from tools.develop.docs import bills
 from tools.kit import osls
 from tools.kit.project import ROOT
 from tools.plan import costs
-
-_DOCS = ROOT / "docs"
-_RUNBOOK = _DOCS / "runbook.md"
-
-
-def runbook(text: str) -> str:
-    """Count the metrics in what watching costs."""
-    text = _row(text, r"metrics of alarms x 0\.10", costs.alarm_metrics(), 0.10)
-    text = _row(text, r"metrics that the gateway keeps for `POST /ponto` x 0\.30", costs.GATEWAY_METRICS, 0.30)
-    return _row(text, r"metrics of our own x 0\.30", costs.METRICS, 0.30)
 
 
 def readme(batches: str, at_once: str, dev: str, prod: str, text: str) -> str:
@@ -39,16 +29,10 @@ def deploy(text: str) -> str:
 
 
 DOCUMENTS: dict[Path, Callable[[str], str]] = {
-    _RUNBOOK: runbook,
-    _DOCS / "deploy.md": deploy,
+    ROOT / "docs" / "deploy.md": deploy,
     ROOT / "README.md": partial(readme, "batches of", "at most", "of `dev` costs about", "of `prod`"),
     ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo", "de `dev` custa cerca de", "de `prod`"),
 }
-
-
-def _row(text: str, what: str, count: int, price: float) -> str:
-    text = _replaced(text, rf"(^\| )\d+(?= {what})", str(count))
-    return _replaced(text, rf"(^\| \d+ {what}.* \| )[\d.]+", f"{count * price:.2f}")
 
 
 def _replaced(text: str, pattern: str, figure: str) -> str:

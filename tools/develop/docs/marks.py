@@ -50,6 +50,11 @@ def sources(text: str) -> list[str]:
     return [mark for _, mark, _ in _PART.findall(text)]
 
 
+def by_hand(text: str) -> str:
+    """Give a document without these parts."""
+    return _PART.sub("", text)
+
+
 def _fill(text: str, writers: Writers) -> str:
     def write(part: re.Match[str]) -> str:
         for pattern, writer in writers.items():
