@@ -14,6 +14,8 @@ from tools.kit.project import ROOT
 _FUNCTION = "BatidaPontoLambdaFunction"
 _MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 _CACHE = ROOT / ".local" / "simulate"
+# What Lambda gives each function besides, which a login by IAM signs its tokens with.
+_OF_LAMBDA = {name: "simulated" for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
 class Settings(NamedTuple):
@@ -62,7 +64,8 @@ def of_template(template: Template) -> Settings:
         window=int(mapping["MaximumBatchingWindowInSeconds"]),
         concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
         timeout=function["Timeout"],
-        environment={name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())},
+        environment=_OF_LAMBDA
+        | {name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())},
     )
 
 

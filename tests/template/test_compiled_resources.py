@@ -210,10 +210,12 @@ def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Pac
     assert not deploy.read(made.folder).protects_cluster
 
 
-@pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
-def test_deploying_reads_whether_to_ask_and_what_is_reserved(packaged: Packaged, stage: str, protected: bool) -> None:
+@pytest.mark.parametrize(("stage", "protected", "days"), [("prod", True, 7), ("dev", False, 1)])
+def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(
+    packaged: Packaged, stage: str, protected: bool, days: int
+) -> None:
     reserved = {f"batida-ponto-{stage}-{name}": number for name, number in {"batidaPonto": 5, "read": 2}.items()}
-    demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True)
+    demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True, maximum_acu=4, backup_days=days)
     expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
 
