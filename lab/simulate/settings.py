@@ -15,7 +15,7 @@ _FUNCTION = "BatidaPontoLambdaFunction"
 _MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 _CACHE = ROOT / ".local" / "simulate"
 # What Lambda gives each function besides, which a login by IAM signs its tokens with.
-_OF_LAMBDA = {name: "simulated" for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+_OF_LAMBDA = dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated")
 
 
 class Settings(NamedTuple):
@@ -65,7 +65,8 @@ def of_template(template: Template) -> Settings:
         concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
         timeout=function["Timeout"],
         environment=_OF_LAMBDA
-        | {name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())},
+        | {name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())}
+        | {"DB_PORT": "5432"},  # which the cluster would fill in with a number
     )
 
 
