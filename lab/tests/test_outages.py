@@ -22,6 +22,7 @@ from tests.template.compiled import Compile
 
 BEGIN = 300  # s: by then the database is awake
 FIRST = 1_000_000  # who wakes it
+POISONER = FIRST + 1  # whose message our code fails on
 REDELIVERY = "redelivery: "  # begins what the function warns of that cannot tell SQS when to hand out what failed
 
 
@@ -198,7 +199,7 @@ def test_the_local_stage_too_has_all_punches_within_thirty_seconds(simulated: Si
 def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
-    poison = sending(BEGIN, 0)._replace(punch=None)
+    poison = sending(BEGIN, POISONER)._replace(punch=None)
     faults = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
 
     outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *faults)
@@ -211,7 +212,7 @@ def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_
 def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison = sending(BEGIN, 0)._replace(punch=None)
+    poison = sending(BEGIN, POISONER)._replace(punch=None)
     faults = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
 
     outcome = simulated.run([poison], *faults, days=3)
@@ -225,7 +226,7 @@ def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_lea
 def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
 ) -> None:
-    killer = sending(BEGIN + 1_000.5, 0)._replace(punch=None)
+    killer = sending(BEGIN + 1_000.5, POISONER)._replace(punch=None)
 
     def kill() -> None:
         simulated.simulation._function.was_doomed = True
