@@ -3,8 +3,11 @@
 A database that resumes refuses or drops the first tries.
 """
 
+import json
+import re
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -19,6 +22,10 @@ _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
 # What PostgreSQL says in English of a wrong password, and Amazon's of whom IAM does not let in.
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _NOT_LET_IN = "PAM authentication failed"
+# What proxies say that take no settings when a session begins: RDS Proxy, PgBouncer.
+_NO_OPTIONS = ("support command-line options", "unsupported startup parameter")
+_OPTION = re.compile(r"-c (\w+)=(\S*)")
+_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
 
 
 class Timeouts(NamedTuple):
@@ -243,8 +250,26 @@ def _try(
         **with_password(parameters),
         "options": f"{parameters.get('options', '')} {options}",
     }
-    connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+    connection: psycopg2.extensions.connection
+    try:
+        connection = psycopg2.connect(**arguments)
+    except psycopg2.OperationalError as error:
+        if not any(text in str(error) for text in _NO_OPTIONS):
+            raise
+        settings = dict(_OPTION.findall(arguments.pop("options")))
+        connection = psycopg2.connect(**arguments)
+        _set(connection, settings)
     return connection
+
+
+def _set(connection: psycopg2.extensions.connection, settings: Mapping[str, str]) -> None:
+    """Give a session its settings; one that does not take them is closed."""
+    try:
+        with connection, connection.cursor() as cursor:  # committed, or a rollback would take them back
+            cursor.execute(_SETTINGS, {"settings": json.dumps(settings)})
+    except BaseException:
+        connection.close()
+        raise
 
 
 def with_password(parameters: Parameters) -> dict[str, Any]:

@@ -23,7 +23,8 @@ async function lookUp(context, name, region, stage) {
     if (error.name !== 'DBClusterNotFoundFault') throw error;
     return stop(
       `database: express takes the cluster ${name}, which ${region} has not. This makes it, and deploys the stage:\n` +
-        `make deploy STAGE=${stage} ARGS="--param database=express"`
+        `make deploy STAGE=${stage} ARGS="--param database=express"\n` +
+        "Where the account's plan or a quota gives less than the stage asks for, it stops first, with the line that deploys."
     );
   });
   const [{ Status, Endpoint, Port, DbClusterResourceId, BackupRetentionPeriod, IAMDatabaseAuthenticationEnabled }] = DBClusters;

@@ -29,6 +29,7 @@ _KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs 
 _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
 _OWN_COMMANDS = {
     ("configure", "sso"): set[str](),
+    ("configure", "set"): set[str](),
     ("configure", "export-credentials"): {"format"},
     ("sso", "login"): {"sso-session"},
     ("rds", "generate-db-auth-token"): {"hostname", "port", "username"},

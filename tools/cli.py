@@ -33,7 +33,7 @@ _OF_THE_REFERENCE = {
     },
     "schema": {
         "from": "tools.schema.command:schema",
-        "example": "ponto schema --stage dev         apply the migrations, and the functions' passwords",
+        "example": "ponto schema --stage dev         apply the migrations, and set the roles' logins",
     },
     "trace": {
         "from": "tools.trace.command:trace",

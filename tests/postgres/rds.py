@@ -52,6 +52,7 @@ class Rds:
         self.tokens: list[str] = []  # that came
         self.refused: list[list[str]] = []  # why each that was refused
         self.port = 0
+        self.takes_options = True  # RDS Proxy does not
 
     @contextlib.contextmanager
     def running(self, certificate: Path | None) -> Iterator[Front]:
@@ -68,7 +69,13 @@ class Rds:
         size = _exactly(client, 4)
         startup = _exactly(client, int.from_bytes(size) - 4)
         words = startup[4:].decode().split("\0")  # behind the protocol's version
-        user = dict(zip(words[::2], words[1::2], strict=False))["user"]
+        said = dict(zip(words[::2], words[1::2], strict=False))
+        user = said["user"]
+        if not self.takes_options and "options" in said:
+            _refuse(
+                client, "0A000", "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options."
+            )
+            return None
         if ask(self.server.as_superuser(), _MEMBER, user) == [(False,)]:
             return size + startup
         client.sendall(_ASK_PASSWORD)
@@ -80,8 +87,7 @@ class Rds:
         if not why:
             return size + startup
         self.refused.append(why)
-        text = f'SFATAL\0VFATAL\0C28000\0MPAM authentication failed for user "{user}"\0\0'.encode()
-        client.sendall(b"E" + (4 + len(text)).to_bytes(4) + text)
+        _refuse(client, "28000", f'PAM authentication failed for user "{user}"')
         return None
 
     def _wrong(self, token: str, user: str) -> list[str]:
@@ -118,6 +124,11 @@ def _signature(request: str, access_key: str, key: Key, date: str) -> str:
     signed.context["timestamp"] = date
     text = auth.string_to_sign(signed, auth.canonical_request(signed))
     return str(auth.signature(text, signed))
+
+
+def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
+    text = f"SFATAL\0VFATAL\0C{sqlstate}\0M{message}\0\0".encode()
+    client.sendall(b"E" + (4 + len(text)).to_bytes(4) + text)
 
 
 def _exactly(client: socket.socket, size: int) -> bytes:

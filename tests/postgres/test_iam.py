@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 import handler
 from ponto import config
 from ponto.admin.database import make_database
-from ponto.connection import Parameters, with_password
+from ponto.connection import Parameters, connect, with_password
 from ponto.iam_login import token
 from ponto.records import Record
 from ponto.store import Outcome, Status, Store
@@ -376,6 +377,20 @@ def test_no_token_is_in_what_a_connection_says_of_itself(system: System) -> None
     connection = psycopg2.connect(**with_password(system.parameters()))
     assert "X-Amz" not in f"{connection!r} {connection.dsn} {connection.get_dsn_parameters()}"
     connection.close()
+
+
+def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afterwards(system: System) -> None:
+    system.rds.takes_options = False
+    assert system.apply_schema()["applied"] == migrations()
+    assert system.deliver(new_punch()) == []
+    assert "rows" in system.read()
+
+    options = "-c statement_timeout=1234 -c default_transaction_read_only=on"
+    connection = connect(system.parameters(), "test", options=options)
+    connection.rollback()
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("select current_setting('statement_timeout'), current_setting('default_transaction_read_only')")
+        assert cursor.fetchall() == [("1234ms", "on")]
 
 
 # The database itself

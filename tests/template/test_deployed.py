@@ -103,7 +103,7 @@ def test_a_deploy_without_its_express_cluster_stops_with_the_command_that_makes_
     stopped = account.stopped(EXPRESS)
     assert stopped
     assert "database: express takes the cluster batida-ponto-local, which us-east-1 has not." in stopped
-    assert '\nmake deploy STAGE=local ARGS="--param database=express"' in stopped
+    assert '\nmake deploy STAGE=local ARGS="--param database=express"\n' in stopped
 
 
 @pytest.mark.parametrize(

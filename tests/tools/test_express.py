@@ -419,6 +419,7 @@ def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_e
         result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"the cluster {NAME} is of this stage, and outside its stack" in result.err
+    assert "go on with it, by --param database=express (docs/deploy.md#a-first-deploy-that-fails)" in result.err
 
     dev.stack("express")  # which osls does not leave, unless it is told to
     with pytest.MonkeyPatch.context() as patch:

@@ -125,6 +125,8 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
         "Deploy without reserving, as long as that is so: --param reservedConcurrency=none (docs/deploy.md#quotas)",
         "Ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
         f"--desired-value {value} --region us-east-1",
+        "With what the account gives:",
+        "again: reservedConcurrency=none",
         "Nothing was deployed. Deploy again once that has changed; with --force at once.",
     ]
 
@@ -201,6 +203,9 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
 
     with pytest.raises(CommandError, match=r"4 ACU at most, and maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         demand(express._replace(maximum_acu=8))
+    calls.instead |= limits(10, 10)
+    with pytest.raises(CommandError, match="\nagain: maximumAcu=4 reservedConcurrency=none\n"):
+        demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
     calls.instead |= plan("PAID")
     demand(express._replace(maximum_acu=8))
 
@@ -231,8 +236,9 @@ def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
 ) -> None:
     calls.instead |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
     both = r"(?s)functions at once.*networks \(VPCs\)"
-    with pytest.raises(CommandError, match=both):
+    with pytest.raises(CommandError, match=both) as refused:
         demand(BOTH)
+    assert "again:" not in str(refused.value)  # there is no parameter for less than one network
     demand(BOTH, force=True)
     said = capsys.readouterr().err
     assert re.search(both, said)

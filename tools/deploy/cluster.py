@@ -60,10 +60,11 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
         or {"Key": "aws:cloudformation:stack-name", "Value": stack} in each.get("TagList", [])
     ]
     if found:
+        way = ", by --param database=express" if stack in found else ""
         raise CommandError(
             f"the cluster {', '.join(found)} is of this stage, and outside its stack: a deploy that failed left it, or "
             "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
-            "needs it, or go on with it (docs/deploy.md#a-first-deploy-that-fails).\n"
+            f"needs it, or go on with it{way} (docs/deploy.md#a-first-deploy-that-fails).\n"
             "Nothing was deployed."
         )
 

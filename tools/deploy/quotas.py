@@ -47,6 +47,13 @@ class Demand(NamedTuple):
     verified: tuple[str, ...] = ()  # parameters without what only an account that AWS has verified may have
 
 
+class Short(NamedTuple):
+    """What the account has too little of."""
+
+    text: str  # for people
+    changed: tuple[str, ...] = ()  # parameters, `name=value`, with which a deploy needs no more than there is
+
+
 def demand_of(template: Any) -> Demand:
     """Read what a compiled template takes.
 
@@ -92,28 +99,29 @@ def require(
     Raises:
         CommandError: naming the plan, and each quota that is too low, and how to raise it.
     """
-    checks: Mapping[str, Callable[[], Iterator[str]]] = {
+    checks: Mapping[str, Callable[[], Iterator[Short]]] = {
         "the account's plan": lambda: (
             _plan(session, demand, again) if demand.makes_cluster or demand.is_express else iter(())
         ),
         "the concurrency of functions": lambda: _concurrency(session, demand.reserved),
         "the number of networks": lambda: _networks(session, stack) if demand.makes_network else iter(()),
     }
-    short = list[str]()
+    short = list[Short]()
     for what, check in checks.items():
         try:
             short += check()
         except (BotoCoreError, ClientError) as error:
             print_status(f"not checked: {what}, for {explain(error)}")
     if short and not force:
-        raise CommandError(
-            "\n".join([*short, "Nothing was deployed. Deploy again once that has changed; with --force at once."])
-        )
+        changed = dict.fromkeys(change for each in short for change in each.changed)
+        now = [f"With what the account gives:\n{again(*changed)}"] if all(each.changed for each in short) else []
+        end = "Nothing was deployed. Deploy again once that has changed; with --force at once."
+        raise CommandError("\n".join([*(each.text for each in short), *now, end]))
     for each in short:
-        print_status(*each.splitlines(), "Going on, as --force says.")
+        print_status(*each.text.splitlines(), "Going on, as --force says.")
 
 
-def _plan(session: "boto3.Session", demand: Demand, again: Callable[..., str]) -> Iterator[str]:
+def _plan(session: "boto3.Session", demand: Demand, again: Callable[..., str]) -> Iterator[Short]:
     # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     client = session.client("freetier", config=config)
@@ -127,11 +135,11 @@ def _plan(session: "boto3.Session", demand: Demand, again: Callable[..., str]) -
         yield from _of_express(demand) if demand.is_express else _to_express(demand, again)
 
 
-def _to_express(demand: Demand, again: Callable[..., str]) -> Iterator[str]:
+def _to_express(demand: Demand, again: Callable[..., str]) -> Iterator[Short]:
     changed = ["database=express", *_unreserved(demand.reserved), *demand.verified]
     if demand.maximum_acu > _FREE_ACU:
         changed.append(f"maximumAcu={_FREE_ACU}")
-    yield (
+    yield Short(
         "the account is on AWS's Free plan, which admits Aurora in its express configuration only: after minutes this "
         "deploy would end with FreeTierRestrictionError.\n"
         "Deploy with that, outside of any network, with no more than the plan gives (docs/deploy.md#the-free-plan):\n"
@@ -142,11 +150,12 @@ def _to_express(demand: Demand, again: Callable[..., str]) -> Iterator[str]:
     )
 
 
-def _of_express(demand: Demand) -> Iterator[str]:
+def _of_express(demand: Demand) -> Iterator[Short]:
     if demand.maximum_acu > _FREE_ACU:
-        yield (
+        yield Short(
             f"the account is on AWS's Free plan, which gives a cluster {_FREE_ACU} ACU at most, and maximumAcu is "
-            f"{demand.maximum_acu:g}. Deploy with --param maximumAcu={_FREE_ACU}."
+            f"{demand.maximum_acu:g}. Deploy with --param maximumAcu={_FREE_ACU}.",
+            (f"maximumAcu={_FREE_ACU}",),
         )
     if demand.backup_days > 1:
         print_status(
@@ -160,19 +169,20 @@ def _of_express(demand: Demand) -> Iterator[str]:
         )
 
 
-def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Iterator[str]:
+def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Iterator[Short]:
     functions = session.client("lambda")
     more = sum(wanted - _reserved(functions, name) for name, wanted in reserved.items())
     limit = functions.get_account_settings()["AccountLimit"]
     missing = more + _UNRESERVED - limit["UnreservedConcurrentExecutions"]
     if more > 0 and missing > 0:
-        yield (
+        yield Short(
             f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
             f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
             f"AWS may refuse: {_UNRESERVED} must stay, as it says, though refusals have named 10 or 50, too.\n"
             f"Deploy without reserving, as long as that is so: {_as_options(_unreserved(reserved))} "
             "(docs/deploy.md#quotas)\n"
-            "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000))
+            "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000)),
+            tuple(_unreserved(reserved)),
         )
 
 
@@ -194,7 +204,7 @@ def _reserved(functions: "LambdaClient", name: str) -> int:
         return 0
 
 
-def _networks(session: "boto3.Session", stack: str) -> Iterator[str]:
+def _networks(session: "boto3.Session", stack: str) -> Iterator[Short]:
     if has_resource(session.client("cloudformation"), stack, "Vpc"):
         return
     pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
@@ -203,7 +213,7 @@ def _networks(session: "boto3.Session", stack: str) -> Iterator[str]:
     found = session.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
     most = int(found["Quota"]["Value"])
     if existing >= most:
-        yield (
+        yield Short(
             f"the account has {existing} of at most {most} networks (VPCs) in {session.region_name}, and this stage "
             "makes one. Name a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
             f"Or ask for more: {_request(session, _VPCS, existing + 1)}"
