@@ -32,6 +32,7 @@ T = TypeVar("T")
 _AT = "2026-10-01T08:00:00-03:00"
 
 _GOOD = event.VALID[0] | {"id": ""}
+_TEXTS = NAMES or ["id"]
 
 
 class Sample(NamedTuple):
@@ -225,8 +226,8 @@ def _a_day_that_may_not_exist(chance: random.Random, body: Body) -> bytes:
 
 @_edit
 def _a_name(chance: random.Random, body: Body) -> bytes:
-    name = chance.choice(NAMES)
-    most = FIELDS[name]["maxLength"]
+    name = chance.choice(_TEXTS)
+    most = FIELDS[name].get("maxLength", 36)
     long = ["x" * most, "x" * (most + 1), "\U0001f600" * most, "\U0001f600" * (most + 1), "\u00e9" * most]
     odd = [
         "\x1f",
@@ -293,7 +294,7 @@ def _around(chance: random.Random, body: Body) -> bytes:
 
 @_edit
 def _another_encoding(chance: random.Random, body: Body) -> bytes:
-    text = json.dumps(body | {chance.choice(NAMES): "port\u00e3o"}, ensure_ascii=False)
+    text = json.dumps(body | {chance.choice(_TEXTS): "port\u00e3o"}, ensure_ascii=False)
     encoding = chance.choice(["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp037", "utf-7"])
     return codecs.encode(text, encoding, "replace")  # other names may have what an encoding has not
 
@@ -301,4 +302,4 @@ def _another_encoding(chance: random.Random, body: Body) -> bytes:
 @_edit
 def _raw_in_a_text(chance: random.Random, body: Body) -> bytes:
     raw = [b"\n", b"\t", b"\x00", b"\x1b", b"\x7f", b"\xed\xa0\x80", b"\xc0\xaf", b"\xff", b"\xf0\x9f\x98\x80"]
-    return _json({**body, chance.choice(NAMES): "THIS"}).replace(b"THIS", chance.choice(raw))
+    return _json({**body, chance.choice(_TEXTS): "THIS"}).replace(b"THIS", chance.choice(raw))

@@ -1,6 +1,7 @@
 """Bodies of `POST /ponto` for property tests: good ones, one edit away from good, and any JSON at all."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -15,14 +16,14 @@ Body = dict[str, Any]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 NAMES = [name for name, rule in FIELDS.items() if "maxLength" in rule]
-"""Fields with free text: names for people."""
+"""Fields with text: names for people."""
 TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").limits["pattern"]]
 """Fields with a date and time."""
 
 
 def in_names(text: str) -> Body:
-    """Give a text for each field with free text."""
-    return dict.fromkeys(NAMES, text)
+    """Give a text of up to 64 characters for each field that has room for it: an event may have none."""
+    return {name: text for name in NAMES if FIELDS[name]["maxLength"] >= 64}
 
 
 _timestamps: list[Any] = [
@@ -69,8 +70,9 @@ def _beyond(rule: dict[str, Any]) -> list[Any]:
         return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_NOT_IN_A_NAME]
     if "minimum" not in rule:
         return []
-    least = 1 if rule["type"] == "integer" else 1e-7
-    return [rule["minimum"] - least, rule["maximum"] + least, rule["minimum"] - 1, rule["maximum"] + 1]
+    low, high = rule["minimum"], rule["maximum"]
+    nearest = [] if rule["type"] == "integer" else [math.nextafter(low, -math.inf), math.nextafter(high, math.inf)]
+    return [low - 1, high + 1, *nearest]
 
 
 def _names_just_admitted(longest: int) -> list[str]:
@@ -106,7 +108,7 @@ LIMITS: list[Body] = [
         for name, rule in FIELDS.items()
         if rule["type"] == "number"
         for value in (float(rule["minimum"]), float(rule["maximum"]), 1e-300, -0.0)
-        if value >= rule["minimum"]
+        if rule["minimum"] <= value <= rule["maximum"]
     ),
 ]
 

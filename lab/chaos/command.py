@@ -73,6 +73,10 @@ def _body(**fields: Any) -> str:
     return json.dumps(event.body(1, "2026-10-01T08:00:00Z") | fields)
 
 
+def _body_without(name: str) -> str:
+    return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
+
+
 _NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
 _WHOSE, _WHEN = FIELDS[WHOSE].name, FIELDS[WHEN].name
 
@@ -85,11 +89,15 @@ POISON = {
     **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
     "no object": (Reason.INVALID, "[]"),
     "nothing": (Reason.INVALID, "{}"),
+    **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_WHOSE, _WHEN)},
     "unknown field": (Reason.INVALID, _body(usuarioID=1)),
     "64 KiB": (Reason.INVALID, _body(id="x" * (65_536 - len(_body(id=""))))),
     **{f"NUL in {name}": (Reason.INVALID, _body(**{name: "a\0b"})) for name in _NAMES},
     "10^400": (Reason.INVALID, _body(**{_WHOSE: 10**400})),
-    "1e400": (Reason.INVALID, _body(id=0).replace(": 0}", ": 1e400}")),
+    **{
+        f"1e400 in {field.name}": (Reason.INVALID, _body(**{field.name: "1e400"}).replace('"1e400"', "1e400"))
+        for field in FIELDS.values()
+    },
     "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
     "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
     "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),

@@ -74,10 +74,11 @@ def _punch(
     when = instant(punched)
     fields = event.body(employee, when.astimezone(_LOCAL).isoformat())
     if not without_id:
-        fields |= event.MORE | {"id": punch_id or str(UUID(int=chance.getrandbits(128), version=4))}
+        fields["id"] = punch_id or str(UUID(int=chance.getrandbits(128), version=4))
     at = punched + chance.uniform(0.1, 1.5)
     if sent_at is not None:
         at = max(at, sent_at + chance.uniform(0, 2))
+        fields |= event.MORE
     how = ", sent late" if sent_at is not None else ""
     text = json.dumps(fields)
     return Sending(at, text, PunchKey(parse(text, UTC).id, employee, when), f"employee {employee} punches{how}")

@@ -1,6 +1,7 @@
 """The view for operators in the machine's Chromium: the running services' own numbers."""
 
 import re
+import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,6 @@ from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.page import browsers
 from tests.page.axe import require_nothing
-from tests.strategies import NAMES
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local import flow, watch
@@ -19,9 +19,10 @@ from tools.local import flow, watch
 PUNCHES = 20
 
 
-def spoilt(body: dict[str, Any]) -> dict[str, Any]:
-    """Give what the gateway takes and the function does not."""
-    return body | {NAMES[0]: "\ud800"}
+def conflicting() -> list[dict[str, Any]]:
+    """Give two punches that the gateway takes; the function does not take the second."""
+    employee, id_ = next(EMPLOYEES), str(uuid.uuid4())
+    return [event.body(employee, f"2026-10-01T0{hour}:00:00Z", id=id_) for hour in (8, 9)]
 
 
 def number(page: Page, name: str) -> int:
@@ -35,7 +36,9 @@ def ask(client: Client) -> dict[str, Any]:
 
 def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:
     before = ask(client)["accepted"]
-    client.post(spoilt(event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")))
+    for body in conflicting():
+        client.post(body)
+        client.wait_until_drained()
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
 
     done = run_process("dlq", "redrive", "--all", "--state", deployed.state)
@@ -43,13 +46,16 @@ def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, d
     assert done.out.startswith("1 redriven, 0 failed")
     client.wait_until_drained()
     numbers = ask(client)
-    assert numbers["accepted"] == before + 1
-    assert watch.line(numbers).startswith(f"accepted {before + 1:,}  queued 0  stored ")
+    assert numbers["accepted"] == before + 2
+    assert watch.line(numbers).startswith(f"accepted {before + 2:,}  queued 0  stored ")
     assert "  dead letters 1" in watch.line(numbers)
-    wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 1, "it to be among the last two minutes")
+    wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 2, "it to be among the last two minutes")
 
 
 def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored_afterwards(client: Client) -> None:
+    stored, conflict = conflicting()
+    client.post(stored)
+    client.wait_until_drained()
     address = client.address
     url = f"{address.aws_endpoint_url}{flow.PATH}"
     with (
@@ -70,11 +76,11 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
         wait_for(lambda: number(page, "waiting") > 0, "punches in the queue")
         expect(page.locator("#waiting .rate")).to_have_text(re.compile(r"the oldest for \d+ s"))
         punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00")
-        assert [client.post(body).status for body in (punch, punch, spoilt(punch))] == [202] * 3
+        assert [client.post(body).status for body in (punch, punch, conflict)] == [202] * 3
 
         expect(page.locator("#state")).to_have_text(re.compile(r"Dead letters, not stored: \d+\."))
         wait_for(lambda: number(page, "deadLetters") > before["deadLetters"], "the dead letter")
-        expect(page.locator("#letters")).to_contain_text("malformed")
+        expect(page.locator("#letters")).to_contain_text("conflict")
         wait_for(lambda: number(page, "stored") == before["stored"] + PUNCHES + 1, "every row")
         assert number(page, "accepted") == before["accepted"] + PUNCHES + 3
         assert number(page, "duplicates") == before["duplicates"] + 1

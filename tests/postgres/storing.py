@@ -65,19 +65,23 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
     return str(row["id"])
 
 
-TEXTS = [column for column, field in FIELDS.items() if "maxLength" in field.limits]
-"""Columns of free text."""
+TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLength", 0) >= 64]
+"""Columns with room for a text of 64 characters: an event may have none."""
 
 
 def in_texts(value: str | None) -> dict[str, Any]:
-    """Give a value for each column of free text."""
+    """Give a value for each of these columns."""
     return dict.fromkeys(TEXTS, value)
 
 
 SECRET: dict[str, Any] = {
     WHOSE: 4_242_424_242,
     WHEN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
-    **{column: 12.3456789 for column, field in FIELDS.items() if field.type == "number"},
+    **{
+        column: 12.3456789
+        for column, field in FIELDS.items()
+        if field.type == "number" and field.limits["minimum"] <= 12.3456789 <= field.limits["maximum"]
+    },
     **in_texts("UNSEEN"),
 }
 """Values that are good, easy to find, and found nowhere else in a log."""

@@ -26,7 +26,7 @@ from tests.database import OF_THE_SCHEMA, Database, ask, migrations
 from tests.events import RECEIVED_MS, Context, DeadLetterQueue, punch, record, sqs_event
 from tests.postgres.storing import TEXTS, add
 from tests.strategies import FIELDS, NAMES, in_names
-from tools.kit.event import REFUSED, VALID
+from tools.kit.event import MORE, REFUSED, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
@@ -128,12 +128,13 @@ def stage(database: Database, deploy: Callable[[Database], Stage]) -> Stage:
 
 def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: Stage) -> None:
     assert stage.deliver(record(punch(7, id=B), "earlier")) == []
+    full = in_names("Relógio 日 \U0001f600")
     bodies = {
         "local time": punch(1, "2026-10-01T08:00:00"),
         "same in UTC": punch(1, "2026-10-01T11:00Z"),
-        "full": punch(2, id=A, **in_names("Relógio 日 \U0001f600")),
-        "same, id in capitals": punch(2, id=A.upper(), **in_names("Relógio 日 \U0001f600")),
-        "conflict within": punch(3, id=A, **in_names("Relógio 日 \U0001f600")),
+        "full": punch(2, id=A, **full),
+        "same, id in capitals": punch(2, id=A.upper(), **full | MORE),
+        "conflict within": punch(3, id=A, **full | MORE),
         "conflict with older": punch(8, "2026-10-01T08:01Z", id=B),
         "refused": punch(13),
         **{detail: json.dumps(body) for body, detail in REFUSED},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -14,18 +15,22 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.commands import Result, Run, write_stack_on
 from tests.database import ask
-from tests.postgres.storing import TEXTS, add, in_texts
+from tests.postgres.storing import TEXTS, add
+from tools.kit.event import SHOWN
 from tools.kit.project import ROOT
 from tools.local import rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
 
-def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migrated_url: str, tmp_path: Path) -> None:
-    for column in TEXTS:
-        ask(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
+@pytest.mark.parametrize("column", [name for name in SHOWN if name in TEXTS])
+def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
+    migrated_url: str, tmp_path: Path, column: str
+) -> None:
+    ask(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
     for text in ("\u009b2J\u202eab", "gate", LONG):
-        add(migrated_url, 7, **in_texts(text))
+        columns: dict[str, Any] = {column: text}
+        add(migrated_url, 7, **columns)
     write_stack_on(tmp_path, migrated_url)
 
     shown = subprocess.run(

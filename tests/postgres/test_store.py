@@ -31,7 +31,7 @@ from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, entry, insert, statuses
 from tests.waiting import wait_for
-from tools.kit.event import CONFLICTING, SAME, VALID
+from tools.kit.event import CONFLICTING, MORE, SAME, VALID
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
 
@@ -160,7 +160,7 @@ def test_what_stands_is_read_in_the_order_in_which_it_is_compared(database: Data
 
 
 def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
-    for body, same in SAME:
+    for body, same in (*SAME, *((body, body | MORE) for body in VALID)):
         first = of(body)
         store.save([first])
 

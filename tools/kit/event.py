@@ -22,7 +22,7 @@ def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
 
 
 MORE: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-"""Fields that may come besides, and change nothing of whose and when it is."""
+"""Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
 
 VALID: list[dict[str, Any]] = [
     body(1, "2026-10-01T08:00:00-03:00"),
@@ -45,6 +45,7 @@ VALID: list[dict[str, Any]] = [
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"usuarioId": 1}, "ponto: required"),
+    ({"ponto": "2026-10-01T08:00"}, "usuarioId: required"),
     (body(1, "2026-10-01T08:00", nome="x"), "unknown field 'nome'"),
     (body(0, "2026-10-01T08:00"), "usuarioId: must be an integer from 1 to 9007199254740991"),
     (

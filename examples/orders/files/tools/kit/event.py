@@ -19,7 +19,7 @@ def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
 
 
 MORE: dict[str, Any] = {}
-"""Fields that may come besides, and change nothing of whose and when it is."""
+"""Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
 
 VALID: list[dict[str, Any]] = [
     body(5, "2026-11-24T08:00:00-03:00"),
@@ -31,6 +31,7 @@ VALID: list[dict[str, Any]] = [
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pedido": "A-17", "loja": 5, "totalCentavos": 1250}, "criado: required"),
+    ({"loja": 5}, "pedido: required"),
     (body(5, "2026-11-24T08:00", usuarioId=7), "unknown field 'usuarioId'"),
     (body(5, "2026-11-24T08:00", totalCentavos=-1), "totalCentavos: must be an integer from 0 to 1000000000000"),
     (
