@@ -9,7 +9,7 @@ import pytest
 import urllib3
 
 from ponto.event import WHOSE
-from ponto.punch import NotAPunch, parse
+from ponto.punch import NotAPunch, Punch, parse
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
@@ -110,26 +110,39 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
     assert 0 < len(lenient) < 250
 
 
+def differing(one: Punch, other: Punch) -> list[str]:
+    """Give the columns by which two punches are not the same."""
+    values = other.compared
+    return [column for column, value in one.compared.items() if value != values[column]]
+
+
 def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_know(
     client: Client, drained: Drained
 ) -> None:
     accepted = [each for each in drained.answered if each.status == 202]
     lenient = {each.message_id for each in accepted if not is_a_punch(each.sample.body)}
-    expected: dict[str, int] = {}
-    unknowable: dict[str, DeadLetter] = {}
+    punches: dict[str, Punch] = {}
+    expected: dict[str, DeadLetter] = {}
     for each in accepted:
         if each.message_id in lenient:
             continue
         body = each.sample.body.decode()
         try:
-            punch = parse(body, ZONE)
-            expected[punch.id] = punch.employee
+            punches[each.message_id] = parse(body, ZONE)
         except NotAPunch as error:
-            unknowable[each.message_id] = DeadLetter(error.reason, error.detail, body)
+            expected[each.message_id] = DeadLetter(error.reason, error.detail, body)
+    assert bool(expected) == bool(NAMES)
+    assert {dead_letter.detail for dead_letter in expected.values()} <= UNKNOWABLE
 
-    rows = client.query(f"select id::text, {WHOSE} from batida where id = any(%s::uuid[])", list(expected))
-    assert dict(rows) == expected
-    assert len(expected) > 500  # without an id, equal punches are one
-    assert {name: found for name, found in drained.dead_letters.items() if name not in lenient} == unknowable
-    assert unknowable
-    assert {dead_letter.detail for dead_letter in unknowable.values()} <= UNKNOWABLE
+    ids = {punch.id for punch in punches.values()}
+    rows = client.query(f"select id::text, {WHOSE}, mensagem_id from batida where id = any(%s::uuid[])", list(ids))
+    stored = {row_id: punches[message_id] for row_id, _, message_id in rows}
+    assert {row_id: whose for row_id, whose, _ in rows} == {row_id: punch.employee for row_id, punch in stored.items()}
+    assert stored.keys() == ids
+    assert len(ids) > 500  # without an id, equal punches are one
+    for each in accepted:  # of an event that is more than its id is made of, one may contradict another
+        punch = punches.get(each.message_id)
+        if punch and (other := differing(punch, stored[punch.id])):
+            detail = f"id {punch.id} belongs to a punch with another {' and '.join(other)}"
+            expected[each.message_id] = DeadLetter("conflict", detail, each.sample.body.decode())
+    assert {name: found for name, found in drained.dead_letters.items() if name not in lenient} == expected

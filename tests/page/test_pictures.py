@@ -37,6 +37,7 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
     numbers: dict[str, Any] = {
         "error": "",
         "api": {"url": "http://127.0.0.1/ponto", "key": "made-up"},
+        "example": {"body": {}, "whose": "usuarioId", "when": "ponto"},
         "lastDeadLetters": [
             {"reason": "malformed", "detail": "body: not JSON, character 0", "received": at("07:58:12")},
             {

@@ -32,6 +32,7 @@ NUMBERS: dict[str, Any] = {
     "lastDeadLetters": [],
     "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
+    "example": {"body": {}, "whose": "usuarioId", "when": "ponto"},
 }
 LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
 
+from tools.kit import event
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -41,9 +43,10 @@ class Address(NamedTuple):
 
     def curl(self) -> str:
         """A command that punches once, now."""
+        body = re.sub(r'(["\\$`])', r"\\\1", json.dumps(event.body(123, "NOW")))  # between the shell's double quotes
         return (
             f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
-            '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
+            f'    -d "{body.replace("NOW", "$(date -u +%Y-%m-%dT%H:%M:%SZ)")}"'
         )
 
     def session(self) -> "boto3.Session":

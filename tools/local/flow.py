@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.kit import dead_letters
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS
+from tools.kit import dead_letters, event
 from tools.local import postgres
 from tools.local.faults import Faults
 from tools.local.watch import Batches
@@ -120,6 +122,7 @@ class Flow:
             "error": self._error,
             "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
             "api": {"url": address["api_url"], "key": address["api_key"]},
+            "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
         }
 
     def _stop_database(self, seconds: int) -> Response:

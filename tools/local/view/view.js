@@ -60,6 +60,7 @@ const element = id => document.getElementById(id)
 const format = number => number.toLocaleString(language)
 let key = ""
 let api = null
+let example = null
 let sending = false
 
 document.documentElement.lang = language
@@ -109,6 +110,7 @@ function forget() {
 
 function show(numbers) {
   api = numbers.api
+  example = numbers.example
   for (const name of ["accepted", "waiting", "stored", "duplicates", "deadLetters"]) {
     const text = format(numbers[name])
     const output = element(name).querySelector("output")
@@ -189,10 +191,10 @@ async function send() {
   async function device() {
     while (left-- > 0) {
       const body = JSON.stringify({
+        ...example.body,
         id: uuid7(Date.now()),
-        usuarioId: 1 + Math.floor(Math.random() * 500),
-        ponto: new Date().toISOString(),
-        dispositivo: "demonstration",
+        [example.whose]: 1 + Math.floor(Math.random() * 500),
+        [example.when]: new Date().toISOString(),
       })
       for (let wait = 1000; ; wait = Math.min(2 * wait, 30_000)) {
         const status = await post(path, body)
