@@ -212,9 +212,9 @@ def test_a_body_cannot_add_parameters_to_the_message(client: Client, employee: i
 
     assert client.post(event.body(employee, "2026-10-01T08:00:00Z", **in_names(text))).status == 202
     client.wait_until_drained()
-    columns = [column for column, field in FIELDS.items() if field.name in in_names(text)]
+    columns = [WHOSE, *(column for column, field in FIELDS.items() if field.name in in_names(text))]
     found = client.query(f"select {', '.join(columns)} from batida where {WHOSE} = %s", employee)
-    assert found == [(text,) * len(columns)]
+    assert found == [(employee, *[text] * len(in_names(text)))]
 
 
 def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(client: Client, employee: int) -> None:
