@@ -69,7 +69,7 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
         without.require_own_code(project)
         make(project)
         logged.print_line(f"tests: {_count(project)} in the fork, {_count(ROOT)} here")
-        checked = no_check or without.run(project, ["make", "--no-print-directory", "check"])
+        checked = no_check or without.run(project, without.CHECK)
         return 0 if without.run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 

@@ -21,6 +21,8 @@ from tools.kit.project import ROOT
 from tools.kit.slices import Slice
 
 _SHARED = (".venv", ".venv-audit", "node_modules")
+CHECK = ["make", *(f"--old-file={name}/.installed" for name in _SHARED), "--no-print-directory", "check"]
+"""That installs nothing, whatever is newer in a copy."""
 _EPILOG = """examples:
   make without                                                 the reference alone
   make without SLICE=imports ARGS="-- -k template"             without imports, and those that need it
@@ -83,10 +85,9 @@ def copy(names: Sequence[str]) -> Iterator[Path]:
 
 
 def environment(project: Path) -> dict[str, str]:
-    """Give the environment in which a copy's own code runs, and `make` installs nothing."""
-    installed = " ".join(f"-o {name}/.installed" for name in _SHARED)
+    """Give the environment in which a copy's own code runs."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST", "STAGE"))}
-    return given | {"PYTHONPATH": str(project), "MAKEFLAGS": installed}
+    return given | {"PYTHONPATH": str(project)}
 
 
 def require_own_code(project: Path) -> None:
@@ -117,7 +118,7 @@ def without(names: tuple[str, ...], no_check: bool, words: tuple[str, ...]) -> i
         logged.print_line(
             f"without {', '.join(each.name for each in removed(names))}; left: {', '.join(left) or 'none'}"
         )
-        checked = no_check or run(project, ["make", "--no-print-directory", "check"])
+        checked = no_check or run(project, CHECK)
         return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 

@@ -50,3 +50,12 @@ def test_those_that_need_a_slice_go_with_it(tmp_path: Path, monkeypatch: pytest.
     assert {each.name for each in without.removed([])} == {"a", "b", "c", "d"}
     with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
         without.removed(["e"])
+
+
+def test_a_copy_installs_nothing_though_its_files_are_newer(tmp_path: Path) -> None:
+    project = without.copied(tmp_path / "project")
+    (project / "pyproject.toml").touch()
+    command = [*without.CHECK, "--dry-run"]
+    shown = subprocess.check_output(command, cwd=project, env=without.environment(project), text=True)
+    assert "mypy" in shown
+    assert "setup:" not in shown

@@ -605,6 +605,7 @@ def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: Between, ph
     punch(page, EMPLOYEE)
     press(page, 2)
     wait_for_states(page, HERE, SENT, refused(400))
+    wait_for(lambda: len(server.posts) == 3, "the third, which is here before it is sent, too")
 
     file = exported(page)
 
