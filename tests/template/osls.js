@@ -1,6 +1,5 @@
 // Runs osls again and again in one process, which has loaded its packages once: a third of the time that `sls` takes.
 // A line of standard input is a run, a line of standard output how it ended: tests/template/compiled.py has the other end.
-const { writeSync } = require('node:fs');
 const { createInterface } = require('node:readline');
 require('../../tools/local/quick_package.js');
 
@@ -8,6 +7,7 @@ require('../../tools/local/quick_package.js');
 // and osls' compiled schemas, which it keeps by their hash.
 const STATELESS = /\/node_modules\/(?!osls\/|serverless-python-requirements\/)|\/resolve-ajv-validate\.js$/;
 
+const answer = process.stdout.write.bind(process.stdout); // all of it, though a pipe takes 64 KiB at a time
 let printed = null; // by the run that is under way
 for (const stream of [process.stdout, process.stderr]) {
   stream.write = (text) => {
@@ -35,9 +35,10 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 
 process.on('beforeExit', () => {
   if (printed === null) return;
-  writeSync(1, `${JSON.stringify({ status: process.exitCode ?? 0, printed })}\n`);
+  const ended = JSON.stringify({ status: process.exitCode ?? 0, printed });
   printed = null;
   process.stdin.ref();
+  answer(`${ended}\n`);
 });
 
 const OURS = process.eventNames(); // what else listens is of the last run

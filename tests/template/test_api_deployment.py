@@ -43,7 +43,9 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "nothing": lambda _: None,
     "a key's limits": lambda api: api["UsagePlan"]["Throttle"].update(RateLimit=1),
     "a key's plan": lambda api: api.pop("UsagePlanKey"),
-    "a field's description": lambda api: api["PunchModel"]["Schema"]["properties"]["ponto"].update(description="When."),
+    "a field's description": lambda api: next(iter(api["PunchModel"]["Schema"]["properties"].values())).update(
+        description="When."
+    ),
     "whether a key is asked for": lambda api: api["PostPunch"].update(ApiKeyRequired=False),
     "an answer": lambda api: api["ServerError"]["ResponseTemplates"].update({"application/json": "{}"}),
     "another answer": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
