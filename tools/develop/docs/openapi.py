@@ -19,5 +19,6 @@ def openapi() -> str:
     document["components"]["schemas"]["Punch"] = json.loads(fields.schema())
     del document["components"]["schemas"]["Punch"]["$schema"]
     body = document["paths"]["/ponto"]["post"]["requestBody"]["content"]["application/json"]
-    body["example"] = event.body(123, "2026-10-01T08:00:00-03:00", id="0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e")
+    sent = event.body(123, "2026-10-01T08:00:00-03:00")
+    body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **sent}
     return json.dumps(document, indent=2) + "\n"
