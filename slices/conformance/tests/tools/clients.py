@@ -16,6 +16,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from slices.conformance.run import Clock
+from tools.kit import event
 
 Body = dict[str, Any]
 
@@ -29,13 +30,13 @@ _BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
 def bodies(count: int, version: int = 7) -> list[Body]:
     """Make punches of one device, with ids that say to be of this version of UUIDs; no time is in them."""
     return [
-        {
-            "id": re.sub("(?<=^.{14}).", str(version), str(uuid.uuid4())),
-            "usuarioId": 100 + number,
-            "ponto": (_BEGIN + timedelta(seconds=number)).isoformat(),
-            "dispositivo": "gate-1",
-            "sequencia": number + 1,
-        }
+        event.body(
+            100 + number,
+            (_BEGIN + timedelta(seconds=number)).isoformat(),
+            id=re.sub("(?<=^.{14}).", str(version), str(uuid.uuid4())),
+            dispositivo="gate-1",
+            sequencia=number + 1,
+        )
         for number in range(count)
     ]
 

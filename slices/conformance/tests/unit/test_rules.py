@@ -15,6 +15,7 @@ from slices.conformance.command import expected_in
 from slices.conformance.rules import Attempt, Expected, Seen
 from slices.conformance.script import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Effect, Fault, Script
 from tools import cli
+from tools.kit import event
 from tools.kit.errors import CommandError
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
@@ -233,7 +234,7 @@ def test_an_outage_is_over_in_the_end_for_a_client_that_gives_up() -> None:
     assert any(script.next(punch, 601).effect in ACCEPTING for punch in range(200, 220))
 
 
-GOOD: dict[str, Any] = {"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"}
+GOOD = event.body(1, "2026-10-01T08:00:00Z", id="0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e")
 HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
 
 
@@ -250,8 +251,8 @@ def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_insta
     lines = [
         {"id": str(GOOD["id"]).upper()},
         GOOD,
-        {"usuarioId": 2, "ponto": "2026-10-01T05:00:00-03:00", "dispositivo": "gate"},
-        {"usuarioId": 2, "ponto": "2026-10-01T08:00:00Z"},
+        event.body(2, "2026-10-01T05:00:00-03:00", dispositivo="gate"),
+        event.body(2, "2026-10-01T08:00:00Z"),
     ]
     file.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
     assert expected_in(file, 1) == Expected(3, frozenset({GOOD["id"]}), {(2, EIGHT): 2})
