@@ -65,7 +65,7 @@ def copied(project: Path) -> Path:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).exists():  # or it was removed, and not committed yet
+        if name not in _SHARED and (ROOT / name).exists():  # or it was removed, and not committed yet
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project / name)
     for name in _SHARED:

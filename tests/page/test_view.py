@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.punch import parse
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS, parse
 from tests.page import view
 from tests.page.axe import require_nothing
 from tests.page.browsers import Window, window
 from tests.page.view import Made, made
 from tests.waiting import wait_for
+from tools.kit import event
 
 KEY = f"#key={view.KEY}"
 ASK_AGAIN = "Each start has another key. Open the link that make run printed last: it ends in #key="
@@ -32,7 +34,7 @@ NUMBERS: dict[str, Any] = {
     "lastDeadLetters": [],
     "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
-    "example": {"body": {}, "whose": "usuarioId", "when": "ponto"},
+    "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
 }
 LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
 
@@ -139,7 +141,7 @@ def test_it_sends_punches_each_with_an_id_of_version_7(stack: Made, screen: Wind
     ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
     assert len(set(ids)) == 50
     assert {each.version for each in ids} == {7}
-    instants = [datetime.fromisoformat(punch["ponto"]).timestamp() for punch in stack.accepted]
+    instants = [datetime.fromisoformat(punch[FIELDS[WHEN].name]).timestamp() for punch in stack.accepted]
     assert [round((each.int >> 80) / 1000 - instant) for each, instant in zip(ids, instants, strict=True)] == [0] * 50
     expect(page.locator("#state")).to_have_text("All is stored.")
 
