@@ -61,7 +61,7 @@ module.exports = async (context) => {
   const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
 
   const { arn, resources } = await topic(resolveVariable);
-  const stack = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const stack = await resolveVariable('file(resources/derived.js):stackName');
   const alarm = ([section, { AlarmDescription, ...properties }]) => [
     logicalId(section),
     {

@@ -137,7 +137,7 @@ function widgets(flow, alarms) {
 module.exports = async (context) => {
   const { resolveVariable } = context;
   if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {};
-  const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const named = await resolveVariable('file(resources/derived.js):stackName');
   const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
   const cluster = await resolveVariable('file(resources/database.js):cluster, null');
   // Where nobody signs in, the function logs no such metric.

@@ -30,7 +30,7 @@ let found; // once for all places that use it
 module.exports = async (context, { database, login }) => {
   if (!isDeploying()) return;
   const { resolveVariable } = context;
-  const stack = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const stack = await resolveVariable('file(resources/derived.js):stackName');
   const has = await (found ??= lookUp(context, stack));
   if (!has) return;
   if (has.database !== database) {

@@ -146,6 +146,11 @@ async function identity(context) {
 
 // The stack.
 
+/** Its name, with which the names of much that it makes begin. */
+async function stackName({ resolveVariable }) {
+  return `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+}
+
 /** The permissions boundary of every role, where one is asked for: .github/deploy-role.yml makes roles with it only. */
 async function permissionsBoundary(context) {
   const arn = await parameter(context, 'permissionsBoundary');
@@ -170,5 +175,5 @@ async function tags(context) {
 
 module.exports = {
   batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi,
-  executions, tooManyConnections, secrets, endpointServices, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
+  executions, tooManyConnections, secrets, endpointServices, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, stackName, tags,
 };

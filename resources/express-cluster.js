@@ -44,7 +44,7 @@ let found; // once for all places that use it
 module.exports = async (context) => {
   const { options, resolveVariable } = context;
   const stage = await resolveVariable('sls:stage');
-  const name = `${await resolveVariable('self:service')}-${stage}`;
+  const name = await resolveVariable('file(resources/derived.js):stackName');
   const region = await resolveVariable('self:provider.region');
   if (WITHOUT.test(region)) stop(`database: ${region} has no express configuration; set database to create or existing.`);
   if (!isDeploying()) return { ...placeholder(name, region), cluster: name, resources: {} };

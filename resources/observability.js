@@ -36,7 +36,7 @@ module.exports = async ({ resolveVariable }) => {
   const parameter = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
   const accessLogs = await parameter('accessLogs');
   const tracing = await parameter('tracing');
-  const name = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const name = await resolveVariable('file(resources/derived.js):stackName');
   const days = await parameter('logRetentionDays');
   return {
     tracing,
