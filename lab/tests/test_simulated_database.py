@@ -28,7 +28,7 @@ from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
 from tests.postgres.storing import entry
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE, wait_for
 from tools.local import temporary
 from tools.local.faults import Faults
 from tools.local.postgres import Postgres
@@ -172,8 +172,11 @@ def test_a_database_that_only_reads(real: Connection, simulated: Make) -> None:
 
 def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Make) -> None:
     made = simulated(Kind.REFUSING)
-    # PostgreSQL kills a session that takes 5 s for its last words, and without them libpq has another error.
+    # Without a session's last words libpq has another error. PostgreSQL kills one that takes 5 s for them, and one
+    # that is still busy with sending has none.
     session = psutil.Process(real.info.backend_pid)
+    with contextlib.closing(psycopg2.connect(server.url)) as other:
+        wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
     session.send_signal(signal.SIGQUIT)
     session.wait(DEADLINE)
     with Faults(server).stopped():
@@ -186,6 +189,13 @@ def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Ma
     again = Raised.by(made.connect)
     assert again.text == Raised.of(by_tcp.value).text
     assert (again.kind, again.state) == (new.kind, new.state)
+
+
+def _is_idle(other: Connection, session: int) -> bool:
+    other.autocommit = True  # within a transaction it would see the same again
+    with other.cursor() as cursor:
+        cursor.execute("select from pg_stat_activity where pid = %s and wait_event = 'ClientRead'", (session,))
+        return cursor.rowcount == 1
 
 
 def _free_port() -> int:
