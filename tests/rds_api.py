@@ -1,4 +1,4 @@
-"""A server in front of moto's RDS, which adds what an express configuration is, as AWS was seen to answer.
+"""RDS in front of moto's, to which it adds what an express configuration is, as AWS was seen to answer.
 
 moto has neither the option, nor the writer that AWS makes, nor states that last. Here a state lasts for so many looks
 at the clusters as a test says, and takes no time.
@@ -8,10 +8,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, urlencode
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import botocore_stubber
 
 from tests.serving import Request, Response, answering
@@ -36,7 +38,7 @@ Parameters = Mapping[str, str]
 
 
 class Rds:
-    """RDS of an account that listens on this machine."""
+    """RDS of an account."""
 
     def __init__(self) -> None:
         self.looks = 1  # for which a state lasts
@@ -220,7 +222,7 @@ def _moto(given: Parameters) -> Response:
     headers["content-type"], headers["authorization"] = "application/x-www-form-urlencoded", scope
     body = urlencode({"Version": "2014-10-31", **given})
     request = AWSPreparedRequest("POST", _URL, headers, body, stream_output=False)
-    answered = botocore_stubber.process_request(request)
+    answered = BotocoreStubber.process_request(botocore_stubber, request)
     assert answered is not None, "moto knows no RDS"
     status, _, text = answered
     return status, {"content-type": "text/xml"}, text if isinstance(text, bytes) else text.encode()
@@ -259,6 +261,20 @@ def _refusal(code: str, message: str) -> Response:
 def _empty(operation: str) -> Response:
     body = f"<{operation}Response xmlns='{_NAMESPACE}'><{operation}Result/></{operation}Response>"
     return 200, {"content-type": "text/xml"}, body.encode()
+
+
+@contextmanager
+def in_process() -> Iterator[Rds]:
+    """Answer boto3's calls where moto answers those of the other services, for as long as the context lasts."""
+    rds = Rds()
+
+    def process(request: AWSPreparedRequest) -> Any:
+        if request.url.startswith(_URL):
+            return rds.answer(Request("POST", "/", {}, str(request.body).encode()))
+        return BotocoreStubber.process_request(botocore_stubber, request)
+
+    with mock.patch.object(botocore_stubber, "process_request", process):
+        yield rds
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.aws import NO_STACK, Calls, refusal
 from tests.commands import Result, runner
 from tests.events import aws
-from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, serving
+from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, in_process
 from tools.deploy import command as deploying
 from tools.deploy import express, quotas
 from tools.kit import osls
@@ -35,7 +35,7 @@ class Killed(BaseException):
 
 
 class Dev:
-    """The stage `dev` of an account that has nothing yet, and whose RDS listens on this machine; osls makes nothing."""
+    """The stage `dev` of an account that has nothing yet, and an RDS of its own; osls makes nothing."""
 
     def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.rds = rds
@@ -114,8 +114,7 @@ class Dev:
 
 @pytest.fixture
 def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
-    with aws(), serving() as (rds, url):
-        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", url)
+    with aws(), in_process() as rds:
         yield Dev(rds, monkeypatch, capsys)
 
 
