@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 def is_first(session: "boto3.Session", stack: str) -> bool:
     """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one.
 
-    Args:
-        session: of the account and region.
-        stack: the name of the CloudFormation stack.
-
     Raises:
         botocore.exceptions.BotoCoreError: AWS did not answer.
     """

@@ -252,9 +252,6 @@ def _later(compiled: Compiled) -> list[str]:
 def read(package: Path) -> Compiled:
     """Read what `sls package` wrote.
 
-    Args:
-        package: its folder.
-
     Raises:
         CommandError: the functions could not read a parameter, which would be found once they are deployed.
     """

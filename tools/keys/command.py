@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -255,17 +254,12 @@ class _Row(NamedTuple):
 
 def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
     ranges = source.in_ranges({"key_employees": of_keys}, {}, {"key_rows": {**of_keys, "usuarios": None}})
-    each = chain.from_iterable(rows for (rows,) in ranges.each)
-    if ranges.employees is None:
-        return list(map(_Row._make, each))
-    with progress() as display:
-        of_each = map(_Row._make, each)
+    found = list[_Row]()
+    with progress(shown=ranges.employees is not None) as display:
         task = display.add_task("employees", total=ranges.employees)
-        found, seen = [], set()
-        for row in of_each:
-            found.append(row)
-            seen.add(row.usuario_id)
-            display.update(task, completed=len(seen))
+        for (rows,) in ranges.each:
+            found += map(_Row._make, rows)
+            display.update(task, completed=len({row.usuario_id for row in found}))
     return sorted(found, key=lambda row: (row.recebida_em, row.id))
 
 
@@ -335,10 +329,6 @@ def _delete_plan(
 
 def _retried(change: Callable[[], object], what: str) -> None:
     """Change a usage plan as soon as AWS lets: of an account it takes one such change in 20 s.
-
-    Args:
-        change: does it.
-        what: happens then, for people.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused all the time.
