@@ -87,10 +87,18 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
     id.
 
     Raises:
-        CommandError: the gateway asks for no token, or whoever deploys may not take on the role.
+        CommandError: the gateway asks for no token, or the API takes punches without one, or whoever deploys may not
+            take on the role.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     require_token(url, key)
-    require_authorizer(deployment)
+    if authorization_of(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
+        raise CommandError(
+            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
+            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
+            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
+            status=1,
+        )
     sent = deployment.sender("proof").send_message(
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
@@ -110,22 +118,6 @@ def require_token(url: str, key: str) -> None:
         CommandError: it asked for none.
     """
     ask_until(url, key, None, expected=401)
-
-
-def require_authorizer(deployment: Target) -> None:
-    """Prove that a punch wants a token as the list does, by how the API is set: asking would count for that alarm.
-
-    Raises:
-        CommandError: it wants none, or the API takes no punch.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
-    if authorization_of(deployment) == "NONE":
-        raise CommandError(
-            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
-            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
-            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
-            status=1,
-        )
 
 
 def authorization_of(deployment: Target) -> str:

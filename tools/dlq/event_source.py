@@ -9,6 +9,9 @@ from ponto.log import NAMESPACE
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
+PAUSED = "Disabled"
+"""The state of a drain of which no batch begins."""
+
 _SWITCH_SECONDS = 300  # AWS takes up to a minute or so
 _POLL_SECONDS = 1
 _RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
@@ -25,7 +28,7 @@ def switch(target: Target, *, enabled: bool) -> bool:
         CommandError: the function has no mapping, or the state was not reached in time.
     """
     functions = target.functions()
-    wanted, other = ("Enabled", "Disabled") if enabled else ("Disabled", "Enabled")
+    wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
     asked = set[str]()
     for mapping in _mappings(target):
         deadline = time.monotonic() + _SWITCH_SECONDS
@@ -47,13 +50,8 @@ def switch(target: Target, *, enabled: bool) -> bool:
 class Drain(NamedTuple):
     """Whether the queue is being drained."""
 
-    state: str  # as Lambda has it: Enabled, Disabled, or on the way from one to the other
+    state: str  # as Lambda has it: Enabled, PAUSED, or on the way from one to the other
     paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether no batch begins."""
-        return self.state == "Disabled"
 
 
 def drain(target: Target) -> Drain:
@@ -64,7 +62,7 @@ def drain(target: Target) -> Drain:
     """
     functions = target.functions()
     found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
-    paused = [mapping for mapping in found if mapping["State"] == "Disabled"]
+    paused = [mapping for mapping in found if mapping["State"] == PAUSED]
     since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
     return Drain((paused or found)[0]["State"], min(since, default=None))
 

@@ -222,34 +222,27 @@ def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, 
         return
     if found:
         tables.show(_PUNCHES, (row.cells() for row in found))
-    employees = counted(len({row.usuario_id for row in found}), "employee")
+    employees = counted(len({row.employee for row in found}), "employee")
     print_result(f"{counted(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
 class _Row(NamedTuple):
-    """A row of `batida`: field names are its columns."""
+    """A row of `batida`, as the statement `key_rows` gives it."""
 
-    chave: str
+    key: str
     id: str
-    usuario_id: int
-    ponto: datetime
-    dispositivo: str | None
-    recebida_em: datetime
+    employee: int
+    punched: datetime
+    device: str | None
+    received: datetime
 
     def cells(self) -> list[str]:
-        received = f"{self.recebida_em.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-        punched = self.ponto.isoformat(" ")
-        return [received, self.id, str(self.usuario_id), punched, self.dispositivo or "", self.chave]
+        received = f"{self.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        return [received, self.id, str(self.employee), self.punched.isoformat(" "), self.device or "", self.key]
 
     def shown(self) -> dict[str, Any]:
-        return {
-            "received": self.recebida_em.isoformat(timespec="milliseconds"),
-            "id": self.id,
-            "employee": self.usuario_id,
-            "punched": self.ponto.isoformat(),
-            "device": self.dispositivo,
-            "key": self.chave,
-        }
+        times = {"received": self.received.isoformat(timespec="milliseconds"), "punched": self.punched.isoformat()}
+        return self._asdict() | times
 
 
 def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
@@ -259,8 +252,8 @@ def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
         task = display.add_task("employees", total=ranges.employees)
         for (rows,) in ranges.each:
             found += map(_Row._make, rows)
-            display.update(task, completed=len({row.usuario_id for row in found}))
-    return sorted(found, key=lambda row: (row.recebida_em, row.id))
+            display.update(task, completed=len({row.employee for row in found}))
+    return sorted(found, key=lambda row: (row.received, row.id))
 
 
 def _ids(deployment: target.Target, name: str) -> list[str]:
