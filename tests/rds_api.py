@@ -50,7 +50,6 @@ class Rds:
         self.ignored: set[str] = set()  # parameters of ModifyDBCluster that are taken, and change nothing
         self._express: set[str] = set()
         self._status: dict[str, str] = {}  # of a cluster or an instance that is not simply available
-        self._hidden: set[str] = set()  # instances that are not listed yet
         self._unapplied: set[str] = set()  # clusters whose parameter group waits for a restart
         self._due: list[tuple[int, Callable[[], object]]] = []
 
@@ -100,11 +99,10 @@ class Rds:
         made = _moto({**beside, **{key: value for key, value in given.items() if key != "WithExpressConfiguration"}})
         writer = f"{name}-instance-1"
         instance = {"DBInstanceIdentifier": writer, "DBClusterIdentifier": name, "Engine": given["Engine"]}
-        _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance})
         self._express.add(name)
         self._status |= {name: "creating", writer: "creating"}
-        self._hidden.add(writer)
-        self._later(1, lambda: self._hidden.discard(writer))
+        # It is not listed at once.
+        self._later(1, lambda: _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance}))
         self._later(2, lambda: self._status.pop(name, None))
         self._later(3, lambda: self._status.pop(writer, None))
         return self._seen(made)
@@ -202,16 +200,9 @@ class Rds:
             for each in cluster.iter(_tag("DBClusterMember")):
                 applied = "pending-reboot" if name in self._unapplied else "in-sync"
                 _put(each, "DBClusterParameterGroupStatus", applied)
-            members = cluster.find(_tag("DBClusterMembers"))
-            for each in list(members if members is not None else ()):
-                if _text(each, "DBInstanceIdentifier") in self._hidden and members is not None:
-                    members.remove(each)
-        for parent in [*root.iter(_tag("DBInstances"))]:
-            for each in list(parent):
-                name = _text(each, "DBInstanceIdentifier")
-                _put(each, "DBInstanceStatus", self._status.get(name, "available"))
-                if name in self._hidden:
-                    parent.remove(each)
+        for each in root.iter(_tag("DBInstance")):
+            name = _text(each, "DBInstanceIdentifier")
+            _put(each, "DBInstanceStatus", self._status.get(name, "available"))
         return status, headers, ET.tostring(root)
 
 

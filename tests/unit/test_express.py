@@ -70,7 +70,9 @@ class Dev:
 
     def make(self) -> None:
         """Have all of the cluster, and no stack."""
+        self.rds.looks = 0
         self.deploy()
+        self.rds.looks = 1
         self.rds.asked.clear()
 
     def remove(self) -> Result:
@@ -100,7 +102,7 @@ class Dev:
 
         self.calls.instead[operation] = call
 
-    def stack(self, database: str, *, is_protected: bool = False) -> None:
+    def stack(self, database: str) -> None:
         """Let the stage have a stack, which `sls remove` deletes."""
         outputs = {"PunchQueueUrl": "https://a", "DeadLetterQueueUrl": "https://b", "Database": database}
         template = {
@@ -108,9 +110,7 @@ class Dev:
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
         }
         formation = boto3.client("cloudformation")
-        formation.create_stack(
-            StackName=NAME, TemplateBody=json.dumps(template), EnableTerminationProtection=is_protected
-        )
+        formation.create_stack(StackName=NAME, TemplateBody=json.dumps(template))
         self.at_sls = lambda: formation.delete_stack(StackName=NAME)
 
 
