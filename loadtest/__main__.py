@@ -137,12 +137,7 @@ def loadtest(
 
 
 def _schedule(rate: int, seconds: int) -> str:
-    """Write arrivals at one rate as JMeter's Open Model Thread Group takes them.
-
-    Args:
-        rate: punches/s.
-        seconds: that they last.
-    """
+    """Write arrivals at one rate as JMeter's Open Model Thread Group takes them."""
     return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
 
 
@@ -276,13 +271,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
 
 
 def progress(accepted: int, stored: int, queued: int) -> str:
-    """Give a line of progress.
-
-    Args:
-        accepted: 202s that JMeter has written.
-        stored: rows of the run.
-        queued: messages in the queue.
-    """
+    """Give a line of progress."""
     more = f" ({stored - accepted:,} more than JMeter has written of yet, or than got an answer)"
     return f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {queued:,}"
 

@@ -50,17 +50,15 @@ class JMeter(NamedTuple):
             arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMPS: "ms", **properties}.items()]
             yield self._start(arguments, folder, "jmeter")
 
-    def report(self, folder: Path) -> Path:
-        """Make the HTML report of the results in `folder`; return its first page.
+    def report(self, folder: Path) -> None:
+        """Make the HTML report of the results in `folder`.
 
         Raises:
             CommandError: JMeter could not.
         """
-        report = folder / "report"
-        process = self._start(["-g", str(folder / "results.jtl"), "-o", str(report)], folder, "report")
-        if process.wait():
+        arguments = ["-g", str(folder / "results.jtl"), "-o", str(folder / "report")]
+        if self._start(arguments, folder, "report").wait():
             raise CommandError(f"JMeter made no report; its output ends:\n{tail(folder / 'report.out')}")
-        return report / "index.html"
 
     def _start(self, arguments: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
         common = ["-q", str(PROPERTIES), "-j", str(folder / f"{name}.log")]
@@ -125,9 +123,9 @@ def verify(home: Path, hashes: Path = HASHES) -> None:
         )
 
 
-def tail(file: Path, lines: int = 15) -> str:
+def tail(file: Path) -> str:
     """Return the last lines of a text file."""
-    return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(file.read_text(errors="replace").splitlines()[-15:])
 
 
 def _java() -> str:

@@ -70,13 +70,7 @@ class Ledger(NamedTuple):
 
 
 def compare(key: str, punch: PunchKey | None, row: Row) -> Standing:
-    """Tell what the row under an accepted punch's id is to it.
-
-    Args:
-        key: of what was accepted.
-        punch: that was accepted.
-        row: that stands.
-    """
+    """Tell what the row under an accepted punch's id is to it."""
     if row.punch != punch:
         return Standing.CONFLICT
     return Standing.STORED if row.key == key else Standing.DUPLICATE

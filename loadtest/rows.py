@@ -17,12 +17,7 @@ from batida where {whose} >= %s and {whose} < %s order by {at}
 
 
 def rows_of(database: "connection", employees: range) -> list[Row]:
-    """Read the punches of some employees, the earliest first; the key of each is the id of its message.
-
-    Args:
-        database: a connection to it.
-        employees: their numbers, without gaps.
-    """
+    """Read the punches of some employees, the earliest first; the key of each is the id of its message."""
     with database.cursor() as cursor:
         cursor.execute(_ROWS, (employees.start, employees.stop))
         return [Row(PunchKey(*punch), key, stored_at) for *punch, key, stored_at in cursor]

@@ -155,11 +155,7 @@ def _lines(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def sentence(summary: dict[str, Any]) -> str:
-    """Give the result in a sentence.
-
-    Args:
-        summary: as `LoadResult.summary` gives it.
-    """
+    """Give the result in a sentence."""
     accepted, stored = f"{summary['accepted']:,} accepted punches", summary["stored"]
     if summary["missing"] or summary["stored_twice"]:
         text = f"BROKEN: {accepted}, {summary['missing']:,} missing, {summary['stored_twice']:,} stored twice"

@@ -1,4 +1,4 @@
-"""A server in front of moto's RDS, which adds what an express configuration is, as AWS was seen to answer.
+"""RDS in front of moto's, to which it adds what an express configuration is, as AWS was seen to answer.
 
 moto has neither the option, nor the writer that AWS makes, nor states that last. Here a state lasts for so many looks
 at the clusters as a test says, and takes no time.
@@ -8,10 +8,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, urlencode
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import botocore_stubber
 
 from tests.serving import Request, Response, answering
@@ -36,7 +38,7 @@ Parameters = Mapping[str, str]
 
 
 class Rds:
-    """RDS of an account that listens on this machine."""
+    """RDS of an account."""
 
     def __init__(self) -> None:
         self.looks = 1  # for which a state lasts
@@ -48,7 +50,6 @@ class Rds:
         self.ignored: set[str] = set()  # parameters of ModifyDBCluster that are taken, and change nothing
         self._express: set[str] = set()
         self._status: dict[str, str] = {}  # of a cluster or an instance that is not simply available
-        self._hidden: set[str] = set()  # instances that are not listed yet
         self._unapplied: set[str] = set()  # clusters whose parameter group waits for a restart
         self._due: list[tuple[int, Callable[[], object]]] = []
 
@@ -98,11 +99,10 @@ class Rds:
         made = _moto({**beside, **{key: value for key, value in given.items() if key != "WithExpressConfiguration"}})
         writer = f"{name}-instance-1"
         instance = {"DBInstanceIdentifier": writer, "DBClusterIdentifier": name, "Engine": given["Engine"]}
-        _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance})
         self._express.add(name)
         self._status |= {name: "creating", writer: "creating"}
-        self._hidden.add(writer)
-        self._later(1, lambda: self._hidden.discard(writer))
+        # It is not listed at once.
+        self._later(1, lambda: _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance}))
         self._later(2, lambda: self._status.pop(name, None))
         self._later(3, lambda: self._status.pop(writer, None))
         return self._seen(made)
@@ -200,16 +200,9 @@ class Rds:
             for each in cluster.iter(_tag("DBClusterMember")):
                 applied = "pending-reboot" if name in self._unapplied else "in-sync"
                 _put(each, "DBClusterParameterGroupStatus", applied)
-            members = cluster.find(_tag("DBClusterMembers"))
-            for each in list(members if members is not None else ()):
-                if _text(each, "DBInstanceIdentifier") in self._hidden and members is not None:
-                    members.remove(each)
-        for parent in [*root.iter(_tag("DBInstances"))]:
-            for each in list(parent):
-                name = _text(each, "DBInstanceIdentifier")
-                _put(each, "DBInstanceStatus", self._status.get(name, "available"))
-                if name in self._hidden:
-                    parent.remove(each)
+        for each in root.iter(_tag("DBInstance")):
+            name = _text(each, "DBInstanceIdentifier")
+            _put(each, "DBInstanceStatus", self._status.get(name, "available"))
         return status, headers, ET.tostring(root)
 
 
@@ -220,7 +213,7 @@ def _moto(given: Parameters) -> Response:
     headers["content-type"], headers["authorization"] = "application/x-www-form-urlencoded", scope
     body = urlencode({"Version": "2014-10-31", **given})
     request = AWSPreparedRequest("POST", _URL, headers, body, stream_output=False)
-    answered = botocore_stubber.process_request(request)
+    answered = BotocoreStubber.process_request(botocore_stubber, request)
     assert answered is not None, "moto knows no RDS"
     status, _, text = answered
     return status, {"content-type": "text/xml"}, text if isinstance(text, bytes) else text.encode()
@@ -259,6 +252,20 @@ def _refusal(code: str, message: str) -> Response:
 def _empty(operation: str) -> Response:
     body = f"<{operation}Response xmlns='{_NAMESPACE}'><{operation}Result/></{operation}Response>"
     return 200, {"content-type": "text/xml"}, body.encode()
+
+
+@contextmanager
+def in_process() -> Iterator[Rds]:
+    """Answer boto3's calls where moto answers those of the other services, for as long as the context lasts."""
+    rds = Rds()
+
+    def process(request: AWSPreparedRequest) -> Any:
+        if request.url.startswith(_URL):
+            return rds.answer(Request("POST", "/", {}, str(request.body).encode()))
+        return BotocoreStubber.process_request(botocore_stubber, request)
+
+    with mock.patch.object(botocore_stubber, "process_request", process):
+        yield rds
 
 
 @contextmanager

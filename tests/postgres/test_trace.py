@@ -157,7 +157,7 @@ def test_the_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
     assert result.json["queue"]["drain"] == "Enabled"  # another punch of that day may wait
 
 
-def test_without_a_stage_the_local_stacks_rows_and_queues_are_looked_at(
+def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cloudwatch(
     dev: Stage, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
@@ -166,18 +166,8 @@ def test_without_a_stage_the_local_stacks_rows_and_queues_are_looked_at(
     dev.instead["Invoke"] = DENIED
 
     assert rows(run(ID, "--json")) == [ROW]
-    identifier = dev.reject(punch(id=NOWHERE))
-    assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
-
-
-def test_on_the_local_stack_which_has_no_figures_of_cloudwatch_age_and_failures_are_not_known(
-    dev: Stage, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    state = write_stack_on(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
-    run: Run = runner(capsys, "trace", "--state", state)
 
     shown = run(NOWHERE)
-
     assert (shown.status, dev.calls.of("GetMetricStatistics")) == (1, [])
     not_known = f"whether the drain fails: the local stack has no CloudWatch; its log is {state / 'emulator.log'}"
     assert f"not known: how long the oldest punch has waited, and {not_known}\n" in shown.out
@@ -185,6 +175,9 @@ def test_on_the_local_stack_which_has_no_figures_of_cloudwatch_age_and_failures_
     assert not {"oldest", "failing"} & {line.partition(":")[0] for line in shown.out.splitlines()}
     queue = run(NOWHERE, "--json").json["queue"]
     assert (queue["oldestSeconds"], queue["failing"]) == (None, None)
+
+    identifier = dev.reject(punch(id=NOWHERE))
+    assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
 
 
 # A dead letter

@@ -106,75 +106,51 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
 
 
-def test_an_account_on_the_free_plan_deploys_nothing(prod: Prod) -> None:
-    prod.compiled = prod.compiled._replace(demand=CLUSTER)
-    prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
-    result = prod.run()
-    assert (result.status, [command for command, _ in prod.ran]) == (2, ["package"])
-    assert "the account is on AWS's Free plan" in result.err
-
-
-def test_the_line_that_deploys_on_the_free_plan_works_as_pasted(prod: Prod) -> None:
+def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:
     prod.compiled = prod.compiled._replace(demand=CLUSTER._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
     prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
     given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
-    (line,) = (each for each in prod.run(*given).err.splitlines() if "make deploy" in each)
+    result = prod.run(*given)
+    assert (result.status, [command for command, _ in prod.ran]) == (2, ["package"])
+    (line,) = (each for each in result.err.splitlines() if "make deploy" in each)
     assert line == (
         "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "
         '--param database=express --param reservedConcurrency=none"'
     )
 
 
-GIVEN = ["--param=deletionProtection=true"]
-PLAIN = [("package", "package", GIVEN), ("deploy", "package", GIVEN)]
-UNPROTECTED = [*GIVEN, "--param=deletionProtection=false"]  # of two values for one the last counts
-FIRST = [PLAIN[0], ("package", "first", UNPROTECTED), ("deploy", "first", UNPROTECTED), PLAIN[1]]
+GATE = {"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"}
 
 
 @pytest.mark.parametrize(
-    ("protects", "status", "expected"),
+    ("protects", "later", "status", "first"),
     [
-        (True, None, FIRST),
-        (True, "DELETE_FAILED", FIRST),  # it is outside the stack now
-        (True, "UPDATE_COMPLETE", PLAIN),
-        (False, None, PLAIN),
+        (True, (), None, ["deletionProtection=false"]),
+        (True, (), "DELETE_FAILED", ["deletionProtection=false"]),  # it is outside the stack now
+        (True, (), "UPDATE_COMPLETE", []),
+        (False, (), None, []),
+        (True, (GATE,), None, ["deletionProtection=false", "gate=false"]),
+        (False, (GATE,), None, ["gate=false"]),
+        (False, (GATE,), "UPDATE_COMPLETE", []),
     ],
 )
-def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
-    prod: Prod, protects: bool, status: str | None, expected: object
+def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_update_of_the_same_run(
+    prod: Prod, protects: bool, later: tuple[Mapping[str, str], ...], status: str | None, first: list[str]
 ) -> None:
-    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects)
-    if status:
-        prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
-
-    prod.run("--yes", "--param", "deletionProtection=true")
-
-    region = ["--stage", "prod", "--region", "us-east-1", "--package"]
-    assert all(options[:5] == region for _, options in prod.ran)
-    assert [(command, Path(options[5]).name, options[6:]) for command, options in prod.ran] == expected
-
-
-@pytest.mark.parametrize(
-    ("protects", "status", "first"),
-    [
-        (True, None, ["deletionProtection=false", "gate=false"]),
-        (False, None, ["gate=false"]),
-        (False, "UPDATE_COMPLETE", []),
-    ],
-)
-def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
-    prod: Prod, protects: bool, status: str | None, first: list[str]
-) -> None:
-    later = ({"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"},)
     prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, later=later)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
-    said = prod.run("--yes").err
+    said = prod.run("--yes", "--param", "deletionProtection=true").err
 
-    deploys = [options[6:] for command, options in prod.ran if command == "deploy"]
-    assert deploys == ([[f"--param={each}" for each in first], []] if first else [[]])
-    assert ("AWS refuses gates to some accounts" in said) == bool(first)
+    given = ["--param=deletionProtection=true"]
+    changed = given + [f"--param={each}" for each in first]  # of two values for one the last counts
+    update = [("package", "first", changed), ("deploy", "first", changed)] if first else []
+    region = ["--stage", "prod", "--region", "us-east-1", "--package"]
+    assert all(options[:5] == region for _, options in prod.ran)
+    ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.ran]
+    assert ran == [("package", "package", given), *update, ("deploy", "package", given)]
+    assert (GATE["because"] in said) == ("gate=false" in first)
 
 
 @pytest.mark.parametrize(

@@ -107,10 +107,6 @@ def test_a_row_that_was_stored_though_its_answer_was_lost_is_no_fault() -> None:
     assert judge(accepted(A), of(A, B), ()).is_clean
 
 
-def test_a_row_of_another_employee_is_not_the_punch() -> None:
-    assert judge(accepted(A), of(OTHER), ()).lost == ["a"]
-
-
 def test_an_id_with_two_rows_and_an_employee_with_two_were_stored_twice() -> None:
     assert judge(accepted(A), of(A, A), ()).stored_twice == ["employee 1", "a"]
     assert judge(accepted(A), of(A, A._replace(id="c")), ()).stored_twice == ["employee 1"]

@@ -342,29 +342,28 @@ def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
     return change
 
 
-@pytest.mark.parametrize("none", ["''", "none"])
-def test_where_no_concurrency_is_reserved_the_queues_own_counts(run: Run, changed: Change, none: str) -> None:
-    changed(reservedConcurrency=none, maximumConcurrency="3")
-    (found,) = run("--employees 10 --stage dev --json").json
-    assert found["settings"]["concurrency"] == 3
-
-
-@pytest.mark.parametrize("batch", ["1", "10", "1000", "10000"])
-@pytest.mark.parametrize("other", [{"timeout": "75"}, {"timeout": "900"}, {"batchingWindow": "20"}])
-def test_another_batch_size_window_or_timeout_is_planned_with(
-    run: Run, changed: Change, batch: str, other: dict[str, str]
+@pytest.mark.parametrize(
+    ("parameters", "settings_of"),
+    [
+        # Where no concurrency is reserved, the queue's own counts.
+        ({"reservedConcurrency": "''", "maximumConcurrency": "3"}, {"concurrency": 3}),
+        ({"reservedConcurrency": "none", "maximumConcurrency": "3"}, {"concurrency": 3}),
+        ({"punchRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
+        *(
+            ({"batchSize": str(batch), **other}, {"batch": batch})
+            for batch in (1, 10, 1_000, 10_000)
+            for other in ({"timeout": "75"}, {"timeout": "900"}, {"batchingWindow": "20"})
+        ),
+    ],
+    ids=str,
+)
+def test_what_a_stage_changes_is_planned_with(
+    changed: Change, parameters: dict[str, str], settings_of: dict[str, int]
 ) -> None:
-    changed(batchSize=batch, **other)
-
-    result = run("--employees 20000 --json")
-
-    assert result.status in (0, 1), result.err
-    assert result.json[0]["settings"]["batch"] == int(batch)
-
-
-def test_the_lowest_rate_is_the_stages(run: Run, changed: Change) -> None:
-    changed(punchRateLimit="70")
-    assert run("--employees 10 --stage dev --json").json[0]["settings"]["stageRate"] == 70
+    changed(**parameters)
+    found = settings.read("dev")
+    assert found._asdict().items() >= settings_of.items()
+    assert costs.total(costs.bill(Peak(20_000, 600), found, MONTH, "us-east-1")) > 0
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}", "''"])
@@ -494,14 +493,10 @@ def test_what_cannot_be_is_refused_with_a_reason(run: Run, words: str, message: 
     assert message in result.err
 
 
-def test_a_number_alone_is_how_many_employees_are_planned(run: Run) -> None:
+def test_numbers_before_and_after_the_options_are_how_many_employees_are_planned(run: Run) -> None:
     assert run("20000") == run("--employees 20000")
     assert "ponto plan [OPTIONS] [EMPLOYEES]...\n" in run("--help").out
-
-
-def test_a_number_after_the_options_is_planned_too(run: Run) -> None:
     found = run("--employees 10 20 --stage dev --employees 30 --json 40").json
-
     assert sorted(each["peak"]["punches"] for each in found) == [10, 20, 30, 40]
 
 

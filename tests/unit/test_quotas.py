@@ -49,47 +49,27 @@ def demand(what: Demand, *, force: bool = False) -> None:
     require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
-def test_a_template_tells_what_it_takes() -> None:
+def test_a_template_tells_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     def function(name: str, **more: int) -> Any:
         return {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, **more}}
 
-    resources = {
-        "A": function("a", ReservedConcurrentExecutions=5),
-        "B": function("b"),
-        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {}},
-    }
-    assert demand_of({"Resources": resources}) == Demand({"a": 5}, makes_network=True, makes_cluster=False)
-    del resources["Vpc"]
-    assert not demand_of({"Resources": resources}).makes_network
-    capacity = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
-    resources["DatabaseCluster"] = {"Type": "AWS::RDS::DBCluster", "Properties": capacity}
-    made = demand_of({"Resources": resources})
-    assert made.makes_cluster
-    assert (made.is_express, made.maximum_acu, made.backup_days) == (False, 8, 7)
+    functions = {"A": function("a", ReservedConcurrentExecutions=5), "B": function("b")}
+    network = {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {}}}
+    cluster = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
+    inside = {"DatabaseCluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster}}
+    five = NOTHING._replace(reserved={"a": 5})
+    large = five._replace(maximum_acu=8, backup_days=7)
+    assert demand_of({"Resources": functions}) == five
+    assert demand_of({"Resources": functions | network}) == five._replace(makes_network=True)
+    assert demand_of({"Resources": functions | inside}) == large._replace(makes_cluster=True)
+    outside = {"ExpressCluster": cluster}
+    assert demand_of({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
 
-
-def test_a_template_tells_what_the_cluster_takes_that_is_made_outside_of_it() -> None:
-    wanted = {
-        "MasterUsername": "ponto",
-        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
-        "DeletionProtection": True,
-        "BackupRetentionPeriod": 1,
-        "WhenDeleted": "Retain",
-        "LeaveDatabase": False,
-        "Tags": {"stage": "prod"},
-        "Parameters": {"log_statement": "ddl"},
-    }
-    found = demand_of({"Resources": {}, "Metadata": {"ExpressCluster": wanted}})
-    assert (found.makes_cluster, found.is_express, found.maximum_acu, found.backup_days) == (False, True, 4, 1)
-
-
-def test_a_template_tells_the_parameters_without_which_nothing_of_it_needs_a_verified_account(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    # The parameters without which nothing of it needs an account that AWS has verified.
     said = [{"resource": "Gate", "parameter": "gate=false"}, {"resource": "Pool", "parameter": "pool=false"}]
     monkeypatch.setattr(slices, "said", lambda key: said if key == "secondUpdate" else [])
-    resources = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
-    assert demand_of({"Resources": resources}).verified == ("gate=false",)
+    gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
+    assert demand_of({"Resources": gates}) == NOTHING._replace(verified=("gate=false",))
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 def is_first(session: "boto3.Session", stack: str) -> bool:
     """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one.
 
-    Args:
-        session: of the account and region.
-        stack: the name of the CloudFormation stack.
-
     Raises:
         botocore.exceptions.BotoCoreError: AWS did not answer.
     """
@@ -38,7 +34,7 @@ def is_first(session: "boto3.Session", stack: str) -> bool:
         return False
 
 
-def require_none_left(session: "boto3.Session", stack: str, database: str | None = None) -> None:
+def require_none_left(session: "boto3.Session", stack: str, database: str | None) -> None:
     """Refuse to make a cluster beside one that an earlier stack of this name made.
 
     Args:
@@ -69,20 +65,19 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
         )
 
 
-def require_same(stage: str, found: str | None, wanted: str) -> None:
-    """Refuse to give a deployed stage another database, which would have none of its punches.
+def require_express(stage: str, database: str | None) -> None:
+    """Refuse to give a deployed stage an express cluster, which would have none of its punches.
 
     Args:
         stage: which it is.
-        found: its database; None: it is not deployed yet.
-        wanted: the parameter `database` of this deploy.
+        database: what it has; None: it is not deployed yet.
 
     Raises:
         CommandError: the stage has another.
     """
-    if found not in (None, wanted):
+    if database not in (None, "express"):
         raise CommandError(
-            f"the punches of {stack_name(stage)} are in the database of '{found}', and '{wanted}' is another. Set "
-            f"database to '{found}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
+            f"the punches of {stack_name(stage)} are in the database of '{database}', and 'express' is another. Set "
+            f"database to '{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
             "(docs/operations.md#go-on-with-the-restored-cluster).\nNothing was deployed."
         )

@@ -210,7 +210,7 @@ def _deploy(
         compiled = read(package)
         if compiled.outside:
             if not compiled.outside.leaves_another:
-                cluster.require_same(stage, database, "express")
+                cluster.require_express(stage, database)
             express.require_name(session, stage)
         quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
         is_first = bool(compiled.outside and not database)
@@ -251,9 +251,6 @@ def _later(compiled: Compiled) -> list[str]:
 
 def read(package: Path) -> Compiled:
     """Read what `sls package` wrote.
-
-    Args:
-        package: its folder.
 
     Raises:
         CommandError: the functions could not read a parameter, which would be found once they are deployed.

@@ -48,11 +48,7 @@ class Wanted(NamedTuple):
 
 
 def wanted_of(template: Any) -> Wanted | None:
-    """Read what a compiled template says of the cluster that is made outside the stack; None: there is none.
-
-    Args:
-        template: CloudFormation's, as JSON.
-    """
+    """Read what a compiled template says of the cluster that is made outside the stack; None: there is none."""
     said = template.get("Metadata", {}).get("ExpressCluster")
     if said is None:
         return None
@@ -71,11 +67,6 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted) -> None:
     """Make a stage's cluster, unless it is there, and bring it to what is wanted.
 
     What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
-
-    Args:
-        session: of the account and region.
-        stage: whose cluster.
-        wanted: what it is to be.
 
     Raises:
         CommandError: its name is taken, or it did not become available.
@@ -108,10 +99,6 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted) -> None:
 def require_name(session: "boto3.Session", stage: str) -> None:
     """Refuse a stage whose name its cluster cannot have, or has not, for it is another's.
 
-    Args:
-        session: of the account and region.
-        stage: whose cluster.
-
     Raises:
         CommandError: saying which.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
@@ -136,18 +123,11 @@ class Left(NamedTuple):
 def left(session: "boto3.Session", stage: str) -> Left | None:
     """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else.
 
-    Args:
-        session: of the account and region.
-        stage: whose cluster.
-
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    name = stack_name(stage)
-    rds = session.client("rds", config=_CONFIG)
-    cluster = _cluster(rds, name)
-    if cluster is None:
-        # Its parameter group goes last.
+    rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
+    if (cluster := _cluster(rds, name)) is None:  # its parameter group goes last
         return Left(name, is_protected=False, is_kept=False) if _has_group(rds, name) else None
     if not _is_ours(cluster, stage):
         return None
@@ -157,10 +137,6 @@ def left(session: "boto3.Session", stage: str) -> Left | None:
 
 def delete(session: "boto3.Session", name: str) -> None:
     """Delete a cluster with its instances, without a snapshot, and its parameter group.
-
-    Args:
-        session: of the account and region.
-        name: of the cluster.
 
     Raises:
         CommandError: it takes too long.
@@ -185,8 +161,8 @@ def delete(session: "boto3.Session", name: str) -> None:
         return None
 
     late = f"the cluster {name} is not deleted yet. Run this again"
-    _wait(lambda: _unless_busy(undeleted), _GONE, late, status=1)
-    _wait(lambda: _unless_busy(grouped), _CHANGED, late, status=1)
+    _wait(undeleted, _GONE, late, status=1)
+    _wait(grouped, _CHANGED, late, status=1)
 
 
 def _steps(rds: Any, name: str, wanted: Wanted) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -224,7 +200,7 @@ def _change(rds: Any, name: str, what: str, key: str, value: object) -> None:
         cluster = _present(rds, name)
         return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
 
-    _wait(lambda: _unless_busy(unasked), _CHANGED, "the cluster takes no change")
+    _wait(unasked, _CHANGED, "the cluster takes no change")
     _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
 
 
@@ -267,12 +243,12 @@ def _restart(rds: Any, name: str) -> None:
         status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
         return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
 
-    _wait(lambda: _unless_busy(unasked), _CHANGED, "the writer is not restarted")
+    _wait(unasked, _CHANGED, "the writer is not restarted")
     _wait(unrestarted, _CHANGED, "the writer did not restart")
 
 
 def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, status: int = 2) -> None:
-    """Look until nothing is unfinished.
+    """Look, or try, until nothing is unfinished; what AWS refuses for something that passes is.
 
     Args:
         unfinished: says what is; it is printed when it is something else than before, or has been so for long.
@@ -285,7 +261,15 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, st
     """
     began = said = time.monotonic()
     before = None
-    while state := unfinished():
+    while True:
+        try:
+            state = unfinished()
+        except ClientError as error:
+            if error.response["Error"].get("Code") not in _BUSY:
+                raise
+            state = explain(error)
+        if not state:
+            return
         now = time.monotonic()
         if now > began + seconds:
             raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
@@ -293,16 +277,6 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, st
             print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
             before, said = state, now
         time.sleep(POLL_SECONDS)
-
-
-def _unless_busy(step: Callable[[], str | None]) -> str | None:
-    """Do a step; what AWS refuses for something that passes is unfinished."""
-    try:
-        return step()
-    except ClientError as error:
-        if error.response["Error"].get("Code") not in _BUSY:
-            raise
-        return explain(error)
 
 
 def _unready(rds: Any, name: str) -> str | None:

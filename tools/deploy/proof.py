@@ -39,12 +39,6 @@ class Proof(NamedTuple):
 def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
     """Punch once; give the punch's id and the message's.
 
-    Args:
-        deployment: of the stage.
-        url: where to punch.
-        key_id: of the stage's API key.
-        needs_token: whether the API takes punches of employees who signed in only.
-
     Raises:
         CommandError: the gateway does not answer as it should, or the operator's role is not to be had.
     """
@@ -57,16 +51,13 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
 
 
 def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int) -> Any:
-    """Ask until the gateway answers as it should, for a new stage and key take a moment to be known.
+    """Ask until the gateway answers as it should, for a new stage and key take a moment to be known; give its JSON.
 
     Args:
         url: where to punch.
-        key: the API key.
-        punch: sent with one id every time: it is one punch, however often it is accepted; None: a GET.
+        key: for the header.
+        punch: of one id: it is one punch, however often it is accepted; None: a GET.
         expected: the status.
-
-    Returns:
-        The answer's JSON.
 
     Raises:
         CommandError: another answer, or none, and time is up; or an answer that no patience changes.
@@ -92,16 +83,22 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
 def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
     """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
 
-    It sends as the operator's role, as a redrive does: the queue's policy denies everybody else.
-
-    Returns:
-        The message's id.
+    It sends as the operator's role, as a redrive does: the queue's policy denies everybody else. Gives the message's
+    id.
 
     Raises:
-        CommandError: the gateway asks for no token, or whoever deploys may not take on the role.
+        CommandError: the gateway asks for no token, or the API takes punches without one, or whoever deploys may not
+            take on the role.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     require_token(url, key)
-    require_authorizer(deployment)
+    if authorization_of(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
+        raise CommandError(
+            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
+            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
+            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
+            status=1,
+        )
     sent = deployment.sender("proof").send_message(
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
@@ -121,22 +118,6 @@ def require_token(url: str, key: str) -> None:
         CommandError: it asked for none.
     """
     ask_until(url, key, None, expected=401)
-
-
-def require_authorizer(deployment: Target) -> None:
-    """Prove that a punch wants a token as the list does, by how the API is set: asking would count for that alarm.
-
-    Raises:
-        CommandError: it wants none, or the API takes no punch.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
-    if authorization_of(deployment) == "NONE":
-        raise CommandError(
-            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
-            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
-            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
-            status=1,
-        )
 
 
 def authorization_of(deployment: Target) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import express
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, has_resource
@@ -55,30 +54,25 @@ class Short(NamedTuple):
 
 
 def demand_of(template: Any) -> Demand:
-    """Read what a compiled template takes.
-
-    Args:
-        template: CloudFormation's, as JSON.
-    """
+    """Read what a compiled template takes."""
     resources: Mapping[str, Any] = template["Resources"]
     functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
     key = "ReservedConcurrentExecutions"
-    reserved = {each["FunctionName"]: int(each[key]) for each in functions if key in each}
-    demand = Demand(reserved, makes_network="Vpc" in resources, makes_cluster=DATABASE_CLUSTER in resources)
-    verified = tuple(
-        each["parameter"]
-        for each in slices.said("secondUpdate")
-        if resources.get(each["resource"], {}).get("Type") == "AWS::CloudFront::Distribution"
-    )
-    if wanted := express.wanted_of(template):
-        capacity, days = wanted.capacity, wanted.backup_days
-    elif demand.makes_cluster:
-        made = resources[DATABASE_CLUSTER]["Properties"]
-        capacity, days = made["ServerlessV2ScalingConfiguration"], made["BackupRetentionPeriod"]
-    else:
-        return demand._replace(verified=verified)
-    return demand._replace(
-        is_express=wanted is not None, maximum_acu=capacity["MaxCapacity"], backup_days=days, verified=verified
+    made = resources.get(DATABASE_CLUSTER, {}).get("Properties")
+    outside = template.get("Metadata", {}).get("ExpressCluster")  # by the names that RDS has for it, too
+    cluster = made or outside or {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 0}, "BackupRetentionPeriod": 0}
+    return Demand(
+        reserved={each["FunctionName"]: int(each[key]) for each in functions if key in each},
+        makes_network="Vpc" in resources,
+        makes_cluster=made is not None,
+        is_express=outside is not None,
+        maximum_acu=cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"],
+        backup_days=cluster["BackupRetentionPeriod"],
+        verified=tuple(
+            each["parameter"]
+            for each in slices.said("secondUpdate")
+            if resources.get(each["resource"], {}).get("Type") == "AWS::CloudFront::Distribution"
+        ),
     )
 
 
@@ -91,7 +85,7 @@ def require(
 
     Args:
         session: of the account and region.
-        stack: the name of the CloudFormation stack.
+        stack: the CloudFormation stack's name.
         demand: what the stage takes.
         again: gives the command that deploys with other parameters, `name=value`.
         force: only say it.

@@ -1,21 +1,21 @@
-"""Pausing the drain: the event source mapping that hands the queue's punches to the function."""
+"""Whether the queue of punches is being drained, by the function's event source mapping, and for how long one waits."""
 
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ponto.log import NAMESPACE
-from tools.dlq import metrics
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+PAUSED = "Disabled"
+"""The state of a drain of which no batch begins."""
 
 _SWITCH_SECONDS = 300  # AWS takes up to a minute or so
 _POLL_SECONDS = 1
 _RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
+_PERIOD_SECONDS = 300  # of which CloudWatch keeps the figures for 63 days
 
 
 def switch(target: Target, *, enabled: bool) -> bool:
@@ -28,37 +28,30 @@ def switch(target: Target, *, enabled: bool) -> bool:
         CommandError: the function has no mapping, or the state was not reached in time.
     """
     functions = target.functions()
-    changed = [_switch(functions, mapping, enabled=enabled) for mapping in _mappings(target)]
-    return any(changed)
-
-
-def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
-    wanted, other = ("Enabled", "Disabled") if enabled else ("Disabled", "Enabled")
-    deadline = time.monotonic() + _SWITCH_SECONDS
-    asked = False
-    while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
-        if state == other and not asked:  # in between (Enabling, Updating, ...) AWS refuses a change
-            functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
-            asked = True
-        elif time.monotonic() > deadline:
-            raise CommandError(
-                f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; run it again to wait on", 1
-            )
-        else:
-            time.sleep(_POLL_SECONDS)
-    return asked
+    wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
+    asked = set[str]()
+    for mapping in _mappings(target):
+        deadline = time.monotonic() + _SWITCH_SECONDS
+        while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
+            if state == other and mapping not in asked:  # in between (Enabling, Updating, ...) AWS refuses a change
+                functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
+                asked.add(mapping)
+            elif time.monotonic() > deadline:
+                raise CommandError(
+                    f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; "
+                    "run it again to wait on",
+                    1,
+                )
+            else:
+                time.sleep(_POLL_SECONDS)
+    return bool(asked)
 
 
 class Drain(NamedTuple):
     """Whether the queue is being drained."""
 
-    state: str  # as Lambda has it: Enabled, Disabled, or on the way from one to the other
+    state: str  # as Lambda has it: Enabled, PAUSED, or on the way from one to the other
     paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether no batch begins."""
-        return self.state == "Disabled"
 
 
 def drain(target: Target) -> Drain:
@@ -69,7 +62,7 @@ def drain(target: Target) -> Drain:
     """
     functions = target.functions()
     found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
-    paused = [mapping for mapping in found if mapping["State"] == "Disabled"]
+    paused = [mapping for mapping in found if mapping["State"] == PAUSED]
     since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
     return Drain((paused or found)[0]["State"], min(since, default=None))
 
@@ -100,15 +93,12 @@ class Waited(NamedTuple):
 def waited(target: Target, paused: datetime) -> Waited:
     """Ask CloudWatch for how long the oldest punch in the queue has waited.
 
-    Args:
-        target: the deployment.
-        paused: since when its drain has been.
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     now = datetime.now(UTC)
-    age, failures = ("AWS/SQS", "ApproximateAgeOfOldestMessage"), (NAMESPACE, "oldestFailedMilliseconds")
-    queue, function = metrics.of_queue(target.queue_url), metrics.of_drain(target)
-    in_queue = metrics.maximum(target, age, queue, now - _RECENT, now)
-    failed = metrics.maximum(target, failures, function, paused - _RECENT, paused + _RECENT)
+    in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
+    failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)
     return Waited(
         in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
@@ -118,8 +108,24 @@ def waited(target: Target, paused: datetime) -> Waited:
 def has_crashed(target: Target) -> bool:
     """Ask CloudWatch whether the function failed as a whole in the last quarter of an hour."""
     now = datetime.now(UTC)
-    errors, function = ("AWS/Lambda", "Errors"), metrics.of_drain(target)
-    return any(metrics.maximum(target, errors, function, now - _RECENT, now).values())
+    return any(_maximum(target, "AWS/Lambda", "Errors", now - _RECENT, now).values())
+
+
+def _maximum(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
+    """Give the greatest values of the queue's or the drain's metric, in five minutes each, by their begin."""
+    dimension = ("FunctionName", target.function)
+    if namespace == "AWS/SQS":
+        dimension = ("QueueName", target.queue_url.rpartition("/")[2])
+    answer = target.metrics().get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": dimension[0], "Value": dimension[1]}],
+        StartTime=start,
+        EndTime=end,
+        Period=_PERIOD_SECONDS,
+        Statistics=["Maximum"],
+    )
+    return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
 
 
 def _mappings(target: Target) -> list[str]:

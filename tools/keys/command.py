@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -223,50 +222,38 @@ def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, 
         return
     if found:
         tables.show(_PUNCHES, (row.cells() for row in found))
-    employees = counted(len({row.usuario_id for row in found}), "employee")
+    employees = counted(len({row.employee for row in found}), "employee")
     print_result(f"{counted(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
 class _Row(NamedTuple):
-    """A row of `batida`: field names are its columns."""
+    """A row of `batida`, as the statement `key_rows` gives it."""
 
-    chave: str
+    key: str
     id: str
-    usuario_id: int
-    ponto: datetime
-    dispositivo: str | None
-    recebida_em: datetime
+    employee: int
+    punched: datetime
+    device: str | None
+    received: datetime
 
     def cells(self) -> list[str]:
-        received = f"{self.recebida_em.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-        punched = self.ponto.isoformat(" ")
-        return [received, self.id, str(self.usuario_id), punched, self.dispositivo or "", self.chave]
+        received = f"{self.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        return [received, self.id, str(self.employee), self.punched.isoformat(" "), self.device or "", self.key]
 
     def shown(self) -> dict[str, Any]:
-        return {
-            "received": self.recebida_em.isoformat(timespec="milliseconds"),
-            "id": self.id,
-            "employee": self.usuario_id,
-            "punched": self.ponto.isoformat(),
-            "device": self.dispositivo,
-            "key": self.chave,
-        }
+        times = {"received": self.received.isoformat(timespec="milliseconds"), "punched": self.punched.isoformat()}
+        return self._asdict() | times
 
 
 def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
     ranges = source.in_ranges({"key_employees": of_keys}, {}, {"key_rows": {**of_keys, "usuarios": None}})
-    each = chain.from_iterable(rows for (rows,) in ranges.each)
-    if ranges.employees is None:
-        return list(map(_Row._make, each))
-    with progress() as display:
-        of_each = map(_Row._make, each)
+    found = list[_Row]()
+    with progress(shown=ranges.employees is not None) as display:
         task = display.add_task("employees", total=ranges.employees)
-        found, seen = [], set()
-        for row in of_each:
-            found.append(row)
-            seen.add(row.usuario_id)
-            display.update(task, completed=len(seen))
-    return sorted(found, key=lambda row: (row.recebida_em, row.id))
+        for (rows,) in ranges.each:
+            found += map(_Row._make, rows)
+            display.update(task, completed=len({row.employee for row in found}))
+    return sorted(found, key=lambda row: (row.received, row.id))
 
 
 def _ids(deployment: target.Target, name: str) -> list[str]:
@@ -335,10 +322,6 @@ def _delete_plan(
 
 def _retried(change: Callable[[], object], what: str) -> None:
     """Change a usage plan as soon as AWS lets: of an account it takes one such change in 20 s.
-
-    Args:
-        change: does it.
-        what: happens then, for people.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused all the time.

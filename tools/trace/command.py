@@ -56,21 +56,6 @@ class Rows(NamedTuple):
     day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
 
 
-class Queue(NamedTuple):
-    """How the queue of punches stands; an Unread in deployment of what could not be asked."""
-
-    depth: "Depth | Unread"
-    drain: "event_source.Drain | Unread"
-    health: "Health | Unread | None"  # None: of the local stack, which has no CloudWatch
-
-
-class Health(NamedTuple):
-    """What CloudWatch has of the last quarter of an hour."""
-
-    oldest_seconds: float | None  # that the oldest punch has waited; None: it has no figure
-    is_failing: bool  # punches failed, or the function as a whole did
-
-
 class Unread(NamedTuple):
     """What could not be read, and why."""
 
@@ -110,10 +95,9 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     rows, notes = ([], []) if isinstance(stored, Unread) else stored[:2]
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
     is_answered = asked.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
-    queue = None if is_answered else _queue(deployment, depth)
-    tried: tuple[object, ...] = (stored, letters, *(queue or ()))
-    unread = [each for each in tried if isinstance(each, Unread)]
-    not_known = [] if queue is None else _not_known(asked, letters, stored, queue, where)
+    unread = [each for each in (stored, letters) if isinstance(each, Unread)]
+    queue = None if is_answered else _queue(deployment, depth, unread)
+    not_known = [] if queue is None else _not_known(asked, letters, stored, deployment, where)
     redrive = partial(_redrive, where)
     if as_json:
         print_json(
@@ -121,7 +105,7 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
                 "rows": [_shown(row) | _merged(note.rows[row.id].fields for note in notes) for row in rows],
                 **_merged(note.fields for note in notes),
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
-                "queue": queue and _queue_shown(queue),
+                "queue": queue,
                 "notKnown": not_known,
                 "unread": [each._asdict() for each in unread],
             }
@@ -213,36 +197,51 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
         return None
 
 
-def _queue(deployment: Target, depth: Depth | Unread) -> Queue:
-    drain = _attempt("the drain", lambda: event_source.drain(deployment))
-    since = None if isinstance(drain, Unread) else drain.paused_since
-    health = (
-        _attempt("CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
-        if deployment.has_figures
-        else None
-    )
-    return Queue(depth, drain, health)
+def _queue(deployment: Target, depth: Depth | Unread, unread: list[Unread]) -> dict[str, Any]:
+    """Give how the queue of punches stands, for JSON; what could not be asked is null, and added to what is unread."""
+
+    def known(found: T | Unread) -> T | None:
+        if isinstance(found, Unread):
+            unread.append(found)
+            return None
+        return found
+
+    waiting = known(depth)
+    drain = known(_attempt("the drain", lambda: event_source.drain(deployment)))
+    since = drain and drain.paused_since
+    health = None
+    if deployment.has_figures:
+        health = known(_attempt("CloudWatch", lambda: _health(deployment, since or datetime.now(UTC))))
+    return {
+        "depth": waiting and camel_case(waiting._asdict()),
+        "drain": drain and drain.state,
+        "pausedSince": since and _in_utc(since),
+        **(health or {"oldestSeconds": None, "failing": None}),
+    }
 
 
-def _health(deployment: Target, until: datetime) -> Health:
+def _health(deployment: Target, until: datetime) -> dict[str, Any]:
+    """Give what CloudWatch has of the last quarter of an hour."""
     waited = event_source.waited(deployment, until)
-    # What failed three times or more SQS leaves out of its own age.
-    oldest = max((age for age in waited if age is not None), default=None)
-    return Health(oldest, waited.failed is not None or event_source.has_crashed(deployment))
+    return {
+        # What failed three times or more SQS leaves out of its own age.
+        "oldestSeconds": max((age for age in waited if age is not None), default=None),
+        "failing": waited.failed is not None or event_source.has_crashed(deployment),
+    }
 
 
 def _not_known(
-    asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread, queue: Queue, where: reader.Where
+    asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread, deployment: Target, where: reader.Where
 ) -> list[str]:
     said = list(_NOT_KNOWN)
-    if queue.health is None:
+    if deployment.has_figures:
+        said.append(_NOT_EXACT)
+    else:
         log = (where.state or local_stack.STATE) / "emulator.log"
         said.append(
             "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
             f"its log is {log}"
         )
-    else:
-        said.append(_NOT_EXACT)
     if asked.id:
         said.append(_NOT_BY_ID)
     if isinstance(stored, Unread):
@@ -275,19 +274,6 @@ def _in_utc(when: datetime, timespec: str = "seconds") -> str:
     return when.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _queue_shown(queue: Queue) -> dict[str, Any]:
-    depth, drain, health = queue
-    shown: dict[str, Any] = {"depth": None, "drain": None, "pausedSince": None, "oldestSeconds": None, "failing": None}
-    if not isinstance(depth, Unread):
-        shown["depth"] = camel_case(depth._asdict())
-    if not isinstance(drain, Unread):
-        since = drain.paused_since
-        shown |= {"drain": drain.state, "pausedSince": since and _in_utc(since)}
-    if isinstance(health, Health):
-        shown |= {"oldestSeconds": health.oldest_seconds, "failing": health.is_failing}
-    return shown
-
-
 def _merged(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for each in fields for name, value in each.items()}
 
@@ -314,24 +300,24 @@ def _print(
         )
 
 
-def _print_queue(queue: Queue) -> None:
-    depth, drain, health = queue
-    if not isinstance(depth, Unread):
+def _print_queue(queue: Mapping[str, Any]) -> None:
+    if depth := queue["depth"]:
         print_result(
-            f"queue: about {depth.visible} waiting, {depth.in_flight} in flight (being stored, or failed and "
-            f"back later), {depth.delayed} delayed"
+            f"queue: about {depth['visible']} waiting, {depth['inFlight']} in flight (being stored, or failed and "
+            f"back later), {depth['delayed']} delayed"
         )
-    if isinstance(health, Health):
-        age = health.oldest_seconds
+    is_failing, age, since = queue["failing"], queue["oldestSeconds"], queue["pausedSince"]
+    if is_failing is not None:
         print_result(
             f"oldest: {'CloudWatch has no age' if age is None else f'waits for {timedelta(seconds=round(age))}'}"
         )
-    if not isinstance(drain, Unread):
-        since = f" since {_in_utc(drain.paused_since)}" if drain.paused_since else ""
-        print_result(f"drain: {'paused' + since + ' (ponto dlq resume)' if drain.is_paused else drain.state}")
-    if isinstance(health, Health):
+    if state := queue["drain"]:
+        is_paused = state == event_source.PAUSED
+        paused = f"paused{f' since {since}' if since else ''} (ponto dlq resume)"
+        print_result(f"drain: {paused if is_paused else state}")
+    if is_failing is not None:
         print_result(
             "failing: yes (docs/runbook.md, keeps-failing)"
-            if health.is_failing
+            if is_failing
             else "failing: CloudWatch has no failure of the last 15 minutes"
         )

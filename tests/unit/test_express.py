@@ -3,16 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.aws import NO_STACK, Calls, refusal
+from tests.aws import Calls, refusal
 from tests.commands import Result, runner
 from tests.events import aws
-from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, serving
+from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, in_process
 from tools.deploy import command as deploying
 from tools.deploy import express, quotas
 from tools.kit import osls
@@ -35,13 +36,13 @@ class Killed(BaseException):
 
 
 class Dev:
-    """The stage `dev` of an account that has nothing yet, and whose RDS listens on this machine; osls makes nothing."""
+    """The stage `dev` of an account that has nothing yet, and an RDS of its own; osls makes nothing."""
 
     def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.rds = rds
         self.calls = Calls(monkeypatch)
         self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.wanted = WANTED
+        self.wanted: express.Wanted | None = WANTED  # None: the stack makes the cluster
         self.later: tuple[Mapping[str, str], ...] = ()
         self.sls: list[str] = []  # what it was run with
         self.at_sls: Callable[[], object] = lambda: None  # what happens meanwhile
@@ -51,7 +52,8 @@ class Dev:
         monkeypatch.setattr(osls, "run", self._run_sls)
 
     def _compiled(self) -> deploying.Compiled:
-        demand = quotas.Demand({}, makes_network=False, makes_cluster=False, is_express=True)
+        is_express = self.wanted is not None
+        demand = quotas.Demand({}, makes_network=False, makes_cluster=not is_express, is_express=is_express)
         return deploying.Compiled(False, needs_token=False, demand=demand, outside=self.wanted, later=self.later)
 
     def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -68,7 +70,9 @@ class Dev:
 
     def make(self) -> None:
         """Have all of the cluster, and no stack."""
+        self.rds.looks = 0
         self.deploy()
+        self.rds.looks = 1
         self.rds.asked.clear()
 
     def remove(self) -> Result:
@@ -98,7 +102,7 @@ class Dev:
 
         self.calls.instead[operation] = call
 
-    def stack(self, database: str, *, is_protected: bool = False) -> None:
+    def stack(self, database: str) -> None:
         """Let the stage have a stack, which `sls remove` deletes."""
         outputs = {"PunchQueueUrl": "https://a", "DeadLetterQueueUrl": "https://b", "Database": database}
         template = {
@@ -106,22 +110,20 @@ class Dev:
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
         }
         formation = boto3.client("cloudformation")
-        formation.create_stack(
-            StackName=NAME, TemplateBody=json.dumps(template), EnableTerminationProtection=is_protected
-        )
+        formation.create_stack(StackName=NAME, TemplateBody=json.dumps(template))
         self.at_sls = lambda: formation.delete_stack(StackName=NAME)
 
 
 @pytest.fixture
 def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
-    with aws(), serving() as (rds, url):
-        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", url)
+    with aws(), in_process() as rds:
         yield Dev(rds, monkeypatch, capsys)
 
 
 def is_complete(dev: Dev) -> bool:
     """Whether the cluster is all that is wanted."""
-    found = dev.cluster()
+    found, wanted = dev.cluster(), dev.wanted
+    assert wanted
     (member,) = found["DBClusterMembers"]
     pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
     settings = {
@@ -131,13 +133,13 @@ def is_complete(dev: Dev) -> bool:
     }
     return bool(
         found["Status"] == "available"
-        and found["DeletionProtection"] == dev.wanted.is_protected
-        and found["BackupRetentionPeriod"] == dev.wanted.backup_days
-        and found["ServerlessV2ScalingConfiguration"] == dev.wanted.capacity
+        and found["DeletionProtection"] == wanted.is_protected
+        and found["BackupRetentionPeriod"] == wanted.backup_days
+        and found["ServerlessV2ScalingConfiguration"] == wanted.capacity
         and found["DBClusterParameterGroup"] == NAME
         and member["DBClusterParameterGroupStatus"] == "in-sync"
-        and settings == dev.wanted.log
-        and {each["Key"]: each["Value"] for each in found["TagList"]} == dev.wanted.tags
+        and settings == wanted.log
+        and {each["Key"]: each["Value"] for each in found["TagList"]} == wanted.tags
     )
 
 
@@ -161,6 +163,8 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
     (group,) = dev.calls.of("CreateDBClusterParameterGroup")
     assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # of the version that AWS chose
     assert said.index("its writer creating") < said.index("changing its protection from deletion (on)")
+    assert {*dev.rds.made} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
+    assert dev.rds.made.count("ModifyDBCluster") == 3
 
 
 def test_the_writer_is_waited_for_too(dev: Dev) -> None:
@@ -186,12 +190,6 @@ def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev)
     dev.stack("express")
     dev.deploy("--param", "database=express")
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
-
-
-def test_a_deploy_of_what_is_there_changes_nothing(dev: Dev) -> None:
-    dev.make()
-    dev.deploy("--param", "database=express")
-    assert (dev.rds.made, len(dev.sls)) == ([], 2)
 
 
 @pytest.mark.parametrize(
@@ -240,25 +238,13 @@ def test_a_deploy_that_was_killed_is_gone_on_with(dev: Dev, operation: str, time
     assert dev.rds.asked.count("CreateDBCluster") == 1
 
 
-def test_the_steps_at_which_it_was_killed_are_all_that_there_are(dev: Dev) -> None:
-    dev.deploy()
-    assert {*dev.rds.made} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
-    assert dev.rds.made.count("ModifyDBCluster") == 3
-
-
-@pytest.mark.parametrize("operation", ["DescribeDBClusters", "CreateDBCluster", "ModifyDBCluster"])
-def test_a_throttle_is_waited_for(dev: Dev, operation: str) -> None:
-    dev.rds.throttled[operation] = 1
-    dev.deploy()
-    assert is_complete(dev)
-
-
-def test_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) -> None:
+def test_a_throttle_is_waited_for_and_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) -> None:
     def twice(real: Callable[[], Any], _: Any) -> Any:
         real()
         return real()
 
     dev.calls.instead["CreateDBCluster"] = twice
+    dev.rds.throttled |= {"CreateDBCluster": 1, "ModifyDBCluster": 1}
     dev.deploy()
     assert is_complete(dev)
 
@@ -309,35 +295,34 @@ def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_de
     assert f"ponto: AWS refused CreateDBCluster: {code}: {said}\n" in result.err
 
 
-@pytest.mark.parametrize("forbidden", FORBIDDEN)
-def test_the_server_of_these_tests_refuses_what_aws_does(dev: Dev, forbidden: str) -> None:
-    given = {"Port": 5433, "EnableHttpEndpoint": True, "ManageMasterUserPassword": True}.get(forbidden, "x")
-    with pytest.raises(ClientError, match="InvalidParameterCombination"):
-        boto3.client("rds").create_db_cluster(
-            DBClusterIdentifier=NAME,
-            Engine="aurora-postgresql",
-            WithExpressConfiguration=True,
-            **{forbidden: given},
-        )
+def test_the_rds_of_these_tests_refuses_what_aws_does(dev: Dev) -> None:
+    create: Any = partial(boto3.client("rds").create_db_cluster, DBClusterIdentifier=NAME, Engine="aurora-postgresql")
+    values = {"Port": 5433, "EnableHttpEndpoint": True, "ManageMasterUserPassword": True}
+    for forbidden in FORBIDDEN:
+        with pytest.raises(ClientError, match="InvalidParameterCombination"):
+            create(WithExpressConfiguration=True, **{forbidden: values.get(forbidden, "x")})
     dev.rds.is_free = True
     with pytest.raises(ClientError, match="FreeTierRestrictionError"):
-        boto3.client("rds").create_db_cluster(DBClusterIdentifier=NAME, Engine="aurora-postgresql")
+        create()
+
+
+GROUP = "the parameter group that keeps punches out of its log"
 
 
 @pytest.mark.parametrize(
-    ("operation", "what"),
+    ("operation", "undone"),
     [
-        ("ModifyDBCluster", "its protection from deletion (on), for AWS refused ModifyDBCluster: Denied: no"),
-        ("ModifyDBCluster", "its backups (of 7 days), for AWS refused"),
-        ("ModifyDBCluster", "the parameter group that keeps punches out of its log, for AWS refused"),
-        ("CreateDBClusterParameterGroup", "the parameter group that keeps punches out of its log, for AWS refused"),
-        ("RebootDBInstance", "the parameter group that keeps punches out of its log, for AWS refused"),
+        ("ModifyDBCluster", ["its protection from deletion (on)", "its backups (of 7 days)", GROUP]),
+        ("CreateDBClusterParameterGroup", [GROUP]),
+        ("RebootDBInstance", [GROUP]),
     ],
 )
-def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(dev: Dev, operation: str, what: str) -> None:
+def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
+    dev: Dev, operation: str, undone: list[str]
+) -> None:
     dev.rds.refused[operation] = ("Denied", "no")
     said = dev.deploy().err
-    assert f"not done: {what}" in said
+    assert re.findall(rf"not done: (.*), for AWS refused {operation}: Denied: no\n", said) == undone
     assert dev.sls == ["package", "deploy"]
 
 
@@ -345,9 +330,11 @@ def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end
     dev: Dev, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(express, "_CHANGED", 0.2)
+    monkeypatch.setattr(express, "_SILENT", 0)
     dev.rds.ignored = {"BackupRetentionPeriod"}
     said = dev.deploy().err
     assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 0 s" in said
+    assert re.search(r"  the change is not made yet, \d s so far\n", said)
     assert dev.sls == ["package", "deploy"]
 
 
@@ -412,32 +399,22 @@ def test_a_stage_from_before_the_outputs_has_the_database_that_its_resources_say
 
 def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:
     dev.make()
-    made = quotas.Demand({}, makes_network=False, makes_cluster=True)
-    plain = deploying.Compiled(False, needs_token=False, demand=made)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deploying, "read", lambda _: plain)
-        result = dev.deploy()
+    dev.wanted = None
+    result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"the cluster {NAME} is of this stage, and outside its stack" in result.err
     assert "go on with it, by --param database=express (docs/deploy.md#a-first-deploy-that-fails)" in result.err
 
     dev.stack("express")  # which osls does not leave, unless it is told to
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deploying, "read", lambda _: plain)
-        dev.deploy("--param", "database=create")
+    dev.deploy("--param", "database=create")
     assert dev.sls == ["package --param=database=create", "deploy --param=database=create"]
 
 
-@pytest.mark.parametrize("stage", ["Dev", "a--b", "x" * 40])
-def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev, stage: str) -> None:
-    result = dev.deploy("--stage", stage)
-    assert (result.status, dev.sls, dev.rds.asked) == (2, ["package"], [])
-    assert f"--stage {stage}: its cluster would be batida-ponto-{stage}, and RDS takes" in result.err
-
-
-def test_what_lasts_is_said_again_and_again(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(express, "_SILENT", 0)
-    assert re.search(r"  the change is not made yet, \d s so far\n", dev.deploy().err)
+def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev) -> None:
+    for stage in ("Dev", "a--b", "x" * 40):
+        result = dev.deploy("--stage", stage)
+        assert (result.status, dev.sls, dev.rds.asked) == (2, ["package"], [])
+        assert f"--stage {stage}: its cluster would be batida-ponto-{stage}, and RDS takes" in result.err
 
 
 def unprotected(dev: Dev) -> None:
@@ -445,9 +422,12 @@ def unprotected(dev: Dev) -> None:
     dev.make()
 
 
-def test_a_removal_deletes_the_stack_and_then_writer_cluster_and_parameter_group(dev: Dev) -> None:
+def test_a_removal_deletes_the_stack_and_then_instances_cluster_and_parameter_group(dev: Dev) -> None:
     unprotected(dev)
     dev.stack("express")
+    reader = {"DBInstanceIdentifier": f"{NAME}-reader", "DBClusterIdentifier": NAME, "Engine": "aurora-postgresql"}
+    boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)  # which somebody added
+    dev.rds.asked.clear()
     before = list[str]()
 
     def delete_stack(real: Callable[[], Any], _: Any) -> Any:
@@ -459,7 +439,8 @@ def test_a_removal_deletes_the_stack_and_then_writer_cluster_and_parameter_group
     result = dev.remove()
 
     assert (result.status, dev.sls, before) == (0, ["remove"], ["available"])
-    assert dev.rds.made == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+    deletions = ["DeleteDBInstance", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+    assert dev.rds.made == deletions
     assert (dev.cluster(), dev.groups()) == (None, [])
     (asked,) = dev.calls.of("DeleteDBCluster")
     assert asked.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
@@ -494,14 +475,6 @@ def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> Non
         dev.deploy()
     assert dev.remove().status == 0
     assert dev.cluster() is None
-
-
-def test_a_reader_that_somebody_added_goes_with_the_cluster(dev: Dev) -> None:
-    unprotected(dev)
-    reader = {"DBInstanceIdentifier": f"{NAME}-reader", "DBClusterIdentifier": NAME, "Engine": "aurora-postgresql"}
-    boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)
-    assert dev.remove().status == 0
-    assert (dev.cluster(), dev.rds.made.count("DeleteDBInstance")) == (None, 2)
 
 
 def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_deploy_goes_on_with_it(dev: Dev) -> None:
@@ -546,9 +519,3 @@ def test_the_question_says_that_the_punches_go(dev: Dev, capsys: pytest.CaptureF
     asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
     assert (asked.status, dev.rds.made) == (2, [])
     assert f"does not keep, the cluster {NAME} with all punches. Type dev to remove it" in asked.err
-
-
-def test_no_stack_is_nothing_to_be_told_by(dev: Dev) -> None:
-    dev.calls.instead["DescribeStacks"] = NO_STACK
-    dev.deploy()
-    assert dev.sls == ["package", "deploy"]
