@@ -114,8 +114,11 @@ def test_both_plans_send_the_same_and_assert_status_and_body_of_each_kind() -> N
     assert dict(asserted(ElementTree.fromstring(plan("punches"))[0])) == expected  # noqa: S314  our own file
 
 
-def test_the_schedule_in_the_plan_is_that_of_the_command_and_the_version_in_the_pom_that_of_jmeter() -> None:
+def test_the_schedule_in_the_plan_is_that_of_the_command() -> None:
     assert f"${{__P(schedule,{command._schedule(200, 20)})}}" in plan("arrivals")
+
+
+def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
     assert f"<jmeter.version>{kit.VERSION}</jmeter.version>" in (FOLDER / "pom.xml").read_text(encoding="utf-8")
 
 
