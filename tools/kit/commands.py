@@ -10,7 +10,8 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, MutableMapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
@@ -93,34 +94,12 @@ def group(
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 
-class Lazy(MutableMapping[str, click.Command]):
-    """Commands by their names, each imported when it is asked for: one's --help waits for no other."""
-
-    def __init__(self, modules: Mapping[str, str]) -> None:
-        """Imports nothing.
-
-        Args:
-            modules: `module:attribute` of each command.
-        """
-        self._found: dict[str, str | click.Command] = dict(modules)
+class Lazy(UserDict[str, Any]):
+    """Commands by their names; of one given as `module:attribute`, the module is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
-        command = self._found[name]
-        if isinstance(command, str):
-            self._found[name] = command = cast(click.Command, slices.found(command))
-        return command
-
-    def __setitem__(self, name: str, command: click.Command) -> None:
-        self._found[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+        command = super().__getitem__(name)
+        return cast(click.Command, slices.found(command) if isinstance(command, str) else command)
 
 
 def of_slices(name: str) -> Group:
