@@ -1,7 +1,6 @@
 """A PostgreSQL for a while, on a Unix socket in a private folder."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,15 +40,12 @@ def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = 
     Raises:
         LocalError: it does not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-", dir=parent))
-    try:
-        running = postgres.start(folder / "postgres", settings)
+    with tempfile.TemporaryDirectory(prefix="ponto-", dir=parent) as folder:
+        running = postgres.start(Path(folder) / "postgres", settings)
         try:
             yield running
         finally:
             running.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextmanager
