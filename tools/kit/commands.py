@@ -72,25 +72,14 @@ class Group(Command, click.Group):
 
 
 def command(name: str | None = None, *, epilog: str) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function.
-
-    Args:
-        name: by default the function's.
-        epilog: examples at least, printed as they stand.
-    """
+    """Make a command of a function; `epilog` has examples at least, printed as they stand."""
     return click.command(name, cls=Command, epilog=epilog, context_settings=_SETTINGS)
 
 
 def group(
     name: str | None = None, *, epilog: str, commands: MutableMapping[str, click.Command] | None = None
 ) -> Callable[[Callable[..., Any]], Group]:
-    """Make a group of a function that does nothing; see `command`.
-
-    Args:
-        name: by default the function's.
-        epilog: examples at least, printed as they stand.
-        commands: those of the group, where none is added.
-    """
+    """Make a group of a function that does nothing; see `command`. `commands` has those that are not added later."""
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 

@@ -150,7 +150,7 @@ class Guard:
         status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
         if (
             body is None and status == 400 and not is_signed
-        ):  # the API was asked without it, for it refuses a key or a method first
+        ):  # asked without it, the API refuses a key or a method first
             status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
         await asgi.answer(send, status, headers, text)
 

@@ -13,11 +13,7 @@ _COUNTED = ("stored", "duplicates", "failed")
 
 
 def line(numbers: dict[str, Any]) -> str:
-    """Say what has happened since the stack started, and how much is in the two queues now.
-
-    Args:
-        numbers: as `ask` gives them.
-    """
+    """Say, by what `ask` gave, what has happened since the stack started, and how much is in the two queues now."""
     said = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
         f"duplicates {numbers['duplicates']:,}  dead letters {numbers['deadLetters']:,}"
@@ -26,11 +22,7 @@ def line(numbers: dict[str, Any]) -> str:
 
 
 def ask(url: str, key: str) -> dict[str, Any]:
-    """Ask the running stack for the numbers that its view shows.
-
-    Args:
-        url: of the numbers.
-        key: the view's.
+    """Ask the running stack for the numbers that its view shows, with the view's key.
 
     Raises:
         urllib3.exceptions.HTTPError: it did not answer, or refused.
