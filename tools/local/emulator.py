@@ -66,11 +66,8 @@ class Emulator(NamedTuple):
     def stop(self, print_status: PrintStatus = lambda _: None) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
-        The queues may take as long as it works on them; all else takes some seconds, or is given up.
-
-        Args:
-            print_status: called with what is being saved, when that takes long, and with a sentence on uploaded files
-                that were not imported to the end, if any: the next run does not go on with them.
+        The queues may take as long as it works on them; all else takes some seconds, or is given up. What takes long is
+        printed, and that uploaded files were not imported to the end: the next run does not go on with them.
 
         Raises:
             LocalError: not everything is saved; it says what is missing.
@@ -102,12 +99,7 @@ class Emulator(NamedTuple):
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
-    """Give the environment of processes that must never reach AWS.
-
-    Args:
-        url: where the emulator listens; None: the processes need none.
-        key: the access key id of its run.
-    """
+    """Give the environment of processes that must never reach AWS, but an emulator of this URL and access key id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
     kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return kept | {"AWS_ENDPOINT_URL": url} if url else kept
@@ -201,10 +193,6 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
     """End emulators that outlived the run that started them (which was killed and could not).
 
     They are found by their command line, which names the folder. They save what they hold.
-
-    Args:
-        state: the folder.
-        print_status: called with what takes long.
 
     Raises:
         LocalError: one is another user's.
