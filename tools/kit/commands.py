@@ -106,12 +106,7 @@ def of_slices(name: str) -> Group:
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:
-    """Run a command line.
-
-    Args:
-        made: the command.
-        name: what the user calls it: `ponto`, `make chaos`.
-        words: the arguments, those of the process by default.
+    """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
 
     Returns:
         The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 130 after Ctrl-C.

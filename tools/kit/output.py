@@ -124,12 +124,7 @@ class Console(rich.console.Console):
 
 @contextmanager
 def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal.
-
-    Args:
-        columns: Rich's own by default.
-        shown: not even there, if false.
-    """
+    """Show progress on standard error, where that is a terminal; the columns are Rich's own by default."""
     console = Console(stderr=True)
     display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
     with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile

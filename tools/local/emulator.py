@@ -123,10 +123,7 @@ def make_key() -> str:
 def start(port: int, state: Path, log: Path) -> Emulator:
     """Start it and wait until it answers.
 
-    Args:
-        port: where to listen.
-        state: a folder, kept for the next time: queues and what is in them outlive a stop.
-        log: a file for what it prints, the functions' lines among it.
+    `state` is kept for the next time: queues and what is in them outlive a stop. The log has the functions' lines too.
 
     Raises:
         LocalError: it did not come up; its log says why.

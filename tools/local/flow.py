@@ -51,12 +51,8 @@ class Flow:
     def __init__(self, state: Path, key: str, messages: Messages, accepted: Mapping[str, int]) -> None:
         """Reads nothing yet: the stack may still be starting.
 
-        Args:
-            state: the stack's folder.
-            key: the view's, of this run.
-            messages: looks into a queue.
-            accepted: how many messages each queue has taken in this run, by its URL, without those that came back from
-                the dead-letter queue.
+        `accepted` is how many messages each queue has taken in this run, by its URL, without those that came back from
+        the dead-letter queue.
         """
         self.key = key
         self._state = state

@@ -31,11 +31,7 @@ def memory() -> Path | None:
 
 @contextmanager
 def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = None) -> Iterator[postgres.Postgres]:
-    """Start a PostgreSQL in a folder of its own; stop it in the end, and remove the folder.
-
-    Args:
-        settings: PostgreSQL's, by name, where its own are not wanted.
-        parent: where to make the folder; the system's folder for temporary files if None.
+    """Start a PostgreSQL in a folder of its own, below `parent` or among the system's temporary files.
 
     Raises:
         LocalError: it does not start.
@@ -50,10 +46,7 @@ def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = 
 
 @contextmanager
 def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
-    """Start one whose data may be lost: in memory, where there is room for it.
-
-    Args:
-        settings: PostgreSQL's, by name, besides `postgres.UNSAFE`.
+    """Start one whose data may be lost, with settings besides `postgres.UNSAFE`: in memory, where there is room for it.
 
     Raises:
         LocalError: it does not start.
