@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STATE = ROOT / ".local"
 """Its folder, unless --state names another."""
 
+STAGE = "local"
 REGION = "us-east-1"
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
 
-LOCAL = "local"
+LOCAL = local_stack.STAGE
 OR_A_STAGE = ", or name a stage: --stage dev"
 """What can be done where no local stack runs, for `local_stack.find`."""
 

@@ -33,6 +33,7 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
+from tools.kit.local_stack import STAGE
 from tools.local import velocity
 from tools.local.asgi import Application, Response
 from tools.local.errors import LocalError
@@ -40,7 +41,6 @@ from tools.local.errors import LocalError
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 """Those that this file is written for."""
 
-STAGE = "local"
 _FINDING = b"$context.error.validationErrorString"
 _HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
 _MOST = 10  # messages that the emulator hands over at once

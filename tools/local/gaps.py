@@ -7,6 +7,8 @@ better.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tools.kit.local_stack import STAGE
+
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
@@ -17,7 +19,6 @@ class Deployment(NamedTuple):
 
     resources: Mapping[str, Any]  # by logical id, as in the template
     ids: Mapping[str, str]  # by logical id
-    stage: str
     api: "APIGatewayClient"
     functions: "LambdaClient"
 
@@ -81,7 +82,7 @@ def _set_method_throttles(deployment: Deployment) -> None:
             limits = {"rateLimit": setting["ThrottlingRateLimit"], "burstLimit": setting["ThrottlingBurstLimit"]}
             deployment.api.update_stage(
                 restApiId=deployment.ids["Api"],
-                stageName=deployment.stage,
+                stageName=STAGE,
                 patchOperations=[
                     {"op": "replace", "path": f"{method}/throttling/{name}", "value": str(value)}
                     for name, value in limits.items()

@@ -20,13 +20,12 @@ from urllib3.exceptions import HTTPError
 
 from tools.kit import osls, slices
 from tools.kit.files import draft
-from tools.kit.local_stack import STATE, Address
+from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
-STAGE = "local"
 _DEATH = 5  # s that an emulator may take from its last answer to its end
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
@@ -255,7 +254,6 @@ def _deploy(
     deployment = gaps.Deployment(
         resources=template["Resources"],
         ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
-        stage=STAGE,
         api=api,
         functions=aws.client("lambda"),
     )
