@@ -83,7 +83,7 @@ class Postgres(NamedTuple):
     def is_running(self) -> bool:
         """Whether the server's process lives, also one that somebody else restarted."""
         try:
-            return _serves(psutil.Process(self.pid), self.data)
+            return _is_given(psutil.Process(self.pid), "postgres", self.data)
         except (LocalError, psutil.Error):
             return False
 
@@ -200,7 +200,7 @@ def _processes(data: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
             if (
-                _serves(process, data)
+                _is_given(process, "postgres", data)
                 or _is_given(process, "initdb", _unfinished(data))
                 or (process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data)))
             ):
@@ -208,12 +208,8 @@ def _processes(data: Path) -> list[psutil.Process]:
     return found
 
 
-def _serves(process: psutil.Process, data: Path) -> bool:
-    return process.status() != psutil.STATUS_ZOMBIE and _is_given(process, "postgres", data)
-
-
 def _is_given(process: psutil.Process, program: str, data: Path) -> bool:
-    """Whether it runs the program on the folder, or is about to become it."""
+    """Whether it runs the program on the folder, or is about to become it; of a zombie psutil raises an error."""
     words = process.cmdline()
     return ("-D", str(data)) in pairwise(words) and any(Path(word).name == program for word in words)
 
