@@ -124,7 +124,7 @@ class Console(rich.console.Console):
 
 @contextmanager
 def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal; the columns are Rich's own by default."""
+    """Show progress on standard error, where that is a terminal and `shown`; the columns are Rich's by default."""
     console = Console(stderr=True)
     display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
     with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile

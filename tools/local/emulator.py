@@ -61,6 +61,7 @@ class Emulator(NamedTuple):
         return session.client(service, endpoint_url=self.url)
 
     def is_running(self) -> bool:
+        """Whether the process lives."""
         return self.process.poll() is None
 
     def stop(self, print_status: PrintStatus = lambda _: None) -> None:

@@ -22,10 +22,11 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
-from tools.local import adapter, emulator, saved
+from tools.local import adapter, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
+HOST = "127.0.0.1"
 _GRACE = 2.0  # s that requests may take to end
 _REST = 6.0  # s in which all but the queues is saved
 
@@ -50,7 +51,7 @@ def main(port: int, state: Path) -> int:
 async def _serve(guard: Guard, port: int, state: Path) -> None:
     """Serve. Once this thread saves, it answers nothing more: what was accepted came before."""
     config = Config()
-    config.bind = [f"{emulator.HOST}:{port}"]
+    config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     loop = asyncio.get_running_loop()
