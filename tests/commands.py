@@ -55,13 +55,7 @@ def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
 
 
 def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Result:
-    """Run `ponto` as a process of its own.
-
-    Args:
-        words: what follows `ponto`.
-        cwd: where; the project's folder by default.
-        env: its environment; this process' own by default.
-    """
+    """Run `ponto` as a process of its own, with this process' environment by default."""
     command = [sys.executable, "-m", "tools.cli", *map(str, words)]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
@@ -89,9 +83,8 @@ def every_command() -> list[Line]:
     found = [Line(cli.ponto, "ponto", (), cli.ponto)]
     for folder in ("tools", "lab", "loadtest"):
         for file in sorted((ROOT / folder).rglob("*.py")):
-            for command, name in re.findall(
-                r'return commands\.run\((\w+), "([^"]+)"', file.read_text(encoding="utf-8")
-            ):
+            text = file.read_text(encoding="utf-8")
+            for command, name in re.findall(r'return commands\.run\((\w+), "([^"]+)"', text):
                 module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
                 root = getattr(module, command)
                 found += [] if root is cli.ponto else [Line(root, name, (), root)]
@@ -129,15 +122,7 @@ Ran = list[tuple[str, Sequence[str]]]
 
 
 def note_sls(monkeypatch: pytest.MonkeyPatch, status: int = 0) -> Ran:
-    """Let osls make nothing.
-
-    Args:
-        monkeypatch: undoes it.
-        status: with which it ends.
-
-    Returns:
-        What it is run with, as it comes.
-    """
+    """Let osls make nothing, and end with a status; give what it is run with, as it comes."""
     ran: Ran = []
 
     def run(command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -135,31 +135,28 @@ def links(document: Path) -> list[str]:
 _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
 
 
+def _vectors(columns: str, least: int) -> list[tuple[str, str, str]]:
+    """The published test vectors whose columns before the id look like this."""
+    rows = re.findall(
+        rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= least, "the table has another form than is looked for"
+    return rows
+
+
 def derived_ids() -> list[tuple[int, str, str]]:
     """The published test vectors: employee, instant, id."""
-    rows = re.findall(
-        r"^\| (\d+) \| (\S+Z) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(rows) >= 9, "the table has another form than is looked for"
-    return [(int(employee), instant, derived) for employee, instant, derived in rows]
+    return [(int(employee), instant, derived) for employee, instant, derived in _vectors(r"(\d+) \| (\S+Z)", 9)]
 
 
 def derived_text_ids() -> list[tuple[str, str, str]]:
     """The published test vectors of text keys: text, instant, id."""
-    rows: list[tuple[str, str, str]] = re.findall(
-        r"^\| `(.+)` \| (\S+Z) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(rows) >= 2, "the table has another form than is looked for"
-    return [(text.replace("\\|", "|"), instant, derived) for text, instant, derived in rows]
+    return [(text.replace("\\|", "|"), instant, derived) for text, instant, derived in _vectors(r"`(.+)` \| (\S+Z)", 2)]
 
 
 def derived_clock_ids() -> list[tuple[str, int, str]]:
     """The published test vectors of hardware clocks: clock, NSR, id."""
-    rows = re.findall(
-        r"^\| (\d{17}) \| (\d+) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(rows) >= 4, "the table has another form than is looked for"
-    return [(clock, int(nsr), derived) for clock, nsr, derived in rows]
+    return [(clock, int(nsr), derived) for clock, nsr, derived in _vectors(r"(\d{17}) \| (\d+)", 4)]
 
 
 def derived_ids_in(language: str) -> str:

@@ -14,12 +14,7 @@ DEADLINE = 300  # s; whatever is not there by then does not come
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Poll until a condition holds; fail when it never does.
-
-    Args:
-        condition: looks once.
-        what: completes "waited 300 s for ...".
-    """
+    """Poll until a condition holds; fail when it never does. `what` completes "waited 300 s for ..."."""
     end = time.monotonic() + DEADLINE
     pause = 0.02  # s, and longer later: a look takes processor time from what is waited for
     while not condition():
@@ -31,12 +26,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
 
 @contextmanager
 def started(command: Sequence[str | Path], **how: Any) -> Iterator[subprocess.Popen[Any]]:
-    """Run a process beside a test, which it does not outlive, however the test ends.
-
-    Args:
-        command: its words.
-        how: further arguments of `subprocess.Popen`.
-    """
+    """Run a process by `subprocess.Popen` beside a test, which it does not outlive, however the test ends."""
     with subprocess.Popen(command, **how) as process:
         try:
             yield process

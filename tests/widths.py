@@ -14,15 +14,7 @@ def assert_fits(
     *,
     terminal: bool,
 ) -> None:
-    """Draw a table, and hold it against what it must show.
-
-    Args:
-        draw: prints it.
-        wanted: what it must have, whole.
-        capsys: reads what is printed.
-        monkeypatch: sets the terminal's environment.
-        terminal: whether it is one; else a pipe.
-    """
+    """Draw a table into a terminal, or else a pipe, and hold it against what it must have, whole."""
     for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
         if terminal:
             monkeypatch.setenv(name, value)

@@ -65,14 +65,7 @@ def ponto() -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run a command line.
-
-    Args:
-        words: the arguments, those of the process by default.
-
-    Returns:
-        The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 130 after Ctrl-C.
-    """
+    """Run the command line; see `commands.run`."""
     return commands.run(ponto, "ponto", words)
 
 

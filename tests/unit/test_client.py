@@ -97,6 +97,11 @@ def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: st
     assert least <= waited <= max(least, 2)
 
 
+def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> None:
+    gateway.answers = [(503, "", {"retry-after": "2"}), (503, "", {})]
+    assert Client(URL, {"x-api-key": "CANARY"}, patience=300, final=frozenset({503})).send(b"{}").failed == ("503",)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

@@ -61,25 +61,34 @@ def run(folder: Path, *words: str, ci: str = "", **environment: str) -> subproce
 
 
 def drawn(output: str) -> list[str]:
-    return [line for line in output.splitlines() if line.lstrip(".s").startswith(("order", "drawn"))]
+    return re.findall(r"^[.sE]*((?:order|drawn) .*)", output, re.MULTILINE)  # behind what pytest prints of a test
 
 
-def test_a_seed_repeats_the_order_and_what_random_and_hypothesis_draw(suite: Path) -> None:
+def test_a_seed_repeats_a_run_is_printed_first_and_a_skip_is_listed_and_fails_on_ci(suite: Path) -> None:
     first = run(suite, "--randomly-seed=7")
-    again = run(suite, "--randomly-seed=7")
+    on_ci = run(suite, "--randomly-seed=7", ci="1")
     other = run(suite, "--randomly-seed=8")
 
     assert len(drawn(first.stdout)) >= 21
     assert "nightly" not in first.stdout
-    assert drawn(again.stdout) == drawn(first.stdout)
+    assert drawn(on_ci.stdout) == drawn(first.stdout)
     assert sorted(drawn(other.stdout)) != sorted(drawn(first.stdout))
     numbers = [[line.split()[1] for line in drawn(each.stdout) if "order" in line] for each in (first, other)]
     assert sorted(numbers[0]) == sorted(numbers[1])
     assert numbers[0] != numbers[1]
 
+    lines = first.stdout.splitlines()
+    assert str(suite) in lines[0]
+    assert [line for line in lines if "--randomly-seed" in line] == lines[:1]
+    assert not any(line.startswith("files of the failed tests") for line in lines)
 
-def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_last_after_a_failure(suite: Path) -> None:
-    well = run(suite, "--randomly-seed=7").stdout.splitlines()
+    assert first.returncode == 0
+    assert re.search(r"^SKIPPED \[1\] .*test_it.py:\d+: no moon$", first.stdout, re.MULTILINE)
+    assert on_ci.returncode == 1
+    assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
+
+
+def test_after_a_failure_the_command_that_repeats_the_run_is_printed_again(suite: Path) -> None:
     (suite / "test_it.py").write_text("def test_it(): assert 0")
     failed = run(suite, "--randomly-seed=7").stdout.splitlines()
 
@@ -87,9 +96,6 @@ def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_las
     assert len(again) == 2
     assert failed[0] == again[0]
     assert any(re.match(r"files of the failed tests: /.*/pytest-of-\*; ", line) for line in failed)
-    assert not any(line.startswith("files of the failed tests") for line in well)
-    assert str(suite) in well[0]
-    assert [line for line in well if "--randomly-seed" in line] == well[:1]
 
 
 @pytest.mark.parametrize(
@@ -106,42 +112,20 @@ def test_the_command_that_repeats_a_run_gets_through_a_shell_make_and_a_shell(wo
     assert printed.split("\0")[:-1] == words
 
 
-def test_a_skip_is_listed_with_its_reason_and_fails_on_ci(suite: Path) -> None:
-    here, on_ci = run(suite), run(suite, ci="1")
-
-    assert here.returncode == 0
-    assert re.search(r"^SKIPPED \[1\] .*test_it.py:\d+: no moon$", here.stdout, re.MULTILINE)
-    assert on_ci.returncode == 1
-    assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
-
-
-def test_node_is_found_without_make(suite: Path) -> None:
+def test_what_the_tests_start_finds_node_keeps_compiled_code_and_can_be_hung_up_on_under_nohup_too(suite: Path) -> None:
     (suite / "test_it.py").write_text("""
-import shutil, sys
+import os, shutil, subprocess, sys
 from pathlib import Path
-def test_it():
+
+def test_node_is_found_without_make():
     assert Path(shutil.which("node")).parent == Path(sys.executable).parent
     assert shutil.which("sls")
-""")
-    done = run(suite)
-    assert done.returncode == 0, done.stdout
 
-
-def test_compiled_code_is_kept_for_the_processes_that_tests_start(suite: Path) -> None:
-    (suite / "test_it.py").write_text("""
-import os, sys
-def test_it():
+def test_compiled_code_is_kept():
     assert not sys.dont_write_bytecode
     assert "PYTHONDONTWRITEBYTECODE" not in os.environ
-""")
-    done = run(suite, PYTHONDONTWRITEBYTECODE="1")
-    assert done.returncode == 0, done.stdout
 
-
-def test_what_the_tests_start_can_be_hung_up_on_under_nohup_too(suite: Path) -> None:
-    (suite / "test_it.py").write_text("""
-import subprocess, sys
-def test_it():
+def test_what_is_started_can_be_hung_up_on():
     for number in (1, 2):
         code = f"import os; os.kill(os.getpid(), {number})"
         assert subprocess.run([sys.executable, "-c", code]).returncode == -number
@@ -149,7 +133,7 @@ def test_it():
     # As nohup does, and a shell's &; what is started inherits it.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
     try:
-        done = run(suite)
+        done = run(suite, PYTHONDONTWRITEBYTECODE="1")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

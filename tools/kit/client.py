@@ -6,7 +6,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import orjson
@@ -90,8 +90,7 @@ class Client:
         for name, value in headers.items():
             if not (value.isascii() and value.isprintable()):
                 raise CommandError(f"{name} cannot be sent: it holds a line break, or a character that is not ASCII")
-        self._url, self._patience = url, patience
-        self._tried_again = frozenset(range(100, 1000)) - final
+        self._url, self._patience, self._final = url, patience, final
         self._first_wait, self._longest_wait = first_wait, longest_wait
         self._on_wait = on_wait
         self._stopped = threading.Event()
@@ -107,71 +106,39 @@ class Client:
         Raises:
             GivenUpError: there is none within the patience, or the client was stopped.
         """
-        if self._stopped.is_set():
-            raise GivenUpError(Response(0, "stopped"))
-        retries = _Waiting(
-            total=None,
-            allowed_methods=None,
-            status_forcelist=self._tried_again,
-            backoff_factor=self._first_wait,
-            backoff_max=self._longest_wait,
-            backoff_jitter=self._first_wait,
-        )
-        retries.ends, retries.stopped = time.monotonic() + self._patience, self._stopped
-        retries.on_wait = self._on_wait
-        while True:
-            # A redirect is an answer like any other.
-            how: dict[str, Any] = {"body": body, "retries": retries, "redirect": False, "preload_content": False}
-            response = self._pool.request(method, self._url, **how)
-            retries = cast(_Waiting, response.retries)
+        ends = time.monotonic() + self._patience
+        answer, failed = Response(0, "stopped"), tuple[str, ...]()
+        while not self._stopped.is_set():
+            wait = min(self._first_wait * 2 ** min(len(failed), 20), self._longest_wait)
+            wait += random.random() * self._first_wait  # noqa: S311  no secret
             try:
-                return _read(response)._replace(failed=tuple(map(_failed, retries.history)))
-            except (HTTPError, OSError) as error:  # it breaks off
-                retries = retries.increment(method, self._url, error=error)
-                retries.sleep()
+                # A redirect is an answer like any other.
+                response = self._pool.request(
+                    method, self._url, body=body, retries=False, redirect=False, preload_content=False
+                )
+                wait = max(wait, _asked_wait(response))
+                answer = _read(response)
+                is_asked_again = answer.status >= 500 and "Retry-After" in response.headers
+                if answer.status in self._final and not is_asked_again:
+                    return answer._replace(failed=failed)
+                failed += (str(answer.status),)
+            except (HTTPError, OSError) as error:
+                # urllib3 wraps what happened.
+                cause = next((each for each in error.args if isinstance(each, BaseException)), error)
+                answer = Response(0, f"{type(cause).__name__}: {cause}")
+                failed += (type(cause).__name__,)
+            if time.monotonic() + wait > ends:
+                break
+            self._on_wait(answer)
+            self._stopped.wait(wait)
+        raise GivenUpError(answer)
 
 
-class _Waiting(urllib3.Retry):
-    """urllib3's retries, which wait before the second try, too, as long as Retry-After asks, and can be ended."""
-
-    ends: float  # monotonic
-    stopped: threading.Event
-    on_wait: Callable[[Response], None]
-    last: Response
-
-    def new(self, **changes: Any) -> Self:
-        after = super().new(**changes)
-        after.ends, after.stopped, after.on_wait = self.ends, self.stopped, self.on_wait
-        return after
-
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        return (has_retry_after and status_code >= 500) or super().is_retry(method, status_code, has_retry_after)
-
-    def increment(self, *given: Any, **more: Any) -> Self:
-        after = super().increment(*given, **more)
-        response = more.get("response")
-        if response:
-            after.last = Response(response.status, "")
-            with suppress(HTTPError, OSError):
-                after.last = _read(response)
-        else:
-            cause = _cause(more["error"])
-            after.last = Response(0, f"{type(cause).__name__}: {cause}")
-        return after
-
-    def get_backoff_time(self) -> float:
-        wait: float = self.backoff_factor * 2 ** min(len(self.history) - 1, 20)
-        return min(wait, self.backoff_max) + random.random() * self.backoff_jitter  # noqa: S311  no secret
-
-    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-        wait = self.get_backoff_time()
-        with suppress(InvalidHeader, ValueError, OverflowError):  # no time that there is
-            wait = max(wait, (response and self.get_retry_after(response)) or 0)
-        if time.monotonic() + wait > self.ends:
-            raise GivenUpError(self.last)
-        self.on_wait(self.last)
-        if self.stopped.wait(wait):
-            raise GivenUpError(self.last)
+def _asked_wait(response: urllib3.BaseHTTPResponse) -> float:
+    """Give the seconds that Retry-After asks for; 0: none, or no time that there is."""
+    with suppress(InvalidHeader, ValueError, OverflowError):
+        return urllib3.Retry().get_retry_after(response) or 0
+    return 0
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> Response:
@@ -180,15 +147,6 @@ def _read(response: urllib3.BaseHTTPResponse) -> Response:
         response.close()
     response.release_conn()
     return Response(response.status, text)
-
-
-def _cause(error: Exception) -> BaseException:
-    """Give what urllib3 wrapped."""
-    return next((each for each in error.args if isinstance(each, BaseException)), error)
-
-
-def _failed(tried: Any) -> str:
-    return str(tried.status) if tried.status else type(_cause(tried.error)).__name__
 
 
 def _pool(url: str, given: dict[str, Any]) -> urllib3.PoolManager:

@@ -10,7 +10,8 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, MutableMapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
@@ -71,56 +72,23 @@ class Group(Command, click.Group):
 
 
 def command(name: str | None = None, *, epilog: str) -> Callable[[Callable[..., Any]], Command]:
-    """Make a command of a function.
-
-    Args:
-        name: by default the function's.
-        epilog: examples at least, printed as they stand.
-    """
+    """Make a command of a function; `epilog` has examples at least, printed as they stand."""
     return click.command(name, cls=Command, epilog=epilog, context_settings=_SETTINGS)
 
 
 def group(
     name: str | None = None, *, epilog: str, commands: MutableMapping[str, click.Command] | None = None
 ) -> Callable[[Callable[..., Any]], Group]:
-    """Make a group of a function that does nothing; see `command`.
-
-    Args:
-        name: by default the function's.
-        epilog: examples at least, printed as they stand.
-        commands: those of the group, where none is added.
-    """
+    """Make a group of a function that does nothing; see `command`. `commands` has those that are not added later."""
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 
-class Lazy(MutableMapping[str, click.Command]):
-    """Commands by their names, each imported when it is asked for: one's --help waits for no other."""
-
-    def __init__(self, modules: Mapping[str, str]) -> None:
-        """Imports nothing.
-
-        Args:
-            modules: `module:attribute` of each command.
-        """
-        self._found: dict[str, str | click.Command] = dict(modules)
+class Lazy(UserDict[str, Any]):
+    """Commands by their names; of one given as `module:attribute`, the module is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
-        command = self._found[name]
-        if isinstance(command, str):
-            self._found[name] = command = cast(click.Command, slices.found(command))
-        return command
-
-    def __setitem__(self, name: str, command: click.Command) -> None:
-        self._found[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+        command = super().__getitem__(name)
+        return cast(click.Command, slices.found(command) if isinstance(command, str) else command)
 
 
 def of_slices(name: str) -> Group:
@@ -138,12 +106,7 @@ def of_slices(name: str) -> Group:
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:
-    """Run a command line.
-
-    Args:
-        made: the command.
-        name: what the user calls it: `ponto`, `make chaos`.
-        words: the arguments, those of the process by default.
+    """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
 
     Returns:
         The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 130 after Ctrl-C.

@@ -46,11 +46,7 @@ class Database(NamedTuple):
 
 
 def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[Function], Function]:
-    """Give a command the options that name a database, as the argument `where`.
-
-    Args:
-        timeout: the default of a statement's, s.
-    """
+    """Give a command the options that name a database, as the argument `where`; a statement's timeout is in s."""
 
     def with_options(function: Function) -> Function:
         command = collected(function, ", or name another database: --database env")
@@ -60,12 +56,7 @@ def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[Function], Function]:
 
 
 def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Function], Function]:
-    """Give a command that names its database otherwise the option of how long a statement may take, s.
-
-    Args:
-        timeout: the default.
-        what: may take that long, for the help.
-    """
+    """Give a command that names its database otherwise the option of how long `what` may take, s."""
     return click.option(
         "--timeout",
         type=opt.Whole(0, 1_000_000),

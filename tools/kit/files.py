@@ -49,11 +49,7 @@ def draft(file: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
 
 @contextmanager
 def draft_bytes(file: Path) -> Iterator[IO[bytes]]:
-    """Write a file of bytes, as `draft` does.
-
-    Raises:
-        CommandError: as of `draft`.
-    """
+    """Write a file of bytes, as `draft` does."""
     with _draft(file, "wb") as out:
         yield out
 

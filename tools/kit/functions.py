@@ -39,19 +39,14 @@ class FunctionFailed(CommandError):
     """The function ended by an exception, a timeout, or a lack of memory. `reason` is what Lambda says."""
 
     def __init__(self, name: str, reason: str) -> None:
-        """Takes both."""
         super().__init__(f"{name} failed: {reason}")
         self.reason = reason
 
 
 def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -> dict[str, Any]:
-    """Invoke a function, and give what it returns; waits for one that is not ready.
+    """Invoke a function of a stage, and give what it returns; waits for one that is not ready.
 
-    Args:
-        functions: a client that waits for as long as the function may take.
-        name: the function's.
-        stage: its stage, for people.
-        request: what JSON has.
+    The client has to wait for as long as the function may take.
 
     Raises:
         Busy, FunctionFailed: see there.

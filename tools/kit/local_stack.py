@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.config import Config
-
 from tools.kit import event
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -18,9 +16,8 @@ if TYPE_CHECKING:
 STATE = ROOT / ".local"
 """Its folder, unless --state names another."""
 
+STAGE = "local"
 REGION = "us-east-1"
-
-_LACKING = {"api_id": ""}  # what stacks of earlier versions did not say
 
 
 class Address(NamedTuple):
@@ -50,28 +47,17 @@ class Address(NamedTuple):
         )
 
     def session(self) -> "boto3.Session":
-        """A session that can reach nothing but the emulator's services, whatever the shell is configured for."""
-        return _session(self.aws_access_key_id)
+        """A session of this run; see `session_of`."""
+        return session_of(self.aws_access_key_id)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator, for example "sqs"."""
-        return client(self.aws_endpoint_url, self.aws_access_key_id, service)
+        session: Any = self.session()  # its types know a service only as a literal
+        return session.client(service, endpoint_url=self.aws_endpoint_url)
 
 
-def client(url: str, access_key_id: str, service: str, config: Config | None = None) -> Any:
-    """Make a boto3 client of an emulator.
-
-    Args:
-        url: where it listens.
-        access_key_id: of its run.
-        service: for example "sqs".
-        config: boto3's own where None.
-    """
-    session: Any = _session(access_key_id)  # its types know a service only as a literal
-    return session.client(service, endpoint_url=url, config=config)
-
-
-def _session(access_key_id: str) -> "boto3.Session":
+def session_of(access_key_id: str) -> "boto3.Session":
+    """Make a session that can reach nothing but an emulator's services, whatever the shell is configured for."""
     import boto3  # here: --help waits a second for it
 
     return boto3.Session(
@@ -94,22 +80,16 @@ def find(state: Path | None = None, otherwise: str = "") -> Address:
     file = (state or STATE) / "stack.json"
     start = f"start it with make run{otherwise}"
     try:
-        found = _LACKING | json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
         address = Address(*(found[name] for name in Address._fields))
     except FileNotFoundError:
         raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
     except (KeyError, TypeError, ValueError):
         raise CommandError(f"{file} is of another version; stop its stack, and {start}") from None
-    if not _is_running(address.pid):
-        raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}")
-    return address
-
-
-def _is_running(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.kill(address.pid, 0)
     except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}") from None
+    except PermissionError:  # it is another user's
+        pass
+    return address

@@ -8,6 +8,7 @@ data for a file or a pipe (`data_stream`).
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,11 +57,9 @@ class Printable:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        """Takes the stream that it writes to."""
         self.out = out
 
     def write(self, text: str) -> int:
-        """Write a text; return how much of it was taken, which is all."""
         self.out.write(printable(text, lines=True))
         return len(text)
 
@@ -125,12 +124,7 @@ class Console(rich.console.Console):
 
 @contextmanager
 def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal.
-
-    Args:
-        columns: Rich's own by default.
-        shown: not even there, if false.
-    """
+    """Show progress on standard error, where that is a terminal and `shown`; the columns are Rich's by default."""
     console = Console(stderr=True)
     display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
     with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile
@@ -179,20 +173,11 @@ def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
             return camel_case(value)
         return [spelled(each) for each in value] if isinstance(value, list) else value
 
-    return {_camel(name): spelled(value) for name, value in fields.items()}
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return {re.sub("_(.?)", lambda found: found[1].upper(), name): spelled(value) for name, value in fields.items()}
 
 
 def confirm_by_name(question: str, name: str) -> bool:
-    """Ask whoever runs the command for a name, where a `y` comes too easily.
-
-    Args:
-        question: says what happens, and what to type.
-        name: what has to be typed.
+    """Ask whoever runs the command for a name, where a `y` comes too easily; the question says what to type.
 
     Raises:
         CommandError: no terminal is there.

@@ -77,12 +77,10 @@ def _without_no_value(value: Any) -> Any:
 
 
 def copy_project(target: Path, *, with_requirements: bool = False, with_slices: bool = True) -> Path:
-    """Copy the project, but for what is private to a machine.
+    """Copy the project, but for what is private to a machine, into a folder that does not exist yet.
 
-    Args:
-        target: a folder that does not exist yet.
-        with_requirements: without them pip has nothing to do, and packaging takes one second instead of six.
-        with_slices: or the reference alone.
+    Without requirements pip has nothing to do, and packaging takes one second instead of six; without slices
+    it is the reference alone.
     """
     left = [".*", "node_modules", "dist", "__pycache__", "rds_config.py"]
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left))

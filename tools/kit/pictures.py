@@ -28,12 +28,7 @@ def require_format(file: Path) -> None:
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
-    """Make a figure.
-
-    Args:
-        width: inches.
-        height: inches.
-        title: above all of it; may have several lines.
+    """Make a figure, its sizes in inches; the title may have several lines.
 
     Raises:
         CommandError: matplotlib is not installed.

@@ -112,12 +112,7 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
 
 
 def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Make a call of SQS for several messages.
-
-    Args:
-        method: a client's.
-        url: of the queue.
-        entries: what is asked, by the id of the message.
+    """Call a method of SQS's client for several messages, by their ids.
 
     Returns:
         Why, for the id of each for which it was not done, or is not known to be.

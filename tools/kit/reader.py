@@ -104,13 +104,12 @@ class DirectReader:
         self._is_settled = is_settled
 
     def read(self, **asked: Values) -> list[Rows]:
-        """As of every reader."""
         if not self._is_settled and any(map(statements.asks_earlier, asked.values())):
             raise RuntimeError("what asks for an earlier instant opens the reader for one")
         return [self._rows(name, values) for name, values in asked.items()]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
-        """As of every reader: in one go, for the rows stay on the server until they are needed."""
+        """In one go, for the rows stay on the server until they are needed."""
         del who
         return Ranges(self.read(**once), iter([self.read(**each)]), None)
 
@@ -150,14 +149,7 @@ class FunctionReader:
     """Reads by the function of a stage. Each `read` is on its own snapshot."""
 
     def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout: int) -> None:
-        """Asks nothing.
-
-        Args:
-            functions: a client that waits for as long as the function may take.
-            name: the function's.
-            stage: its stage, for people.
-            timeout: that a `read` may take, s; 0: as long as the function may.
-        """
+        """Asks nothing. A `read` may take `timeout` seconds; 0: as long as the function may. See `invoked`, too."""
         self._functions = functions
         self._name = name
         self._stage = stage
@@ -190,11 +182,6 @@ class FunctionReader:
         return [columns.unpacked(answer["rows"][name]) for name in asked]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
-        """As of every reader.
-
-        Raises:
-            Exception: of `read`.
-        """
         try:
             rows = self.read(**once, **each)
         except TooLarge:
@@ -246,21 +233,14 @@ class FunctionReader:
 
 @contextmanager
 def opened(where: Where, *, earlier: bool = False) -> Iterator[Reader]:
-    """Give what reads where the options said.
-
-    Args:
-        where: what they said.
-        earlier: as of `direct`.
+    """Give what reads where the options said; `earlier` is as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if not where.by_function:
-        with (
-            database.connect(where, read_only=True) as connection,
-            direct(connection, earlier=earlier) as reader,
-        ):
+        with database.connect(where, read_only=True) as session, direct(session, earlier=earlier) as reader:
             yield reader
         return
     functions, name = target.function_of(where, "read")

@@ -26,31 +26,25 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-_INDEX = "index.html"
 
 
 class File(NamedTuple):
     """A file that is served."""
 
     body: bytes
-    headers: dict[str, str]  # its type's, and those of all
+    headers: dict[str, str]  # its type's, and those of all; names in lower case
 
 
 def files(folder: Path, headers: Mapping[str, str] = HEADERS) -> dict[str, File]:
-    """Read a folder.
-
-    Args:
-        folder: of files only.
-        headers: what every file is sent with, in lower case.
-
-    Returns:
-        Its files by their paths below the folder's address, "" for index.html.
+    """Read a folder of files alone, by their paths below its address, "" for index.html.
 
     Raises:
         ValueError: a file is of no known type.
     """
     return {
-        "" if path.name == _INDEX else path.name: File(path.read_bytes(), {"content-type": _type(path), **headers})
+        "" if path.name == "index.html" else path.name: File(
+            path.read_bytes(), {"content-type": _type(path), **headers}
+        )
         for path in sorted(folder.iterdir())
     }
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
 
-LOCAL = "local"
+LOCAL = local_stack.STAGE
 OR_A_STAGE = ", or name a stage: --stage dev"
 """What can be done where no local stack runs, for `local_stack.find`."""
 
@@ -78,8 +78,7 @@ class Target(NamedTuple):
     def sender(self, why: str) -> "SQSClient":
         """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
 
-        Args:
-            why: a word for the name of the role's session, which CloudTrail shows.
+        `why` is a word for the name of the role's session, which CloudTrail shows.
 
         Raises:
             CommandError: the user may not take the role on.
@@ -122,11 +121,7 @@ class Target(NamedTuple):
         return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=_CONFIG)
 
     def require_api(self) -> str:
-        """Give the id of the API.
-
-        Raises:
-            CommandError: the deployment does not tell.
-        """
+        """Give the id of the API, or raise a CommandError where the deployment does not tell."""
         if not self.api_id:
             raise CommandError(f"{self.stack} does not tell which API is its own (ApiId); deploy it again")
         return self.api_id
@@ -159,9 +154,7 @@ def account_options(function: Function) -> Function:
 def collected(function: Callable[..., Any], otherwise: str = OR_A_STAGE) -> Callable[..., Any]:
     """Let a command take the options that are named like the fields of `Where` as the argument `where`.
 
-    Args:
-        function: the command.
-        otherwise: what else can be done where no local stack runs.
+    `otherwise` is what else can be done where no local stack runs.
     """
 
     @wraps(function)
@@ -226,7 +219,10 @@ def find(where: Where) -> Target:
         CommandError: there is none, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
-    return _local(where) if where.stage == LOCAL else _deployed(where)
+    if where.stage == LOCAL:
+        return _local(where)
+    session = session_of(where)
+    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=_CONFIG), where.stage))
 
 
 def address_of(outputs: Mapping[str, str], stage: str) -> str:
@@ -289,19 +285,8 @@ def _local(where: Where) -> Target:
     )
 
 
-def _deployed(where: Where) -> Target:
-    session = session_of(where)
-    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=_CONFIG), where.stage))
-
-
 def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
-    """Give the deployment of a stack.
-
-    Args:
-        session: of its account and region.
-        stage: its stage.
-        outputs: of the stack.
-    """
+    """Give the deployment of a stack, by its outputs and a session of its account and region."""
     return Target(
         stage=stage,
         queue_url=outputs["PunchQueueUrl"],

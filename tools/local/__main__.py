@@ -131,7 +131,7 @@ def _follow(stack: Stack) -> None:
     while True:
         stack.require_running()
         with explained(stack.aws):
-            line = watch.line(watch.ask(emulator.HOST, stack.aws.port, f"{flow.PATH}numbers", key))
+            line = watch.line(watch.ask(f"{stack.aws.url}{flow.PATH}numbers", key))
         if line != shown:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line

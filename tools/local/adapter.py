@@ -33,6 +33,7 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
+from tools.kit.local_stack import STAGE
 from tools.local import velocity
 from tools.local.asgi import Application, Response
 from tools.local.errors import LocalError
@@ -40,7 +41,6 @@ from tools.local.errors import LocalError
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 """Those that this file is written for."""
 
-STAGE = "local"
 _FINDING = b"$context.error.validationErrorString"
 _HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
 _MOST = 10  # messages that the emulator hands over at once
@@ -77,10 +77,7 @@ def _replaces(owner: Any, name: str, until: str) -> Callable[[_Ours], _Ours]:
 
 
 def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Put ours into the place of theirs, in this process.
-
-    Args:
-        put: as setattr; a test has one that takes it back.
+    """Put ours into the place of theirs, in this process; a test's `put` takes it back.
 
     Raises:
         LocalError: another version is installed; the message has each replacement, and what makes it unnecessary.
@@ -369,12 +366,7 @@ def unfinished_events() -> int:
 async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Send a request to the deployed stage of an API. One that does not exist answers 404.
 
-    Args:
-        api: its id.
-        method: HTTP's.
-        path: below the stage, decoded, with its slash.
-        headers: by their names in lower case.
-        body: all of it.
+    The path is below the stage, decoded, with its slash; the headers' names are in lower case.
     """
     found = _answer(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
     if _FINDING in found.body:  # the emulator does not say what the validator found: it prints the variable

@@ -29,15 +29,7 @@ def values(scope: Scope, name: bytes) -> list[str]:
 
 
 async def read(scope: Scope, receive: Receive, most: int) -> bytes | None:
-    """Read a body.
-
-    Args:
-        scope: the request's.
-        receive: gives its parts.
-        most: bytes. Of a body that is larger, no more is read.
-
-    Returns:
-        The body, or None when it is larger.
+    """Read a body of at most so many bytes. None: it is larger, and no more of it is read.
 
     Raises:
         TimeoutError: it did not come whole, or not in time.

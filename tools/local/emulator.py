@@ -1,5 +1,6 @@
 """The AWS emulator, as a child process that listens on the loopback address only, behind the guard."""
 
+import base64
 import contextlib
 import os
 import secrets
@@ -28,7 +29,6 @@ _SERVICES = (
     "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,ecr,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 )
 _MODULE = "tools.local.serve"
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _START = 30  # s
 _STALLED = 60  # s without work, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
@@ -57,7 +57,8 @@ class Emulator(NamedTuple):
 
     def client(self, service: str) -> Any:
         """Make a boto3 client of it, for example "sqs"."""
-        return local_stack.client(self.url, self.key, service)
+        session: Any = local_stack.session_of(self.key)
+        return session.client(service, endpoint_url=self.url)
 
     def is_running(self) -> bool:
         """Whether the process lives."""
@@ -66,11 +67,8 @@ class Emulator(NamedTuple):
     def stop(self, print_status: PrintStatus = lambda _: None) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
-        The queues may take as long as it works on them; all else takes some seconds, or is given up.
-
-        Args:
-            print_status: called with what is being saved, when that takes long, and with a sentence on uploaded files
-                that were not imported to the end, if any: the next run does not go on with them.
+        The queues may take as long as it works on them; all else takes some seconds, or is given up. What takes long is
+        printed, and that uploaded files were not imported to the end: the next run does not go on with them.
 
         Raises:
             LocalError: not everything is saved; it says what is missing.
@@ -102,12 +100,7 @@ class Emulator(NamedTuple):
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
-    """Give the environment of processes that must never reach AWS.
-
-    Args:
-        url: where the emulator listens; None: the processes need none.
-        key: the access key id of its run.
-    """
+    """Give the environment of processes that must never reach AWS, but an emulator of this URL and access key id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
     kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return kept | {"AWS_ENDPOINT_URL": url} if url else kept
@@ -125,21 +118,19 @@ def make_key() -> str:
 
     It begins with letters, for the emulator takes twelve digits for an account's number.
     """
-    return "LOCAL" + "".join(secrets.choice(_BASE32) for _ in range(15))
+    return f"LOCAL{base64.b32encode(secrets.token_bytes(10)).decode()[:15]}"
 
 
 def start(port: int, state: Path, log: Path) -> Emulator:
     """Start it and wait until it answers.
 
-    Args:
-        port: where to listen.
-        state: a folder, kept for the next time: queues and what is in them outlive a stop.
-        log: a file for what it prints, the functions' lines among it.
+    `state` is kept for the next time: queues and what is in them outlive a stop. The log has the functions' lines too.
 
     Raises:
         LocalError: it did not come up; its log says why.
     """
     key = make_key()
+    scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
     settings = {
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(port),
@@ -150,15 +141,14 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         "STATE_DIR": str(saved.folder(state)),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state / "s3"),
+        "TMPDIR": str(scratch),
         "AWS_SESSION_TOKEN": key,  # passed on to functions, whose access key id it makes the account's number
     }
-    scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
     if scratch.exists():
         shutil.rmtree(scratch)
     state.mkdir(mode=0o700, exist_ok=True)
     state.chmod(0o700)
     scratch.mkdir(mode=0o700)
-    settings["TMPDIR"] = str(scratch)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, str(port), str(state)],
@@ -202,10 +192,6 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
 
     They are found by their command line, which names the folder. They save what they hold.
 
-    Args:
-        state: the folder.
-        print_status: called with what takes long.
-
     Raises:
         LocalError: one is another user's.
     """
@@ -247,13 +233,20 @@ def _end(process: psutil.Process, print_status: PrintStatus) -> None:
 def require_free(port: int) -> None:
     """Raise a LocalError when something listens on the port."""
     deadline = time.monotonic() + _CLOSE
-    while error := _bind(port):
-        if time.monotonic() > deadline:
-            raise LocalError(
-                f"Port {port} is in use ({error}). End what listens there, or choose another: "
-                f'make run ARGS="--port {port + 1}"'
-            )
-        time.sleep(0.05)
+    while True:
+        try:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((HOST, port))
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"Port {port} is in use ({error.strerror}). End what listens there, or choose another: "
+                    f'make run ARGS="--port {port + 1}"'
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
 
 
 def free_port() -> int:
@@ -261,16 +254,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _bind(port: int) -> str | None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            return error.strerror
-    return None
 
 
 def _answers(emulator: Emulator) -> bool:

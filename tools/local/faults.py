@@ -11,7 +11,9 @@ import psycopg2.extensions
 
 from tools.local import postgres
 
+_REFUSE = f"alter database {postgres.DATABASE} allow_connections false"
 _ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
+_READ_ONLY = f"alter database {postgres.DATABASE} set default_transaction_read_only = on"
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
 # Waiting up to 10 s for each to be gone: until then it takes up a connection.
 _END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
@@ -21,7 +23,6 @@ class Faults:
     """The faults of one PostgreSQL server."""
 
     def __init__(self, server: postgres.Postgres) -> None:
-        """Breaks nothing yet."""
         self._server = server
 
     @property
@@ -49,7 +50,7 @@ class Faults:
     def refusing(self) -> Iterator[None]:
         """The database ends all sessions and takes no new ones."""
         try:
-            self._administer(f"alter database {postgres.DATABASE} allow_connections false", _END_SESSIONS)
+            self._administer(_REFUSE, _END_SESSIONS)
             yield
         finally:
             self._administer(_ALLOW)
@@ -58,9 +59,7 @@ class Faults:
     def read_only(self) -> Iterator[None]:
         """Nothing can be written, as on a reader after a failover."""
         try:
-            self._administer(
-                f"alter database {postgres.DATABASE} set default_transaction_read_only = on", _END_SESSIONS
-            )
+            self._administer(_READ_ONLY, _END_SESSIONS)
             yield
         finally:
             self._administer(_WRITABLE)
@@ -95,24 +94,22 @@ class Faults:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """PostgreSQL's processes stand still, as on a machine that stalls: connected, and no answer."""
-        server = psutil.Process(self._server.pid)
         try:
-            for process in (server, *server.children()):
-                _signal(process, signal.SIGSTOP)
+            self._signal_all(signal.SIGSTOP)
             yield
         finally:
-            self._thaw()
+            self._signal_all(signal.SIGCONT)
 
     def mend(self) -> None:
         """Undo every fault, also those of a run that was killed itself."""
         self._server.restart()
-        self._thaw()
+        self._signal_all(signal.SIGCONT)
         self._administer(_ALLOW, _WRITABLE)
 
-    def _thaw(self) -> None:
+    def _signal_all(self, number: signal.Signals) -> None:
         server = psutil.Process(self._server.pid)
         for process in (server, *server.children()):
-            _signal(process, signal.SIGCONT)
+            _signal(process, number)
 
     def _administer(self, *statements: str) -> None:
         with contextlib.closing(self._connect("postgres")) as connection, connection.cursor() as cursor:
@@ -128,11 +125,7 @@ class Faults:
 
 
 def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
-    """Kill -9 one of the processes in which the function runs, at whatever point of a batch it is.
-
-    Args:
-        emulator: their parent.
-        chance: which one.
+    """Kill -9 one of the emulator's processes in which the function runs, at whatever point of a batch it is.
 
     Returns:
         Whether there was one.

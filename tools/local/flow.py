@@ -39,10 +39,8 @@ Response = tuple[int, dict[str, Any]]
 def key(access_key_id: str) -> str:
     """Give the view's own key of a run, which lets into nothing else, and into no other run.
 
-    An open tab sends it every second, also when the stack has stopped and somebody else listens on its port.
-
-    Args:
-        access_key_id: the run's, which does not follow from it.
+    An open tab sends it every second, also when the stack has stopped and somebody else listens on its port. The run's
+    own key does not follow from it.
     """
     return hmac.digest(access_key_id.encode(), b"view", "sha256").hex()
 
@@ -53,12 +51,8 @@ class Flow:
     def __init__(self, state: Path, key: str, messages: Messages, accepted: Mapping[str, int]) -> None:
         """Reads nothing yet: the stack may still be starting.
 
-        Args:
-            state: the stack's folder.
-            key: the view's, of this run.
-            messages: looks into a queue.
-            accepted: how many messages each queue has taken in this run, by its URL, without those that came back from
-                the dead-letter queue.
+        `accepted` is how many messages each queue has taken in this run, by its URL, without those that came back from
+        the dead-letter queue.
         """
         self.key = key
         self._state = state
@@ -82,12 +76,7 @@ class Flow:
             self._looks.append((time.monotonic(), self._counts(self._address())))
 
     def answer(self, method: str, name: str) -> Response:
-        """Answer a request below PATH that is not for a file.
-
-        Args:
-            method: HTTP's.
-            name: what is asked for, without PATH.
-        """
+        """Answer a request for what is no file; `name` is its path without PATH."""
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
         if (method, name) == ("GET", "numbers"):
             try:

@@ -7,6 +7,8 @@ better.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tools.kit.local_stack import STAGE
+
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
@@ -17,7 +19,6 @@ class Deployment(NamedTuple):
 
     resources: Mapping[str, Any]  # by logical id, as in the template
     ids: Mapping[str, str]  # by logical id
-    stage: str
     api: "APIGatewayClient"
     functions: "LambdaClient"
 
@@ -34,30 +35,21 @@ def close_all(deployment: Deployment) -> None:
     _set_method_throttles(deployment)
 
 
-def _method(deployment: Deployment) -> Any:
-    return {
-        "restApiId": deployment.ids["Api"],
-        "resourceId": deployment.ids["PunchResource"],
-        "httpMethod": deployment.properties("PostPunch")["HttpMethod"],
-    }
-
-
 def _set_validator(deployment: Deployment) -> None:
-    wanted = deployment.properties("BodyValidator")
-    existing = deployment.api.get_request_validators(restApiId=deployment.ids["Api"])["items"]
-    known = {validator["name"]: validator["id"] for validator in existing}
-    identifier = (
-        known.get(wanted["Name"])
-        or deployment.api.create_request_validator(
-            restApiId=deployment.ids["Api"],
-            name=wanted["Name"],
-            validateRequestBody=wanted["ValidateRequestBody"],
-            validateRequestParameters=wanted["ValidateRequestParameters"],
-        )["id"]
+    api, wanted = deployment.ids["Api"], deployment.properties("BodyValidator")
+    existing = deployment.api.get_request_validators(restApiId=api)["items"]
+    made = next((each for each in existing if each["name"] == wanted["Name"]), None)
+    validator = made or deployment.api.create_request_validator(
+        restApiId=api,
+        name=wanted["Name"],
+        validateRequestBody=wanted["ValidateRequestBody"],
+        validateRequestParameters=wanted["ValidateRequestParameters"],
     )
     deployment.api.update_method(
-        **_method(deployment),
-        patchOperations=[{"op": "replace", "path": "/requestValidatorId", "value": identifier}],
+        restApiId=api,
+        resourceId=deployment.ids["PunchResource"],
+        httpMethod=deployment.properties("PostPunch")["HttpMethod"],
+        patchOperations=[{"op": "replace", "path": "/requestValidatorId", "value": validator["id"]}],
     )
 
 
@@ -82,10 +74,6 @@ def _set_dead_letters(deployment: Deployment) -> None:
         deployment.functions.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": target})
 
 
-def _stage(deployment: Deployment) -> Any:
-    return {"restApiId": deployment.ids["Api"], "stageName": deployment.stage}
-
-
 def _set_method_throttles(deployment: Deployment) -> None:
     # It does not read ~1 as a slash, and would throttle all methods alike.
     for setting in deployment.properties("ApiStage")["MethodSettings"]:
@@ -93,7 +81,8 @@ def _set_method_throttles(deployment: Deployment) -> None:
             method = f"{setting['ResourcePath']}/{setting['HttpMethod']}"
             limits = {"rateLimit": setting["ThrottlingRateLimit"], "burstLimit": setting["ThrottlingBurstLimit"]}
             deployment.api.update_stage(
-                **_stage(deployment),
+                restApiId=deployment.ids["Api"],
+                stageName=STAGE,
                 patchOperations=[
                     {"op": "replace", "path": f"{method}/throttling/{name}", "value": str(value)}
                     for name, value in limits.items()

@@ -148,9 +148,8 @@ class Guard:
             return
         sent = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _FOR_THE_API}
         status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
-        if (
-            body is None and status == 400 and not is_signed
-        ):  # the API was asked without it, for it refuses a key or a method first
+        if body is None and status == 400 and not is_signed:
+            # The API was asked without the body, for it refuses a key or a method first.
             status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
         await asgi.answer(send, status, headers, text)
 

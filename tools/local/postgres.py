@@ -83,23 +83,19 @@ class Postgres(NamedTuple):
     def is_running(self) -> bool:
         """Whether the server's process lives, also one that somebody else restarted."""
         try:
-            return _serves(psutil.Process(self.pid), self.data)
+            return _is_given(psutil.Process(self.pid), "postgres", self.data)
         except (LocalError, psutil.Error):
             return False
 
     def stop(self) -> None:
-        """Stop the server, keeping its data.
-
-        Raises:
-            LocalError: a process of its does not end.
-        """
+        """Stop the server, keeping its data; see `end`."""
         end(self.data)
         if self.host != str(self.data):
             shutil.rmtree(self.host, ignore_errors=True)
 
     def crash(self) -> None:
         """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
-        _end(self.data, _STOP[1:])
+        end(self.data, _STOP[1:])
 
     def restart(self) -> None:
         """Start the server that crashed, and wait until it has recovered. One that runs is left alone.
@@ -145,9 +141,6 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
 def attach(data: Path) -> Postgres:
     """Give the server that another process started on the folder `data`; it outlives this process.
 
-    Args:
-        data: the data folder.
-
     Raises:
         LocalError: none was ever started there, or it died and does not start again.
     """
@@ -160,19 +153,17 @@ def attach(data: Path) -> Postgres:
     return server
 
 
-def end(data: Path) -> None:
+def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None:
     """End every process that uses the data folder: running, frozen, stopping, or without the server it belonged to.
 
     Args:
         data: the data folder; it need not exist.
+        steps: the signals that a server gets, each with the seconds that it may take to end.
 
     Raises:
         LocalError: a process does not end.
     """
-    _end(data.resolve(), _STOP)
-
-
-def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
+    data = data.resolve()
     for number, patience in steps:
         deadline = time.monotonic() + patience
         found, pid = _processes(data), _pid(data)
@@ -209,7 +200,7 @@ def _processes(data: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
             if (
-                _serves(process, data)
+                _is_given(process, "postgres", data)
                 or _is_given(process, "initdb", _unfinished(data))
                 or (process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data)))
             ):
@@ -217,12 +208,8 @@ def _processes(data: Path) -> list[psutil.Process]:
     return found
 
 
-def _serves(process: psutil.Process, data: Path) -> bool:
-    return process.status() != psutil.STATUS_ZOMBIE and _is_given(process, "postgres", data)
-
-
 def _is_given(process: psutil.Process, program: str, data: Path) -> bool:
-    """Whether it runs the program on the folder, or is about to become it."""
+    """Whether it runs the program on the folder, or is about to become it; of a zombie psutil raises an error."""
     words = process.cmdline()
     return ("-D", str(data)) in pairwise(words) and any(Path(word).name == program for word in words)
 
@@ -324,11 +311,10 @@ def _is_private(folder: Path) -> bool:
 
 def _last_host(data: Path) -> str | None:
     try:
-        found = re.search(
-            r"""^unix_socket_directories = '"(.+)"'$""", (data / _CONFIGURATION).read_text(), re.MULTILINE
-        )
+        settings = (data / _CONFIGURATION).read_text()
     except FileNotFoundError:
         return None
+    found = re.search(r"""^unix_socket_directories = '"(.+)"'$""", settings, re.MULTILINE)
     return found[1] if found else None
 
 
@@ -392,13 +378,10 @@ def _create_database(host: str) -> None:
     # Here and nowhere else, whatever PGHOSTADDR and PGPORT are.
     connection = psycopg2.connect(host=host, hostaddr="", port=5432, user=USER, dbname="postgres")
     connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select from pg_database where datname = %s", [DATABASE])
-            if cursor.rowcount == 0:
-                cursor.execute(f"create database {DATABASE}")
-    finally:
-        connection.close()
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute("select from pg_database where datname = %s", [DATABASE])
+        if cursor.rowcount == 0:
+            cursor.execute(f"create database {DATABASE}")
 
 
 def _reason(output: str) -> str:

@@ -42,11 +42,7 @@ def unsaved_since(state: Path) -> str | None:
 
 
 def messages(queues: Any) -> dict[str, set[str]]:
-    """Give the ids of the messages of each queue, by the queue's name.
-
-    Args:
-        queues: the state of the emulator's SQS, in memory or as its file has it.
-    """
+    """Give the ids of the messages of each queue, by its name; `queues` is SQS's state, in memory or of its file."""
     found: dict[str, set[str]] = {}
     for queue in _all_queues(queues["queues"]):
         found.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])

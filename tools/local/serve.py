@@ -35,10 +35,6 @@ def main(port: int, state: Path) -> int:
     """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
 
     Its exit status is 0 when all that the emulator holds is saved. When not it is 1, and the log says what is missing.
-
-    Args:
-        port: where to listen.
-        state: the emulator's folder.
     """
     adapter.replace()
     everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import http.client
 import json
 import os
 import signal
@@ -10,23 +9,23 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from tools.kit import osls, slices
 from tools.kit.files import draft
-from tools.kit.local_stack import STATE, Address
+from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
-STAGE = "local"
 _DEATH = 5  # s that an emulator may take from its last answer to its end
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
@@ -159,7 +158,7 @@ def explained(aws: emulator.Emulator) -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError, OSError, http.client.HTTPException) as error:
+    except (BotoCoreError, ClientError, OSError, HTTPError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None  # the emulator may be well
         try:
@@ -241,7 +240,11 @@ def _deploy(
     options += [f"--param={name}={value}" for name, value in parameters.items()]
     with _alone():
         for command in ("package", "deploy"):
-            _sls(command, options, environment, state / f"{command}.log")
+            log = state / f"{command}.log"
+            if osls.run(command, options, environment, log):
+                raise LocalError(
+                    f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}"
+                )
     formation = aws.client("cloudformation")
     outputs = osls.outputs_of(formation, STAGE)
     resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
@@ -251,7 +254,6 @@ def _deploy(
     deployment = gaps.Deployment(
         resources=template["Resources"],
         ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
-        stage=STAGE,
         api=api,
         functions=aws.client("lambda"),
     )
@@ -279,17 +281,9 @@ def _end_leftovers(state: Path, print_status: PrintStatus) -> None:
     for process in psutil.process_iter(["cmdline"]):
         if words in pairwise(process.info["cmdline"] or ()):
             with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended, or is another user's
-                os.killpg(
-                    os.getpgid(process.pid), signal.SIGKILL
-                )  # pip, too; `osls.run` gave them a group of their own
+                # pip, too; `osls.run` gave them a group of their own
+                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
     emulator.end_leftover(state / "aws", print_status)
-
-
-def _sls(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-    if osls.run(command, options, environment, log):
-        raise LocalError(
-            f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}"
-        )
 
 
 def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment, print_status: PrintStatus) -> None:

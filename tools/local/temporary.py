@@ -1,7 +1,6 @@
 """A PostgreSQL for a while, on a Unix socket in a private folder."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,32 +31,22 @@ def memory() -> Path | None:
 
 @contextmanager
 def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = None) -> Iterator[postgres.Postgres]:
-    """Start a PostgreSQL in a folder of its own; stop it in the end, and remove the folder.
-
-    Args:
-        settings: PostgreSQL's, by name, where its own are not wanted.
-        parent: where to make the folder; the system's folder for temporary files if None.
+    """Start a PostgreSQL in a folder of its own, below `parent` or among the system's temporary files.
 
     Raises:
         LocalError: it does not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-", dir=parent))
-    try:
-        running = postgres.start(folder / "postgres", settings)
+    with tempfile.TemporaryDirectory(prefix="ponto-", dir=parent) as folder:
+        running = postgres.start(Path(folder) / "postgres", settings)
         try:
             yield running
         finally:
             running.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextmanager
 def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
-    """Start one whose data may be lost: in memory, where there is room for it.
-
-    Args:
-        settings: PostgreSQL's, by name, besides `postgres.UNSAFE`.
+    """Start one whose data may be lost, with settings besides `postgres.UNSAFE`: in memory, where there is room for it.
 
     Raises:
         LocalError: it does not start.

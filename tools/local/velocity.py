@@ -36,10 +36,5 @@ _parsed = cache(airspeed.Template)
 
 
 def render(template: str, variables: Mapping[str, object]) -> str:
-    """Render a template.
-
-    Args:
-        template: in Velocity.
-        variables: by their names, without $. What a template sets in a dictionary of theirs stays there.
-    """
+    """Render a template; what it sets in a dictionary of the variables, which are named without $, stays there."""
     return str(_parsed(template).merge(variables))

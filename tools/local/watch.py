@@ -1,22 +1,19 @@
 """What goes through the system, as it happens: the numbers of the emulator's process, and the function's log lines."""
 
-import contextlib
-import http.client
 import json
 from collections import Counter
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+import urllib3
 
 _PATIENCE = 60  # s
 _COUNTED = ("stored", "duplicates", "failed")
 
 
 def line(numbers: dict[str, Any]) -> str:
-    """Say what has happened since the stack started, and how much is in the two queues now.
-
-    Args:
-        numbers: as `ask` gives them.
-    """
+    """Say, by what `ask` gave, what has happened since the stack started, and how much is in the two queues now."""
     said = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
         f"duplicates {numbers['duplicates']:,}  dead letters {numbers['deadLetters']:,}"
@@ -24,25 +21,16 @@ def line(numbers: dict[str, Any]) -> str:
     return f"{said}  failed tries {numbers['failed']:,}" if numbers["failed"] else said
 
 
-def ask(host: str, port: int, path: str, key: str) -> dict[str, Any]:
-    """Ask the running stack for the numbers that its view shows.
-
-    Args:
-        host: where it listens.
-        port: there.
-        path: of the numbers.
-        key: the view's.
+def ask(url: str, key: str) -> dict[str, Any]:
+    """Ask the running stack for the numbers that its view shows, with the view's key.
 
     Raises:
-        OSError, http.client.HTTPException: it did not answer, or refused.
+        urllib3.exceptions.HTTPError: it did not answer, or refused.
     """
-    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_PATIENCE)) as connection:
-        connection.request("GET", path, headers={"x-run": key})
-        answer = connection.getresponse()
-        body = answer.read()
-    if answer.status != http.client.OK:
-        raise http.client.HTTPException(f"{answer.status} {body.decode(errors='replace')}")
-    found: dict[str, Any] = json.loads(body)
+    answer = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_PATIENCE)
+    if answer.status != HTTPStatus.OK:
+        raise urllib3.exceptions.HTTPError(f"{answer.status} {answer.data.decode(errors='replace')}")
+    found: dict[str, Any] = answer.json()
     return found
 
 

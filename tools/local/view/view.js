@@ -3,21 +3,23 @@
 const SECONDS = 120 // shown
 const AT_ONCE = 12 // requests
 const ANSWER_MS = 10_000
+const WORDS_PT = { // the page itself is in English
+  title: "Como o ponto flui",
+  accepted: "aceitas",
+  waiting: "na fila",
+  stored: "gravadas",
+  duplicates: "repetidas",
+  deadLetters: "mortas",
+  seconds: "os últimos dois minutos",
+  perSecondIn: "aceitas por segundo",
+  perSecondOut: "gravadas por segundo",
+  last: "as últimas mensagens mortas",
+  send: "Enviar 1.000 batidas",
+  stop: "Parar o banco por 10 s",
+}
 const TEXTS = {
   "pt-BR": {
-    title: "Como o ponto flui",
-    accepted: "aceitas",
-    waiting: "na fila",
-    stored: "gravadas",
-    duplicates: "repetidas",
-    deadLetters: "mortas",
-    seconds: "os últimos dois minutos",
-    perSecondIn: "aceitas por segundo",
-    perSecondOut: "gravadas por segundo",
-    last: "as últimas mensagens mortas",
     none: "nenhuma",
-    send: "Enviar 1.000 batidas",
-    stop: "Parar o banco por 10 s",
     stopped: "O banco está parado: as batidas esperam na fila.",
     drains: "A fila esvazia.",
     calm: "Tudo gravado.",
@@ -29,19 +31,7 @@ const TEXTS = {
     scale: most => `topo: ${most}`,
   },
   en: {
-    title: "As it flows",
-    accepted: "accepted",
-    waiting: "waiting",
-    stored: "stored",
-    duplicates: "duplicates",
-    deadLetters: "dead letters",
-    seconds: "the last two minutes",
-    perSecondIn: "accepted a second",
-    perSecondOut: "stored a second",
-    last: "the last dead letters",
     none: "none",
-    send: "Send 1,000 punches",
-    stop: "Stop the database for 10 s",
     stopped: "The database is stopped: punches wait in the queue.",
     drains: "The queue drains.",
     calm: "All is stored.",
@@ -64,8 +54,7 @@ let example = null
 let sending = false
 
 document.documentElement.lang = language
-document.title = texts.title
-for (const each of document.querySelectorAll("[data-word]")) each.textContent = texts[each.dataset.word]
+if (language === "pt-BR") for (const each of document.querySelectorAll("[data-word]")) each.textContent = WORDS_PT[each.dataset.word]
 
 /** Take the key out of the address, for this and a reload; a link that is opened in the same tab brings a fragment only. */
 function takeKey() {
