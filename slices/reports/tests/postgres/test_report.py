@@ -746,10 +746,7 @@ def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: P
         (("timecard", "--all", "--month", "2020-01"), "nobody punched in 2020-01"),
         (("totals", "--month", "2020-01"), "nobody punched in 2020-01"),
         (("totals", "--month", "2020-01", "--employee", 9), "employee 9 has no punches in 2020-01"),
-        (
-            ("exceptions", "--month", "2020-01", "--no-queue"),
-            "nobody punched from 2020-01-01 to 2020-01-31",
-        ),
+        (("exceptions", "--month", "2020-01", "--no-queue"), "nobody punched from 2020-01-01 to 2020-01-31"),
         (("cutoffs", "--month", "2020-01"), "nobody punched from 2020-01-01 to 2020-01-31"),
         (("cutoffs", "--month", "2020-01", "--employee", 9), "none of the employees asked for punched from 2020-01-01"),
         (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),

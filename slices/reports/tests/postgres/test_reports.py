@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
+from ponto.punch import Punch
 from slices.reports.tests.reporting import (
     APIA,
     DAY,
@@ -337,6 +338,12 @@ def test_a_punch_in_local_time_with_its_delays(database: Database) -> None:
         punch, 1, "Employee 1", "America/New_York", at, datetime(2026, 7, 1, 23, 59, 30, 500_000), date(2026, 7, 1),
         "clock of 1", None, at + 2 * HOUR + MINUTE, at + 2 * HOUR, at + 2 * HOUR + SECOND, 2 * HOUR, SECOND, -MINUTE,
     )  # fmt: skip
+
+
+def test_the_view_of_punches_has_every_field_of_a_punch(database: Database) -> None:
+    columns = database.ask("select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0")
+
+    assert {name for (name,) in columns} >= set(Punch._fields)
 
 
 # Exceptions
