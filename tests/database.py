@@ -134,14 +134,14 @@ def template_database(postgres: str) -> str:
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """Give the libpq URI of an empty database."""
-    with _database(postgres, "template0") as url:
+    with cloned(postgres, "template0") as url:
         yield url
 
 
 @pytest.fixture
 def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
     """Give the libpq URI of a database with all migrations applied and no punches."""
-    with _database(postgres, template_database) as url:
+    with cloned(postgres, template_database) as url:
         yield url
 
 
@@ -160,7 +160,8 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 
 @contextmanager
-def _database(postgres: str, template: str) -> Iterator[str]:
+def cloned(postgres: str, template: str) -> Iterator[str]:
+    """Give the libpq URI of a copy of a database, which is dropped at the end."""
     server, name = parse_dsn(postgres), f"ponto_{next(_numbers)}"
     statements = [f"create database {name} template {template} strategy file_copy"]  # without its WAL
     if template != "template0":  # CREATE DATABASE copies no settings of the database

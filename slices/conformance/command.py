@@ -9,7 +9,8 @@ from uuid import UUID
 
 import click
 
-from ponto.punch import NotAPunch, parse
+from ponto.event import WHEN
+from ponto.punch import WIRE, NotAPunch, parse
 from slices.conformance import rules
 from slices.conformance.rules import Attempt, End, Expected, Seen, Verdict
 from slices.conformance.run import Kit, Settings, serving
@@ -30,6 +31,9 @@ Send punches to http://<listen>/ponto, best from an outbox that is full already.
 
 exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing came that could be judged
 """
+
+
+_REQUIRED = [field.name for field in WIRE if field.required]
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -74,7 +78,7 @@ def _url(text: str) -> str:
     type=opt.FILE,
     show_default=False,
     metavar="FILE",
-    help="What the client was asked to send, an object a line, with id or with usuarioId and ponto.",
+    help=f"What the client was asked to send, an object a line, with id or with {' and '.join(_REQUIRED)}.",
 )
 @click.option("--for", "most", type=opt.AGE, show_default=False, help="End after this time at the latest.")
 @click.option(
@@ -158,12 +162,12 @@ def expected_in(file: Path, count: int) -> Expected:
             if fields.get("id"):
                 ids.add(str(fields["id"]).lower())
             else:
-                named = {name: fields[name] for name in ("usuarioId", "ponto")}
+                named = {name: fields[name] for name in _REQUIRED}
                 punch = parse(json.dumps(named), UTC)
-                whats[punch.usuario_id, punch.ponto] += 1
+                whats[punch.employee, getattr(punch, WHEN)] += 1
         except (ValueError, AttributeError, KeyError, NotAPunch):
             raise CommandError(
-                f"{file}, line {number}: not an object with an id, or with usuarioId and ponto"
+                f"{file}, line {number}: not an object with an id, or with {' and '.join(_REQUIRED)}"
             ) from None
     return Expected(max(count, len(ids) + whats.total()), frozenset(ids), whats)
 

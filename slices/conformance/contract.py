@@ -34,13 +34,7 @@ class Response(NamedTuple):
 
 
 def message(status: int, text: str, **headers: str) -> Response:
-    """Make an answer as the gateway makes them.
-
-    Args:
-        status: HTTP's.
-        text: the message.
-        headers: more of them, `_` for `-`.
-    """
+    """Make an answer as the gateway makes them; in the names of `headers`, `_` stands for `-`."""
     return _json(status, {"message": text}, **headers)
 
 
@@ -73,14 +67,7 @@ class Api:
         self._key = key
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer a request.
-
-        Args:
-            method: HTTP's.
-            path: below the API's address, "/ponto".
-            headers: names in lower case.
-            body: of the request.
-        """
+        """Answer a request; its path is below the API's address, "/ponto", its headers' names are in lower case."""
         if (path, method) == ("/ponto", "OPTIONS"):
             return Response(204, PREFLIGHT, b"")
         if (path, method) != ("/ponto", "POST"):

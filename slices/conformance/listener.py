@@ -52,16 +52,7 @@ class Connection:
         self._method = method
 
     def send(self, answer: Response, date: str, *, whole: bool = True) -> bool:
-        """Send an answer.
-
-        Args:
-            answer: what to send.
-            date: for its header.
-            whole: all of it, or only the head and half of the body.
-
-        Returns:
-            Whether the client took it, as far as can be known.
-        """
+        """Send an answer, or only its head and half its body; give whether the client took all, as far as is known."""
         lines = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         lines += [f"date: {date}", "connection: close"]
@@ -78,11 +69,8 @@ class Connection:
     def was_read(self, most: float, closing: threading.Event) -> bool:
         """Wait until the client closes its side, and tell whether it had read all that was sent.
 
-        A system that closes a connection with something unread in it answers with a reset.
-
-        Args:
-            most: s by the wall clock after which it is taken to have read all.
-            closing: ends the wait too.
+        A system that closes a connection with something unread in it answers with a reset. After `most` seconds by the
+        wall clock, or once `closing` is set, the client is taken to have read all.
         """
         end = time.monotonic() + most
         try:
@@ -109,12 +97,7 @@ class Connection:
             return True
 
     def wait_until_gone(self, most: float, closing: threading.Event) -> None:
-        """Wait until the client has turned away.
-
-        Args:
-            most: s by the wall clock.
-            closing: ends the wait too.
-        """
+        """Wait until the client has turned away, for at most so many seconds by the wall clock."""
         end = time.monotonic() + most
         while not closing.is_set() and not self.has_gone() and (left := end - time.monotonic()) > 0:
             select.select([self._socket], [], [], min(left, _POLL_S))

@@ -28,9 +28,9 @@ _EVIDENCE = 5  # lines for a rule
 class Attempt(NamedTuple):
     """One POST of a punch, as it was seen. Times are contract seconds since the run began."""
 
-    punch: int  # its number: attempts with one id are of one punch, and those that differ in nothing but the id
+    punch: int  # its number: attempts with one id are of one punch, and those that without ids would have one
     id: str  # "" for what is no punch
-    what: tuple[int, datetime] | None  # usuarioId and instant; None: it is no punch
+    what: tuple[int, datetime] | None  # employee and instant; None: it is no punch
     begun: float  # its head had arrived
     ended: float | None  # just before the last byte of the answer, or when the connection was closed; None: it is open
     status: int = 0  # what the client was told; 0: nothing
@@ -137,12 +137,7 @@ def judge(seen: Seen) -> list[Verdict]:
 
 
 def end_of(attempts: Sequence[Attempt], seen: Seen) -> End:
-    """Tell what became of a punch.
-
-    Args:
-        attempts: all of it, in order.
-        seen: the run.
-    """
+    """Tell what became of a punch, by all of its attempts, in order."""
     if any(attempt.accepted for attempt in attempts):
         return End.ACCEPTED
     if any(attempt.refused for attempt in attempts):

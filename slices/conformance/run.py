@@ -10,6 +10,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from typing import NamedTuple
 
+from ponto.event import WHEN, derived
 from ponto.punch import Punch
 from slices.conformance import contract, rules
 from slices.conformance.contract import Response
@@ -45,11 +46,7 @@ class Clock:
     """Contract seconds by the wall clock."""
 
     def __init__(self, scale: float) -> None:
-        """Begins at 0.
-
-        Args:
-            scale: seconds by the wall clock for a second of the contract.
-        """
+        """Begins at 0; `scale` is as of `Settings`."""
         self.scale = scale
         self._began = time.monotonic()
 
@@ -58,12 +55,7 @@ class Clock:
         return (time.monotonic() - self._began) / self.scale
 
     def wait(self, seconds: float, until: Callable[[float], object] = time.sleep) -> None:
-        """Let time go by.
-
-        Args:
-            seconds: of the contract.
-            until: waits so many seconds by the wall clock, or ends sooner.
-        """
+        """Let contract seconds go by; `until` waits so many by the wall clock, or ends sooner."""
         until(seconds * self.scale)
 
 
@@ -146,7 +138,7 @@ class Kit:
             fault = self._script.next(number, begun)
             attempt = Attempt(number, "", None, begun, None, is_silent=fault.effect in SILENT, done=fault.text())
             if isinstance(found, Punch):
-                attempt = attempt._replace(id=found.id, what=(found.usuario_id, found.ponto))
+                attempt = attempt._replace(id=found.id, what=(found.employee, getattr(found, WHEN)))
             index = len(self._attempts)
             self._attempts.append(attempt)
             if fault.held:
@@ -174,11 +166,11 @@ class Kit:
             self._lock.notify_all()
 
     def _number(self, found: Punch | str, body: bytes) -> int:
-        """Find which punch an attempt is of, by its id or else by what makes a punch another one."""
+        """Find which punch an attempt is of, by its id, or by the one that it would have without any."""
         if isinstance(found, str):
             keys: list[Hashable] = [sha256(body).digest()]  # whatever was sent, and however much of it
         else:
-            keys = [found.id, (found.usuario_id, found.ponto, found.dispositivo, found.sequencia)]
+            keys = [found.id, derived(list(found))]
         number = next((self._numbers[key] for key in keys if key in self._numbers), None)
         if number is None:
             number = self._punches
@@ -259,9 +251,7 @@ def serving(settings: Settings, clock: Clock | None = None) -> Iterator[Kit]:
 def _is_done(seen: Seen, watched: float) -> bool:
     """Whether all that the client was asked to send has come to an end, or nothing has gone on for too long.
 
-    Args:
-        seen: until now.
-        watched: how long a client is watched at the end for what it should not send, s.
+    At the end a client is watched for so many contract seconds for what it should not send.
     """
     if seen.expected == Expected() or any(attempt.ended is None for attempt in seen.attempts):
         return False

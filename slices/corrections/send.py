@@ -34,11 +34,7 @@ _FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function 
 
 
 def send(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
-    """Write corrections, all or nothing; give each as the API answers it.
-
-    Args:
-        where: a stage or the local stack, by its API; or the database of the environment.
-        asked: the corrections.
+    """Write corrections, all or nothing, by a stage's API or a login of one's own; give each as the API answers it.
 
     Raises:
         RefusedError: some are refused; nothing was written.

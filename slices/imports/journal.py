@@ -41,15 +41,7 @@ class Journal:
     """How far a file is, and its refused lines. What is sent again after a crash does no harm."""
 
     def __init__(self, done: Done, begin: "_Begin", progress: Path, refused: Path, listed: int) -> None:
-        """Writes nothing; `kept` makes it.
-
-        Args:
-            done: from where it goes on.
-            begin: what of the file comes before.
-            progress: where to keep how far it is.
-            refused: the list of refused lines.
-            listed: bytes of the list.
-        """
+        """Writes nothing; `kept` makes it: to go on from `done`, with so many bytes of the list of refused lines."""
         self.done = done
         self.position = Position(done.offset, begin.breaks + 1)
         self._begin = begin
@@ -108,10 +100,6 @@ def kept(file: Path, url: str) -> Iterator[Journal]:
     """Find how far a file is, and keep it until it is done, or as far as it comes.
 
     Beside the file, its progress is there until the end, and the list of its refused lines only if there are some.
-
-    Args:
-        file: of punches.
-        url: where the file is sent.
 
     Raises:
         CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.

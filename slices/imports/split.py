@@ -35,11 +35,9 @@ class Raw(NamedTuple):
 
 
 def split(content: io.BufferedIOBase, start: Position) -> Iterator[Raw | Position]:
-    """Cut into lines, the first without a byte order mark; in a long one give its begin for each mebibyte.
+    """Cut content that begins at `start` into lines; in a long one give its begin for each mebibyte.
 
-    Args:
-        content: of the file.
-        start: where `content` begins.
+    The first line of a file is without its byte order mark.
     """
     offset, number = start
     while line := content.readline(LONGEST + 2):

@@ -26,11 +26,7 @@ def is_compressed(start: bytes) -> bool:
 
 @contextmanager
 def opened(open_at: Open, offset: int = 0) -> Iterator[io.BufferedIOBase]:
-    """Open a file, and decompress it.
-
-    Args:
-        open_at: opens the file.
-        offset: from which byte on, where the file is not compressed.
+    """Open a file, and decompress it; where it is not compressed, from a byte on.
 
     Raises:
         NotPunches: where it is read: the compression is broken.

@@ -17,11 +17,7 @@ _number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-
 
 
 def reader(first: bytes, number: int) -> tuple[Read, bool]:
-    """Give what reads the lines of a file, and whether the first of them is a header.
-
-    Args:
-        first: the first line that is not blank.
-        number: of that line.
+    """Give what reads the lines of a file by its first line that is not blank, and whether that is a header.
 
     Raises:
         NotPunches: it is neither a JSON object nor a header.

@@ -11,10 +11,7 @@ _CORRECT = (Path(__file__).parent / "correct.sql").read_text(encoding="utf-8")
 def correct(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], last: date) -> int:
     """Correct a day of the month that ends on a day; give how many: none where nobody forgot to punch out in it.
 
-    Args:
-        cursor: on the company's database.
-        numbers: the first and the last of its employees.
-        last: day of the month.
+    `numbers` are the first and the last employee's.
     """
     cursor.execute(_CORRECT, {"last": last, "first_number": numbers[0], "last_number": numbers[1]})
     return cursor.rowcount

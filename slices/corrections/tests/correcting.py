@@ -10,10 +10,12 @@ from typing import NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from slices.reports.tests import company, reporting
+from slices.reports.tests import reporting
 from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of, stories
 
 GOLDEN = Path(__file__).parent / "golden"
+CORRECTED = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
+"""It corrects a day of the reports' company."""
 
 
 class Database(reporting.Database):
@@ -52,11 +54,6 @@ def database(migrated_url: str) -> Iterator[Database]:
     """Give a database with all migrations applied and no punches."""
     with closing(Database(migrated_url)) as database:
         yield database
-
-
-def correct(url: str) -> None:
-    """Correct a day of the reports' company."""
-    company.fill(url, (GOLDEN / "corrections.sql").read_text(encoding="utf-8"))
 
 
 class Written(NamedTuple):

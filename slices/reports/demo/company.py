@@ -26,8 +26,8 @@ LONGEST_DELAY = timedelta(days=10)
 
 
 @dataclass(slots=True)
-class Row:
-    """A punch: the columns of batida, and what it is numbered, sorted and counted by."""
+class Columns:
+    """What the company has for the columns of batida."""
 
     id: str
     usuario_id: int
@@ -43,6 +43,12 @@ class Row:
     recebida_em: int
     gravada_em: int
     mensagem_id: str
+
+
+@dataclass(slots=True)
+class Row(Columns):
+    """A punch: its columns, and what it is numbered, sorted and counted by."""
+
     device: int  # its place among all; see `_device`
     punched: int  # by the right clock, ms
     lost: int  # punches that the device numbered before it, and lost
@@ -402,11 +408,9 @@ def _uuid(draw: Random, begin: str) -> str:
 
 @lru_cache(maxsize=16)
 def _limits(ordinal: int, cutoff: int) -> list[int]:
-    """Tell, for each zone, three days after the end of the working day that begins then, microseconds since the epoch.
+    """Tell, for each zone, three days after the end of a day's working day, microseconds since the epoch.
 
-    Args:
-        ordinal: of the day.
-        cutoff: of the working day, local hour.
+    The cut-off is a local hour.
     """
     then = _epoch(date.fromordinal(ordinal + 4))
     return [(then + cutoff * _HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(then)]
@@ -414,11 +418,7 @@ def _limits(ordinal: int, cutoff: int) -> list[int]:
 
 @lru_cache(maxsize=16)
 def _offsets(midnight: int) -> list[list[int]]:
-    """Give each zone's offset from UTC, ms, at the local hours of a day and the next.
-
-    Args:
-        midnight: of the day in UTC, ms since the epoch.
-    """
+    """Give each zone's offset from UTC, ms, at the local hours of the day of a midnight in UTC, and of the next."""
     begin = datetime.fromtimestamp(midnight / _SECOND, UTC).replace(tzinfo=None)
     hours = [begin + timedelta(hours=hour) for hour in range(48)]
     zones = [ZoneInfo(name) for name, *_ in _ZONES]

@@ -3,7 +3,9 @@
 import io
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import psycopg2.errors
@@ -11,7 +13,7 @@ import psycopg2.extensions
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from slices.reports import employees
-from slices.reports.demo.company import Company, Row
+from slices.reports.demo.company import Columns, Company, Row
 from tools.kit import slices
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
@@ -19,22 +21,16 @@ from tools.kit.output import progress
 
 # A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
 _HAD_THEM = "update funcionario set zona_mudou_em = null where usuario_id between %s and %s"
-_COPY = """
-copy batida (
-    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
-    recebida_em, gravada_em, mensagem_id
-) from stdin
-"""  # as _line writes; a field for which the company has nothing is null
+_COLUMNS = [column.name for column in fields(Columns)]
+_COPY = f"copy batida ({', '.join(_COLUMNS)}) from stdin"  # as _line writes; others are null
+_values_of = attrgetter(*_COLUMNS)
+_INSTANTS = {"ponto", "enviado", "recebida_em", "gravada_em"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ = 256 * 1024  # bytes that psycopg2 asks for at a time
 
 
 def require_meant(into: Database, yes_into: str | None) -> None:
-    """Let no made-up punch into a deployment's database by accident.
-
-    Args:
-        into: where the company would be stored.
-        yes_into: HOST/DBNAME that the user has named again; None: not.
+    """Let no made-up punch into a deployment's database that the user has not named again, as HOST/DBNAME.
 
     Raises:
         CommandError: it is not the local stack's, and not the one named.
@@ -115,27 +111,15 @@ def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *
 
 def _line(row: Row) -> str:
     """Write a row as COPY reads it."""
-    values = (
-        row.id,
-        row.usuario_id,
-        _instant(row.ponto),
-        row.deslocamento,
-        row.dispositivo,
-        row.offline,
-        row.enviado and _instant(row.enviado),
-        row.latitude,
-        row.longitude,
-        row.precisao,
-        row.sequencia,
-        _instant(row.recebida_em),
-        _instant(row.gravada_em),
-        row.mensagem_id,
-    )
-    return "\t".join(["\\N" if value is None else str(value) for value in values]) + "\n"
-
-
-def _instant(microseconds: int) -> str:
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    values = []
+    for name, value in zip(_COLUMNS, _values_of(row), strict=True):
+        if value is None:
+            values.append("\\N")
+        elif name in _INSTANTS:
+            values.append((_EPOCH + timedelta(microseconds=value)).isoformat())
+        else:
+            values.append(str(value))
+    return "\t".join(values) + "\n"
 
 
 def _copy(cursor: psycopg2.extensions.cursor, parts: Iterator[bytes]) -> None:

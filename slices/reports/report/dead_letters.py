@@ -43,12 +43,7 @@ option = click.option("--no-queue", is_flag=True, show_default=False, help="Leav
 
 
 def read(where: Where, employees: Employees) -> list[Group] | Unread:
-    """Look into the queue, and put together what is alike.
-
-    Args:
-        where: the stage, or the database, beside it.
-        employees: dead letters of these only; None: everybody's.
-    """
+    """Look into the queue beside a stage or a database, and put together what is alike, of some employees or all."""
     found = messages(where)
     return found if isinstance(found, Unread) else grouped(found, employees)
 

@@ -187,14 +187,7 @@ def _for_csv(found: Iterable[Finding], groups: Sequence[Group] | Unread) -> Tabl
 def tables(
     counts: dict[str, int], found: Iterable[Finding], groups: Sequence[Group] | Unread, language: Language
 ) -> list[Table]:
-    """Give for people how many exceptions there are of each kind, the dead letters, and each exception.
-
-    Args:
-        counts: by kind.
-        found: each, or those of one cause in sum.
-        groups: the dead letters; or why there are none.
-        language: what all is written in.
-    """
+    """Give for people how many exceptions there are of each kind, the dead letters, and each exception."""
     word = language.word
     dead_letters = Table(
         _DEAD_LETTERS,

@@ -28,13 +28,7 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Com
 
 
 def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
-    """Give a command options whose values become one argument.
-
-    Args:
-        argument: its name.
-        make: makes it of the values, by name.
-        options: in the order of the help, by the name of the value.
-    """
+    """Give a command options, in the order of the help, whose values `make` makes one argument, by their names."""
 
     def with_options(function: Function) -> Function:
         @wraps(function)
@@ -101,12 +95,7 @@ as_of = click.option("--as-of", type=opt.TIME, help="What it said then, two minu
 
 
 def days(first: str = "Working day", why: str = "") -> Callable[[Function], Function]:
-    """Give the options of the days that a report is of, as the argument `days`.
-
-    Args:
-        first: what kind of day, in the help.
-        why: the last one is yesterday.
-    """
+    """Give the options of the days that a report is of, as `days`; the help says what kind, and why until yesterday."""
     return gathered(
         "days",
         Days,

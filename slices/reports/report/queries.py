@@ -140,13 +140,7 @@ class Reports:
 
 
 def require_punches(found: Rows, first: date, last: date, employees: Employees) -> None:
-    """Refuse a report on working days on which nobody punched, before its file is begun.
-
-    Args:
-        found: the rows of `punched`.
-        first: of the days.
-        last: of them.
-        employees: who were asked for.
+    """Refuse a report on working days on which nobody punched, by the rows of `punched`, before its file is begun.
 
     Raises:
         CommandError: there is no punch.
@@ -156,12 +150,7 @@ def require_punches(found: Rows, first: date, last: date, employees: Employees) 
 
 
 def require_received(found: Rows, first: date | None, last: date | None) -> None:
-    """Refuse a report on days on which nothing was received, before its file is begun.
-
-    Args:
-        found: the rows of `received`.
-        first: of the stage's days; None: from the first on.
-        last: of them.
+    """Refuse a report on days on which nothing was received, by the rows of `received`, before its file is begun.
 
     Raises:
         CommandError: there is no punch.

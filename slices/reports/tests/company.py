@@ -2,15 +2,17 @@
 
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slices.reports.report import period
 from tests import commands
 from tests.commands import Run as Run
-from tests.database import ask
+from tests.database import ask, cloned
 from tools.kit.project import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,6 +25,46 @@ NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 def fill(url: str, statement: str | None = None, *values: object) -> None:
     """Run a statement in the database, or insert the company."""
     ask(url, statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), *values)
+
+
+NUMBERS = """
+insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
+from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
+"""
+"""Punches with numbers of their device, of which two are missing and one comes twice."""
+
+
+def shared(*statements: str) -> Any:
+    """Make a fixture: the URI of the company's database, with more in it, for a module that changes nothing there."""
+
+    @pytest.fixture(scope="module")
+    def database(postgres: str, template_database: str) -> Iterator[str]:
+        with cloned(postgres, template_database) as url:
+            for statement in (None, *statements):
+                fill(url, statement)
+            yield url
+
+    return database
+
+
+unchanged = shared()
+numbered = shared(NUMBERS)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """Give the URI of the database that a test asks for: one of its own, `url`, or one of those that are shared."""
+    name = next((name for name in ("url", "numbered") if name in request.fixturenames), "unchanged")
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    """Give the URI of the company's database to a test that changes it."""
+    fill(migrated_url)
+    return migrated_url
 
 
 def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:

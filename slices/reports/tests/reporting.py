@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import tests.database
+from tests.database import cloned
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
 NEW_YORK = ZoneInfo("America/New_York")
@@ -161,9 +162,23 @@ CHANGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def shared_url(postgres: str, template_database: str) -> Iterator[str]:
+    """Give the URI of a database with all migrations applied, in which nothing is committed."""
+    with cloned(postgres, template_database) as url:
+        yield url
+
+
 @pytest.fixture
-def database(migrated_url: str) -> Iterator[Database]:
-    """Give a database with all migrations applied and no punches."""
+def database(shared_url: str) -> Iterator[Database]:
+    """Give a database with all migrations applied and no punches; what a test does in it is undone."""
+    with closing(Database(shared_url)) as database, database.trial():
+        yield database
+
+
+@pytest.fixture
+def own(migrated_url: str) -> Iterator[Database]:
+    """Give another to a test that commits, fails on purpose, or undoes by itself."""
     with closing(Database(migrated_url)) as database:
         yield database
 

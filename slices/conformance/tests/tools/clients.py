@@ -28,14 +28,12 @@ _BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
 
 
 def bodies(count: int, version: int = 7) -> list[Body]:
-    """Make punches of one device, with ids that say to be of this version of UUIDs; no time is in them."""
+    """Make punches with ids that say to be of this version of UUIDs; no time is in them."""
     return [
         event.body(
             100 + number,
             (_BEGIN + timedelta(seconds=number)).isoformat(),
             id=re.sub("(?<=^.{14}).", str(version), str(uuid.uuid4())),
-            dispositivo="gate-1",
-            sequencia=number + 1,
         )
         for number in range(count)
     ]

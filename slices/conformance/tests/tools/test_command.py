@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tracemalloc
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.serving import Request, answering
 from tests.serving import Response as Reply
 from tests.waiting import DEADLINE, started, wait_for
 from tools import cli
+from tools.kit import event
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}
@@ -283,6 +285,15 @@ def test_a_client_sees_a_connection_that_breaks(effect: Effect, stored: bool, er
         [attempt] = kit.seen(Expected()).attempts
     assert attempt.is_stored is stored
     assert attempt.status == (202 if effect is Effect.CUT else 0)
+
+
+def test_attempts_are_of_one_punch_by_their_id_or_by_the_one_that_it_would_have_without() -> None:
+    first, second = event.body(1, "2026-10-01T08:00Z"), event.body(2, "2026-10-01T08:00Z")
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    with doing() as kit:
+        for id_, body in zip([*ids, ids[2]], [first, first | event.MORE, second, first], strict=True):
+            ask(kit, body=json.dumps(body | {"id": id_}).encode())
+        assert [attempt.punch for attempt in kit.seen(Expected()).attempts] == [0, 0, 1, 1]
 
 
 def test_a_wrong_date_is_wrong() -> None:

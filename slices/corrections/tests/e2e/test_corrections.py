@@ -25,16 +25,17 @@ def employee(deployed: Deployed) -> int:
     return number
 
 
-@pytest.fixture(params=[(), ("--stage", "local")], ids=["", "--stage local"])
+@pytest.fixture
 def correct(request: pytest.FixtureRequest, deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
     run = commands.runner(capsys, "correct")
-    return lambda *words: run(*words, "--state", deployed.state, *request.param)
+    return lambda *words: run(*words, "--state", deployed.state, *getattr(request, "param", ()))
 
 
 def rows(client: Client, employee: int) -> list[tuple[object, ...]]:
     return client.query("select id::text, tipo, autor from correcao where usuario_id = %s order by criada_em", employee)
 
 
+@pytest.mark.parametrize("correct", [(), ("--stage", "local")], ids=["", "--stage local"], indirect=True)
 def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: Client, employee: int) -> None:
     [(punch,)] = client.query("select id::text from batida where usuario_id = %s", employee)
     add = ("add", "--employee", employee, "--at", "2025-05-05T18:00", "--reason", "no tablet")
@@ -66,7 +67,6 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--at", "2099-05-05T18:00"), "is in the future"),
         (("--at", "2025-05-05T18:00", "--employee", 987_654_321), "employee 987654321 is not known"),
         (("--at", "2025-05-05T18:00", "--reason", "no"), "--reason: must be 3 to 200 printable characters"),
     ],

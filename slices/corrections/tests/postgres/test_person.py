@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from slices.corrections.tests.correcting import correct
-from slices.reports.tests import company
+from slices.corrections.tests.correcting import CORRECTED
+from slices.reports.tests.company import database as database
+from slices.reports.tests.company import shared
+from slices.reports.tests.postgres.test_person import MORE as OF_THE_EMPLOYEE
 from slices.reports.tests.postgres.test_person import Stage, require_the_same_by_function_and_connection
 from slices.reports.tests.postgres.test_person import dev as dev
 
@@ -17,39 +19,35 @@ insert into correcao (usuario_id, tipo, ponto, motivo) values
 """
 
 
-@pytest.fixture
-def corrected(dev: Stage) -> Stage:
-    correct(dev.database.url)
-    company.fill(dev.database.url, MORE)
-    return dev
+unchanged = shared(OF_THE_EMPLOYEE, CORRECTED, MORE)
 
 
-def test_all_corrections_of_one_employee_are_there_and_nobody_elses(corrected: Stage) -> None:
-    result = corrected.run(106, "--json")
+def test_all_corrections_of_one_employee_are_there_and_nobody_elses(dev: Stage) -> None:
+    result = dev.run(106, "--json")
 
-    found = json.loads(corrected.text())
+    found = json.loads(dev.text())
     assert (result.status, result.json["corrections"], result.json["timeCards"]) == (0, 5, 3)
-    assert [each["id"] for each in found["correcoes"]] == corrected.ask(
+    assert [each["id"] for each in found["correcoes"]] == dev.ask(
         "select id::text from correcao where usuario_id = 106 order by criada_em"
     )
-    assert set(found["correcoes"][0]) == corrected.fields("correcao")
+    assert set(found["correcoes"][0]) == dev.fields("correcao")
     assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2025-05", "2026-11"]
     assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 1, 6]
-    page = corrected.text("html")
-    assert "of 101" not in corrected.text() + page
+    page = dev.text("html")
+    assert "of 101" not in dev.text() + page
     assert "&lt;b&gt;Tapped twice" in page
     assert page.count('<main class="sheet card">') == 3
 
 
-def test_the_function_and_a_connection_give_the_same(corrected: Stage) -> None:
-    require_the_same_by_function_and_connection(corrected)
+def test_the_function_and_a_connection_give_the_same(dev: Stage) -> None:
+    require_the_same_by_function_and_connection(dev)
 
 
-def test_no_reason_is_printed_or_logged(corrected: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_reason_is_printed_or_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "ponto")
 
-    result = corrected.run()
+    result = dev.run()
 
-    logged = corrected.functions.log.getvalue() + caplog.text + result.out + result.err
+    logged = dev.functions.log.getvalue() + caplog.text + result.out + result.err
     assert "person_corrections" in logged
     assert "Tapped" not in logged

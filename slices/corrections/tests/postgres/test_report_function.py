@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from slices.corrections.tests.correcting import correct
+from slices.corrections.tests.correcting import CORRECTED
 from slices.reports.report.output import FORMATS
-from slices.reports.tests.company import Run
+from slices.reports.tests.company import NUMBERS, Run, shared
+from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report_function import REPORTS, require_settled
 from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
 from slices.reports.tests.postgres.test_report_function import run as run
-from slices.reports.tests.postgres.test_report_function import url as url
+
+unchanged = shared(NUMBERS, CORRECTED)
 
 WRITTEN = (
     "set constraints all immediate;"  # no trigger sees when it is committed
@@ -20,14 +22,13 @@ WRITTEN = (
 
 
 @pytest.mark.parametrize("name", ["timecards", "exceptions", "timecards as of", "changes"])
-def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(name: str, run: Run, url: str) -> None:
-    correct(url)
+def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(name: str, run: Run) -> None:
     for form in FORMATS:
         assert run(*REPORTS[name], "--format", form, "--stage", "local") == run(*REPORTS[name], "--format", form)
 
 
 @pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
 def test_it_is_refused_until_the_correction_is_committed(
-    run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, database: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require_settled(url, run, WRITTEN, "postgres", where, monkeypatch)
+    require_settled(database, run, WRITTEN, "postgres", where, monkeypatch)

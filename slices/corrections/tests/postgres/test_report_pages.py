@@ -2,11 +2,14 @@
 
 import pytest
 
-from slices.corrections.tests.correcting import correct
-from slices.reports.tests.company import MONTH, NOVEMBER
-from slices.reports.tests.postgres.test_report_pages import Open, require_fit, require_whole_words
+from slices.corrections.tests.correcting import CORRECTED
+from slices.reports.tests.company import MONTH, NOVEMBER, shared
+from slices.reports.tests.company import database as database
+from slices.reports.tests.postgres.test_report_pages import FULL, Open, require_fit, require_whole_words
 from slices.reports.tests.postgres.test_report_pages import browser as browser
 from slices.reports.tests.postgres.test_report_pages import opened as opened
+
+unchanged = shared(FULL, CORRECTED)
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
@@ -19,17 +22,13 @@ from slices.reports.tests.postgres.test_report_pages import opened as opened
     ],
     ids=lambda words: words[0],
 )
-def test_a_page_fits_screen_phone_and_paper(
-    words: tuple[str, ...], language: str, opened: Open, migrated_url: str
-) -> None:
-    correct(migrated_url)
+def test_a_page_fits_screen_phone_and_paper(words: tuple[str, ...], language: str, opened: Open) -> None:
     require_fit(opened(*words, "--lang", language))
 
 
 @pytest.mark.parametrize("font", ["", "DejaVu Sans", "monospace"])
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_a_corrected_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(
-    language: str, font: str, opened: Open, migrated_url: str
+    language: str, font: str, opened: Open
 ) -> None:
-    correct(migrated_url)
     require_whole_words(opened("timecard", "--employee", "106", *MONTH, "--lang", language), font)

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from tests.template.compiled import Compile, Packaged, files_of
+from tests.template.own_role import require_own_role
 from tests.template.test_api_deployment import ids
 from tests.template.test_compiled_gateway import throttles
-from tests.template.test_rights import connect, rights
+from tests.template.test_rights import rights
 from tools.kit import slices
 from tools.kit.packaging import Template
 
@@ -83,40 +84,5 @@ def test_whoever_may_correct_may_call_this_method_and_nothing_else(compiled: Com
 
 
 def test_the_function_writes_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
-    of_function = {
-        "CorrectionRole": {
-            connect("ponto_corrections"),
-            ("logs:CreateLogStream", "CorrectionLogGroup.Arn"),
-            ("logs:PutLogEvents", "CorrectionLogGroup.Arn"),
-        },
-        "CorrectionInvocation": {("lambda:InvokeFunction", "CorrectionLambdaFunction.Arn")},
-    }
-    found = rights(prod)
-    assert {name: found[name] for name in of_function} == of_function
-    assert "CorrectionSecretPolicy" not in found
-    function = prod.properties("CorrectionLambdaFunction")
-    assert function["Handler"] == "slices/corrections/function.main"
-    assert function["Role"] == {"Fn::GetAtt": ["CorrectionRole", "Arn"]}
-    assert function["ReservedConcurrentExecutions"] == 2
-    role = prod.properties("CorrectionRole")
-    assert role["ManagedPolicyArns"] == [{"Ref": "NetworkInterfacesPolicy"}]
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-
-    # With passwords it has a secret of its own.
-    by_passwords = compiled("prod", "dbLogin=secret")
-    of_function["CorrectionRole"].remove(connect("ponto_corrections"))
-    of_function["CorrectionSecretPolicy"] = {("secretsmanager:GetSecretValue", "CorrectionSecret")}
-    found = rights(by_passwords)
-    assert {name: found[name] for name in of_function} == of_function
-    policies = by_passwords.properties("CorrectionRole")["ManagedPolicyArns"]
-    assert policies == [{"Ref": "CorrectionSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
-    for template, secret in ((prod, None), (by_passwords, {"Ref": "CorrectionSecret"}), (local, "")):
-        variables = template.properties("CorrectionLambdaFunction")["Environment"]["Variables"]
-        assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == ("ponto_corrections", secret)
-        schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-        assert (schema.get("CORRECTION_SECRET_ARN"), schema["CORRECTION_CONCURRENCY"]) == (secret, "2")
-    made = by_passwords.properties("CorrectionSecret")["GenerateSecretString"]["SecretStringTemplate"]
-    assert json.loads(made) == {"username": "ponto_corrections"}
-    readable = by_passwords.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
-    assert {"Ref": "CorrectionSecret"} in readable
+    assert prod.properties("CorrectionLambdaFunction")["Handler"] == "slices/corrections/function.main"
+    require_own_role(compiled, prod, local, "Correction", "ponto_corrections", besides={"CorrectionPolicy"})

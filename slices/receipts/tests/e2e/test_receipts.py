@@ -8,8 +8,6 @@ from tests.waiting import wait_for
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 
-FUNCTION = "batida-ponto-local-receipt"
-
 
 def punch(employee: int) -> dict[str, object]:
     return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"}
@@ -73,11 +71,6 @@ def test_the_functions_session_is_of_the_role_that_reads_receipts(client: Client
 
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto receipts'"
     assert client.query(sessions) == [("ponto_receipts",)]
-
-
-def test_no_more_run_at_once_than_is_reserved(stack: Stack) -> None:
-    functions = stack.client("lambda")
-    assert functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"] == 2
 
 
 def test_while_the_database_is_down_it_says_when_to_ask_again_and_the_punch_is_told_afterwards(

@@ -1,14 +1,12 @@
 """How receipts are asked for: with a key, of a function that reads."""
 
-import json
-
 import pytest
 
 from ponto.config import SECRET_SECONDS
 from slices.receipts import lookup
 from tests.template.compiled import Compile, Packaged, files_of
+from tests.template.own_role import require_own_role
 from tests.template.test_compiled_gateway import EXPOSES, require_preflight, throttles
-from tests.template.test_rights import connect, rights
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -86,39 +84,5 @@ METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~
 
 
 def test_the_function_reads_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
-    of_function = {
-        "ReceiptRole": {
-            connect("ponto_receipts"),
-            ("logs:CreateLogStream", "ReceiptLogGroup.Arn"),
-            ("logs:PutLogEvents", "ReceiptLogGroup.Arn"),
-        },
-        "ReceiptInvocation": {("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
-    }
-    found = rights(prod)
-    assert {name: found[name] for name in found if name.startswith("Receipt")} == of_function
-    function = prod.properties("ReceiptLambdaFunction")
-    assert function["Handler"] == "slices/receipts/function.main"
-    assert function["Role"] == {"Fn::GetAtt": ["ReceiptRole", "Arn"]}
-    assert function["ReservedConcurrentExecutions"] == 2
-    role = prod.properties("ReceiptRole")
-    assert role["ManagedPolicyArns"] == [{"Ref": "NetworkInterfacesPolicy"}]
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-
-    # With passwords it has a secret of its own.
-    by_passwords = compiled("prod", "dbLogin=secret")
-    of_function["ReceiptRole"].remove(connect("ponto_receipts"))
-    of_function["ReceiptSecretPolicy"] = {("secretsmanager:GetSecretValue", "ReceiptSecret")}
-    found = rights(by_passwords)
-    assert {name: found[name] for name in found if name.startswith("Receipt")} == of_function
-    policies = by_passwords.properties("ReceiptRole")["ManagedPolicyArns"]
-    assert policies == [{"Ref": "ReceiptSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
-    for template, secret in ((prod, None), (by_passwords, {"Ref": "ReceiptSecret"}), (local, "")):
-        variables = template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]
-        assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == ("ponto_receipts", secret)
-        schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-        assert (schema.get("RECEIPT_SECRET_ARN"), schema["RECEIPT_CONCURRENCY"]) == (secret, "2")
-    made = by_passwords.properties("ReceiptSecret")["GenerateSecretString"]["SecretStringTemplate"]
-    assert json.loads(made) == {"username": "ponto_receipts"}
-    readable = by_passwords.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
-    assert {"Ref": "ReceiptSecret"} in readable
+    assert prod.properties("ReceiptLambdaFunction")["Handler"] == "slices/receipts/function.main"
+    require_own_role(compiled, prod, local, "Receipt", "ponto_receipts")

@@ -24,9 +24,7 @@ from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-read"
 MONTH = ("--month", "2025-03")
-NAMES = """
-insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) as n
-"""
+NAMES = "insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) as n"
 PUNCHES = """
 insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
 select gen_random_uuid(), employee, at, 'gate-e2e', nextval('pg_temp.number'), at + late, 'key-e2e'
@@ -48,10 +46,7 @@ def employees() -> list[int]:
 def punched(deployed: Deployed, employees: list[int]) -> None:
     """Punches of a month that no other test has, as clocks that are wrong make them."""
     url = deployed.stack.address.database_url
-    names = (
-        "insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) n"
-    )
-    fill(url, names, employees)
+    fill(url, NAMES, employees)
     fill(url, f"create temporary sequence number increment 2; {PUNCHES}", employees)
 
 
@@ -85,11 +80,10 @@ def test_each_report_is_byte_for_byte_the_same_by_both_ways(
     if words == ("timecard",):
         words += ("--employee", str(employees[2]), "--employee", str(employees[0]))
     words += () if words[0] in ("gaps", "peak") else MONTH
-    for form in ("text", "csv", "json"):  # pages by both ways: tests/postgres/test_report_function.py
-        direct = ponto("report", *words, "--format", form)
-        assert direct.status == 0, direct.err
+    direct = ponto("report", *words, "--format", "json")  # other formats by both ways: postgres/test_report_function.py
+    assert direct.status == 0, direct.err
 
-        assert ponto("report", *words, "--format", form, "--stage", "local") == direct
+    assert ponto("report", *words, "--format", "json", "--stage", "local") == direct
 
 
 def test_the_rows_of_a_key_are_the_same_by_both_ways(ponto: Run) -> None:

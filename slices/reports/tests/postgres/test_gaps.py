@@ -18,7 +18,7 @@ from tests.postgres.storing import entry
 
 FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MONTHS = [("2026-09-01", "2026-09-30"), ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-30")]
-DEVICES, PUNCHES, DESTROYED = 50, 1_000, 200
+DEVICES, PUNCHES, DESTROYED = 20, 1_000, 200
 DAY = timedelta(days=1)
 RECEIVED = timedelta(seconds=2)  # after the punch
 
@@ -43,7 +43,7 @@ def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     return runner(write_stack_on(tmp_path, database.url), monkeypatch, capsys)
 
 
-def test_of_fifty_thousand_punches_exactly_those_that_were_destroyed_are_named(
+def test_of_twenty_thousand_punches_exactly_those_that_were_destroyed_are_named(
     database: Database, store: Store
 ) -> None:
     seed = random.getrandbits(32)

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from slices.reports.report import period
 from slices.reports.report.i18n import LANGUAGES
 from slices.reports.tests import company
 from slices.reports.tests.company import NOW
+from slices.reports.tests.company import database as database
+from slices.reports.tests.company import url as url
 from tests import commands
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result, write_stack_on
@@ -62,6 +65,9 @@ OF_OTHERS = OF_DEV.replace(
     "until Dec 2, 2026, if all is erased today",
     "as long as whoever runs the database keeps them",
 )
+
+
+unchanged = company.shared(MORE)
 
 
 class Stage:
@@ -121,15 +127,13 @@ def _texts(**texts: str) -> Any:
 
 @pytest.fixture
 def dev(
-    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Stage]:
-    company.fill(database.url)
-    company.fill(database.url, MORE)
-    with aws():
+    with aws(), closing(Database(database)) as opened:
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         monkeypatch.setattr(period, "now", NOW.astimezone)
-        yield Stage(database, Calls(monkeypatch), tmp_path, capsys)
+        yield Stage(opened, Calls(monkeypatch), tmp_path, capsys)
 
 
 def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) -> None:
@@ -247,9 +251,10 @@ def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
     assert json.loads(dev.text())["ondeMais"][-1].startswith("The system's technical log")
 
 
-def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage) -> None:
-    fill_more = "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
-    company.fill(dev.database.url, fill_more)
+def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage, url: str) -> None:
+    company.fill(
+        url, "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
+    )
     assert dev.run(999).status == 0
     assert "No name, CPF or time zone is kept." in dev.text("html", employee=999)
 

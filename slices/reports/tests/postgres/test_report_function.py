@@ -15,7 +15,9 @@ from psycopg2.extensions import parse_dsn
 from ponto.reader import answers, columns, statements
 from ponto.reader.answers import Why
 from slices.reports.report.output import FORMATS
-from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner
+from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERS, Run, fill, runner, shared
+from slices.reports.tests.company import database as database
+from slices.reports.tests.company import url as url
 from tests.aws import Calls, refusal, returned
 from tests.commands import write_stack_on
 from tests.functions import Functions
@@ -43,23 +45,13 @@ REPORTS = {
     "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
     "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
 }
-NUMBERS = """
-insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
-select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
-from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
-"""
+
+unchanged = shared(NUMBERS)
 
 
 @pytest.fixture
-def url(migrated_url: str) -> str:
-    fill(migrated_url)
-    fill(migrated_url, NUMBERS)
-    return migrated_url
-
-
-@pytest.fixture
-def function(url: str) -> Functions:
-    return Functions(url, "ponto_reader")
+def function(database: str) -> Functions:
+    return Functions(database, "ponto_reader")
 
 
 @pytest.fixture
@@ -72,10 +64,10 @@ def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 @pytest.fixture
 def run(
-    url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     del calls
-    return runner(write_stack_on(tmp_path, url), monkeypatch, capsys)
+    return runner(write_stack_on(tmp_path, database), monkeypatch, capsys)
 
 
 def of_november(employees: list[int] | None = None) -> dict[str, Any]:
@@ -308,9 +300,9 @@ def require_settled(
 
 @pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
 def test_a_report_of_an_earlier_instant_is_refused_while_what_was_written_before_is_not_committed(
-    run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, database: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require_settled(url, run, WRITTEN, "ponto_function", where, monkeypatch)
+    require_settled(database, run, WRITTEN, "ponto_function", where, monkeypatch)
 
 
 def test_a_report_of_an_earlier_instant_waits_for_what_is_committed_soon(

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
 from slices.reports.report import dead_letters
-from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner, shared
+from slices.reports.tests.company import database as database
+from slices.reports.tests.company import url as url
 from tests.commands import write_stack_on
 from tools.develop import chromium
 
@@ -29,6 +31,8 @@ select gen_random_uuid(), 201, at, at
 from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '1 day') as day,
     generate_series(day + interval '18:30', day + interval '27:30', '1 hour') as at
 """
+
+unchanged = shared(FULL)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +72,14 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 def opened(
-    migrated_url: str,
+    database: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     browser: Browser,
 ) -> Iterator[Open]:
     """Make a report of the company, and open it."""
-    fill(migrated_url)
-    fill(migrated_url, FULL)
-    run: Run = runner(write_stack_on(tmp_path, migrated_url), monkeypatch, capsys)
+    run: Run = runner(write_stack_on(tmp_path, database), monkeypatch, capsys)
     page = browser.new_page()
 
     def make(*words: str) -> Opened:
@@ -277,10 +279,9 @@ select 1000000 + n, 'Maria Aparecida Santos ' || repeat(chr(96 + n % 26 + 1), 8)
 
 @pytest.mark.parametrize("font", ["", "DejaVu Sans"])
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_the_totals_of_200_people_print_on_five_pages_at_most(
-    language: str, font: str, migrated_url: str, opened: Open
-) -> None:
-    fill(migrated_url, PEOPLE)
+def test_the_totals_of_200_people_print_on_five_pages_at_most(language: str, font: str, url: str, opened: Open) -> None:
+    fill(url, FULL)
+    fill(url, PEOPLE)
     page = opened("totals", *MONTH, "--lang", language, "--as-of", "2026-11-26T20:00")
     if font:
         page.page.add_style_tag(content=f"body {{ font-family: '{font}' !important }}")

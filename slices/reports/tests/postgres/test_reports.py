@@ -3,6 +3,8 @@
 import re
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
+from ponto.punch import Punch
 from slices.reports.tests.reporting import (
     APIA,
     DAY,
@@ -42,7 +45,9 @@ from slices.reports.tests.reporting import (
     working_days,
 )
 from slices.reports.tests.reporting import database as database
-from tests.database import SCHEMA, migrations
+from slices.reports.tests.reporting import own as own
+from slices.reports.tests.reporting import shared_url as shared_url
+from tests.database import SCHEMA, cloned, migrations
 from tools.kit.project import ROOT
 
 DOCUMENT = (ROOT / "slices" / "reports" / "reports.md").read_text(encoding="utf-8")
@@ -335,6 +340,12 @@ def test_a_punch_in_local_time_with_its_delays(database: Database) -> None:
     )  # fmt: skip
 
 
+def test_the_view_of_punches_has_every_field_of_a_punch(database: Database) -> None:
+    columns = database.ask("select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0")
+
+    assert {name for (name,) in columns} >= set(Punch._fields)
+
+
 # Exceptions
 
 LIMITS = [
@@ -584,11 +595,9 @@ def test_a_punch_that_waited_for_months_leaves_the_queue_of_the_peak_at_no_less_
 # Time zones
 
 
-def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(
-    database: Database, migrated_url: str
-) -> None:
-    name = database.ask("select current_database()")[0][0]
-    database.ask(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
+def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(own: Database, migrated_url: str) -> None:
+    name = own.ask("select current_database()")[0][0]
+    own.ask(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
     try:
         other = Database(migrated_url, "Europe/Lisbon")
         try:
@@ -600,15 +609,15 @@ def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(
         finally:
             other.close()
     finally:
-        database.ask(f"alter role current_user in database {name} reset timezone")
+        own.ask(f"alter role current_user in database {name} reset timezone")
 
 
-def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: str) -> None:
-    database.employ(1, NEW_YORK, NIGHT)
-    database.employ(2)
+def test_the_sessions_zone_changes_no_report(own: Database, migrated_url: str) -> None:
+    own.employ(1, NEW_YORK, NIGHT)
+    own.employ(2)
     for number, day in enumerate(("2026-10-30", "2026-10-31", "2026-11-01", "2026-11-30")):
-        database.punch(1, f"{day} 22:00:10 23:59:50", received=number * 2 * DAY, sent=HOUR)
-        database.punch(2, f"{day} 00:00 08:00 08:00 23:30", received=number * 2 * DAY)
+        own.punch(1, f"{day} 22:00:10 23:59:50", received=number * 2 * DAY, sent=HOUR)
+        own.punch(2, f"{day} 00:00 08:00 08:00 23:30", received=number * 2 * DAY)
     reports = [
         "batida_local order by id",
         "jornada order by usuario_id, dia",
@@ -619,7 +628,7 @@ def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: s
         "excecoes('2026-10-01', '2026-11-30')",
         "pico('2026-11-01 00:00Z', '2026-11-01 06:00Z')",
     ]
-    expected = [database.read(report) for report in reports]
+    expected = [own.read(report) for report in reports]
     assert all(expected)
 
     for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
@@ -631,39 +640,39 @@ def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: s
 # Employees
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ("0, 'Ana', null, null, null", "usuario_id"),
-        (f"{DEPLOYMENT}, 'Ana', null, null, null", "usuario_id"),
-        ("1, ' ', null, null, null", "nome"),
-        ("1, 'Ana', '1114447773', null, null", "cpf"),
-        ("1, 'Ana', '111.444.777-35', null, null", "cpf"),
-        ("1, 'Ana', null, null, '24:00'", "corte"),
-        ("1, 'Ana', null, null, '04:00:30'", "corte"),
-        ("1, 'Ana', null, 'Mars/Olympus', null", 'funcionario 1: fuso "Mars/Olympus" is not a time zone'),
-        ("1, 'Ana', null, 'UTC+3', null", 'funcionario 1: fuso "UTC+3" is not a time zone'),  # POSIX: west of UTC
-        ("1, 'Ana', null, 'BRT', null", 'funcionario 1: fuso "BRT" is not a time zone'),
-        ("1, 'Ana', null, 'america/sao_paulo', null", 'fuso "america/sao_paulo" is not a time zone'),
-        ("1, 'Ana', null, '', null", 'fuso "" is not a time zone'),
-    ],
-)
-def test_an_employee_who_cannot_be_is_refused(database: Database, values: str, message: str) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
-        database.ask("insert into funcionario values (" + values + ")")
-
-    assert database.ask("table funcionario") == []
+REFUSED = [
+    ("0, 'Ana', null, null, null", "usuario_id"),
+    (f"{DEPLOYMENT}, 'Ana', null, null, null", "usuario_id"),
+    ("1, ' ', null, null, null", "nome"),
+    ("1, 'Ana', '1114447773', null, null", "cpf"),
+    ("1, 'Ana', '111.444.777-35', null, null", "cpf"),
+    ("1, 'Ana', null, null, '24:00'", "corte"),
+    ("1, 'Ana', null, null, '04:00:30'", "corte"),
+    ("1, 'Ana', null, 'Mars/Olympus', null", 'funcionario 1: fuso "Mars/Olympus" is not a time zone'),
+    ("1, 'Ana', null, 'UTC+3', null", 'funcionario 1: fuso "UTC+3" is not a time zone'),  # POSIX: west of UTC
+    ("1, 'Ana', null, 'BRT', null", 'funcionario 1: fuso "BRT" is not a time zone'),
+    ("1, 'Ana', null, 'america/sao_paulo', null", 'fuso "america/sao_paulo" is not a time zone'),
+    ("1, 'Ana', null, '', null", 'fuso "" is not a time zone'),
+]
 
 
-def test_a_zone_is_checked_when_it_is_changed_too(database: Database) -> None:
-    database.employ(1)
-    database.employ(2)
+def test_an_employee_who_cannot_be_is_refused(own: Database) -> None:
+    for values, message in REFUSED:
+        with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
+            own.ask("insert into funcionario values (" + values + ")")
+
+    assert own.ask("table funcionario") == []
+
+
+def test_a_zone_is_checked_when_it_is_changed_too(own: Database) -> None:
+    own.employ(1)
+    own.employ(2)
 
     with pytest.raises(psycopg2.errors.CheckViolation, match='funcionario 2: fuso "X" is not a time zone'):
-        database.ask("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
+        own.ask("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
 
-    database.ask("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
-    database.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
+    own.ask("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
+    own.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
 
 
 # Rights
@@ -671,20 +680,20 @@ def test_a_zone_is_checked_when_it_is_changed_too(database: Database) -> None:
 PEAK = "pico('2026-11-03 08:00Z', '2026-11-03 09:00Z')"
 
 
-def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_punches_alone(database: Database) -> None:
-    database.employ(1)
-    database.punch(1, "2026-11-03 08:00", sent=HOUR)
+def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_punches_alone(own: Database) -> None:
+    own.employ(1)
+    own.punch(1, "2026-11-03 08:00", sent=HOUR)
     for report in (*reports_of(1), "funcionario", "batida", "fuso_padrao()", PEAK):
-        database.ask("set role ponto_reader")
-        assert database.read(report), report
-        database.ask("set role ponto_function")
+        own.ask("set role ponto_reader")
+        assert own.read(report), report
+        own.ask("set role ponto_function")
         if report != "batida":
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-                database.read(report)
+                own.read(report)
 
 
-def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(database: Database) -> None:
-    database.ask("set role ponto_reader")
+def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(own: Database) -> None:
+    own.ask("set role ponto_reader")
 
     for statement in (
         "insert into funcionario values (1, 'Ana')",
@@ -695,7 +704,7 @@ def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(database:
         "table migracao",
     ):
         with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectNotInPrerequisiteState)):
-            database.ask(statement)
+            own.ask(statement)
 
 
 # The migration
@@ -746,51 +755,49 @@ OF_ONE = r"date_bin\(.* = ANY .*usuario_id = '1'"
 OF_ALL = "ponto >= '2026-10-31 "
 
 
-@pytest.mark.parametrize(
-    ("report", "condition"),
-    [
-        ("batidas('2026-11-01', '2026-11-30', 1)", OF_ONE),
-        ("espelho(1, '2026-11-01')", OF_ONE),
-        ("jornadas('2026-11-01', '2026-11-30', 1)", OF_ONE),
-        ("jornada where usuario_id = 1", r"date_bin\(.* = ANY .*usuario_id = 1\)"),
-        ("jornadas('2026-11-01', '2026-11-30')", OF_ALL),
-        ("espelho(1, '2026-11-01', '2026-11-20 00:00Z')", OF_ONE),
-        ("espelhos('2026-11-01', momento => '2026-11-20 00:00Z')", OF_ALL),
-        ("espelhos('2026-11-01')", OF_ALL),
-        ("espelho_totais('2026-11-01', 1)", OF_ONE),
-        ("excecoes('2026-11-01', '2026-11-30')", OF_ALL),
-        ("cortes('2026-11-01', '2026-11-30', 1)", OF_ONE),
-        ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", OF_ONE),
-        ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),
-        ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
-        ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
-    ],
-)
-def test_a_report_reads_the_table_by_an_index_only(database: Database, report: str, condition: str) -> None:
-    database.ask("set enable_seqscan = off")  # which an empty table would get
-
-    plan = database.explain(report)
-
-    assert re.search("Index Cond: .*" + condition, plan)
-    assert "Seq Scan on batida" not in plan
-    assert not re.search(
-        "Function Scan on (batidas|jornadas|espelho|excecoes|pico)", plan
-    )  # the planner sees through them
+PLANS = [
+    ("batidas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+    ("espelho(1, '2026-11-01')", OF_ONE),
+    ("jornadas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+    ("jornada where usuario_id = 1", r"date_bin\(.* = ANY .*usuario_id = 1\)"),
+    ("jornadas('2026-11-01', '2026-11-30')", OF_ALL),
+    ("espelho(1, '2026-11-01', '2026-11-20 00:00Z')", OF_ONE),
+    ("espelhos('2026-11-01', momento => '2026-11-20 00:00Z')", OF_ALL),
+    ("espelhos('2026-11-01')", OF_ALL),
+    ("espelho_totais('2026-11-01', 1)", OF_ONE),
+    ("excecoes('2026-11-01', '2026-11-30')", OF_ALL),
+    ("cortes('2026-11-01', '2026-11-30', 1)", OF_ONE),
+    ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", OF_ONE),
+    ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),
+    ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
+    ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
+]
 
 
-@pytest.fixture
-def sixty_days(database: Database) -> Database:
-    """Give 48,000 punches of 200 employees: enough for a plan as on a large table."""
-    database.ask("set timezone = 'UTC'")
-    database.ask(
-        "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
-        " select gen_random_uuid(), employee, at, at, at"
-        " from generate_series(timestamptz '2026-10-01 08:00Z', '2026-11-30 08:00Z', '1 day') as day,"
-        " generate_series(1, 200) as employee, generate_series(day, day + interval '9 hours', '3 hours') as at"
-    )
-    database.ask("vacuum analyze batida")
-    database.ask("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
-    return database
+def test_a_report_reads_the_table_by_an_index_only(own: Database) -> None:
+    own.ask("set enable_seqscan = off")  # which an empty table would get
+
+    for report, condition in PLANS:
+        plan = own.explain(report)
+        assert re.search("Index Cond: .*" + condition, plan), report
+        assert "Seq Scan on batida" not in plan, report
+        # The planner sees through them
+        assert not re.search("Function Scan on (batidas|jornadas|espelho|excecoes|pico)", plan), report
+
+
+@pytest.fixture(scope="module")
+def sixty_days(postgres: str, template_database: str) -> Iterator[Database]:
+    """Give 48,000 punches of 200 employees: enough for a plan as on a large table. Nothing is to be changed."""
+    with cloned(postgres, template_database) as url, closing(Database(url, "UTC")) as database:
+        database.ask(
+            "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
+            " select gen_random_uuid(), employee, at, at, at"
+            " from generate_series(timestamptz '2026-10-01 08:00Z', '2026-11-30 08:00Z', '1 day') as day,"
+            " generate_series(1, 200) as employee, generate_series(day, day + interval '9 hours', '3 hours') as at"
+        )
+        database.ask("vacuum analyze batida")
+        database.ask("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
+        yield database
 
 
 @pytest.mark.parametrize(
@@ -878,11 +885,11 @@ def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Databas
 @given(drawn=stories())
 @example(drawn=(SAO_PAULO, NIGHT, instants_of("2018-02-17 22:00 30:00")))
 @rules
-def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(database: Database, drawn: Story) -> None:
+def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(own: Database, drawn: Story) -> None:
     zone, _, punches = drawn
-    with database.trial():
-        database.begin(*drawn)
-        rows = database.read(
+    with own.trial():
+        own.begin(*drawn)
+        rows = own.read(
             "jornada",
             "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas, minutos_descanso,"
             " primeira, ultima",
@@ -956,12 +963,12 @@ def better_cutoff(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) 
 @given(drawn=rosters() | stories())
 @example(drawn=(SAO_PAULO, None, instants_of(shifts("2026-10-01", 31, "06:00 22:00"))))
 @rules
-def test_cutoffs_are_those_of_plain_python(database: Database, drawn: Story) -> None:
+def test_cutoffs_are_those_of_plain_python(own: Database, drawn: Story) -> None:
     _, cutoff, punches = drawn
-    with database.trial():
-        database.begin(*drawn)
-        rows = database.read("cortes('-infinity', 'infinity')", "divididos, sugestao, restantes, folga")
-        ((kept,),) = database.read("funcionario", "corte")
+    with own.trial():
+        own.begin(*drawn)
+        rows = own.read("cortes('-infinity', 'infinity')", "divididos, sugestao, restantes, folga")
+        ((kept,),) = own.read("funcionario", "corte")
 
     assert kept == cutoff
     expected = better_cutoff(*drawn)
@@ -971,19 +978,19 @@ def test_cutoffs_are_those_of_plain_python(database: Database, drawn: Story) -> 
 
 @given(drawn=stories())
 @rules
-def test_the_view_the_functions_and_the_totals_agree(database: Database, drawn: Story) -> None:
+def test_the_view_the_functions_and_the_totals_agree(own: Database, drawn: Story) -> None:
     _, _, punches = drawn
     began = punches[0].date() if punches else date(2026, 11, 1)
     months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
     days = f"'{months[0]}', '{months[-1].replace(day=28)}'"
-    with database.trial():
-        database.begin(*drawn)
-        view = database.read("jornada")
-        assert database.read(f"jornadas({days})") == view
-        assert database.read(f"jornadas({days}, 1)") == view
-        cards = [database.read(f"espelho(1, '{month}')") for month in months]
-        assert [database.read(f"espelhos('{month}')") for month in months] == cards
-        totals = [database.read(f"espelho_totais('{month}')") for month in months]
+    with own.trial():
+        own.begin(*drawn)
+        view = own.read("jornada")
+        assert own.read(f"jornadas({days})") == view
+        assert own.read(f"jornadas({days}, 1)") == view
+        cards = [own.read(f"espelho(1, '{month}')") for month in months]
+        assert [own.read(f"espelhos('{month}')") for month in months] == cards
+        totals = [own.read(f"espelho_totais('{month}')") for month in months]
 
     assert [row for card in cards for row in card if row[5]] == view
     for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):

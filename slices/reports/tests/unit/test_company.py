@@ -55,13 +55,12 @@ def test_a_seed_gives_the_same_rows_and_another_others() -> None:
     assert Company(1, 60).employees() != Company(2, 60).employees()
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
-def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process(zone: str) -> None:
+def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process() -> None:
     code = "from slices.reports.tests.unit.test_company import digest; print(digest(1))"
     answer = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=os.environ | {"TZ": zone, "PYTHONHASHSEED": "5"},
+        env=os.environ | {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5"},
         capture_output=True,
         text=True,
         check=True,

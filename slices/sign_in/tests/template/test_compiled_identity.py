@@ -127,16 +127,9 @@ def test_what_an_update_publishes_is_what_its_template_says(
     assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
 
 
-def _preflight(resources: Any, name: str = "PunchPreflight") -> Any:
+def _preflight(resources: Any, name: str) -> Any:
     (response,) = resources[name]["Properties"]["Integration"]["IntegrationResponses"]
     return response["ResponseParameters"]
-
-
-def test_a_browser_may_send_its_token_and_asks_without_one(signed_in: Template) -> None:
-    allowed = _preflight(signed_in.resources)["method.response.header.Access-Control-Allow-Headers"]
-    assert allowed == "'Content-Type,X-Api-Key,Authorization'"
-    assert signed_in.properties("PunchPreflight")["AuthorizationType"] == "NONE"
-    assert signed_in.properties("PostPunch")["ApiKeyRequired"] is True
 
 
 def test_the_authorizer_is_published_with_the_api(compiled: Compile, signed_in: Template) -> None:
