@@ -86,9 +86,7 @@ class Drain:
     def process(self, records: Sequence[Record], end: float) -> Processed:
         """Store what is good, dead-letter what can never be stored, and say what has to come back.
 
-        Args:
-            records: messages of SQS.
-            end: when the function has to have ended, `time.monotonic()` seconds.
+        The function has to have ended at `end`, in `time.monotonic()` seconds.
         """
         # Time for dead letters, and for a call that changes visibility; half of it where the timeout is short.
         kept = min(DEAD_LETTER_SECONDS, (end - time.monotonic()) / 2)
@@ -182,11 +180,7 @@ class Drain:
                 processed.redriven += is_redriven(rejection.record)
 
     def _read(self, record: Record) -> Entry:
-        """Give the punch of a record, with what the message says of it.
-
-        Raises:
-            NotAPunch: it can never be stored.
-        """
+        """Give the punch of a record, with what the message says of it, or raise NotAPunch."""
         punch = parse(record["body"], self._zone)
         if self._identity:
             _require_signed_in(record, punch)

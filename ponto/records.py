@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, cast
 
 from ponto.derived_id import ClockRecord
 
@@ -75,8 +75,7 @@ def records_of(event: Any) -> list[Record]:
     """Return the records of an SQS event.
 
     Raises:
-        NotFromSqs: it is none. Lambda then retries the invocation if it was asynchronous, and hands the
-            event to the function's own dead-letter queue.
+        NotFromSqs: it is none.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(map(_is_from_sqs, records)):
@@ -86,25 +85,19 @@ def records_of(event: Any) -> list[Record]:
 
 def receive_count(record: Record) -> int:
     """Tell how often SQS has handed out a message, this time included; 1 where that cannot be read."""
-    try:
-        return max(1, int(record["attributes"]["ApproximateReceiveCount"]))
-    except (KeyError, TypeError, ValueError):
-        return 1  # nothing is concluded from a first receive
+    return max(1, _number(record, "ApproximateReceiveCount") or 1)  # nothing is concluded from a first receive
 
 
 def first_received_ms(record: Record) -> int | None:
-    """Return when SQS handed out a message first, ms since the epoch, UTC; None where that cannot be read."""
-    try:
-        return int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
-    except (KeyError, TypeError, ValueError):
-        return None
+    """Return when SQS handed out a message first; None where that cannot be read."""
+    return _number(record, "ApproximateFirstReceiveTimestamp")
 
 
 def origin(record: Record) -> Origin:
     """Return which message first brought a body: this one, but for a dead letter that was sent back.
 
     Raises:
-        NoSentTimestamp: when SQS stored this message cannot be read.
+        NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
     carried = _text(record, "messageId") and carried_origin({name: _text(record, name) for name in _ORIGIN}, sent)
@@ -112,30 +105,19 @@ def origin(record: Record) -> Origin:
 
 
 def sent_ms(record: Record) -> int:
-    """Return when SQS stored this message, ms since the epoch, UTC.
-
-    Raises:
-        NoSentTimestamp: it cannot be read.
-    """
-    try:
-        return int(record["attributes"]["SentTimestamp"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise NoSentTimestamp(f"SentTimestamp: {type(error).__name__}") from error
+    """Return when SQS stored this message, or raise NoSentTimestamp."""
+    sent = _number(record, "SentTimestamp")
+    if sent is None:
+        raise NoSentTimestamp("SentTimestamp is missing, or is no number")
+    return sent
 
 
 def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin | None:
-    """Return the origin that a message carries when it is a dead letter that was sent back.
+    """Return the origin that a message's own attributes, by name, carry when it is a dead letter that was sent back.
 
     A redrive is a new message to SQS, and carries the origin of its body as attributes. Whoever may send to the queue
     can write them, so a time is believed only if it can be true: not later than that of the message which says so, and
-    not from before there was anything to receive.
-
-    Args:
-        attributes: the values of the message's own attributes, by name.
-        sent_ms: when SQS stored this message, ms since the epoch, UTC.
-
-    Returns:
-        None: the message carries none, or none to be believed.
+    not from before there was anything to receive. None: there is no origin, or none to be believed.
     """
     message_id, received = map(attributes.get, _ORIGIN)
     if not message_id or len(message_id) > _LONGEST_ID or not received or not _milliseconds(received):
@@ -167,19 +149,8 @@ def api_key_id(record: Record) -> str | None:
     return key_id if key_id and len(key_id) <= _LONGEST_ID else None
 
 
-def clock_record(record: Record) -> ClockRecord | None:
-    """Return which record of a hardware clock a punch is; None: it is no clock's.
-
-    Only the import of files sets it, and a dead letter that was sent back keeps it.
-
-    Raises:
-        NoClockRecord: of `named_clock_record`.
-    """
-    return named_clock_record({name: _text(record, name) for name in _OF_A_CLOCK})
-
-
 def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | None:
-    """Return which record of a hardware clock a message's own attributes, by name, say that its punch is.
+    """Return which record of a hardware clock a message's own attributes, by name, say that its punch is, if any.
 
     Raises:
         NoClockRecord: it cannot be read. The punch must not pass for another one, of the same employee and minute.
@@ -192,6 +163,11 @@ def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | No
     return ClockRecord(clock, int(nsr))
 
 
+def clock_record(record: Record) -> ClockRecord | None:
+    """Return which record of a clock a punch is, if any. An import sets it, and a redriven dead letter keeps it."""
+    return named_clock_record({name: _text(record, name) for name in _OF_A_CLOCK})
+
+
 def senders_attributes(record: Record) -> dict[str, str]:
     """Return what the gateway or the import vouched for; a dead letter carries it, for a redrive is judged by it."""
     found = {name: _text(record, name) for name in _SENDERS}
@@ -200,6 +176,14 @@ def senders_attributes(record: Record) -> dict[str, str]:
 
 def _is_from_sqs(record: object) -> bool:
     return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
+
+
+def _number(record: Record, name: str) -> int | None:
+    """Give a number of SQS's attributes; None: it cannot be read."""
+    try:
+        return int(cast(dict[str, str], record["attributes"])[name])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _text(record: Record, name: str) -> str | None:
