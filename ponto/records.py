@@ -12,7 +12,9 @@ _is_clock = re.compile("[0-9]{17}").fullmatch
 _is_nsr = re.compile("[1-9][0-9]{0,8}").fullmatch
 _ORIGIN = ("messageId", "receivedAt")  # the attributes of a message that was sent back
 _OF_A_CLOCK = ("relogio", "nsr")
-_SENDERS = ("usuarioId", "apiKeyId", *_OF_A_CLOCK)  # those that only the gateway and imports set
+# Those that only the gateway and imports set, and that a dead letter which was sent back keeps: the number of the
+# employee whose sign-in the gateway verified, as it stands in the token; the API key; the record of a hardware clock.
+_SENDERS = ("usuarioId", "apiKeyId", *_OF_A_CLOCK)
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 
 
@@ -100,8 +102,7 @@ def origin(record: Record) -> Origin:
         NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
-    carried = _text(record, "messageId") and carried_origin({name: _text(record, name) for name in _ORIGIN}, sent)
-    return carried or Origin(record["messageId"], sent)
+    return carried_origin(texts(record), sent) or Origin(record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
@@ -127,26 +128,23 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
 
 def is_redriven(record: Record) -> bool:
     """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
-    return _text(record, "messageId") is not None
+    return "messageId" in texts(record)
 
 
-def signed_in(record: Record) -> str | None:
-    """Return the number of the employee whose sign-in the gateway verified, as it stands in the token.
+def texts(record: Record) -> dict[str, str]:
+    """Return the attributes that came with a message and have a text: empty and binary ones have none."""
+    attributes = record.get("messageAttributes") or {}
+    return {name: text for name, each in attributes.items() if (text := (each or {}).get("stringValue"))}
 
-    Only the gateway sets it, from the token's claim, and a dead letter that was sent back keeps it. None: the stage
-    has no user pool, the account has no number, or the message did not come through the gateway.
+
+def api_key_id(attributes: Mapping[str, str]) -> str | None:
+    """Return the id of the API key that a punch came with, as its message's attributes have it.
+
+    None: the message did not come through the gateway, or that is the local stack's, which knows no such id; or it is
+    longer than the table takes.
     """
-    return _text(record, "usuarioId")
-
-
-def api_key_id(record: Record) -> str | None:
-    """Return the id of the API key that a punch came with.
-
-    Only the gateway sets it, and a dead letter that was sent back keeps it. None: the message did not come through the
-    gateway, or that is the local stack's, which knows no such id; or it is longer than the table takes.
-    """
-    key_id = _text(record, "apiKeyId")
-    return key_id if key_id and len(key_id) <= _LONGEST_ID else None
+    key_id = attributes.get("apiKeyId", "")
+    return key_id if 0 < len(key_id) <= _LONGEST_ID else None
 
 
 def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | None:
@@ -163,15 +161,9 @@ def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | No
     return ClockRecord(clock, int(nsr))
 
 
-def clock_record(record: Record) -> ClockRecord | None:
-    """Return which record of a clock a punch is, if any. An import sets it, and a redriven dead letter keeps it."""
-    return named_clock_record({name: _text(record, name) for name in _OF_A_CLOCK})
-
-
 def senders_attributes(record: Record) -> dict[str, str]:
     """Return what the gateway or the import vouched for; a dead letter carries it, for a redrive is judged by it."""
-    found = {name: _text(record, name) for name in _SENDERS}
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in texts(record).items() if name in _SENDERS}
 
 
 def _is_from_sqs(record: object) -> bool:
@@ -184,8 +176,3 @@ def _number(record: Record, name: str) -> int | None:
         return int(cast(dict[str, str], record["attributes"])[name])
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _text(record: Record, name: str) -> str | None:
-    """Give the text of an attribute that came with a message; None: it has none, or an empty or binary one."""
-    return ((record.get("messageAttributes") or {}).get(name) or {}).get("stringValue") or None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -421,19 +422,17 @@ def test_a_try_ends_in_its_own_time_when_not_even_a_syn_is_answered() -> None:
     assert 1.9 < took < 4.1
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
+def test_no_password_appears_when_a_connection_fails(database: Database) -> None:
+    passwords = ("hunter2", "hunter2' \\ = host", "hunter2\nhost=x", "hunter2 é", "hunter2%s")
+    faults: list[dict[str, str]] = [
         {"host": "127.0.0.1", "port": "1"},
         {"port": "hunter"},
         {"dbname": "nowhere"},
         {"sslmode": "no"},
         {"nothing": "1"},
-    ],
-)
-def test_no_password_appears_when_a_connection_fails(database: Database, broken: dict[str, str]) -> None:
-    for password in ("hunter2", "hunter2' \\ = host", "hunter2\nhost=x", "hunter2 é", "hunter2%s"):
-        way = {**database.function, "password": password, **broken}
+    ]
+    for password, fault in product(passwords, faults):
+        way = {**database.function, "password": password, **fault}
 
         [outcome] = Store(lambda way=way: way, QUICK).save([entry()])  # type: ignore[misc]
 
