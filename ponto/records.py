@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict
 
 from ponto.derived_id import ClockRecord
 
@@ -102,7 +102,8 @@ def origin(record: Record) -> Origin:
         NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
-    return carried_origin(texts(record), sent) or Origin(record["messageId"], sent)
+    carried = carried_origin(texts(record), sent) if is_redriven(record) else None
+    return carried or Origin(record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
@@ -128,12 +129,14 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
 
 def is_redriven(record: Record) -> bool:
     """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
-    return "messageId" in texts(record)
+    return "messageId" in (record.get("messageAttributes") or ()) and "messageId" in texts(record)
 
 
 def texts(record: Record) -> dict[str, str]:
     """Return the attributes that came with a message and have a text: empty and binary ones have none."""
-    attributes = record.get("messageAttributes") or {}
+    attributes = record.get("messageAttributes")
+    if not attributes:
+        return {}
     return {name: text for name, each in attributes.items() if (text := (each or {}).get("stringValue"))}
 
 
@@ -173,6 +176,7 @@ def _is_from_sqs(record: object) -> bool:
 def _number(record: Record, name: str) -> int | None:
     """Give a number of SQS's attributes; None: it cannot be read."""
     try:
-        return int(cast(dict[str, str], record["attributes"])[name])
+        attributes: Mapping[str, Any] = record["attributes"]
+        return int(attributes[name])
     except (KeyError, TypeError, ValueError):
         return None

@@ -66,7 +66,7 @@ def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's
 
 
 def break_check(store: Store, server: Server) -> None:
-    server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000)", "master")
+    server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000) not valid", "master")
     store.save([entry(**SECRET)])
 
 
