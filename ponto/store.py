@@ -121,7 +121,7 @@ class Store:
         return outcomes
 
     def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
-        """Tell for how long, s, our own code has failed on messages, by id, and remember those that are new.
+        """Tell for how long, s, our own code has failed on those of the messages that are known; remember the others.
 
         Raises:
             NoAnswer: PostgreSQL did not say. The message is as an outcome's detail.
