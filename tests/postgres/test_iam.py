@@ -339,7 +339,7 @@ def test_no_token_goes_to_a_server_whose_certificate_is_not_right(
 # What is said
 
 
-def test_no_token_is_in_what_an_exception_or_a_connection_says(system: System) -> None:
+def test_no_token_is_in_what_an_exception_says(system: System) -> None:
     system.apply_schema()
     way = with_password(system.parameters())
     wrong: list[dict[str, Any]] = [
