@@ -103,6 +103,7 @@ def _scram() -> Iterator[Server]:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
         server.ask("select pg_reload_conf()")
+        server.clear()  # it was made with a database
         yield server
 
 
