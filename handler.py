@@ -3,7 +3,7 @@
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ponto import config, log
 from ponto.dead_letters import DeadLetters
@@ -16,29 +16,17 @@ if TYPE_CHECKING:
     from ponto.reader import answers
 
 
-class Consumer(NamedTuple):
-    """What `main` works with."""
-
-    drain: Drain
-    redelivery: Redelivery
-
-
 @cache  # once per execution environment: what one batch set up serves the next
-def consumer() -> Consumer:
+def consumer() -> tuple[Drain, Redelivery]:
     """Make what `main` works with, as the environment says; connects to nothing.
 
     Whoever runs `main` elsewhere replaces this function, or clears its cache after the environment has changed.
-
-    Raises:
-        ConfigurationError: the environment lacks a value, or has a wrong one.
     """
     settings = config.load_drain()
     store = Store(lambda: config.connection_parameters(settings.database))
     dead_letters = DeadLetters(settings.dlq_url)
-    return Consumer(
-        Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s),
-        Redelivery(settings.queue_url, settings.retry_delays),
-    )
+    drain = Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s)
+    return drain, Redelivery(settings.queue_url, settings.retry_delays)
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -49,7 +37,8 @@ def main(event: Any, context: Any) -> BatchResponse:
         context: Lambda's, which knows how much time is left.
 
     Raises:
-        NotFromSqs: the event is something else.
+        NotFromSqs: the event is something else. Lambda then retries the invocation if it was asynchronous, and hands
+            the event to the function's own dead-letter queue.
         ConfigurationError: the environment lacks a value. The whole batch comes back, as after any exception.
     """
     started = time.monotonic()
@@ -71,12 +60,7 @@ def main(event: Any, context: Any) -> BatchResponse:
 
 
 def read(event: Any, context: Any) -> "answers.Result":
-    """Run statements that read; see `ponto.reader.answers.answer`.
-
-    Args:
-        event: names of statements, with their values.
-        context: Lambda's, which knows how much time is left.
-    """
+    """Run statements that read; see `ponto.reader.answers.answer`."""
     from ponto.reader import answers  # as in `schema`
 
     started = time.monotonic()
@@ -91,14 +75,9 @@ def read(event: Any, context: Any) -> "answers.Result":
 def schema(event: Any, context: Any) -> dict[str, Any]:
     """Apply the migrations that the database has not had yet, what the roles may do, and how they sign in.
 
-    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed. A slice adds to it by a module
-    `of_schema`: `REQUESTS`, by the key of the event that asks for one, and `prepared`, which gives what is done after
-    the migrations.
-
-    Args:
-        event: {"find": id} asks instead whether the punch of that id is a row, and a key of `REQUESTS` for what its
-            slice does; anything else is not looked at.
-        context: not looked at.
+    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed. {"find": id} asks instead
+    whether the punch of that id is a row. A slice adds to it by a module `of_schema`: `REQUESTS`, by the key of the
+    event that asks for one, and `prepared`, which gives what is done after the migrations.
 
     Returns:
         `applied`, the names of the migrations, and `notices`: what they reported, which role's settings were taken

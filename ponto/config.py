@@ -1,13 +1,13 @@
 """Where the functions find the database, the queues and the time zone.
 
 `rds_config.py` at the root, where there is one, names the database; otherwise the environment does, as
-`serverless.yml` sets it.
+`serverless.yml` sets it. What reads them raises ConfigurationError, naming all that is missing, or what is wrong.
 """
 
 import importlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,14 +46,6 @@ class ConfigurationError(RuntimeError):
     """The configuration lacks values, or holds wrong ones; the message names each and where it belongs."""
 
 
-class TlsError(ValueError):
-    """A connection would not be verified. The message says why, of the value of `keyword`, which is libpq's."""
-
-    def __init__(self, keyword: str, message: str) -> None:
-        super().__init__(message)
-        self.keyword = keyword
-
-
 class Database(NamedTuple):
     """Where a database is, and who connects; never log it: a password may be among the parameters."""
 
@@ -62,11 +54,7 @@ class Database(NamedTuple):
     by_iam: bool = False  # the password is a token of AWS's IAM
 
     def token(self) -> str:
-        """Make the password for one connection, of the credentials that the environment has now.
-
-        Raises:
-            KeyError: it has none.
-        """
+        """Make the password for one connection, of the credentials that the environment has now."""
         region, access_key, secret_key = (os.environ[name] for name in _KEYS)
         return iam_login.token(
             host=self.parameters["host"],
@@ -117,11 +105,7 @@ class Login(NamedTuple):
 
 
 def load_drain() -> DrainSettings:
-    """Read the settings of the function that stores punches.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
+    """Read the settings of the function that stores punches."""
     database, found = _database_and("DLQ_URL", "TIME_ZONE")
     return DrainSettings(
         database=database,
@@ -135,32 +119,17 @@ def load_drain() -> DrainSettings:
 
 
 def load_database() -> Database:
-    """Find the database of a function that needs nothing else.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
+    """Find the database of a function that needs nothing else."""
     return _database_and()[0]
 
 
 def identity() -> bool:
-    """Tell whether a punch must be of somebody who is vouched for: where the stage has a user pool.
-
-    Raises:
-        ConfigurationError: the environment has another word for it than `required`.
-    """
-    value = os.environ.get("IDENTITY", "")
-    if value not in ("", "required"):  # a typo must not let everybody punch for everybody
-        raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
-    return value == "required"
+    """Tell whether a punch must be of somebody who is vouched for: where the stage has a user pool."""
+    return _one_of("IDENTITY", "required") == "required"
 
 
 def load_schema() -> SchemaSettings:
-    """Read the settings of the function that applies migrations.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
+    """Read the settings of the function that applies migrations."""
     database, found = _database_and("TIME_ZONE")
     if missing := [name for name in ("SLICES", "ROLES") if name not in os.environ]:  # of slices that lack, views go
         raise ConfigurationError(
@@ -170,22 +139,13 @@ def load_schema() -> SchemaSettings:
         database=database,
         zone=zone_of(found["TIME_ZONE"]),
         slices=tuple(filter(None, os.environ["SLICES"].split(","))),
-        roles={
-            role: FunctionRole(
-                os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
-            )
-            for role, begin in _roles()
-        },
+        roles=dict(_roles()),
         created_from=os.environ.get("DB_CREATED_FROM", ""),
     )
 
 
 def required(*names: str) -> dict[str, str]:
-    """Give values of the environment by name, to a function without a database.
-
-    Raises:
-        ConfigurationError: naming all that is missing.
-    """
+    """Give values of the environment by name, to a function without a database."""
     found, missing = _required(*names)
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
@@ -193,13 +153,9 @@ def required(*names: str) -> dict[str, str]:
 
 
 def connection_parameters(database: Database) -> Mapping[str, str | Callable[[], str]]:
-    """Give libpq's keywords; user and password are fetched anew where a secret holds them.
+    """Give libpq's keywords; user and password are fetched anew where a secret holds them, as of `login`.
 
     With a login by IAM the password is what gives it, as of `connection.Parameters`.
-
-    Raises:
-        ConfigurationError: the secret has not the form that RDS gives it.
-        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
     if database.by_iam:
         return {**database.parameters, "password": database.token}
@@ -233,11 +189,7 @@ def login(arn: str) -> Login:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Give the time zone that TIME_ZONE names.
-
-    Raises:
-        ConfigurationError: there is none of this name.
-    """
+    """Give the time zone that TIME_ZONE names."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
@@ -246,20 +198,22 @@ def zone_of(name: str) -> ZoneInfo:
         ) from None
 
 
-def _by_iam() -> bool:
-    """Tell whether the database is signed in to by tokens of IAM, whatever else names it."""
-    value = os.environ.get("DB_LOGIN", "")
-    if value not in ("", "secret", "iam"):
-        raise ConfigurationError(f"DB_LOGIN: {value!r} is not known; it is iam, secret, or not set.")
-    return value == "iam"
+def _one_of(name: str, *words: str) -> str:
+    """Give one of these words, or nothing: a typo must not, say, let everybody punch for everybody."""
+    value = os.environ.get(name, "")
+    if value not in ("", *words):
+        raise ConfigurationError(f"{name}: {value!r} is not known; it is {', '.join(words)}, or not set.")
+    return value
 
 
-def _roles() -> list[tuple[str, str]]:
-    """Each function's role in the database, and how its variables in the environment begin."""
-    pairs = [pair.partition(":") for pair in os.environ["ROLES"].split(",") if pair]
-    if wrong := [role for role, _, begin in pairs if not begin]:
-        raise ConfigurationError(f"ROLES: {wrong[0]!r} has no variables; it is like ponto_function:FUNCTION.")
-    return [(role, begin) for role, _, begin in pairs]
+def _roles() -> Iterator[tuple[str, FunctionRole]]:
+    """Each function's role: ROLES has its name in the database, and how its variables in the environment begin."""
+    for pair in filter(None, os.environ["ROLES"].split(",")):
+        role, _, begin = pair.partition(":")
+        if not begin:
+            raise ConfigurationError(f"ROLES: {role!r} has no variables; it is like ponto_function:FUNCTION.")
+        concurrency = _number_of("executions", f"{begin}_CONCURRENCY")
+        yield role, FunctionRole(os.environ.get(f"{begin}_SECRET_ARN") or None, concurrency)
 
 
 def _number_of(what: str, name: str) -> int | None:
@@ -278,11 +232,7 @@ def _retry_delays() -> tuple[int, ...]:
 
 
 def _database_and(*names: str) -> tuple[Database, dict[str, str]]:
-    """Find the database, and these values of the environment.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
+    """Find the database, and these values of the environment."""
     in_file = _rds_config()
     database, missing = database_of_environment() if in_file is None else _read(in_file, _IN_FILE)
     found, also_missing = _required(*names)
@@ -311,11 +261,7 @@ def _rds_config() -> Mapping[str, Any] | None:
 
 
 def database_of_environment() -> tuple[Database, list[str]]:
-    """Give the database that the environment names, and the names of what is missing there.
-
-    Raises:
-        ConfigurationError: the connection would not be verified.
-    """
+    """Give the database that the environment names, and the names of what is missing there."""
     return _read(os.environ, _IN_ENVIRONMENT)
 
 
@@ -323,7 +269,7 @@ def _read(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Database
     """Read a database from its values by name, given libpq's keyword -> the name: here alone the two are told apart."""
     found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = os.environ.get("DB_SECRET_ARN") or None
-    by_iam = _by_iam()
+    by_iam = _one_of("DB_LOGIN", "iam", "secret") == "iam"  # whatever else names the database
     optional = set(_OPTIONAL)
     if by_iam or _is_socket(found["host"]):  # whose server may trust its own machine
         optional.add("password")
@@ -333,48 +279,38 @@ def _read(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Database
     if by_iam:
         found["password"] = ""  # whatever is said there
         missing += _required(*_KEYS)[1]
-    try:
-        found |= tls(found)
-    except TlsError as error:
-        raise ConfigurationError(f"{names[error.keyword]}: {error}") from None
+    found |= _tls(found, names)
     if by_iam and found["sslmode"] == "disable":
         raise ConfigurationError(f"{names['sslmode']}: 'disable' would send IAM's token in the clear; use verify-full.")
     return Database({keyword: value for keyword, value in found.items() if value}, secret_arn, by_iam), missing
 
 
-def tls(found: Mapping[str, str]) -> dict[str, str]:
-    """Give libpq's keywords for the way to the host: verified, unless it is told to do without TLS.
-
-    Args:
-        found: libpq's keywords.
-
-    Raises:
-        TlsError: they do not ensure TLS, or name no certificates.
-    """
-    if _is_socket(found.get("host", "")):
+def _tls(found: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Give libpq's keywords for the way to the host: verified, unless it is told to do without TLS."""
+    if _is_socket(found["host"]):
         return {"sslmode": "", "sslrootcert": ""}
-    mode = found.get("sslmode") or _VERIFIED[0]
+    mode = found["sslmode"] or _VERIFIED[0]
     if mode == "disable":
         return {"sslmode": mode, "sslrootcert": ""}
+    wrong_mode = f"{names['sslmode']}: {mode!r}"
     if mode not in _VERIFIED:
-        raise TlsError(
-            "sslmode", f"{mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
+        raise ConfigurationError(
+            f"{wrong_mode} does not ensure TLS; use verify-full, or disable for a server that has none."
         )
-    root = found.get("sslrootcert") or str(_RDS_CERTIFICATES)
+    root = found["sslrootcert"] or str(_RDS_CERTIFICATES)
     if mode != "verify-full" and _ROOT / root != _RDS_CERTIFICATES:  # a company's authority signs many servers
-        raise TlsError(
-            "sslmode",
-            f"{mode!r} looks at no name, and other servers have certificates of {root} too; use verify-full.",
+        raise ConfigurationError(
+            f"{wrong_mode} looks at no name, and other servers have certificates of {root} too; use verify-full."
         )
     if root == "system":
         import ssl  # libpq would look for them where its wheel was built
 
         root = ssl.get_default_verify_paths().cafile or ""
         if not root:
-            raise TlsError("sslrootcert", "the system has no certificates; name a file.")
+            raise ConfigurationError(f"{names['sslrootcert']}: the system has no certificates; name a file.")
     file = _ROOT / root
     if not file.is_file():
-        raise TlsError("sslrootcert", f"there is no file {file}.")
+        raise ConfigurationError(f"{names['sslrootcert']}: there is no file {file}.")
     return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}  # GSS would go before TLS
 
 

@@ -4,10 +4,10 @@ A database that resumes refuses or drops the first tries.
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -17,6 +17,9 @@ Parameters = Mapping[str, str | int | Callable[[], str]]
 """Keyword arguments of `psycopg2.connect`. The password may be a function that gives it, called for each try: a token
 of a login by IAM is looked at when connecting only, and is good for minutes."""
 
+Settings = Mapping[str, str | int]
+"""PostgreSQL's settings of a session, without spaces."""
+
 _PAUSE = 1  # s between two tries
 _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
 # What PostgreSQL says in English of a wrong password, and Amazon's of whom IAM does not let in.
@@ -24,7 +27,6 @@ _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _NOT_LET_IN = "PAM authentication failed"
 # What proxies say that take no settings when a session begins: RDS Proxy, PgBouncer.
 _NO_OPTIONS = ("support command-line options", "unsupported startup parameter")
-_OPTION = re.compile(r"-c (\w+)=(\S*)")
 _SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
 
 
@@ -46,8 +48,7 @@ class Timeouts(NamedTuple):
     def slowest_s(self, password_s: float) -> float:
         """Tell how long `Session.execute` takes at most: on a dead connection, then on a new one.
 
-        Args:
-            password_s: how long the password takes, which only the first connection waits for besides.
+        Only the first connection waits for the password besides, for `password_s`.
         """
         statement_s = self.statement_ms / 1000
         return max(password_s, statement_s, self.network_ms / 1000) + self.connect_s + statement_s
@@ -90,21 +91,26 @@ class Session:
         parameters: Callable[[], Parameters],
         timeouts: Timeouts,
         application_name: str = "batidaPonto",
-        options: str = "",
+        settings: Settings = MappingProxyType({}),
     ) -> None:
         """Does not connect.
 
         Args:
-            parameters: gives the keyword arguments of `psycopg2.connect`. Called for the first connection, and
-                after one has failed, for the password may have rotated.
+            parameters: called for the first connection, and after one has failed, for the password may have rotated.
             timeouts: how long a session may wait.
             application_name: what PostgreSQL shows of the session.
-            options: of the session, as libpq's keyword `options` has them, besides its timeouts.
+            settings: of the session, besides its timeouts.
         """
         self._application_name = application_name
-        self._options = options
         self._parameters = parameters
         self._timeouts = timeouts
+        self._settings: Settings = {
+            "statement_timeout": timeouts.statement_ms,
+            "lock_timeout": timeouts.lock_ms,
+            "idle_session_timeout": timeouts.idle_ms,
+            "synchronous_commit": "on",  # what is answered for as stored is on disk, whatever the server's default
+            **settings,
+        }
         self._given: Parameters | None = None  # by parameters
         self._connection: psycopg2.extensions.connection | None = None
 
@@ -114,13 +120,11 @@ class Session:
         Args:
             statement: SQL with psycopg2's named placeholders.
             values: for the placeholders.
-            deadline: in seconds on the clock of `time.monotonic()`: past it no statement is started, and no connection
-                is waited for. A statement started just before takes up to 5 s: see `Timeouts`.
+            deadline: `time.monotonic()` seconds, past which no statement is started, and no connection is waited for.
+                A statement started just before takes up to 5 s: see `Timeouts`.
 
         Raises:
-            NoTimeLeftError: the deadline is past.
-            CannotConnectError: see there; or what `parameters` raised.
-            psycopg2.Error: of the statement, or of the last try to connect.
+            UNANSWERED: CannotConnectError also for what `parameters` raised.
         """
         if time.monotonic() >= deadline:
             raise NoTimeLeftError("no time left")
@@ -150,16 +154,10 @@ class Session:
 
     def _connect(self, deadline: float) -> psycopg2.extensions.connection:
         renew = None if self._given is None else self._ask
-        given, wait = self._given or self._ask(), self._timeouts
-        left = min(wait.connect_s, deadline - time.monotonic())  # the deadline may be infinite
-        options = (
-            f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
-            f"-c idle_session_timeout={wait.idle_ms} "
-            "-c synchronous_commit=on "  # what is answered for as stored is on disk, whatever the server's default
-            + self._options
-        )
-        wait = wait._replace(connect_s=int(left))
-        connection = connect(given, self._application_name, wait, options=options, renew=renew)
+        given = self._given or self._ask()
+        left = min(self._timeouts.connect_s, deadline - time.monotonic())  # the deadline may be infinite
+        timeouts = self._timeouts._replace(connect_s=int(left))
+        connection = connect(given, self._application_name, timeouts, settings=self._settings, renew=renew)
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
 
@@ -176,7 +174,7 @@ def connect(
     application_name: str,
     timeouts: Timeouts = TIMEOUTS,
     *,
-    options: str = "",
+    settings: Settings = MappingProxyType({}),
     renew: Callable[[], Parameters] | None = None,
 ) -> psycopg2.extensions.connection:
     """Connect, trying again each second until `timeouts.connect_s` are over.
@@ -186,10 +184,10 @@ def connect(
     of a login by IAM that is refused is made anew once, or for `timeouts.granting_s`.
 
     Args:
-        parameters: libpq's keywords; they win over what is set here; but of `options` the session's own win.
+        parameters: they win over what is set here.
         application_name: what PostgreSQL shows of the session.
         timeouts: how long all tries and each of them may take.
-        options: of the session, as libpq's keyword `options` has them, besides those of `parameters`.
+        settings: of the session.
         renew: gives the parameters anew, for the password may have been rotated. Called once, after the first try
             failed, and only if there is time for another. Where it raises CannotConnectError, the old ones are kept.
 
@@ -206,7 +204,7 @@ def connect(
     tokens = 0  # that were refused
     while left >= _LIBPQ_LEAST:
         try:
-            return _try(parameters, application_name, timeouts, options, left)
+            return _try(parameters, application_name, timeouts, settings, left)
         except psycopg2.OperationalError as error:
             failed = error
         refused = is_refused(failed)
@@ -229,16 +227,21 @@ def connect(
             break
         else:
             time.sleep(_PAUSE)
-        left = _seconds_until(end)
-    if failed and is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
+        left = int(end - time.monotonic())  # libpq takes whole ones
+    if failed is None:
+        raise CannotConnectError("no time left to connect")
+    if is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
         raise _not_let_in(failed, by_token=tokens > 0) from None
-    raise _given_up(failed, not_renewed)
+    if not_renewed is None:
+        raise failed
+    first_line = str(failed).partition("\n")[0]
+    raise CannotConnectError(f"{not_renewed}, after {_without_address(first_line)}") from failed
 
 
 def _try(
-    parameters: Parameters, application_name: str, timeouts: Timeouts, options: str, left: int
+    parameters: Parameters, application_name: str, timeouts: Timeouts, settings: Settings, left: int
 ) -> psycopg2.extensions.connection:
-    """Try once to connect, for at most `left` seconds; otherwise as `connect`."""
+    """Try once to connect, for at most `left` seconds."""
     arguments: dict[str, Any] = {
         "application_name": application_name,
         "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
@@ -248,21 +251,20 @@ def _try(
         "keepalives_interval": 1,
         "keepalives_count": 3,
         **with_password(parameters),
-        "options": f"{parameters.get('options', '')} {options}",
     }
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     connection: psycopg2.extensions.connection
     try:
-        connection = psycopg2.connect(**arguments)
+        connection = psycopg2.connect(**arguments, options=options)
     except psycopg2.OperationalError as error:
         if not any(text in str(error) for text in _NO_OPTIONS):
             raise
-        settings = dict(_OPTION.findall(arguments.pop("options")))
         connection = psycopg2.connect(**arguments)
         _set(connection, settings)
     return connection
 
 
-def _set(connection: psycopg2.extensions.connection, settings: Mapping[str, str]) -> None:
+def _set(connection: psycopg2.extensions.connection, settings: Settings) -> None:
     """Give a session its settings; one that does not take them is closed."""
     try:
         with connection, connection.cursor() as cursor:  # committed, or a rollback would take them back
@@ -273,11 +275,7 @@ def _set(connection: psycopg2.extensions.connection, settings: Mapping[str, str]
 
 
 def with_password(parameters: Parameters) -> dict[str, Any]:
-    """Give what `psycopg2.connect` takes, for one connection: with a password if a function gives it. Never log it.
-
-    Raises:
-        CannotConnectError: the function failed.
-    """
+    """Give what `psycopg2.connect` takes, for one connection: with a password if a function gives it. Never log it."""
     password = parameters.get("password")
     if not callable(password):
         return dict(parameters)
@@ -302,20 +300,5 @@ def _without_address(line: str) -> str:
     return line.rpartition(" failed: ")[2]
 
 
-def _seconds_until(end: float) -> int:
-    return int(end - time.monotonic())  # libpq takes whole ones
-
-
 def _is_time_for_another(end: float) -> bool:
     return time.monotonic() + _PAUSE + _LIBPQ_LEAST <= end
-
-
-def _given_up(failed: psycopg2.Error | None, not_renewed: CannotConnectError | None) -> Exception:
-    if failed is None:
-        return CannotConnectError("no time left to connect")
-    if not_renewed is None:
-        return failed
-    reason = _without_address(str(failed).partition("\n")[0])
-    error = CannotConnectError(f"{not_renewed}, after {reason}")
-    error.__cause__ = failed
-    return error

@@ -19,10 +19,7 @@ def derive_id(key: int | str, instant: datetime) -> str:
 
     Args:
         key: whose it is: the employee's number; of another event a number, or a text that UTF-8 can hold.
-        instant: when it happened, aware, in any zone, from 1899-12-31T00:00:00Z.
-
-    Returns:
-        The id in its canonical form: lower case, with hyphens.
+        instant: when it happened, in any zone, from 1899-12-31T00:00:00Z.
 
     Raises:
         ValueError: the instant is naive: it would silently be read in the machine's own time zone. Or it is earlier.

@@ -11,7 +11,16 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import derive_clock_id
 from ponto.errors import kind_and_line
 from ponto.punch import NotAPunch, Punch, Reason, parse
-from ponto.records import NoClockRecord, Record, api_key_id, clock_record, is_redriven, origin, receive_count, signed_in
+from ponto.records import (
+    NoClockRecord,
+    Record,
+    api_key_id,
+    is_redriven,
+    named_clock_record,
+    origin,
+    receive_count,
+    texts,
+)
 from ponto.store import Entry, NoAnswer, Status, Store
 from ponto.suspects import by_risk
 
@@ -86,9 +95,7 @@ class Drain:
     def process(self, records: Sequence[Record], end: float) -> Processed:
         """Store what is good, dead-letter what can never be stored, and say what has to come back.
 
-        Args:
-            records: messages of SQS.
-            end: when the function has to have ended, `time.monotonic()` seconds.
+        The function has to have ended at `end`, in `time.monotonic()` seconds.
         """
         # Time for dead letters, and for a call that changes visibility; half of it where the timeout is short.
         kept = min(DEAD_LETTER_SECONDS, (end - time.monotonic()) / 2)
@@ -182,16 +189,13 @@ class Drain:
                 processed.redriven += is_redriven(rejection.record)
 
     def _read(self, record: Record) -> Entry:
-        """Give the punch of a record, with what the message says of it.
-
-        Raises:
-            NotAPunch: it can never be stored.
-        """
+        """Give the punch of a record, with what the message says of it, or raise NotAPunch."""
         punch = parse(record["body"], self._zone)
+        attributes = texts(record)
         if self._identity:
-            _require_signed_in(record, punch)
+            _require_signed_in(attributes.get("usuarioId"), punch)
         try:
-            clocks = clock_record(record)
+            clocks = named_clock_record(attributes)
         except NoClockRecord:
             detail = "relogio, nsr: the message names no record of a hardware clock"
             raise NotAPunch(Reason.INVALID, detail) from None
@@ -199,11 +203,10 @@ class Drain:
             punch = punch._replace(id=derive_clock_id(clocks))
         first = origin(record)
         is_new_copy = first.message_id != record["messageId"] and receive_count(record) == 1
-        return Entry(punch, *first, api_key_id(record), is_new_copy)
+        return Entry(punch, *first, api_key_id(attributes), is_new_copy)
 
 
-def _require_signed_in(record: Record, punch: Punch) -> None:
-    employee = signed_in(record)
+def _require_signed_in(employee: str | None, punch: Punch) -> None:
     if employee is None:
         raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
     if employee != str(punch.employee):

@@ -22,14 +22,7 @@ _DIMENSION = "FunctionName"  # as in AWS/Lambda
 
 
 def batch(request_id: str, milliseconds: float, stored_at: float, processed: Processed) -> None:
-    """Log how a batch went.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        milliseconds: how long the batch took.
-        stored_at: when PostgreSQL had answered, seconds since the epoch, UTC.
-        processed: what became of its records.
-    """
+    """Log how a batch went, and how long it took; `stored_at` is when PostgreSQL had answered, s since the epoch."""
     failures = processed.failures.values()
     rejected = Counter(rejection.reason.value for rejection in processed.dead_lettered)
     done = {
@@ -73,13 +66,9 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
 
 
 def answered(message: str, request_id: str, milliseconds: float, done: Mapping[str, object]) -> None:
-    """Log how a request was answered; no value that was asked with or found.
+    """Log how a request of a kind was answered: counts, and the kind of the error, empty if there was none.
 
-    Args:
-        message: what kind of request it was.
-        request_id: Lambda's, of this invocation.
-        milliseconds: how long it took.
-        done: what may be said of it: counts, and the kind of the error, empty if there was none.
+    No value that was asked with or found is among them.
     """
     counts = dict(done)
     error = counts.pop("error")
@@ -88,23 +77,12 @@ def answered(message: str, request_id: str, milliseconds: float, done: Mapping[s
 
 
 def info(request_id: str, message: str, **more: object) -> None:
-    """Log what an invocation did.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        message: what it was.
-        more: what the line says of it, without anything of a punch.
-    """
+    """Log what an invocation did, without anything of a punch."""
     _write("INFO", message, request_id, **more)
 
 
 def warning(request_id: str, message: str) -> None:
-    """Log what went wrong beside a batch, and changed nothing of it.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        message: without anything of a punch.
-    """
+    """Log what went wrong beside a batch, and changed nothing of it, without anything of a punch."""
     _write("WARNING", message, request_id)
 
 

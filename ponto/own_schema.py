@@ -28,11 +28,10 @@ def require_own_schema(database: connection, *, as_owner: bool = False) -> None:
 
     Args:
         database: outside of any transaction; nothing else was run on it yet.
-        as_owner: as of `refuse_strangers`.
+        as_owner: whoever signed in is to own the tables; otherwise it is who owns `batida`.
 
     Raises:
         NotOwnSchemaError: see there.
-        psycopg2.Error: it cannot be found out.
     """
     with database.cursor() as session:
         _remember_schema(session, as_owner)
@@ -66,12 +65,11 @@ def refuse_strangers(session: cursor, *, as_owner: bool = False, tables: Iterabl
 
     Args:
         session: of a connection that knows the name of the schema.
-        as_owner: whoever signed in is to own the tables; otherwise it is who owns `batida`.
+        as_owner: as of `require_own_schema`.
         tables: names of ours, besides those of the reference.
 
     Raises:
         NotOwnSchemaError: see there.
-        psycopg2.Error: it cannot be found out.
     """
     found = strangers(session, as_owner=as_owner, tables=tables)
     if not found:
@@ -92,27 +90,14 @@ def refuse_strangers(session: cursor, *, as_owner: bool = False, tables: Iterabl
 
 
 def strangers(session: cursor, *, as_owner: bool = False, tables: Iterable[str] = ()) -> list[tuple[str, bool, str]]:
-    """Give who else may create in the schema, and what others have there under a name that our statements use.
-
-    Args:
-        session: as of `refuse_strangers`.
-        as_owner: see there.
-        tables: see there.
-
-    Returns:
-        What it is, whether that is a role, and the statement that mends it; first the roles.
-    """
+    """Give the roles that may create there, then what others have there: its name, whether it is a role, the remedy."""
     session.execute(_STRANGERS, {"as_owner": as_owner, "tables": list(tables)})
     found: list[tuple[str, bool, str]] = session.fetchall()
     return found
 
 
 def schema_of(session: cursor) -> AsIs:
-    """Give the schema of the tables, as statements name it: `%(schema)s.batida`.
-
-    Args:
-        session: of a connection that passed `require_own_schema`.
-    """
+    """Give the schema of the tables, as statements name it, after `require_own_schema`: `%(schema)s.batida`."""
     session.execute("select pg_catalog.current_setting('ponto.schema')")
     [(name,)] = session.fetchall()
     return AsIs(quote_ident(name, session))

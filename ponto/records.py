@@ -12,7 +12,9 @@ _is_clock = re.compile("[0-9]{17}").fullmatch
 _is_nsr = re.compile("[1-9][0-9]{0,8}").fullmatch
 _ORIGIN = ("messageId", "receivedAt")  # the attributes of a message that was sent back
 _OF_A_CLOCK = ("relogio", "nsr")
-_SENDERS = ("usuarioId", "apiKeyId", *_OF_A_CLOCK)  # those that only the gateway and imports set
+# Those that only the gateway and imports set, and that a dead letter which was sent back keeps: the number of the
+# employee whose sign-in the gateway verified, as it stands in the token; the API key; the record of a hardware clock.
+_SENDERS = ("usuarioId", "apiKeyId", *_OF_A_CLOCK)
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 
 
@@ -75,8 +77,7 @@ def records_of(event: Any) -> list[Record]:
     """Return the records of an SQS event.
 
     Raises:
-        NotFromSqs: it is none. Lambda then retries the invocation if it was asynchronous, and hands the
-            event to the function's own dead-letter queue.
+        NotFromSqs: it is none.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(map(_is_from_sqs, records)):
@@ -86,56 +87,39 @@ def records_of(event: Any) -> list[Record]:
 
 def receive_count(record: Record) -> int:
     """Tell how often SQS has handed out a message, this time included; 1 where that cannot be read."""
-    try:
-        return max(1, int(record["attributes"]["ApproximateReceiveCount"]))
-    except (KeyError, TypeError, ValueError):
-        return 1  # nothing is concluded from a first receive
+    return max(1, _number(record, "ApproximateReceiveCount") or 1)  # nothing is concluded from a first receive
 
 
 def first_received_ms(record: Record) -> int | None:
-    """Return when SQS handed out a message first, ms since the epoch, UTC; None where that cannot be read."""
-    try:
-        return int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
-    except (KeyError, TypeError, ValueError):
-        return None
+    """Return when SQS handed out a message first; None where that cannot be read."""
+    return _number(record, "ApproximateFirstReceiveTimestamp")
 
 
 def origin(record: Record) -> Origin:
     """Return which message first brought a body: this one, but for a dead letter that was sent back.
 
     Raises:
-        NoSentTimestamp: when SQS stored this message cannot be read.
+        NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
-    carried = _text(record, "messageId") and carried_origin({name: _text(record, name) for name in _ORIGIN}, sent)
+    carried = carried_origin(texts(record), sent) if is_redriven(record) else None
     return carried or Origin(record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
-    """Return when SQS stored this message, ms since the epoch, UTC.
-
-    Raises:
-        NoSentTimestamp: it cannot be read.
-    """
-    try:
-        return int(record["attributes"]["SentTimestamp"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise NoSentTimestamp(f"SentTimestamp: {type(error).__name__}") from error
+    """Return when SQS stored this message, or raise NoSentTimestamp."""
+    sent = _number(record, "SentTimestamp")
+    if sent is None:
+        raise NoSentTimestamp("SentTimestamp is missing, or is no number")
+    return sent
 
 
 def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin | None:
-    """Return the origin that a message carries when it is a dead letter that was sent back.
+    """Return the origin that a message's own attributes, by name, carry when it is a dead letter that was sent back.
 
     A redrive is a new message to SQS, and carries the origin of its body as attributes. Whoever may send to the queue
     can write them, so a time is believed only if it can be true: not later than that of the message which says so, and
-    not from before there was anything to receive.
-
-    Args:
-        attributes: the values of the message's own attributes, by name.
-        sent_ms: when SQS stored this message, ms since the epoch, UTC.
-
-    Returns:
-        None: the message carries none, or none to be believed.
+    not from before there was anything to receive. None: there is no origin, or none to be believed.
     """
     message_id, received = map(attributes.get, _ORIGIN)
     if not message_id or len(message_id) > _LONGEST_ID or not received or not _milliseconds(received):
@@ -145,41 +129,29 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
 
 def is_redriven(record: Record) -> bool:
     """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
-    return _text(record, "messageId") is not None
+    return "messageId" in (record.get("messageAttributes") or ()) and "messageId" in texts(record)
 
 
-def signed_in(record: Record) -> str | None:
-    """Return the number of the employee whose sign-in the gateway verified, as it stands in the token.
+def texts(record: Record) -> dict[str, str]:
+    """Return the attributes that came with a message and have a text: empty and binary ones have none."""
+    attributes = record.get("messageAttributes")
+    if not attributes:
+        return {}
+    return {name: text for name, each in attributes.items() if (text := (each or {}).get("stringValue"))}
 
-    Only the gateway sets it, from the token's claim, and a dead letter that was sent back keeps it. None: the stage
-    has no user pool, the account has no number, or the message did not come through the gateway.
+
+def api_key_id(attributes: Mapping[str, str]) -> str | None:
+    """Return the id of the API key that a punch came with, as its message's attributes have it.
+
+    None: the message did not come through the gateway, or that is the local stack's, which knows no such id; or it is
+    longer than the table takes.
     """
-    return _text(record, "usuarioId")
-
-
-def api_key_id(record: Record) -> str | None:
-    """Return the id of the API key that a punch came with.
-
-    Only the gateway sets it, and a dead letter that was sent back keeps it. None: the message did not come through the
-    gateway, or that is the local stack's, which knows no such id; or it is longer than the table takes.
-    """
-    key_id = _text(record, "apiKeyId")
-    return key_id if key_id and len(key_id) <= _LONGEST_ID else None
-
-
-def clock_record(record: Record) -> ClockRecord | None:
-    """Return which record of a hardware clock a punch is; None: it is no clock's.
-
-    Only the import of files sets it, and a dead letter that was sent back keeps it.
-
-    Raises:
-        NoClockRecord: of `named_clock_record`.
-    """
-    return named_clock_record({name: _text(record, name) for name in _OF_A_CLOCK})
+    key_id = attributes.get("apiKeyId", "")
+    return key_id if 0 < len(key_id) <= _LONGEST_ID else None
 
 
 def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | None:
-    """Return which record of a hardware clock a message's own attributes, by name, say that its punch is.
+    """Return which record of a hardware clock a message's own attributes, by name, say that its punch is, if any.
 
     Raises:
         NoClockRecord: it cannot be read. The punch must not pass for another one, of the same employee and minute.
@@ -194,14 +166,17 @@ def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | No
 
 def senders_attributes(record: Record) -> dict[str, str]:
     """Return what the gateway or the import vouched for; a dead letter carries it, for a redrive is judged by it."""
-    found = {name: _text(record, name) for name in _SENDERS}
-    return {name: text for name, text in found.items() if text}
+    return {name: text for name, text in texts(record).items() if name in _SENDERS}
 
 
 def _is_from_sqs(record: object) -> bool:
     return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
 
 
-def _text(record: Record, name: str) -> str | None:
-    """Give the text of an attribute that came with a message; None: it has none, or an empty or binary one."""
-    return ((record.get("messageAttributes") or {}).get(name) or {}).get("stringValue") or None
+def _number(record: Record, name: str) -> int | None:
+    """Give a number of SQS's attributes; None: it cannot be read."""
+    try:
+        attributes: Mapping[str, Any] = record["attributes"]
+        return int(attributes[name])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -47,12 +47,7 @@ _UNKNOWN = Refusal("SQS does not say")
 
 
 def call(method: Callable[..., Any], queue_url: str, entries: Sequence[Mapping[str, Any]]) -> dict[int, Refusal]:
-    """Make one call for several messages.
-
-    Args:
-        method: a client's, for example `send_message_batch`.
-        queue_url: of the queue.
-        entries: what is asked for each message, at most CALL, without Id.
+    """Make one call, `send_message_batch` for example, for several messages: entries without Id, at most CALL.
 
     Returns:
         Why, by its index in entries, for each message for which it was not done, or is not known to be.

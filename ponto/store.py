@@ -87,21 +87,14 @@ class Store:
         self._session = Session(parameters, timeouts)
 
     def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
-        """Store a batch, normally in one statement.
+        """Store a batch, normally in one statement, and give the outcome of each entry.
 
         Of several entries with one id the first is stored, if it can be, and the others are compared with
         what stands. Safe to repeat: what this message has stored already is REDELIVERED. So may be a punch of this
         very call, when the connection broke before PostgreSQL's answer came through.
 
-        Args:
-            entries: what to store. The ids are canonical lower-case UUIDs.
-            deadline: as of `Session.execute`.
-
-        Returns:
-            An outcome for each entry, in the order of the entries.
-
-        Raises:
-            Nothing: what PostgreSQL, the network, `parameters` or our own code did is an outcome.
+        Nothing is raised: what PostgreSQL, the network, `parameters` or our own code did is an outcome. For the
+        deadline see `Session.execute`.
         """
         if not entries:
             return []
@@ -128,14 +121,7 @@ class Store:
         return outcomes
 
     def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
-        """Tell for how long our own code has failed on messages, and remember those that are new.
-
-        Args:
-            message_ids: SQS's, of the messages that it fails on now.
-            deadline: as of `Session.execute`.
-
-        Returns:
-            Seconds since the first time, by the ids of those known before.
+        """Tell for how long, s, our own code has failed on those of the messages that are known; remember the others.
 
         Raises:
             NoAnswer: PostgreSQL did not say. The message is as an outcome's detail.
@@ -167,11 +153,7 @@ class Store:
         return in_halves(entries, attempt, Exception, _of_an_entry)
 
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Insert entries of distinct ids, and compare those whose id was taken.
-
-        Raises:
-            UNANSWERED: of the insertion.
-        """
+        """Insert entries of distinct ids, and compare those whose id was taken."""
         rows = self._session.execute(_STORE, {"entries": _document(entries)}, deadline)
         if len(rows) == len(entries):
             return [_STORED] * len(entries)

@@ -15,12 +15,8 @@ def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]
 
     Nothing can catch what kills the process. A killer comes back after the queue's own visibility timeout each time.
     What was received often, but sooner, failed in an orderly way. The suspects come last, in halves, down to one, in an
-    order that differs at each receive: whatever stands in a part before the killer's is stored.
-
-    Args:
-        records: the batch.
-        visibility_s: the queue's own visibility timeout; 0 where it is not known: then all that was received more often
-            than TRUSTED are suspects.
+    order that differs at each receive: whatever stands in a part before the killer's is stored. Where the visibility
+    timeout is not known, 0, all that was received more often than TRUSTED are suspects.
     """
     before_ms = 1000 * (time.time() - TRUSTED * visibility_s)
     trusted: list[Record] = []

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import cast
 from zoneinfo import ZoneInfo
 
-import handler
 from ponto.bisection import in_halves
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
@@ -81,8 +80,8 @@ class Paper:
     def drain(self, *, identity: bool = False) -> Drain:
         return Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
 
-    def consumer(self) -> handler.Consumer:
-        return handler.Consumer(self.drain(), cast(Redelivery, self))
+    def consumer(self) -> tuple[Drain, Redelivery]:
+        return self.drain(), cast(Redelivery, self)
 
     def _called(self, name: str, deadline: float) -> None:
         assert deadline > time.monotonic()

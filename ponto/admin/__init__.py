@@ -1,1 +1,6 @@
-"""What an operator does to the database by the function `schema`: migrations, roles, finding a punch."""
+"""What the function `schema` does."""
+
+from pathlib import Path
+
+SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+"""Its statements, by name."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import psycopg2
 
 import slices
-from ponto.admin import repeatable, roles
+from ponto.admin import SQL, repeatable, roles
 from ponto.admin.owner import connected, in_our_schema
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
@@ -25,13 +25,6 @@ from ponto.own_schema import refuse_strangers, schema_of
 
 REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
 """The folder of the reference's migrations, by its name."""
-
-_SQL = Path(__file__).parent / "sql"
-_LOCK = (_SQL / "migrations_lock.sql").read_text(encoding="utf-8")
-_BEGIN = (_SQL / "migrations_begin.sql").read_text(encoding="utf-8")
-_RECORD = (_SQL / "migrations_record.sql").read_text(encoding="utf-8")
-_HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
-_INDEX = (_SQL / "migrations_index.sql").read_text(encoding="utf-8")
 
 _CONCURRENTLY = ".concurrently.sql"
 _TABLES = re.compile(rb"^create table (\w+)", re.MULTILINE)
@@ -75,10 +68,7 @@ class _Files(NamedTuple):
 
 
 def folders(names: Iterable[str]) -> dict[str, Path]:
-    """Give the folders of the reference's migrations and of slices', in their order.
-
-    Args:
-        names: of the slices, each behind those that it needs.
+    """Give the folders of the reference's migrations and of slices', each behind those that it needs.
 
     Raises:
         MigrationError: one has no such folder. It would count as a slice without migrations, and what it was meant to
@@ -102,10 +92,10 @@ def migrate(
     has all migrations of a folder and others, a newer release was there: views stay as they are, and that is reported.
 
     Args:
-        parameters: keyword arguments of `psycopg2.connect`, of a user who owns the database.
+        parameters: of a user who owns the database.
         time_zone: the stage's, by its IANA name ("America/Sao_Paulo"). It becomes the database's default, and
             local times of older tables are read in it.
-        schema: the folders of the migrations, as of `folders`.
+        schema: as of `folders`.
         patience: how long to wait for locks.
 
     Raises:
@@ -136,21 +126,18 @@ class _Step(NamedTuple):
 
 
 class _LockedError(Exception):
-    """A migration waited for a lock as long as it may."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    """The migration of this name waited for a lock as long as it may."""
 
 
 def _take_lock(connection: psycopg2.extensions.connection, patience: Patience) -> None:
-    waits = {"idle": patience.idle_ms, "advisory": min(_ADVISORY_MS, patience.advisory_ms), "lock": patience.lock_ms}
+    advisory_ms = min(_ADVISORY_MS, patience.advisory_ms)
+    waits = {"idle": str(patience.idle_ms), "advisory": str(advisory_ms), "lock": str(patience.lock_ms)}
     end = time.monotonic() + patience.advisory_ms / 1000
     connection.autocommit = True
     while True:
         try:
             with connection.cursor() as cursor:
-                cursor.execute(_LOCK, {name: str(milliseconds) for name, milliseconds in waits.items()})
+                cursor.execute(SQL["migrations_lock"], waits)
         except psycopg2.errors.LockNotAvailable as error:
             if time.monotonic() >= end:
                 raise MigrationError(
@@ -172,7 +159,7 @@ def _patiently(connection: psycopg2.extensions.connection, apply: Callable[[], _
         try:
             return apply()
         except _LockedError as locked:
-            name = locked.name
+            name = str(locked)
             connection.rollback()
             del connection.notices[noticed:]
             # Whoever was there at the try before too: inserts come and go.
@@ -202,16 +189,12 @@ def _read(schema: Mapping[str, Path]) -> _Files:
 
 
 def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone: str) -> _Step:
-    """Apply what one transaction can, and commit. Whatever leaves early is rolled back by closing the connection.
-
-    Raises:
-        _LockedError: somebody else holds a lock.
-    """
+    """Apply what one transaction can, and commit. Whatever leaves early is rolled back by closing the connection."""
     with connection.cursor() as cursor:
         name = "before the first migration"
         try:
             here = schema_of(cursor)
-            cursor.execute(_BEGIN, {"schema": here, "time_zone": time_zone})
+            cursor.execute(SQL["migrations_begin"], {"schema": here, "time_zone": time_zone})
             applied = dict(cursor.fetchall())
             pending = _pending(files.numbered, applied)
             notices = _left(files, applied)
@@ -223,7 +206,7 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             for name in now:
                 content = files.numbered[name]
                 in_our_schema(cursor, content)
-                cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(content)})
+                cursor.execute(SQL["migrations_record"], {"schema": here, "name": name, "checksum": checksum(content)})
             again: set[str] = set()
             if now == pending and not _newer(files, applied):
                 for name in repeatable.apply(cursor, files.views):
@@ -233,10 +216,8 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             refuse_strangers(cursor, as_owner=True, tables=tables)
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
-        except psycopg2.DatabaseError as error:
+        except (psycopg2.DatabaseError, repeatable.RefusedError) as error:
             raise MigrationError(f"{name}: {str(error).strip()}") from error
-        except repeatable.RefusedError as error:
-            raise MigrationError(f"{name}: {error}") from error
     connection.commit()
     views = [name for name in files.views if name in again]
     return _Step([*now, *views], None if now == pending else pending[len(now)], notices)
@@ -252,13 +233,13 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
             # then, PostgreSQL completes it all the same.
             cursor.execute("set lock_timeout = 0")
             here = schema_of(cursor)
-            cursor.execute(_INDEX, {"index": index})
+            cursor.execute(SQL["migrations_index"], {"index": index})
             valid = cursor.fetchone()
             if valid == (False,):
                 cursor.execute(f"drop index concurrently %(schema)s.{index}", {"schema": here})
             if valid != (True,):
                 in_our_schema(cursor, statement)
-            cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(statement)})
+            cursor.execute(SQL["migrations_record"], {"schema": here, "name": name, "checksum": checksum(statement)})
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
@@ -268,7 +249,7 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
 def _holders(connection: psycopg2.extensions.connection) -> dict[Any, str]:
     """Say who holds locks that a migration may need, by process and transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOLDERS, {})
+        cursor.execute(SQL["migrations_holders"], {})
         return {(pid, transaction): who for pid, transaction, who in cursor.fetchall()}
 
 

@@ -20,9 +20,6 @@ SAFE = "set search_path = pg_catalog, pg_temp"
 def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection]:
     """Connect, and close the connection in the end; what is not committed is rolled back.
 
-    Args:
-        parameters: keyword arguments of `psycopg2.connect`.
-
     Yields:
         A connection of which each statement sees what was committed before it began, whatever the server's default, and
         finds PostgreSQL's own names only.
@@ -43,13 +40,11 @@ def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection
 def in_our_schema(cursor: psycopg2.extensions.cursor, statements: bytes) -> None:
     """Run statements that name what is ours without its schema.
 
+    `:schema` stands for the schema of the tables, for functions whose own search path lacks it.
+
     Args:
         cursor: of a connection of `connected`.
-        statements: those of a file of the migrations. `:schema` stands for the schema of the tables, for functions
-            whose own search path lacks it.
-
-    Raises:
-        psycopg2.Error: one of them failed.
+        statements: those of a file of the migrations.
     """
     cursor.execute(OUR_PATH)
     cursor.execute(statements.replace(b":schema.", b"%s." % schema_of(cursor).getquoted()))

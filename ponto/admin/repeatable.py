@@ -11,21 +11,13 @@ replacement goes, that one.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
 
+from ponto.admin import SQL
 from ponto.admin.owner import in_our_schema
 from ponto.own_schema import schema_of
-
-_SQL = Path(__file__).parent / "sql"
-_RECORDED = (_SQL / "repeatable_recorded.sql").read_text(encoding="utf-8")
-_RECORD = (_SQL / "repeatable_record.sql").read_text(encoding="utf-8")
-_FORGET = (_SQL / "repeatable_forget.sql").read_text(encoding="utf-8")
-_EXISTING = (_SQL / "repeatable_existing.sql").read_text(encoding="utf-8")
-_GRANTS = (_SQL / "repeatable_grants.sql").read_text(encoding="utf-8")
-_GRANT = (_SQL / "repeatable_grant.sql").read_text(encoding="utf-8")
 
 _CREATES = re.compile(rb"^create (?:or replace )?(view|function|type) (\w+)", re.MULTILINE)
 # Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know. A function with other
@@ -55,21 +47,16 @@ def checksum(content: bytes) -> str:
 
 
 def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> Iterator[str]:
-    """Bring views and functions to what the files say, in the transaction of the cursor.
+    """Bring views and functions to what the files, by name and in the order of their making, say, in this transaction.
 
     Yields:
         The name of each file before it is applied, and of each file whose change is why others are applied again: a
         name can come twice. Nothing when no file has changed.
 
-    Args:
-        cursor: of the migrations' transaction, whose session has the advisory lock.
-        contents: all repeatable files, by name, in the order of their making.
-
     Raises:
-        RefusedError: see there. What was done must be rolled back.
-        psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
+        RefusedError, psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
     """
-    cursor.execute(_RECORDED, {"schema": schema_of(cursor)})
+    cursor.execute(SQL["repeatable_recorded"], {"schema": schema_of(cursor)})
     recorded = {name: _File(checksum, makes) for name, checksum, makes in cursor.fetchall()}
     files = {name: _File(checksum(content), _made_by(content)) for name, content in contents.items()}
     changed = _changed(cursor, recorded, files)
@@ -88,12 +75,12 @@ def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> 
         else:
             return
     yield changed[0]
-    cursor.execute(_GRANTS, {"names": list(_names(ours))})
+    cursor.execute(SQL["repeatable_grants"], {"names": list(_names(ours))})
     grants = [grant for (grant,) in cursor.fetchall()]
     # As they were made, before what came later.
     _drop(cursor, [made for made in wanted if made in ours] + [made for made in ours if made not in wanted])
     yield from _run(cursor, contents, files, list(files))
-    cursor.execute(_GRANT, {"grants": grants})
+    cursor.execute(SQL["repeatable_grant"], {"grants": grants})
 
 
 def _changed(
@@ -133,12 +120,12 @@ def _run(
 ) -> Iterator[str]:
     """Apply these of the files, and forget those that are gone."""
     schema = schema_of(cursor)
-    cursor.execute(_FORGET, {"schema": schema, "kept": list(files)})
+    cursor.execute(SQL["repeatable_forget"], {"schema": schema, "kept": list(files)})
     for name in names:
         yield name
         in_our_schema(cursor, contents[name])
         record = {"name": name, "checksum": files[name].checksum, "objects": files[name].makes}
-        cursor.execute(_RECORD, {"schema": schema, **record})
+        cursor.execute(SQL["repeatable_record"], {"schema": schema, **record})
 
 
 def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
@@ -164,7 +151,7 @@ def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
 
 def _existing(cursor: psycopg2.extensions.cursor, names: list[str]) -> list[str]:
     """Give those of the names that something in the schema has."""
-    cursor.execute(_EXISTING, {"names": names})
+    cursor.execute(SQL["repeatable_existing"], {"names": names})
     return [name for (name,) in cursor.fetchall()]
 
 

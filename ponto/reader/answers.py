@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.connection import CannotConnectError, Parameters, Timeouts, connect, is_refused, message_of
+from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
 from ponto.errors import kind_and_line
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
@@ -29,7 +29,7 @@ drain may take."""
 
 _LOOKS_S = 0.05  # between two looks at who writes
 _TO_ANSWER_S = 5  # that a statement leaves of the function's time
-_OPTIONS = "-c default_transaction_read_only=on -c timezone=UTC -c max_parallel_workers_per_gather=0"
+_SETTINGS: Settings = {"default_transaction_read_only": "on", "timezone": "UTC", "max_parallel_workers_per_gather": 0}
 
 
 class Why(StrEnum):
@@ -79,7 +79,7 @@ def answer(
     Args:
         event: {"read": {statement: its values, as `statements.written` has them}, "timeout": seconds that all of
             them may take; 0: as many as are left}.
-        parameters: gives the keyword arguments of `psycopg2.connect`.
+        parameters: as of `Session`.
         seconds: how long it may take.
         most_bytes: of all rows, compressed.
 
@@ -111,10 +111,7 @@ def answer(
 
 
 def settle(database: connection) -> None:
-    """Wait until all that may have an earlier instant than now is committed, or never will be.
-
-    Args:
-        database: outside of any transaction; what is asked afterwards sees it.
+    """Wait, outside of a transaction, until all that may have an earlier instant than now is committed, or never is.
 
     Raises:
         NotSettledError: somebody has not ended within `SETTLES_S`.
@@ -157,9 +154,9 @@ def _connected(parameters: Callable[[], Parameters], end: float, asks_earlier: b
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
         raise _NoResult(Why.FAILED, f"the password cannot be read: {error}", kind_and_line(error)) from None
-    options = f"{_OPTIONS} -c statement_timeout={_left_ms(end)}"
+    settings = {**_SETTINGS, "statement_timeout": _left_ms(end)}
     try:
-        database = connect(given, "ponto read", TIMEOUTS, options=options)
+        database = connect(given, "ponto read", TIMEOUTS, settings=settings)
     except (psycopg2.Error, CannotConnectError) as error:
         why = Why.SIGN_IN if is_refused(error) else Why.UNREACHABLE
         raise _NoResult(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate, chain
-from typing import Any, NamedTuple
+from typing import Any
 
 AT_ONCE = 500
 """Rows whose columns stand together: few, for zlib looks back 32 KiB only."""
@@ -20,19 +20,14 @@ _LOCAL_EPOCH = datetime(1970, 1, 1)
 _EPOCH = _LOCAL_EPOCH.replace(tzinfo=UTC)
 
 
-class _Kind(NamedTuple):
-    """Values that are numbers when they travel: each as its difference to the one before."""
-
-    number_of: Callable[[Any], int]
-    value_of: Callable[[int], Any]
-
-
-_NUMBERS = {
-    "number": _Kind(int, int),
-    "day": _Kind(date.toordinal, date.fromordinal),
-    "local": _Kind(lambda at: (at - _LOCAL_EPOCH) // _MICROSECOND, lambda n: _LOCAL_EPOCH + n * _MICROSECOND),
-    "instant": _Kind(lambda at: (at - _EPOCH) // _MICROSECOND, lambda n: _EPOCH + n * _MICROSECOND),
-    "span": _Kind(lambda span: span // _MICROSECOND, lambda n: n * _MICROSECOND),
+# Values that are numbers when they travel, each as its difference to the one before: what makes a number of one, and
+# one of a number.
+_NUMBERS: dict[str, tuple[Callable[[Any], int], Callable[[int], Any]]] = {
+    "number": (int, int),
+    "day": (date.toordinal, date.fromordinal),
+    "local": (lambda at: (at - _LOCAL_EPOCH) // _MICROSECOND, lambda n: _LOCAL_EPOCH + n * _MICROSECOND),
+    "instant": (lambda at: (at - _EPOCH) // _MICROSECOND, lambda n: _EPOCH + n * _MICROSECOND),
+    "span": (lambda span: span // _MICROSECOND, lambda n: n * _MICROSECOND),
 }
 _LIST = " list"  # behind the kind of its values
 # PostgreSQL's number of a type -> the kind; other values are JSON's own.
@@ -94,7 +89,7 @@ def _column(kind: str, values: Sequence[Any]) -> Any:
         return [value and value.isoformat() for value in values]
     if kind not in _NUMBERS:
         return values
-    number_of = _NUMBERS[kind].number_of
+    number_of, _ = _NUMBERS[kind]
     numbers = [number_of(value) for value in values if value is not None]
     steps = [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]
     unit = math.gcd(*steps) or 1  # times that are cut to the minute are minutes
@@ -111,7 +106,7 @@ def _values(kind: str, column: Any) -> Sequence[Any]:
         return [value and time.fromisoformat(value) for value in column]
     if kind not in _NUMBERS:
         return list(column)
-    value_of = _NUMBERS[kind].value_of
+    _, value_of = _NUMBERS[kind]
     unit, steps = column
     numbers = accumulate(step * unit for step in steps if step is not None)
     return [None if step is None else value_of(next(numbers)) for step in steps]

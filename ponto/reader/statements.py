@@ -68,11 +68,7 @@ for _each in _OF_SLICES:
 
 
 def sql_of(name: str) -> str:
-    """Give a statement, with psycopg2's named placeholders.
-
-    Raises:
-        NotAsked: there is none of this name.
-    """
+    """Give a statement, with psycopg2's named placeholders, or raise NotAsked."""
     if name not in PARAMETERS:
         raise NotAsked("there is no such statement")
     return _SQL[name]

@@ -3,9 +3,9 @@
 set local search_path = pg_catalog, pg_temp;
 
 with here as (
-    select pg_namespace.oid, quote_ident(nspname) as name, nspowner, nspacl
-    from pg_namespace
-    where nspname = current_setting('ponto.schema')
+    select pg_namespace.oid, quote_ident(nspname) as name, nspowner, nspacl, quote_ident(datname) as database, datdba
+    from pg_namespace cross join pg_database
+    where nspname = current_setting('ponto.schema') and datname = current_database()
 ),
 owner as (
     select coalesce(
@@ -22,27 +22,23 @@ trusted as (
     union
     select oid from owner
 ),
-holder as (
-    select name, nspowner as role, true as is_owner from here
+holder (role, remedy) as (
+    select
+        nspowner,
+        case nspowner when 'pg_database_owner'::regrole then 'alter database ' || database else 'alter schema ' || name end
+        || format(' owner to %%s', owner.oid::regrole)
+    from here cross join owner
     union all
-    select name, grantee, false
+    select
+        grantee,
+        format('revoke create on schema %%s from ', name) || case grantee when 0 then 'public' else grantee::regrole::text end
     from here cross join aclexplode(nspacl)
     where privilege_type = 'CREATE' and grantee <> nspowner
 ),
 -- pg_database_owner has one member.
 creator as (
-    select
-        case when role = 'pg_database_owner'::regrole then datdba else role end as role,
-        case
-            when not is_owner then format(
-                'revoke create on schema %%s from %%s', name, case role when 0 then 'public' else role::regrole::text end
-            )
-            when role = 'pg_database_owner'::regrole then format('alter database %%I owner to ', datname)
-            else format('alter schema %%s owner to ', name)
-        end as remedy,
-        is_owner
-    from holder cross join pg_database
-    where datname = current_database()
+    select case role when 'pg_database_owner'::regrole then datdba else role end as role, remedy
+    from holder cross join here
 ),
 used as (
     select proname as name from pg_proc where pronamespace = 'pg_catalog'::regnamespace
@@ -66,7 +62,7 @@ foreign_object as (
 select
     case role when 0 then 'everybody (PUBLIC)' else role::regrole::text end,
     true,
-    remedy || case when is_owner then (select oid::regrole::text from owner) else '' end
+    remedy
 from creator
 where role not in (select oid from trusted)
 union all

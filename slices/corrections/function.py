@@ -14,7 +14,7 @@ import psycopg2
 import psycopg2.errors
 
 from ponto import config, log
-from ponto.connection import CannotConnectError, Parameters, Timeouts, connect, is_refused, message_of
+from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
@@ -29,7 +29,11 @@ _AGAIN = {"Retry-After": str(UNAVAILABLE_S)}
 _NOT_MIGRATED = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
 _SCHEMA = "nothing was written: run ponto schema"
 
-_OPTIONS = f"-c statement_timeout={TIMEOUTS.statement_ms} -c lock_timeout={TIMEOUTS.lock_ms} -c synchronous_commit=on"
+_SETTINGS: Settings = {
+    "statement_timeout": TIMEOUTS.statement_ms,
+    "lock_timeout": TIMEOUTS.lock_ms,
+    "synchronous_commit": "on",
+}
 
 
 class Response(TypedDict):
@@ -91,7 +95,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         kind = type(error).__name__
         return _failed(500, f"the function cannot read the database's password ({kind}); nothing was written", kind)
     try:
-        with closing(connect(given, "ponto correction", TIMEOUTS, options=_OPTIONS)) as database:
+        with closing(connect(given, "ponto correction", TIMEOUTS, settings=_SETTINGS)) as database:
             require_own_schema(database)
             written = write(database, asked, author)
     except RefusedError as error:

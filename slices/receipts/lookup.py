@@ -86,7 +86,7 @@ class Receipts:
             timeouts: how long a session may wait.
         """
         self._session = Session(
-            parameters, timeouts, "batidaPonto receipts", "-c default_transaction_read_only=on -c timezone=UTC"
+            parameters, timeouts, "batidaPonto receipts", {"default_transaction_read_only": "on", "timezone": "UTC"}
         )
         self._origin = origin
         self._identity = identity

@@ -93,10 +93,8 @@ class Server:
         for (name,) in self.ask("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
             self.ask(f'drop database "{name}" with (force)')
         roles = [name for (name,) in self.ask("select rolname from pg_roles where rolname !~ '^(postgres|pg_)'")]
-        for name in roles:
-            self.ask(f"drop owned by {name} cascade")
         if roles:
-            self.ask(f"drop role {', '.join(roles)}")
+            self.ask(f"drop owned by {', '.join(roles)} cascade; drop role {', '.join(roles)}")
 
 
 @pytest.fixture(scope="session")
@@ -105,13 +103,13 @@ def _scram() -> Iterator[Server]:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
         server.ask("select pg_reload_conf()")
+        server.clear()  # it was made with a database
         yield server
 
 
 @pytest.fixture
 def server(_scram: Server) -> Iterator[Server]:
     """Give a server without databases or roles of ours."""
-    _scram.clear()
     yield _scram
     _scram.clear()
 

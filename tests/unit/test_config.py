@@ -48,12 +48,7 @@ ENVIRONMENT = {
 }
 ABSENT = (
     *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
-    *("DB_LOGIN", "DB_CREATED_FROM"),
-    *(
-        "QUEUE_URL",
-        "RETRY_DELAYS",
-        "VISIBILITY_TIMEOUT",
-    ),
+    *("DB_LOGIN", "DB_CREATED_FROM", "QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"),
 )
 OF_NO_SLICE = {"SLICES": "", "ROLES": ""}  # which the function schema must be told
 FROM_ENVIRONMENT = {
@@ -70,13 +65,7 @@ db_username = "clerk"
 db_password = "CANARY-file"
 db_name = "clock"
 """
-FROM_RDS_CONFIG = {
-    "host": "rds.example.com",
-    "user": "clerk",
-    "password": "CANARY-file",
-    "dbname": "clock",
-    **VERIFIED,
-}
+FROM_RDS_CONFIG = {"host": "rds.example.com", "user": "clerk", "password": "CANARY-file", "dbname": "clock", **VERIFIED}
 
 WriteConfig = Callable[[str], None]
 
@@ -170,7 +159,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "KEPT_SECRET_ARN": KEPT_ROLE,
             "KEPT_CONCURRENCY": "2",
             "READ_SECRET_ARN": READ_ROLE,
-            "READ_CONCURRENCY": "3",
+            "READ_CONCURRENCY": "1000",
+            "FUNCTION_CONCURRENCY": "",
             "SLICES": "kept,needs_it",
             "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
             "DLQ_URL": None,
@@ -184,7 +174,7 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         roles={
             "ponto_function": FunctionRole(None, None),
             "ponto_kept": FunctionRole(KEPT_ROLE, 2),
-            "ponto_reader": FunctionRole(READ_ROLE, 3),
+            "ponto_reader": FunctionRole(READ_ROLE, 1000),
         },
     )
     environment.setenv("DB_CREATED_FROM", "postgres")
@@ -339,14 +329,18 @@ def test_rds_config_wins_over_the_environment_as_a_whole(
     assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG | different
 
 
-def test_what_is_wrong_in_rds_config_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG + "db_sslmode = 'prefer'\n")
-    assert refusal().startswith("db_sslmode: 'prefer'")
-
-
-def test_what_rds_config_lacks_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
-    rds_config("db_host = 'rds.example.com'\ndb_password = ''\n")
-    assert refusal().startswith("Missing: db_name, db_username, db_password. ")
+@pytest.mark.parametrize(
+    ("content", "begin"),
+    [
+        (RDS_CONFIG + "db_sslmode = 'prefer'\n", "db_sslmode: 'prefer'"),
+        ("db_host = 'rds.example.com'\ndb_password = ''\n", "Missing: db_name, db_username, db_password. "),
+    ],
+)
+def test_what_rds_config_lacks_or_has_wrong_is_named_as_it_is_called_there(
+    rds_config: WriteConfig, content: str, begin: str
+) -> None:
+    rds_config(content)
+    assert refusal().startswith(begin)
 
 
 def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
@@ -505,33 +499,29 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     assert connection_parameters(settings.database)["user"] == "ponto"
 
 
-@pytest.mark.parametrize(("value", "expected"), [(None, None), ("", None), ("5", 5), ("1000", 1000)])
-def test_the_reserved_concurrency_is_a_number_or_not_known(
-    environment: pytest.MonkeyPatch, value: str | None, expected: int | None
-) -> None:
-    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value})
-    assert load_schema().roles["ponto_function"].concurrency == expected
-
-
-@pytest.mark.parametrize("value", ["-1", "many", "5.0"])
-def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
-    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value})
-    assert refusal(load_schema).startswith(f"FUNCTION_CONCURRENCY: '{value}' is not a number")
-
-
-@pytest.mark.parametrize("name", sorted(OF_NO_SLICE))
+@pytest.mark.parametrize(
+    ("changes", "begin"),
+    [
+        *(
+            (
+                {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value},
+                f"FUNCTION_CONCURRENCY: '{value}' is not a number",
+            )
+            for value in ("-1", "many", "5.0")
+        ),
+        *(({name: None}, f"Missing: {name}. Set them in the environment") for name in sorted(OF_NO_SLICE)),
+        *(
+            ({"ROLES": value}, "ROLES: 'ponto_function' has no variables; it is like ponto_function:")
+            for value in ("ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function")
+        ),
+    ],
+)
 def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(
-    environment: pytest.MonkeyPatch, name: str
+    environment: pytest.MonkeyPatch, changes: dict[str, str | None], begin: str
 ) -> None:
     assert load_schema().slices == ()
-    environment.delenv(name)
-    assert refusal(load_schema).startswith(f"Missing: {name}. Set them in the environment")
-
-
-@pytest.mark.parametrize("value", ["ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function"])
-def test_a_role_without_variables_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
-    environment.setenv("ROLES", value)
-    assert refusal(load_schema).startswith("ROLES: 'ponto_function' has no variables; it is like ponto_function:")
+    setenv(environment, changes)
+    assert refusal(load_schema).startswith(begin)
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(

@@ -95,21 +95,19 @@ def test_a_letter_keeps_what_the_gateway_or_an_import_vouched_for_where_its_punc
     assert kept == {"has it": ("String", value), "by hand": None, "empty": None, "local": None}
 
 
-def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
-    rejected = rejections(25)
-    assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
-
-
-def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead_letters = DeadLetters(queue.url)
-    dead_letters.send(rejections(1), soon())
+def test_more_than_one_call_holds_are_all_sent_by_one_client(
+    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead_letters, rejected = DeadLetters(queue.url), rejections(25)
+    dead_letters.send(rejected[:1], soon())
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError("another client")
 
-    monkeypatch.setattr(boto3, "client", refuse)
-    assert dead_letters.send(rejections(25), soon()) == {}
+    with monkeypatch.context() as patch:
+        patch.setattr(boto3, "client", refuse)
+        assert dead_letters.send(rejected[1:], soon()) == {}
+    assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
 
 
 def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(

@@ -27,12 +27,12 @@ ARROWS = {
         "brought",
     }
     | {"store", "admin.database", "admin.find_punch", "admin.migrations", "admin.roles"},
-    "ponto.admin.database": {"admin.owner", "connection"},
-    "ponto.admin.find_punch": {"admin.owner", "connection", "own_schema"},
+    "ponto.admin.database": {"admin", "admin.owner", "connection"},
+    "ponto.admin.find_punch": {"admin", "admin.owner", "connection", "own_schema"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection", "own_schema"},
     "ponto.admin.owner": {"connection", "own_schema"},
-    "ponto.admin.repeatable": {"admin.owner", "own_schema"},
-    "ponto.admin.roles": {"admin.owner", "connection", "own_schema"},
+    "ponto.admin.repeatable": {"admin", "admin.owner", "own_schema"},
+    "ponto.admin.roles": {"admin", "admin.owner", "connection", "own_schema"},
     "ponto.bisection": set(),
     "ponto.brought": set(),
     "ponto.config": {"iam_login"},
@@ -236,7 +236,7 @@ class Context:
         return 60_000
 
 drain = handler.Drain(ZoneInfo("America/Sao_Paulo"), Store(), DeadLetters("https://queue"))
-consumer = handler.Consumer(drain, Redelivery("https://punches", (5, 10)))
+consumer = drain, Redelivery("https://punches", (5, 10))
 handler.consumer = lambda: consumer
 record = {
     "eventSource": "aws:sqs",

@@ -207,13 +207,6 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(text)["_aws"]["Timestamp"] == RECEIVED_MS + 5 * SECOND
 
 
-def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
-    assert {name for _, name in metrics(printed(capsys))} == {
-        *("stored", "duplicates", "redelivered", "rejected", *REASONS, "failed", "batchSize"),
-        "milliseconds",  # and no age of what was not stored
-    }
-
-
 def test_outside_lambda_it_is_nobodys_metric(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from ponto.records import NoClockRecord, NotFromSqs, Record, api_key_id, clock_record, origin, receive_count, records_of
+from ponto.records import (
+    NoClockRecord,
+    NotFromSqs,
+    Record,
+    api_key_id,
+    named_clock_record,
+    origin,
+    receive_count,
+    records_of,
+    texts,
+)
 from tests.events import NOT_SQS, RECEIVED_MS, record, sqs_event
 
 
@@ -40,7 +50,7 @@ def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
     message = record("{}")
     for value, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
         message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
-        assert api_key_id(message) == expected
+        assert api_key_id(texts(message)) == expected
 
 
 # Origins
@@ -58,8 +68,9 @@ CLOCK = "00004000070000123"
 
 
 def test_a_message_of_no_clock_names_none_and_one_of_a_clock_its_record() -> None:
-    assert clock_record(record("{}")) is None
-    assert clock_record(with_attributes(relogio=("String", CLOCK), nsr=("String", "999999998"))) == (CLOCK, 999_999_998)
+    assert named_clock_record(texts(record("{}"))) is None
+    made = with_attributes(relogio=("String", CLOCK), nsr=("String", "999999998"))
+    assert named_clock_record(texts(made)) == (CLOCK, 999_999_998)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,7 @@ def test_a_message_of_no_clock_names_none_and_one_of_a_clock_its_record() -> Non
 )
 def test_a_clock_or_record_that_cannot_be_read_is_not_passed_over(given: dict[str, str]) -> None:
     with pytest.raises(NoClockRecord):
-        clock_record(with_attributes(**{name: ("String", text) for name, text in given.items()}))
+        named_clock_record(given)
 
 
 def test_a_message_is_received_when_sqs_says() -> None:

@@ -4,51 +4,43 @@
 do $$
 declare
     wanted record;
+    is_altered boolean; -- by the role itself
+    files text;
     limits constant jsonb := %(limits)s; -- by role; null: as it is
     roles constant text := (select string_agg(key, ', ' order by key) from jsonb_each(limits));
     here constant text := format('in database %%I', current_database());
 begin
     for wanted in
         select
-            pg_roles.oid,
             rolname as role,
-            coalesce(connections, rolconnlimit) as connections,
-            rolconnlimit as before,
-            (
-                select array_agg(setting)
-                from pg_db_role_setting cross join unnest(setconfig) as setting
-                where setrole = pg_roles.oid and setdatabase = 0 and setting !~ '^temp_file_limit='
-            ) as own,
-            (
-                select split_part(setting, '=', 2)
-                from pg_db_role_setting cross join unnest(setconfig) as setting
-                where setrole = pg_roles.oid and setdatabase = 0 and setting ~ '^temp_file_limit='
-            ) as files
-        from (
-            select key as role, value::int as connections from jsonb_each_text(limits)
-        ) as given
-            join pg_roles on rolname = role
+            rolconnlimit <> value::int as is_other_limit,
+            value as connections,
+            everywhere.setconfig as settings,
+            there.setconfig is not null as is_altered_here
+        from jsonb_each_text(limits)
+            join pg_roles on rolname = key
+            cross join (select oid as this from pg_database where datname = current_database()) as ours
+            left join pg_db_role_setting as everywhere on (everywhere.setrole, everywhere.setdatabase) = (pg_roles.oid, 0)
+            left join pg_db_role_setting as there on (there.setrole, there.setdatabase) = (pg_roles.oid, this)
         order by rolname -- notices in one order, whatever the plan
     loop
         -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.
-        if wanted.before <> wanted.connections then
+        if wanted.is_other_limit then
             execute format('alter role %%I connection limit %%s', wanted.role, wanted.connections);
         end if;
-        if wanted.own is not null then
+        is_altered := exists (select from unnest(wanted.settings) as setting where setting !~ '^temp_file_limit=');
+        if is_altered then
             execute format('alter role %%I reset all', wanted.role);
             raise notice 'settings reset: %%', wanted.role;
         end if;
+        files := (select split_part(given, '=', 2) from unnest(wanted.settings) as given where given ~ '^temp_file_limit=');
         if wanted.role = 'ponto_reader'
-            and (wanted.files is null or wanted.own is not null)
+            and (files is null or is_altered)
             and has_parameter_privilege('temp_file_limit', 'set')
         then
-            execute format('alter role %%I set temp_file_limit = %%L', wanted.role, coalesce(wanted.files, '4GB'));
+            execute format('alter role %%I set temp_file_limit = %%L', wanted.role, coalesce(files, '4GB'));
         end if;
-        if exists (
-            select
-            from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
-            where setrole = wanted.oid and datname = current_database()
-        ) then
+        if wanted.is_altered_here then
             execute format('alter role %%I %%s reset all', wanted.role, here);
             raise notice 'settings reset: %% %%', wanted.role, here;
         end if;

@@ -10,13 +10,8 @@ declare
         where fatia <> all(%(slices)s)
             and nome not in (select role from jsonb_to_recordset(%(roles)s) as given (role text))
     );
-    names constant text := (
-        select string_agg(role, ', ')
-        from (
-            select role from jsonb_to_recordset(%(roles)s) as given (role text)
-            union all
-            select unnest(left_over)
-        ) as ours
+    names constant text := array_to_string(
+        array(select role from jsonb_to_recordset(%(roles)s) as given (role name)) || left_over, ', '
     );
 begin
     for wanted in

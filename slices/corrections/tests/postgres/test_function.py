@@ -102,7 +102,7 @@ def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
 def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_again(
     function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corrections, "_OPTIONS", "-c lock_timeout=10")
+    monkeypatch.setattr(corrections, "_SETTINGS", {"lock_timeout": 10})
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
         answer = function.run(
@@ -116,7 +116,7 @@ def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_a
 def test_a_login_that_holds_the_corrections_lock_is_named(
     function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corrections, "_OPTIONS", "-c lock_timeout=10")
+    monkeypatch.setattr(corrections, "_SETTINGS", {"lock_timeout": 10})
     with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
         status, answer = post(function, ADDITION)
