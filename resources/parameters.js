@@ -10,7 +10,7 @@ const boolean = (text, name) => one('true', 'false')(text, name) === 'true';
 
 const number = (text, name) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : stop(`${name}: '${text}' is not a number.`));
 
-/** Executions that are reserved, or null: none are, which is not 0: that would stop the function. --param takes no empty value. */
+/** Executions that are reserved, or null: none are, which is not 0: that would stop the function. --param says none for empty. */
 function reserved(text, name) {
   if (['', 'none'].includes(text)) return null;
   return /^[1-9]\d*$/.test(text) ? Number(text) : stop(`${name}: '${text}' is neither a number of executions nor none.`);
