@@ -1,35 +1,23 @@
 // The alarms of alarms.yml that a stage has, and the topic that they notify: one of yours, or the stack's own
 // (alarm-topic.yml), with an e-mail subscription where there is an address.
-const { beside } = require('./slices.js');
+const { together } = require('./slices.js');
 const stop = require('./stop.js');
-
-// An alarm that is made or changed goes from INSUFFICIENT_DATA to OK, which is news to nobody.
-const INCIDENTS = { $or: [{ NewStateValue: ['ALARM'] }, { OldStateValue: ['ALARM'] }] };
 
 // What a stage where people only try things needs to know: punches that nobody may ever see, or that are not stored.
 const ESSENTIAL = ['dead-letters', 'keeps-failing', 'function-errors'];
-
-const subscription = (address) => ({
-  Type: 'AWS::SNS::Subscription',
-  Properties: {
-    TopicArn: { Ref: 'AlarmTopic' },
-    Protocol: 'email',
-    Endpoint: address,
-    FilterPolicyScope: 'MessageBody',
-    FilterPolicy: INCIDENTS,
-  },
-});
 
 /** The topic's ARN, and the resources that it needs. */
 async function topic(resolveVariable) {
   const arn = await resolveVariable('param:alarmTopicArn');
   const address = await resolveVariable('param:alarmEmail');
   if (!arn) {
-    const { AlarmKey, ...resources } = await resolveVariable('file(resources/alarm-topic.yml):Resources');
-    const hasKey = await resolveVariable('file(resources/parameters.js):alarmTopicKey');
-    if (!hasKey) resources.AlarmTopic = { ...resources.AlarmTopic, Properties: {} }; // it tells names and numbers, no punch
-    const more = { ...(hasKey && { AlarmKey }), ...(address && { AlarmEmail: subscription(address) }) };
-    return { arn: { Ref: 'AlarmTopic' }, resources: { ...resources, ...more } };
+    const resources = { ...(await resolveVariable('file(resources/alarm-topic.yml):Resources')) };
+    if (!address) delete resources.AlarmEmail;
+    if (!(await resolveVariable('file(resources/parameters.js):alarmTopicKey'))) {
+      delete resources.AlarmKey;
+      resources.AlarmTopic = { ...resources.AlarmTopic, Properties: {} }; // it tells names and numbers, no punch
+    }
+    return { arn: { Ref: 'AlarmTopic' }, resources };
   }
   const region = await resolveVariable('self:provider.region');
   if (!RegExp(`^arn:aws[a-z-]*:sns:${region}:[0-9]{12}:[A-Za-z0-9_-]+$`).test(arn)) {
@@ -40,34 +28,30 @@ async function topic(resolveVariable) {
 }
 
 /** `dead-letters` is the resource DeadLettersAlarm. */
-const logicalId = (section) =>
-  `${section.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')}Alarm`;
+const logicalId = (section) => `${section.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')}Alarm`;
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const metricMath = await resolveVariable('param:metricMath');
-  if (!['supported', 'unsupported'].includes(metricMath)) {
-    stop(`metricMath: '${metricMath}' is not one of supported, unsupported.`);
-  }
-  const wanted = await resolveVariable('param:alarms');
-  if (!['all', 'essential'].includes(wanted)) stop(`alarms: '${wanted}' is not one of all, essential.`);
+  const is = async (name, value) => (await resolveVariable(`file(resources/parameters.js):${name}`)) === value;
   const { everywhere, onExpressions, ofTheCluster } = await resolveVariable('file(resources/alarms.yml)');
   const ours = {
     ...everywhere,
-    ...(metricMath === 'supported' && onExpressions),
-    ...((await resolveVariable('param:database')) !== 'existing' && ofTheCluster),
+    ...((await is('metricMath', 'supported')) && onExpressions),
+    ...(!(await is('database', 'existing')) && ofTheCluster),
   };
-  const all = { ...ours, ...(await beside(context, 'alarms', Object.keys(ours))) }; // a slice's descriptions say where theirs are described
-  const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
+  const all = { ...ours, ...(await together(context, 'alarms', Object.keys(ours))) };
+  const wanted = (await is('alarms', 'all')) ? Object.keys(all) : ESSENTIAL;
 
   const { arn, resources } = await topic(resolveVariable);
   const stack = await resolveVariable('file(resources/derived.js):stackName');
-  const alarm = ([section, { AlarmDescription, ...properties }]) => [
-    logicalId(section),
-    {
+  const found = {};
+  for (const section of wanted) {
+    const { AlarmDescription, ...properties } = all[section];
+    found[logicalId(section)] = {
       Type: 'AWS::CloudWatch::Alarm',
       Properties: {
         AlarmName: `${stack}-${section}`,
+        // A slice's say where theirs are described.
         AlarmDescription: section in ours ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
         ...properties,
         ComparisonOperator: 'GreaterThanThreshold',
@@ -75,9 +59,8 @@ module.exports = async (context) => {
         AlarmActions: [arn],
         OKActions: [arn],
       },
-    },
-  ];
-  const found = Object.fromEntries(Object.entries(alarms).map(alarm));
+    };
+  }
   return {
     ids: Object.keys(found),
     template: { Resources: { ...found, ...resources }, Outputs: { AlarmTopicArn: { Value: arn } } },

@@ -12,13 +12,19 @@ module.exports = async (context) => {
   );
   const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
-  const throttle = async (HttpMethod, ResourcePath, name, more) => ({
+  const throttled = [
+    ['*', '*', 'stage'],
+    // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
+    ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
+    ['OPTIONS', '/ponto', 'preflight'],
+    ...listed('methods').map(({ method, path, limit }) => [method, path, limit]),
+  ].map(async ([HttpMethod, path, name, more]) => ({
     HttpMethod,
-    ResourcePath,
+    ResourcePath: `/${path.replaceAll('/', '~1')}`, // a path's own slash
     ...more,
     ThrottlingRateLimit: await resolveVariable(`file(resources/parameters.js):${name}RateLimit`),
     ThrottlingBurstLimit: await resolveVariable(`file(resources/parameters.js):${name}BurstLimit`),
-  });
+  }));
   return {
     Resources: {
       [deployment]: {
@@ -43,16 +49,7 @@ module.exports = async (context) => {
           StageName: await resolveVariable('sls:stage'),
           TracingEnabled: await resolveVariable('file(resources/observability.js):tracing'),
           ...(await resolveVariable('file(resources/observability.js):accessLogSetting')),
-          // What is set for a method counts instead of what is set for all. A path's own slash is written ~1.
-          MethodSettings: [
-            await throttle('*', '/*', 'stage'),
-            // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
-            await throttle('POST', '/~1ponto', 'punch', { MetricsEnabled: true }),
-            await throttle('OPTIONS', '/~1ponto', 'preflight'),
-            ...(await Promise.all(
-              listed('methods').map(({ method, path, limit }) => throttle(method, `/${path.replaceAll('/', '~1')}`, limit))
-            )),
-          ],
+          MethodSettings: await Promise.all(throttled), // what is set for a method counts instead of what is set for all
         },
       },
     },

@@ -7,12 +7,7 @@ const HEIGHT = 6;
 // Why a punch is dead-lettered: the values of Reason in ponto/punch.py, as a test of the dashboard holds.
 const REASONS = ['malformed', 'invalid', 'identity', 'conflict', 'refused', 'unexpected'];
 
-const queue = (id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`];
-const gateway = (name) => [ // of punches, as resources/api-deployment.js asks for
-  'AWS/ApiGateway', 'ApiName', name, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}',
-];
-const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
-const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
+const lambda = (id) => ['AWS/Lambda', 'FunctionName', `\${${id}LambdaFunction}`];
 
 /** A line: what a namespace with its dimensions knows under a name. */
 const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name, ...dimensions, { stat, label }];
@@ -20,28 +15,29 @@ const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name
 const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
 
 /** How often a function was asked. */
-const invocations = (title, unit, id) => {
-  const asked = ['AWS/Lambda', 'FunctionName', `\${${id}LambdaFunction}`];
-  return graph(title, unit,
-    line(asked, 'Invocations', 'Sum', 'all'),
-    line(asked, 'Errors', 'Sum', 'errors'),
-    line(asked, 'Throttles', 'Sum', 'throttles'));
-};
+const invocations = (asked) => [
+  line(asked, 'Invocations', 'Sum', 'all'),
+  line(asked, 'Errors', 'Sum', 'errors'),
+  line(asked, 'Throttles', 'Sum', 'throttles'),
+];
 
-function columns(api, rejections, clusterName) {
-  const punches = queue('PunchQueue');
-  const deadLetters = queue('DeadLetterQueue');
+/** The graphs below each heading. */
+function columns(name, rejections, clusterName) {
+  const api = ['AWS/ApiGateway', 'ApiName', name, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}']; // of punches
+  const [punches, deadLetters] = ['PunchQueue', 'DeadLetterQueue'].map((id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`]);
+  const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
+  const drain = lambda('BatidaPonto');
   const cluster = ['AWS/RDS', 'DBClusterIdentifier', clusterName?.Ref ? `\${${clusterName.Ref}}` : clusterName];
-  const flow = {
+  return {
     Gateway: [
       graph('Requests', 'requests',
-        line(gateway(api), 'Count', 'Sum', 'all'),
-        line(gateway(api), '4XXError', 'Sum', '4xx'),
-        line(gateway(api), '5XXError', 'Sum', '5xx')),
+        line(api, 'Count', 'Sum', 'all'),
+        line(api, '4XXError', 'Sum', '4xx'),
+        line(api, '5XXError', 'Sum', '5xx')),
       graph('Latency', 'ms',
-        line(gateway(api), 'Latency', 'p50', 'p50'),
-        line(gateway(api), 'Latency', 'p99', 'p99'),
-        line(gateway(api), 'IntegrationLatency', 'p99', 'SQS p99')),
+        line(api, 'Latency', 'p50', 'p50'),
+        line(api, 'Latency', 'p99', 'p99'),
+        line(api, 'IntegrationLatency', 'p99', 'SQS p99')),
     ],
     Queue: [
       graph('Depth', 'punches',
@@ -66,27 +62,25 @@ function columns(api, rejections, clusterName) {
       graph('Age of the oldest that failed', 'ms',
         line(batches, 'oldestFailedMilliseconds', 'Maximum', 'age')),
       graph('Invocations', 'invocations',
-        line(lambda, 'Invocations', 'Sum', 'all'),
-        line(lambda, 'Errors', 'Sum', 'errors'),
-        line(lambda, 'Throttles', 'Sum', 'throttles'),
-        line(lambda, 'ConcurrentExecutions', 'Maximum', 'at once')),
+        ...invocations(drain),
+        line(drain, 'ConcurrentExecutions', 'Maximum', 'at once')),
       graph('Duration', 'ms',
-        line(lambda, 'Duration', 'p50', 'p50'),
-        line(lambda, 'Duration', 'p99', 'p99'),
+        line(drain, 'Duration', 'p50', 'p50'),
+        line(drain, 'Duration', 'p99', 'p99'),
         line(batches, 'milliseconds', 'p99', 'batch p99')),
       graph('Punches in a batch', 'punches',
         line(batches, 'batchSize', 'Average', 'average'),
         line(batches, 'batchSize', 'Maximum', 'largest')),
-      invocations('Reading', 'invocations', 'Read'),
+      graph('Reading', 'invocations', ...invocations(lambda('Read'))),
     ],
-    Database: [
+    ...(clusterName && { Database: [
       graph('Connections', 'connections',
         line(cluster, 'DatabaseConnections', 'Maximum', 'open')),
       graph('Capacity', 'ACU',
         line(cluster, 'ServerlessDatabaseCapacity', 'Average', 'in use')),
       graph('Share of the largest capacity', '%',
         line(cluster, 'ACUUtilization', 'Average', 'in use')),
-    ],
+    ] }),
     'Dead letters': [
       graph('Waiting for somebody', 'messages',
         line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
@@ -94,42 +88,20 @@ function columns(api, rejections, clusterName) {
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };
-  if (!clusterName) delete flow.Database;
-  return flow;
 }
 
 function widgets(flow, alarms) {
-  const found = [
-    {
-      type: 'alarm',
-      x: 0,
-      y: 0,
-      width: WIDTH,
-      height: 3,
-      properties: { title: 'Alarms', alarms: alarms.map((id) => `\${${id}.Arn}`) },
-    },
-  ];
+  const status = { title: 'Alarms', alarms: alarms.map((id) => `\${${id}.Arn}`) };
+  const found = [{ type: 'alarm', x: 0, y: 0, width: WIDTH, height: 3, properties: status }];
   flow.forEach(([name, graphs], index) => {
     const x = Math.round((index * WIDTH) / flow.length);
     const width = Math.round(((index + 1) * WIDTH) / flow.length) - x;
     found.push({ type: 'text', x, y: 3, width, height: 1, properties: { markdown: `## ${name}`, background: 'transparent' } });
-    graphs.forEach(({ title, unit, metrics }, row) =>
-      found.push({
-        type: 'metric',
-        x,
-        y: 4 + row * HEIGHT,
-        width,
-        height: HEIGHT,
-        properties: {
-          title,
-          metrics,
-          region: '${AWS::Region}',
-          view: 'timeSeries',
-          period: 60,
-          yAxis: { left: { min: 0, label: unit, showUnits: false } },
-        },
-      })
-    );
+    graphs.forEach(({ title, unit, metrics }, row) => {
+      const yAxis = { left: { min: 0, label: unit, showUnits: false } };
+      const properties = { title, metrics, region: '${AWS::Region}', view: 'timeSeries', period: 60, yAxis };
+      found.push({ type: 'metric', x, y: 4 + row * HEIGHT, width, height: HEIGHT, properties });
+    });
   });
   return found;
 }
@@ -145,7 +117,7 @@ module.exports = async (context) => {
   const flow = columns(named, REASONS.filter(isLogged), cluster);
   for (const [column, graphs] of Object.entries(await together(context, 'graphs'))) {
     for (const [title, { unit, invocationsOf, metrics }] of Object.entries(graphs)) {
-      flow[column].push(invocationsOf ? invocations(title, unit, invocationsOf) : graph(title, unit, ...metrics));
+      flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));
     }
   }
   const alarms = await resolveVariable('file(resources/alarms.js):ids');

@@ -1,6 +1,5 @@
 // Where the database is and who signs in: an Aurora cluster made here (cluster.yml), one of Aurora's express configuration,
 // which `ponto deploy` makes, or a database of yours.
-const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { executions } = require('./derived.js');
@@ -11,8 +10,6 @@ const { byPasswords, byTokens } = require('./login.js');
 const { together, withSchema } = require('./slices.js');
 const stop = require('./stop.js');
 
-const KINDS = ['create', 'existing', 'express'];
-const LOGINS = ['iam', 'secret'];
 const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // of an express cluster's internet access gateway
 
@@ -22,16 +19,12 @@ const WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // 
 
 /** Whether the packaged certificates are also those of a region's clusters: new regions come later than the package. */
 function areKnown(region) {
-  const found = readFileSync(join(__dirname, '..', CERTIFICATES), 'utf8').match(/-----BEGIN[^]+?-----END.+/g);
-  return found.some((pem) => new X509Certificate(pem).subject.includes(`CN=Amazon RDS ${region} Root CA`));
+  const found = readFileSync(join(__dirname, '..', CERTIFICATES), 'utf8').split('-----BEGIN CERTIFICATE-----');
+  return found.some((each) => Buffer.from(each, 'base64').includes(`Amazon RDS ${region} Root CA`)); // its subject
 }
-
-const list = (names) => names.join(', ');
 
 /** Stops what would fail only after the deploy, with what to do. */
 function check({ database, login, given, dataApi, dbSslRootCert, region }) {
-  if (!KINDS.includes(database)) stop(`database: '${database}' is not one of ${list(KINDS)}.`);
-  if (!LOGINS.includes(login)) stop(`dbLogin: '${login}' is not one of ${list(LOGINS)}.`);
   if (database === 'express' && login !== 'iam') stop(`dbLogin: '${login}': an express cluster takes iam only; leave dbLogin out.`);
   if (login === 'iam') checkTokens({ database, given, dataApi });
   else if (given.dbResourceId) stop('dbResourceId is for dbLogin: iam only; leave it out, or set dbLogin to iam.');
@@ -88,15 +81,31 @@ async function existing({ resolveVariable }) {
     resourceId: await parameter('dbResourceId'),
     ownerSecret: await parameter('dbSecretArn'),
     key: await parameter('dbSecretKeyArn'),
-    resources: {},
   };
+}
+
+/** What the function `schema` is told: which slices bring migrations, in order; each function's role, secret and executions. */
+async function ofSchema(context, database, owner, secrets) {
+  const variables = {
+    DB_USER: owner,
+    DB_SECRET_ARN: secrets.schema ?? null,
+    DB_CREATED_FROM: database === 'express' ? 'postgres' : null, // the one that AWS made, to make DB_NAME from
+    SLICES: withSchema.join(','),
+    ROLES: FUNCTIONS.map((each) => `${each.role}:${each.name.toUpperCase()}`).join(','), // and how its variables begin:
+  };
+  for (const each of FUNCTIONS) {
+    variables[`${each.name.toUpperCase()}_SECRET_ARN`] = secrets[each.name] ?? null;
+    variables[`${each.name.toUpperCase()}_CONCURRENCY`] = String(await executions(context, each)); // connections at most
+  }
+  return { ...variables, ...(await together(context, 'schemaEnvironment')) };
 }
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const parameter = (name) => resolveVariable(`param:${name}`);
-  const [database, owner, dbSslRootCert] = [await parameter('database'), await parameter('dbUser'), await parameter('dbSslRootCert')];
+  const database = await resolveVariable('file(resources/parameters.js):database');
   const login = await resolveVariable('file(resources/derived.js):login');
+  const [owner, dbSslRootCert] = [await parameter('dbUser'), await parameter('dbSslRootCert')];
   const names = ['dbSecretArn', 'dbSecretKeyArn', 'dbResourceId', 'dbSslMode'];
   check({
     database,
@@ -109,38 +118,18 @@ module.exports = async (context) => {
   await checkDeployed(context, { database, login });
 
   const found = await { create: created, existing, express }[database](context, login);
-  const signsIn = login === 'iam' ? byTokens({ ...found, owner }) : byPasswords(found);
-  const secret = (name, of) => (of in signsIn.secrets ? [[name, signsIn.secrets[of]]] : []);
+  const { secrets, rights, resources } = login === 'iam' ? byTokens({ ...found, owner }) : byPasswords(found);
   return {
     host: found.host,
     port: found.port,
     cluster: found.cluster,
     sslRootCert: dbSslRootCert || (database === 'express' ? PUBLIC_CERTIFICATES : ''),
-    rights: signsIn.rights,
-    // functionSecret, ...
-    ...Object.fromEntries(FUNCTIONS.flatMap(({ name }) => secret(`${name}Secret`, name))),
-    // Of the function schema: which slices bring migrations, in order; each function's role, and how its variables begin:
-    // FUNCTION_SECRET_ARN, and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
-    ofSchema: {
-      DB_USER: owner,
-      ...Object.fromEntries(secret('DB_SECRET_ARN', 'schema')),
-      ...(database === 'express' && { DB_CREATED_FROM: 'postgres' }), // the one that AWS made, to make DB_NAME from
-      SLICES: withSchema.join(','),
-      ROLES: FUNCTIONS.map((each) => `${each.role}:${each.name.toUpperCase()}`).join(','),
-      ...(await together(context, 'schemaEnvironment')),
-      ...Object.fromEntries(
-        (
-          await Promise.all(
-            FUNCTIONS.map(async (each) => [
-              ...secret(`${each.name.toUpperCase()}_SECRET_ARN`, each.name),
-              [`${each.name.toUpperCase()}_CONCURRENCY`, String(await executions(context, each))],
-            ])
-          )
-        ).flat()
-      ),
-    },
+    rights,
+    ...Object.fromEntries(FUNCTIONS.map(({ name }) => [`${name}Secret`, secrets[name]])), // functionSecret, ...
+    ofSchema: await ofSchema(context, database, owner, secrets),
     template: {
-      Resources: { ...found.resources, ...signsIn.resources },
+      ...(database === 'express' && { Metadata: await resolveVariable('file(resources/cluster.yml):express') }),
+      Resources: { ...found.resources, ...resources },
       Outputs: {
         Database: { Value: database },
         DatabaseLogin: { Value: login },

@@ -4,24 +4,17 @@ const stop = require('./stop.js');
 
 const MOVE = 'docs/operations.md#go-on-with-the-restored-cluster';
 
-/** What a request answers, or null if what it asks for does not exist. */
-const ifExists = (request) =>
-  request.catch((error) => {
-    if (!error.message.includes('does not exist')) throw error;
-    return null;
-  });
-
 /** Its kind, and how functions sign in; null before a first deploy, and after one that failed. */
 async function lookUp(context, StackName) {
-  const { CloudFormationClient, DescribeStackResourceCommand, DescribeStacksCommand } = require('@aws-sdk/client-cloudformation');
+  const { CloudFormationClient, DescribeStacksCommand } = require('@aws-sdk/client-cloudformation');
   const formation = await clientOf(context, CloudFormationClient);
-  const described = await ifExists(formation.send(new DescribeStacksCommand({ StackName })));
+  const described = await formation.send(new DescribeStacksCommand({ StackName })).catch((error) => {
+    if (!error.message.includes('does not exist')) throw error;
+  });
   const outputs = Object.fromEntries((described?.Stacks[0].Outputs ?? []).map((each) => [each.OutputKey, each.OutputValue]));
   if (!outputs.PunchQueueUrl) return null; // osls first makes the stack with its bucket alone
-  if (outputs.Database) return { database: outputs.Database, login: outputs.DatabaseLogin };
-  const LogicalResourceId = 'DatabaseCluster'; // of a version that says neither
-  const made = await ifExists(formation.send(new DescribeStackResourceCommand({ StackName, LogicalResourceId })));
-  return { database: made ? 'create' : 'existing', login: 'secret' };
+  if (!outputs.Database) stop(`${StackName} is of before the first version, and cannot be updated: deploy another stage.`);
+  return { database: outputs.Database, login: outputs.DatabaseLogin };
 }
 
 let found; // once for all places that use it

@@ -4,8 +4,7 @@ const FUNCTIONS = require('./functions.js');
 const { together } = require('./slices.js');
 const stop = require('./stop.js');
 
-const parameter = async ({ resolveVariable }, name) => resolveVariable(`param:${name}`);
-const number = async ({ resolveVariable }, name) => resolveVariable(`file(resources/parameters.js):${name}`);
+const typed = async ({ resolveVariable }, name) => resolveVariable(`file(resources/parameters.js):${name}`);
 
 // Queues.
 
@@ -15,8 +14,8 @@ const LEAST_VISIBILITY = 109; // with less, an outage would have more receives t
 
 /** How long a batch may wait to be full. What AWS would refuse in the middle of a deploy stops it here. */
 async function batchingWindow(context) {
-  const batch = await number(context, 'batchSize');
-  const window = await number(context, 'batchingWindow');
+  const batch = await typed(context, 'batchSize');
+  const window = await typed(context, 'batchingWindow');
   if (batch > 10 && window < 1) stop(`batchingWindow: a batchSize of ${batch} needs 1 s at least, and one up to 10 none.`);
   return window;
 }
@@ -26,11 +25,11 @@ async function batchingWindow(context) {
  * all the same, and each read that is throttled counts towards the dead-letter queue.
  */
 async function maximumConcurrency(context) {
-  const most = await number(context, 'maximumConcurrency');
+  const most = await typed(context, 'maximumConcurrency');
   if (!Number.isInteger(most) || most < 2 || most > 1000) {
     stop(`maximumConcurrency: '${most}' is not a whole number from 2 to 1000.`);
   }
-  const reserved = await number(context, 'reservedConcurrency, null');
+  const reserved = await typed(context, 'reservedConcurrency, null');
   if (reserved !== null && most > reserved) {
     stop(
       `maximumConcurrency: ${most} is above reservedConcurrency (${reserved}), so throttled receives turn good punches into ` +
@@ -42,7 +41,7 @@ async function maximumConcurrency(context) {
 
 /** How long a message is hidden while it is worked on: AWS asks for six times the function's timeout and the window. */
 async function visibilityTimeout(context) {
-  return Math.max(6 * (await number(context, 'timeout')) + (await batchingWindow(context)), LEAST_VISIBILITY);
+  return Math.max(6 * (await typed(context, 'timeout')) + (await batchingWindow(context)), LEAST_VISIBILITY);
 }
 
 /**
@@ -55,9 +54,7 @@ function delaysBelow(visibility) {
   return delays;
 }
 
-async function retryDelays(context) {
-  return delaysBelow(await visibilityTimeout(context)).join(',');
-}
+const retryDelays = async (context) => delaysBelow(await visibilityTimeout(context)).join(',');
 
 /**
  * Receives after which SQS dead-letters a message: those of an outage, in which it returns after each delay, and the one
@@ -74,18 +71,17 @@ async function maxReceiveCount(context) {
 
 /** How functions sign in to it: by tokens of AWS's, `iam`, or by passwords, `secret`. */
 async function login(context) {
-  const given = await parameter(context, 'dbLogin');
-  return given || ((await parameter(context, 'database')) === 'existing' ? 'secret' : 'iam');
+  return (await typed(context, 'dbLogin, null')) ?? ((await typed(context, 'database')) === 'existing' ? 'secret' : 'iam');
 }
 
 /** Whether a cluster that is made has the Data API, which takes passwords only. */
 async function dataApi(context) {
-  return (await number(context, 'dataApi, null')) ?? (await login(context)) === 'secret';
+  return (await typed(context, 'dataApi, null')) ?? (await login(context)) === 'secret';
 }
 
 /** Executions at once of a function of functions.js: those reserved, or else as many as the queue asks that which stores for. */
 async function executions(context, { reserves }) {
-  return (await number(context, `${reserves}, null`)) ?? number(context, 'maximumConcurrency');
+  return (await typed(context, `${reserves}, null`)) ?? typed(context, 'maximumConcurrency');
 }
 
 /**
@@ -93,12 +89,16 @@ async function executions(context, { reserves }) {
  * environments, whose connections outlive them; 20 for people.
  */
 async function tooManyConnections(context) {
-  const most = await Promise.all(FUNCTIONS.map((each) => executions(context, each)));
-  return 2 * most.reduce((sum, each) => sum + each, 0) + 20;
+  let most = 20;
+  for (const each of FUNCTIONS) most += 2 * (await executions(context, each));
+  return most;
 }
 
 /** The secrets of a cluster that is made: its owner's, and one for each function. */
-const secrets = () => [{ 'Fn::GetAtt': ['DatabaseCluster', 'MasterUserSecret.SecretArn'] }, ...FUNCTIONS.map(({ secret }) => ({ Ref: secret }))];
+const secrets = () => [
+  { 'Fn::GetAtt': ['DatabaseCluster', 'MasterUserSecret.SecretArn'] },
+  ...FUNCTIONS.map(({ secret }) => ({ Ref: secret })),
+];
 
 // Network.
 
@@ -107,7 +107,7 @@ const endpointServices = async (context) => ((await login(context)) === 'secret'
 
 /** The zones of the two subnets that are made: the region's first two, or those that are named. */
 async function zones(context) {
-  const named = String(await parameter(context, 'zones')).split(',').map((zone) => zone.trim()).filter(Boolean);
+  const named = await typed(context, 'zones');
   if (!named.length) return [0, 1].map((index) => ({ 'Fn::Select': [index, { 'Fn::GetAZs': '' }] }));
   const region = await context.resolveVariable('self:provider.region');
   if (named.length !== 2 || named[0] === named[1] || !named.every((zone) => RegExp(`^${region}[a-z]$`).test(zone))) {
@@ -118,42 +118,29 @@ async function zones(context) {
 
 /** The subnets that have endpoints. From the other one, functions reach the one endpoint across zones. */
 async function endpointSubnets(context) {
-  const subnets = [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }];
-  const many = await number(context, 'endpointZones');
-  return [1, 2].includes(many) ? subnets.slice(0, many) : stop(`endpointZones: '${many}' is not one of 1, 2.`);
+  return [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }].slice(0, Number(await typed(context, 'endpointZones')));
 }
 
-// What becomes of what holds punches, and of what that needs, when it leaves the stack.
+// What becomes of what holds punches, and of what that needs, when it leaves the stack; where it is replaced, whenDeleted says it.
 
-/** What whenDeleted says, where a resource is replaced. */
-async function replacement(context) {
-  const whenDeleted = await parameter(context, 'whenDeleted');
-  if (!['Retain', 'Delete'].includes(whenDeleted)) stop(`whenDeleted: '${whenDeleted}' is not one of Retain, Delete.`);
-  return whenDeleted;
-}
-
-/** The same where it is deleted. What a failed first deploy made holds nothing yet, and would be in the next one's way. */
+/** What whenDeleted says. What a failed first deploy made holds nothing yet, and would be in the next one's way. */
 async function deletion(context) {
-  return (await replacement(context)) === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
+  return (await typed(context, 'whenDeleted')) === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
 }
 
 // Employees who sign in.
 
 /** `required`, where a slice asks that a punch is of somebody who is vouched for. */
-async function identity(context) {
-  return (await together(context, 'environment')).IDENTITY ?? null;
-}
+const identity = async (context) => (await together(context, 'environment')).IDENTITY ?? null;
 
 // The stack.
 
 /** Its name, with which the names of much that it makes begin. */
-async function stackName({ resolveVariable }) {
-  return `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
-}
+const stackName = async ({ resolveVariable }) => `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
 
 /** The permissions boundary of every role, where one is asked for: .github/deploy-role.yml makes roles with it only. */
 async function permissionsBoundary(context) {
-  const arn = await parameter(context, 'permissionsBoundary');
+  const arn = await context.resolveVariable('param:permissionsBoundary');
   if (!arn) return { Ref: 'AWS::NoValue' };
   if (!/^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy\/\S+$/.test(arn)) {
     stop(`permissionsBoundary: '${arn}' is not the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary.`);
@@ -163,8 +150,7 @@ async function permissionsBoundary(context) {
 
 /** What the stack and all that it makes is tagged with: service, stage, and the parameter tags. */
 async function tags(context) {
-  const given = String(await parameter(context, 'tags')).split(',').map((tag) => tag.trim()).filter(Boolean);
-  const pairs = given.map((tag) => {
+  const pairs = (await typed(context, 'tags')).map((tag) => {
     const [name, ...value] = tag.split('=');
     if (name && value.length === 1) return [name.trim(), value[0].trim()];
     return stop(`The parameter tags has '${tag}'; it takes name=value, comma-separated: costCentre=4711,owner=hr.`);
@@ -174,6 +160,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi,
-  executions, tooManyConnections, secrets, endpointServices, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, stackName, tags,
+  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, executions,
+  tooManyConnections, secrets, endpointServices, zones, endpointSubnets, deletion, identity, permissionsBoundary, stackName, tags,
 };

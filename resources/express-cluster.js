@@ -47,8 +47,8 @@ module.exports = async (context) => {
   const name = await resolveVariable('file(resources/derived.js):stackName');
   const region = await resolveVariable('self:provider.region');
   if (WITHOUT.test(region)) stop(`database: ${region} has no express configuration; set database to create or existing.`);
-  if (!isDeploying()) return { ...placeholder(name, region), cluster: name, resources: {} };
+  if (!isDeploying()) return { ...placeholder(name, region), cluster: name };
   found ??= lookUp(context, name, region, stage);
   if (options.package) checkPackage(options.package, await found);
-  return { ...(await found), cluster: name, resources: {} };
+  return { ...(await found), cluster: name };
 };

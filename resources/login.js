@@ -1,13 +1,7 @@
 // How functions sign in to the database: the secrets that this takes, who may read them or sign in without one, and what
 // the functions are told of it.
 const FUNCTIONS = require('./functions.js');
-
-const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
-
-const policy = (Description, ...Statement) => ({
-  Type: 'AWS::IAM::ManagedPolicy',
-  Properties: { Description, PolicyDocument: { Version: '2012-10-17', Statement } },
-});
+const { allow, policy } = require('./iam.js');
 
 const generated = (Description, username) => ({
   Type: 'AWS::SecretsManager::Secret',
@@ -24,25 +18,16 @@ const generated = (Description, username) => ({
 });
 
 /** The right to read the owner's secret, and a secret of each function with the right to read it. */
-const secrets = (ownerSecret, key) => ({
-  DatabaseSecretPolicy: policy(
-    "The password of the database's owner",
-    allow('secretsmanager:GetSecretValue', ownerSecret),
-    ...(key ? [allow('kms:Decrypt', key)] : [])
-  ),
-  ...Object.fromEntries(
-    FUNCTIONS.flatMap((each) => [
-      [each.secret, generated(`The database's user of the function that ${each.does}`, each.role)],
-      [
-        `${each.secret}Policy`,
-        policy(
-          `The database's password of the function that ${each.does}`,
-          allow('secretsmanager:GetSecretValue', { Ref: each.secret })
-        ),
-      ],
-    ])
-  ),
-});
+function secrets(ownerSecret, key) {
+  const read = (secret) => allow('secretsmanager:GetSecretValue', secret);
+  const ofKey = key ? [allow('kms:Decrypt', key)] : [];
+  const found = { DatabaseSecretPolicy: policy("The password of the database's owner", read(ownerSecret), ...ofKey) };
+  for (const { secret, does, role } of FUNCTIONS) {
+    found[secret] = generated(`The database's user of the function that ${does}`, role);
+    found[`${secret}Policy`] = policy(`The database's password of the function that ${does}`, read({ Ref: secret }));
+  }
+  return found;
+}
 
 /** The right to sign in as a role of the database; `resourceId` as Fn::Sub takes it. */
 const connect = (resourceId, role) =>
@@ -55,11 +40,10 @@ const connect = (resourceId, role) =>
  * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
  */
 function byTokens({ resourceId, owner }) {
-  const rights = (role) => ({ policies: [], statements: [connect(resourceId, role)] });
+  const rights = (role) => ({ statements: [connect(resourceId, role)] });
   return {
     secrets: {},
     rights: { schema: rights(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, rights(role)])) },
-    resources: {},
   };
 }
 
@@ -68,7 +52,7 @@ function byTokens({ resourceId, owner }) {
  * Without the owner's secret there is none: passwords come from the environment or rds_config.py.
  */
 function byPasswords({ ownerSecret, key }) {
-  const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [], statements: [] });
+  const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [] });
   const secret = (id) => (ownerSecret ? { Ref: id } : '');
   return {
     secrets: { schema: ownerSecret, ...Object.fromEntries(FUNCTIONS.map((each) => [each.name, secret(each.secret)])) },

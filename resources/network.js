@@ -5,12 +5,6 @@
 const { clientOf } = require('./aws.js');
 const stop = require('./stop.js');
 
-const split = (list) =>
-  String(list || '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean);
-
 const nameOf = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
 
 /** The ids of `names`; a name that does not exist, or exists twice, stops the deploy with those that do. */
@@ -26,27 +20,20 @@ function pick(kind, names, resources, nameField, idField) {
   });
 }
 
-async function all(client, Command, input, key) {
+async function all(pages, key) {
   const found = [];
-  let NextToken;
-  do {
-    const page = await client.send(new Command({ ...input, NextToken }));
-    found.push(...(page[key] ?? []));
-    ({ NextToken } = page);
-  } while (NextToken);
+  for await (const page of pages) found.push(...(page[key] ?? []));
   return found;
 }
 
 async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
-  const {
-    EC2Client, DescribeVpcsCommand, DescribeSubnetsCommand, DescribeSecurityGroupsCommand,
-  } = require('@aws-sdk/client-ec2');
+  const { EC2Client, paginateDescribeVpcs, paginateDescribeSubnets, paginateDescribeSecurityGroups } = require('@aws-sdk/client-ec2');
   if (!vpcName) stop('subnetNames or securityGroupNames are given without vpcName: name the VPC too.');
-  const ec2 = await clientOf(context, EC2Client);
-  const [vpcId] = pick('VPC', [vpcName], await all(ec2, DescribeVpcsCommand, {}, 'Vpcs'), 'Name', 'VpcId');
+  const ec2 = { client: await clientOf(context, EC2Client) };
+  const [vpcId] = pick('VPC', [vpcName], await all(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
   const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
-  const subnets = await all(ec2, DescribeSubnetsCommand, inVpc, 'Subnets');
-  const groups = await all(ec2, DescribeSecurityGroupsCommand, inVpc, 'SecurityGroups');
+  const subnets = await all(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
+  const groups = await all(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
   return {
     vpcId,
     subnetIds: pick(`Subnet of ${vpcName}`, subnetNames, subnets, 'Name', 'SubnetId'),
@@ -56,31 +43,30 @@ async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const parameter = (name) => resolveVariable(`param:${name}`);
+  const typed = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
   const ids = {
-    vpcId: (await parameter('vpcId')) || undefined,
-    subnetIds: split(await parameter('subnetIds')),
-    securityGroupIds: split(await parameter('securityGroupIds')),
+    vpcId: (await resolveVariable('param:vpcId')) || undefined,
+    subnetIds: await typed('subnetIds'),
+    securityGroupIds: await typed('securityGroupIds'),
   };
   const names = {
-    vpcName: await parameter('vpcName'),
-    subnetNames: split(await parameter('subnetNames')),
-    securityGroupNames: split(await parameter('securityGroupNames')),
+    vpcName: await resolveVariable('param:vpcName'),
+    subnetNames: await typed('subnetNames'),
+    securityGroupNames: await typed('securityGroupNames'),
   };
-  const database = await parameter('database');
+  const given = Object.entries({ ...ids, ...names }).filter(([, value]) => value?.length).map(([name]) => name);
+  const database = await typed('database');
   const creates = database === 'create';
-  const given = Object.entries({ ...ids, ...names }).find(([, value]) => value?.length);
-  if (database === 'express' && given) {
+  if (database === 'express' && given.length) {
     stop(`${given[0]}: an express cluster is reached from outside any VPC; leave ${given[0]} out.`);
   }
 
   const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
-  if (ids.vpcId || ids.subnetIds.length || ids.securityGroupIds.length) network = ids;
-  else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
-    network = await lookUp(context, names);
-  } else if (creates) {
+  if (given.some((name) => name in ids)) network = ids;
+  else if (given.length) network = await lookUp(context, names);
+  else if (creates) {
     const { SecretsManagerEndpoint, ...others } = own;
     const hasSecrets = (await resolveVariable('file(resources/derived.js):login')) === 'secret';
     resources = { ...others, ...(hasSecrets && { SecretsManagerEndpoint }) };

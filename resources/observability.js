@@ -1,4 +1,5 @@
 // The gateway's access log and X-Ray, where they are wanted (the parameters accessLogs and tracing).
+const { allow, policy } = require('./iam.js');
 
 // Who was answered what, and how fast. Never a body, nor an error's message, which may quote one; of the key its id; no
 // address, which would tell where an employee is.
@@ -15,39 +16,24 @@ const LINE = {
   error: '$context.error.responseType', // THROTTLED, BAD_REQUEST_BODY, ...
 };
 
-const accessLogGroup = (name, days) => ({
-  Type: 'AWS::Logs::LogGroup',
-  Properties: { LogGroupName: `/aws/apigateway/${name}`, RetentionInDays: days },
-});
-
-const tracingPolicy = {
-  Type: 'AWS::IAM::ManagedPolicy',
-  Properties: {
-    Description: 'Traces of the functions',
-    PolicyDocument: {
-      Version: '2012-10-17',
-      // X-Ray knows no resources to name here.
-      Statement: [{ Effect: 'Allow', Action: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], Resource: '*' }],
-    },
-  },
-};
+// X-Ray knows no resources to name here.
+const tracingPolicy = policy('Traces of the functions', allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'));
 
 module.exports = async ({ resolveVariable }) => {
   const parameter = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
-  const accessLogs = await parameter('accessLogs');
-  const tracing = await parameter('tracing');
-  const name = await resolveVariable('file(resources/derived.js):stackName');
-  const days = await parameter('logRetentionDays');
+  const [accessLogs, tracing] = [await parameter('accessLogs'), await parameter('tracing')];
+  const LogGroupName = `/aws/apigateway/${await resolveVariable('file(resources/derived.js):stackName')}`;
+  const RetentionInDays = await parameter('logRetentionDays');
   return {
     tracing,
-    tracingPolicy: tracing ? { Ref: 'TracingPolicy' } : { Ref: 'AWS::NoValue' },
+    tracingPolicy: { Ref: tracing ? 'TracingPolicy' : 'AWS::NoValue' },
     // Of the gateway's stage.
     accessLogSetting: accessLogs
       ? { AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['AccessLogGroup', 'Arn'] }, Format: JSON.stringify(LINE) } }
       : {},
     template: {
       Resources: {
-        ...(accessLogs && { AccessLogGroup: accessLogGroup(name, days) }),
+        ...(accessLogs && { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties: { LogGroupName, RetentionInDays } } }),
         ...(tracing && { TracingPolicy: tracingPolicy }),
       },
     },

@@ -75,20 +75,15 @@ async function partsOf({ resolveVariable }, key) {
   return Promise.all(files.map(async (file) => [file, (await resolveVariable(`file(${file}):${key}, null`)) ?? {}]));
 }
 
-/** What the slices' aws.js or aws.yml have under a name, one over the other. */
-async function together(context, key) {
+/** What the slices' aws.js or aws.yml have under a name, one over the other; a name that is taken stops the deploy. */
+async function together(context, key, taken = []) {
   const found = {};
-  for (const [, part] of await partsOf(context, key)) merged(found, part, key);
-  return found;
-}
-
-/** The same, where a name is no other's: what osls would lay over the reference's stops the deploy. */
-async function beside(context, key, taken) {
   for (const [file, part] of await partsOf(context, key)) {
     const twice = Object.keys(part).find((name) => taken.includes(name));
     if (twice) stop(`${file}: ${key} has ${twice}, which the reference has already; give it another name (slices/README.md).`);
+    merged(found, part, key);
   }
-  return together(context, key);
+  return found;
 }
 
 /** serverless.yml: the names of its own functions, and its own resources: variables in braces, or what they would give. */
@@ -117,7 +112,7 @@ async function patterns({ resolveVariable }) {
 }
 
 /** For functions: of serverless.yml. */
-const functions = (context) => beside(context, 'functions', ofReference().functions);
+const functions = (context) => together(context, 'functions', ofReference().functions);
 
 /** For resources: of serverless.yml: what the slices bring. */
 async function template(context) {
@@ -127,8 +122,8 @@ async function template(context) {
   const names = (key) => parts.flatMap((part) => Object.keys(part?.[key] ?? {}));
   const byOsls = own.flatMap((name) => ['LambdaFunction', 'LogGroup'].map((kind) => name[0].toUpperCase() + name.slice(1) + kind));
   return {
-    Resources: await beside(context, 'Resources', [...names('Resources'), ...byOsls]),
-    Outputs: await beside(context, 'Outputs', names('Outputs')),
+    Resources: await together(context, 'Resources', [...names('Resources'), ...byOsls]),
+    Outputs: await together(context, 'Outputs', names('Outputs')),
   };
 }
 
@@ -141,7 +136,6 @@ module.exports = {
   PARAMETERS,
   listed,
   together,
-  beside,
   parameters,
   functions,
   template,

@@ -129,7 +129,7 @@ def _make(folder: Path) -> None:
 def _read(reports: Reports, employee: int, letters: list[DeadLetter] | Unread) -> Kept:
     """Read the database, month by month: each answer is small, however long somebody has been there."""
     who = {"usuario": employee}
-    brought = list(slices.said("person"))
+    brought = [name for module in slices.modules("statements") for name in getattr(module, "OF_PERSON", [])]
     of_person, months, *of_slices = map(
         list, reports.read(person=who, person_months=who, **dict.fromkeys(brought, who))
     )

@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 # Namespace, name, dimensions. What CloudFormation will fill in stands as it is in the template, as JSON.
@@ -100,11 +101,15 @@ def states(alarm: Any, recorded: Recorded, minutes: int, phase: int = 0) -> Iter
     Yields:
         The minute, and the state from then on.
     """
-    length = period(alarm)
+    length, sources = period(alarm), _sources(alarm)
     state = State.INSUFFICIENT_DATA
     breaches: list[bool | None] = []
     for start in range(phase, minutes - length + 1, length):
-        value = _value(alarm, recorded, start, start + length)
+        values = {
+            name: _statistic(statistic, recorded.get(source, {}), start, start + length)
+            for name, (source, statistic, _) in sources.items()
+        }
+        value = calculate(_expression(alarm), values) if "Metrics" in alarm else values[""]
         compare = _COMPARISONS[alarm["ComparisonOperator"]]
         breaches.append(None if value is None else compare(value, alarm["Threshold"]))
         state = judge(alarm, breaches[-alarm["EvaluationPeriods"] - _MORE :], state)
@@ -146,8 +151,13 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     Returns:
         The result, or None: CloudWatch gives no data point.
     """
+    return _calculate(_parsed(expression), values)
+
+
+@cache
+def _parsed(expression: str) -> ast.expr:
     python = re.sub(r"\bAND\b|&&", " and ", re.sub(r"\bOR\b|\|\|", " or ", expression))
-    return _calculate(ast.parse(python.strip(), mode="eval").body, values)
+    return ast.parse(python.strip(), mode="eval").body
 
 
 def _calculate(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
@@ -194,13 +204,11 @@ def _read(source: Any) -> Metric:
     return metric(source["Namespace"], source["MetricName"], dimensions)
 
 
-def _value(alarm: Any, recorded: Recorded, start: int, end: int) -> float | None:
-    values: dict[str, float | None] = {}
-    for name, (source, statistic, _) in _sources(alarm).items():
-        series = recorded.get(source, {})
-        points = [series[minute] for minute in range(start, end) if minute in series]
-        values[name] = _STATISTICS[statistic](points) if points else None
-    if "Metrics" not in alarm:
-        return values[""]
+def _statistic(name: str, series: Series, start: int, end: int) -> float | None:
+    points = [series[minute] for minute in range(start, end) if minute in series]
+    return _STATISTICS[name](points) if points else None
+
+
+def _expression(alarm: Any) -> str:
     (expression,) = (query["Expression"] for query in alarm["Metrics"] if query.get("ReturnData", True))
-    return calculate(expression, values)
+    return str(expression)

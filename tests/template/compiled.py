@@ -32,10 +32,21 @@ Pack = Callable[..., Package]  # packaging.package, by one process of osls for a
 Zip = Callable[..., Package]
 
 
+def copied(folder: Path, *, with_slices: bool = True) -> Path:
+    """Copy the project without requirements, which compiles fast.
+
+    Its Node packages are beside it, where Node finds them too, and osls does not look for what to zip: it walks through
+    all of a project, for a third of the time.
+    """
+    project = copy_project(folder / "project", with_slices=with_slices)
+    (project / "node_modules").rename(folder / "node_modules")
+    return project
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the project without requirements, which compiles fast. Tests do not write to it."""
-    return copy_project(tmp_path_factory.mktemp("compiled") / "project")
+    """Give a copy of the project. Tests do not write to it."""
+    return copied(tmp_path_factory.mktemp("compiled"))
 
 
 class OneProcess:
@@ -87,7 +98,7 @@ def whole(project: Path, packed: Pack) -> Packaged:
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory, packed: Pack) -> Packaged:
     """Package the reference: the project without slices."""
-    return _packaged(copy_project(tmp_path_factory.mktemp("bare") / "project", with_slices=False), packed)
+    return _packaged(copied(tmp_path_factory.mktemp("bare"), with_slices=False), packed)
 
 
 @pytest.fixture

@@ -63,23 +63,68 @@ def without_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
     return document, ignored
 
 
-def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -> None:
+@pytest.fixture(scope="module")
+def observed(whole: Packaged) -> Any:
+    """Prod with all that there is: it needs no exception for access logs and traces."""
+    document = copy.deepcopy(whole("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document)
+    ignored = document["Resources"]["ApiStage"]["Metadata"]["checkov"]
+    ignored["skip"] = [each for each in ignored["skip"] if each["id"] not in UNTIL_OBSERVED]
+    return document
+
+
+def test_the_linter_finds_what_cannot_be_created_and_what_is_ignored_and_nothing_else(
+    tmp_path: Path, complete: Template, observed: Any
+) -> None:
     document, ignored = without_metadata(complete.document)
-    found = lint(tmp_path, write(tmp_path, prod=document), set())
-    assert {rule for _, rule, _ in found} == EVERYWHERE | {rule for rule, _ in ignored if not rule.startswith("CKV")}
+    old, unknown = (copy.deepcopy(observed) for _ in range(2))  # two faults in each
+    old["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "13.4"
+    old["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
+    unknown["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "16.99"
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["PunchQueue", "Arn"]}, "maxReceiveCount": 5}
+    unknown["Resources"]["DeadLetterQueue"]["Properties"]["RedrivePolicy"] = redrive
+
+    names = write(tmp_path, prod=document, whole=observed, old=old, unknown=unknown)
+    (tmp_path / "broken.json").write_text("{")
+
+    found = lint(tmp_path, [*names, "broken.json"], set())
+
+    would_complain = {rule for template, rule, _ in found if template == "prod.json"}
+    assert would_complain == EVERYWHERE | {rule for rule, _ in ignored if not rule.startswith("CKV")}
+    found = [each for each in found if each[1] not in EVERYWHERE - UNTIL_OBSERVED]
+    assert [each for each in found if each[0] == "whole.json"] == []
+    assert [each for each in found if each[0] == "broken.json"]
+    (one, other) = [said for template, _, said in found if template == "old.json"]
+    assert "13.4" in one + other
+    assert "'Nothing'" in one + other
+    (version,) = [said for template, rule, said in found if template == "unknown.json" and rule != "E3004"]
+    assert "16.99" in version
+    assert "E3004" in {rule for template, rule, _ in found if template == "unknown.json"}  # a circle
 
 
-def test_every_ignored_rule_of_the_auditor_would_complain(
-    tmp_path: Path, complete: Template, dev: Template, whole: Packaged
+def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ignored(
+    tmp_path: Path, dev: Template, whole: Packaged, complete: Template, observed: Any
 ) -> None:
     others = [whole("prod", *DATABASES[name]).template().document for name in ("create-secret", "existing-secret")]
     looked_at = [complete.document, dev.document, *others, *map(cfn_yaml.load, ALONE)]
     documents, ignored = zip(*map(without_metadata, looked_at), strict=True)
+    spoilt = copy.deepcopy(observed)
+    resources = spoilt["Resources"]
+    resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
+    del resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"][0]["Description"]
+    del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
+
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
-    found = {(rule, resource) for _, rule, resource in audit(tmp_path, names, "--skip-check", "none")}
-    assert {rule for rule, _ in found} >= CHECKOVS_EVERYWHERE
+    found = audit(tmp_path, [*names, *write(tmp_path, whole=observed, spoilt=spoilt)], "--skip-check", "none")
+
+    would_complain = {(rule, resource) for template, rule, resource in found if template in names}
+    assert {rule for rule, _ in would_complain} >= CHECKOVS_EVERYWHERE
     at_resources = {each for each in set().union(*ignored) if each[0].startswith("CKV")}
-    assert {each for each in found if each[0] not in CHECKOVS_EVERYWHERE} == at_resources
+    assert {each for each in would_complain if each[0] not in CHECKOVS_EVERYWHERE} == at_resources
+    assert {each for each in found if each[0] not in names and each[1] not in CHECKOVS_EVERYWHERE} == {
+        ("spoilt.json", "CKV_AWS_96", "DatabaseCluster"),
+        ("spoilt.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
+        ("spoilt.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # accepted of another function only
+    }
 
 
 def test_make_check_looks_at_every_database_that_a_stage_may_have() -> None:
@@ -96,50 +141,5 @@ def test_the_reference_is_clean_with_every_database_that_a_stage_may_have(tmp_pa
     assert audit(tmp_path, names) == set()
 
 
-@pytest.fixture
-def observed(whole: Packaged) -> Any:
-    """Prod with all that there is: it needs no exception for access logs and traces."""
-    document = copy.deepcopy(whole("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document)
-    ignored = document["Resources"]["ApiStage"]["Metadata"]["checkov"]
-    ignored["skip"] = [each for each in ignored["skip"] if each["id"] not in UNTIL_OBSERVED]
-    return document
-
-
-def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path, observed: Any) -> None:
-    old, unknown = (copy.deepcopy(observed) for _ in range(2))  # two faults in each
-    old["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "13.4"
-    old["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
-    unknown["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "16.99"
-    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["PunchQueue", "Arn"]}, "maxReceiveCount": 5}
-    unknown["Resources"]["DeadLetterQueue"]["Properties"]["RedrivePolicy"] = redrive
-
-    found = lint(tmp_path, write(tmp_path, whole=observed, old=old, unknown=unknown), EVERYWHERE - UNTIL_OBSERVED)
-
-    assert [each for each in found if each[0] == "whole.json"] == []
-    (one, other) = [said for template, _, said in found if template == "old.json"]
-    assert "13.4" in one + other
-    assert "'Nothing'" in one + other
-    (version,) = [said for template, rule, said in found if template == "unknown.json" and rule != "E3004"]
-    assert "16.99" in version
-    assert "E3004" in {rule for template, rule, _ in found if template == "unknown.json"}  # a circle
-
-
-def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, observed: Any) -> None:
-    spoilt = copy.deepcopy(observed)
-    resources = spoilt["Resources"]
-    resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
-    del resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"][0]["Description"]
-    del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
-
-    assert audit(tmp_path, write(tmp_path, whole=observed, spoilt=spoilt)) == {
-        ("spoilt.json", "CKV_AWS_96", "DatabaseCluster"),
-        ("spoilt.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
-        ("spoilt.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # accepted of another function only
-    }
-
-
-@pytest.mark.parametrize("content", ["{", None], ids=["broken", "missing"])
-def test_a_template_that_cannot_be_read_is_no_clean_one(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "prod.json").write_text(content)
+def test_a_template_that_is_missing_is_no_clean_one(tmp_path: Path) -> None:
     assert lint(tmp_path, ["prod.json"], EVERYWHERE)  # make check asks it first, for checkov ends with 0

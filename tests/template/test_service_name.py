@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from tests.serving import Request, Response, answering
+from tests.template.compiled import Pack, copied
 from tools.kit import osls
-from tools.kit.packaging import NO_AWS, copy_project, package
+from tools.kit.packaging import NO_AWS, copy_project
 from tools.kit.project import ROOT
 
 
@@ -22,8 +23,8 @@ def renamed(project: Path, name: str) -> Path:
     return project
 
 
-def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path) -> None:
-    compiled = package(renamed(copy_project(tmp_path / "project"), "outro-nome"), "prod")
+def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, packed: Pack) -> None:
+    compiled = packed(renamed(copied(tmp_path), "outro-nome"), "prod")
     template = compiled.template()
 
     assert compiled.zip_file.name == "outro-nome.zip"

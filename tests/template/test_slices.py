@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Pack, Packaged
+from tests.template.compiled import Pack, Packaged, copied
 from tools.develop.templates import SWITCHES
 from tools.kit import slices
-from tools.kit.packaging import PackagingError, copy_project
+from tools.kit.packaging import PackagingError
 
 ALL = {each.name: each for each in slices.installed()}
 EVERYTHING = (*SWITCHES, *slices.said("signInBy"))
@@ -25,7 +25,7 @@ def without(tmp_path: Path) -> Without:
     """Give a copy of the project without these slices, and without those that need them."""
 
     def without(*names: str) -> Path:
-        project = copy_project(tmp_path / "project")
+        project = copied(tmp_path)
         for name, each in ALL.items():
             if {name, *(each.says.get("needs") or ())} & set(names):
                 shutil.rmtree(project / "slices" / name)

@@ -158,7 +158,7 @@ def made_up_stack() -> Any:
 def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
     served: Any, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served, "tries": {}}[key])
+    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served, "commands": {}}[key])
     local._greet(made_up_stack(), tmp_path)
     assert capsys.readouterr().out.startswith(begins)
 

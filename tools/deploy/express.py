@@ -36,7 +36,7 @@ _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8})  # RDS i
 
 
 class Wanted(NamedTuple):
-    """What a stage's parameters ask of its cluster: resources/express.js, by the names that RDS has for it."""
+    """What a stage's parameters ask of its cluster: resources/cluster.yml, by the names that RDS has for it."""
 
     owner: str
     capacity: Mapping[str, float]  # ServerlessV2ScalingConfiguration

@@ -190,17 +190,14 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
 def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
     """Give what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
 
+    Of a stack from before the first version it is unknown.
+
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     found = find_stack(formation, stage)
     outputs = _outputs(found) if found else {}
-    if not outputs.keys() >= _REQUIRED:
-        return None
-    if said := outputs.get("Database"):
-        return said
-    # It is from before this was an output.
-    return "create" if has_resource(formation, stack_name(stage), DATABASE_CLUSTER) else "existing"
+    return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED else None
 
 
 def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:

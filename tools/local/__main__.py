@@ -91,8 +91,9 @@ def _greet(stack: Stack, state: Path) -> None:
     if not jmeter.is_to_be_had():
         load = ""
     tries = "".join(
-        f"  . .venv/bin/activate && {command}{words}\n                 {what}\n"
-        for command, what in slices.said_by_name("tries").items()
+        f"  . .venv/bin/activate && ponto {name}{words}\n                 {command['proposed']}\n"
+        for name, command in slices.said_by_name("commands").items()
+        if "proposed" in command
     )
     served = [each["greeting"] for each in slices.said_by_name("local").values()]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"

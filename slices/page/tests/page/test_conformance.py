@@ -1,7 +1,8 @@
 """The page before what tries clients: it keeps every rule of the contract, whatever goes wrong."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -18,11 +19,12 @@ _PATIENT = """
 AbortSignal.timeout = () => new AbortController().signal // the kit ends its silence itself, and the machine may be busy
 """
 
+Trial = Callable[..., AbstractContextManager[Any]]  # which gives a URL and complaints
 
-tried_by = pytest.mark.parametrize("trial", list(slices.said("clientTrials")))
+tried_by = pytest.mark.parametrize("trial", [module.trial for module in slices.modules("trial")])
 
 
-def require_conformance(browser: Browser, server: Between, trial: str, seeds: Sequence[int]) -> None:
+def require_conformance(browser: Browser, server: Between, trial: Trial, seeds: Sequence[int]) -> None:
     """Let a phone send its punches for each seed, all at once, and hold it to every rule."""
     server.api = server.record
     with ExitStack() as stack:
@@ -30,7 +32,7 @@ def require_conformance(browser: Browser, server: Between, trial: str, seeds: Se
         trials = []
         for seed in seeds:
             # Of another port: of an origin with storage of its own.
-            tried = stack.enter_context(slices.found(trial)(seed, f"{server.url}ponto", PUNCHES, 1 / SPEED))
+            tried = stack.enter_context(trial(seed, f"{server.url}ponto", PUNCHES, 1 / SPEED))
             page = Phone(context, tried.url.removesuffix("ponto")).open("", clock(SPEED) + _PATIENT, worker=False)
             punch(page, seed + 1)
             press(page, PUNCHES - 1)
@@ -41,12 +43,12 @@ def require_conformance(browser: Browser, server: Between, trial: str, seeds: Se
 
 
 @tried_by
-def test_the_page_keeps_every_rule(browser: Browser, server: Between, trial: str) -> None:
+def test_the_page_keeps_every_rule(browser: Browser, server: Between, trial: Trial) -> None:
     require_conformance(browser, server, trial, range(SEEDS))
 
 
 @tried_by
 @pytest.mark.nightly
 @pytest.mark.parametrize("first", range(0, 200, TOGETHER))
-def test_the_page_keeps_every_rule_by_many_seeds(browser: Browser, server: Between, trial: str, first: int) -> None:
+def test_the_page_keeps_every_rule_by_many_seeds(browser: Browser, server: Between, trial: Trial, first: int) -> None:
     require_conformance(browser, server, trial, range(first, first + TOGETHER))

@@ -1,0 +1,38 @@
+// What IAM is told: rights, policies that roles share, and the roles of functions.
+
+const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
+
+const document = (Statement) => ({ Version: '2012-10-17', Statement });
+
+const policy = (Description, ...statements) => ({
+  Type: 'AWS::IAM::ManagedPolicy',
+  Properties: { Description, PolicyDocument: document(statements) },
+});
+
+/**
+ * The role of a function, by the beginning of its logical ids: it writes its own log, and has what else is said.
+ * Network and traces are policies of their own, for they are not on every stage.
+ */
+const role = async ({ resolveVariable }, id, { policies = [], statements = [], isInNetwork = true }) => ({
+  Type: 'AWS::IAM::Role',
+  Properties: {
+    PermissionsBoundary: await resolveVariable('file(resources/derived.js):permissionsBoundary'),
+    AssumeRolePolicyDocument: document([{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }]),
+    ManagedPolicyArns: [
+      ...policies,
+      ...(isInNetwork ? [await resolveVariable('file(resources/network.js):policy')] : []),
+      await resolveVariable('file(resources/observability.js):tracingPolicy'),
+    ],
+    Policies: [
+      {
+        PolicyName: 'own',
+        PolicyDocument: document([
+          ...statements,
+          allow(['logs:CreateLogStream', 'logs:PutLogEvents'], { 'Fn::GetAtt': [`${id}LogGroup`, 'Arn'] }),
+        ]),
+      },
+    ],
+  },
+});
+
+module.exports = { allow, policy, role };
