@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from tests.template.compiled import Packaged
 from tools.develop.templates import DATABASES, SWITCHES
@@ -72,6 +71,8 @@ def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -
 def test_every_ignored_rule_of_the_auditor_would_complain(
     tmp_path: Path, complete: Template, dev: Template, whole: Packaged
 ) -> None:
+    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
+
     others = [whole("prod", *DATABASES[name]).template().document for name in ("create-secret", "existing-secret")]
     looked_at = [complete.document, dev.document, *others, *map(cfn_yaml.load, ALONE)]
     documents, ignored = zip(*map(without_metadata, looked_at), strict=True)
