@@ -24,6 +24,7 @@ from lab.simulate.queue import Message, Queue
 from lab.simulate.schedule import PROMISED, Fault, Schedule
 from lab.simulate.settings import Settings
 from loadtest.ledger import DeadLetter, Standing
+from ponto import iam_login
 
 _KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the queues keep a message
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
@@ -153,15 +154,17 @@ class Simulation:
     @contextmanager
     def _installed(self) -> Iterator[None]:
         """Let the function see the clock, the network and the environment of this simulation, meanwhile."""
-        environment, connect, client = dict(os.environ), psycopg2.connect, boto3.client
+        environment, connect, client, token = dict(os.environ), psycopg2.connect, boto3.client, iam_login.token
         os.environ.clear()
         os.environ.update(self.settings.environment)
         vars(psycopg2)["connect"], vars(boto3)["client"] = self._database.connect, self._function.client
+        # Which the database does not look at. In an outage, to sign one for each try would be most of the work.
+        vars(iam_login)["token"] = lambda **_: "token"
         try:
             with self._clock.installed():
                 yield
         finally:
-            vars(psycopg2)["connect"], vars(boto3)["client"] = connect, client
+            vars(psycopg2)["connect"], vars(boto3)["client"], vars(iam_login)["token"] = connect, client, token
             os.environ.clear()
             os.environ.update(environment)
 
