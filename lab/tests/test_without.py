@@ -17,6 +17,7 @@ from lab import without
 from tests.commands import Result
 from tools.kit import slices
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
 ALL = [each.name for each in slices.installed()]
 
@@ -58,6 +59,21 @@ def test_every_remaining_test_is_collected_and_the_commands_run(copy: Path, name
         of = set(re.findall(r"^slices/(\w+)/.*: \d", collected.out, re.MULTILINE))
         assert not of & gone
         assert "tests/unit/test_schema.py: " in collected.out
+
+
+def test_ci_runs_all_tests_of_the_reference_in_a_fork_and_here_those_that_slices_may_change(copy: Path) -> None:
+    program = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    runs = re.findall(r"make(?:_as_user)? ((?:test|fork)\b[^|\n]*)", program)
+    assert {words.strip() for words in runs} == {'test ARGS="$here"', "fork"}
+    (named,) = re.findall(r"^left=\(\n.*?^here=.*?$", program, re.MULTILINE | re.DOTALL)
+    options = subprocess.check_output(["bash", "-c", f'{named}; echo "$here"'], cwd=ROOT, text=True).split()
+    left = [option.removeprefix("--ignore=") for option in options]
+    assert [file for file in left if re.search(r"\bslices\b", (ROOT / file).read_text(encoding="utf-8"))] == []
+    collect = ("pytest", "--collect-only", "-q", "-p", "no:randomly", *left)
+    with removed(copy, []):
+        alone = run(copy, *collect)
+    assert alone.status == 0, alone.out
+    assert run(copy, *collect).out == alone.out
 
 
 def test_those_that_need_a_slice_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
