@@ -60,7 +60,7 @@ run: setup ## the whole system on this machine, until Ctrl-C
 rows: setup ## the newest rows of the local stack; needs make run, in another terminal
 	@python -m tools.local.rows $(ARGS)
 
-test: missing check ## make check, and all tests: what CI runs; needs Chromium, Java and Maven, or skips some tests
+test: missing check ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
 missing: setup

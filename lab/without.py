@@ -76,12 +76,16 @@ def copied(project: Path) -> Path:
 @contextmanager
 def copy(names: Sequence[str]) -> Iterator[Path]:
     """Give a copy of what git knows of this project, as it is here, without these slices; it is removed afterwards."""
-    gone = removed(names)
     with tempfile.TemporaryDirectory(prefix="ponto-without-") as temporary:
         project = copied(Path(temporary) / "project")
-        for each in gone:
-            subprocess.run(["rm", "-r", project / "slices" / each.name], check=True)
+        remove(project, removed(names))
         yield project
+
+
+def remove(project: Path, gone: Sequence[Slice]) -> None:
+    """Remove slices from a copy, as anybody would."""
+    for each in gone:
+        subprocess.run(["rm", "-r", project / "slices" / each.name], check=True)
 
 
 def environment(project: Path) -> dict[str, str]:

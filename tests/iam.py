@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from tools.kit.packaging import Template
@@ -157,6 +156,8 @@ def deploying_role(**parameters: str) -> DeployingRole:
     Raises:
         ValueError: with what a rule of the template says against them.
     """
+    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
+
     document = cfn_yaml.load(str(ROOT / ".github" / "deploy-role.yml"))
     names = {name: each.get("Default") for name, each in document["Parameters"].items()}
     names |= {name: f"arn:aws:iam::{ACCOUNT}:the-{name}" for name in document["Resources"]} | parameters

@@ -25,7 +25,7 @@ from lab.simulate.schedule import Fault
 from lab.simulate.settings import Settings
 from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
-from ponto import connection
+from ponto import config, connection
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -293,7 +293,13 @@ def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: T
 
 def test_a_run_leaves_the_modules_the_environment_and_psycopg2_as_they_were(live: Live) -> None:
     def seen() -> list[object]:
-        return [dict(os.environ), psycopg2.connect, boto3.client, vars(handler)["time"], vars(connection)["time"]]
+        return [
+            dict(os.environ),
+            psycopg2.connect,
+            boto3.client,
+            config.Database.token,
+            *(vars(each)["time"] for each in (handler, connection)),
+        ]
 
     before = seen()
     live(calm(days=1))

@@ -181,12 +181,12 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert processes_of(state) == []
 
 
-@pytest.mark.parametrize("moment", ["starting PostgreSQL", "starting the AWS emulator", "deploying"])
-def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, start: Start, moment: str) -> None:
+def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, start: Start) -> None:
     port = emulator.free_port()
-    run = start(port)
-    run.wait_until(moment)
-    run.stop(signal.SIGKILL)
+    for moment in ("starting PostgreSQL", "starting the AWS emulator", "deploying"):
+        run = start(port)
+        run.wait_until(moment)
+        run.stop(signal.SIGKILL)
 
     run = start(port)
 

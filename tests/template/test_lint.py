@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from tests.template.compiled import Packaged
 from tools.develop.templates import DATABASES, SWITCHES
@@ -104,6 +103,8 @@ def test_the_linter_finds_what_cannot_be_created_and_what_is_ignored_and_nothing
 def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ignored(
     tmp_path: Path, dev: Template, whole: Packaged, complete: Template, observed: Any
 ) -> None:
+    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
+
     others = [whole("prod", *DATABASES[name]).template().document for name in ("create-secret", "existing-secret")]
     looked_at = [complete.document, dev.document, *others, *map(cfn_yaml.load, ALONE)]
     documents, ignored = zip(*map(without_metadata, looked_at), strict=True)

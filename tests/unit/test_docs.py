@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 CI = ".ci/run"
 RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest that a command begins with counts
-    CI: ("make setup", "make check", "python -m pytest"),
+    CI: (".ci/run", "make setup", "make check", "python -m pytest"),
     "tests/page/test_pictures.py": ("make pictures",),
     "tests/template/test_zip.py": ("make package",),
     "tests/e2e/test_create.py": ("npx osls create", "git grep", "xargs -0 perl"),
