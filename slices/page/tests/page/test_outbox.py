@@ -13,8 +13,10 @@ from ponto.punch import parse
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Fault, Held, accept
 from slices.page.tests.page.phone import (
+    FIRST,
     HERE,
     RECORDED,
+    SECOND,
     SENT,
     Phone,
     become_visible,
@@ -445,8 +447,7 @@ def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Pho
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     wait_for(held.came.is_set, "the attempt")
-    developer = phone.context.new_cdp_session(page)
-    developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": "indexeddb,cache_storage"})
+    phone.lose(page, FIRST, SECOND)
     held.let_go()
     wait_for(lambda: server.posts, "the answer")
     page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
