@@ -6,13 +6,29 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
+_OFF = [  # the list that Playwright gives, which ours replaces, but for what is only of other systems and browsers
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    # Lists below the address bar: each window would load two pages for them, which takes longer than a page of ours.
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+]
+
 SWITCHES = [
     "--no-sandbox",  # root has none
     "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+    f"--disable-features={','.join(_OFF)}",
 ]
 
 

@@ -194,10 +194,7 @@ function unsure(error) {
   return Object.assign(new Error(error.message, { cause: error }), { name: "TakeBackError" })
 }
 
-/**
- * @param {number | null} employee whose; null: anybody's
- * @returns {Promise<Punch | undefined>} the oldest that is to be sent
- */
+/** @returns {Promise<Punch | undefined>} the oldest of an employee that is to be sent; of anybody, where that is null */
 export function oldestWaiting(employee) {
   return run("readonly", (punches, _, give) =>
     when(punches.index("state").openCursor(inState("waiting")), function step(cursor) {
@@ -232,18 +229,12 @@ export function mark(id, changes) {
   return locked(work, { retries: false }) // or each punch that is sent would wait for a store that is silent
 }
 
-/**
- * @param {Punch["state"]} state
- * @returns {Promise<Punch[]>} all in a state, oldest first
- */
+/** @returns {Promise<Punch[]>} all in a state, oldest first */
 export function all(state) {
   return run("readonly", (punches, _, give) => when(punches.index("state").getAll(inState(state)), give))
 }
 
-/**
- * @param {Punch["state"]} state
- * @returns {Promise<number>}
- */
+/** @returns {Promise<number>} how many are in a state */
 export function count(state) {
   return run("readonly", (punches, _, give) => when(punches.index("state").count(inState(state)), give))
 }
@@ -253,11 +244,7 @@ export function everything() {
   return run("readonly", (punches, _, give) => when(punches.getAll(), give))
 }
 
-/**
- * @param {Punch["state"]} state
- * @param {number} most 1 or more
- * @returns {Promise<Punch[]>} those in a state, the newest first; however many there are, no more are read
- */
+/** @returns {Promise<Punch[]>} at most so many in a state, the newest first; however many there are, no more are read */
 export function newest(state, most) {
   return run("readonly", (punches, _, give) => {
     const found = []
@@ -269,10 +256,7 @@ export function newest(state, most) {
   })
 }
 
-/**
- * @param {string[]} names
- * @returns {Promise<Record<string, any>>} what is remembered by these names; null where nothing is
- */
+/** @returns {Promise<Record<string, any>>} what is remembered by these names; null where nothing is */
 export function remembered(...names) {
   return run("readonly", (_, settings, give) => {
     const found = {}
@@ -281,11 +265,7 @@ export function remembered(...names) {
   })
 }
 
-/**
- * Remember something by its name.
- * @param {string} name
- * @param {any} value
- */
+/** Remember something by its name. */
 export function remember(name, value) {
   if (name in NO_IDENTITY) return locked(connection => identify(connection, () => ({ [name]: value })))
   return run("readwrite", (_, settings) => settings.put(value, name))
@@ -308,10 +288,7 @@ export function update(names, change) {
   })
 }
 
-/**
- * Name this device. Another name is another device, whose numbers begin at 1: none is missing of either.
- * @param {string} name
- */
+/** Name this device. Another name is another device, whose numbers begin at 1: none is missing of either. */
 export function rename(name) {
   return locked(connection =>
     identify(connection, ({ device }) => (device?.name === name ? {} : { device: newDevice(name) })),

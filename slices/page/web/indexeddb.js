@@ -35,10 +35,7 @@ function connect() {
   })
 }
 
-/**
- * Close a connection, and open another one next time.
- * @param {IDBDatabase} connection
- */
+/** Close a connection, and open another one next time. */
 export function forget(connection) {
   connection.close()
   if (connection === opened) opening = null

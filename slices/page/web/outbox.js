@@ -26,10 +26,7 @@ export function renewBy(callback) {
   renew = callback
 }
 
-/**
- * Be told when something changes, whichever tab does it.
- * @param {() => void} listener
- */
+/** Be told when something changes, whichever tab does it. */
 export function onChange(listener) {
   channel.addEventListener("message", listener)
   addEventListener("outbox", listener)
@@ -76,11 +73,7 @@ async function ask(address, key, session, request) {
   }
 }
 
-/**
- * Ask whether the API knows a key.
- * @param {string} key
- * @returns {Promise<boolean>} false, too, when there is no answer
- */
+/** @returns {Promise<boolean>} whether the API knows a key; false, too, when there is no answer */
 export async function isKnown(key) {
   if (key.length < SHORTEST_KEY) return false // what was typed may be somebody's PIN
   const { session } = await database.remembered("session")

@@ -15,6 +15,7 @@ const LASTING = ["waiting", "refused", "conflict"] // states that are listed on 
 const REFUSED = ["refused", "conflict"] // nothing is recorded
 
 const element = id => document.getElementById(id)
+const make = (tag, text, properties) => Object.assign(document.createElement(tag), { textContent: text, ...properties })
 const page = {
   texts: TEXTS["pt-BR"],
   kiosk: false,
@@ -186,9 +187,7 @@ function route(event) {
 
 function makePad() {
   const keys = [..."123456789", "clear", "0", "back"].map(name => {
-    const key = document.createElement("button")
-    key.type = "button"
-    key.textContent = { clear: "C", back: "⌫" }[name] ?? name
+    const key = make("button", { clear: "C", back: "⌫" }[name] ?? name, { type: "button" })
     if (name.length > 1) key.dataset.label = name
     key.addEventListener("click", () => {
       const input = element("employee")
@@ -205,11 +204,9 @@ function makePad() {
 
 /** Give a punch's state in words. */
 function stateOf(punch) {
-  const state = document.createElement("span")
+  const state = make("span", "")
   if (punch.state === "refused") {
-    const reason = document.createElement("span")
-    reason.lang = "en" // the API's own words
-    reason.textContent = reasonOf(punch.reason)
+    const reason = make("span", reasonOf(punch.reason), { lang: "en" }) // the API's own words
     state.append(page.texts.refused(punch.status, reason.textContent), reason)
   } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
   return state
@@ -219,25 +216,16 @@ const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
 
 function line(punch) {
-  const item = document.createElement("li")
+  const item = make("li", "")
   const at = new Date(punch.body.ponto)
-  const time = document.createElement("time")
-  time.dateTime = punch.body.ponto
-  time.textContent = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
-  const number = document.createElement("span")
-  number.className = "number"
-  number.textContent = page.texts.number(punch.body.sequencia)
+  const shown = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
   const state = stateOf(punch)
   const overdue = isOverdue(punch)
   state.className = `state ${overdue ? "overdue" : punch.state}`
-  item.append(time, " ")
-  if (page.kiosk && (overdue || REFUSED.includes(punch.state))) {
-    const whose = document.createElement("span")
-    whose.className = "whose"
-    whose.textContent = page.texts.whose(punch.body.usuarioId)
-    item.append(whose, " ")
-  }
-  item.append(state, " ", number)
+  item.append(make("time", shown, { dateTime: punch.body.ponto }), " ")
+  if (page.kiosk && (overdue || REFUSED.includes(punch.state)))
+    item.append(make("span", page.texts.whose(punch.body.usuarioId), { className: "whose" }), " ")
+  item.append(state, " ", make("span", page.texts.number(punch.body.sequencia), { className: "number" }))
   return item
 }
 
@@ -267,7 +255,7 @@ async function drawAll() {
 
 async function drawNow() {
   const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
-  const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
+  const [waiting, refused, conflicts] = await Promise.all(LASTING.map(database.count))
   const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
   const sent = await database.all("sent")
   const accepted = [...sent.slice(-SHOWN), ...(await database.newest("recorded", SHOWN))]
@@ -320,11 +308,7 @@ function warn(texts) {
   const warnings = element("warnings")
   for (const shown of [...warnings.children]) if (!wanted.includes(shown.textContent)) shown.remove()
   const there = Array.from(warnings.children, shown => shown.textContent)
-  for (const text of wanted.filter(text => !there.includes(text))) {
-    const paragraph = document.createElement("p")
-    paragraph.textContent = text
-    warnings.append(paragraph)
-  }
+  warnings.append(...wanted.filter(text => !there.includes(text)).map(text => make("p", text)))
 }
 
 function broke(error) {
@@ -503,11 +487,10 @@ async function sign() {
 
 async function exportAll() {
   const lines = (await database.everything()).map(punch => `${JSON.stringify(punch.body)}\n`)
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }))
-  link.download = `ponto-${timestamp(new Date()).slice(0, 19).replaceAll(":", "")}.ndjson`
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), LONGEST_MS)
+  const href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }))
+  const download = `ponto-${timestamp(new Date()).slice(0, 19).replaceAll(":", "")}.ndjson`
+  make("a", "", { href, download }).click()
+  setTimeout(() => URL.revokeObjectURL(href), LONGEST_MS)
 }
 
 /** Ask that the punches outlive a lack of space, and say whether they do. */

@@ -14,18 +14,12 @@ export async function names() {
   return (await inCache(cache => cache.keys())).map(({ url }) => url.slice(FOLDER.length))
 }
 
-/**
- * @param {string} name
- * @returns {Promise<boolean>}
- */
+/** @returns {Promise<boolean>} whether there is a value, or a part of one */
 export async function has(name) {
   return (await textOf(name)) !== null
 }
 
-/**
- * @param {string} name
- * @returns {Promise<any>} the value; null where there is none, or only a part of one
- */
+/** @returns {Promise<any>} the value; null where there is none, or only a part of one */
 export async function read(name) {
   try {
     return JSON.parse(await textOf(name))
@@ -35,21 +29,14 @@ export async function read(name) {
   }
 }
 
-/**
- * Write a value, and read it back.
- * @param {string} name
- * @param {any} value
- */
+/** Write a value, and read it back. */
 export async function write(name, value) {
   const text = JSON.stringify(value)
   await inCache(cache => cache.put(FOLDER + name, new Response(text)))
   if ((await textOf(name)) !== text) throw new Error("the second copy could not be read back")
 }
 
-/**
- * Delete a value, if there is one.
- * @param {string} name
- */
+/** Delete a value, if there is one. */
 export async function remove(name) {
   await inCache(cache => cache.delete(FOLDER + name))
 }

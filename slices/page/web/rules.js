@@ -38,21 +38,13 @@ export function timestamp(date, offset = -date.getTimezoneOffset()) {
   return `${local}${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
-/**
- * Read an employee's number.
- * @param {string} text as it was typed
- * @returns {number | null} null when it is none
- */
+/** Read an employee's number as it was typed; null when it is none. */
 export function employeeOf(text) {
   const number = /^\d{1,16}$/.test(text.trim()) ? Number(text) : 0
   return number >= 1 && Number.isSafeInteger(number) ? number : null
 }
 
-/**
- * Leave out of a device's name what the API refuses, and leave room for the suffix.
- * @param {string} text as it was typed
- * @returns {string}
- */
+/** Leave out of a device's name, as it was typed, what the API refuses, and leave room for the suffix. */
 export function nameOf(text) {
   return Array.from(text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "").trim())
     .slice(0, 40)
@@ -120,24 +112,14 @@ export function outcome(receipt, body) {
   return receipt.usuarioId === body.usuarioId && instant === Date.parse(body.ponto) ? "recorded" : "conflict"
 }
 
-/**
- * Say when a punch was accepted.
- * @param {{sentAt?: number, body: {ponto: string}}} punch
- * @returns {number} ms since the epoch
- */
-export function sentAt(punch) {
-  return punch.sentAt ?? Date.parse(punch.body.ponto)
-}
+/** When a punch was accepted, in ms since the epoch. */
+export const sentAt = punch => punch.sentAt ?? Date.parse(punch.body.ponto)
 
 /**
  * Whether a punch that was sent was still no row a day later, so that somebody has to look after it. A device that has not
  * asked since does not know.
- * @param {{state: string, sentAt?: number, missingAt?: number, body: {ponto: string}}} punch
- * @returns {boolean}
  */
-export function isOverdue(punch) {
-  return punch.state === "sent" && punch.missingAt - sentAt(punch) >= DAY_MS
-}
+export const isOverdue = punch => punch.state === "sent" && punch.missingAt - sentAt(punch) >= DAY_MS
 
 /**
  * Read a Retry-After.
@@ -183,10 +165,7 @@ export async function answered(answer, store) {
   }
 }
 
-/**
- * Whether an error says that a store did not answer.
- * @param {Error} error
- */
+/** Whether an error says that a store did not answer. */
 export const isSilence = error => [error.name, error.cause?.name].includes("TimeoutError")
 
 /**
@@ -212,14 +191,8 @@ export function skewOf(date, began, elapsed) {
   return Number.isNaN(server) || elapsed > SURE_MS ? null : began + elapsed / 2 - server
 }
 
-/**
- * Whether a difference between the clocks is to be shown.
- * @param {number | null} skew ms
- * @returns {boolean}
- */
-export function isSkewed(skew) {
-  return skew !== null && Math.abs(skew) > SKEW_MS
-}
+/** Whether a difference between the clocks, in ms, is to be shown; null: it is not known. */
+export const isSkewed = skew => skew !== null && Math.abs(skew) > SKEW_MS
 
 /**
  * Read from a token who signed in. Nothing is verified: the API does that.
@@ -237,20 +210,12 @@ export function employeeIn(token) {
   }
 }
 
-/**
- * Read the key that a link brings in its fragment, which no server sees: #key=...
- * @param {string} fragment with its #
- * @returns {string | null}
- */
+/** Read the key that a link brings in its fragment, which no server sees: #key=... Null when there is none. */
 export function keyIn(fragment) {
   return fragment.startsWith("#key=") ? keyOf(new URLSearchParams(fragment.slice(1)).get("key") ?? "") : null
 }
 
-/**
- * Read a key, or the link that holds one, as it was typed or pasted.
- * @param {string} text
- * @returns {string | null} null when no API key looks like that
- */
+/** Read a key, or the link that holds one, as it was typed or pasted; null when no API key looks like that. */
 export function keyOf(text) {
   const given = text.includes("#key=") ? keyIn(text.slice(text.indexOf("#"))) ?? "" : text.trim()
   return /^[!-~]{1,128}$/.test(given) ? given : null

@@ -28,6 +28,7 @@ from slices.page import site
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, accept, between
 from slices.page.tests.page.phone import Phone, become_visible, exported, look_again, punch
+from tests.page.browsers import Window
 from tests.waiting import wait_for
 from tools.develop.logged import print_line
 from tools.kit import commands
@@ -115,7 +116,7 @@ class _Employee:
             if case.freed == AFTER:
                 with suppress(Error):  # it may be unable to start, or to show the page
                     phone = start()
-                    page = phone.open(worker=False)
+                    page = Window.open(phone)  # which is not said to show anything
                     self._meanwhile(page, full=True)
                     self._free()
                     self._meanwhile(page)

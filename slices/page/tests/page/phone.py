@@ -20,6 +20,9 @@ _USUAL: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
 HERE, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
 """What the page says of a punch."""
 
+FIRST, SECOND = "indexeddb", "cache_storage"
+"""The stores, as Chromium calls them."""
+
 # Where workers are blocked it would wait for ever.
 _WORKS_ALONE = """patience => Promise.race([
   navigator.serviceWorker.ready.then(() => null),
@@ -72,7 +75,7 @@ class Phone(Window):
     """A browser with storage of its own."""
 
     def open(self, fragment: str = "", before: str = "", *, worker: bool = True) -> Page:
-        """Open the page in a tab.
+        """Open the page in a tab; give it when it has shown what it keeps, and taken the key.
 
         Args:
             fragment: of the address, for example "#key=...".
@@ -82,7 +85,33 @@ class Phone(Window):
         page = super().open(fragment, before)
         if worker:
             page.evaluate(_WORKS_ALONE, MS)
+        wait_until_drawn(page, key=fragment.partition("#key=")[2])
         return page
+
+    def lose(self, page: Page, *stores: str) -> None:
+        """Lose what is kept in these stores, as Chromium does when a log is torn. `page` is any tab."""
+        developer = self.context.new_cdp_session(page)
+        developer.send("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": ",".join(stores)})
+        developer.detach()
+
+    def lose_while_closed(self, page: Page, *stores: str, before: str = "") -> None:
+        """Leave the page, lose what is kept in these stores, and open it again, in a tab whose process runs already.
+
+        Args:
+            page: it is shown here.
+            stores: of FIRST and SECOND.
+            before: a script that runs before the page's own from now on.
+        """
+        page.goto(f"{self.url}config.json")
+        self.lose(page, *stores)
+        page.add_init_script(before)
+        page.goto(self.url)
+        wait_until_drawn(page)
+
+    @property
+    def origin(self) -> str:
+        """The page's, whose storage it has."""
+        return self.url.partition("/stage/")[0]
 
 
 @contextmanager
@@ -152,6 +181,12 @@ def press(page: Page, times: int) -> None:
     page.evaluate(_PRESS, times)
 
 
+def wait_until_drawn(page: Page, key: str = "") -> None:
+    """Wait until the page has shown what it keeps, and its key: before that a press may be one of nobody."""
+    page.locator("#device-state:not(:empty)").wait_for(state="attached")
+    page.locator("#key-state", has_text=key[-4:]).wait_for(state="attached")
+
+
 def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     """Wait until the page says this of its punches, the newest first."""
     expect(page.locator("#punches .state")).to_have_text(list(expected))
@@ -190,10 +225,9 @@ def synchronize_in_the_background(phone: Phone, page: Page) -> None:
         return found
 
     wait_for(registered, "Chromium to name the service worker's registration")
-    origin = phone.url.partition("/stage/")[0]
     developer.send(
         "ServiceWorker.dispatchSyncEvent",
-        {"origin": origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
+        {"origin": phone.origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
     )
 
 

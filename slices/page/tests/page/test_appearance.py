@@ -1,26 +1,44 @@
-"""How the page looks: axe finds nothing, nothing sticks out, and pictures for whoever wants to see it."""
+"""How the page looks: axe finds nothing, and nothing sticks out."""
 
-from pathlib import Path
-
-import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Fault
-from slices.page.tests.page.phone import SENT, clock, press, punch
+from slices.page.tests.page.phone import clock, kiosk, press, punch
 from tests.page.axe import require_nothing
 from tests.serving import json_answer
 
 LONGEST = 9_007_199_254_740_991
 
 
-@pytest.mark.parametrize(
-    ("language", "scheme", "kiosk"),
-    [("pt-BR", "light", False), ("en", "dark", False), ("en", "light", True), ("pt-BR", "dark", True)],
-)
-def test_axe_finds_nothing_and_nothing_sticks_out(
-    language: str, scheme: str, kiosk: bool, server: Between, browser: Browser, tmp_path: Path
-) -> None:
+def require_nothing_in(page: Page, language: str, scheme: str, *sizes: tuple[str, int]) -> None:
+    """Hold the page to axe's rules and to its width.
+
+    Args:
+        page: with a key.
+        language: pt-BR or en.
+        scheme: light or dark.
+        sizes: of the letters, with a width of the screen in CSS pixels.
+    """
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    if page.locator("html").get_attribute("lang") != language:
+        page.locator("#language").click()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    for size, width in sizes:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("size => document.documentElement.style.setProperty('font-size', size)", size)
+        page.locator("#employee").focus()
+        page.keyboard.press("Tab")
+        require_nothing(page)
+    page.evaluate("document.documentElement.style.removeProperty('font-size')")
+    page.goto(page.url + "#key=other")
+    page.locator("#replace").wait_for()
+    require_nothing(page)
+    page.locator("#replace [value=no]").click()
+    expect(page.locator("#replace")).to_be_hidden()
+
+
+def test_axe_finds_nothing_and_nothing_sticks_out(server: Between, browser: Browser) -> None:
     server.faults = [Fault(400), Fault(), Fault(), Fault(500, {"Retry-After": "3600"})]
     server.api = lambda path, _, body: (
         json_answer(202, {"message": "accepted"})
@@ -29,47 +47,23 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
         if path.endswith(server.posts[1].body["id"])
         else json_answer(404, {"message": "not yet"})
     )
-    how = {"locale": language, "color_scheme": scheme, "service_workers": "block"}
-    with phones.phone(browser, server.url, viewport={"width": 320, "height": 640}, **how) as phone:
+    how = {"viewport": {"width": 320, "height": 640}, "service_workers": "block"}
+    with phones.phone(browser, server.url, **how) as phone:
         page = phone.open(before=clock(), worker=False)
-        page.locator("#warnings p").wait_for()  # there is no key
-        page.screenshot(path=tmp_path / f"{language}-{scheme}-new.png")
+        expect(page.locator("#warnings p")).to_have_count(1)  # there is no key
         page.goto(phone.url + "#key=first")
         page.evaluate("window.ahead = 83_000")
         punch(page, LONGEST)
         press(page, 3)
         page.locator("#settings").evaluate("details => { details.open = true }")
-        if kiosk:
-            page.locator("#kiosk").check()
-            page.locator("#remembered button").click()
-            page.locator("#pad").wait_for()
         page.locator(".state.recorded").wait_for()
         page.locator(".state.waiting").wait_for()
-        if kiosk:
-            page.evaluate("window.ahead = 90_083_000")  # a day later, with names
-            page.locator(".state.overdue").wait_for()
-            page.locator(".whose").first.wait_for()
+        for language, scheme in (("pt-BR", "light"), ("en", "dark")):
+            require_nothing_in(page, language, scheme, ("100%", 320), ("200%", 320))
 
-        for size, width in (("100%", 320), ("200%", 320), *[("100%", 1280)] * kiosk):
-            page.set_viewport_size({"width": width, "height": 800})
-            page.evaluate("size => document.documentElement.style.setProperty('font-size', size)", size)
-            page.locator("#employee").focus()
-            page.keyboard.press("Tab")  # so that the picture has a focus
-            page.screenshot(path=tmp_path / f"{language}-{scheme}-{size}-{width}.png", full_page=True)
-            require_nothing(page)
-
-        page.evaluate("document.documentElement.style.removeProperty('font-size')")
-        page.goto(phone.url + "#key=other")
-        page.locator("#replace").wait_for()
-        require_nothing(page)
-
-
-def test_a_usual_day_has_no_warning_and_a_picture(server: Between, browser: Browser, tmp_path: Path) -> None:
-    for scheme in ("light", "dark"):
-        with phones.phone(browser, server.url, color_scheme=scheme, service_workers="block") as phone:
-            page = phone.open("#key=first", worker=False)
-            punch(page, 123)
-            press(page, 1)
-            page.locator(f".state:text-is('{SENT}')").nth(1).wait_for()
-            page.screenshot(path=tmp_path / f"{scheme}.png")
-            assert page.locator("#warnings p").count() == 0
+        kiosk(page)
+        page.evaluate("window.ahead = 90_083_000")  # a day later, with names
+        page.locator(".state.overdue").wait_for()
+        page.locator(".whose").first.wait_for()
+        for language, scheme in (("en", "light"), ("pt-BR", "dark")):
+            require_nothing_in(page, language, scheme, ("100%", 320), ("200%", 320), ("100%", 1280))

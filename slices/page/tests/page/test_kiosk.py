@@ -3,12 +3,22 @@
 import json
 import re
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Held
-from slices.page.tests.page.phone import SENT, Phone, clock, enter_key, exported, kiosk, punch, wait_for_states
+from slices.page.tests.page.phone import (
+    FIRST,
+    SECOND,
+    SENT,
+    Phone,
+    clock,
+    enter_key,
+    exported,
+    kiosk,
+    punch,
+    wait_for_states,
+    wait_until_drawn,
+)
 from tests.page.axe import require_nothing
 from tests.serving import json_answer
 from tests.waiting import DEADLINE
@@ -37,19 +47,22 @@ def require_locked(page: Page) -> None:
     assert page.locator("#pin").input_value() == ""
 
 
-@pytest.mark.parametrize("focus", ["body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"])
-def test_digits_and_enter_reach_the_field_wherever_the_focus_is(focus: str, server: Between, phone: Phone) -> None:
+def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: Between, phone: Phone) -> None:
     page = kiosk(phone.open(KEY, worker=False))
-    page.evaluate("document.activeElement.blur()")
-    if focus != "body":
-        page.locator(focus).first.focus()
+    expect(page.locator("#employee")).to_have_attribute("inputmode", "none")  # the system's keyboard stays away
+    sent: list[int] = []
+    for focus in ("body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"):
+        sent.append(123 + len(sent))
+        page.evaluate("document.activeElement.blur()")
+        if focus != "body":
+            page.locator(focus).first.focus()
 
-    page.keyboard.type("123")
-    page.keyboard.press("Enter")
+        page.keyboard.type(str(sent[-1]))
+        page.keyboard.press("Enter")
 
-    wait_for_states(page, SENT)
-    assert [post.body["usuarioId"] for post in server.posts] == [123]
-    expect(page.locator("#outcome")).to_contain_text("Obrigado")
+        expect(page.locator("#outcome")).to_have_text(re.compile(f"^Obrigado! .* da matrícula {sent[-1]}: "))
+        wait_for_states(page, *[SENT] * len(sent))
+        assert [post.body["usuarioId"] for post in server.posts] == sent
 
 
 def test_a_keypads_enter_punches_whom_the_pad_on_the_screen_has(server: Between, phone: Phone) -> None:
@@ -84,10 +97,6 @@ def test_a_phones_keys_go_where_the_focus_is(phone: Phone) -> None:
     page.keyboard.type("123")
     expect(page.locator("#employee")).to_have_value("")
     expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
-
-
-def test_a_kiosk_does_not_ask_for_the_systems_keyboard(phone: Phone) -> None:
-    expect(kiosk(phone.open(KEY, worker=False)).locator("#employee")).to_have_attribute("inputmode", "none")
 
 
 def test_what_somebody_left_half_typed_is_not_the_next_persons(server: Between, phone: Phone) -> None:
@@ -133,6 +142,7 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin(phone: Phone) -> None:
     page.locator("#settings summary").click()
     require_locked(page)
     page.reload()
+    wait_until_drawn(page)
     page.locator("#settings summary").click()
     require_locked(page)
     phone_again = phone.open(worker=False)
@@ -208,6 +218,7 @@ def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> Non
     page.get_by_role("button", name="Salvar").click()
     expect(page.locator("#saved")).to_have_text("Salvo.")
     page.reload()
+    wait_until_drawn(page)
     page.locator("#settings summary").click()
     expect(page.locator("#device")).to_be_visible()
 
@@ -216,16 +227,14 @@ def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> Non
     page.get_by_role("button", name="Salvar").click()
     expect(page.locator("#saved")).to_have_text("Salvo.")
     page.reload()
+    wait_until_drawn(page)
     enter_key(page, "second")
     expect(page.locator("#key-state")).to_contain_text("cond")
 
 
-def test_a_pin_outlives_the_loss_of_either_store(server: Between, browser: Browser) -> None:
-    for lost in ("indexeddb", "cache_storage"):
-        with phones.phone(browser, server.url, service_workers="block") as phone:
-            page = page_of(phone)
-            developer = phone.context.new_cdp_session(page)
-            developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": lost})
-            page.reload()
-            page.locator("#settings summary").click()
-            require_locked(page)
+def test_a_pin_outlives_the_loss_of_either_store(phone: Phone) -> None:
+    page = page_of(phone)
+    for lost in FIRST, SECOND:
+        phone.lose_while_closed(page, lost)
+        page.locator("#settings summary").click()
+        require_locked(page)

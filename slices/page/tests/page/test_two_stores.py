@@ -9,8 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Fault, accept
 from slices.page.tests.page.phone import (
+    FIRST,
     HERE,
     RECORDED,
+    SECOND,
     SENT,
     Phone,
     clock,
@@ -28,7 +30,6 @@ from tests.waiting import wait_for
 EMPLOYEE = 123
 KEY = "#key=first"
 RESTORED = "Faltava uma das duas cópias"
-FIRST, SECOND = "indexeddb", "cache_storage"
 
 _STORES = """
 async () => {
@@ -40,15 +41,6 @@ async () => {
         all.map(({ body, state }) => [body.sequencia, body.id, state]).sort(([one], [other]) => one - other))
 }
 """
-
-
-def lose(phone: Phone, *stores: str) -> None:
-    """Lose what is kept in these stores, as Chromium does when a log is torn."""
-    page = phone.context.new_page()
-    origin = phone.url.partition("/stage/")[0]
-    developer = phone.context.new_cdp_session(page)
-    developer.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": ",".join(stores)})
-    page.close()
 
 
 def in_both(page: Page) -> list[list[Any]]:
@@ -67,7 +59,6 @@ def numbers(page: Page) -> list[int]:
 def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
     """Open the page with a key, and name the device."""
     page = phone.open(KEY, worker=False)
-    expect(page.locator("#key-state")).to_contain_text("irst")
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#device").fill("Portão 1")
     page.get_by_label("Quiosque").set_checked(kiosk)
@@ -76,8 +67,13 @@ def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
     return page
 
 
-@pytest.mark.parametrize("lost", [[FIRST], [SECOND, FIRST]])
-def test_what_one_store_lost_comes_back_from_the_other(lost: list[str], server: Between, phone: Phone) -> None:
+def require_identity(page: Page, key: str = "irst") -> None:
+    """Hold the page to the end of its key, and to the device's name."""
+    expect(page.locator("#key-state")).to_contain_text(key)
+    expect(page.locator("#device")).to_have_value("Portão 1")
+
+
+def test_what_one_store_lost_comes_back_from_the_other(server: Between, phone: Phone) -> None:
     server.faults = [Fault(), Fault(), Fault(400)]
     server.api = lambda path, headers, body: (
         accept(path, headers, body)
@@ -94,17 +90,14 @@ def test_what_one_store_lost_comes_back_from_the_other(lost: list[str], server: 
     wait_for_states(page, *shown)
     kept, file = in_both(page), exported(page)
 
-    for store in lost:
-        page.close()
-        lose(phone, store)
-        page = phone.open(worker=False)
+    for store in SECOND, FIRST:
+        phone.lose_while_closed(page, store)
         expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} do que este aparelho guarda, com 4 batidas")
         wait_for_states(page, *shown)
         assert in_both(page) == kept
         assert exported(page) == file
     expect(page.locator("#pad")).to_be_visible()
-    expect(page.locator("#key-state")).to_contain_text("irst")
-    expect(page.locator("#device")).to_have_value("Portão 1")
+    require_identity(page)
     server.api_down = False
     punch(page, EMPLOYEE)
     look_again(page)
@@ -125,7 +118,7 @@ def test_a_store_that_is_lost_while_the_page_is_open_is_made_again_at_the_next_p
     page = open_and_name(phone)
     punch(page, EMPLOYEE)
     press(page, 1)
-    lose(phone, store)
+    phone.lose(page, store)
 
     press(page, 1)
 
@@ -146,7 +139,7 @@ def test_the_worker_reconciles_before_it_sends(server: Between, browser: Browser
         (kept,) = in_both(page)
         page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
         page.goto("about:blank")
-        lose(phone, FIRST)
+        phone.lose(page, FIRST)
         server.api_down = False
         synchronize_in_the_background(phone, page)
         wait_for(lambda: server.posts, "what the background sync sends")
@@ -208,68 +201,57 @@ def test_of_two_keys_the_later_one_wins_whichever_store_has_it(behind: str, phon
         behind,
     )
 
-    for _ in range(2):
-        page.close()
-        page = phone.open(worker=False)
-        expect(page.locator("#key-state")).to_contain_text("cond")
-        expect(page.locator("#device")).to_have_value("Portão 1")
-        lose(phone, FIRST)
+    page.reload()
+    require_identity(page, "cond")
+    phone.lose_while_closed(page, FIRST)
+    require_identity(page, "cond")
 
 
-@pytest.mark.parametrize(
-    ("fails", "says"),
-    [
-        ("Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))", "no room"),
-        ("CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))", "second copy"),
-        ("IDBObjectStore.prototype.add = () => { throw new DOMException('', 'QuotaExceededError') }", "está cheia"),
-        ("const { get } = IDBObjectStore.prototype; IDBObjectStore.prototype.get = function (name) "
-         "{ return get.call(this, typeof name === 'number' ? -1 : name) }", "could not be read back"),
-    ],
-)  # fmt: skip
 def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_number(
-    fails: str, says: str, server: Between, phone: Phone
+    server: Between, phone: Phone
 ) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
+    failures = {
+        "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))": "no room",
+        "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))": "second copy",
+        "IDBObjectStore.prototype.add = () => { throw new DOMException('', 'QuotaExceededError') }": "está cheia",
+        "const { get } = IDBObjectStore.prototype; IDBObjectStore.prototype.get = function (name) "
+        "{ return get.call(this, typeof name === 'number' ? -1 : name) }": "could not be read back",
+    }
+    for number, (fails, says) in enumerate(failures.items(), 1):
+        punch(page, EMPLOYEE)
+        page.evaluate(f"() => {{ {fails} }}")
+
+        outcome = punch(page)
+
+        assert "NÃO foi guardada" in outcome
+        assert says in outcome
+        page.reload()
+        wait_for_states(page, *[HERE] * number)
+        assert numbers(page) == list(range(1, number + 1))
     punch(page, EMPLOYEE)
-    page.evaluate(f"() => {{ {fails} }}")
-
-    outcome = punch(page)
-
-    assert "NÃO foi guardada" in outcome
-    assert says in outcome
-    page.reload()
-    wait_for_states(page, HERE)
-    assert numbers(page) == [1]
-    punch(page, EMPLOYEE)
-    assert numbers(page) == [1, 2]
+    assert numbers(page) == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(
-    "fails",
-    [
+def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
+    page = open_and_name(phone)
+    for fails in (
         "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
         "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
         "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
-    ],
-)
-def test_a_key_that_one_store_does_not_take_is_in_neither(fails: str, phone: Phone) -> None:
-    page = open_and_name(phone)
-    page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {fails} }}")
+    ):
+        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {fails} }}")
 
-    enter_key(page, "second")
+        enter_key(page, "second")
 
-    wait_for(lambda: page.evaluate("errors.length"), "the failure")
-    expect(page.locator("#saved")).to_have_text("")
-    for lost in FIRST, SECOND:
-        page.close()
-        page = phone.open(worker=False)
-        expect(page.locator("#key-state")).to_contain_text("irst")
-        page.close()
-        lose(phone, lost)
-        page = phone.open(worker=False)
-        expect(page.locator("#key-state")).to_contain_text("irst")
-        expect(page.locator("#device")).to_have_value("Portão 1")
+        wait_for(lambda: page.evaluate("errors.length"), "the failure")
+        expect(page.locator("#saved")).to_have_text("")
+        page.reload()
+        require_identity(page)
+        for lost in FIRST, SECOND:
+            phone.lose_while_closed(page, lost)
+            require_identity(page)
 
 
 def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_deleted(phone: Phone) -> None:
@@ -281,20 +263,18 @@ def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_de
     expect(page.locator("#key-state")).to_contain_text("cond")
     expect(page.locator("#saved")).to_have_text("Salvo.")
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    page.close()
-    for lost in FIRST, SECOND:
-        page = phone.open(worker=False)
-        expect(page.locator("#key-state")).to_contain_text("cond")
-        expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-        page.close()
-        lose(phone, lost)
+    page.reload()
+    require_identity(page, "cond")
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    phone.lose_while_closed(page, FIRST)
+    require_identity(page, "cond")
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
 
 
 def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    expect(page.locator("#key-state")).to_contain_text("irst")
     page.evaluate(
         """async () => {
             await navigator.locks.request("stores", () => {}) // which keeping the key needs, and Cache.delete
@@ -354,10 +334,9 @@ def test_a_recorded_punch_is_restored_unless_it_is_old(days: int, kept: int, ser
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, RECORDED)
-    page.close()
-    lose(phone, FIRST)
 
-    page = phone.open(before=clock() + f"window.ahead = {days} * 86_400_000", worker=False)
+    phone.lose_while_closed(page, FIRST, before=clock() + f"window.ahead = {days} * 86_400_000")
+
     expect(page.locator("#warnings")).to_contain_text(RESTORED)
     assert len(in_both(page)) == kept
     punch(page, EMPLOYEE)
@@ -383,15 +362,12 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: P
             for (const name of torn) await cache.put(`/replica/${name}`, new Response("{"))
         }"""
     )
-    page.close()
-    lose(phone, FIRST)
 
-    page = phone.open(worker=False)
+    phone.lose_while_closed(page, FIRST)
 
     wait_for_states(page, HERE, HERE)
     assert in_both(page) == kept
-    expect(page.locator("#key-state")).to_contain_text("irst")
-    expect(page.locator("#device")).to_have_value("Portão 1")
+    require_identity(page)
     punch(page, EMPLOYEE)
     wait_for_states(page, HERE, HERE, HERE)
     assert numbers(page) == [1, 2, 4]
@@ -414,11 +390,10 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_o
             await (await caches.open("replica")).put(`/replica/${nameOf(second)}`, new Response("{"))
         }"""
     )
-    page.close()
-    lose(phone, FIRST)
-    server.api_down = False
 
-    page = phone.open(before=f"Cache.prototype.delete = () => {answer}", worker=False)
+    phone.lose_while_closed(page, FIRST, before=f"Cache.prototype.delete = () => {answer}")
+    server.api_down = False
+    look_again(page)
 
     wait_for_states(page, SENT, SENT)
     assert [post.body["sequencia"] for post in server.posts] == [1, 3]
@@ -509,16 +484,13 @@ def test_what_was_kept_once_by_an_earlier_version_is_kept_twice(server: Between,
             await transact(await open(), "readwrite", (_, settings) => settings.delete("revision"))
         }"""
     )
-    page.close()
-    lose(phone, SECOND)
 
-    page = phone.open(worker=False)
+    phone.lose_while_closed(page, SECOND)
+
     wait_for_states(page, HERE, HERE)
     assert in_both(page) == kept
     expect(page.locator("#warnings")).not_to_contain_text(RESTORED)
-    page.close()
-    lose(phone, FIRST)
-    page = phone.open(worker=False)
+    phone.lose_while_closed(page, FIRST)
     wait_for_states(page, HERE, HERE)
     expect(page.locator("#key-state")).to_contain_text("irst")
 
@@ -545,34 +517,35 @@ def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked
     assert [state for *_, state in in_both(page)] == ["sent", "sent"]
 
 
-@pytest.mark.parametrize(
-    "silent",
-    [
-        "CacheStorage.prototype.match = () => new Promise(() => {})",
-        "IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })",
-    ],
-)
-def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(silent: str, phone: Phone) -> None:
+def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(phone: Phone) -> None:
     page = phone.open(worker=False)
     punch(page, EMPLOYEE)
-    page.evaluate(
-        f"""() => {{
-            const [{{ match }}, {{ transaction }}] = [CacheStorage.prototype, IDBDatabase.prototype]
-            const later = setTimeout
-            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
-            window.mend = () => {{
-                CacheStorage.prototype.match = match
-                IDBDatabase.prototype.transaction = transaction
-            }}
-            {silent}
-        }}"""
-    )
+    for number, silent in enumerate(
+        (
+            "CacheStorage.prototype.match = () => new Promise(() => {})",
+            "IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })",
+        ),
+        2,
+    ):
+        page.evaluate(
+            f"""() => {{
+                const [{{ match }}, {{ transaction }}] = [CacheStorage.prototype, IDBDatabase.prototype]
+                const later = setTimeout
+                window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
+                window.mend = () => {{
+                    window.setTimeout = later
+                    CacheStorage.prototype.match = match
+                    IDBDatabase.prototype.transaction = transaction
+                }}
+                {silent}
+            }}"""
+        )
 
-    assert "não responde" in punch(page)
-    page.evaluate("mend()")
+        assert "não responde" in punch(page)
+        page.evaluate("mend()")
 
-    press(page, 1)
-    assert numbers(page) == [1, 2]
+        press(page, 1)
+        assert numbers(page) == list(range(1, number + 1))
 
 
 def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for_each_punch(
@@ -647,22 +620,23 @@ _SILENCE_AND_PRESS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("before", ["", "ServiceWorkerContainer.prototype.register = () => Promise.reject(Error())"])
-def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
-    before: str, server: Between, browser: Browser
-) -> None:
+def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(server: Between, browser: Browser) -> None:
     server.api_down = True
     with phones.phone(browser, server.url) as phone:
-        phone.open(KEY).close()
-        page = phone.open("", clock(50) + before)
-        punch(page, EMPLOYEE)
+        page = phone.open(KEY, clock(50))
+        for number, before in enumerate(
+            ("", "ServiceWorkerContainer.prototype.register = () => Promise.reject(Error())"), 1
+        ):
+            page.add_init_script(before)
+            page.reload()
+            punch(page, EMPLOYEE)
 
-        with page.expect_navigation():
-            page.evaluate(_SILENCE_AND_PRESS)
+            with page.expect_navigation():
+                page.evaluate(_SILENCE_AND_PRESS)
 
-        wait_for_states(page, HERE)
+            wait_for_states(page, *[HERE] * number)
         punch(page, EMPLOYEE)
-        assert numbers(page) == [1, 2]
+        assert numbers(page) == [1, 2, 3]
 
 
 def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(phone: Phone) -> None:
@@ -691,9 +665,9 @@ def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobo
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     kept = in_both(page)
-    page.close()
-    lose(phone, FIRST)
-    page = phone.open(
+    phone.lose_while_closed(
+        page,
+        FIRST,
         before="""
         window.full = true
         const put = IDBObjectStore.prototype.put
@@ -701,7 +675,6 @@ def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobo
             if (window.full) throw new DOMException("full", "QuotaExceededError")
             return put.apply(this, values)
         }""",
-        worker=False,
     )
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
 
