@@ -64,8 +64,8 @@ def end_session(database: Database) -> None:
 
 @pytest.fixture
 def patient(database: Database) -> Iterator[Store]:
-    """Give a store that waits as long as the function's does."""
-    with closing(Store(lambda: database.function)) as store:
+    """Give a store that waits for a lock for as long as a busy machine needs to take it away."""
+    with closing(Store(lambda: database.function, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
         yield store
 
 
