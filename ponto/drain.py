@@ -102,7 +102,7 @@ class Drain:
         deadlines = _Deadlines(end - kept, end - kept / 2)
         processed = Processed()
         bugs: list[_Bug] = []
-        for part in by_risk(records, self._visibility_s):
+        for part in by_risk(records, self._visibility_s):  # one part, unless something was received often
             bugs += self._process(part, processed, deadlines)
         works = bool(processed.stored or processed.duplicates or processed.redelivered)
         if works:

@@ -1,5 +1,5 @@
 -- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array in the order
--- of the fields of Punch (punch.py), and then what came with the message.
+-- of the fields of Punch (event.py), and then what came with the message.
 --
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to

@@ -14,7 +14,7 @@ begin atomic
     select
         registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, 'batida', dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
-    from batidas_lidas(de, ate, usuario, momento) as registro
+    from batidas_lidas(de, ate, usuario, momento) as registro -- rows of batida, of these days and some more
         left join funcionario
             on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
