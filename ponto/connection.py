@@ -14,11 +14,11 @@ import psycopg2
 import psycopg2.extensions
 
 Parameters = Mapping[str, str | int | Callable[[], str]]
-"""Keyword arguments of `psycopg2.connect`. The password may be a function that gives it, called for each try: a token
-of a login by IAM is looked at when connecting only, and is good for minutes."""
+"""Keyword arguments of `psycopg2.connect`, but for `options`. The password may be a function that gives it, called for
+each try: a token of a login by IAM is looked at when connecting only, and is good for minutes."""
 
 Settings = Mapping[str, str | int]
-"""PostgreSQL's settings of a session, without spaces."""
+"""PostgreSQL's settings of a session, without spaces and backslashes, which libpq's `options` would have to quote."""
 
 _PAUSE = 1  # s between two tries
 _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
@@ -268,7 +268,7 @@ def _set(connection: psycopg2.extensions.connection, settings: Settings) -> None
     """Give a session its settings; one that does not take them is closed."""
     try:
         with connection, connection.cursor() as cursor:  # committed, or a rollback would take them back
-            cursor.execute(_SETTINGS, {"settings": json.dumps(settings)})
+            cursor.execute(_SETTINGS, {"settings": json.dumps(dict(settings))})
     except BaseException:
         connection.close()
         raise

@@ -91,7 +91,7 @@ def receive_count(record: Record) -> int:
 
 
 def first_received_ms(record: Record) -> int | None:
-    """Return when SQS handed out a message first; None where that cannot be read."""
+    """Return when SQS handed out a message first, ms since the epoch, UTC; None where that cannot be read."""
     return _number(record, "ApproximateFirstReceiveTimestamp")
 
 
@@ -102,12 +102,11 @@ def origin(record: Record) -> Origin:
         NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
-    carried = carried_origin(texts(record), sent) if is_redriven(record) else None
-    return carried or Origin(record["messageId"], sent)
+    return carried_origin(texts(record), sent) or Origin(record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
-    """Return when SQS stored this message, or raise NoSentTimestamp."""
+    """Return when SQS stored this message, ms since the epoch, UTC, or raise NoSentTimestamp."""
     sent = _number(record, "SentTimestamp")
     if sent is None:
         raise NoSentTimestamp("SentTimestamp is missing, or is no number")
@@ -129,14 +128,12 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
 
 def is_redriven(record: Record) -> bool:
     """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
-    return "messageId" in (record.get("messageAttributes") or ()) and "messageId" in texts(record)
+    return "messageId" in texts(record)
 
 
 def texts(record: Record) -> dict[str, str]:
     """Return the attributes that came with a message and have a text: empty and binary ones have none."""
-    attributes = record.get("messageAttributes")
-    if not attributes:
-        return {}
+    attributes = record.get("messageAttributes") or {}
     return {name: text for name, each in attributes.items() if (text := (each or {}).get("stringValue"))}
 
 

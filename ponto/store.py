@@ -87,7 +87,7 @@ class Store:
         self._session = Session(parameters, timeouts)
 
     def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
-        """Store a batch, normally in one statement, and give the outcome of each entry.
+        """Store a batch, normally in one statement, and give the outcome of each entry, in their order.
 
         Of several entries with one id the first is stored, if it can be, and the others are compared with
         what stands. Safe to repeat: what this message has stored already is REDELIVERED. So may be a punch of this

@@ -13,7 +13,12 @@ async function lookUp(context, StackName) {
   });
   const outputs = Object.fromEntries((described?.Stacks[0].Outputs ?? []).map((each) => [each.OutputKey, each.OutputValue]));
   if (!outputs.PunchQueueUrl) return null; // osls first makes the stack with its bucket alone
-  if (!outputs.Database) stop(`${StackName} is of before the first version, and cannot be updated: deploy another stage.`);
+  if (!outputs.Database) {
+    stop(
+      `${StackName} was deployed before the first version, and cannot be updated: deploy another stage, and copy the rows ` +
+        '(docs/operations.md#bring-rows-back).'
+    );
+  }
   return { database: outputs.Database, login: outputs.DatabaseLogin };
 }
 

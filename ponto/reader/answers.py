@@ -111,7 +111,7 @@ def answer(
 
 
 def settle(database: connection) -> None:
-    """Wait, outside of a transaction, until all that may have an earlier instant than now is committed, or never is.
+    """Wait, outside of a transaction, until all that may have an earlier instant than now is committed or rolled back.
 
     Raises:
         NotSettledError: somebody has not ended within `SETTLES_S`.

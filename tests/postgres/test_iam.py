@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg2
@@ -368,7 +369,7 @@ def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afte
     assert system.deliver(new_punch()) == []
     assert "rows" in system.read()
 
-    settings: Settings = {"statement_timeout": 1234, "default_transaction_read_only": "on"}
+    settings: Settings = MappingProxyType({"statement_timeout": 1234, "default_transaction_read_only": "on"})
     connection = connect(system.parameters(), "test", settings=settings)
     connection.rollback()
     with closing(connection), connection.cursor() as cursor:

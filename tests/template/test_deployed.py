@@ -171,7 +171,7 @@ EXISTING = ("database=existing",)
         ("yours-secret", ("existing", "secret"), (*EXISTING, *TOKENS), None),  # schema grants rds_iam
         ("yours-secret", ("existing", "secret"), (), "Set database to 'existing'"),
         ("yours-iam", ("existing", "iam"), EXISTING, None),
-        ("before", None, (), "batida-ponto-before is of before the first version, and cannot be updated"),
+        ("before", None, (), "batida-ponto-before was deployed before the first version, and cannot be updated"),
         # Of a first deploy that failed, osls leaves its bucket; and none was before.
         ("failed", {}, (), None),
         ("first", None, (), None),

@@ -29,7 +29,7 @@ URL = "https://api.example.com/dev/ponto"
 PUNCH = event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
 NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
 CLUSTER = NOTHING._replace(makes_cluster=True)
-QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
+OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
 
 
 class Prod:
@@ -48,7 +48,7 @@ class Prod:
     def store(self) -> None:
         """Let it be there, and store what it is sent."""
         self.instead |= {
-            "DescribeStacks": stack(**QUEUES, ApiUrl=URL, ApiKeyId="k"),
+            "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
             "Invoke": lambda _, given: returned(
                 {"found": True} if "find" in given["Payload"] else {"applied": [], "notices": []}
@@ -204,7 +204,7 @@ def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
 
 
 def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> None:
-    prod.instead |= {"DescribeStacks": stack(**QUEUES), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
+    prod.instead |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
     result = prod.run("--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
@@ -347,7 +347,7 @@ OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
 
 
 def deployment(**outputs: str) -> target.Target:
-    return target.of_stack(boto3.Session(), "dev", QUEUES | {"OperatorRoleArn": OPERATOR} | outputs)
+    return target.of_stack(boto3.Session(), "dev", OUTPUTS | {"OperatorRoleArn": OPERATOR} | outputs)
 
 
 def api_with_post(authorization_type: str) -> str:

@@ -391,8 +391,11 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
     outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl")}
     template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
-    assert "in the database of 'unknown', and 'express' is another" in dev.deploy().err
-    assert dev.rds.made == []
+    for leaves in (False, True):
+        dev.wanted = WANTED._replace(leaves_another=leaves)
+        result = dev.deploy()
+        assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
+        assert f"{NAME} was deployed before the first version, and cannot be updated: deploy another" in result.err
 
 
 def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:

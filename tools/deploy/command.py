@@ -187,6 +187,11 @@ def _deploy(
 ) -> Compiled:
     stage, stack = where.stage, stack_name(where.stage)
     database = database_of(session.client("cloudformation"), stage)
+    if database == "unknown":
+        raise CommandError(
+            f"{stack} was deployed before the first version, and cannot be updated: deploy another stage, and copy the "
+            "rows (docs/operations.md#bring-rows-back).\nNothing was deployed."
+        )
     params = _with_database(stage, params, database)
 
     def sls(command: str, *options: object, more: Sequence[str] = ()) -> None:

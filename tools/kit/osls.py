@@ -190,7 +190,7 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
 def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
     """Give what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
 
-    Of a stack from before the first version it is unknown.
+    Of a stack from before the first version it is unknown; such a one cannot be updated.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
