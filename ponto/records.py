@@ -102,7 +102,8 @@ def origin(record: Record) -> Origin:
         NoSentTimestamp: of this message.
     """
     sent = sent_ms(record)
-    return carried_origin(texts(record), sent) or Origin(record["messageId"], sent)
+    carried = carried_origin(texts(record), sent) if is_redriven(record) else None
+    return carried or Origin(record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
@@ -128,12 +129,15 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
 
 def is_redriven(record: Record) -> bool:
     """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
-    return "messageId" in texts(record)
+    # Of nearly all messages the first look says no, in a quarter of the time.
+    return "messageId" in (record.get("messageAttributes") or ()) and "messageId" in texts(record)
 
 
 def texts(record: Record) -> dict[str, str]:
     """Return the attributes that came with a message and have a text: empty and binary ones have none."""
-    attributes = record.get("messageAttributes") or {}
+    attributes = record.get("messageAttributes")
+    if not attributes:
+        return {}
     return {name: text for name, each in attributes.items() if (text := (each or {}).get("stringValue"))}
 
 
