@@ -117,6 +117,17 @@ def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> N
     assert outcome.counts["waiting"] == outcome.counts["dead-lettered"] == 0
 
 
+def test_a_stage_that_signs_in_by_a_secret_stores_all(live: Live, stage: Settings) -> None:
+    by_secret = {
+        **stage.environment,
+        "DB_LOGIN": "secret",
+        "DB_SECRET_ARN": "arn:aws:secretsmanager:::secret:simulated",
+    }
+    outcome = run(calm(days=1), stage._replace(environment=by_secret), live.url)
+    assert outcome.broken is None
+    assert outcome.counts["waiting"] == outcome.counts["dead-lettered"] == 0
+
+
 def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
     pause = Fault(DAY, 8 * DAY, Kind.PAUSED)
     outcome = live(calm(pause, Fault(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
