@@ -509,19 +509,26 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
             )
             for value in ("-1", "many", "5.0")
         ),
-        *(({name: None}, f"Missing: {name}. Set them in the environment") for name in sorted(OF_NO_SLICE)),
         *(
             ({"ROLES": value}, "ROLES: 'ponto_function' has no variables; it is like ponto_function:")
             for value in ("ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function")
         ),
     ],
 )
-def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(
+def test_a_role_without_variables_or_with_a_concurrency_that_is_no_number_is_refused(
     environment: pytest.MonkeyPatch, changes: dict[str, str | None], begin: str
 ) -> None:
-    assert load_schema().slices == ()
     setenv(environment, changes)
     assert refusal(load_schema).startswith(begin)
+
+
+@pytest.mark.parametrize("name", sorted(OF_NO_SLICE))
+def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    assert load_schema().slices == ()
+    environment.delenv(name)
+    assert refusal(load_schema).startswith(f"Missing: {name}. Set them in the environment")
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(

@@ -361,9 +361,10 @@ def test_what_a_stage_changes_is_planned_with(
     changed: Change, parameters: dict[str, str], settings_of: dict[str, int]
 ) -> None:
     changed(**parameters)
-    found = settings.read("dev")
+    found, peak = settings.read("dev"), Peak(20_000, 600)
     assert found._asdict().items() >= settings_of.items()
-    assert costs.total(costs.bill(Peak(20_000, 600), found, MONTH, "us-east-1")) > 0
+    assert forecast(peak, found, 900).oldest_seconds >= 0
+    assert costs.total(costs.bill(peak, found, MONTH, "us-east-1")) > 0
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}", "''"])

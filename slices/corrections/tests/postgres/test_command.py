@@ -111,6 +111,11 @@ def test_a_login_that_holds_the_corrections_lock_is_named(
     assert rows(punched) == []
 
 
+def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
+    chosen = "c0000000-0000-8000-8000-000000000001"
+    assert correct(*ADD, "--id", chosen, "--json").json["corrections"][0]["id"] == chosen
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -295,6 +295,7 @@ def require_settled(
             assert (refused.status, refused.out) == (2, "")
             assert f"pid {open_.info.backend_pid} (batidaPonto, as {user}), for longer" in refused.err
         assert run("totals", *MONTH, *where).status == 0
+        open_.rollback()  # closed, it would end some time after this
     assert run("totals", *MONTH, *AS_OF, *where).status == 0
 
 
