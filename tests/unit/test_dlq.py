@@ -730,8 +730,9 @@ def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_dead_letter_
 def test_an_export_has_a_line_of_each_dead_letter_with_everything(dev: Stage, tmp_path: Path) -> None:
     sent = {dev.reject(), dev.asynchronous()}
     file = tmp_path / "dead-letters.jsonl"
+    file.write_text("old")
 
-    result = dev.run("export", file, "--json")
+    result = dev.run("export", file, "--force", "--json")
 
     assert result.json == {"exported": 2, "file": str(file)}
     found = [json.loads(line) for line in file.read_text().splitlines()]
