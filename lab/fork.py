@@ -42,7 +42,7 @@ def make(project: Path) -> None:
         subprocess.CalledProcessError: a step failed; it has printed why.
     """
     git = ["git", "-c", "user.name=fork", "-c", "user.email=fork@localhost"]
-    for words in (["git", "init", "--quiet"], ["git", "add", "--all"], [*git, "commit", "--quiet", "-m", "A copy"]):
+    for words in (["git", "add", "--all"], [*git, "commit", "--quiet", "-m", "A copy"]):
         subprocess.run(words, cwd=project, check=True)
     for step in steps():
         subprocess.run(["sh", "-ec", step], cwd=project, check=True)

@@ -70,6 +70,7 @@ def copied(project: Path) -> Path:
             shutil.copy2(ROOT / name, project / name)
     for name in _SHARED:
         (project / name).symlink_to(ROOT / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # its tests make copies, too
     return project
 
 
