@@ -313,6 +313,20 @@ def test_one_line_tells_how_the_batch_went(
     assert 6_000 <= line["oldestFailedMilliseconds"] < 60_000
 
 
+def test_one_line_tells_how_long_an_answer_took(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"HOST": "/nowhere", "NAME": "pontodb", "USER": "ponto_reader", "LOGIN": "secret"}.items():
+        monkeypatch.setenv(f"DB_{name}", value)
+    monkeypatch.setattr(handler, "time", SimpleNamespace(monotonic=partial(next, count(time.monotonic(), 3))))
+
+    answer = {**handler.read({"read": {"no such statement": {}}, "timeout": 0}, Context())}
+    assert answer["message"] == "there is no such statement"
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["message"], line["milliseconds"]) == ("read", 3_000)
+
+
 # Values that are good, easy to find, and found nowhere else in a line.
 _TRACES = {
     name: {"integer": 424_242_424_242, "number": 42.4242, "boolean": True, "string": "TRACE 4242"}[rule["type"]]
