@@ -1,7 +1,9 @@
 """The zip: binaries of the interpreter that will load them, the project's own code, and nothing by accident."""
 
+import os
 import re
 import shutil
+import stat
 import struct
 import sysconfig
 from collections.abc import Iterator
@@ -10,8 +12,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.template.compiled import Pack, Packaged, Zip, names
-from tools.kit.packaging import Package, copy_project
+from tests.template.compiled import OneProcess, Pack, Packaged, Zip, names
+from tools.kit.osls import search_path
+from tools.kit.packaging import NO_AWS, Package, copy_project
 from tools.kit.project import ROOT
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
@@ -91,6 +94,27 @@ def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stag
     own = {name for name in names(zipped(stage)) if not re.match(r"orjson|psycopg2|tzdata", name)}
     plugins = {"requirements.txt"} | ({".completed_requirements"} if stage == "local" else set())
     assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "slices"} | plugins
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zipped: Zip, stage: str) -> None:
+    with ZipFile(zipped(stage).zip_file) as archive:
+        modes = {file.filename: stat.filemode(file.external_attr >> 16) for file in archive.infolist()}
+    assert {name: mode for name, mode in modes.items() if mode not in ("-rw-r--r--", "-rwxr-xr-x")} == {}
+
+
+def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, one_process: OneProcess) -> None:
+    old = littered / "dist" / "prod" / "batida-ponto.zip"
+    old.chmod(0o644)  # as earlier versions wrote it
+
+    options = ["package", "--stage", "prod", "--package", "dist/prod"]
+    status, printed = one_process.run(littered, options, NO_AWS | {"PATH": search_path(os.environ)})
+
+    assert status == 0, printed
+    with ZipFile(old) as archive:
+        assert "rds_config.py" in archive.namelist()
+    written = [file for name in ("dist/prod", ".serverless") for file in (littered / name).rglob("*")]
+    assert {file: mode for file in written if (mode := stat.filemode(file.stat().st_mode))[4:] != "------"} == {}
 
 
 def _tags(package: Package) -> set[str]:
