@@ -39,18 +39,28 @@ NO_POLICY: Any = {"Statement": []}
 """Of a resource that has none."""
 
 
-def may(who: Principal, action: str, resource: str, policy: Any = NO_POLICY, function: str | None = None) -> bool:
-    """Whether a principal may do something over TLS.
+def may(
+    who: Principal,
+    action: str,
+    resource: str,
+    policy: Any = NO_POLICY,
+    function: str | None = None,
+    request: Mapping[str, str] | None = None,
+) -> bool:
+    """Return whether a principal may do something over TLS.
 
     Args:
         who: the principal.
         action: such as "sqs:SendMessage".
-        resource: an ARN.
+        resource: an ARN, or "*" for an action that knows no resources.
         policy: of the resource.
-        function: whose code asks, by its ARN; None: nobody's, Lambda itself among others.
+        function: the ARN of the function whose code asks; None: no function's code, but for example Lambda itself.
+        request: more condition keys, such as "sts:RoleSessionName".
     """
-    context = {"aws:PrincipalArn": who.arn, "aws:SecureTransport": "true"}
+    context = {"aws:PrincipalArn": who.arn, "aws:SecureTransport": "true", **(request or {})}
     context |= {"lambda:SourceFunctionArn": function} if function else {}
+    if ":user/" in who.arn:  # the key exists for IAM users only, not for sessions of roles
+        context["aws:username"] = who.arn.rpartition("/")[2]
 
     def says(effect: str, documents: Documents) -> bool:
         return any(
@@ -74,28 +84,56 @@ def trusts_token(trust: Any, claims: Mapping[str, str]) -> bool:
 
 def _concerns(statement: Any, action: str, resource: str, context: Mapping[str, str]) -> bool:
     assert statement.get("Principal", "*") in _ANYBODY
-    named = "Action" in statement
     return (
-        _matches(statement["Action" if named else "NotAction"], action) is named
-        and _matches(statement.get("Resource", "*"), resource)  # a trust policy names none
+        _element_matches(statement, "Action", action)
+        and _element_matches(statement, "Resource", resource)
         and _holds(statement.get("Condition", {}), context)
     )
 
 
-def _matches(patterns: Any, value: str) -> bool:
+def _element_matches(statement: Any, name: str, value: str) -> bool:
+    """Return whether Action or Resource matches, or NotAction or NotResource does not."""
+    if f"Not{name}" in statement:
+        return not _matches(statement[f"Not{name}"], value, ignore_case=name == "Action")
+    return _matches(statement.get(name, "*"), value, ignore_case=name == "Action")  # a trust policy has no Resource
+
+
+def _matches(patterns: Any, value: str, *, ignore_case: bool) -> bool:
+    if ignore_case:
+        return _matches([each.lower() for each in as_list(patterns)], value.lower(), ignore_case=False)
     return any(fnmatchcase(value, pattern) for pattern in as_list(patterns))
 
 
+_NEGATED = {"ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike", "StringNotEquals": "StringEquals"}
+
+
 def _holds(conditions: Any, context: Mapping[str, str]) -> bool:
-    for operator, keys in conditions.items():
-        for key, values in keys.items():
-            wanted = [str(value) if operator != "Bool" else str(value).lower() for value in as_list(values)]
-            found = key in context and any(fnmatchcase(context[key], value) for value in wanted)
-            assert operator in ("Bool", "StringEquals", "ArnLike", "ArnNotEquals")
-            assert operator == "ArnLike" or not any("*" in value for value in wanted)
-            if found is (operator == "ArnNotEquals"):  # which holds of a request without the key, too
-                return False
-    return True
+    return all(
+        _condition_holds(operator, key, as_list(values), context)
+        for operator, keys in conditions.items()
+        for key, values in keys.items()
+    )
+
+
+def _condition_holds(operator: str, key: str, values: Sequence[Any], context: Mapping[str, str]) -> bool:
+    if operator == "Null":
+        return (key not in context) is (str(values[0]).lower() == "true")
+    if operator in _NEGATED:  # holds of a request without the key, too
+        return not _condition_holds(_NEGATED[operator], key, values, context)
+    assert operator in ("ArnEquals", "ArnLike", "Bool", "StringEquals")
+    texts = [str(value).lower() if operator == "Bool" else _without_variables(value, context) for value in values]
+    assert operator == "ArnLike" or not any("*" in text for text in texts if text)
+    return key in context and any(text is not None and fnmatchcase(context[key], text) for text in texts)
+
+
+def _without_variables(value: str, context: Mapping[str, str]) -> str | None:
+    """Return a value with its policy variables replaced; None, which matches nothing, if one is not in the context."""
+    variables = re.findall(r"\$\{([\w:]+)\}", value)
+    if any(name not in context for name in variables):
+        return None
+    for name in variables:
+        value = value.replace(f"${{{name}}}", context[name])
+    return value
 
 
 def as_list(value: Any) -> list[Any]:
@@ -111,6 +149,8 @@ def arn_of(template: Template, name: str) -> str:
     physical = f"{_STACK}-{name}-A1B2C3"
     of_account = f"us-east-1:{ACCOUNT}"
     match made["Type"].split("::")[1:]:
+        case "ApiGateway", "RestApi":
+            return "a1b2c3d4e5"  # its id, by which ARNs name it
         case "IAM", "Role":
             return f"arn:aws:iam::{ACCOUNT}:role/{physical}"
         case "S3", "Bucket":
@@ -202,7 +242,9 @@ def _resolved(value: Any, names: Mapping[str, Any], conditions: Mapping[str, boo
             return _resolved({"Fn::Sub": text}, {**names, **resolve(own)}, conditions)
         case {"Fn::Sub": str(text)}:
             known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT, **names}
-            return re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
+            known["AWS::StackName"] = _STACK
+            replaced = re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
+            return replaced.replace("${!", "${")
         case {"Fn::If": [condition, yes, no]}:
             return resolve(yes if conditions[condition] else no)
         case {"Fn::Equals": [one, other]}:

@@ -256,6 +256,8 @@ _BOUNDARY = {  # the most that a role of the stage may do, by what it may do tha
     _AWS % ("logs", "log-group:/aws/lambda/batida-ponto-prod-*"): {"logs:CreateLogStream", "logs:PutLogEvents"},
     "arn:aws:s3:::batida-ponto-prod-*": {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"},
     _AWS % ("lambda", "function:batida-ponto-prod-*"): {"lambda:InvokeFunction"},
+    _AWS % ("execute-api", "*/prod/*"): {"execute-api:Invoke"},
+    _AWS % ("cloudformation", "stack/batida-ponto-prod/*"): {"cloudformation:DescribeStacks"},
     # As the stage's own roles of the database, and as nobody else.
     _AWS % ("rds-db", "dbuser:*/ponto"): {"rds-db:connect"},
     _AWS % ("rds-db", "dbuser:*/ponto_*"): {"rds-db:connect"},
