@@ -243,8 +243,9 @@ def _resolved(value: Any, names: Mapping[str, Any], conditions: Mapping[str, boo
         case {"Fn::Sub": str(text)}:
             known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT, **names}
             known["AWS::StackName"] = _STACK
-            replaced = re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
-            return replaced.replace("${!", "${")
+            return re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(resolve(parts))
         case {"Fn::If": [condition, yes, no]}:
             return resolve(yes if conditions[condition] else no)
         case {"Fn::Equals": [one, other]}:

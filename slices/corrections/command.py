@@ -124,7 +124,7 @@ def add(where: reader.Where, employee: int, at: datetime, **given: Any) -> None:
     "--at",
     type=opt.TIME,
     show_default=False,
-    help="In which minute; without an offset, in the employee's time zone. With --stage, it needs ReadPolicyArn too.",
+    help="In which minute; without an offset, in the employee's time zone.",
 )
 @_writes
 def disregard(

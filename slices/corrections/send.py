@@ -100,8 +100,8 @@ def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> 
         raise RefusedError(reasons)
     what = f"answered {answer.status}: {answer.message or 'no corrections'}"
     if answer.status == 403:
-        let = f"IAM lets whoever has the policy that {stack_name(stage)} has as its output CorrectionPolicyArn"
-        raise NotAllowedError(f"{what}; {let}")
+        role = f"assume the role that {stack_name(stage)} has as its output CorrectorRoleArn, by --profile"
+        raise NotAllowedError(f"{what}; {role} (slices/corrections/README.md#rights)")
     raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
 
 

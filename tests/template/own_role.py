@@ -1,16 +1,13 @@
 """What holds for the function of any slice that signs in to the database."""
 
 import json
-from collections.abc import Container
 
 from tests.template.compiled import Compile
 from tests.template.test_rights import connect, rights
 from tools.kit.packaging import Template
 
 
-def require_own_role(
-    compiled: Compile, prod: Template, local: Template, name: str, user: str, besides: Container[str] = ()
-) -> None:
+def require_own_role(compiled: Compile, prod: Template, local: Template, name: str, user: str) -> None:
     """Assert that a function has a role and a login of its own, and with passwords a secret of its own.
 
     Args:
@@ -19,11 +16,10 @@ def require_own_role(
         local: where it needs neither.
         name: with which the names of the function's resources begin.
         user: its role of the database.
-        besides: what else begins so and gives rights.
     """
 
     def found(template: Template) -> object:
-        return {each: what for each, what in rights(template).items() if each.startswith(name) and each not in besides}
+        return {each: what for each, what in rights(template).items() if each.startswith(name)}
 
     writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
     invoked = {f"{name}Invocation": {("lambda:InvokeFunction", f"{name}LambdaFunction.Arn")}}

@@ -24,6 +24,9 @@ ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
+STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
+DESCRIBE_STACK = ("cloudformation:DescribeStacks", json.dumps({"Fn::Sub": STACK}))
+
 ROLES: Rights = {
     "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
@@ -40,7 +43,7 @@ ROLES: Rights = {
         ("logs:CreateLogStream", "ReadLogGroup.Arn"),
         ("logs:PutLogEvents", "ReadLogGroup.Arn"),
     },
-    "ReadPolicy": {("lambda:InvokeFunction", "ReadLambdaFunction.Arn")},  # no role of ours has it
+    "ReaderRole": {("lambda:InvokeFunction", "ReadLambdaFunction.Arn"), DESCRIBE_STACK},
     "SchemaRole": {
         ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
@@ -125,6 +128,7 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
     } == {
         "ApiRole": set(),
         "OperatorRole": set(),
+        "ReaderRole": set(),
         "BatidaPontoRole": policies_with("FunctionSecretPolicy"),
         "ReadRole": policies_with("ReadSecretPolicy"),
         "SchemaRole": schemas_policies,
@@ -141,6 +145,7 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
     } == {
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
         "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
+        "ReaderRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
@@ -157,6 +162,16 @@ def test_every_role_has_the_boundary_that_a_parameter_names_or_none(whole: Packa
     for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
         roles = whole(stage, *SWITCHES, *given).template().of_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
+
+
+def test_every_managed_policy_is_attached_to_a_role_of_the_stack(complete: Template) -> None:
+    # The deploying role may edit them, and people to whom one were attached have no boundary.
+    policies = complete.of_type("AWS::IAM::ManagedPolicy")
+    roles = complete.of_type("AWS::IAM::Role")
+    attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
+    attached |= {name for name, policy in policies.items() if policy.get("Roles", []) != []}
+    assert attached == policies.keys()
+    assert not any(key in policy for policy in policies.values() for key in ("Users", "Groups"))
 
 
 DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")

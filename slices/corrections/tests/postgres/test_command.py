@@ -366,7 +366,7 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
         (
             (403, '{"message":"User: x is not authorized"}', {}),
             2,
-            "not authorized; IAM lets whoever has the policy that",
+            "not authorized; assume the role that batida-ponto-dev has as its output CorrectorRoleArn",
         ),
         ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),

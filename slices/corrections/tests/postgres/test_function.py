@@ -60,6 +60,24 @@ def test_a_request_of_nobody_is_refused_and_writes_nothing(
     assert rows(database) == []
 
 
+def test_the_author_is_who_signed_whatever_the_request_says(function: Functions, database: Database) -> None:
+    signed = "arn:aws:sts::123456789012:assumed-role/batida-ponto-prod-CorrectorRole-1/maria"
+    identity = {"userArn": signed, "user": "AROA:boss", "caller": "AROA:boss", "cognitoIdentityId": "boss"}
+    event = {
+        "body": json.dumps(
+            {"correcoes": [ADDITION], "autor": "boss", "requestContext": {"identity": {"userArn": "boss"}}}
+        ),
+        "headers": {"userArn": "boss", "AUTHOR": "boss", "x-amzn-iam-user-arn": "boss"},
+        "queryStringParameters": {"autor": "boss", "userArn": "boss"},
+        "requestContext": {"identity": identity, "authorizer": {"principalId": "boss"}},
+    }
+    assert function.run(main, event)["statusCode"] == 200
+    assert rows(database) == [("inclusao", signed)]
+
+    status, answer = post(function, {**ADDITION, "ponto": AT_SIX.isoformat(), "autor": "boss"})
+    assert (status, rows(database)) == (400, [("inclusao", signed)]), answer
+
+
 def test_where_nobody_can_be_vouched_for_the_stage_says_who_answers(function: Functions, database: Database) -> None:
     function.environment["AUTHOR"] = "local"
     assert [post(function, ADDITION, userArn=arn)[0] for arn in (None, AUTHOR)] == [200, 200]

@@ -5,11 +5,12 @@ import json
 
 import pytest
 
+from tests.iam import ACCOUNT, Principal, arn_of, may, policy_of, role_of
 from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.own_role import require_own_role
 from tests.template.test_api_deployment import ids
 from tests.template.test_compiled_gateway import throttles
-from tests.template.test_rights import rights
+from tests.template.test_rights import DESCRIBE_STACK, rights
 from tools.kit import slices
 from tools.kit.packaging import Template
 
@@ -73,16 +74,56 @@ def test_the_method_is_throttled(compiled: Compile) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_whoever_may_correct_may_call_this_method_and_nothing_else(compiled: Compile, stage: str) -> None:
+def test_the_correctors_role_may_call_this_method_and_look_punches_up(compiled: Compile, stage: str) -> None:
     template = compiled(stage)
-    assert template.outputs["CorrectionPolicyArn"] == {"Value": {"Ref": "CorrectionPolicy"}}
-    assert "Roles" not in template.properties("CorrectionPolicy")  # no role of ours has it
-    assert rights(template)["CorrectionPolicy"] == {
+    assert template.outputs["CorrectorRoleArn"] == {"Value": {"Fn::GetAtt": ["CorrectorRole", "Arn"]}}
+    assert rights(template)["CorrectorRole"] == {
         ("execute-api:Invoke", json.dumps({"Fn::Sub": f"{METHODS}/{stage}/POST/correcao"})),
-        ("cloudformation:DescribeStacks", "AWS::StackId"),
+        ("lambda:InvokeFunction", "ReadLambdaFunction.Arn"),
+        DESCRIBE_STACK,
     }
+    assert template.properties("CorrectorRole").get("ManagedPolicyArns", []) == []
+
+
+USERS = f"arn:aws:iam::{ACCOUNT}:user"
+SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role"
+
+
+@pytest.mark.parametrize(
+    ("caller", "session_name", "expected"),
+    [
+        (f"{USERS}/maria", "maria", True),
+        (f"{USERS}/payroll/maria", "maria", True),
+        (f"{USERS}/maria", "ana", False),
+        (f"{USERS}/maria", "Maria", False),
+        (f"{USERS}/maria", "maria2", False),
+        (f"{USERS}/maria", "*", False),
+        (f"{SESSIONS}/Clerks/maria", "maria", False),  # who assumed it may have chosen the name
+        (f"{SESSIONS}/AWSReservedSSO_Clerks_0123456789abcdef/maria", "maria", False),
+    ],
+)
+def test_no_caller_can_choose_the_name_under_which_they_assume_the_correctors_role(
+    prod: Template, caller: str, session_name: str, *, expected: bool
+) -> None:
+    trust = policy_of(prod, prod.properties("CorrectorRole")["AssumeRolePolicyDocument"])
+    anything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    request = {"sts:RoleSessionName": session_name}
+    assert (
+        may(Principal(caller, [anything]), "sts:AssumeRole", arn_of(prod, "CorrectorRole"), trust, request=request)
+        is expected
+    )
+
+
+def test_only_the_gateway_which_knows_who_signed_hands_corrections_to_the_function(prod: Template) -> None:
+    function, method = (
+        arn_of(prod, "CorrectionLambdaFunction"),
+        policy_of(prod, {"Fn::Sub": f"{METHODS}/prod/POST/correcao"}),
+    )
+    roles = {name: role_of(prod, name) for name in prod.of_type("AWS::IAM::Role")}
+    assert {name for name, role in roles.items() if may(role, "lambda:InvokeFunction", function)} == {"ApiRole"}
+    assert {name for name, role in roles.items() if may(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
 
 
 def test_the_function_writes_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Handler"] == "slices/corrections/function.main"
-    require_own_role(compiled, prod, local, "Correction", "ponto_corrections", besides={"CorrectionPolicy"})
+    require_own_role(compiled, prod, local, "Correction", "ponto_corrections")
