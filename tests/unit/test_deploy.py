@@ -19,7 +19,7 @@ from tests.events import aws
 from tests.gateway import Response, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
-from tools.deploy import proof, quotas
+from tools.deploy import proof, quotas, stage_names
 from tools.kit import functions, osls, slices, target
 from tools.kit.errors import CommandError
 from tools.kit.event import event
@@ -104,6 +104,43 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert "sls deploy" not in result.err
     forced = prod.run("--yes", "--force").err
     assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
+
+
+@pytest.mark.parametrize(
+    ("other", "overlaps"),
+    [("prod-eu", True), ("prod-eu-2", True), ("prod", False), ("production", False), ("dev", False)],
+)
+def test_a_stage_whose_name_is_the_beginning_of_anothers_is_refused(prod: Prod, other: str, *, overlaps: bool) -> None:
+    iam = boto3.client("iam", "us-east-1")
+    for name in (f"batida-ponto-{other}-ApiRole-A1B2C3", "batida-ponto-prod-monitor", "other-prod-eu-ApiRole-A1B2C3"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+
+    result = prod.run("--yes")
+
+    assert (f"the names of stage prod and stage {other} overlap" in result.err) is overlaps
+    assert [command for command, _ in prod.ran] == ["package"] if overlaps else ["package", "deploy"]
+    prod.ran.clear()
+    prod.run("--yes", "--force")
+    assert [command for command, _ in prod.ran] == ["package", "deploy"]
+
+
+@pytest.mark.usefixtures("account")
+def test_a_stage_whose_name_begins_with_anothers_is_refused() -> None:
+    iam = boto3.client("iam", "us-east-1")
+    iam.create_role(RoleName="batida-ponto-prod-ApiRole-A1B2C3", AssumeRolePolicyDocument="{}")
+    session = boto3.Session(region_name="sa-east-1")
+
+    with pytest.raises(CommandError, match="stage prod-eu and stage prod overlap"):
+        stage_names.require_distinct(session, "prod-eu")
+
+
+def test_where_roles_may_not_be_listed_the_deploy_says_what_is_not_checked_and_goes_on(prod: Prod) -> None:
+    prod.instead["ListRoles"] = refusal("AccessDenied", operation="ListRoles")
+    result = prod.run("--yes")
+    assert (
+        "not checked: whether the stage's name is the beginning of another's, for AWS refused ListRoles" in result.err
+    )
+    assert [command for command, _ in prod.ran] == ["package", "deploy"]
 
 
 def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:

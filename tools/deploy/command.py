@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
-from tools.deploy import cluster, express, proof, quotas
+from tools.deploy import cluster, express, proof, quotas, stage_names
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -94,7 +94,7 @@ class Done(NamedTuple):
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where the account's plan or a quota may not suffice.",
+    help="Go on where the account's plan or a quota may not suffice, or the name overlaps with another stage's.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
@@ -217,6 +217,7 @@ def _deploy(
             if not compiled.outside.leaves_another:
                 cluster.require_express(stage, database)
             express.require_name(session, stage)
+        stage_names.require_distinct(session, stage, force=force)
         quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
         is_first = bool(compiled.outside and not database)
         if compiled.demand.makes_cluster and (is_first := cluster.is_first(session, stack)):
