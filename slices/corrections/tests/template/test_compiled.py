@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.template.test_compiled_gateway import throttles
 from tests.template.test_rights import DESCRIBE_STACK, rights
 from tools.kit import slices
 from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
 
@@ -83,6 +85,16 @@ def test_the_correctors_role_may_call_this_method_and_look_punches_up(compiled: 
         DESCRIBE_STACK,
     }
     assert template.properties("CorrectorRole").get("ManagedPolicyArns", []) == []
+
+
+def test_the_policy_for_federated_users_has_the_rights_of_the_correctors_role(prod: Template) -> None:
+    readme = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
+    policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
+    (policy,) = [each for each in policies if "Statement" in each]
+    values = {"<region>": "us-east-1", "<account>": ACCOUNT, "<ApiId>": arn_of(prod, "Api")}
+    text = re.sub("<.*?>", lambda found: values[found[0]], json.dumps(policy))
+    (own,) = role_of(prod, "CorrectorRole").policies
+    assert json.loads(text)["Statement"] == own["Statement"]
 
 
 USERS = f"arn:aws:iam::{ACCOUNT}:user"
