@@ -1,14 +1,19 @@
 """`ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
 
+import hashlib
 import json
 import os
+import re
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.credentials import Credentials, DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
 from ponto.event import WHOSE
@@ -312,6 +317,110 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
     assert announced.access_key == expected["AWS_ACCESS_KEY_ID"]
 
     assert credentials(osls.environment_of(session, "dev")) == expected
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) -> None:
+    """Let AWS's configuration have these sections; {keys} is a command that prints keys which expire in 14 minutes."""
+    keys = tmp_path / "keys"
+    expires_at = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
+    values = {
+        "AccessKeyId": "process-id",
+        "SecretAccessKey": "process-key",
+        "SessionToken": "t",
+        "Expiration": expires_at,
+    }
+    keys.write_text(f"#!/bin/sh\necho '{json.dumps({'Version': 1} | values)}'\n")
+    keys.chmod(0o755)
+    token = {"accessToken": {"accessKeyId": "login-id", "secretAccessKey": "login-key", "sessionToken": "t"}}
+    token["accessToken"] |= {"accountId": "123456789012", "expiresAt": expires_at}
+    login = tmp_path / f"{hashlib.sha256(b'arn:aws:iam::123456789012:user/ana').hexdigest()}.json"
+    login.write_text(json.dumps(token | {"clientId": "c", "refreshToken": "r", "dpopKey": "k"}))
+    monkeypatch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("botocore.credentials.EC", object())  # what boto3 needs only to renew such keys
+    (tmp_path / "config").write_text(sections.format(keys=keys))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "ponto")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing of this asks AWS
+
+
+LOGIN = "login_session = arn:aws:iam::123456789012:user/ana"
+SSO = "sso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n[sso-session s]\nsso_region = us-east-1"
+SSO += "\nsso_start_url = https://example.com/start"
+ROLE = "role_arn = arn:aws:iam::123456789012:role/r"
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "credential_process = {keys}",
+        LOGIN,
+        SSO,
+        f"{ROLE}\nsource_profile = one",
+        f"{ROLE}\nweb_identity_token_file = /token",
+        f"{ROLE}\nsource_profile = source\n[profile source]\n{LOGIN}",
+    ],
+    ids=["process", "login", "sso", "role", "web identity", "role by login"],
+)
+def test_a_profile_whose_credentials_osls_can_renew_is_passed_to_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str
+) -> None:
+    configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
+    session = boto3.Session()
+
+    assert credentials(osls.environment_of(session, "dev")) == {"AWS_PROFILE": "ponto"}
+    osls.warn_if_expiring(session)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("profile", "key"),
+    [
+        # osls' SDK prefers the first of these two lines, boto3 the second.
+        (f"credential_process = {{keys}}\n{LOGIN}", "login-id"),
+        ("aws_access_key_id = x\naws_secret_access_key = x\ncredential_process = {keys}", "process-id"),
+    ],
+    ids=["process and login", "keys and process"],
+)
+def test_frozen_keys_are_passed_where_osls_would_choose_others_of_the_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str
+) -> None:
+    configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
+    session = boto3.Session()
+
+    assert credentials(osls.environment_of(session, "dev"))["AWS_ACCESS_KEY_ID"] == key
+    osls.warn_if_expiring(session)
+    assert re.match(r"the credentials expire in 1[34] minutes, and osls cannot renew them", capsys.readouterr().err)
+
+
+def test_keys_that_expire_soon_are_announced_before_the_deploy(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + timedelta(minutes=50)).isoformat())
+    said = prod.run("--yes").err
+    assert said.index("the credentials expire in 49 minutes") < said.index("sls package")
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_role_with_a_second_factor_is_passed_as_frozen_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    configure(monkeypatch, tmp_path, f"[profile ponto]\n{ROLE}\nsource_profile = one\nmfa_serial = m\n")
+    monkeypatch.setattr(DeferredRefreshableCredentials, "get_frozen_credentials", lambda _: Credentials("id", "key"))
+    assert credentials(osls.environment_of(boto3.Session(), "dev")) == KEY
+
+
+@pytest.mark.usefixtures("profiles")
+def test_osls_resolves_the_passed_profile_with_its_expiry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for profile, key in (("credential_process = {keys}", "process-id"), (LOGIN, "login-id")):
+        configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
+        environment = osls.environment_of(boto3.Session(), "dev")
+        provider = "getAwsSdkV3CredentialsProvider({ provider: { options: {}, getStage: () => 'dev' } })"
+        script = f"require('osls/lib/aws/credentials.js').{provider}().then((got) => console.log(JSON.stringify(got)))"
+        words = ["node", "-e", script]
+        path = osls.search_path(environment)
+        done = subprocess.run(
+            words, cwd=ROOT, env={**environment, "PATH": path}, capture_output=True, text=True, check=True
+        )
+        resolved = json.loads(done.stdout)
+        assert (resolved["accessKeyId"], "expiration" in resolved) == (key, True)
 
 
 @pytest.mark.usefixtures("account")

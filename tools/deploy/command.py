@@ -114,6 +114,7 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     """
     stage = where.stage
     session, account, described = target.announce(where)
+    osls.warn_if_expiring(session)
     compiled = _deploy(session, where, params, described, is_confirmed=yes, force=force)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)

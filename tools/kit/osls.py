@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.kit import slices
 from tools.kit.errors import CommandError
+from tools.kit.output import print_status
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
 _CONFIGURATION = ROOT / "serverless.yml"
 _PARAMETERS = ROOT / "resources" / "parameters.yml"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
+
+_LONG_DEPLOY_SECONDS = 3600
+
+# Kinds of credentials by botocore's names, and the settings of a profile that make each. osls' SDK knows all of them:
+# node_modules/@aws-sdk/credential-provider-ini.
+_CREDENTIALS_SETTINGS = (
+    ("assume-role", {"role_arn", "source_profile"}),
+    ("assume-role-with-web-identity", {"role_arn", "web_identity_token_file"}),
+    ("shared-credentials-file", {"aws_access_key_id"}),
+    ("custom-process", {"credential_process"}),
+    ("sso", {"sso_account_id"}),
+    ("login", {"login_session"}),
+)
 
 DATABASE_CLUSTER = "DatabaseCluster"
 """The logical id of the cluster that a stack makes itself."""
@@ -122,12 +137,13 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
 
 
 def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
-    """Give the environment in which osls works on the account that was announced, and on no other.
+    """Return the environment in which osls works on the account that was announced, and on no other.
 
-    Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.
+    osls prefers other profiles and keys than boto3, so it gets one source of credentials only: the session's profile,
+    if osls resolves and renews the same credentials by it, or else the session's current keys.
 
     Args:
-        session: whose keys they are.
+        session: whose credentials they are.
         stage: whose own variables osls would prefer.
 
     Raises:
@@ -136,13 +152,53 @@ def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    keys = credentials.get_frozen_credentials()
     prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
     names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
     chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
     environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    if profile := _renewable_profile(session):
+        return environment | {"AWS_PROFILE": profile}
+    keys = credentials.get_frozen_credentials()
     given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
     return environment | {f"AWS_{name}": value for name, value in given if value}
+
+
+def warn_if_expiring(session: "boto3.Session") -> None:
+    """Print when the session's credentials expire, if that is within the hour and osls cannot renew them."""
+    expires_at = getattr(session.get_credentials(), "_expiry_time", None)  # botocore has no public name for it
+    if expires_at is None or _renewable_profile(session):
+        return
+    seconds = (expires_at - datetime.now(UTC)).total_seconds()
+    if seconds < _LONG_DEPLOY_SECONDS:
+        print_status(
+            f"the credentials expire in {max(0, seconds) // 60:.0f} minutes, and osls cannot renew them: if it takes "
+            "longer, it ends with ExpiredToken. Then run this again (docs/deploy.md#an-account-a-shell)"
+        )
+
+
+def _renewable_profile(session: "boto3.Session") -> str | None:
+    """Return the name of the session's profile if osls gets the session's credentials by it, and can renew them.
+
+    Where a profile has settings for several kinds of credentials, osls' SDK and boto3 choose differently: None then.
+    """
+    import botocore.session  # here: --help waits for it
+    from botocore.credentials import RefreshableCredentials
+
+    credentials = session.get_credentials()
+    if not isinstance(credentials, RefreshableCredentials):
+        return None
+    profiles = botocore.session.Session().full_config["profiles"]
+    name, method = session.profile_name, credentials.method
+    visited = list[str]()
+    while name and name not in visited:
+        profile = profiles.get(name, {})
+        kinds = {kind for kind, keys in _CREDENTIALS_SETTINGS if keys <= profile.keys()}
+        # osls has no terminal to ask for the code of a second factor.
+        if len(kinds) != 1 or (not visited and kinds != {method}) or "mfa_serial" in profile:
+            return None
+        visited.append(name)
+        name = profile.get("source_profile")
+    return session.profile_name
 
 
 def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":

@@ -85,6 +85,7 @@ def _remove_stack(session: "boto3.Session", stage: str, buckets: Mapping[str, st
     for name in buckets.values():
         print_status(f"emptying {name}")
         _empty(s3.Bucket(name))
+    osls.warn_if_expiring(session)
     print_status(
         "sls remove: 20 to 40 minutes where the functions are in a network, until AWS removes their interfaces"
     )
