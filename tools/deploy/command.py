@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
-from tools.deploy import cluster, express, proof, quotas, stage_names
+from tools.deploy import cluster, express, failed_events, proof, quotas, stage_names
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -187,7 +187,8 @@ def _deploy(
     force: bool,
 ) -> Compiled:
     stage, stack = where.stage, stack_name(where.stage)
-    database = database_of(session.client("cloudformation"), stage)
+    formation = session.client("cloudformation")
+    database = database_of(formation, stage)
     if database == "unknown":
         raise CommandError(
             f"{stack} was deployed before the first version, and cannot be updated: deploy another stage, and copy the "
@@ -199,7 +200,10 @@ def _deploy(
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
         words += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
         print_status(f"sls {command}")
+        before = failed_events.observe(formation, stage) if command == "deploy" else None
         if osls.run(command, words, osls.environment_of(session, stage)):
+            if before:
+                failed_events.print_since(formation, stage, before)
             raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
 
     def update(package: Path, more: Sequence[str] = ()) -> None:

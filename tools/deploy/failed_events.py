@@ -1,0 +1,94 @@
+"""Reasons for which CloudFormation refused or failed an operation on a stage's stack.
+
+It validates a change set before it makes anything. What fails then is no stack event: osls prints that DescribeEvents
+has the details.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.kit.osls import find_stack
+from tools.kit.output import print_status
+from tools.kit.target import explain
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+
+_CLOCK_TOLERANCE = timedelta(minutes=5)  # AWS refuses requests of a clock that is further off
+_CANCELLED = {"Resource creation cancelled", "Resource update cancelled"}  # since another resource failed
+
+
+class Observation(NamedTuple):
+    """State of a stack before an operation."""
+
+    operation_ids: frozenset[str]
+    at: datetime
+
+
+def observe(formation: "CloudFormationClient", stage: str) -> Observation:
+    """Return which operations on a stage's stack CloudFormation lists so far.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    return Observation(frozenset(_operation_ids(find_stack(formation, stage))), datetime.now(UTC))
+
+
+def print_since(formation: "CloudFormationClient", stage: str, before: Observation) -> None:
+    """Print resource, path and reason of what has failed since then; if AWS refuses to show it, the missing right."""
+    stack: Any = None
+    try:
+        stack = find_stack(formation, stage)
+        if stack is None:
+            return
+        new = [each for each in _operation_ids(stack) if each not in before.operation_ids]
+        events = [event for each in reversed(new) for event in _failed_events(formation, stack["StackId"], each)]
+        if not new:  # whether LastOperations has all change sets is not documented
+            events = _failed_events_since(formation, stack["StackId"], before.at - _CLOCK_TOLERANCE)
+    except (BotoCoreError, ClientError) as error:
+        name = stack["StackId"] if stack else "<the stack>"
+        print_status(
+            f"not shown: CloudFormation's reason, for {explain(error)}",
+            "Allow cloudformation:DescribeEvents, or as a user who has it: aws cloudformation describe-events "
+            f"--stack-name {name} --filters FailedEvents=true --region {formation.meta.region_name}",
+        )
+        return
+    if lines := dict.fromkeys(_format(events)):
+        print_status("CloudFormation says:", *lines)
+
+
+def _operation_ids(stack: Any) -> list[str]:
+    """Return the ids of a stack's operations, newest first."""
+    return [each["OperationId"] for each in (stack or {}).get("LastOperations", [])]
+
+
+def _failed_events(formation: Any, stack_id: str, operation_id: str) -> list[Any]:
+    pages = formation.get_paginator("describe_events")
+    query = {"OperationId": operation_id, "Filters": {"FailedEvents": True}}
+    try:
+        return list(pages.paginate(StackName=stack_id, **query).search("OperationEvents[]"))
+    except ClientError as error:  # AWS's documents may be read so that it takes only one of the two
+        if error.response["Error"].get("Code") != "ValidationError":
+            raise
+    return list(pages.paginate(**query).search("OperationEvents[]"))
+
+
+def _failed_events_since(formation: Any, stack_id: str, since: datetime) -> list[Any]:
+    pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
+    return [event for event in pages.search("OperationEvents[]") if event.get("Timestamp", since) >= since]
+
+
+def _format(events: list[Any]) -> Iterator[str]:
+    for event in events:
+        reasons = (event.get(f"{kind}StatusReason") for kind in ("Validation", "Resource", "Hook"))
+        reason = next(filter(None, reasons), None)
+        if reason is None or reason in _CANCELLED:
+            continue
+        is_warning = "WARN" in (event.get("ValidationFailureMode"), event.get("HookFailureMode"))
+        kind = f" ({event['ResourceType']})" if "ResourceType" in event else ""
+        path = f", {event['ValidationPath']}" if "ValidationPath" in event else ""
+        resource = event.get("LogicalResourceId", "the stack")
+        yield f"  {'warning: ' if is_warning else ''}{resource}{kind}{path}: {reason}"
