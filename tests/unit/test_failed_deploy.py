@@ -1,10 +1,12 @@
 """What `ponto deploy` and `ponto remove` do after an `sls deploy` that failed or was interrupted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.stub import Stubber
 
@@ -12,8 +14,8 @@ from tests.aws import NO_STACK, Calls, refusal
 from tests.commands import Result, runner
 from tests.events import aws
 from tests.iam import deploying_role, may
+from tools.deploy import abandoned_stack, failed_events, quotas
 from tools.deploy import command as deploying
-from tools.deploy import failed_events, quotas
 from tools.kit import osls
 
 STACK = "batida-ponto-dev"
@@ -29,6 +31,9 @@ VALIDATION_ERROR = {
     "ValidationStatusReason": EXISTS,
 }
 REASON = f"  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: {EXISTS}"
+
+STATUSES = botocore.session.Session().get_service_model("cloudformation").shape_for("StackStatus").enum
+OTHER_STATUSES = set(STATUSES) - {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
 
 def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
@@ -48,6 +53,7 @@ class Dev:
         self.compiled = deploying.Compiled(False, needs_token=False, demand=NOTHING)
         self.sls: list[str] = []
         self.sls_status = 0
+        self.before_sls: Callable[[], object] = lambda: None
         self.after_sls: Mapping[str, Any] = {}  # what AWS answers once `sls deploy` has run
         self._capsys = capsys
         monkeypatch.setattr(deploying, "read", lambda _: self.compiled)
@@ -57,6 +63,7 @@ class Dev:
         self.sls.append(command)
         if command != "deploy":
             return 0
+        self.before_sls()
         self.calls.instead |= self.after_sls
         return self.sls_status
 
@@ -157,7 +164,85 @@ def test_events_are_asked_for_as_botocore_and_aws_take_them(capsys: pytest.Captu
     assert REASON in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("action", ["cloudformation:DescribeEvents"])
+def abandon(dev: Dev, *, stack: str = STACK) -> str:
+    """Create a change set that is never executed, as Ctrl-C leaves it; return its stack's id."""
+    template = json.dumps({"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}})
+    created: str = boto3.client("cloudformation").create_change_set(
+        StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody=template
+    )["StackId"]
+    dev.calls.made.clear()
+    return created
+
+
+def status_of(stack_id: str) -> str:
+    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
+    return stack["StackStatus"]
+
+
+def test_a_stack_that_was_never_created_is_deleted_before_the_next_deploy(dev: Dev) -> None:
+    stack_id, another = abandon(dev), abandon(dev, stack="batida-ponto-prod")
+    statuses: list[str] = []
+    dev.before_sls = lambda: statuses.append(status_of(stack_id))
+
+    result = dev.run("deploy")
+
+    assert statuses == ["DELETE_COMPLETE"]
+    assert status_of(another) == "REVIEW_IN_PROGRESS"
+    assert f"deleting the stack {STACK}" in result.err
+    assert [made.parameters for made in dev.calls.of("DeleteStack")] == [{"StackName": stack_id}]
+
+
+def test_a_stack_that_was_never_created_is_removed_without_sls(dev: Dev) -> None:
+    stack_id = abandon(dev)
+    result = dev.run("remove", "--yes")
+    assert (result.status, result.out) == (0, "removed    dev, account 123456789012, region us-east-1\n")
+    assert (status_of(stack_id), dev.sls) == ("DELETE_COMPLETE", [])
+
+
+def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) -> None:
+    statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # of the looks before the removal
+    dev.calls.instead["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
+    result = dev.run("remove", "--yes")
+    assert (result.status, dev.sls) == (2, [])
+    assert f"a deploy creates the stack {STACK} now" in result.err
+    assert "DeleteStack" not in dev.calls.operations
+
+
+@pytest.mark.parametrize("status", sorted(OTHER_STATUSES))
+def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> None:
+    dev.calls.instead["DescribeStacks"] = described(status=status)
+    dev.run("deploy")
+    assert "DeleteStack" not in dev.calls.operations
+
+
+def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
+    stack_id = abandon(dev)
+    dev.compiled = dev.compiled._replace(is_protected=True)
+    assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nobody is there to confirm
+    assert status_of(stack_id) == "REVIEW_IN_PROGRESS"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("DELETE_IN_PROGRESS", "is still DELETE_IN_PROGRESS after 0 s"),
+        ("DELETE_FAILED", "is DELETE_FAILED"),
+    ],
+)
+def test_a_stack_that_is_not_gone_in_time_stops_the_deploy(
+    dev: Dev, monkeypatch: pytest.MonkeyPatch, status: str, reason: str
+) -> None:
+    monkeypatch.setattr(abandoned_stack, "DELETE_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(abandoned_stack, "POLL_SECONDS", 0)
+    stack_id = abandon(dev)
+    dev.calls.instead["DeleteStack"] = lambda *_: dev.calls.instead.update(DescribeStacks=described(status=status))
+    result = dev.run("deploy")
+    assert (result.status, dev.sls) == (2, ["package"])
+    assert f"ponto: the stack {STACK} {reason}" in result.err
+    assert stack_id not in result.err
+
+
+@pytest.mark.parametrize("action", ["cloudformation:DescribeEvents", "cloudformation:DeleteStack"])
 def test_the_deploying_role_may_see_why_a_deploy_failed(action: str) -> None:
     deployer = deploying_role(Repository="acme/clock", Stage="dev").principal
     assert may(deployer, action, STACK_ID)

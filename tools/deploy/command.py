@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
-from tools.deploy import cluster, express, failed_events, proof, quotas, stage_names
+from tools.deploy import abandoned_stack, cluster, express, failed_events, proof, quotas, stage_names
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -230,6 +230,7 @@ def _deploy(
         question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
+        abandoned_stack.delete(formation, stage)
         if compiled.outside:
             express.make(session, stage, compiled.outside)
         if is_first and (later := _later(compiled)):

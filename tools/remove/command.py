@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import express
+from tools.deploy import abandoned_stack, express
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -61,14 +61,20 @@ def remove(where: target.Where, *, yes: bool) -> None:
             f"if you mean it; without its stack: aws rds modify-db-cluster --db-cluster-identifier {goes.name} "
             f"--no-deletion-protection --region {session.region_name}"
         )
-    buckets = dict(_buckets(formation, osls.stack_name(stage))) if stack else {}
+    is_abandoned = bool(stack and abandoned_stack.is_abandoned(stack))
+    buckets = dict(_buckets(formation, osls.stack_name(stage))) if stack and not is_abandoned else {}
     lost = f", the cluster {goes.name} with all punches" if goes else ""
     lost += f" and all that is in {', '.join(buckets)}" if buckets else ""
     question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {account}:"
     if not yes and not confirm_by_name(question, stage):
         raise CommandError("not removed")
 
-    if stack:
+    if is_abandoned:  # osls asks for its template, which it does not have
+        if not abandoned_stack.delete(formation, stage):
+            raise CommandError(
+                f"a deploy creates the stack {osls.stack_name(stage)} now. Wait for it, and run this again"
+            )
+    elif stack:
         _remove_stack(session, stage, buckets)
     if goes:
         _delete(session, goes.name)

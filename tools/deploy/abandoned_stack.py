@@ -1,0 +1,67 @@
+"""Stack whose first change set was never executed, since the deploy was interrupted or the change set was refused.
+
+CloudFormation calls it REVIEW_IN_PROGRESS. It has no resources and no template, and osls refuses to deploy it.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tools.kit.errors import CommandError
+from tools.kit.osls import find_stack, stack_name
+from tools.kit.output import print_status
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
+
+POLL_SECONDS = 2.0
+DELETE_TIMEOUT_SECONDS = 300
+
+
+def is_abandoned(stack: "StackTypeDef") -> bool:
+    """Return whether a stack was never created."""
+    return stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+
+
+def delete(formation: "CloudFormationClient", stage: str) -> bool:
+    """Delete a stage's stack if it was never created, and wait until it is gone; leave any other as it is.
+
+    Returns:
+        Whether there was such a stack.
+
+    Raises:
+        CommandError: it is not gone in time.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    stack = find_stack(formation, stage)
+    if stack is None or not is_abandoned(stack):
+        return False
+    print_status(f"deleting the stack {stack_name(stage)}: it is {stack['StackStatus']}, and has no resources")
+    # By its id, which a stack of the same name that another deploy creates meanwhile does not have.
+    formation.delete_stack(StackName=stack["StackId"])
+    began = time.monotonic()
+    before = ""
+    while (status := _status(formation, stack["StackId"])) != "DELETE_COMPLETE":
+        seconds = time.monotonic() - began
+        if status == "DELETE_FAILED" or seconds > DELETE_TIMEOUT_SECONDS:
+            state = status if status == "DELETE_FAILED" else f"still {status} after {seconds:.0f} s"
+            raise CommandError(
+                f"the stack {stack_name(stage)} is {state}. See its events in CloudFormation's console, and run this "
+                "again"
+            )
+        if status != before:
+            print_status(f"  the stack is {status}")
+            before = status
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _status(formation: "CloudFormationClient", stack_id: str) -> str:
+    try:
+        return formation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        return "DELETE_COMPLETE"
