@@ -1,6 +1,7 @@
 """What `ponto deploy` and `ponto remove` do after an `sls deploy` that failed or was interrupted."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,12 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
-from tests.aws import NO_STACK, Calls, refusal
+from tests.aws import NO_STACK, Calls, refusal, stack
 from tests.commands import Result, runner
+from tests.documents import mistake
 from tests.events import aws
 from tests.iam import deploying_role, may
-from tools.deploy import abandoned_stack, failed_events, quotas
+from tools.deploy import abandoned_stack, failed_events, leftovers, quotas
 from tools.deploy import command as deploying
 from tools.kit import osls
 
@@ -175,8 +177,8 @@ def abandon(dev: Dev, *, stack: str = STACK) -> str:
 
 
 def status_of(stack_id: str) -> str:
-    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
-    return stack["StackStatus"]
+    (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
+    return str(found["StackStatus"])
 
 
 def test_a_stack_that_was_never_created_is_deleted_before_the_next_deploy(dev: Dev) -> None:
@@ -242,7 +244,137 @@ def test_a_stack_that_is_not_gone_in_time_stops_the_deploy(
     assert stack_id not in result.err
 
 
-@pytest.mark.parametrize("action", ["cloudformation:DescribeEvents", "cloudformation:DeleteStack"])
+def leave(name: str, logical_id: str, kind: str, **properties: Any) -> str:
+    """Leave a resource of a deleted stack of this name; return the resource's id."""
+    resource = {"Type": kind, "DeletionPolicy": "Retain", "Properties": properties}
+    formation = boto3.client("cloudformation")
+    formation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {logical_id: resource}}))
+    (created,) = formation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    formation.delete_stack(StackName=name)
+    return str(created["PhysicalResourceId"])
+
+
+def leave_network() -> tuple[str, str, str]:
+    vpc = leave(STACK, "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+    subnet = leave(STACK, "SubnetA", "AWS::EC2::Subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")
+    group = leave(STACK, "FunctionGroup", "AWS::EC2::SecurityGroup", VpcId=vpc, GroupDescription="x")
+    return vpc, subnet, group
+
+
+def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(dev: Dev) -> None:
+    leave("batida-ponto-dev-2", "Vpc", "AWS::EC2::VPC", CidrBlock="10.0.0.0/16")
+    tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
+    boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
+    vpc, subnet, group = leave_network()
+    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=True))
+
+    result = dev.run("deploy")
+
+    lines = result.err.splitlines()
+    listed = lines.index("To delete them, in this order:") + 1
+    assert lines[listed : listed + 4] == [
+        f"  aws ec2 delete-security-group --group-id {group} --region us-east-1   # FunctionGroup",
+        f"  aws ec2 delete-subnet --subnet-id {subnet} --region us-east-1   # SubnetA",
+        f"  aws ec2 delete-vpc --vpc-id {vpc} --region us-east-1   # Vpc",
+        "  aws sqs delete-queue --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/punches "
+        "--region us-east-1   # PunchQueue",
+    ]
+    assert f"ponto: this deploy would make another VPC beside {vpc}, and AWS gives a region five." in result.err
+    assert (result.status, dev.sls) == (2, ["package"])
+
+
+def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> None:
+    vpc, *_ = leave_network()
+    dev.calls.instead["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
+    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=True))
+    said = dev.run("deploy").err
+    assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 networks")
+
+
+@pytest.mark.parametrize(("makes_network", "words"), [(False, []), (True, ["--force"])])
+def test_a_deploy_that_makes_no_vpc_or_is_forced_names_them_and_goes_on(
+    dev: Dev, makes_network: bool, words: list[str]
+) -> None:
+    vpc, *_ = leave_network()
+    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=makes_network))
+    result = dev.run("deploy", *words)
+    assert f"aws ec2 delete-vpc --vpc-id {vpc}" in result.err
+    assert dev.sls == ["package", "deploy"]
+
+
+def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> None:
+    vpc, *_ = leave_network()
+    boto3.client("cloudformation").create_stack(
+        StackName=STACK,
+        TemplateBody=json.dumps(
+            {"Resources": {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}}}}
+        ),
+    )
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": STACK}]
+    listed = {"ResourceARN": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-deleted", "Tags": tags}
+
+    def resources(real: Callable[[], Any], _: Any) -> Any:
+        return {"ResourceTagMappingList": [*real()["ResourceTagMappingList"], listed]}
+
+    dev.calls.instead["GetResources"] = resources
+
+    assert re.findall(r"--vpc-id (\S+)", dev.run("deploy").err) == [vpc]
+
+
+@pytest.mark.parametrize(
+    ("resource", "line"),
+    [
+        (
+            "logs:R:log-group:/aws/lambda/x",
+            "aws logs delete-log-group --log-group-name /aws/lambda/x --region us-east-1",
+        ),
+        ("apigateway:us-east-1::/restapis/a1", "aws apigateway delete-rest-api --rest-api-id a1 --region us-east-1"),
+        ("apigateway:us-east-1::/restapis/a1/stages/dev", None),  # goes with its API
+        ("rds:R:cluster-snapshot:rds:old", None),  # a backup has the tags of its cluster
+        ("cognito-idp:R:userpool/p1", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: in its console"),
+        ("rds:R:subgrp:in-stack", None),
+        ("rds:R:subgrp:not-deleted", "aws rds delete-db-subnet-group --db-subnet-group-name not-deleted"),
+    ],
+)
+def test_a_leftover_of_any_kind_is_named_with_what_deletes_it(dev: Dev, resource: str, line: str | None) -> None:
+    arn = f"arn:aws:{resource.replace('R', 'us-east-1:123456789012')}"
+    dev.calls.instead |= {
+        "GetResources": {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []}]},
+        "ListStackResources": {
+            "StackResourceSummaries": [
+                {"PhysicalResourceId": "in-stack", "ResourceStatus": "CREATE_COMPLETE"},
+                {"PhysicalResourceId": "not-deleted", "ResourceStatus": "DELETE_FAILED"},
+            ]
+        },
+    }
+    listed = [each for each in dev.run("deploy").err.splitlines() if each.startswith("  a")]
+    assert [each.startswith(f"  {line}") for each in listed] == ([True] if line else [])
+
+
+def test_without_the_right_to_look_for_leftovers_the_deploy_goes_on_and_says_so(dev: Dev) -> None:
+    dev.calls.instead["GetResources"] = refusal("AccessDenied", "not you", "GetResources")
+    result = dev.run("deploy")
+    assert "not checked: what an earlier deploy left outside the stack, for AWS refused GetResources" in result.err
+    assert "It needs tag:GetResources" in result.err
+    assert dev.sls == ["package", "deploy"]
+
+
+def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
+    outputs = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
+    dev.calls.instead["DescribeStacks"] = stack(**outputs)
+    dev.run("deploy")
+    assert dev.sls == ["package", "deploy"]
+    assert "GetResources" not in dev.calls.operations
+
+
+@pytest.mark.parametrize("kind", leftovers.DELETE_COMMANDS)
+def test_the_command_line_of_aws_knows_the_command_that_deletes_a_leftover(kind: str) -> None:
+    assert mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None
+
+
+@pytest.mark.parametrize(
+    "action", ["cloudformation:DescribeEvents", "cloudformation:DeleteStack", "tag:GetResources", "ec2:DescribeTags"]
+)
 def test_the_deploying_role_may_see_why_a_deploy_failed(action: str) -> None:
     deployer = deploying_role(Repository="acme/clock", Stage="dev").principal
     assert may(deployer, action, STACK_ID)

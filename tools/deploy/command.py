@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
-from tools.deploy import abandoned_stack, cluster, express, failed_events, proof, quotas, stage_names
+from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -94,7 +94,8 @@ class Done(NamedTuple):
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where the account's plan or a quota may not suffice, or the name overlaps with another stage's.",
+    help="Go on where the account's plan or a quota may not suffice, where the name overlaps with another stage's, "
+    "or where a VPC is left over.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
@@ -223,10 +224,13 @@ def _deploy(
                 cluster.require_express(stage, database)
             express.require_name(session, stage)
         stage_names.require_distinct(session, stage, force=force)
+        outside_stack = leftovers.print_all(session, stack) if database is None else []
         quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
         is_first = bool(compiled.outside and not database)
         if compiled.demand.makes_cluster and (is_first := cluster.is_first(session, stack)):
             cluster.require_none_left(session, stack, database)
+        if compiled.demand.makes_network:
+            leftovers.require_no_vpc(outside_stack, force=force)
         question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")

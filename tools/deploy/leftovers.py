@@ -1,0 +1,153 @@
+"""Resources that have the tags of a stage's stack, and are in no stack.
+
+A deploy that failed left them, or the stage kept them when it was removed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+from tools.kit.target import explain
+
+if TYPE_CHECKING:
+    import boto3
+
+DELETE_COMMANDS = {
+    "lambda:event-source-mapping": "lambda delete-event-source-mapping --uuid {name}",
+    "lambda:function": "lambda delete-function --function-name {name}",
+    "rds:db": "rds delete-db-instance --db-instance-identifier {name}",
+    "rds:cluster": "rds delete-db-cluster --db-cluster-identifier {name} --final-db-snapshot-identifier {name}-final",
+    "rds:subgrp": "rds delete-db-subnet-group --db-subnet-group-name {name}",
+    "rds:cluster-pg": "rds delete-db-cluster-parameter-group --db-cluster-parameter-group-name {name}",
+    "ec2:vpc-endpoint": "ec2 delete-vpc-endpoints --vpc-endpoint-ids {name}",
+    "ec2:security-group": "ec2 delete-security-group --group-id {name}",
+    "ec2:subnet": "ec2 delete-subnet --subnet-id {name}",
+    "ec2:vpc": "ec2 delete-vpc --vpc-id {name}",
+    "apigateway:restapis": "apigateway delete-rest-api --rest-api-id {name}",
+    "apigateway:usageplans": "apigateway delete-usage-plan --usage-plan-id {name}",
+    "apigateway:apikeys": "apigateway delete-api-key --api-key {name}",
+    "cloudwatch:alarm": "cloudwatch delete-alarms --alarm-names {name}",
+    "sns": "sns delete-topic --topic-arn {arn}",
+    "kms:key": "kms schedule-key-deletion --key-id {name}",
+    "logs:log-group": "logs delete-log-group --log-group-name {name}",
+    "secretsmanager:secret": "secretsmanager delete-secret --secret-id {arn}",
+    "sqs": "sqs delete-queue --queue-url https://sqs.{region}.{suffix}/{account}/{name}",
+    "s3": "s3api delete-bucket --bucket {name}",
+}
+"""Commands of the AWS command line by kind of resource, in the order in which AWS takes them."""
+
+_ORDER = {kind: place for place, kind in enumerate(DELETE_COMMANDS)}
+_STACK_NAME = "aws:cloudformation:stack-name"
+_LOGICAL_ID = "aws:cloudformation:logical-id"
+
+
+class Leftover(NamedTuple):
+    """A resource outside the stack."""
+
+    arn: str
+    kind: str  # as in DELETE_COMMANDS
+    name: str
+    logical_id: str  # in the stack that made it
+
+
+def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
+    """Print what is outside a stage's stack, each with the command that deletes it, and return it.
+
+    What the caller may not ask is said, and left unchecked.
+
+    Args:
+        session: of the account and region.
+        stack: the CloudFormation stack's name; it need not exist.
+    """
+    try:
+        found = sorted(_find(session, stack), key=lambda each: (_place(each), each.logical_id, each.arn))
+    except (BotoCoreError, ClientError) as error:
+        print_status(
+            f"not checked: what an earlier deploy left outside the stack, for {explain(error)}",
+            "It needs tag:GetResources, ec2:DescribeTags and cloudformation:ListStackResources.",
+        )
+        return []
+    if found:
+        print_status(
+            f"outside any stack, with the tags of {stack}: left by a deploy that failed, or kept by `ponto remove`. "
+            "Queues, buckets and clusters may hold punches.",
+            "To delete them, in this order:",
+            *(f"  {_command(each, session.region_name)}   # {each.logical_id}" for each in found),
+        )
+    return found
+
+
+def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
+    """Refuse to make a VPC beside one that is outside the stack, unless forced.
+
+    Raises:
+        CommandError: there is one.
+    """
+    vpcs = ", ".join(each.name for each in leftovers if each.kind == "ec2:vpc")
+    if vpcs and not force:
+        raise CommandError(
+            f"this deploy would make another VPC beside {vpcs}, and AWS gives a region five. Delete what is listed "
+            "above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network); with "
+            "--force it makes another.\nNothing was deployed."
+        )
+
+
+def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
+    tagged = session.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    pages = tagged.paginate(TagFilters=[{"Key": _STACK_NAME, "Values": [stack]}])
+    found = list(pages.search("ResourceTagMappingList[]"))
+    if not found:
+        return
+    in_stack = set(_physical_ids(session.client("cloudformation"), stack))
+    filters = [{"Name": "key", "Values": [_STACK_NAME]}, {"Name": "value", "Values": [stack]}]
+    in_ec2 = set(
+        session.client("ec2").get_paginator("describe_tags").paginate(Filters=filters).search("Tags[].ResourceId")
+    )
+    for each in found:
+        arn = each["ResourceARN"].removesuffix(":*")
+        service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
+        parts = re.fullmatch(r"/?([a-z-]+)[:/](.+)", resource)
+        kind, name = (f"{service}:{parts[1]}", parts[2]) if parts else (service, resource)
+        is_gone = service == "ec2" and name not in in_ec2  # the other service lists it for a while
+        is_part = service == "apigateway" and "/" in name  # it goes with its API
+        is_backup = service == "rds" and "snapshot" in kind
+        if not (_last_segment(arn) in in_stack or is_gone or is_part or is_backup):
+            yield Leftover(arn, kind, name, {tag["Key"]: tag["Value"] for tag in each["Tags"]}.get(_LOGICAL_ID, ""))
+
+
+def _physical_ids(formation: Any, stack: str) -> Iterator[str]:
+    """Yield the last segments of the ids of a stack's resources, which end the resources' ARNs."""
+    try:
+        pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for each in pages.search("StackResourceSummaries[]"):
+            if not each["ResourceStatus"].startswith("DELETE_"):  # else it is no longer the stack's
+                yield _last_segment(each.get("PhysicalResourceId", ""))
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+
+
+def _last_segment(resource: str) -> str:
+    return re.split("[:/]", resource)[-1]
+
+
+def _place(leftover: Leftover) -> int:
+    return _ORDER.get(leftover.kind, len(_ORDER))
+
+
+def _command(leftover: Leftover, region: str) -> str:
+    if leftover.kind not in DELETE_COMMANDS:
+        return f"{leftover.arn}: in its console"
+    _, partition, _, _, account, _ = leftover.arn.split(":", 5)
+    words = DELETE_COMMANDS[leftover.kind].format(
+        name=leftover.name,
+        arn=leftover.arn,
+        region=region,
+        account=account,
+        suffix="amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
+    )
+    return f"aws {words} --region {region}"
