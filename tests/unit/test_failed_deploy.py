@@ -34,8 +34,8 @@ VALIDATION_ERROR = {
 }
 REASON = f"  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: {EXISTS}"
 
-STATUSES = botocore.session.Session().get_service_model("cloudformation").shape_for("StackStatus").enum
-OTHER_STATUSES = set(STATUSES) - {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
+STATUS: Any = botocore.session.Session().get_service_model("cloudformation").shape_for("StackStatus")
+OTHER_STATUSES = set(STATUS.enum) - {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
 
 def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:

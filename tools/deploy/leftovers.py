@@ -103,10 +103,9 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
     if not found:
         return
     in_stack = set(_physical_ids(session.client("cloudformation"), stack))
+    tags: Any = session.client("ec2").get_paginator("describe_tags")
     filters = [{"Name": "key", "Values": [_STACK_NAME]}, {"Name": "value", "Values": [stack]}]
-    in_ec2 = set(
-        session.client("ec2").get_paginator("describe_tags").paginate(Filters=filters).search("Tags[].ResourceId")
-    )
+    in_ec2 = set(tags.paginate(Filters=filters).search("Tags[].ResourceId"))
     for each in found:
         arn = each["ResourceARN"].removesuffix(":*")
         service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
