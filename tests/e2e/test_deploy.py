@@ -1,5 +1,6 @@
 """`ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from ponto.event import WHOSE
 from tests.commands import Result, run_process
 from tests.database import ask, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE
-from tools.kit import slices
+from tools.kit import osls, slices
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
@@ -68,9 +69,17 @@ def ask_slices(of_slices: list[Any], when: str, aws: emulator.Emulator, done: An
 
 
 def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes_it_again(account: Account) -> None:
+    # A deploy was interrupted before its first change set was executed: osls refuses such a stack.
+    stack = osls.stack_name("local")
+    bucket = json.dumps({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+    account.aws.client("cloudformation").create_change_set(
+        StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody=bucket
+    )
+
     # Deployed, but the functions cannot reach their database.
     broken = account.deploy(database_host="/nowhere")
     assert broken.status == 1, broken.err
+    assert f"deleting the stack {stack}: it is REVIEW_IN_PROGRESS" in broken.err
     assert broken.out == ""
     assert "stage local: account 000000000000, region us-east-1" in broken.err.splitlines()[0]
     assert "ponto: the function schema failed: connection to server on socket" in broken.err
