@@ -94,6 +94,7 @@ check-template:
 	@python -m tools.develop.templates
 	@TMPDIR=$(CURDIR)/.cache cfn-lint
 	@$(CHECKOV)
+	@.venv-audit/bin/python tools/develop/validate.py .cache/templates/*.json .github/deploy-role.yml tools/deploy/tunnel.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml

@@ -18,6 +18,7 @@ from tools.kit.project import ROOT
 
 UNTIL_OBSERVED = {"ES2000", "WS1000", "WS2002", "CKV_AWS_73", "CKV_AWS_76"}
 ALONE = [ROOT / ".github" / "deploy-role.yml", ROOT / "tools" / "deploy" / "tunnel.yml"]
+VALIDATE = ROOT / "tools" / "develop" / "validate.py"
 EVERYWHERE = {*yaml.safe_load((ROOT / ".cfnlintrc").read_text())["ignore_checks"]}
 CHECKOVS_EVERYWHERE = {*yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"]}
 
@@ -126,6 +127,47 @@ def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ign
         ("spoilt.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
         ("spoilt.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # accepted of another function only
     }
+
+
+def validate(folder: Path, names: Sequence[str | Path], *options: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run AWS's validator as `make check` does."""
+    words = [ROOT / ".venv-audit" / "bin" / "python", *(options or [VALIDATE]), *names]
+    return subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+
+
+def test_validator_fails_on_a_property_that_does_not_exist_and_is_silent_otherwise(
+    tmp_path: Path, complete: Template
+) -> None:
+    spoilt = copy.deepcopy(complete.document)
+    spoilt["Resources"]["PunchQueue"]["Properties"]["VisibilityTimout"] = 3
+    names = write(tmp_path, prod=complete.document, spoilt=spoilt)
+
+    clean, found = validate(tmp_path, [names[0], *ALONE]), validate(tmp_path, names)
+
+    assert (clean.returncode, clean.stdout) == (0, "")
+    assert found.returncode == 1
+    assert "PunchQueue Properties.VisibilityTimout: F3002" in found.stdout
+    assert "spoilt.json: OK: 1 findings" in found.stdout
+
+
+def test_validator_fails_on_a_template_that_is_missing_or_cannot_be_parsed(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("{")
+
+    assert validate(tmp_path, ["broken.json"]).returncode == 1
+    assert validate(tmp_path, ["missing.json"]).returncode == 1
+
+
+def test_each_waiver_of_the_validator_is_needed_where_it_is(tmp_path: Path, complete: Template) -> None:
+    without_waivers = "import sys; sys.path.insert(0, sys.argv.pop(1)); import validate as step; "
+    without_waivers += "step.WAIVERS = step.RuleFilterConfig(); sys.exit(step.main(sys.argv[1:]))"
+    names = [*write(tmp_path, prod=complete.document), *ALONE]
+
+    found = validate(tmp_path, names, "-c", without_waivers, VALIDATE.parent)
+
+    lines = [line for line in found.stdout.splitlines() if "findings of" not in line]
+    waived = [line for line in lines if "LambdaFunction DependsOn: W3005:" in line or "DeployBoundary: W2512:" in line]
+    assert waived == lines
+    assert {line.split(": ")[2] for line in lines} == {"W3005", "W2512"}
 
 
 def test_make_check_looks_at_every_database_that_a_stage_may_have() -> None:

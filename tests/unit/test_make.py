@@ -172,11 +172,11 @@ def check(tmp_path: Path) -> Check:
 
     def check(status: dict[str, int], **environment: str) -> "subprocess.CompletedProcess[str]":
         names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
-        names += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit")]
+        names += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit", "python")]
         for name in (*names, "node_modules/.bin/npm"):
             program = tmp_path / name
             program.parent.mkdir(parents=True, exist_ok=True)
-            program.write_text(f"#!/bin/sh\nexit {status.get(program.name, 0)}\n")
+            program.write_text(f"#!/bin/sh\nexit {status.get(name, status.get(program.name, 0))}\n")
             program.chmod(0o700)
         words: list[str | Path] = [
             "make",
@@ -194,7 +194,10 @@ def check(tmp_path: Path) -> Check:
     return check
 
 
-@pytest.mark.parametrize("program", ["ruff", "mypy", "python", "cfn-lint", "checkov", "check-jsonschema"])
+@pytest.mark.parametrize(
+    "program",
+    ["ruff", "mypy", ".venv/bin/python", "cfn-lint", "checkov", ".venv-audit/bin/python", "check-jsonschema"],
+)
 def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
 

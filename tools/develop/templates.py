@@ -29,7 +29,8 @@ DATABASES = {  # what a stage may have, and how its functions sign in; a cluster
 def main() -> None:
     """Write .cache/templates/STAGE.json, and of prod prod-DATABASE.json; it needs no AWS account."""
     compiled = ROOT / ".cache" / "templates"
-    compiled.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(compiled, ignore_errors=True)  # make check validates every file of the folder
+    compiled.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         project = copy_project(Path(temporary) / "project")
         wanted: dict[str, tuple[str, tuple[str, ...]]] = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
