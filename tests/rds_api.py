@@ -79,6 +79,7 @@ class Rds:
             "ModifyDBCluster": self._modify,
             "DescribeDBClusters": self._clusters,
             "DescribeDBInstances": self._instances,
+            "ModifyDBInstance": self._modify_instance,
             "RebootDBInstance": self._reboot,
             "DeleteDBInstance": self._delete_instance,
             "DeleteDBCluster": self._delete,
@@ -98,7 +99,12 @@ class Rds:
         beside = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-by-anybody"}
         made = _moto({**beside, **{key: value for key, value in given.items() if key != "WithExpressConfiguration"}})
         writer = f"{name}-instance-1"
-        instance = {"DBInstanceIdentifier": writer, "DBClusterIdentifier": name, "Engine": given["Engine"]}
+        instance = {
+            "DBInstanceIdentifier": writer,
+            "DBClusterIdentifier": name,
+            "Engine": given["Engine"],
+            "AutoMinorVersionUpgrade": "true",
+        }
         self._express.add(name)
         self._status |= {name: "creating", writer: "creating"}
         # It is not listed at once.
@@ -135,6 +141,14 @@ class Rds:
 
     def _instances(self, given: Parameters) -> Response:
         return self._seen(_moto(given))
+
+    def _modify_instance(self, given: Parameters) -> Response:
+        writer = given["DBInstanceIdentifier"]
+        if writer in self._status:
+            return _refusal("InvalidDBInstanceState", f"Instance {writer} is not in available state.")
+        self._later(1, lambda: self._status.update({writer: "modifying"}))
+        self._later(2, lambda: (_moto(given), self._status.pop(writer, None)))
+        return _empty("ModifyDBInstance")
 
     def _reboot(self, given: Parameters) -> Response:
         writer = given["DBInstanceIdentifier"]

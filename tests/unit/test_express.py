@@ -131,8 +131,10 @@ def is_complete(dev: Dev) -> bool:
         for page in pages.paginate(DBClusterParameterGroupName=NAME, Source="user")
         for each in page["Parameters"]
     }
+    (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
     return bool(
-        found["Status"] == "available"
+        not writer["AutoMinorVersionUpgrade"]
+        and found["Status"] == "available"
         and found["DeletionProtection"] == wanted.is_protected
         and found["BackupRetentionPeriod"] == wanted.backup_days
         and found["ServerlessV2ScalingConfiguration"] == wanted.capacity
@@ -216,6 +218,7 @@ MAKING = [
     ("DescribeDBInstances", 2),
     ("ModifyDBCluster", 1),
     ("ModifyDBCluster", 2),
+    ("ModifyDBInstance", 1),
     ("CreateDBClusterParameterGroup", 1),
     ("ModifyDBClusterParameterGroup", 1),
     ("ModifyDBCluster", 3),
@@ -321,6 +324,7 @@ GROUP = "the parameter group that keeps punches out of its log"
     [
         ("ModifyDBCluster", ["its protection from deletion (on)", "its backups (of 7 days)", GROUP]),
         ("CreateDBClusterParameterGroup", [GROUP]),
+        ("ModifyDBInstance", ["its automatic minor version upgrades (off)"]),
         ("RebootDBInstance", [GROUP]),
     ],
 )

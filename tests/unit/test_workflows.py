@@ -319,6 +319,7 @@ def test_the_deploying_role_may_make_change_and_delete_an_express_cluster() -> N
         ("rds:EnableInternetAccessGateway", f"{rds}cluster:batida-ponto-prod"),
         ("rds:AddTagsToResource", f"{rds}cluster:batida-ponto-prod"),
         ("rds:ModifyDBCluster", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:ModifyDBInstance", f"{rds}db:batida-ponto-prod-instance-1"),
         ("rds:RebootDBInstance", f"{rds}db:batida-ponto-prod-instance-1"),
         ("rds:CreateDBClusterParameterGroup", f"{rds}cluster-pg:batida-ponto-prod"),
         ("rds:ModifyDBClusterParameterGroup", f"{rds}cluster-pg:batida-ponto-prod"),

@@ -181,6 +181,8 @@ def _steps(rds: Any, name: str, wanted: Wanted) -> Iterator[tuple[str, Callable[
     for what, key, value in changes:
         if not _has(cluster, key, value):
             yield what, partial(_change, rds, name, what, key, value)
+    if _writer_instance(rds, name).get("AutoMinorVersionUpgrade"):
+        yield "its automatic minor version upgrades (off)", lambda: _disable_minor_upgrades(rds, name)
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
         yield "the parameter group that keeps punches out of its log", partial(_keep_log_clean, rds, name, wanted)
@@ -201,6 +203,26 @@ def _change(rds: Any, name: str, what: str, key: str, value: object) -> None:
         return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
 
     _wait(unasked, _CHANGED, "the cluster takes no change")
+    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
+
+
+def _disable_minor_upgrades(rds: Any, name: str) -> None:
+    """Turn off the writer's automatic minor version upgrades, as resources/cluster.yml does for a cluster of the stack.
+
+    Aurora upgrades a cluster automatically only if each of its instances allows it.
+    https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.VersionPolicy.Upgrading.html
+    """
+    print_status("turning off automatic minor version upgrades")
+
+    def unasked() -> None:
+        identifier = _writer(_present(rds, name))["DBInstanceIdentifier"]
+        rds.modify_db_instance(DBInstanceIdentifier=identifier, AutoMinorVersionUpgrade=False, ApplyImmediately=True)
+
+    def unchanged() -> str | None:
+        is_on = _writer_instance(rds, name).get("AutoMinorVersionUpgrade")
+        return "the change is not made yet" if is_on else _unready(rds, name)
+
+    _wait(unasked, _CHANGED, "the writer takes no change")
     _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
 
 
@@ -348,6 +370,12 @@ def _instances(rds: Any, name: str) -> list[Any]:
 
 def _writer(cluster: Any) -> Any:
     return next((each for each in cluster.get("DBClusterMembers", []) if each["IsClusterWriter"]), {})
+
+
+def _writer_instance(rds: Any, name: str) -> Any:
+    """Describe the instance that is the writer of a cluster."""
+    identifier = _writer(_present(rds, name)).get("DBInstanceIdentifier")
+    return next((each for each in _instances(rds, name) if each["DBInstanceIdentifier"] == identifier), {})
 
 
 def _has_group(rds: Any, name: str) -> bool:
