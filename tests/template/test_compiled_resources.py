@@ -12,10 +12,11 @@ from tests.database import OF_THE_SCHEMA
 from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
-from tools.deploy import quotas
+from tools.deploy import quotas, zones
 from tools.develop.templates import SWITCHES
 from tools.kit import osls
 from tools.kit.errors import CommandError
+from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.packaging import Template
 
 ALWAYS = {
@@ -215,9 +216,25 @@ def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(
     packaged: Packaged, stage: str, protected: bool, days: int
 ) -> None:
     reserved = {f"batida-ponto-{stage}-{name}": number for name, number in {"batidaPonto": 5, "read": 2}.items()}
-    demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True, maximum_acu=4, backup_days=days)
+    demand = quotas.Demand(
+        reserved,
+        makes_network=True,
+        makes_cluster=True,
+        maximum_acu=4,
+        backup_days=days,
+        network=zones.Network((), "17.7", ("com.amazonaws.{region}.sqs",), endpoint_zones=2 if stage == "prod" else 1),
+        throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
+    )
     expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
+
+
+def test_deploying_reads_the_zones_that_are_named_and_the_endpoints_in_them(packaged: Packaged) -> None:
+    made = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
+    services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
+    assert deploy.read(made.folder).demand.network == zones.Network(
+        ("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1
+    )
 
 
 def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:

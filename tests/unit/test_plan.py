@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from ponto.drain import Processed
 from tests.commands import Result
 from tools.cli import main
 from tools.kit import osls, output, slices
+from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
 from tools.kit.project import ROOT
 from tools.plan import command, costs, settings
 from tools.plan.costs import PRICES, Month, tiered
@@ -28,7 +30,9 @@ from tools.plan.settings import Settings
 # 100 punches in 50 ms, 2 at once: 4,000 punches/s.
 STAGE = Settings(
     stage_rate=5_000,
+    stage_burst=5_000,
     account_rate=10_000,
+    account_burst=5_000,
     concurrency=2,
     batch=100,
     batch_milliseconds=50,
@@ -440,6 +444,40 @@ def test_with_what_it_advises_the_peak_fits(run: Run, words: str, limit: str, en
         assert f" to {number}" in change
     words = re.sub(rf"{enough.split()[0]} \S+|--database-rows \S+", "", words)
     assert run(f"{words} {enough}").status == 0
+
+
+def test_region_with_lower_limits_refuses_the_default_burst_unless_the_account_has_more(run: Run) -> None:
+    assert run("20000 --stage prod --json").json[0]["settings"]["accountBurst"] == 5_000
+
+    refused = run("20000 --stage prod --region eu-south-1 --json")
+
+    (found,) = refused.json
+    assert (refused.status, found["settings"]["accountRate"], found["settings"]["accountBurst"]) == (1, 2_500, 1_250)
+    assert found["change"] == [
+        "burst: the stage sets 2,000, and API Gateway allows the account 1,250: lower stageBurstLimit, "
+        "punchBurstLimit and keyBurstLimit to that."
+    ]
+    lower = "--param stageBurstLimit=1250 --param keyBurstLimit=1250"
+    assert run(f"20000 --stage prod --region eu-south-1 {lower}").status == 0
+    assert run("20000 --stage prod --region eu-south-1 --account-burst 2000").status == 0
+
+
+def test_region_without_known_prices_has_limits_and_no_bill(run: Run) -> None:
+    (found,) = run("20000 --stage prod --region mx-central-1 --json").json
+    shown = run("20000 --stage prod --region mx-central-1").out
+
+    assert (found["month"], found["prices"]) == (None, {"region": "mx-central-1", "sources": {}})
+    assert "No prices of mx-central-1 are known." in shown
+    assert "US dollars" not in shown
+    suggested = "20000 --stage prod --region us-east-1 --account-rate 2500 --account-burst 1250 --json"
+    assert run(suggested).json[0]["change"] == found["change"]
+
+
+def test_thirteen_regions_have_lower_limits() -> None:
+    assert len(LOWER_LIMIT_REGIONS) == 13
+    assert {*LOWER_LIMIT_REGIONS} <= {*boto3.Session().get_available_regions("apigateway")}
+    assert default_limits("sa-east-1") == (10_000, 5_000)
+    assert default_limits("af-south-1") == (2_500, 1_250)
 
 
 def test_the_result_for_machines_has_the_peak_the_bill_and_what_they_rest_on(run: Run) -> None:

@@ -11,8 +11,10 @@ from botocore.exceptions import EndpointConnectionError
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
 from tools.deploy.quotas import Demand, demand_of, require
+from tools.deploy.zones import Network
 from tools.kit import slices
 from tools.kit.errors import CommandError
+from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 
 STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"
@@ -55,12 +57,13 @@ def test_a_template_tells_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None
 
     functions = {"A": function("a", ReservedConcurrentExecutions=5), "B": function("b")}
     network = {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {}}}
+    empty = Network(zones=(), engine_version="", endpoint_services=(), endpoint_zones=0)
     cluster = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
     inside = {"DatabaseCluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster}}
     five = NOTHING._replace(reserved={"a": 5})
     large = five._replace(maximum_acu=8, backup_days=7)
     assert demand_of({"Resources": functions}) == five
-    assert demand_of({"Resources": functions | network}) == five._replace(makes_network=True)
+    assert demand_of({"Resources": functions | network}) == five._replace(makes_network=True, network=empty)
     assert demand_of({"Resources": functions | inside}) == large._replace(makes_cluster=True)
     outside = {"ExpressCluster": cluster}
     assert demand_of({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
@@ -242,3 +245,119 @@ def test_what_may_not_be_asked_is_said_and_left_unchecked(
     demand(BOTH)
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
     assert capsys.readouterr().err == f"not checked: {what}, for {reason}\n"
+
+
+ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az3", "us-east-1c": "use1-az2", "us-east-1d": "use1-az4"}
+PRIVATE = Network((), "17.7", ("com.amazonaws.{region}.sqs",), endpoint_zones=2)
+
+
+def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = "") -> Any:
+    """Return AWS's answers about a region of four zones, in the second of which Lambda has no functions."""
+    zones = [{"ZoneName": name, "ZoneId": zone_id, "State": "available"} for name, zone_id in ZONES.items()]
+    option = {"AvailabilityZones": [{"Name": f"us-east-1{each}"} for each in aurora]}
+    service = {"ServiceName": "com.amazonaws.us-east-1.sqs", "AvailabilityZones": [f"us-east-1{each}" for each in sqs]}
+    return {
+        "DescribeAvailabilityZones": {"AvailabilityZones": zones},
+        "DescribeOrderableDBInstanceOptions": {"OrderableDBInstanceOptions": [option]},
+        "DescribeVpcEndpointServices": {"ServiceDetails": [service]},
+        "DescribeSubnets": {"Subnets": [{"AvailabilityZone": f"us-east-1{each}"} for each in default_subnets]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "region", "lacking", "instead"),
+    [
+        (PRIVATE, offers(), "us-east-1b (use1-az3) does not offer AWS Lambda", "us-east-1a,us-east-1c"),
+        (
+            PRIVATE._replace(zones=("us-east-1c", "us-east-1d")),
+            offers(aurora="acb"),
+            "us-east-1d (use1-az4) does not offer db.serverless for Aurora PostgreSQL 17.7",
+            "us-east-1a,us-east-1c",
+        ),
+        (
+            PRIVATE,
+            offers(sqs="cd", default_subnets="acd"),
+            "us-east-1a (use1-az1) does not offer endpoints of com.amazonaws.us-east-1.sqs",
+            "us-east-1c,us-east-1d",
+        ),
+        (
+            PRIVATE._replace(zones=("us-east-1a", "us-east-1x"), endpoint_zones=1),
+            offers(sqs="d"),
+            "us-east-1x (not a zone of this account) does not offer AWS Lambda, db.serverless",
+            "us-east-1d,us-east-1a",
+        ),
+    ],
+    ids=["lambda", "aurora", "endpoint", "unknown"],
+)
+def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
+    calls: Calls, network: Network, region: Any, lacking: str, instead: str
+) -> None:
+    calls.instead |= region
+
+    with pytest.raises(CommandError) as refused:
+        demand(NOTHING._replace(network=network))
+
+    said = str(refused.value)
+    assert lacking in said
+    assert f"Write `zones: {instead}` under the stage in resources/parameters.yml" in said
+    assert f"again: zones={instead}" in said
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        PRIVATE._replace(zones=("us-east-1a", "us-east-1c")),
+        PRIVATE._replace(zones=("us-east-1c", "us-east-1d"), endpoint_zones=1),
+        PRIVATE._replace(zones=("us-east-1a", "us-east-1d"), engine_version=""),
+    ],
+)
+def test_zones_that_offer_what_the_stage_needs_are_deployed(calls: Calls, network: Network) -> None:
+    calls.instead |= offers(aurora="acd" if network.engine_version else "", sqs="acd")
+    demand(NOTHING._replace(network=network))
+
+
+def test_zones_of_a_network_that_the_stack_has_are_not_checked(calls: Calls) -> None:
+    calls.instead |= offers() | is_there("CREATE_COMPLETE")
+    demand(NOTHING._replace(network=PRIVATE))
+    assert "DescribeAvailabilityZones" not in calls.operations
+
+
+def test_region_without_two_suitable_zones_is_refused(calls: Calls) -> None:
+    calls.instead |= offers(aurora="b")
+    with pytest.raises(CommandError, match="No two zones of us-east-1 offer all that it needs") as refused:
+        demand(NOTHING._replace(network=PRIVATE))
+    assert "again:" not in str(refused.value)
+
+
+THROTTLED = NOTHING._replace(throttles={"stage": ThrottleLimits(2_000, 2_000), "key": ThrottleLimits(2_000, 1_000)})
+
+
+def gateway(limits: ThrottleLimits) -> Any:
+    return {"GetAccount": {"throttleSettings": {"rateLimit": float(limits.rate), "burstLimit": limits.burst}}}
+
+
+def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(calls: Calls) -> None:
+    calls.instead |= gateway(LOWER_LIMITS)
+    with pytest.raises(CommandError) as refused:
+        demand(THROTTLED)
+    said = str(refused.value)
+    assert "API Gateway allows the account 2,500 requests/s and a burst of 1,250 in us-east-1" in said
+    assert "this stage sets up to 2,000 and 2,000" in said
+    assert "again: stageBurstLimit=1250\n" in said
+    assert "--service-code apigateway --quota-code L-8A5B8E43" in said
+
+
+def test_account_whose_limits_were_raised_is_not_refused_whatever_its_region(calls: Calls) -> None:
+    calls.instead |= gateway(ThrottleLimits(4_000, 2_000))
+    require(boto3.Session(region_name="af-south-1"), STACK, THROTTLED, lambda *_: "")
+    calls.instead |= gateway(ThrottleLimits(1_500, 2_000))
+    with pytest.raises(CommandError, match="again: stageRateLimit=1500 keyRateLimit=1500\n"):
+        demand(THROTTLED)
+
+
+def test_gateway_limits_that_may_not_be_asked_are_left_unchecked(
+    calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.instead |= limits(1_000) | {"GetAccount": refusal("AccessDeniedException", "not you", "GetAccount")}
+    demand(THROTTLED)
+    assert capsys.readouterr().err.startswith("not checked: the gateway's limits, for AWS refused GetAccount")

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.deploy import zones
 from tools.kit import slices
 from tools.kit.errors import CommandError
+from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.osls import DATABASE_CLUSTER, has_resource
 from tools.kit.output import print_status
 from tools.kit.target import explain
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
 _VPCS = ("vpc", "L-F678F1CE")  # in a region
+_REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; no quota sets the burst, which AWS derives from it
 _FREE_ACU = 4  # of a cluster, on the Free plan
 
 
@@ -44,6 +47,8 @@ class Demand(NamedTuple):
     maximum_acu: float = 0  # of either cluster
     backup_days: int = 0
     verified: tuple[str, ...] = ()  # parameters without what only an account that AWS has verified may have
+    network: zones.Network | None = None
+    throttles: Mapping[str, ThrottleLimits] = {}  # by what the parameters' names begin with
 
 
 class Short(NamedTuple):
@@ -68,12 +73,27 @@ def demand_of(template: Any) -> Demand:
         is_express=outside is not None,
         maximum_acu=cluster["ServerlessV2ScalingConfiguration"]["MaxCapacity"],
         backup_days=cluster["BackupRetentionPeriod"],
+        network=zones.network_of(resources),
+        throttles=_throttles(resources),
         verified=tuple(
             each["parameter"]
             for each in slices.said("secondUpdate")
             if resources.get(each["resource"], {}).get("Type") == "AWS::CloudFront::Distribution"
         ),
     )
+
+
+def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
+    """Return the highest limits of the gateway's stage and of its key."""
+    settings = [
+        (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"])
+        for each in resources.get("ApiStage", {}).get("Properties", {}).get("MethodSettings", [])
+    ]
+    found = {"stage": ThrottleLimits(*map(max, zip(*settings, strict=True)))} if settings else {}
+    if plan := resources.get("UsagePlan"):
+        throttle = plan["Properties"]["Throttle"]
+        found["key"] = ThrottleLimits(throttle["RateLimit"], throttle["BurstLimit"])
+    return found
 
 
 def require(
@@ -99,6 +119,8 @@ def require(
         ),
         "the concurrency of functions": lambda: _concurrency(session, demand.reserved),
         "the number of networks": lambda: _networks(session, stack) if demand.makes_network else iter(()),
+        "the network's zones": lambda: _zones(session, stack, demand.network) if demand.network else iter(()),
+        "the gateway's limits": lambda: _gateway(session, demand.throttles) if demand.throttles else iter(()),
     }
     short = list[Short]()
     for what, check in checks.items():
@@ -212,6 +234,50 @@ def _networks(session: "boto3.Session", stack: str) -> Iterator[Short]:
             "makes one. Name a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
             f"Or ask for more: {_request(session, _VPCS, existing + 1)}"
         )
+
+
+def _zones(session: "boto3.Session", stack: str, network: zones.Network) -> Iterator[Short]:
+    if has_resource(session.client("cloudformation"), stack, "Vpc"):
+        return  # its zones are fixed
+    if (problem := zones.find_problem(session, network)) is None:
+        return
+    if problem.zones is None:
+        yield Short(
+            f"the network that this stage makes cannot lie in its zones: {problem.text}. No two zones of "
+            f"{session.region_name} offer all that it needs. Deploy to another region, or name a network of yours "
+            "(vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
+        )
+        return
+    named = ",".join(problem.zones)
+    yield Short(
+        f"the network that this stage makes cannot lie in its zones: {problem.text}.\n"
+        f"Write `zones: {named}` under the stage in resources/parameters.yml: each later deploy needs it too.",
+        (f"zones={named}",),
+    )
+
+
+def _gateway(session: "boto3.Session", throttles: Mapping[str, ThrottleLimits]) -> Iterator[Short]:
+    # Not from Service Quotas: it was seen to answer 10,000 and 5,000 where the gateway allowed 2,500 and 1,250.
+    # https://repost.aws/questions/QU47u_cBTCQcy2qTmoR6q91w/api-gateway-throttling-discrepancy
+    settings = session.client("apigateway").get_account()["throttleSettings"]
+    account = ThrottleLimits(settings["rateLimit"], settings["burstLimit"])
+    changed = [
+        f"{name}{kind.capitalize()}Limit={getattr(account, kind):g}"
+        for name, limits in throttles.items()
+        for kind in ThrottleLimits._fields
+        if getattr(limits, kind) > getattr(account, kind)
+    ]
+    if not changed:
+        return
+    highest = ThrottleLimits(*map(max, zip(*throttles.values(), strict=True)))
+    yield Short(
+        f"API Gateway allows the account {account.rate:,g} requests/s and a burst of {account.burst:,} in "
+        f"{session.region_name}; this stage sets up to {highest.rate:,g} and {highest.burst:,}.\n"
+        f"Deploy with what it allows: {_as_options(changed)} (and lower the other ...RateLimit and ...BurstLimit "
+        "that you set)\n"
+        f"Or ask for more requests/s, from which AWS derives the burst: {_request(session, _REQUESTS, 10_000)}",
+        tuple(changed),
+    )
 
 
 def _request(session: "boto3.Session", quota: tuple[str, str], value: int) -> str:

@@ -9,6 +9,7 @@ import click
 
 from tools.kit import commands, tables
 from tools.kit import options as opt
+from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS
 from tools.kit.output import Console, camel_case, print_json, print_result
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
@@ -23,6 +24,7 @@ _EPILOG = """examples:
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
+_REGIONS = [*costs.PRICES, *LOWER_LIMIT_REGIONS]
 _MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
 _OF_A_BATCH = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
 
@@ -41,9 +43,8 @@ def _setting(
 @click.option("--stage", default=LOCAL, help="Whose parameters are the defaults; `local` is the one of make run.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="As for ponto deploy; repeatable.")
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
-@click.option(
-    "--account-rate", type=opt.POSITIVE, default=settings.ACCOUNT_RATE, metavar="N", help="Requests/s of the account."
-)
+@_setting("--account-rate", opt.POSITIVE, "Requests/s of the account.", "the region's")
+@_setting("--account-burst", opt.POSITIVE, "Requests of the account at one moment.", "the region's")
 @_setting("--concurrency", opt.Whole(1, 1_000), "Batches at once, reserved and maximum.")
 @_setting("--batch", opt.POSITIVE, "Punches in a full one.")
 @_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _OF_A_BATCH)
@@ -52,7 +53,13 @@ def _setting(
 @click.option(
     "--resume-seconds", type=opt.COUNT, default=settings.RESUME_SECONDS, metavar="S", help="Of a paused database."
 )
-@click.option("--region", type=click.Choice(list(costs.PRICES)), default="us-east-1", help="Of the prices.")
+@click.option(
+    "--region",
+    type=click.Choice(_REGIONS),
+    default="us-east-1",
+    metavar="REGION",
+    help="Of the prices and of the account's limits.",
+)
 @click.option("--punches-a-day", type=opt.POSITIVE, default=4, metavar="N", help="Each in a peak.")
 @click.option("--working-days", type=opt.POSITIVE, default=22, metavar="N", help="Of a month.")
 @click.option("--months-kept", type=opt.POSITIVE, default=12, metavar="N", help="Of rows.")
@@ -89,25 +96,26 @@ def plan(
         raise click.UsageError("say how many employees punch: ponto plan 20000")
     if wrong := [each for each in params if "=" not in each]:
         raise click.UsageError(f"--param takes NAME=VALUE, and was given {wrong[0]}")
-    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), **instead)
+    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), region, **instead)
     month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
     documents = []
     fits = True
     for number in employees + numbers:
         peak = Peak(number, peak_minutes * 60)
         found = forecast(peak, stage_settings, oldest_seconds)
-        lines = costs.bill(peak, stage_settings, month, region)
+        lines = costs.bill(peak, stage_settings, month, region) if region in costs.PRICES else None
         fits = fits and not found.change
         if as_json:
             documents.append({"stage": stage, **_document(peak, stage_settings, found, lines, region)})
         else:
-            _show(stage, peak, found, lines, region, costs.rotation(stage_settings, region))
+            _show(stage, peak, found)
+            _show_bill(stage_settings, lines, region)
     if as_json:
         print_json(documents)
     return 0 if fits else 1
 
 
-def _show(stage: str, peak: Peak, found: Forecast, lines: list[costs.Line], region: str, rotation: float) -> None:
+def _show(stage: str, peak: Peak, found: Forecast) -> None:
     first = found.binds_first
     rate = f"{math.ceil(peak.highest):,} requests/s at the peak"
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
@@ -126,18 +134,26 @@ def _show(stage: str, peak: Peak, found: Forecast, lines: list[costs.Line], regi
     _paragraph("It does not fit:" if found.change else "It fits.")
     for change in found.change:
         _paragraph(f"- {change}", "  ")
+    _paragraph(f"Parameters of stage {stage}.")
     print_result("")
+
+
+def _show_bill(stage_settings: settings.Settings, lines: list[costs.Line] | None, region: str) -> None:
+    if lines is None:
+        limits = f"--account-rate {stage_settings.account_rate:g} --account-burst {stage_settings.account_burst:g}"
+        _paragraph(f"No prices of {region} are known. For a bill with those of us-east-1: --region us-east-1 {limits}")
+        print_result("")
+        return
     cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
     tables.show(
         [Column("a month"), Column("formula", least=30), Column("US dollars", right=True)],
         [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
     )
-    if rotation:
+    if rotation := costs.rotation(stage_settings, region):
         more = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third on"
         _paragraph(f"The topic's key is rotated each year, so a month costs more: {more}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
     lacks = " No page was found for what has a ?: the total is too low." if None in [x.dollars for x in lines] else ""
-    _paragraph(f"Parameters of stage {stage}.")
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
     print_result("")
 
@@ -146,7 +162,13 @@ def _paragraph(text: str, indent: str = "") -> None:
     print_result(*textwrap.wrap(text, Console().width, subsequent_indent=indent, break_on_hyphens=False))
 
 
-def _document(peak: Peak, stage: settings.Settings, found: Forecast, lines: list[costs.Line], region: str) -> Any:
+def _document(
+    peak: Peak, stage: settings.Settings, found: Forecast, lines: list[costs.Line] | None, region: str
+) -> Any:
+    """Return the plan for one number of employees; without a bill where the region's prices are not known."""
+    month = None
+    if lines is not None:
+        month = {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)}
     return {
         "peak": peak._asdict() | {"requestsPerSecond": peak.highest},
         "settings": camel_case(stage._asdict()),
@@ -154,6 +176,6 @@ def _document(peak: Peak, stage: settings.Settings, found: Forecast, lines: list
         "limits": [limit._asdict() for limit in found.limits],
         "bindsFirst": found.binds_first.name,
         "fits": not found.change,
-        "month": {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)},
-        "prices": {"region": region, "sources": costs.PRICES[region]},
+        "month": month,
+        "prices": {"region": region, "sources": costs.PRICES.get(region, {})},
     }

@@ -73,6 +73,11 @@ def forecast(peak: Peak, settings: Settings, oldest_seconds: float) -> Forecast:
     starting = settings.resume_seconds + max(settings.concurrency - POLLERS, 0) / POLLERS
     oldest = starting + peak.waiting(drained) / drained
     change = []
+    if settings.stage_burst > settings.account_burst:
+        change.append(
+            f"burst: the stage sets {settings.stage_burst:,.0f}, and API Gateway allows the account "
+            f"{settings.account_burst:,.0f}: lower stageBurstLimit, punchBurstLimit and keyBurstLimit to that."
+        )
     for limit in limits:
         if limit.admits < peak.highest and (limit.refuses or oldest > oldest_seconds):
             what = "are answered 429 and sent again" if limit.refuses else "wait at the worst moment"

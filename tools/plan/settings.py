@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tools.kit import osls, slices
 from tools.kit.errors import CommandError
+from tools.kit.gateway_limits import default_limits
 
 # Of a batch, and of each punch in it. The handler stores 10, 100, 1,000 in 0.8, 2.4, 21 ms on a whole core ("The drain
 # beside peers", lab/performance.md), and 256 MB have 256/1769 of one: 4 ms, and 0.14 a punch. The other 36 are for the
@@ -16,7 +17,6 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 # and an ACU is about a quarter of a core (assumed: 2 GiB, and 8 GiB a core). So this is on the safe side.
 DATABASE_ROWS = 5_000
 
-ACCOUNT_RATE = 10_000  # requests/s that an account has in a region
 RESUME_SECONDS = 30  # of a paused database
 
 
@@ -24,7 +24,9 @@ class Settings(NamedTuple):
     """Of a deployment."""
 
     stage_rate: float  # requests/s
+    stage_burst: float  # requests; the highest burst limit of the stage and its key
     account_rate: float  # requests/s
+    account_burst: float  # requests
     concurrency: int  # batches at once
     batch: int  # punches
     batch_milliseconds: float  # of a full batch, from its receipt to its deletion
@@ -41,12 +43,13 @@ class Settings(NamedTuple):
     secrets: int  # of Secrets Manager, with passwords
 
 
-def read(stage: str, given: Mapping[str, str] | None = None, **instead: Any) -> Settings:
+def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-east-1", **instead: Any) -> Settings:
     """Read the settings of a stage.
 
     Args:
         stage: a section of resources/parameters.yml.
         given: parameters that it would be deployed with (`--param`), by their names.
+        region: whose default limits the account has.
         instead: settings by their names; None is the stage's.
 
     Raises:
@@ -60,13 +63,16 @@ def read(stage: str, given: Mapping[str, str] | None = None, **instead: Any) -> 
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
     parameters = stages[stage] | dict(given or {})
 
-    def lowest(*names: str) -> float:
+    def numbers(*names: str) -> list[float]:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: parameters[found[1]], parameters[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
                 f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}"
             )
-        return min(map(float, texts))
+        return [float(text) for text in texts]
+
+    def lowest(*names: str) -> float:
+        return min(numbers(*names))
 
     reserved = [name for name in ["reservedConcurrency"] if parameters[name] not in ("", "none")]
     chosen = {name: value for name, value in instead.items() if value is not None}
@@ -76,9 +82,11 @@ def read(stage: str, given: Mapping[str, str] | None = None, **instead: Any) -> 
     makes_network = parameters["database"] == "create" and not parameters["vpcName"] + parameters["vpcId"]
     services = 1 + bool(secrets)  # that the network needs an endpoint of: SQS and, for passwords, Secrets Manager
     found = {
-        "account_rate": ACCOUNT_RATE,
+        "account_rate": default_limits(region).rate,
+        "account_burst": default_limits(region).burst,
         "resume_seconds": RESUME_SECONDS,
         "stage_rate": lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
+        "stage_burst": max(numbers("stageBurstLimit", "punchBurstLimit", "keyBurstLimit")),
         "concurrency": int(lowest("maximumConcurrency", *reserved)),
         "batch": batch,
         "batch_milliseconds": BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,

@@ -1,0 +1,102 @@
+"""Availability zones of the network that a stage makes, compared with what the stage needs in each of them."""
+
+from collections.abc import Mapping
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tools.kit.osls import DATABASE_CLUSTER
+
+if TYPE_CHECKING:
+    import boto3
+
+# Lambda refuses subnets there: "The provided subnets contain availability zone Lambda doesn't support." No API of AWS
+# names such zones; this one is known from public reports. Lambda itself may still refuse others.
+ZONE_IDS_WITHOUT_LAMBDA = {"use1-az3"}
+
+
+class Network(NamedTuple):
+    """Network that a template makes."""
+
+    zones: tuple[str, ...]  # of its subnets, by name; empty: the region's first two
+    engine_version: str  # of the Aurora cluster in it; empty: there is none
+    endpoint_services: tuple[str, ...]  # names with {region}
+    endpoint_zones: int  # how many of its zones, from the first on, have the endpoints
+
+
+class Problem(NamedTuple):
+    """Zones of a network that cannot be used."""
+
+    text: str
+    zones: tuple[str, str] | None  # that can be used instead
+
+
+def network_of(resources: Mapping[str, Any]) -> Network | None:
+    """Return the network that a template makes; None if it makes none."""
+    if "Vpc" not in resources:
+        return None
+    subnets = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::EC2::Subnet"]
+    zones = [each["AvailabilityZone"] for each in subnets if isinstance(each.get("AvailabilityZone"), str)]
+    endpoints = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    return Network(
+        tuple(zones),
+        resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("EngineVersion", ""),
+        tuple(each["ServiceName"]["Fn::Sub"].replace("${AWS::Region}", "{region}") for each in endpoints),
+        max((len(each["SubnetIds"]) for each in endpoints), default=0),
+    )
+
+
+def find_problem(session: "boto3.Session", network: Network) -> Problem | None:
+    """Return what the zones of a network lack, and two zones that lack nothing.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    ec2 = session.client("ec2")
+    found = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
+    ids = {each["ZoneName"]: each["ZoneId"] for each in found["AvailabilityZones"] if each["State"] == "available"}
+    # Zones by what they have to offer: in both zones, and where the endpoints are.
+    everywhere = {"AWS Lambda": {name for name, zone_id in ids.items() if zone_id not in ZONE_IDS_WITHOUT_LAMBDA}}
+    if network.engine_version:
+        everywhere[f"db.serverless for Aurora PostgreSQL {network.engine_version}"] = _with_aurora(session, network)
+    services = [name.format(region=session.region_name) for name in network.endpoint_services]
+    details = ec2.describe_vpc_endpoint_services(ServiceNames=services)["ServiceDetails"] if services else []
+    at_endpoints = {f"endpoints of {each['ServiceName']}": set(each["AvailabilityZones"]) for each in details}
+
+    def lacking(zone: str, index: int) -> list[str]:
+        needed = everywhere | (at_endpoints if index < network.endpoint_zones else {})
+        return [name for name, zones in needed.items() if zone not in zones]
+
+    chosen = network.zones or _first_two(ec2, ids)
+    lines = [
+        f"{zone} ({ids.get(zone, 'not a zone of this account')}) does not offer {', '.join(missing)}"
+        for index, zone in enumerate(chosen)
+        if (missing := lacking(zone, index))
+    ]
+    if not lines:
+        return None
+    pairs = permutations(sorted(ids), 2)
+    return Problem(
+        "; ".join(lines), next((pair for pair in pairs if not lacking(pair[0], 0) + lacking(pair[1], 1)), None)
+    )
+
+
+def _with_aurora(session: "boto3.Session", network: Network) -> set[str]:
+    pages = (
+        session.client("rds")
+        .get_paginator("describe_orderable_db_instance_options")
+        .paginate(Engine="aurora-postgresql", EngineVersion=network.engine_version, DBInstanceClass="db.serverless")
+    )
+    options = [option for page in pages for option in page["OrderableDBInstanceOptions"]]
+    return {zone["Name"] for option in options for zone in option["AvailabilityZones"]}
+
+
+def _first_two(ec2: Any, ids: Mapping[str, str]) -> list[str]:
+    """Return the zones that the template chooses if none is named.
+
+    Fn::GetAZs returns the zones that have a default subnet, or all of them if none has one.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+    """
+    filters = [{"Name": "default-for-az", "Values": ["true"]}]
+    pages = ec2.get_paginator("describe_subnets").paginate(Filters=filters)
+    with_default = {each["AvailabilityZone"] for page in pages for each in page["Subnets"]} & ids.keys()
+    return sorted(with_default or ids)[:2]
