@@ -58,7 +58,7 @@ module.exports = async (context) => {
   const database = await typed('database');
   const creates = database === 'create';
   if (database === 'express' && given.length) {
-    stop(`${given[0]}: an express cluster is reached from outside any VPC; leave ${given[0]} out.`);
+    stop(`${given[0]}: database: express makes a cluster without a VPC; leave ${given[0]} out.`);
   }
 
   const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');

@@ -129,7 +129,7 @@ def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ign
     }
 
 
-def validate(folder: Path, names: Sequence[str | Path], *options: str | Path) -> "subprocess.CompletedProcess[str]":
+def validate(folder: Path, names: Sequence[str], *options: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run AWS's validator as `make check` does."""
     words = [ROOT / ".venv-audit" / "bin" / "python", *(options or [VALIDATE]), *names]
     return subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
@@ -142,7 +142,7 @@ def test_validator_fails_on_a_property_that_does_not_exist_and_is_silent_otherwi
     spoilt["Resources"]["PunchQueue"]["Properties"]["VisibilityTimout"] = 3
     names = write(tmp_path, prod=complete.document, spoilt=spoilt)
 
-    clean, found = validate(tmp_path, [names[0], *ALONE]), validate(tmp_path, names)
+    clean, found = validate(tmp_path, [names[0], *map(str, ALONE)]), validate(tmp_path, names)
 
     assert (clean.returncode, clean.stdout) == (0, "")
     assert found.returncode == 1
@@ -160,7 +160,7 @@ def test_validator_fails_on_a_template_that_is_missing_or_cannot_be_parsed(tmp_p
 def test_each_waiver_of_the_validator_is_needed_where_it_is(tmp_path: Path, complete: Template) -> None:
     without_waivers = "import sys; sys.path.insert(0, sys.argv.pop(1)); import validate as step; "
     without_waivers += "step.WAIVERS = step.RuleFilterConfig(); sys.exit(step.main(sys.argv[1:]))"
-    names = [*write(tmp_path, prod=complete.document), *ALONE]
+    names = [*write(tmp_path, prod=complete.document), *map(str, ALONE)]
 
     found = validate(tmp_path, names, "-c", without_waivers, VALIDATE.parent)
 

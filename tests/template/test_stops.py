@@ -34,9 +34,12 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["database=existing", "dbResourceId=cluster-ABC"], "dbResourceId is for dbLogin: iam only"),
         (
             [EXPRESS, "vpcName=company"],
-            "vpcName: an express cluster is reached from outside any VPC; leave vpcName out",
+            "vpcName: database: express makes a cluster without a VPC; leave vpcName out",
         ),
-        ([EXPRESS, "subnetIds=subnet-1", "securityGroupIds=sg-1"], "subnetIds: an express cluster is reached from"),
+        (
+            [EXPRESS, "subnetIds=subnet-1", "securityGroupIds=sg-1"],
+            "subnetIds: database: express makes a cluster without a VPC",
+        ),
         (["dataApi=no"], "dataApi: 'no' is not one of true, false"),
         (["whenDeleted=Snapshot"], "whenDeleted: 'Snapshot' is not one of Retain, Delete"),
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),

@@ -1,9 +1,10 @@
-"""The tables of docs/deploy.md that say what a stage costs: a month without a punch, and a million punches."""
+"""Tables of docs/deploy.md with what a stage costs: a month without a punch, one of daily trials, a million punches."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tools.kit import slices
-from tools.plan import costs, settings
+from tools.plan import command, costs, settings
 from tools.plan.costs import Line
 from tools.plan.peak import Peak
 
@@ -45,6 +46,27 @@ def _later(bills: Sequence[list[Line]], rotations: int) -> str:
 
 def _formula_and_price(line: Line) -> str:
     return f"{line.formula if line.dollars else 'none'} | {line.dollars or 0:.2f}"
+
+
+def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
+    """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
+    defaults: dict[str, Any] = {parameter.name: parameter.default for parameter in command.plan.params}
+    month = costs.Month(*(defaults[name] for name in ("punches_a_day", "working_days", "months_kept", "awake_hours")))
+    with slices.absent():
+        return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), month, _REGION)
+
+
+def trials_table() -> str:
+    """Return a month of daily trials on each stage, a line for whatever costs a cent or more."""
+    bills = [trials(stage, given) for stage, given in _STAGES.values()]
+    cells = [
+        f"| {lines[0].what} | {' | '.join(f'{line.dollars or 0:.2f}' for line in lines)} |"
+        for lines in zip(*bills, strict=True)
+        if any((line.dollars or 0) >= 0.005 for line in lines)
+    ]
+    sums = " | ".join(f"**{costs.total(lines):.2f}**" for lines in bills)
+    head = [f"| US dollars | {' | '.join(_STAGES)} |", "|---" + "|--:" * len(bills) + "|"]
+    return "\n".join([*head, *cells, f"| **together** | {sums} |"])
 
 
 def million_table() -> str:

@@ -12,11 +12,10 @@ from tools.kit.project import ROOT
 from tools.plan import costs
 
 
-def readme(batches: str, at_once: str, dev: str, prod: str, text: str) -> str:
-    """Put the size of batches, how many there are at once, idle months' costs and the version behind their words."""
-    for name, words in (("dev", dev), ("prod", prod)):
-        behind = words.replace(" ", r"\s+")
-        text = _replaced(text, rf"({behind}\s+)\d+", str(round(costs.total(bills.idle(name)))))
+def readme(batches: str, at_once: str, dev: str, prod: str, trials: str, text: str) -> str:
+    """Put the size of batches, how many there are at once, months' costs and the version behind their words."""
+    for bill, words in ((bills.idle("dev"), dev), (bills.idle("prod"), prod), (bills.trials("dev"), trials)):
+        text = _replaced(text, rf"({_spaced(words)}\s+)\d+", str(round(costs.total(bill))))
     text = _replaced(text, r"(Vers(?:ion|ão)\s+)\d[\w.-]+", __version__)
     stage = osls.stages()["default"]
     text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
@@ -24,15 +23,26 @@ def readme(batches: str, at_once: str, dev: str, prod: str, text: str) -> str:
 
 
 def deploy(text: str) -> str:
-    """Count the metrics beside an idle month."""
+    """Put in months' costs, and count the metrics beside an idle month."""
+    for bill, words in ((bills.idle("dev"), "that pauses, ["), (bills.trials("dev"), "an idle month, [")):
+        text = _replaced(text, rf"({_spaced(re.escape(words))})\d+", str(round(costs.total(bill))))
     return _replaced(text, r"(of\s+the\s+gateway\s+\()\d+(?= at 0\.30\))", str(costs.METRICS + costs.GATEWAY_METRICS))
 
 
 DOCUMENTS: dict[Path, Callable[[str], str]] = {
     ROOT / "docs" / "deploy.md": deploy,
-    ROOT / "README.md": partial(readme, "batches of", "at most", "of `dev` costs about", "of `prod`"),
-    ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo", "de `dev` custa cerca de", "de `prod`"),
+    ROOT / "README.md": partial(
+        readme, "batches of", "at most", "of `dev` costs about", "of `prod`", "every working day, about"
+    ),
+    ROOT / "README.pt-BR.md": partial(
+        readme, "lotes de", "no máximo", "de `dev` custa cerca de", "de `prod`", "todo dia útil, cerca de"
+    ),
 }
+
+
+def _spaced(words: str) -> str:
+    """Return a pattern of words that also matches them across a line break."""
+    return re.sub(r"(\\)? ", r"\\s+", words)
 
 
 def _replaced(text: str, pattern: str, figure: str) -> str:

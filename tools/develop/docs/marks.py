@@ -90,6 +90,7 @@ def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
 _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
     r"from the prices: an idle month": bills.idle_table,
+    r"from the prices: a month of daily trials": bills.trials_table,
     r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
