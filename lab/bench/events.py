@@ -30,12 +30,6 @@ def uuid4() -> str:
     return str(uuid.uuid4())
 
 
-def uuid7() -> str:
-    """Return a time-ordered id of RFC 9562: 48 bits of milliseconds since the epoch, then random ones."""
-    bits = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(80)
-    return str(uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
-
-
 def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_present: bool = False) -> Event:
     """Make a batch of good punches, all new.
 

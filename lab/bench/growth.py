@@ -8,7 +8,7 @@ from functools import partial
 
 from lab import brought
 from lab.bench.drain import run
-from lab.bench.events import NewId, chunks, uuid4, uuid7
+from lab.bench.events import NewId, chunks, uuid4
 from lab.bench.harness import (
     Aim,
     Case,
@@ -23,6 +23,7 @@ from lab.bench.harness import (
     with_figure,
 )
 from lab.bench.server import Server
+from tools.kit.ids import uuid7
 
 BATCH = 100
 READINGS: dict[str, Reading] = {

@@ -59,9 +59,11 @@ class Run:
     def punch(self) -> None:
         """Punch by the printed command, which sends the employee 123 and the time in whole seconds."""
         (printed,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
-        done = subprocess.run(["sh", "-c", printed], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["message"] == "accepted"
+        assert json.loads(output_of(printed))["message"] == "accepted"
+
+    def printed_gets(self) -> list[str]:
+        """The printed commands that get something of the API."""
+        return re.findall(r"^curl .*[^\\\n]$", self.output(), re.MULTILINE)
 
     def view_key(self) -> str:
         """What the printed link to the view ends in."""
@@ -72,6 +74,13 @@ class Run:
         """Send a signal; return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(DEADLINE)
+
+
+def output_of(command: str) -> str:
+    """Return what a printed command prints."""
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 Start = Callable[..., Run]
@@ -137,6 +146,11 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
         check=True,
     ).stdout
     assert " 123 " in rows
+    for get in run.printed_gets():
+        assert output_of(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
+    run.punch()
+    run.wait_until("accepted 2")  # the same punch again
+    assert ask(run.address()["database_url"], f"select {WHOSE} from batida") == [(123,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns

@@ -1,17 +1,23 @@
 """What `make help` says, and what `make test` and `make run` say where programs are missing."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 
+from ponto.event import WHEN
+from ponto.punch import FIELDS
 from tools.develop import missing
-from tools.kit import jmeter, slices
+from tools.kit import jmeter, local_stack, slices
 from tools.kit.project import ROOT
 from tools.local import __main__ as local
 
@@ -139,28 +145,61 @@ def test_a_load_test_is_offered_where_it_can_be_run(
 
 
 def made_up_stack() -> Any:
-    names = ("api_key", "api_url", "database_url", "aws_endpoint_url", "aws_access_key_id")
-    address = SimpleNamespace(curl=lambda: "curl ...", root_url="http://here/", **{name: f"<{name}>" for name in names})
+    nowhere: dict[str, Any] = dict.fromkeys(local_stack.Address._fields, "") | {"pid": 1}
+    address = local_stack.Address(**nowhere | {"api_url": "http://here/ponto", "api_key": "abc"})
     return SimpleNamespace(address=address, aws=SimpleNamespace(log=""))
+
+
+@pytest.fixture
+def greet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[Any], str]:
+    """Return a function that prints the greeting with one slice, and returns what was printed."""
+
+    def greet(manifest: Any) -> str:
+        monkeypatch.setattr(slices, "installed", lambda: (slices.Slice("one", tmp_path, manifest),))
+        local._greet(made_up_stack(), tmp_path)
+        return capsys.readouterr().out
+
+    return greet
 
 
 @pytest.mark.parametrize(
     ("served", "begins"),
     [
-        ({}, "\nReady. Punch so:\n\ncurl ...\n"),
+        ({}, "\nReady. Punch so:\n\ncurl -sS http://here/ponto "),
         (
             {"page_url": {"greeting": "Punch here"}},
-            "\nReady. Punch here:\n\n  http://here/#key=<api_key>\n\nor so:\n\ncurl ...\n",
+            "\nReady. Punch here:\n\n  http://here/#key=abc\n\nor so:\n\ncurl -sS http://here/ponto ",
         ),
     ],
     ids=["nothing", "a page"],
 )
 def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
-    served: Any, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    served: Any, begins: str, greet: Callable[[Any], str]
 ) -> None:
-    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served, "commands": {}}[key])
-    local._greet(made_up_stack(), tmp_path)
-    assert capsys.readouterr().out.startswith(begins)
+    assert greet({"local": served}).startswith(begins)
+
+
+def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[[Any], str]) -> None:
+    bodies = []
+    for _ in range(2):
+        words = shlex.split(greet({}).partition("\ncurl ")[2].partition("\n\n")[0])
+        bodies.append(json.loads(words[words.index("-d") + 1]))
+
+    first, second = (UUID(body["id"]) for body in bodies)
+    assert (first.version, first.variant) == (7, RFC_4122)
+    assert first != second
+    age = datetime.now(UTC) - datetime.fromisoformat(bodies[1][FIELDS[WHEN].name])
+    assert timedelta(0) <= age < timedelta(minutes=1)
+
+
+def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Callable[[Any], str]) -> None:
+    method = {"id": "Get", "method": "GET", "path": "/ponto/{id}"}
+
+    proposed = greet({"methods": [method | {"proposed": "whether it is a row"}]})
+
+    (punch_id,) = re.findall('"id": "(.+?)"', proposed)
+    assert f"\nThen ask whether it is a row:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n" in proposed
+    assert "Then ask" not in greet({"methods": [method]})
 
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -2,7 +2,8 @@
 
 import json
 import os
-import re
+import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,13 +39,18 @@ class Address(NamedTuple):
         """What the API's paths are below."""
         return self.api_url.removesuffix("ponto")
 
-    def curl(self) -> str:
-        """A command that punches once, now."""
-        body = re.sub(r'(["\\$`])', r"\\\1", json.dumps(event.body(123, "NOW")))  # between the shell's double quotes
+    def post_command(self, punch_id: str) -> str:
+        """Return the curl command that sends a punch of now. Running it again sends the same punch again."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = json.dumps({"id": punch_id} | event.body(123, now))
         return (
             f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
-            f'    -d "{body.replace("NOW", "$(date -u +%Y-%m-%dT%H:%M:%SZ)")}"'
+            f"    -d {shlex.quote(body)}"
         )
+
+    def get_command(self, path: str) -> str:
+        """Return the curl command that gets a path of the API, such as `/ponto/ID`."""
+        return f"curl -sS {self.root_url}{path.removeprefix('/')} -H 'x-api-key: {self.api_key}'"
 
     def session(self) -> "boto3.Session":
         """A session of this run; see `session_of`."""

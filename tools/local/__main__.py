@@ -13,6 +13,7 @@ import click
 from tools.kit import commands, jmeter, slices
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, flow, watch
@@ -95,15 +96,21 @@ def _greet(stack: Stack, state: Path) -> None:
         for name, command in slices.said_by_name("commands").items()
         if "proposed" in command
     )
+    punch_id = uuid7()
+    gets = "".join(
+        f"Then ask {method['proposed']}:\n\n{address.get_command(method['path'].replace('{id}', punch_id))}\n\n"
+        for method in slices.said("methods")
+        if "proposed" in method
+    )
     served = [each["greeting"] for each in slices.said_by_name("local").values()]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
         f"""
 Ready. {"".join(greeting + link for greeting in served) or "Punch so"}:
 
-{address.curl()}
+{address.post_command(punch_id)}
 
-and see it flow:
+{gets}See it flow:
 
   {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
 

@@ -11,8 +11,9 @@ from lab.bench import __main__ as command
 from lab.bench import drain, growth, harness
 from lab.bench.__main__ import PARTS
 from lab.bench.drain import PEERS
-from lab.bench.events import chunks, event, uuid7
+from lab.bench.events import chunks, event
 from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Spread, Table, spread
+from tools.kit.ids import uuid7
 
 SPEED = "rows_per_second"
 

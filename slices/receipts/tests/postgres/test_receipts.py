@@ -1,12 +1,15 @@
 """Receipts against a real PostgreSQL: who is told of which row, and what is answered while it does not answer."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import jsonschema
 import psycopg2
@@ -14,7 +17,8 @@ import pytest
 
 from ponto import config
 from ponto.connection import Parameters
-from ponto.store import Store
+from ponto.punch import parse
+from ponto.store import Entry, Store
 from slices.receipts import function, openapi
 from slices.receipts import lookup as receipt
 from slices.receipts.lookup import (
@@ -28,10 +32,12 @@ from slices.receipts.lookup import (
     Response,
 )
 from tests.database import Database
-from tests.events import Context
+from tests.events import RECEIVED_MS, Context
 from tests.functions import BY_IAM, Functions
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
+from tools.kit.local_stack import Address
+from tools.local import __main__ as local
 
 ORIGIN = "https://ponto.example.com"
 QUICK = TIMEOUTS._replace(connect_s=2, try_s=2, statement_ms=500)
@@ -148,6 +154,21 @@ def test_a_key_alone_is_told_of_ids_that_nobody_can_guess(clerk: Clerk, store: S
     store.save([entry(punch_id=identifier) for identifier in identifiers.values()])
 
     assert [version for version, identifier in identifiers.items() if clerk.status(identifier) != 404] == ["4", "7"]
+
+
+def test_get_printed_by_make_run_finds_its_printed_punch(
+    clerk: Clerk, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere: dict[str, Any] = dict.fromkeys(Address._fields, "") | {"pid": 1}
+    address = Address(**nowhere | {"api_url": "http://here/ponto"})
+    local._greet(cast(Any, SimpleNamespace(address=address, aws=SimpleNamespace(log=""))), tmp_path)
+    printed = capsys.readouterr().out
+    (body,) = re.findall(r"-d '(.+)'$", printed, re.MULTILINE)
+    (looked_up,) = re.findall(r"^curl -sS http://here/ponto/(\S+) ", printed, re.MULTILINE)
+
+    store.save([Entry(parse(body, UTC), str(uuid.uuid4()), RECEIVED_MS)])
+
+    assert clerk.status(looked_up) == 200
 
 
 def test_an_employee_who_signed_in_is_told_of_all_their_own_and_of_nobody_elses(signed_in: Clerk, store: Store) -> None:
