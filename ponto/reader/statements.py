@@ -56,6 +56,7 @@ _OF_RUN: dict[str, kinds.Kind] = {"desde": kinds.instant, "primeiro": kinds.numb
 PARAMETERS: dict[str, Mapping[str, kinds.Kind]] = {
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": kinds.numbers},
+    "message": {"message_id": kinds.uuid, "since": kinds.instant},
     "now": {},
     "punch": {"id": kinds.uuid},
     "punches": {"usuario": kinds.number, "de": kinds.instant, "ate": kinds.instant},

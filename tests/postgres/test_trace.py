@@ -12,8 +12,10 @@ import boto3
 import pytest
 
 from ponto.punch import parse
+from ponto.reader import statements
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result, Run, runner, write_stack_on
+from tests.database import ask
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add, in_texts
@@ -22,6 +24,7 @@ from tools.kit import queue_reader
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
+MESSAGE = "5fea7756-0ea4-451a-a703-a558b933e274"
 GATE = "gate-1" if TEXTS else None  # what the row says besides
 ROWS: list[tuple[int, str, dict[str, Any]]] = [
     (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
@@ -148,6 +151,52 @@ def test_all_instants_of_an_output_are_in_utc_as_in_the_list_of_dead_letters(dev
     assert all(re.search(r"\d\d:\d\d:\d\d(\.\d\d\d)?Z", line) for line in timed)
 
 
+@pytest.mark.parametrize("age", [timedelta(minutes=5), timedelta(hours=5), timedelta(days=5)], ids=str)
+def test_row_is_found_by_id_of_message_that_brought_it(dev: Stage, migrated_url: str, age: timedelta) -> None:
+    punch_id = add(migrated_url, recebida_em=datetime.now(UTC) - age, mensagem_id=MESSAGE)
+
+    result = dev.run(MESSAGE.upper(), "--json")
+
+    assert [(row["id"], row["messageId"]) for row in result.json["rows"]] == [(punch_id, MESSAGE)]
+    assert (result.status, result.json["queue"], result.json["notKnown"]) == (0, None, [])
+
+
+def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrated_url: str) -> None:
+    received = datetime.now(UTC) - timedelta(days=40)
+    add(migrated_url, recebida_em=received, mensagem_id=MESSAGE)
+
+    by_default = dev.run(MESSAGE)
+
+    assert by_default.status == 1
+    assert "not known: the row of a message that was received before " in by_default.out
+    assert dev.run(MESSAGE, "--since", "39d").status == 1
+    assert len(dev.run(MESSAGE, "--since", "41d", "--json").json["rows"]) == 1
+
+
+def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -> None:
+    first = add(migrated_url, mensagem_id="first")
+    ask(
+        migrated_url,
+        """
+        insert into batida
+        select (jsonb_populate_record(batida, jsonb_build_object(
+            'id', gen_random_uuid(), 'recebida_em', now() - (50000 - n) * interval '1 minute', 'mensagem_id', n
+        ))).*
+        from batida, generate_series(1, 50000) as n where id = %s
+        """,
+        first,
+    )
+    ask(migrated_url, "vacuum analyze batida")
+    statement = statements.sql_of("message").replace("%(message_id)s", "'49990'")
+    statement = statement.replace("%(since)s", "now() - interval '31 days'")
+
+    plan = ask(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]
+
+    assert plan["Actual Rows"] == 1
+    ((pages,),) = ask(migrated_url, "select pg_relation_size('batida') / 8192")
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 4
+
+
 def test_the_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
     result = dev.run(*DAY, "--json")
 
@@ -207,6 +256,17 @@ def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, w
     (found,) = dev.run(*words, "--json").json["deadLetters"]
     assert found.items() >= {"reason": "refused", "messageId": "m9", "id": identifier}.items()
     assert found["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
+
+
+def test_dead_letter_is_found_by_its_id_and_by_that_of_its_message(dev: Stage) -> None:
+    named = {"reason": "refused", "detail": "why", "messageId": MESSAGE, "receivedAt": RECEIVED_MS}
+    identifier = dev.dead_letter("{", **named)
+    dev.reject(punch())
+
+    for asked in (MESSAGE, identifier):
+        result = dev.run(asked, "--json")
+        assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
+        assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
 
 
 def test_a_dead_letter_of_a_hardware_clock_is_found_by_its_record_and_not_by_another_punchs_id(dev: Stage) -> None:
@@ -339,8 +399,9 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
         (DAY[:2], "in one way"),
         (DAY[2:], "in one way"),
         ([ID, *DAY[2:]], "in one way"),
-        (["m1"], "is not the id of a punch"),
-        ([f"{{{ID}}}"], "is not the id of a punch"),
+        (["m1"], "is not the id of a punch or a message"),
+        ([*DAY, "--since", "2h"], "--since needs the ID of a message"),
+        ([f"{{{ID}}}"], "is not the id of a punch or a message"),
     ],
     ids=str,
 )

@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ponto.event import WHOSE
-from ponto.punch import FIELDS
+from ponto.punch import FIELDS, parse
 from tests.aws import Call, Calls, receive_all, refusal, stack
 from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
+PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 WHOSE_FIELD = FIELDS[WHOSE].name
 # As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
 PUNCH = body_of(7, "2026-10-01T08:00:00Z", **in_names("portão 日")).replace("\\u65e5", "\u65e5").replace(", ", ",  ", 1)
@@ -391,6 +392,30 @@ def test_a_dead_letter_is_found_by_the_message_id_of_the_202_which_a_client_with
     assert other in ambiguous.err
 
 
+@pytest.mark.parametrize(
+    ("body", "punch_id"),
+    [
+        (body_of(7, "2026-10-01T08:00:00-03:00", id=PUNCH_ID.upper()), PUNCH_ID),
+        (json.dumps({"id": PUNCH_ID}), PUNCH_ID),
+        (body_of(7, "2026-10-01T08:00:00-03:00"), parse(body_of(7, "2026-10-01T11:00:00Z"), UTC).id),
+    ],
+    ids=["client's", "of no punch", "derived"],
+)
+def test_dead_letter_is_found_by_its_punchs_id(dev: Stage, body: str, punch_id: str) -> None:
+    identifier = dev.reject(body=body)
+    dev.reject(body="{")
+
+    assert dev.run("show", punch_id.upper(), "--json").json["id"] == identifier
+    assert dev.run("redrive", punch_id, "--json").json["redriven"] == [identifier]
+
+
+def test_local_time_has_no_derived_id_without_the_stages_zone(dev: Stage) -> None:
+    dev.reject(body=body_of(7, "2026-10-01T08:00:00"))
+
+    for zone in (UTC, timezone(timedelta(hours=-3))):
+        assert dev.run("show", parse(body_of(7, "2026-10-01T08:00:00"), zone).id).status == 1
+
+
 @pytest.mark.parametrize("prefix", ["zz", ""])
 def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
     dev.reject()
@@ -398,7 +423,7 @@ def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
     result = dev.run("show", prefix)
 
     assert result.status == 1
-    assert f"begins with '{prefix}'" in result.err
+    assert f"begins with '{prefix}', or a punch of this id" in result.err
 
 
 def test_an_id_that_two_dead_letters_begin_with_is_said_and_nothing_is_done(dev: Stage) -> None:

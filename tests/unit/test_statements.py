@@ -45,6 +45,7 @@ PUNCHES: dict[str, Any] = {
         ("key_employees", {"keys": ["gate"], "from_ms": 1 - 2**63, "to_ms": 2**63 - 1}),
         ("punch", {"id": "0190163d-8694-739b-aea5-966c26f8ad91"}),
         ("punches", PUNCHES),
+        ("message", {"message_id": "5fea7756-0ea4-451a-a703-a558b933e274", "since": PUNCHES["de"]}),
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:

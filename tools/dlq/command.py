@@ -108,11 +108,13 @@ def list_dead_letters(
 def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
     """Print everything of one dead letter.
 
-    ID may be the beginning of its id, or of the messageId in the punch's 202.
+    ID may be the beginning of its id, or of the messageId in the punch's 202; or the whole id of the punch.
     """
     message = _one(_read(target.find(where)), prefix)
     if message is None:
-        raise CommandError(f"no dead letter's id or messageId begins with {prefix!r}; see the list", 1)
+        raise CommandError(
+            f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch of this id; see the list", 1
+        )
     if as_json:
         print_json(message.whole())
     else:
@@ -131,7 +133,7 @@ def redrive(
 ) -> int:
     """Send dead letters back to where they failed, then delete them.
 
-    ID may be the beginning of an id, or of the messageId in a punch's 202.
+    ID may be the beginning of an id, or of the messageId in a punch's 202; or the whole id of a punch.
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
@@ -286,8 +288,9 @@ def _coming_back(messages: Iterable[DeadLetter]) -> list[str]:
     return [f"{_by_reason(rejected)}: {why}"] if rejected else []
 
 
-def _one(messages: Iterable[DeadLetter], prefix: str) -> DeadLetter | None:
+def _one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
     found = [each for each in messages if prefix and (each.id.startswith(prefix) or each.message_id.startswith(prefix))]
+    found = found or [each for each in messages if each.find_punch_id() == prefix.lower()]
     if len(found) > 1:
         raise CommandError(f"{prefix!r} is ambiguous: {', '.join(message.id for message in found)}")
     return found[0] if found else None

@@ -3,13 +3,13 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import derive_clock_id
 from ponto.event import WHOSE
-from ponto.punch import FIELDS, Reason
+from ponto.punch import FIELDS, NotAPunch, Reason, parse
 from ponto.records import NoClockRecord, carried_origin, named_clock_record
 from tools.kit import slices
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
 
 _EMPLOYEE = FIELDS[WHOSE].name  # on the wire
+_TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # a derived id that differs between them depends on the stage's zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -88,6 +89,20 @@ class DeadLetter(NamedTuple):
         except NoClockRecord:
             return None
         return derive_clock_id(record) if record else None
+
+    def find_punch_id(self, zone: tzinfo | None = None) -> str | None:
+        """Return the punch's id: of its hardware clock's record, the client's, or the derived one.
+
+        Args:
+            zone: of the stage; None: not known, and a punch whose time came without an offset has no derived id here.
+        """
+        if self.clock_id or self.way.is_event:
+            return self.clock_id
+        try:
+            ids = {parse(self.body, each).id for each in ((zone,) if zone else _TWO_ZONES)}
+        except NotAPunch:
+            return self.punch_id
+        return ids.pop() if len(ids) == 1 else None
 
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """Give the attributes with which a punch goes back to its queue.

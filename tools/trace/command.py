@@ -42,7 +42,15 @@ _NOT_KNOWN = (
     "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
     "a dead letter that somebody else reads now, and what has not reached the gateway or the queue yet",
 )
-_NOT_BY_ID = "a punch that came without an id, unless it is asked for by the derived one (docs/derived-ids.md)"
+_NOT_BY_ID = (
+    "a punch that came without an id, unless it is asked for by its message's id or the derived one "
+    "(docs/derived-ids.md)"
+)
+_NOT_BY_MESSAGE_ID = (
+    "the row of a message that was received before {since} (--since), or that repeated a punch: a row keeps the id of "
+    "the message that came first"
+)
+_DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
 
 T = TypeVar("T")
 
@@ -69,35 +77,55 @@ def _uuid(text: str) -> str:
     return str(UUID(text))
 
 
-ID = opt.Kind("ID", "not the id of a punch, like 0190163d-8694-739b-aea5-966c26f8ad91", _uuid)
+ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", _uuid)
 
 
 @commands.command(epilog=_EPILOG)
 @click.argument("identifier", type=ID, required=False, metavar="[ID]")
 @click.option("--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID, with --day: all of that day.")
 @click.option("--day", type=opt.DAY, help="Working day of that employee.")
+@click.option(
+    "--since",
+    "since_ms",
+    type=opt.INSTANT_MS,
+    show_default=False,
+    help="If ID is a message's: received then or later (default 31d ago).",
+)
 @opt.as_json
 @reader.of_deployment
-def trace(where: reader.Where, identifier: str | None, employee: int | None, day: date | None, *, as_json: bool) -> int:
+def trace(
+    where: reader.Where,
+    identifier: str | None,
+    employee: int | None,
+    day: date | None,
+    since_ms: int | None,
+    *,
+    as_json: bool,
+) -> int:
     """Where a punch is: a row, a dead letter, or the queue.
 
-    ID is the punch's, not that of the message in a 202.
+    ID is the punch's id, or the messageId in its 202.
     """
     if (identifier is None) == (employee is None) or (employee is None) != (day is None):
         raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
+    if since_ms is not None and identifier is None:
+        raise click.UsageError("--since needs the ID of a message")
+    since = (
+        datetime.now(UTC) - _DEFAULT_MESSAGE_AGE if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC)
+    )
     asked = Asked(identifier, employee, day)
     deployment = target.find(where)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     depth = _attempt("the queue of punches", lambda: queues.depth(deployment.sqs(), deployment.queue_url))
     letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
-    stored = _attempt("the database", lambda: _rows(where, asked))
+    stored = _attempt("the database", lambda: _rows(where, asked, since))
     found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
     rows, notes = ([], []) if isinstance(stored, Unread) else stored[:2]
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
     is_answered = asked.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
     unread = [each for each in (stored, letters) if isinstance(each, Unread)]
     queue = None if is_answered else _queue(deployment, depth, unread)
-    not_known = [] if queue is None else _not_known(asked, letters, stored, deployment, where)
+    not_known = [] if queue is None else _not_known(asked, since, letters, stored, deployment, where)
     redrive = partial(_redrive, where)
     if as_json:
         print_json(
@@ -144,21 +172,28 @@ def _dead_letters(deployment: Target) -> list[DeadLetter]:
         return letters.messages
 
 
-def _rows(where: reader.Where, asked: Asked) -> Rows:
+def _rows(where: reader.Where, asked: Asked, since: datetime) -> Rows:
     with reader.opened(where) as source:
         if asked.id:
-            zones, found = source.read(zone={}, punch={"id": asked.id})
+            zones, found = map(list, source.read(zone={}, punch={"id": asked.id}))
             zone, day = _zone(zones), None
+            found = found or _rows_of_message(source, asked.id, since)
         else:
-            (zones,) = source.read(zone={})
+            (zones,) = map(list, source.read(zone={}))
             zone = _zone(zones)
             day = _day(source, asked, zone)
-            (found,) = source.read(punches={"usuario": asked.employee, "de": day[0], "ate": day[1]})
+            (found,) = map(list, source.read(punches={"usuario": asked.employee, "de": day[0], "ate": day[1]}))
         rows = list(map(Row._make, found))
         return Rows(rows, [module.notes(source, asked, rows) for module in slices.modules("traced")], zone, day)
 
 
-def _zone(rows: reader.Rows) -> ZoneInfo:
+def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[tuple[Any, ...]]:
+    """Return the row that a message brought which was received since then, if there is one."""
+    (ids,) = source.read(message={"message_id": message_id, "since": since})
+    return [row for (punch_id,) in ids for row in source.read(punch={"id": punch_id})[0]]
+
+
+def _zone(rows: Iterable[tuple[Any, ...]]) -> ZoneInfo:
     ((name,),) = rows
     return ZoneInfo(name)
 
@@ -175,13 +210,13 @@ def _day(source: reader.Reader, asked: Asked, zone: ZoneInfo) -> tuple[datetime,
 
 def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[DeadLetter]:
     """Give the dead letters that were asked for, and of the employee also those that do not tell their day."""
-    zone, day = (ZoneInfo("UTC"), None) if isinstance(stored, Unread) else (stored.zone, stored.day)
+    zone, day = (None, None) if isinstance(stored, Unread) else (stored.zone, stored.day)
     found = []
     for letter in letters:
-        punch = _punch(letter, zone)
         if asked.id:
-            is_it = asked.id == (letter.clock_id or (punch.id if punch else letter.punch_id))
+            is_it = asked.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
         else:
+            punch = _punch(letter, zone or ZoneInfo("UTC"))
             is_it = letter.employee == asked.employee and (
                 not (punch and day) or day[0] <= getattr(punch, WHEN) < day[1]
             )
@@ -231,7 +266,12 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
 
 
 def _not_known(
-    asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread, deployment: Target, where: reader.Where
+    asked: Asked,
+    since: datetime,
+    letters: list[DeadLetter] | Unread,
+    stored: Rows | Unread,
+    deployment: Target,
+    where: reader.Where,
 ) -> list[str]:
     said = list(_NOT_KNOWN)
     if deployment.has_figures:
@@ -243,7 +283,7 @@ def _not_known(
             f"its log is {log}"
         )
     if asked.id:
-        said.append(_NOT_BY_ID)
+        said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_in_utc(since))]
     if isinstance(stored, Unread):
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
     silent = [] if isinstance(letters, Unread) else letters
