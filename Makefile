@@ -23,6 +23,7 @@ help: ## list the targets
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
+	@.venv/bin/python -m tools.kit.slices # so that a slice that is missing is reported once, before anything needs it
 
 .venv/.installed: locks/requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || \

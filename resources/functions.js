@@ -1,16 +1,12 @@
 // The functions that reach the database: by which name its secret goes, the function's logical id, its role there, what it
 // does, and the parameter that reserves its executions.
 const { listed } = require('./slices.js');
-const stop = require('./stop.js');
 
 const FUNCTIONS = [
   { name: 'function', id: 'BatidaPonto', role: 'ponto_function', does: 'stores punches', reserves: 'reservedConcurrency' },
   { name: 'read', id: 'Read', role: 'ponto_reader', does: 'reads', reserves: 'readConcurrency' },
   ...listed('databaseFunctions'),
 ];
-
-const twice = FUNCTIONS.find(({ name }, index) => FUNCTIONS.findIndex((other) => other.name === name) !== index);
-if (twice) stop(`databaseFunctions: two are called ${twice.name}; give the slice's another name.`);
 
 /** `secret` is the logical id of its secret: FunctionSecret. */
 module.exports = FUNCTIONS.map((each) => ({ ...each, secret: `${each.name[0].toUpperCase()}${each.name.slice(1)}Secret` }));

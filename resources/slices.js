@@ -24,8 +24,6 @@ function add(name, neededBy) {
   for (const other of slice.needs ?? []) add(other, [...neededBy, name]);
   SLICES.set(name, slice);
 }
-for (const name of named) add(name, []);
-
 /** What all slices together have under a name: lists, one behind the other. */
 const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
 
@@ -33,21 +31,38 @@ const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []
  * Of each stage the parameters of resources/parameters.yml, and by default those of the slices, as they are written. A
  * stage's own values stand in the former alone, so that none goes unnoticed with a folder.
  */
-const PARAMETERS = Object.fromEntries(Object.entries(read('resources/parameters.yml')).map(([stage, own]) => [stage, own ?? {}]));
-for (const [name, { parameters }] of SLICES) {
-  for (const [parameter, value] of Object.entries(parameters ?? {})) {
-    if (parameter in PARAMETERS.default) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
-    PARAMETERS.default[parameter] = value;
+const PARAMETERS = {};
+
+function collect() {
+  for (const [stage, own] of Object.entries(read('resources/parameters.yml'))) PARAMETERS[stage] = own ?? {};
+  for (const name of named) add(name, []);
+  for (const [name, { parameters }] of SLICES) {
+    for (const [parameter, value] of Object.entries(parameters ?? {})) {
+      if (parameter in PARAMETERS.default) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
+      PARAMETERS.default[parameter] = value;
+    }
+  }
+  for (const [stage, own] of Object.entries(PARAMETERS)) {
+    const unknown = Object.keys(own).find((name) => !(name in PARAMETERS.default));
+    if (unknown) stop(`${stage} has a parameter ${unknown}, which has no default: is the slice that has it gone?`);
   }
 }
 
-for (const [stage, own] of Object.entries(PARAMETERS)) {
-  const unknown = Object.keys(own).find((name) => !(name in PARAMETERS.default));
-  if (unknown) stop(`${stage} has a parameter ${unknown}, which has no default: is the slice that has it gone?`);
+// An error while this file is loaded would be reported for each variable of a file that loads it. `parameters` reports it
+// once: osls resolves params first, and goes no further if it cannot.
+let problem = null;
+try {
+  collect();
+} catch (error) {
+  problem = error.message;
 }
 
 /** For params: of serverless.yml. osls takes no notice of a --param that nobody knows, which may be one of a slice that is gone. */
 function parameters({ options }) {
+  if (problem) stop(problem);
+  const names = require('./functions.js').map(({ name }) => name); // here, for that file loads this one
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice) stop(`databaseFunctions: two are called ${twice}; give the slice's another name.`);
   for (const given of options.param ?? []) {
     const name = given.split('=')[0].trim();
     if (!(name in PARAMETERS.default)) stop(`--param: there is no parameter ${name}; is the slice that has it gone?`);

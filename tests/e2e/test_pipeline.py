@@ -109,6 +109,12 @@ def test_a_charset_beside_the_content_type_is_fine(client: Client, employee: int
     assert client.post(body, content_type="application/json; charset=utf-8").status == 202
 
 
+def test_large_body_that_is_no_punch_is_refused_as_such(client: Client) -> None:
+    answer = client.post(json.dumps({"unknown": True}).encode().ljust(65_537))
+
+    assert answer.status == 400
+
+
 def test_what_sqs_refuses_is_no_success(client: Client) -> None:
     body = json.dumps(event.body(1, "2026-10-01T08:00:00Z")).encode().ljust(65_537)
 

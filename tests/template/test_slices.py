@@ -73,8 +73,9 @@ def test_a_slice_without_one_that_it_needs_stops_the_deploy(packed: Pack, withou
     project = without()
     (project / "slices" / "one").mkdir()
     (project / "slices" / "one" / "slice.yml").write_text("needs: [two]\n")
-    with pytest.raises(PackagingError, match="slices/one needs slices/two, which is not there"):
+    with pytest.raises(PackagingError, match="slices/one needs slices/two, which is not there") as caught:
         packed(project, "dev")
+    assert str(caught.value).count("Cannot resolve variable") == 1
 
 
 def test_two_slices_that_differ_about_a_resource_stop_the_deploy(packed: Pack, without: Without) -> None:
@@ -111,8 +112,9 @@ def test_a_slice_cannot_take_what_the_reference_has(
     folder.mkdir()
     (folder / "slice.yml").write_text(declared or "needs: []")
     (folder / "aws.yml").write_text(brought)
-    with pytest.raises(PackagingError, match=message):
+    with pytest.raises(PackagingError, match=message) as caught:
         packed(project, "dev")
+    assert not declared or str(caught.value).count("Cannot resolve variable") == 1
 
 
 def test_a_slice_cannot_take_a_parameter_that_there_is(packed: Pack, without: Without) -> None:

@@ -1,6 +1,7 @@
 """The slices as the commands see them."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +44,24 @@ def test_a_slice_that_is_needed_and_not_there_is_named(folder: Path) -> None:
     make(folder, a=["b"])
     with pytest.raises(CommandError, match="slices/a needs slices/b, which is not there: bring it back, or delete"):
         slices.installed()
+
+
+@pytest.mark.parametrize("target", ["run", "check", "test", "docs"])
+def test_make_reports_a_missing_slice_in_one_line(target: str, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "copy", with_slices=False)
+    (project / "slices" / "a").mkdir()
+    (project / "slices" / "a" / "slice.yml").write_text("needs: [b]\n")
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    installed = [".venv/.installed", "node_modules/.installed", ".venv-audit/.installed"]
+    words = ["make", *(word for file in installed for word in ("-o", file)), target]
+
+    path = {"PATH": os.environ["PATH"]}  # nothing of the make that runs the tests
+    done = subprocess.run(words, cwd=project, env=path, capture_output=True, text=True, check=False)
+
+    message, of_make = done.stderr.splitlines()
+    assert message == "slices/a needs slices/b, which is not there: bring it back, or delete both"
+    assert of_make.startswith("make: ***")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_two_commands_of_one_name_are_refused(folder: Path) -> None:

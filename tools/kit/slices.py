@@ -1,6 +1,7 @@
 """The slices that are there, and what their `slice.yml` say; resources/slices.js reads the same for osls."""
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -119,3 +120,17 @@ def found(name: str) -> Any:
     """Import what a name like `slices.one.command:one` means."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def main() -> int:
+    """Print what is wrong with the slices, if anything; for make, before it runs what needs them."""
+    try:
+        installed()
+    except CommandError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,11 +14,13 @@ _PARTS = {
 }
 _ENGLISH = (
     "The reference is small: about {python} deployed lines of Python, {sql} of SQL, and {resources} that declare the "
-    "AWS resources (`make docs` counts them). What else there is stands in slices, each of which goes by one `rm -r`."
+    "AWS resources (`make docs` counts them). What else there is stands in slices, each a folder "
+    "that you can delete, with those that need it."
 )
 _PORTUGUESE = (
     "A parte implantada é pequena: cerca de {python} linhas de Python, {sql} de SQL e {resources} que declaram os "
-    "recursos da AWS (`make docs` as conta). O resto está em slices, e cada um sai com um só `rm -r`."
+    "recursos da AWS (`make docs` as conta). O resto está em slices: cada um é uma pasta que pode "
+    "ser apagada, junto com as que precisam dela."
 )
 
 
