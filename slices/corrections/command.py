@@ -47,9 +47,9 @@ _TABLE = (
     Column("correction"),
     Column("what", least=11),
     Column("employee", right=True),
-    Column("punch", least=10),
+    Column("punch"),
     Column("reason", least=8, leaves=True),
-    Column("by", least=8, leaves=True),
+    Column("by", least=16, leaves=True),
 )
 
 

@@ -59,7 +59,11 @@ def list_rows_of_a_key() -> None:
 
 def list_rows() -> None:
     shown = {
-        name: "2026-11-23 08:03:07-03" if name in TIMES else DEVICE if "maxLength" in FIELDS[name].limits else "123456"
+        name: "2026-11-23 08:03:07.123456-03"
+        if name in TIMES
+        else DEVICE
+        if "maxLength" in FIELDS[name].limits
+        else "123456"
         for name in SHOWN
     }
     tables.show(rows._COLUMNS, [(ID, *shown.values(), "0.1 s")])
@@ -70,10 +74,10 @@ def load() -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
-    "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
+    "ponto dlq list": (list_dead_letters, [ID, str(EMPLOYEE), "2026-11-18 11:06:40Z", *REASONS]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
-    "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
-    "make rows": (list_rows, [ID, "123456", "2026-11-23", "08:03:07-03"]),  # a narrow column breaks a time in two
+    "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23 08:03:07-03:00"]),
+    "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07.123456-03"]),
     "make loadtest": (load, ["20,000,000", "the"]),
 }
 

@@ -23,14 +23,13 @@ from tools.kit.tables import Column
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-_SHORT = 8  # characters of an id in a table
 _DAY = 86_400  # s
 _HOUR = 3_600  # s
 _COLUMNS = (
     Column("id"),
     Column("reason", least=12),
     Column("employee", right=True),
-    Column("received", least=10),
+    Column("received"),
     Column("times", right=True),
     Column("why", least=16),
 )
@@ -343,7 +342,7 @@ def _table(messages: Iterable[DeadLetter]) -> None:
         _COLUMNS,
         (
             (
-                message.id[:_SHORT],
+                message.id,
                 message.reason,
                 "" if message.employee is None else str(message.employee),
                 f"{message.received[:10]} {message.received[11:19]}Z",

@@ -39,10 +39,10 @@ _KEYS = (
     Column("today", right=True),
 )
 _PUNCHES = (
-    Column("received", least=10, leaves=True),
+    Column("received", leaves=True),
     Column("id"),
     Column("employee", right=True),
-    Column("punched", least=14),
+    Column("punched"),
     Column("device", least=12, leaves=True),
     Column("key", leaves=True),
 )

@@ -4,7 +4,7 @@ They are laid out here, for rich takes a minute for a hundred thousand rows. Wha
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -13,16 +13,20 @@ from rich.text import Text
 from tools.kit.output import Console, printable
 
 _GAP = "  "  # between two columns
-_AT_ONCE = 500  # rows that are written together
+_INDENT = "  "  # of the further lines of a row
+_AT_ONCE = 500  # lines that are written together
 
 
 class Column(NamedTuple):
-    """A column of a table. What a narrow terminal has no room for goes on below, or leaves; only `most` cuts cells."""
+    """A column of a table. What a narrow terminal has no room for goes on below, or leaves; only `most` cuts cells.
+
+    Ids and times have no `least`, so that a cell is never broken.
+    """
 
     name: str
     right: bool = False  # numbers
     least: int = 0  # columns, of a text that may go on below; 0: its cells stay whole, and only its heading may
-    leaves: bool = False  # it is left out where wrapping does not suffice, the last such column first
+    leaves: bool = False  # it is left out if the others fit then, the last such column first
     most: int = 0  # columns, of a text that is cut where it is longer, for what it names stands in another column too
 
 
@@ -49,31 +53,49 @@ class _Laid(NamedTuple):
         return [_aligned(line, width, self.column.right) for line in wrapped(cell, width)]
 
 
+class _Part(NamedTuple):
+    """Columns that stand side by side, each with its width."""
+
+    indent: str
+    columns: list[_Laid]
+    widths: list[int]
+
+    def heading(self) -> list[str]:
+        """Return the lines of the heading, of which the last ones are side by side."""
+        upwards = [[each.heading(width)[::-1]] for each, width in zip(self.columns, self.widths, strict=True)]
+        return [f"{self.indent}{line}" for lines in _rows(upwards, self.widths) for line in reversed(lines)]
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the lines of each row; none if its cells are empty."""
+        cells = [each.lines(width) for each, width in zip(self.columns, self.widths, strict=True)]
+        for lines in _rows(cells, self.widths):
+            yield [f"{self.indent}{line}" for line in lines] if any(lines) else []
+
+
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on standard output."""
     draw(Console(), columns, rows)
 
 
 def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, no wider than the console unless cells that stay whole need more."""
+    """Print a table, no wider than the console unless a cell that stays whole is.
+
+    Columns with `leaves` are left out if the others fit side by side then. If not, none is left out, and columns
+    without room go into further lines of their row, which are indented.
+    """
     laid = _laid(columns, list(rows))
     left_out: list[str] = []
-    while _width(laid) > console.width and (leaving := [each for each in laid if each.column.leaves]):
-        laid.remove(leaving[-1])
-        left_out.insert(0, leaving[-1].column.name)
-    room = max(console.width - _width(laid), 0)
-    widths = [each.least for each in laid]
-    for at in sorted(range(len(laid)), key=lambda at: -laid[at].most):  # the longest takes what is left, then the next
-        more = min(room, laid[at].most - laid[at].least)
-        widths[at] += more
-        room -= more
-    sized = list(zip(laid, widths, strict=True))
-    upwards = _rows([[each.heading(width)[::-1]] for each, width in sized], widths)  # the last lines side by side
-    for line in reversed(list(upwards)):
+    if _width([each for each in laid if not each.column.leaves]) <= console.width:
+        while _width(laid) > console.width:
+            leaving = [each for each in laid if each.column.leaves][-1]
+            laid.remove(leaving)
+            left_out.insert(0, leaving.column.name)
+    parts = _parts(laid, console.width)
+    for line in chain.from_iterable(part.heading() for part in parts):
         console.print(Text(line, "bold"), soft_wrap=True)
-    lines = _rows([each.lines(width) for each, width in sized], widths)
-    while part := list(islice(lines, _AT_ONCE)):
-        console.write("".join(f"{line}\n" for line in part))
+    lines = chain.from_iterable(chain.from_iterable(zip(*(part.rows() for part in parts), strict=True)))
+    while some := list(islice(lines, _AT_ONCE)):
+        console.write("".join(f"{line}\n" for line in some))
     if left_out:
         console.print(Text(f"no room for: {', '.join(left_out)}", "dim italic"))
 
@@ -108,6 +130,29 @@ def _laid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_Lai
     return made
 
 
+def _parts(laid: Sequence[_Laid], width: int) -> list[_Part]:
+    """Distribute columns to as many lines as they need, in their order."""
+    groups: list[list[_Laid]] = [[]]
+    for each in laid:
+        room = width - (len(_INDENT) if len(groups) > 1 else 0)
+        if groups[-1] and _width([*groups[-1], each]) > room:
+            groups.append([])
+        groups[-1].append(each)
+    return [_part(group, _INDENT if number else "", width) for number, group in enumerate(groups)]
+
+
+def _part(group: list[_Laid], indent: str, width: int) -> _Part:
+    room = max(width - len(indent) - _width(group), 0)
+    widths = [each.least for each in group]
+    for at in sorted(
+        range(len(group)), key=lambda at: -group[at].most
+    ):  # the longest takes what is left, then the next
+        more = min(room, group[at].most - group[at].least)
+        widths[at] += more
+        room -= more
+    return _Part(indent, group, widths)
+
+
 def _width(laid: Sequence[_Laid]) -> int:
     return sum(each.least + len(_GAP) for each in laid) - len(_GAP)
 
@@ -116,15 +161,17 @@ def _widest(texts: Iterable[str]) -> int:
     return max(map(cell_len, texts), default=0)
 
 
-def _rows(columns: Iterable[Iterable[list[str]]], widths: Sequence[int]) -> Iterator[str]:
-    """Give the lines of a table; what has fewer lines than others in its row ends with blanks."""
+def _rows(columns: Iterable[Iterable[list[str]]], widths: Sequence[int]) -> Iterator[list[str]]:
+    """Yield the lines of each row; what has fewer lines than others in its row ends with blanks."""
     blanks = [" " * width for width in widths]
     for row in zip(*columns, strict=True):
         if max(map(len, row)) == 1:
-            yield _GAP.join([line for (line,) in row]).rstrip()
+            yield [_GAP.join([line for (line,) in row]).rstrip()]
         else:
-            for lines in zip_longest(*row):
-                yield _GAP.join(line or blank for line, blank in zip(lines, blanks, strict=True)).rstrip()
+            yield [
+                _GAP.join(line or blank for line, blank in zip(lines, blanks, strict=True)).rstrip()
+                for lines in zip_longest(*row)
+            ]
 
 
 def _aligned(text: str, width: int, right: bool) -> str:

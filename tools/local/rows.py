@@ -29,7 +29,7 @@ from batida order by gravada_em desc limit %s
 
 def _column(name: str) -> Column:
     if name in TIMES:
-        return Column(name, least=11)
+        return Column(name)
     is_text = "maxLength" in FIELDS[name].limits
     return Column(name, least=12, leaves=True) if is_text else Column(name, right=True)
 

@@ -130,7 +130,7 @@ def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> 
         Column("minutos_diferenca", WORKED),
         Column("minutos_noturnos", _BOTH_WORKED),
         Column("dias_incompletos", _BOTH),
-        Column("zona_mudou_em", instant_in(zone), least=11),
+        Column("zona_mudou_em", instant_in(zone)),
     ]
     rows = (
         (
@@ -155,8 +155,8 @@ def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Ta
         Column("dia", DATE),
         Column("local", WORD),
         Column("chegada", _TYPE, least=11),
-        Column("escrita_em", instant_in(zone), least=13),
-        Column("autor", TEXT, least=8),
+        Column("escrita_em", instant_in(zone)),
+        Column("autor", TEXT, least=16),
         Column("motivo", TEXT, least=8),
     )
     rows = (

@@ -47,18 +47,18 @@ _AS_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "
 _FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of somebody with a long one would
     Column("dia", DATE),
     Column("usuario_id", FIGURE, ("exceptions", "several")),
-    Column("local", WORD, least=7),
+    Column("local", WORD),
     Column("medida", SPAN, least=11),
     Column("tipo", _KIND, least=14),
     Column("nome", least=7, most=24, leaves=True),
     Column("dispositivo", least=7, leaves=True),
 )
 _DEAD_LETTERS = (  # of each Group
-    Column("motivo", Kind("text", reason), least=16),
+    Column("motivo", Kind("text", reason), least=12),
     Column("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
     Column("quantidade", NUMBER),
-    Column("primeira", _INSTANT, least=13),
-    Column("ultima", _INSTANT, least=13),
+    Column("primeira", _INSTANT),
+    Column("ultima", _INSTANT),
 )
 
 # As people and json have them.

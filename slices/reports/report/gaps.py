@@ -33,7 +33,7 @@ _FOR_PEOPLE = (
     Column("dispositivo", least=12),
     Column("situacao"),
     Column("numeros", FIGURE, least=17),
-    Column("ponto_antes", FIGURE, least=13),
+    Column("ponto_antes", FIGURE),
     Column("desde", FIGURE),
 )
 

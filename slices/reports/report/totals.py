@@ -34,7 +34,7 @@ _KINDS = {
     "minutos_noturnos": WORKED,
     **dict.fromkeys(("dias_trabalhados", "dias_incompletos", "dias_divididos"), NUMBER),
 }
-_LEAST = {"nome": 9, "zona_mudou_em": 11}
+_LEAST = {"nome": 9}
 _LEAVE = ("nome", "dias_divididos")
 
 

@@ -25,4 +25,4 @@ def list_corrections() -> None:
 def test_a_table_fits_80_columns_and_cuts_nothing(
     terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert_fits(list_corrections, [ID, str(EMPLOYEE), "2026-11-23"], capsys, monkeypatch, terminal=terminal)
+    assert_fits(list_corrections, [ID, str(EMPLOYEE), "2026-11-23 11:03"], capsys, monkeypatch, terminal=terminal)
