@@ -42,6 +42,9 @@ _boto3 = pytest.MonkeyPatch()
 _boto3.setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
 _boto3.setattr(Loader, "list_available_services", _services_of)
 
+TERMINAL_VARIABLES = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""By these Rich and Click lay out and colour what they print: the tests do not depend on the developer's terminal."""
+
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _HARMED = "tests/e2e/harmed"  # a second system, for those that take its database away, or load it: they wait longest
@@ -124,10 +127,17 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Find Node as make does, keep files in memory, draw examples by the order's seed, let commands be stopped.
+    """Forget the terminal, find Node as make does, keep files in memory, draw examples by the order's seed.
+
+    Let commands be stopped.
 
     And keep compiled code: tests start hundreds of processes, which else compile the same modules again.
     """
+    for name in TERMINAL_VARIABLES:
+        os.environ.pop(name, None)
+        # GNU readline, which pytest imports, sets COLUMNS and LINES where os.environ does not see them and where
+        # processes inherit them.
+        os.unsetenv(name)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PATH"] = osls.search_path(os.environ)

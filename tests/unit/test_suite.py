@@ -1,10 +1,17 @@
 """How the tests run: what goes side by side, that a seed repeats a run, that a skip is told."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
+import termios
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,6 +146,60 @@ def test_what_is_started_can_be_hung_up_on():
             signal.signal(number, handler)
 
     assert done.returncode == 0, done.stdout
+
+
+def run_in_terminal(words: Sequence[str], columns: int, **environment: str) -> tuple[int, str]:
+    """Run pytest with a terminal as standard input and error; return its exit status and its standard output."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with os.fdopen(controller, "rb", buffering=0) as screen, tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *words],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
+            stdin=terminal,
+            stdout=output,
+            stderr=terminal,
+        )
+        os.close(terminal)
+        with contextlib.suppress(OSError):  # Linux's end of a terminal's output
+            while screen.read(4096):
+                pass
+        status = process.wait()
+        output.seek(0)
+        return status, output.read()
+
+
+def test_tables_and_sentences_are_the_same_in_a_terminal() -> None:
+    names = ("test_output.py", "test_plan.py", "test_tables.py", "test_widths.py")
+    files = [
+        str(file)
+        for name in names
+        for file in (*ROOT.glob(f"tests/unit/{name}"), *ROOT.glob(f"slices/*/tests/unit/{name}"))
+    ]
+
+    status, output = run_in_terminal(["-n", "1", *files], 120)
+
+    assert status == 0, output
+
+
+def test_terminal_variables_reach_neither_tests_nor_their_processes(suite: Path) -> None:
+    (suite / "test_it.py").write_text("""
+import os, subprocess
+from tests.suite import TERMINAL_VARIABLES
+
+def test_it():
+    inherited = subprocess.check_output(["env"], text=True)
+    for name in TERMINAL_VARIABLES:
+        assert name not in os.environ
+        assert f"{name}=" not in inherited
+""")
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(suite), "-p", "tests.suite", str(suite)]
+
+    for workers in "01":
+        status, output = run_in_terminal(["-n", workers, *options], 120, FORCE_COLOR="1", TTY_COMPATIBLE="1")
+
+        assert status == 0, output
 
 
 @pytest.mark.parametrize(
