@@ -138,9 +138,13 @@ def test_it_listens_on_no_port(lasting: postgres.Postgres) -> None:
 
 
 @pytest.mark.root
-def test_another_user_has_a_server_of_their_own_and_none_of_ours(lasting: postgres.Postgres) -> None:
+def test_another_user_has_a_server_of_their_own_and_none_of_ours(
+    lasting: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
+        # PostgreSQL's programs look for each other by access(), which ignores the right to read everything.
+        monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(Path(name))))
         os.chown(name, other.pw_uid, other.pw_gid)
 
         found = _start_elsewhere(Path(name) / "postgres", before=_AS_NOBODY, TMPDIR=name)
