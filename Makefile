@@ -61,7 +61,9 @@ run: setup ## the whole system on this machine, until Ctrl-C
 rows: setup ## the newest rows of the local stack; needs make run, in another terminal
 	@python -m tools.local.rows $(ARGS)
 
-test: missing check ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
+# A question to pytest is answered without checks.
+QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
+test: $(if $(filter $(QUESTIONS),$(ARGS)),setup,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
 missing: setup

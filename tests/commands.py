@@ -16,7 +16,7 @@ import click
 import pytest
 
 from tools import cli
-from tools.kit import osls
+from tools.kit import jmeter, osls
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -37,6 +37,12 @@ Run = Callable[..., Result]
 def needs(program: str) -> pytest.MarkDecorator:
     """Skip what needs a program that is not there; tools/develop/missing.py lists it then."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
+
+
+def needs_jmeter() -> pytest.MarkDecorator:
+    """Skip what needs JMeter where no Java can run it; tools/develop/missing.py lists it then."""
+    reason = f"no Java {jmeter.OLDEST_JAVA} with JMeter or Maven; apt-get install maven"
+    return pytest.mark.skipif(not jmeter.is_to_be_had(), reason=reason)
 
 
 def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:

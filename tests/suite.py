@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path, PurePath
@@ -163,8 +164,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     _print_seed(session.config)
 
 
-def pytest_terminal_summary(config: pytest.Config, exitstatus: int) -> None:
-    """Print it again where a failure is looked for, and where the tests' files are."""
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Print the seed again, where the tests' files are, and a line for each reason of skips; pytest adds failures."""
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         _print_seed(config)
         if exitstatus == pytest.ExitCode.TESTS_FAILED:
@@ -172,6 +174,13 @@ def pytest_terminal_summary(config: pytest.Config, exitstatus: int) -> None:
                 config,
                 f"files of the failed tests: {tempfile.gettempdir()}/pytest-of-*; remove them when you have looked",
             )
+
+    for reason, count in Counter(map(_skip_reason, terminalreporter.stats.get("skipped", []))).most_common():
+        _print_line(config, f"{count} skipped: {reason}")
+
+
+def _skip_reason(report: pytest.CollectReport | pytest.TestReport) -> str:
+    return str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).removeprefix("Skipped: ")
 
 
 def _print_seed(config: pytest.Config) -> None:

@@ -9,18 +9,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from loadtest.summary import for_json
-from tests.commands import run_process
+from tests.commands import needs_jmeter, run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tools.kit import jmeter
 from tools.kit.project import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not jmeter.is_to_be_had(), reason="no java with jmeter or mvn is on the PATH (apt-get install maven)"
-)
+pytestmark = needs_jmeter()
 
 
 def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,6 +118,16 @@ def test_what_both_commands_need_is_named_where_they_are(readme: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("readme", "section"), [("README.md", "What it needs"), ("README.pt-BR.md", "O que é preciso")]
+)
+def test_what_tests_are_skipped_without_is_named_in_the_readme(readme: str, section: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8").partition(f"## {section}\n")[2].partition("\n## ")[0]
+
+    for program in ("Chromium", f"Java {jmeter.OLDEST_JAVA}", "Maven"):
+        assert program in text
+
+
+@pytest.mark.parametrize(
     ("there", "is_fetched", "offered"),
     [
         (["java", "mvn"], False, True),
@@ -207,28 +217,24 @@ Check = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def check(tmp_path: Path) -> Check:
-    """Run `make check` with programs that end with these statuses, or 0."""
+    """Run `make check`, or make with other words; programs print how they are called and exit with a status or 0."""
 
-    def check(status: dict[str, int], **environment: str) -> "subprocess.CompletedProcess[str]":
+    def check(
+        status: dict[str, int], *, words: Sequence[str] = ("check",), **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
         names += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit", "python")]
         for name in (*names, "node_modules/.bin/npm"):
             program = tmp_path / name
             program.parent.mkdir(parents=True, exist_ok=True)
-            program.write_text(f"#!/bin/sh\nexit {status.get(name, status.get(program.name, 0))}\n")
+            exits = status.get(name, status.get(program.name, 0))
+            program.write_text(f'#!/bin/sh\necho "{program.name} $*"\nexit {exits}\n')
             program.chmod(0o700)
-        words: list[str | Path] = [
-            "make",
-            "-f",
-            ROOT / "Makefile",
-            "-o",
-            "setup",
-            "-o",
-            ".venv-audit/.installed",
-            "check",
-        ]
+        command = ["make", "-f", str(ROOT / "Makefile"), "-o", "setup", "-o", ".venv-audit/.installed", *words]
         path = {"PATH": os.environ["PATH"]}
-        return subprocess.run(words, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False
+        )
 
     return check
 
@@ -239,6 +245,18 @@ def check(tmp_path: Path) -> Check:
 )
 def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "--collect-only -q", "--co tests/unit", "--markers"])
+def test_questions_to_pytest_are_answered_without_checks(check: Check, words: str) -> None:
+    assert check({}, words=("test", f"ARGS={words}")).stdout == f"python -m pytest {words}\n"
+
+
+def test_tests_run_after_the_checks(check: Check) -> None:
+    printed = check({}, words=("test", "ARGS=-k help")).stdout.splitlines()
+
+    assert "mypy " in printed
+    assert printed[-1] == "python -m pytest -k help"
 
 
 @pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])

@@ -45,6 +45,14 @@ def test_takes_long():
 @pytest.mark.skip(reason="no moon")
 def test_of_the_night():
     pass
+
+@pytest.mark.skip(reason="no moon")
+def test_of_the_tide():
+    pass
+
+@pytest.mark.skip(reason="no sun")
+def test_of_the_day():
+    pass
 """
 
 
@@ -90,19 +98,26 @@ def test_a_seed_repeats_a_run_is_printed_first_and_a_skip_is_listed_and_fails_on
     assert not any(line.startswith("files of the failed tests") for line in lines)
 
     assert first.returncode == 0
-    assert re.search(r"^SKIPPED \[1\] .*test_it.py:\d+: no moon$", first.stdout, re.MULTILINE)
+    assert [line for line in lines if "no moon" in line or "no sun" in line] == [
+        "2 skipped: no moon",
+        "1 skipped: no sun",
+    ]
     assert on_ci.returncode == 1
     assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
 
 
 def test_after_a_failure_the_command_that_repeats_the_run_is_printed_again(suite: Path) -> None:
-    (suite / "test_it.py").write_text("def test_it(): assert 0")
+    (suite / "test_it.py").write_text(
+        "import pytest\ndef test_it(): assert 0\ndef test_of_the_night(): pytest.skip('no moon')"
+    )
     failed = run(suite, "--randomly-seed=7").stdout.splitlines()
 
     again = [line for line in failed if re.search(r'make test ARGS="[^"]* --randomly-seed=7"$', line)]
     assert len(again) == 2
     assert failed[0] == again[0]
     assert any(re.match(r"files of the failed tests: /.*/pytest-of-\*; ", line) for line in failed)
+    assert "1 skipped: no moon" in failed[:-2]
+    assert re.match(r"FAILED .*test_it.py::test_it", failed[-2])
 
 
 @pytest.mark.parametrize(

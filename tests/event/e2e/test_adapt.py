@@ -15,10 +15,10 @@ import pytest
 
 from lab import fork, without
 from tests import documents
+from tests.commands import needs_jmeter
 from tests.e2e.client import Client
 from tests.e2e.copies import Copy, running
 from tests.waiting import wait_for
-from tools.kit import jmeter
 from tools.kit.project import ROOT
 
 EXAMPLE = ROOT / "examples" / "orders" / "files"
@@ -137,9 +137,7 @@ def test_a_deploy_is_proven_with_an_order(copy: Copy, client: Client) -> None:
     assert client.query("select pedido from pedido where id = %s", printed.strip()) == [("A-17",)]
 
 
-@pytest.mark.skipif(
-    not jmeter.is_to_be_had(), reason="no java with jmeter or mvn is on the PATH (apt-get install maven)"
-)
+@needs_jmeter()
 def test_a_load_is_proven_to_be_a_row_for_each_accepted_order(copy: Copy) -> None:
     words = ("--threads", "20", "--loops", "50", "--open-rate", "0", "--no-report", "--json")
     done = copy.run("-m", "loadtest", "--state", str(copy.state), *words)

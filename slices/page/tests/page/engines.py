@@ -52,7 +52,7 @@ def chromium() -> Iterator[Tab]:
 @contextmanager
 def firefox() -> Iterator[Tab]:
     """Start Firefox."""
-    program = _find("firefox-esr", "firefox")
+    program = _find("firefox-esr", "firefox", package="firefox-esr")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # it still writes while it ends
         profile = Path(folder)
         (profile / "user.js").write_text('user_pref("marionette.port", 0);\n', encoding="utf-8")
@@ -90,10 +90,10 @@ def _marionette(connection: socket.socket) -> Command:
 @contextmanager
 def webkit() -> Iterator[Tab]:
     """Start WebKitGTK, on a screen that nobody sees."""
-    driver, screen = _find("WebKitWebDriver"), _find("Xvfb")
+    driver, screen = _find("WebKitWebDriver", package="webkit2gtk-driver"), _find("Xvfb", package="xvfb")
     binary = next(iter(sorted(Path("/usr/lib").glob(_WEBKIT))), None)
     if binary is None:
-        pytest.skip("no MiniBrowser of WebKitGTK on this machine; apt-get install webkit2gtk-driver")
+        pytest.skip("no MiniBrowser of WebKitGTK; apt-get install webkit2gtk-driver")
     session = {"webkitgtk:browserOptions": {"binary": str(binary), "args": ["--automation"]}}
     port = free_port()
     with (
@@ -135,8 +135,8 @@ def _tab(command: Command) -> Tab:
     return Tab(lambda url: command("Navigate", {"url": url}), ask)
 
 
-def _find(*names: str) -> str:
+def _find(*names: str, package: str) -> str:
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        pytest.skip(f"no {names[0]} on this machine; see .github/workflows/nightly.yml")
+        pytest.skip(f"no {names[0]}; apt-get install {package}")
     return found

@@ -29,4 +29,4 @@ def _what_mounts() -> tuple[str, ...]:
             refused = error
         else:
             return words
-    pytest.skip(f"nothing can be mounted here: {refused}")
+    pytest.skip(f"no right to mount; run this as root ({refused})")
