@@ -15,6 +15,8 @@ from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which only Linux has")
+
 
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")
 @click.argument("count", type=options.POSITIVE)
@@ -86,6 +88,72 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
     assert run.stdout.splitlines()[-1] == "0"
     assert run.stderr == ""
+
+
+# Prints a result by the function that is named, then ends with a status.
+PRINTS = """
+import sys
+from tools.kit import commands, output, tables
+from tools.kit.errors import CommandError
+
+@commands.command(epilog="examples:")
+def print_much():
+    for _ in range({lines}):
+        {statement}
+    if {fails}:
+        raise CommandError("it is not done", 1)
+
+sys.exit(commands.run(print_much, "try", []))
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "lines", "fails"),
+    [
+        ("print('a line')", 1, False),
+        ("print('a line')", 1, True),
+        ("print('a line')", 10_000, False),  # more than a buffer
+        ("output.print_result('a line')", 1, False),
+        ("output.data_stream().write('a line')", 1, False),
+        ("output.Console().print('a line')", 1, False),
+        ("tables.show([tables.Column('a')], [['line']])", 1, False),
+    ],
+)
+@needs_full
+def test_output_that_cannot_be_written_is_one_sentence(statement: str, lines: int, fails: bool) -> None:
+    code = PRINTS.format(statement=statement, lines=lines, fails=fails)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert done.stderr.splitlines()[-1:] == ["try: the output could not be written: No space left on device"]
+    assert done.returncode == commands.OUTPUT_FAILED
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "error"),
+    [
+        ("tools.cli plan 100 >/dev/full", 74, "ponto: the output could not be written: No space left on device\n"),
+        ("tools.cli --help >/dev/full", 74, "ponto: the output could not be written: No space left on device\n"),
+        (
+            "tools.local.rows --help >/dev/full",
+            74,
+            "make rows: the output could not be written: No space left on device\n",
+        ),
+        ("tools.cli plan 100 >&-", 74, "ponto: the output could not be written: Bad file descriptor\n"),
+        ("tools.cli plan 2>/dev/full", 74, ""),
+        ("tools.cli plan 2>&-", 2, ""),
+        ("tools.cli plan 100 2>&-", 0, ""),
+    ],
+)
+@needs_full
+def test_streams_that_are_full_or_closed_show_no_traceback(line: str, status: int, error: str) -> None:
+    command = f"exec {sys.executable} -m {line}"
+
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (status, error)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import textwrap
 from collections import UserDict
 from collections.abc import Callable, MutableMapping, Sequence
 from itertools import groupby
-from typing import Any, TypeVar, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,10 +21,12 @@ from click.shell_completion import shell_complete
 
 from tools.kit import slices
 from tools.kit.errors import CommandError
-from tools.kit.output import print_error, print_status, printable_streams
+from tools.kit.output import is_write_error, print_error, print_status, printable_streams
 from tools.kit.target import explain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+OUTPUT_FAILED = 74  # the exit status when the output could not be written: EX_IOERR of sysexits.h
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
 _MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # of an example, behind two spaces or more
@@ -109,20 +111,40 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
     """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
 
     Returns:
-        The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 130 after Ctrl-C.
+        The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 74 the output could not be
+        written, 130 after Ctrl-C.
     """
     variable = f"_{name.upper().replace(' ', '_')}_COMPLETE"
     if instruction := os.environ.get(variable):  # a shell asks what could come next
         return shell_complete(made, {}, name, variable, instruction)
     with printable_streams():
-        return _run(made, name, list(sys.argv[1:] if words is None else words))
+        status = 0
+        try:
+            status = _run(made, name, list(sys.argv[1:] if words is None else words))
+            sys.stdout.flush()
+        except BrokenPipeError:  # `| head` has seen enough
+            _discard(sys.stdout)
+        except OSError as error:
+            if not is_write_error(error):
+                raise
+            _discard(sys.stdout)
+            status = OUTPUT_FAILED
+            try:
+                print_error(f"{name}: the output could not be written: {error.strerror}")
+            except OSError:  # standard error is full, too
+                _discard(sys.stderr)
+        return status
+
+
+def _discard(stream: TextIO) -> None:
+    """Write what is left of a stream nowhere: the interpreter flushes it again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(made: click.Command, name: str, words: list[str]) -> int:
     try:
         with made.make_context(name, words) as context:
             status: int | None = made.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as done:  # --help
         return done.exit_code
     except click.ClickException as error:
@@ -137,9 +159,6 @@ def _run(made: click.Command, name: str, words: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         print_status(f"{name}: stopped")
         return 130
-    except BrokenPipeError:  # `| head` has seen enough; the interpreter must not flush into it again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status or 0
 
 

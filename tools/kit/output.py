@@ -5,6 +5,7 @@ Click and a traceback write, too. Two things pass by it: what Rich draws, whose 
 data for a file or a pipe (`data_stream`).
 """
 
+import errno
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from rich.segment import Segment
 
 from tools.kit.errors import CommandError
 
+_WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 _PIPED_WIDTH = 80  # columns, where neither a terminal nor COLUMNS says
 
 
@@ -69,13 +71,23 @@ class Printable:
         return getattr(self.out, name)
 
 
+def _null_stream(flags: int) -> IO[str]:
+    return os.fdopen(os.open(os.devnull, flags), "w")
+
+
+def is_write_error(error: OSError) -> bool:
+    """Return whether an error is that of a stream or an open file that cannot be written, as on a full disk."""
+    return error.filename is None and error.errno in _WRITE_ERRORS
+
+
 @contextmanager
 def printable_streams() -> Iterator[None]:
     """Make printable whatever is written to the standard streams.
 
     After an error that nobody expected they stay so, for its traceback is still to be printed.
     """
-    out, err = sys.stdout, sys.stderr
+    # None: closed at the start. What is written to a file that is open for reading fails, as for other programs.
+    out, err = sys.stdout or _null_stream(os.O_RDONLY), sys.stderr or _null_stream(os.O_WRONLY)
     sys.stdout, sys.stderr = cast(TextIO, Printable(out)), cast(TextIO, Printable(err))
     yield
     sys.stdout, sys.stderr = out, err
