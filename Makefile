@@ -82,7 +82,7 @@ test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs Post
 	@python -m lab.versions $(ARGS)
 
 # It asks no service, whatever the home folder says. What it cannot read is no clean template: cfn-lint comes first, and says so.
-CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
+CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
 	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories

@@ -139,6 +139,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # GNU readline, which pytest imports, sets COLUMNS and LINES where os.environ does not see them and where
         # processes inherit them.
         os.unsetenv(name)
+    # The emulator's modules write a key there when a test imports them; where they cannot, they keep it in memory.
+    os.environ["STATE_DIR"] = f"{os.devnull}/ministack"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PATH"] = osls.search_path(os.environ)

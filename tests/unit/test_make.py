@@ -228,7 +228,8 @@ def check(tmp_path: Path) -> Check:
             program = tmp_path / name
             program.parent.mkdir(parents=True, exist_ok=True)
             exits = status.get(name, status.get(program.name, 0))
-            program.write_text(f'#!/bin/sh\necho "{program.name} $*"\nexit {exits}\n')
+            prints = f'echo "{program.name} $*"; echo "$TMPDIR" >{program.name}.tmpdir'
+            program.write_text(f"#!/bin/sh\n{prints}\nexit {exits}\n")
             program.chmod(0o700)
         command = ["make", "-f", str(ROOT / "Makefile"), "-o", "setup", "-o", ".venv-audit/.installed", *words]
         path = {"PATH": os.environ["PATH"]}
@@ -245,6 +246,13 @@ def check(tmp_path: Path) -> Check:
 )
 def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
+
+
+@pytest.mark.parametrize("program", ["cfn-lint", "checkov"])
+def test_what_an_auditor_caches_stays_in_the_project(check: Check, tmp_path: Path, program: str) -> None:
+    check({})
+
+    assert (tmp_path / f"{program}.tmpdir").read_text() == f"{tmp_path / '.cache'}\n"
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "--collect-only -q", "--co tests/unit", "--markers"])
