@@ -8,10 +8,17 @@ ARGS ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # What they would leave in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, compiled code (npm's in
 # /tmp; osls starts faster with it), Chromium's reports of crashes, settings of the desktop.
-export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
-export SLS_SCHEMA_CACHE_BASE_DIR := $(CURDIR)/.cache
-export NODE_COMPILE_CACHE := $(CURDIR)/.cache/node
-export CHROME_CONFIG_HOME := $(CURDIR)/.cache
+# In another user's folder, as root may run it, they stay in one's own home: the owner could not remove them.
+ifeq ($(shell [ -O . ] && echo own),own)
+CACHE := $(CURDIR)/.cache
+else
+CACHE := $(shell eval echo ~$$(id -un))/.cache/batida-ponto-serverless
+export PYTHONPYCACHEPREFIX := $(CACHE)/python
+endif
+export MPLCONFIGDIR := $(CACHE)/matplotlib
+export SLS_SCHEMA_CACHE_BASE_DIR := $(CACHE)
+export NODE_COMPILE_CACHE := $(CACHE)/node
+export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 
 .PHONY: help setup run rows test missing test-orders without fork test-versions check check-code check-template check-advisories loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import shlex
 import subprocess
@@ -246,6 +247,31 @@ def check(tmp_path: Path) -> Check:
 )
 def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
+
+
+@pytest.mark.parametrize("owner", [None, pytest.param("nobody", marks=pytest.mark.root)])
+def test_a_run_leaves_no_files_of_its_user_in_the_folder_of_another(tmp_path: Path, owner: str | None) -> None:
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nenv\n")
+    python.chmod(0o755)
+    if owner:
+        os.chown(tmp_path, pwd.getpwnam(owner).pw_uid, -1)
+
+    command = ["make", "-f", str(ROOT / "Makefile"), "-o", "setup", "run"]
+    printed = subprocess.check_output(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, text=True)
+
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    cache = f"{home}/.cache/batida-ponto-serverless" if owner else f"{tmp_path}/.cache"
+    variables = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
+    for name, folder in {
+        "MPLCONFIGDIR": f"{cache}/matplotlib",
+        "SLS_SCHEMA_CACHE_BASE_DIR": cache,
+        "NODE_COMPILE_CACHE": f"{cache}/node",
+        "CHROME_CONFIG_HOME": cache,
+        "PYTHONPYCACHEPREFIX": f"{cache}/python" if owner else None,
+    }.items():
+        assert variables.get(name) == folder
 
 
 @pytest.mark.parametrize("program", ["cfn-lint", "checkov"])
