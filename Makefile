@@ -29,6 +29,10 @@ help: ## list the targets
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
+# It names Ctrl-C and a missing network in one line.
+INSTALL := -I tools/develop/install.py
+PIP := -m pip install --quiet --disable-pip-version-check
+
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 	@.venv/bin/python -m tools.kit.slices # so that a slice that is missing is reported once, before anything needs it
 
@@ -40,26 +44,27 @@ setup: .venv/.installed node_modules/.installed ## install what the rest needs i
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "setup: Python packages into .venv (about a minute)"
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-dev.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# One that was not finished is made again: pip does not repair what it left half installed.
+	@if [ -e $@ ]; then rm -f $@; else clear=--clear; fi; $(PYTHON) $(INSTALL) $(PYTHON) -m venv $$clear .venv
+	@.venv/bin/python $(INSTALL) .venv/bin/python $(PIP) --require-hashes -r locks/requirements-dev.txt
+	@.venv/bin/python $(INSTALL) .venv/bin/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/.installed: .venv/.installed package.json package-lock.json
 	@echo "setup: Node packages into node_modules"
-	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@.venv/bin/python $(INSTALL) npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 .venv-audit/.installed: locks/requirements-audit.txt | .venv/.installed
 	@echo "check: the auditors into .venv-audit (half a minute)"
-	@.venv/bin/python -m venv --clear .venv-audit
-	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-audit.txt
+	@.venv/bin/python $(INSTALL) .venv/bin/python -m venv --clear .venv-audit
+	@.venv/bin/python $(INSTALL) .venv-audit/bin/python $(PIP) --require-hashes -r locks/requirements-audit.txt
 	@touch $@
 
 .venv-mutants/.installed: locks/requirements-mutants.txt | .venv/.installed
 	@echo "mutants: cosmic-ray into .venv-mutants"
-	@.venv/bin/python -m venv --clear .venv-mutants
-	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-mutants.txt
+	@.venv/bin/python $(INSTALL) .venv/bin/python -m venv --clear .venv-mutants
+	@.venv/bin/python $(INSTALL) .venv-mutants/bin/python $(PIP) --require-hashes -r locks/requirements-mutants.txt
 	@touch $@
 
 run: setup ## the whole system on this machine, until Ctrl-C

@@ -41,9 +41,10 @@ def test_every_package_of_a_lock_has_its_hashes(name: str) -> None:
 
 def test_setup_and_the_function_install_what_is_locked() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    installed = re.findall(r"pip install (.*)", makefile)
+    installed = re.findall(r"\$\(PIP\) (.*)", makefile)
 
     assert installed
+    assert re.findall(".*pip install", makefile) == ["PIP := -m pip install"]
     others = [arguments for arguments in installed if "--require-hashes -r locks/" not in arguments]
     assert all("--no-deps --no-build-isolation --editable ." in arguments for arguments in others), others
     assert "fileName: locks/requirements.txt" in (ROOT / "serverless.yml").read_text()
