@@ -252,6 +252,20 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
     assert processes_of(state) == []
 
 
+def test_a_first_start_without_a_network_names_the_network(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1", "PIP_NO_CACHE_DIR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    run = start(emulator.free_port())
+
+    assert run.process.wait(DEADLINE) == 1
+    said = run.output().splitlines()[-1]
+    assert said.startswith("make run: no network, or no way through it to the packages (Connection refused). ")
+    assert said.endswith(f" {state}/package.log")
+
+
 def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()

@@ -18,6 +18,20 @@ _CAUSE = re.compile(
 )
 
 
+def explain_network(printed: str) -> str | None:
+    """Return what to do if a failed installer could not reach its packages over the network, else None.
+
+    Args:
+        printed: what the installer printed.
+    """
+    if not (cause := _CAUSE.search(printed)):
+        return None
+    return (
+        f"no network, or no way through it to the packages ({cause[0]}). "
+        "Check the connection, the proxy and the settings of pip and npm, then run make again."
+    )
+
+
 def main(command: Sequence[str]) -> int:
     """Run a command; what it writes to standard error is printed when it has ended, unless one line replaces it.
 
@@ -36,11 +50,8 @@ def main(command: Sequence[str]) -> int:
             return 130
         errors.seek(0)
         printed = errors.read()
-    if status and (cause := _CAUSE.search(printed)):
-        printed = (
-            f"setup: no network, or no way through it to the packages ({cause[0]}). "
-            "Check the connection, the proxy and the settings of pip and npm, then run make again.\n"
-        )
+    if status and (explained := explain_network(printed)):
+        printed = f"setup: {explained}\n"
     sys.stderr.write(printed)
     return status if status >= 0 else 128 - status
 

@@ -18,6 +18,7 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from tools.develop.install import explain_network
 from tools.kit import osls, slices
 from tools.kit.files import draft
 from tools.kit.local_stack import STAGE, STATE, Address
@@ -242,6 +243,8 @@ def _deploy(
         for command in ("package", "deploy"):
             log = state / f"{command}.log"
             if osls.run(command, options, environment, log):
+                if command == "package" and (explained := explain_network(log.read_text(errors="replace"))):
+                    raise LocalError(f"{explained} The output of sls is in {log}")
                 raise LocalError(
                     f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}"
                 )
