@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from slices.reports.tests import reporting
-from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of, stories
+from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of
 
 GOLDEN = Path(__file__).parent / "golden"
 CORRECTED = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
@@ -67,9 +67,9 @@ class Written(NamedTuple):
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
-    """Draw a story, how its punches were written and corrected, one an hour, and an instant in between."""
-    zone, cutoff, punches = draw(stories())
+def histories(draw: st.DrawFn, begun: st.SearchStrategy[Story]) -> tuple[Story, list[Written], datetime]:
+    """Draw one of these stories, how its punches were written and corrected, one an hour, and an instant in between."""
+    zone, cutoff, punches = draw(begun)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     rows: list[Written] = []
     while True:
@@ -90,6 +90,18 @@ def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
         id_ = str(uuid.UUID(int=number)) if kind in ("batida", "primeira") else correction_id(number)
         rows.append(Written(began + number * HOUR, kind, id_, ponto, alvo))
     return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
+
+
+def store(database: Database, rows: list[Written]) -> None:
+    """Insert rows of batida and correcao."""
+    for row in rows:
+        if row.kind in ("batida", "primeira"):
+            database.ask(
+                "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
+                *(row.id, row.ponto, None if row.kind == "primeira" else row.at, row.at),
+            )
+        else:
+            database.correct(1, row.kind, at=row.ponto, alvo=row.alvo, written=row.at, id_=row.id)
 
 
 def counting(rows: Iterable[Written], instant: datetime | None) -> list[datetime]:

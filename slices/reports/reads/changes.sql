@@ -19,8 +19,16 @@ com_outra_zona as materialized (
     from funcionario
     where zona_mudou_em > %(antes)s
         and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
-        -- By another zone or cut-off, a day before or after may have been of this month.
-        and exists (select from batidas(primeiro_dia(%(mes)s) - 1, ultimo_dia(%(mes)s) + 1, funcionario.usuario_id))
+        -- Punches that counted then or count now, on a day that another zone and cut-off may have put into the month: local
+        -- times lie less than 24 hours from UTC, and a cut-off is less than 24 hours, so two readings of an instant
+        -- differ by less than 3 * 24 hours, which is 3 dates at most.
+        and exists (
+            select
+            from batidas(primeiro_dia(%(mes)s) - 3, ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(antes)s)
+            union all
+            select
+            from batidas(primeiro_dia(%(mes)s) - 3, ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(momento)s)
+        )
 ),
 mudada as materialized (
     select usuario_id

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 
-from slices.corrections.tests.correcting import Database, Written, counting, histories
+from slices.corrections.tests.correcting import Database, Written, counting, histories, store
 from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.reporting import (
     DAY,
@@ -16,6 +16,7 @@ from slices.reports.tests.reporting import (
     instant_of,
     minutes_of,
     rules,
+    stories,
     working_days,
 )
 
@@ -142,17 +143,6 @@ def literal(instant: datetime | None) -> str:
     return f"'{instant.isoformat()}'" if instant else "null"
 
 
-def store(database: Database, rows: list[Written]) -> None:
-    for row in rows:
-        if row.kind in ("batida", "primeira"):
-            database.ask(
-                "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
-                *(row.id, row.ponto, None if row.kind == "primeira" else row.at, row.at),
-            )
-        else:
-            database.correct(1, row.kind, at=row.ponto, alvo=row.alvo, written=row.at, id_=row.id)
-
-
 def reports(database: Database, months: list[date], instant: datetime | None) -> list[list[Row]]:
     """Read every report that takes a moment, of one employee and of all."""
     given = f"momento => {literal(instant)}"
@@ -170,7 +160,7 @@ def reports(database: Database, months: list[date], instant: datetime | None) ->
     ]
 
 
-@given(drawn=histories())
+@given(drawn=histories(stories()))
 @rules
 def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_written_by_then(
     database: Database, drawn: tuple[Story, list[Written], datetime]
@@ -186,7 +176,7 @@ def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_wri
         assert reports(database, months, instant) == expected
 
 
-@given(drawn=histories())
+@given(drawn=histories(stories()))
 @rules
 def test_corrected_working_days_are_those_of_plain_python(
     database: Database, drawn: tuple[Story, list[Written], datetime]

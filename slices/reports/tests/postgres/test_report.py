@@ -443,27 +443,43 @@ def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was
     assert "Nobody" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
-def test_a_changed_zone_lists_who_has_a_punch_in_the_month_or_a_day_beside_it_whenever_it_changed_since(
-    run: Run, url: str
-) -> None:
-    days = {301: "2026-09-30", 302: "2026-09-29", 303: "2026-10-15", 304: "2026-11-01", 305: "2026-11-02"}
+PUNCHED = """
+insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)
+select gen_random_uuid(), %s, at, at, at from unnest(%s::timestamptz[]) as at
+"""
+
+
+def test_zone_and_cut_off_that_move_a_month_end_by_two_days_are_listed(run: Run, url: str) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome, corte) values (301, 'Ana', '14:00')")
+    fill(url, PUNCHED, 301, ["2026-11-01 12:30-03", "2026-11-01 13:30-03"])
     fill(url, STAYED)
+
+    def minutes(month: str) -> int:
+        (total,) = run("totals", "--month", month, "--employee", 301, "--format", "json").json["totais"]
+        return int(total["minutos"])
+
+    paid = [minutes("2026-10"), minutes("2026-11")]
+    fill(url, "update funcionario set fuso = 'Asia/Tokyo', corte = '00:00' where usuario_id = 301")
+
+    assert (paid, [minutes("2026-10"), minutes("2026-11")]) == ([60, 0], [0, 60])
+    for month in ("2026-10", "2026-11"):
+        changes = run("changes", "--month", month, "--since", "2026-11-20T12:00", "--format", "json").json["mudancas"]
+        assert 301 in [one["usuarioId"] for one in changes]
+
+
+def test_changed_zone_lists_punches_up_to_three_days_beside_the_month(run: Run, url: str) -> None:
+    days = {301: "2026-09-27", 302: "2026-09-28", 303: "2026-10-15", 304: "2026-11-03", 305: "2026-11-04"}
     for number, day in days.items():
-        punched = f"{day} 12:00-03"
-        fill(
-            url,
-            "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
-            " values (gen_random_uuid(), %s, %s, %s, %s)",
-            *(number, punched, punched, punched),
-        )
-        fill(url, "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'Asia/Tokyo')", number)
+        fill(url, PUNCHED, number, [f"{day} 12:00-03"])
+        fill(url, "insert into funcionario (usuario_id, nome, corte) values (%s, 'Ana', '05:00')", number)
+    fill(url, STAYED)
     fill(url, "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id > 300")
 
     def listed(*words: str) -> list[int]:
         return [one["usuarioId"] for one in run(*OCTOBER, *words, "--format", "json").json["mudancas"]]
 
-    assert listed("--since", "2026-11-10T12:00") == [301, 303, 304]
-    assert listed("--since", "2026-11-10T12:00", "--as-of", "2026-11-15T12:00") == [301, 303, 304]
+    assert listed("--since", "2026-11-10T12:00") == [302, 303, 304]
+    assert listed("--since", "2026-11-10T12:00", "--as-of", "2026-11-15T12:00") == [302, 303, 304]
     assert listed("--since", "2026-11-21T12:00") == []
 
 

@@ -1,0 +1,75 @@
+"""Employees that `ponto report changes` lists after any change of punches, corrections, time zone and cut-off."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ponto.reader import statements
+from slices.corrections.tests.correcting import Database, Written, counting, histories, store
+from slices.corrections.tests.correcting import database as database
+from slices.reports.tests.reporting import DAY, HOUR, SAO_PAULO, SECOND, Row, Story, rules, to_minute, working_days
+
+MONTHS = [date(2026, 10, 1), date(2026, 11, 1)]
+MONTH_END = datetime(2026, 11, 1, tzinfo=UTC)
+
+Rule = tuple[ZoneInfo, time | None]  # zone and cut-off
+Days = dict[date, list[datetime]]
+
+WESTMOST, EASTMOST = ZoneInfo("Etc/GMT+12"), ZoneInfo("Pacific/Kiritimati")
+PUNCHED = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
+ONE_PUNCH = [Written(PUNCHED, "batida", "00000000-0000-0000-0000-000000000000", PUNCHED, None)]
+OCTOBER_31 = WESTMOST, time(23, 59)  # its working day by this zone and cut-off
+NOVEMBER_3 = EASTMOST, time(0)
+
+zones = st.sampled_from([WESTMOST, SAO_PAULO, ZoneInfo("Europe/London"), ZoneInfo("Asia/Tokyo"), EASTMOST])
+cutoffs = st.none() | st.sampled_from([time(0), time(14), time(23, 59)]) | st.times().map(to_minute)
+
+
+@st.composite
+def month_ends(draw: st.DrawFn) -> Story:
+    """Draw a zone, a cut-off and the punches of some days around the end of October."""
+    seconds = draw(st.lists(st.integers(-4 * 86_400, 4 * 86_400), max_size=8))
+    return draw(zones), draw(cutoffs), [MONTH_END + number * SECOND for number in seconds]
+
+
+def changes(database: Database, month: date, since: datetime, until: datetime | None) -> list[Row]:
+    """Return the rows of `changes` for all employees."""
+    values = {"mes": month, "usuarios": None, "momento": until, "antes": since}
+    with database.session.cursor() as cursor:
+        cursor.execute(statements.sql_of("changes"), values)
+        return cursor.fetchall()
+
+
+def days_of(month: date, rule: Rule, punches: list[datetime], more: timedelta = timedelta(0)) -> Days:
+    """Return the punches of each working day of a month, or of the month and more days before and after it."""
+    first, last = month - more, (month + 31 * DAY).replace(day=1) - DAY + more
+    return {day: instants for day, instants in working_days(*rule, punches).items() if first <= day <= last}
+
+
+@given(drawn=histories(month_ends()), moved=st.none() | st.tuples(zones, cutoffs), hours=st.none() | st.integers(1, 20))
+@example(drawn=((*OCTOBER_31, []), ONE_PUNCH, PUNCHED), moved=NOVEMBER_3, hours=None)
+@rules
+def test_changes_list_every_changed_month_and_no_equal_one_without_reason(
+    database: Database, drawn: tuple[Story, list[Written], datetime], moved: Rule | None, hours: int | None
+) -> None:
+    (zone, cutoff, _), rows, since = drawn
+    now_by = moved or (zone, cutoff)
+    until = since + hours * HOUR if hours else None
+    with database.trial():
+        database.begin(zone, cutoff, [])
+        database.ask("update funcionario set zona_mudou_em = %s", since)  # before, as the bound is not included
+        store(database, rows)
+        database.ask("update funcionario set fuso = %s, corte = %s", now_by[0].key, now_by[1])
+        ((has_moved,),) = database.ask("select zona_mudou_em > %s from funcionario", since)
+        listed = {month: changes(database, month, since, until) for month in MONTHS}
+
+    then, now = counting(rows, since), counting(rows, until)
+    for month, found in listed.items():
+        before, after = days_of(month, now_by, then), days_of(month, now_by, now)
+        is_near = any(days_of(month, now_by, punches, more=3 * DAY) for punches in (then, now))
+        assert bool(found) == (before != after or (has_moved and is_near))
+        assert found or days_of(month, (zone, cutoff), then) == after
+        # The columns are the days worked then and now.
+        assert [row[3:5] for row in found] == [(len(before), len(after))] * len(found)
