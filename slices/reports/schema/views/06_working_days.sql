@@ -15,7 +15,7 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batidas(de, ate + 1, usuario, momento) -- the day after ends the rest
+        from batidas(de, ate + 2, usuario, momento) -- the next punch ends the rest; a zone may skip the date between
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (

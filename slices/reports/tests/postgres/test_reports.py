@@ -515,6 +515,13 @@ def test_nights_that_the_cutoff_splits_are_marked_and_counted_and_get_another_cu
     ]
 
 
+def test_rest_after_the_last_day_ends_beyond_a_date_that_the_zone_skips(database: Database) -> None:
+    database.employ(1, APIA, cutoff=time(0))
+    database.punch(1, "2011-12-29 18:00 23:00 2011-12-31 01:00 06:00")  # two hours later: there was no December 30
+
+    assert database.read("jornadas('2011-12-29', '2011-12-29', 1)", "minutos_descanso") == [(120,)]
+
+
 @pytest.mark.parametrize(
     ("times", "every", "suggestion"),
     [
