@@ -8,6 +8,7 @@ from ponto.reader import kinds
 FOLDER = Path(__file__).parent / "reads"
 
 WITHOUT_BOUND = {"gaps", "received"}
+WRITTEN = ["funcionario"]  # by zona_mudou_em, which says whose zone or cut-off changed since an instant
 
 _BETWEEN: dict[str, kinds.Kind] = {"de": kinds.day, "ate": kinds.day}
 _INSTANTS: dict[str, kinds.Kind] = {"de": kinds.instant, "ate": kinds.instant}

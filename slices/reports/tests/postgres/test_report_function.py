@@ -306,6 +306,13 @@ def test_a_report_of_an_earlier_instant_is_refused_while_what_was_written_before
     require_settled(database, run, WRITTEN, "ponto_function", where, monkeypatch)
 
 
+def test_report_of_an_earlier_instant_is_refused_while_a_changed_zone_is_not_committed(
+    run: Run, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"
+    require_settled(database, run, moved, "postgres", (), monkeypatch)
+
+
 def test_a_report_of_an_earlier_instant_waits_for_what_is_committed_soon(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
