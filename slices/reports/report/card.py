@@ -141,7 +141,7 @@ def corrections(card: Card, language: Language) -> list[str]:
         language.word(
             "timecard",
             one.tipo,
-            language.date(day.dia),
+            language.date(one.local.date()),
             f"{one.local:%H:%M}",
             vouched(one.autor, language),
             language.date_time(one.escrita_em.astimezone(zone)),

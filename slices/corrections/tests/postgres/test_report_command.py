@@ -117,6 +117,36 @@ def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
     assert days[2]["incluidas"] == "1 4"
 
 
+NIGHT = """
+insert into funcionario (usuario_id, nome) values (111, 'Bia');
+insert into batida (id, usuario_id, ponto, recebida_em)
+values (gen_random_uuid(), 111, '2026-10-21 18:00-03', '2026-10-21 18:00-03');
+insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 111, '2026-10-22 02:02-03', 'no tablet')
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--format", "text"), "Oct 22, 2026 02:02 added by postgres"),
+        (("--format", "html"), "Oct 22, 2026 02:02 added by postgres"),
+        (("--format", "text", "--lang", "pt"), "22/10/2026 02:02 incluída por postgres"),
+        (("--format", "html", "--lang", "pt"), "22/10/2026 02:02 incluída por postgres"),
+        (("--format", "csv"), "inclusao 2026-10-22T02:02 postgres"),
+        (("--format", "json"), '"dia": "2026-10-21", "local": "2026-10-22T02:02"'),
+    ],
+    ids=lambda words: " ".join(words[1::2]) if isinstance(words, tuple) else "",
+)
+def test_correction_after_midnight_has_the_date_of_its_time(
+    words: tuple[str, ...], expected: str, run: Run, url: str
+) -> None:
+    fill(url, NIGHT)
+
+    card = run("timecard", "--employee", 111, "--month", "2026-10", *words).out
+
+    assert expected in " ".join(card.split())
+
+
 # As of an instant
 
 
