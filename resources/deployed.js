@@ -16,7 +16,7 @@ async function lookUp(context, StackName) {
   if (!outputs.Database) {
     stop(
       `${StackName} was deployed before the first version, and cannot be updated: deploy another stage, and copy the rows ` +
-        '(docs/operations.md#bring-rows-back).'
+        '(docs/operations.md#copy-the-rows-of-an-older-stage).'
     );
   }
   return { database: outputs.Database, login: outputs.DatabaseLogin };
@@ -41,7 +41,7 @@ module.exports = async (context, { database, login }) => {
   if (has.login !== login && database !== 'existing') {
     stop(
       `dbLogin: the cluster of ${stack} was made for '${has.login}', and stays so. Set dbLogin to '${has.login}'. For '${login}' ` +
-        'deploy another stage, and copy the rows (docs/operations.md#bring-rows-back).'
+        'deploy another stage, and copy the rows (docs/operations.md#copy-the-rows-of-an-older-stage).'
     );
   }
 };

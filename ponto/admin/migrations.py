@@ -285,7 +285,8 @@ def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str
             raise MigrationError(
                 f"{name}: was applied to this database before the migrations were written anew, and they cannot go on "
                 "from there. Nothing was changed. A local database begins anew, empty, after `make clean`; what is "
-                "deployed needs a new stage, or another database"
+                "deployed needs a new stage, or another database, and its rows are copied: "
+                "docs/operations.md#copy-the-rows-of-an-older-stage"
             )
         if name in files and before != checksum(files[name]):
             raise MigrationError(

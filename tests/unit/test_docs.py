@@ -186,6 +186,19 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_sections_that_code_names_exist() -> None:
+    named = {
+        found
+        for folder in ("ponto", "tools", "resources", "slices")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".js", ".sql", ".yml"}
+        for found in re.findall(r"(docs/[\w-]+\.md)#([\w-]+)", path.read_text(encoding="utf-8"))
+    }
+
+    assert ("docs/operations.md", "copy-the-rows-of-an-older-stage") in named
+    assert [found for found in sorted(named) if found[1] not in slugs(ROOT / found[0])] == []
+
+
 def _is_of_a_slice_that_is_gone(path: Path) -> bool:
     folder = ROOT / "slices"
     return path.is_relative_to(folder) and not (folder / path.relative_to(folder).parts[0]).exists()

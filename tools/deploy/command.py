@@ -193,7 +193,7 @@ def _deploy(
     if database == "unknown":
         raise CommandError(
             f"{stack} was deployed before the first version, and cannot be updated: deploy another stage, and copy the "
-            "rows (docs/operations.md#bring-rows-back).\nNothing was deployed."
+            "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
     params = _with_database(stage, params, database)
 

@@ -1,0 +1,46 @@
+"""The steps by which documents copy rows from one database to another, run without psql."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+from tests.database import Database
+from tests.documents import commands
+from tools.kit.project import ROOT
+
+
+def copy_rows(document: Path, heading: str, older: Database, new: Database, folder: Path) -> None:
+    """Run the psql commands of a section: the first two on the older database, the third on the new one.
+
+    Args:
+        document: file of the repository.
+        heading: the section's, which has one block of commands.
+        older: where the rows are.
+        new: where they are to be.
+        folder: for the files.
+    """
+    section = document.read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
+    (block, *_) = re.findall(r"^```sh aws\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    calls = [words for words in map(shlex.split, commands(block)) if words[0] == "psql"]
+    columns = ",".join(name for (name,) in _psql(older, calls[0], folder))
+    for database, words in zip((older, new), calls[1:], strict=True):
+        _psql(database, [word.replace("$COLUMNS", columns) for word in words], folder)
+
+
+def _psql(database: Database, words: Sequence[str], folder: Path) -> list[tuple[str]]:
+    """Run what -c and -f say, in one session and transaction; return the rows of the last."""
+    with closing(database.connect()) as session, session, session.cursor() as cursor:
+        for option, text in pairwise(words):
+            if option == "-f":
+                cursor.execute((ROOT / text).read_text(encoding="utf-8"))
+            elif option == "-c" and text.startswith("\\copy "):
+                what, way, file = text.removeprefix("\\copy ").rsplit(" ", 2)
+                stream, mode = {"to": ("stdout", "wb"), "from": ("stdin", "rb")}[way]
+                with (folder / file).open(mode) as opened:
+                    cursor.copy_expert(f"copy {what} {way} {stream}", opened)
+            elif option == "-c":
+                cursor.execute(text)
+        return cursor.fetchall() if cursor.description else []
