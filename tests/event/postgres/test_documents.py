@@ -1,6 +1,5 @@
 """The statements in the documents, on a real database."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.database import ask
 from tests.documents import blocks
 from tools.kit.project import ROOT
 
-OPERATING = ROOT / "docs" / "operations.md"
 PERSONAL = ROOT / "docs" / "personal-data.md"
 
 
@@ -86,26 +84,3 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
             ask(migrated_url, f"set role {role}; {erasure}")
 
     assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
-
-
-def steps(document: Path, table: str) -> list[str]:
-    """Give the statements that bring a table's rows back: another table is made, filled, read."""
-    [block] = [b.text for b in blocks(document) if f"(like {table})" in b.text]
-    statements = re.findall(r'-c "(.*?)"', block)
-    copied, create, filled, insert = statements
-    assert copied == rf"\copy {table} to {table}.copy"
-    made = create.removeprefix("create temp table ").partition(" ")[0]
-    assert filled == rf"\copy {made} from {table}.copy"
-    return [create, insert]
-
-
-def test_punches_are_brought_back_over_what_is_there(migrated_url: str) -> None:
-    punch(migrated_url, 123, 124)
-    create, insert = steps(OPERATING, "batida")
-
-    lost = ask(migrated_url, "select * from batida where usuario_id = 124")
-    assert len(lost) == 1
-    fill = "insert into back select * from batida; update back set id = gen_random_uuid() where usuario_id = 124"
-    ask(migrated_url, f"{create}; {fill}; {insert}")
-
-    assert sorted(ask(migrated_url, "select usuario_id from batida")) == [(123,), (124,), (124,)]

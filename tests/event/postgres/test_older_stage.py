@@ -34,7 +34,7 @@ def test_punches_of_an_older_stage_are_copied_whole_and_once(
     empty.ask("alter table batida drop column sequencia")  # as if it were older than that
 
     for _ in range(2):
-        copy_rows(ROOT / "docs" / "operations.md", "Copy the rows of an older stage", empty, database, tmp_path)
+        copy_rows(ROOT / "docs" / "operations.md", "Bring rows back", empty, database, tmp_path)
 
     assert database.ask(rows) == empty.ask(rows)
     assert database.ask("select sequencia from batida") == [(None,), (None,)]

@@ -5,7 +5,7 @@ import pytest
 
 from tests.database import ask
 from tests.event.postgres.test_documents import erasure as erasure
-from tests.event.postgres.test_documents import erasure_of, punch, steps
+from tests.event.postgres.test_documents import erasure_of, punch
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
@@ -37,8 +37,8 @@ def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_u
     ask(migrated_url, erasure_of(PAGE, "correcao"))
     assert len(ask(migrated_url, "select id from correcao")) == 1
     ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
-    create, insert = steps(PAGE, "correcao")
+    insert = (PAGE.parent / "insert_back.sql").read_text(encoding="utf-8")
 
     for _ in range(2):
-        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")
+        ask(migrated_url, f"create temp table back as select * from kept order by criada_em desc; {insert}")
         assert ask(migrated_url, "select * from correcao order by criada_em") == before

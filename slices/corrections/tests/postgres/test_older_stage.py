@@ -34,7 +34,7 @@ from (
         (5, 3, 'inclusao', '2026-10-07 11:00Z', null, 'no tablet', '2026-10-08') -- of an employee without a punch
 ) as made (id, usuario_id, tipo, ponto, alvo, motivo, criada_em);
 """
-PUNCHES_BACK = ROOT / "docs" / "operations.md", "Copy the rows of an older stage"
+PUNCHES_BACK = ROOT / "docs" / "operations.md", "Bring rows back"
 EMPLOYEES_BACK = ROOT / "slices" / "reports" / "README.md", "After a restore"
 CORRECTIONS_BACK = ROOT / "slices" / "corrections" / "README.md", "After a restore"
 

@@ -122,6 +122,35 @@ def test_csv_says_the_same_as_json_with_semicolons_and_a_byte_order_mark_too_as_
     ]
 
 
+def test_spaces_count_within_a_line_of_csv_and_not_around_it() -> None:
+    content = HEADER + b"\n".join(
+        [
+            b" \t7,2026-10-01T08:00, gate 1 ,true,-23.5 \t",
+            b"7 ,2026-10-01T08:00,,,",
+            b"7, 2026-10-01T08:00,,,",
+            b"7,2026-10-01T08:00,, true,",
+            b'7,2026-10-01T08:00,"gate" ,,',
+        ]
+    )
+
+    (good,) = [json.loads(line.body) for line in read(content) if line.body]
+    assert (good["usuarioId"], good["dispositivo"], good["latitude"]) == (7, " gate 1 ", -23.5)
+    assert {number: reason.partition(":")[0] for number, reason in refusals(content).items()} == {
+        3: "usuarioId", 4: "ponto", 5: "offline", 6: "line"
+    }  # fmt: skip
+
+
+def test_repeated_key_of_a_json_line_counts_with_its_last_value() -> None:
+    lines_ = [
+        b'{"usuarioId": 7, "ponto": "2026-10-01T08:00", "usuarioId": 8}',
+        b'{"usuarioId": 7, "ponto": "2026-10-01T08:00", "usuarioId": "x"}',
+    ]
+
+    good, bad = read(b"\n".join(lines_))
+    assert (good.employee, parse(good.body, ZONE).usuario_id) == (8, 8)
+    assert bad.refusal.startswith("usuarioId: must be an integer")
+
+
 def test_bad_lines_of_csv() -> None:
     content = HEADER + b"\n".join(
         [

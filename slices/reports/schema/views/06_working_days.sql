@@ -105,7 +105,8 @@ comment on column jornada.repetidas is 'Punches at most a minute after the one b
 comment on column jornada.minutos_descanso is
     'Minutes from the last punch to the first of the next working day, where they are no rest, so that the cut-off seems '
     'to split a shift: fewer than 11 hours and than lie between two punches of one of these days, or fewer than 13 hours '
-    'where both are incomplete; null: it does not';
+    'where both are incomplete; below zero: the clocks went back over the cut-off, and the next working day began before '
+    'the last punch of this one; null: it does not';
 comment on column jornada.primeira is 'First punch, local time, cut to the minute';
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';

@@ -467,6 +467,22 @@ def test_zone_and_cut_off_that_move_a_month_end_by_two_days_are_listed(run: Run,
         assert 301 in [one["usuarioId"] for one in changes]
 
 
+def test_first_load_of_an_own_zone_is_a_change_and_a_deleted_row_is_none(run: Run, url: str) -> None:
+    employees = {301: "America/Sao_Paulo", 302: "Asia/Tokyo"}
+    for number, zone in employees.items():
+        fill(url, PUNCHED, number, ["2026-10-15 08:00-03", "2026-10-15 12:00-03"])
+        fill(url, "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', %s)", number, zone)
+
+    def listed() -> dict[int, tuple[int, int]]:
+        changes = run(*OCTOBER, "--since", "2026-11-20T12:00", "--format", "json").json["mudancas"]
+        return {one["usuarioId"]: (one["minutosAntes"], one["minutos"]) for one in changes}
+
+    fill(url, "update funcionario set zona_mudou_em = null where usuario_id < 300")
+    assert listed() == {302: (240, 240)}
+    fill(url, "delete from funcionario where usuario_id = 302")
+    assert listed() == {}
+
+
 def test_changed_zone_lists_punches_up_to_three_days_beside_the_month(run: Run, url: str) -> None:
     days = {301: "2026-09-27", 302: "2026-09-28", 303: "2026-10-15", 304: "2026-11-03", 305: "2026-11-04"}
     for number, day in days.items():

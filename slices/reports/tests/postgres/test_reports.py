@@ -515,6 +515,16 @@ def test_nights_that_the_cutoff_splits_are_marked_and_counted_and_get_another_cu
     ]
 
 
+def test_rest_is_below_zero_where_the_clocks_go_back_over_the_cut_off(database: Database) -> None:
+    database.employ(1, NEW_YORK, cutoff=time(1, 30))
+    # By the clock of October 31 until 01:30; 01:45 begins November 1, and half an hour later it is 01:15 again.
+    database.punch(1, "2026-10-31 18:00 2026-11-01 01:45 01:15* 09:00")
+
+    days = database.read("jornadas('2026-10-31', '2026-11-01', 1)", "dia, minutos, minutos_descanso")
+    assert days == [(date(2026, 10, 31), 8 * 60 + 15, -30), (date(2026, 11, 1), 8 * 60 + 15, None)]
+    assert database.read("excecoes('2026-10-31', '2026-10-31') where tipo = 'dividida'", "medida") == [(-30 * MINUTE,)]
+
+
 def test_rest_after_the_last_day_ends_beyond_a_date_that_the_zone_skips(database: Database) -> None:
     database.employ(1, APIA, cutoff=time(0))
     database.punch(1, "2011-12-29 18:00 23:00 2011-12-31 01:00 06:00")  # two hours later: there was no December 30
