@@ -49,12 +49,14 @@ function collect() {
 }
 
 // An error while this file is loaded would be reported for each variable of a file that loads it. `parameters` reports it
-// once: osls resolves params first, and goes no further if it cannot.
+// once: osls resolves params first, and goes no further if it cannot. Slices that were collected before the error are
+// dropped, because their variables ask for parameters, and each would be reported too.
 let problem = null;
 try {
   collect();
 } catch (error) {
   problem = error.message;
+  SLICES.clear();
 }
 
 /** For params: of serverless.yml. osls takes no notice of a --param that nobody knows, which may be one of a slice that is gone. */
