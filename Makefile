@@ -21,7 +21,7 @@ export NODE_COMPILE_CACHE := $(CACHE)/node
 export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders without fork test-versions check check-code check-template check-advisories loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders without fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -135,6 +135,9 @@ chaos: setup ## break the local stack under load: nothing may be lost; needs mak
 
 simulate: setup ## a year of punches, with simulated queue and faults
 	@python -m lab.simulate $(ARGS)
+
+crashes: setup ## how long good punches wait beside crashing messages
+	@python -m lab.crashes $(ARGS)
 
 interleavings: setup ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)

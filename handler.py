@@ -25,8 +25,16 @@ def consumer() -> tuple[Drain, Redelivery]:
     settings = config.load_drain()
     store = Store(lambda: config.connection_parameters(settings.database))
     dead_letters = DeadLetters(settings.dlq_url)
-    drain = Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s)
-    return drain, Redelivery(settings.queue_url, settings.retry_delays)
+    redelivery = Redelivery(settings.queue_url, settings.retry_delays)
+    drain = Drain(
+        settings.zone,
+        store,
+        dead_letters,
+        identity=settings.identity,
+        visibility_s=settings.visibility_s,
+        redelivery=redelivery,
+    )
+    return drain, redelivery
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -49,6 +57,8 @@ def main(event: Any, context: Any) -> BatchResponse:
     processed = drain.process(records, end)
 
     log.batch(context.aws_request_id, (time.monotonic() - started) * 1000, time.time(), processed)
+    for warning in processed.warnings:
+        log.warning(context.aws_request_id, warning)
     answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
     # The last act: from here on the records are hidden for as long as it says.
     transient = [failure.record for failure in processed.failures.values() if failure.is_transient]

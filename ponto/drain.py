@@ -21,11 +21,15 @@ from ponto.records import (
     receive_count,
     texts,
 )
+from ponto.redelivery import Redelivery
 from ponto.store import Entry, NoAnswer, Status, Store
-from ponto.suspects import by_risk
+from ponto.suspects import growing_parts, split_by_crash_risk, spread_delay
 
 GRACE_SECONDS = 1_800
 """For which our own code may fail on a record before it is dead-lettered: time to take a release back."""
+
+SPREAD_SECONDS = 15
+"""At most so much of an invocation goes to setting the visibility of suspects, 10 a call."""
 
 _REASONS = {Status.CONFLICT: Reason.CONFLICT, Status.REFUSED: Reason.REFUSED}
 
@@ -48,6 +52,12 @@ class Processed:
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
     redriven: int = 0  # of those stored, duplicate or dead-lettered: dead letters that were sent back
+    warnings: list[str] = field(default_factory=list)  # about what changes nothing of the above
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether a punch of the batch is a row: the database works, and so does our code."""
+        return bool(self.stored or self.duplicates or self.redelivered)
 
 
 class _Bug(NamedTuple):
@@ -74,7 +84,8 @@ class Drain:
         dead_letters: DeadLetters,
         *,
         identity: bool = False,
-        visibility_s: float = 0,
+        visibility_s: int = 0,
+        redelivery: Redelivery | None = None,
     ) -> None:
         """Connects to nothing.
 
@@ -83,13 +94,15 @@ class Drain:
             store: where punches go.
             dead_letters: where the rest goes.
             identity: whether a punch must be of the employee whose sign-in the gateway verified.
-            visibility_s: how long the queue hides a message by itself.
+            visibility_s: how long the queue hides a message by itself; 0: not known.
+            redelivery: sets the visibility of suspects, if `visibility_s` is known.
         """
         self._zone = zone
         self._store = store
         self._dead_letters = dead_letters
         self._identity = identity
         self._visibility_s = visibility_s
+        self._redelivery = redelivery
         self._stored_at = -math.inf  # `time.monotonic()`, of the last batch with a punch that went all the way
 
     def process(self, records: Sequence[Record], end: float) -> Processed:
@@ -102,9 +115,17 @@ class Drain:
         deadlines = _Deadlines(end - kept, end - kept / 2)
         processed = Processed()
         bugs: list[_Bug] = []
-        for part in by_risk(records, self._visibility_s):  # one part, unless something was received often
+        trusted, suspects = split_by_crash_risk(records, self._visibility_s)
+        if trusted:
+            bugs += self._process(trusted, processed, deadlines)
+        untried, is_spread = suspects, False
+        for part in growing_parts(suspects):
+            if processed.has_rows and not is_spread:  # nothing but a suspect can still end this invocation
+                self._spread(untried, processed, deadlines.database)
+                is_spread = True
             bugs += self._process(part, processed, deadlines)
-        works = bool(processed.stored or processed.duplicates or processed.redelivered)
+            untried = untried[len(part) :]
+        works = processed.has_rows
         if works:
             self._stored_at = time.monotonic()
         if bugs:
@@ -147,6 +168,16 @@ class Drain:
                     assert_never(status)  # the record would be deleted, whatever became of it
         self._dead_letter(rejections, processed, deadlines)
         return bugs
+
+    def _spread(self, suspects: Sequence[Record], processed: Processed, deadline: float) -> None:
+        """Let suspects come back at different times, and so in different batches, if one of them kills the process."""
+        if not self._redelivery or not self._visibility_s:
+            return
+        delays = [(record, spread_delay(record, self._visibility_s)) for record in suspects]
+        try:
+            self._redelivery.set_visibility(delays, min(deadline, time.monotonic() + SPREAD_SECONDS))
+        except Exception as error:  # noqa: BLE001  they come back all the same, together
+            processed.warnings.append(f"redelivery: {type(error).__name__}: {error}")
 
     def _judge(
         self,

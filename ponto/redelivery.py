@@ -16,7 +16,7 @@ SHORTEN_VISIBILITY_SECONDS = 2 + CALL_SECONDS
 
 
 class VisibilityNotShortened(Exception):
-    """Some records come back only after the queue's own visibility timeout. The message says why."""
+    """Some records come back after the queue's own visibility timeout. The message says why."""
 
 
 class Redelivery:
@@ -49,18 +49,18 @@ class Redelivery:
             botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused a call.
         """
         soon = [record for record in records if receive_count(record) <= len(self._delays)]
-        if not soon or not self._queue_url:
+        self.set_visibility([(record, self._delays[receive_count(record) - 1]) for record in soon], end)
+
+    def set_visibility(self, delays: Sequence[tuple[Record, int]], end: float) -> None:
+        """Hide each record for so many seconds from now on; see `shorten_visibility`."""
+        if not delays or not self._queue_url:
             return
         _require_time(end - SHORTEN_VISIBILITY_SECONDS)
         sqs, codes = self._client, set[str]()
-        for part in in_calls(soon):
+        for part in in_calls(delays):
             _require_time(end - CALL_SECONDS)
             entries = [
-                {
-                    "ReceiptHandle": record["receiptHandle"],
-                    "VisibilityTimeout": self._delays[receive_count(record) - 1],
-                }
-                for record in part
+                {"ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds} for record, seconds in part
             ]
             refused = call(sqs.change_message_visibility_batch, self._queue_url, entries)
             codes |= {why.code for why in refused.values()}

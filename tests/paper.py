@@ -36,6 +36,7 @@ class Paper:
         self.batches: list[list[Entry]] = []  # that were stored, or answered for
         self.rejections: list[Rejection] = []
         self.shortened: list[str] = []
+        self.hidden: dict[str, int] = {}  # for how many seconds suspects were hidden, by message id
 
     @property
     def entries(self) -> list[Entry]:
@@ -77,8 +78,21 @@ class Paper:
         if self.error:
             raise self.error
 
-    def drain(self, *, identity: bool = False) -> Drain:
-        return Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
+    def set_visibility(self, delays: Sequence[tuple[Record, int]], end: float) -> None:
+        self._called("set_visibility", end)
+        if self.error:
+            raise self.error
+        self.hidden |= {record["messageId"]: seconds for record, seconds in delays}
+
+    def drain(self, *, identity: bool = False, visibility_s: int = 0) -> Drain:
+        return Drain(
+            ZONE,
+            cast(Store, self),
+            cast(DeadLetters, self),
+            identity=identity,
+            visibility_s=visibility_s,
+            redelivery=cast(Redelivery, self),
+        )
 
     def consumer(self) -> tuple[Drain, Redelivery]:
         return self.drain(), cast(Redelivery, self)

@@ -34,6 +34,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/unit/test_dlq.py": ("ponto dlq export",),
     "tests/unit/test_plan.py": ("ponto plan",),
     "lab/tests/test_chaos.py": ("python -m lab.chaos",),
+    "lab/tests/test_crashes.py": ("python -m lab.crashes",),
     "lab/tests/test_interleavings.py": ("python -m lab.interleavings",),
     "lab/tests/test_simulate.py": ("python -m lab.simulate",),
     "lab/tests/test_without.py": ("python -m lab.without",),

@@ -4,7 +4,7 @@ import re
 import time
 from itertools import chain
 from types import SimpleNamespace
-from typing import NoReturn, cast
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,23 +15,17 @@ import ponto.drain
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
-from ponto.records import Attribute, Record, receive_count
+from ponto.records import Attribute, Record
 from ponto.store import Outcome, Status
-from ponto.suspects import by_risk
 from tests.events import RECEIVED_MS, punch, record
 from tests.paper import Paper
 
 BUG = 13  # an employee on whom our code fails
+VISIBILITY_SECONDS = 451
 
 
 def message(whose: int, receives: int = 1) -> Record:
     return record(punch(whose), f"m{whose}", receives=receives)
-
-
-def first_received(made: Record, seconds: float) -> Record:
-    """Have it received for the first time so long ago."""
-    made["attributes"]["ApproximateFirstReceiveTimestamp"] = str(int(1000 * (time.time() - seconds)))
-    return made
 
 
 def process(paper: Paper, *records: Record, identity: bool = False, drain: Drain | None = None) -> Processed:
@@ -222,21 +216,21 @@ def test_several_that_our_code_fails_on_prove_nothing_of_each_other(paper: Paper
     assert paper.reasons == []
 
 
-@pytest.mark.parametrize(
-    ("receives", "minutes", "is_suspect"), [(8, 10.6, False), (3, 600, False), (4, 22.4, False), (4, 22.6, True)]
-)
-def test_a_record_that_comes_back_soon_is_none_that_kills(receives: int, minutes: float, is_suspect: bool) -> None:
-    known, new = first_received(message(1, receives), 60 * minutes), message(2)
-    assert by_risk([known, new], 451) == ([[new], [known]] if is_suspect else [[known, new]])
+# What may crash the process
 
 
-@pytest.mark.parametrize("stamp", [None, "", "soon"])
-def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read(stamp: str | None) -> None:
-    odd = message(1, 200)
-    odd["attributes"]["ApproximateFirstReceiveTimestamp"] = cast(str, stamp)
-    assert len(by_risk([odd, message(2)], 451)) == 1
-    del odd["attributes"]["ApproximateFirstReceiveTimestamp"]  # type: ignore[misc]
-    assert len(by_risk([odd, message(2)], 451)) == 1
+def first_received(made: Record, seconds: float) -> Record:
+    """Have it received for the first time so long ago."""
+    made["attributes"]["ApproximateFirstReceiveTimestamp"] = str(int(1000 * (time.time() - seconds)))
+    return made
+
+
+def suspects(*whose: int) -> list[Record]:
+    return [first_received(message(each, 9), 9 * VISIBILITY_SECONDS) for each in whose]
+
+
+def called(paper: Paper) -> list[str]:
+    return [name for name in paper.journal if name != "send"]  # which is asked for no dead letter
 
 
 def test_first_receives_are_stored_before_those_received_often_are_tried() -> None:
@@ -248,27 +242,66 @@ def test_first_receives_are_stored_before_those_received_often_are_tried() -> No
     assert sorted(chain(*stored(paper)[1:])) == [1, 4]
 
 
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=120))
-def test_what_was_received_often_is_tried_in_halves_and_nothing_is_left_out(counts: list[int]) -> None:
-    records = [message(employee, receives) for employee, receives in enumerate(counts, 1)]
+def test_suspects_are_spread_once_a_row_shows_that_the_database_works_and_before_they_are_tried() -> None:
+    paper = Paper()
 
-    parts = by_risk(records, 0)
+    process(paper, *suspects(1, 2, 3), message(4), drain=paper.drain(visibility_s=VISIBILITY_SECONDS))
 
-    assert sorted(each["messageId"] for part in parts for each in part) == sorted(each["messageId"] for each in records)
-    assert all(parts)
-    often = [part for part in parts if receive_count(part[0]) > 3]
-    assert all(receive_count(each) > 3 for part in often for each in part)
-    left = sum(map(len, often))
-    for part in often:
-        assert len(part) == (left + 1) // 2
-        left -= len(part)
+    assert called(paper) == ["save", "set_visibility", "save", "save", "save"]
+    assert paper.hidden.keys() == {"m1", "m2", "m3"}
+    assert len(set(paper.hidden.values())) == 3
+    assert all(seconds >= VISIBILITY_SECONDS for seconds in paper.hidden.values())
 
 
-def test_a_killer_does_not_always_stand_before_the_same_neighbours() -> None:
-    def first_part(receives: int) -> frozenset[str]:
-        return frozenset(each["messageId"] for each in by_risk([message(e, receives) for e in range(1, 9)], 0)[0])
+def test_a_batch_of_suspects_is_spread_after_the_first_of_them_is_a_row() -> None:
+    paper = Paper()
 
-    assert len({first_part(receives) for receives in range(4, 40)}) > 1
+    process(paper, *suspects(1, 2, 3), drain=paper.drain(visibility_s=VISIBILITY_SECONDS))
+
+    assert called(paper) == ["save", "set_visibility", "save", "save"]
+    assert paper.hidden.keys() == {"m1", "m2", "m3"} - {f"m{stored(paper)[0][0]}"}
+
+
+def test_suspects_keep_the_visibility_timeout_in_an_outage_and_where_it_is_not_known() -> None:
+    paper = Paper()
+    paper.answers = {whose: Outcome(Status.FAILED, "gone") for whose in (1, 2, 3)}
+
+    process(paper, *suspects(1, 2, 3), drain=paper.drain(visibility_s=VISIBILITY_SECONDS))
+    paper.answers = {}
+    process(paper, *suspects(1, 2, 3), drain=paper.drain())
+
+    assert "set_visibility" not in called(paper)
+
+
+def test_a_batch_without_suspects_costs_no_call() -> None:
+    paper = Paper()
+
+    process(paper, message(1), message(2, 3), drain=paper.drain(visibility_s=VISIBILITY_SECONDS))
+
+    assert called(paper) == ["save"]
+
+
+def test_suspects_are_stored_though_sqs_refuses_to_spread_them_and_that_is_a_warning() -> None:
+    paper = Paper()
+    paper.error = ConnectionError("SQS")
+
+    processed = process(paper, *suspects(1, 2), message(3), drain=paper.drain(visibility_s=VISIBILITY_SECONDS))
+
+    assert len(processed.stored) == 3
+    assert processed.warnings == ["redelivery: ConnectionError: SQS"]
+
+
+def test_spreading_suspects_takes_15_seconds_at_most_and_none_of_the_dead_letters() -> None:
+    paper = Paper()
+    drain = paper.drain(visibility_s=VISIBILITY_SECONDS)
+
+    begin = time.monotonic()
+    drain.process([*suspects(1), message(2)], begin + 60)
+    assert begin + 15 <= paper.deadlines["set_visibility"] < begin + 16
+
+    begin = time.monotonic()
+    drain.process([*suspects(3), message(4)], begin + 20)
+    assert paper.deadlines["set_visibility"] == begin + 20 - DEAD_LETTER_SECONDS
 
 
 # Employees who sign in

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,7 +22,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.event import WHEN
 from ponto.punch import Punch, Reason, parse
 from ponto.records import BatchResponse, NotFromSqs, Record
-from ponto.redelivery import VisibilityNotShortened
+from ponto.redelivery import Redelivery, VisibilityNotShortened
 from ponto.store import Outcome, Status
 from tests.events import NOT_SQS, RECEIVED_MS, Context, punch, record, sqs_event
 from tests.paper import Paper
@@ -282,6 +283,20 @@ def test_the_answer_never_depends_on_that_call(
         "requestId": Context.aws_request_id,
         "version": __version__,
     }
+
+
+def test_suspects_that_could_not_be_spread_are_stored_and_a_line_says_why(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer = paper.drain(visibility_s=451), cast(Redelivery, paper)
+    monkeypatch.setattr(handler, "consumer", lambda: consumer)
+    monkeypatch.setattr(paper, "set_visibility", Mock(side_effect=ConnectionError("SQS")))
+
+    assert failed(run(record(punch(1), receives=9), record(punch(2)))) == []
+
+    line, warning = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["stored"] == 2
+    assert (warning["level"], warning["message"]) == ("WARNING", "redelivery: ConnectionError: SQS")
 
 
 # The log

@@ -40,7 +40,7 @@ ARROWS = {
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
     "ponto.documents": {"fields"},
-    "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "store", "suspects"},
+    "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "redelivery", "store", "suspects"},
     "ponto.errors": set(),
     "ponto.fields": set(),
     "ponto.iam_login": set(),

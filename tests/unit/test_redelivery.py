@@ -63,6 +63,12 @@ def test_ten_go_in_a_call(stubber: Stubber) -> None:
     shorten(received(*[1] * 23))
 
 
+def test_each_record_can_be_hidden_for_a_time_of_its_own(stubber: Stubber) -> None:
+    expect(stubber, [451, 901, 460])
+    records = received(9, 9, 200)
+    Redelivery(URL, ()).set_visibility(list(zip(records, (451, 901, 460), strict=True)), time.monotonic() + 60)
+
+
 @pytest.mark.parametrize(
     ("url", "delays", "times"),
     [(URL, DELAYS, []), ("", DELAYS, [1]), (URL, (), [1]), (URL, DELAYS, [8, 200])],

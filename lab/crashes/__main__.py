@@ -1,0 +1,10 @@
+"""`python -m lab.crashes`."""
+
+import sys
+
+from lab.crashes.command import main
+from tools.kit import commands
+
+if __name__ == "__main__":
+    commands.end_on_sigterm()
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""Planted fault: the order in which suspects were tried before they were spread over time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from ponto import drain
+from ponto.drain import Drain
+from ponto.records import Record
+
+
+def halves(suspects: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Yield half of them, half of the rest, and so on, down to one."""
+    while suspects:
+        middle = (len(suspects) + 1) // 2
+        yield suspects[:middle]
+        suspects = suspects[middle:]
+
+
+@contextmanager
+def largest_first() -> Iterator[None]:
+    """Try the largest part of the suspects first, and let them come back together."""
+    with patch.object(drain, "growing_parts", halves), patch.object(Drain, "_spread", lambda *_: None):
+        yield

@@ -1,0 +1,166 @@
+"""One queue with good punches and messages that crash the process, on virtual time; the drain is the real one."""
+
+import json
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from random import Random
+from typing import Any, NamedTuple, cast
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+from lab.simulate.clock import DAY, Clock, ProcessEnded
+from lab.simulate.queue import Message, Queue
+from ponto import redelivery
+from ponto.dead_letters import DeadLetters
+from ponto.drain import Drain
+from ponto.records import Record
+from ponto.redelivery import Redelivery
+from ponto.store import Entry, Outcome, Status, Store
+from tools.kit.event import body
+
+VISIBILITY_SECONDS = 451
+MAX_RECEIVES = 247
+TIMEOUT_SECONDS = 75
+CONCURRENCY = 5
+"""As the template deploys them; a test compares them."""
+
+_RETENTION = 9 * DAY
+_MAX_UNBATCHED = 10  # messages of a batch that waits for no others
+_WINDOW_SECONDS = 1
+_STATEMENT_SECONDS, _ROW_SECONDS, _CALL_SECONDS, _CRASH_SECONDS = 0.005, 0.0001, 0.02, 1.0
+_STORED, _REDELIVERED = Outcome(Status.STORED), Outcome(Status.REDELIVERED)
+
+
+class Case(NamedTuple):
+    """What is on the queue, and how it is read."""
+
+    crashing: int  # messages that crash the process, of `punches`
+    batch: int
+    seed: int
+    punches: int = 1_000
+    arrival_seconds: float = 0  # within which all arrive; 0: all wait already
+
+
+class Ending(NamedTuple):
+    """What became of the good punches."""
+
+    stored_after: float  # s until the last of them was a row; inf: one never was
+    lost_to_dlq: int  # dead letters without a row
+    stored_and_dead: int  # dead letters with a row
+    crashes: int  # until all good punches had left the queue
+
+
+class _Process:
+    """The store and SQS's client of the function's process, which ends when a crashing message is tried."""
+
+    def __init__(self, clock: Clock, queue: Queue, crashing: frozenset[str]) -> None:
+        self.rows: dict[str, float] = {}  # when it was stored, by message id
+        self._clock, self._queue, self._crashing = clock, queue, crashing
+
+    def save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        assert self._clock.now < deadline  # noqa: S101  the model's batches take seconds
+        self._clock.advance(_STATEMENT_SECONDS + _ROW_SECONDS * len(entries))
+        ids = [entry.message_id for entry in entries]
+        if not self._crashing.isdisjoint(ids):
+            raise ProcessEnded("crashed")
+        outcomes = [_REDELIVERED if message_id in self.rows else _STORED for message_id in ids]
+        for message_id in ids:
+            self.rows.setdefault(message_id, self._clock.now)
+        return outcomes
+
+    def send(self, rejections: Sequence[object], deadline: float) -> dict[str, str]:
+        del deadline
+        assert not rejections  # noqa: S101  all are good, or crash
+        return {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        del QueueUrl
+        self._clock.advance(_CALL_SECONDS)
+        for entry in Entries:
+            assert not self._queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)  # noqa: S101
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+def run(case: Case) -> Ending:
+    """Drain the queue until every good punch has left it."""
+    chance, clock = Random(case.seed), Clock()
+    queue = Queue(chance, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
+    queue.odd = False
+    arrivals = sorted(chance.uniform(0, case.arrival_seconds) for _ in range(case.punches))
+    messages = [
+        Message(f"m{number}", json.dumps(body(number, "2026-01-01T08:00:00-03:00")), None, at, {})
+        for number, at in enumerate(arrivals, 1)
+    ]
+    crashing = frozenset(message.id for message in chance.sample(messages, case.crashing))
+    waiting = {message.id for message in messages} - crashing
+    exhausted: list[str] = []
+
+    def move_to_dlq(message: Message) -> None:
+        if message.id in waiting:
+            waiting.remove(message.id)
+            exhausted.append(message.id)
+
+    queue.on_exhausted = move_to_dlq
+    process = _Process(clock, queue, crashing)
+    with clock.installed(), patch.object(redelivery, "client", lambda: process):
+        drain = Drain(
+            ZoneInfo("America/Sao_Paulo"),
+            cast(Store, process),
+            cast(DeadLetters, process),
+            visibility_s=VISIBILITY_SECONDS,
+            redelivery=Redelivery("punches", ()),
+        )
+        crashes = 0
+        arriving = list(messages)
+        pollers = [0.0] * CONCURRENCY  # when each is free; a heap
+        while waiting:
+            clock.now = heappop(pollers)
+            batch = _gather(queue, arriving, clock, case.batch)
+            if batch:
+                is_crash = _invoke(drain, clock, queue, batch)
+                crashes += is_crash
+                if not is_crash:
+                    waiting.difference_update(message.id for message in batch)
+            heappush(pollers, clock.now)
+    good = {message.id for message in messages} - crashing
+    return Ending(
+        max(process.rows.get(message_id, float("inf")) for message_id in good),
+        sum(message_id not in process.rows for message_id in exhausted),
+        sum(message_id in process.rows for message_id in exhausted),
+        crashes,
+    )
+
+
+def _gather(queue: Queue, arriving: list[Message], clock: Clock, size: int) -> list[Message]:
+    """Receive a batch: after a batching window, unless it is small, or full at once."""
+    batch: list[Message] = []
+
+    def receive() -> None:
+        while arriving and arriving[0].sent <= clock.now:
+            queue.add(arriving.pop(0))
+        while len(batch) < size and (message := queue.receive(clock.now)):
+            batch.append(message)
+
+    receive()
+    if not batch:  # until there is something
+        times = [queue.next_visible(), arriving[0].sent if arriving else None]
+        clock.now = max(clock.now, min(time for time in times if time is not None))
+        receive()
+    if len(batch) < size and size > _MAX_UNBATCHED:
+        clock.now += _WINDOW_SECONDS
+        receive()
+    return batch
+
+
+def _invoke(drain: Drain, clock: Clock, queue: Queue, batch: Sequence[Message]) -> bool:
+    """Invoke the function, delete what it stored, and return whether it crashed."""
+    try:
+        processed = drain.process([cast(Record, message.record()) for message in batch], clock.now + TIMEOUT_SECONDS)
+    except ProcessEnded:
+        clock.now += _CRASH_SECONDS
+        return True
+    assert not processed.failures  # noqa: S101  the database works
+    assert not processed.warnings  # noqa: S101  and SQS
+    for message in batch:
+        queue.delete(message, message.receipt, clock.now)
+    return False

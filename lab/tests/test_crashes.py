@@ -1,0 +1,103 @@
+"""Good punches beside messages that crash the process: how long they wait, on virtual time."""
+
+import math
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lab.crashes import command, simulation
+from lab.crashes.command import BATCHES, CRASHING
+from lab.crashes.planted import largest_first
+from lab.crashes.simulation import Case, Ending, run
+from lab.simulate.clock import HOUR
+from lab.simulate.settings import of_template
+from ponto.suspects import spread_delay
+from tests.events import punch, record
+from tests.template.compiled import Compile
+
+MAX_WAIT_SECONDS = 4 * HOUR  # docs/architecture.md promises it
+
+
+def test_the_model_has_the_numbers_of_the_template(compiled: Compile) -> None:
+    deployed = of_template(compiled("prod"))
+
+    assert (deployed.visibility, deployed.most_receives) == (simulation.VISIBILITY_SECONDS, simulation.MAX_RECEIVES)
+    assert (deployed.timeout, deployed.concurrency) == (simulation.TIMEOUT_SECONDS, simulation.CONCURRENCY)
+
+
+def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compiled: Compile) -> None:
+    deployed = of_template(compiled("prod"))
+    retry_delays = [int(each) for each in deployed.environment["RETRY_DELAYS"].split(",")]
+    in_an_outage = retry_delays + [deployed.visibility] * (deployed.most_receives - len(retry_delays))
+
+    spread = [deployed.visibility] * 3
+    spread += [
+        spread_delay(record(punch(), receives=receives), deployed.visibility)
+        for receives in range(4, deployed.most_receives)
+    ]
+
+    assert sum(spread[:7]) > sum(in_an_outage[:7])
+    assert all(seconds >= deployed.visibility for seconds in spread[6:])
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("crashing", CRASHING)
+def test_good_punches_are_rows_within_hours_whatever_crashes_beside_them(crashing: int, batch: int) -> None:
+    ending = run(Case(crashing, batch, seed=1))
+
+    assert ending.stored_after < MAX_WAIT_SECONDS
+    assert (ending.lost_to_dlq, ending.stored_and_dead) == (0, 0)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    crashing=st.integers(1, 60),
+    more_good=st.integers(0, 180),
+    batch=st.integers(1, 1_000),
+    arrival_seconds=st.sampled_from([0, 1, 60, HOUR]),
+    seed=st.integers(0, 2**32),
+)
+def test_no_good_punch_waits_longer_whatever_the_batch_and_the_share_of_crashes(
+    crashing: int, more_good: int, batch: int, arrival_seconds: int, seed: int
+) -> None:
+    ending = run(Case(crashing, batch, seed, 2 * crashing + more_good, arrival_seconds))
+
+    assert ending.stored_after < arrival_seconds + MAX_WAIT_SECONDS
+    assert (ending.lost_to_dlq, ending.stored_and_dead) == (0, 0)
+
+
+def test_the_same_seed_ends_the_same() -> None:
+    assert run(Case(4, 100, seed=7, punches=100)) == run(Case(4, 100, seed=7, punches=100))
+
+
+def test_trying_the_largest_part_first_starves_good_punches() -> None:
+    with largest_first():
+        ending = run(Case(20, 100, seed=1, punches=100))
+
+    assert ending.stored_after == math.inf
+    assert ending.lost_to_dlq > 0
+
+
+def test_the_command_prints_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "BATCHES", (10,))
+    monkeypatch.setattr(command, "CRASHING", (1, 60))
+    monkeypatch.setattr(command, "ARRIVALS", {"at once": 0})
+
+    assert command.main(["--seeds", "1"]) == 0
+
+    heading, row, total = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["arrive", "batch", "1", "60"]
+    assert re.fullmatch(r"at once +10 +\d+ \d+ +\d+ \d+", row)
+    assert total.startswith("2 runs in ")
+
+
+def test_the_command_counts_good_punches_that_became_dead_letters_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "run", lambda case: Ending(math.inf if case.seed else 60, 2, 1, 9))
+
+    assert command.main(["--seeds", "2", "--fault", "largest-first"]) == 1
+
+    assert "never never +4,2" in capsys.readouterr().out
