@@ -2,12 +2,15 @@
 
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from subprocess import PIPE, STDOUT
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import psycopg2
 import pytest
 
@@ -17,9 +20,10 @@ from lab.interleavings.runs import Run, Stage, stage
 from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from lab.interleavings.scheduler import Scheduler, StuckError
 from lab.interleavings.sessions import Session
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE, started
 from tools.kit.project import ROOT
 
+DEADLINE_TO_END = 30  # s: two servers are stopped, on a machine that may be busy
 SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other")  # scenarios of which all are run; of each night are all of all: make interleavings
 FOUND = {  # by which scenario each planted fault is found, and what is then said
@@ -186,3 +190,68 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
 def test_a_wrong_request_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert command.main(words) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "_STATUS_SECONDS", 0)
+    monkeypatch.setattr(command, "_REPORT_SECONDS", 0)
+
+    assert command.main(["--only", "same"]) == 0
+
+    lines = capsys.readouterr().err.splitlines()
+    assert any(
+        re.fullmatch(r"\d+ s: 0 of 1 scenarios done, 12 interleavings, \d+ a second; now same 12", line)
+        for line in lines
+    )
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "_MINUTE_SECONDS", 0)
+
+    assert command.main(["--only", "same"]) == 1
+
+    one, total = capsys.readouterr().out.splitlines()
+    assert one == "same: 0 interleavings, 0 outcomes; the time did not suffice for the others"
+    assert total.endswith(": all end as serial ones do, but not all were tried; --minutes 60 tries more")
+
+
+def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=iter(range(9)).__next__)
+    monkeypatch.setattr(command, "time", clock)
+
+    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), lambda _: None)
+
+    assert (explored.interleavings, explored.is_complete, explored.is_broken) == (4, False, False)
+
+
+# make forwards SIGTERM to the command, and SIGINT to nobody: a terminal sends that to the whole group.
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGTERM), (os.killpg, signal.SIGINT)],
+    ids=["make", "group", "ctrl-c"],
+)
+def test_make_interleavings_ends_soon_with_all_its_processes(
+    send: Callable[[int, int], None], number: signal.Signals
+) -> None:
+    words = ["make", "-o", "setup", "interleavings"]
+    with started(words, cwd=ROOT, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:
+        assert process.stdout
+        next(line for line in process.stdout if line.startswith("overlap: "))  # both processes are at work
+        descendants = psutil.Process(process.pid).children(recursive=True)
+        try:
+            send(process.pid, number)
+            rest = process.communicate(timeout=DEADLINE_TO_END)[0]
+
+            assert psutil.wait_procs(descendants, timeout=DEADLINE_TO_END)[1] == []
+            assert f"Error {128 + number}" in rest
+            assert "Traceback" not in rest
+        finally:
+            for each in descendants:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()

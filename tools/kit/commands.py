@@ -13,7 +13,7 @@ import textwrap
 from collections import UserDict
 from collections.abc import Callable, MutableMapping, Sequence
 from itertools import groupby
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -176,5 +176,13 @@ def _is_target(name: str) -> bool:
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM end the process as an exception, so that what was begun is undone."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """Let SIGTERM end the process as an exception, so that what was begun is undone.
+
+    The undoing is not interrupted by a second one: make sends one to its child, even if all of its group had one.
+    """
+    signal.signal(signal.SIGTERM, _exit)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
