@@ -214,7 +214,7 @@ class _Progress:
         if not counts or now < self._shown_at + _STATUS_SECONDS:
             return
         self._shown_at = now
-        total = sum(each.interleavings for each in (*self._explored, *counts))
+        total = sum(each.interleavings for each in self._explored) + sum(each.interleavings for each in counts)
         rate = total / (now - self._begin)
         running = "; ".join(f"{name} {number:,}" for name, number in counts)
         print_status(

@@ -180,9 +180,10 @@ def end_on_sigterm() -> None:
 
     The undoing is not interrupted by a second one: make sends one to its child, even if all of its group had one.
     """
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, exit_on_signal)
 
 
-def _exit(number: int, _: object) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)
+def exit_on_signal(number: int, _: object) -> NoReturn:
+    """Raise SystemExit with the status that a shell reports for a signal, and ignore the signal from now on."""
+    signal.signal(number, lambda *_: None)  # not SIG_IGN, which the programs that it starts would inherit
     sys.exit(128 + number)
