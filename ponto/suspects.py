@@ -54,7 +54,7 @@ def spread_delay(record: Record, visibility_s: int) -> int:
 
     247 receives have to last as long as the longest outage, in which the first MAX_EARLY_RECEIVES take even less time.
     """
-    shortest = visibility_s // 2 if receive_count(record) <= MAX_EARLY_RECEIVES else visibility_s
+    shortest = max(1, visibility_s // 2) if receive_count(record) <= MAX_EARLY_RECEIVES else visibility_s
     return shortest + int.from_bytes(_digest(record)[-4:], "big") % shortest
 
 

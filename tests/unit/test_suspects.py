@@ -85,3 +85,8 @@ def test_suspects_reappear_at_different_times_the_first_of_which_are_soon(
     assert shortest <= min(delays) < shortest + 10
     assert longest - 10 < max(delays) < longest
     assert max(map(delays.count, delays)) < 20
+
+
+@pytest.mark.parametrize("receives", [4, 9])
+def test_a_visibility_timeout_of_a_second_spreads_nothing(receives: int) -> None:
+    assert spread_delay(message(1, receives), 1) == 1
