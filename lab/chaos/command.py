@@ -413,7 +413,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     address = local_stack.find(state)
     seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
-    raise_once(lambda: _print("\nmending ..."))
+    raise_once(lambda _: _print("\nmending ..."))
     try:
         result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:

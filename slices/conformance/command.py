@@ -136,7 +136,7 @@ def conformance(
 
 def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:
     try:
-        raise_once(lambda: print_status("ponto conformance: the run is judged"))
+        raise_once(lambda _: print_status("ponto conformance: the run is judged"))
         return kit.wait(expected, most)
     except Stopped:
         return kit.seen(expected)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from ponto.event import WHOSE
 from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
+from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 from tools.local import emulator
 
@@ -190,8 +192,25 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert re.search(lost, run.output())
     run = start(port)
     run.wait_until("starting PostgreSQL")
-    assert re.search(f"the last run was killed: {lost}", run.output())
+    assert re.search(f"the last run ended before everything was saved: {lost}", run.output())
     assert run.stop(signal.SIGHUP) == 0
+    assert processes_of(state) == []
+
+
+def test_on_a_full_disk_it_ends_only_at_a_second_ctrl_c_and_says_what_is_lost(state: Path, start: Start) -> None:
+    run = start(emulator.free_port())
+    run.wait_until_ready()
+    address = Address(*map(run.address().get, Address._fields))
+    address.client("sqs").send_message(QueueUrl=address.dlq_url, MessageBody="a dead letter")
+    emulator_pid = int((state / "emulator.pid").read_text())
+    resource.prlimit(emulator_pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    run.process.send_signal(signal.SIGINT)
+    run.wait_until("it tries again each second. Ctrl-C ends it and loses the rest.")
+
+    assert run.stop(signal.SIGINT) == 3
+    assert "make run: Not everything could be saved. Not saved: 1 of 1 dead letters; " in run.output()
+    assert "kept for the next time" not in run.output()
     assert processes_of(state) == []
 
 

@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 from tools.kit.queues import depth
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
-from tools.local.errors import LocalError
+from tools.local.errors import UnsavedError
 
 
 @pytest.fixture
@@ -104,23 +104,79 @@ def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state
     assert saved.unsaved_since(state) is None
 
 
-def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> None:
+def fill_disk(aws: Emulator) -> None:
+    """Let it write no more than it has, its log included, as on a full disk."""
+    resource.prlimit(aws.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+
+def free_disk(aws: Emulator) -> None:
+    resource.prlimit(aws.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def start_with_unsaved_messages(state: Path) -> Emulator:
+    """Start one that holds 800 messages, of which 70 are saved, and cannot save."""
     port = emulator.free_port()
     aws = start(state, port)
     put(aws, 70)
     aws.stop()
     aws = start(state, port)
     put(aws, 730, 1_000)
-    resource.prlimit(aws.process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))  # what is larger cannot be written
+    fill_disk(aws)
+    return aws
 
-    with pytest.raises(LocalError, match="730 of 800 messages of punches") as error:
+
+def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> None:
+    aws = start_with_unsaved_messages(state)
+
+    with pytest.raises(UnsavedError, match=r"730 of 800 messages of punches; the state of \d+ services; ") as error:
         aws.stop()
 
     assert not aws.is_running()
     assert "Traceback" not in str(error.value)
     assert saved.unsaved_since(state)
-    again = start(state, port)
+    again = start(state, aws.port)
     assert count(again) == 70  # what was saved before stays
+    again.stop()
+
+
+def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> None:
+    aws = start_with_unsaved_messages(state)
+    missing: list[str] = []
+
+    def keep_trying(sentence: str) -> bool:
+        missing.append(sentence)
+        free_disk(aws)
+        return True
+
+    aws.stop(keep_trying=keep_trying, labels={"punches": "queued punches"})
+
+    assert missing[0].startswith("Not saved: 730 of 800 queued punches; ")
+    assert missing[0].endswith(f" MB are free in {state}.")
+    assert saved.unsaved_since(state) is None
+    again = start(state, aws.port)
+    assert count(again) == 800
+    again.stop()
+
+
+def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "_BETWEEN_LINES", 0.2)
+    aws = start_with_unsaved_messages(state)
+    aws.reports.close()  # as when the run was killed
+    printed: list[str] = []
+
+    def print_status(line: str) -> None:
+        printed.append(line)
+        if len(printed) == 10:
+            free_disk(aws)
+
+    emulator.end_leftover(state, print_status)
+
+    assert len(printed) >= 10
+    assert all(line.startswith("saving queues, functions and the rest, for ") for line in printed)
+    again = start(state, aws.port)
+    assert count(again) == 800
     again.stop()
 
 

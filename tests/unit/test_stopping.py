@@ -2,17 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 
+from tools.kit.stopping import Stopped, raise_once
+from tools.local import __main__ as command
 from tools.local import emulator, saved
+from tools.local.errors import LocalError, UnsavedError
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 
@@ -56,35 +61,40 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "_BETWEEN_LINES", 0.5)
 
 
-def end(process: subprocess.Popen[bytes]) -> list[str]:
+def stop(process: subprocess.Popen[bytes], folder: Path) -> list[str]:
+    """Stop a process as if it were an emulator; return what is printed."""
     said: list[str] = []
-    emulator._end(psutil.Process(process.pid), said.append)
+    log = folder / "emulator.log"
+    log.touch()
+    emulator.Emulator(process, 1, folder, log, "key", Pipe(duplex=False)[0]).stop(said.append)
     return said
 
 
-def test_a_save_is_waited_for_as_long_as_it_works_and_that_is_said(start: Start) -> None:
+def test_a_save_is_waited_for_as_long_as_it_works_and_that_is_said(start: Start, tmp_path: Path) -> None:
     process = start(WORKS)
 
-    said = end(process)
+    said = stop(process, tmp_path)
 
     assert process.wait() == 0
     assert len(said) >= 3
     assert said[0].startswith("saving queues, functions and the rest, for ")
 
 
-def test_a_save_that_stands_still_is_given_up(start: Start) -> None:
+def test_a_save_that_stands_still_is_given_up(start: Start, tmp_path: Path) -> None:
     process = start(HANGS)
 
-    end(process)
+    with pytest.raises(UnsavedError):
+        stop(process, tmp_path)
 
     assert process.wait() != 0
 
 
-def test_one_that_is_gone_already_is_not_waited_for(start: Start) -> None:
+def test_one_that_is_gone_already_is_not_waited_for(start: Start, tmp_path: Path) -> None:
     process = start("pass")
-    process.kill()  # and is a zombie, until somebody asks how it ended
+    process.kill()
+    process.wait()
 
-    assert end(process) == []
+    assert stop(process, tmp_path) == []
 
 
 def queues(**ids: list[str]) -> Any:
@@ -94,20 +104,120 @@ def queues(**ids: list[str]) -> Any:
     }
 
 
-def test_what_is_not_saved_is_named(tmp_path: Path) -> None:
-    began = time.time()
+def test_what_is_not_saved_is_counted(tmp_path: Path) -> None:
     held = {"punches": {"a", "b", "c"}, "letters": {"d"}, "empty": set[str]()}
     saved.folder(tmp_path).mkdir()
-
-    assert saved.compare(tmp_path, began, "sqs", held) == [
-        "the state of sqs",
-        "1 of 1 messages of letters",
-        "3 of 3 messages of punches",
-    ]
+    assert saved.count_unsaved(tmp_path, held) == {"empty": 0, "letters": 1, "punches": 3}
 
     file = saved.folder(tmp_path) / "sqs.json"
     file.write_text(json.dumps({"payload": queues(punches=["a"], letters=["d", "stored meanwhile"])}))
-    assert saved.compare(tmp_path, began, "sqs", held) == ["2 of 3 messages of punches"]
 
-    os.utime(file, (began - 10, began - 10))
-    assert saved.compare(tmp_path, began, "sqs", {}) == ["the state of sqs"]
+    assert saved.count_unsaved(tmp_path, held) == {"empty": 0, "letters": 0, "punches": 2}
+
+
+def test_a_report_says_how_many_messages_there_are_and_how_many_are_not_saved() -> None:
+    report = saved.Report(["iam"], {"a": 135, "b": 0, "c": 0}, {"a": 1215, "b": 2, "c": 0})
+
+    assert saved.Report.from_json(report.to_json()) == report
+    assert not report.is_complete
+    assert report.describe({"a": "queued punches"}) == (
+        "135 of 1,215 queued punches; 0 of 2 messages of b; the state of iam"
+    )
+    assert saved.Report(services=list("abcd")).describe({}) == "the state of 4 services"
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Restore what the signals do."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, _signals: None) -> SimpleNamespace:
+    """The time that `make run` reads."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
+    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait = command.SaveWait()
+    wait.stop(signal.SIGINT)
+
+    assert wait.keep_trying("3 of 4 queued punches.")
+    clock.now = 86_400
+    assert wait.keep_trying("2 of 4 queued punches.")
+    os.kill(os.getpid(), signal.SIGINT)
+    assert not wait.keep_trying("2 of 4 queued punches.")
+
+    advice = "Free some space: it tries again each second. Ctrl-C ends it and loses the rest."
+    assert capsys.readouterr().out.splitlines() == [f"  {count} of 4 queued punches. {advice}" for count in (3, 2)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_where_nobody_may_be_there_to_press_ctrl_c_a_failed_save_is_waited_for_a_minute(
+    number: signal.Signals, clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait = command.SaveWait()
+    wait.stop(number)
+    clock.now = 100  # the first attempt took long
+
+    assert wait.keep_trying("missing.")
+    clock.now = 159
+    assert wait.keep_trying("missing.")
+    clock.now = 160
+    assert not wait.keep_trying("missing.")
+
+    assert " It ends in 60 s. " in capsys.readouterr().out
+
+
+def test_sigterm_while_it_waits_for_space_ends_it_a_minute_later(clock: SimpleNamespace) -> None:
+    wait = command.SaveWait()
+    wait.stop(signal.SIGINT)
+    assert wait.keep_trying("missing.")
+
+    os.kill(os.getpid(), signal.SIGTERM)
+
+    assert wait.keep_trying("missing.")
+    clock.now = 60
+    assert not wait.keep_trying("missing.")
+
+
+@pytest.mark.usefixtures("_signals")
+def test_why_a_run_broke_off_is_printed_before_what_it_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose() -> None:
+        raise UnsavedError("3 of 4 queued punches are lost")
+
+    @contextmanager
+    def running(*_: object, **__: object) -> Iterator[None]:
+        with ExitStack() as parts:
+            parts.callback(lose)
+            raise LocalError("PostgreSQL ended by itself")
+            yield
+
+    monkeypatch.setattr(command, "running", running)
+    monkeypatch.setattr(emulator, "isolate", lambda: None)
+
+    assert command.main([]) == 3
+
+    printed = capsys.readouterr().err
+    assert printed == "\nmake run: PostgreSQL ended by itself\n\nmake run: 3 of 4 queued punches are lost\n"
+
+
+@pytest.mark.usefixtures("_signals")
+def test_the_first_signal_to_stop_is_announced_and_those_that_follow_are_ignored() -> None:
+    announced: list[int] = []
+    raise_once(announced.append)
+
+    with pytest.raises(Stopped):
+        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+
+    assert announced == [signal.SIGTERM]

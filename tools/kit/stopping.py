@@ -10,17 +10,17 @@ class Stopped(BaseException):
     """Ctrl-C, SIGTERM, or the terminal was closed."""
 
 
-def raise_once(announce: Callable[[], None]) -> None:
+def raise_once(announce: Callable[[signal.Signals], None]) -> None:
     """Let the first signal to stop raise `Stopped` in the main thread, and ignore all that follow.
 
     Args:
-        announce: is called before; what it raises is not caught, and the terminal may be gone.
+        announce: called first, with the signal; what it raises is not caught, and the terminal may be gone.
     """
 
-    def stop(*_: object) -> None:
-        for number in _SIGNALS:  # a second Ctrl-C must not interrupt the undoing
-            signal.signal(number, signal.SIG_IGN)
-        announce()
+    def stop(number: int, _: object) -> None:
+        for each in _SIGNALS:  # a second Ctrl-C must not interrupt the undoing
+            signal.signal(each, signal.SIG_IGN)
+        announce(signal.Signals(number))
         raise Stopped
 
     for number in _SIGNALS:

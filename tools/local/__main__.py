@@ -1,7 +1,9 @@
 """`make run`: the whole system on this machine, until Ctrl-C."""
 
+import math
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
@@ -17,6 +19,7 @@ from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, flow, watch
+from tools.local.errors import UnsavedError
 from tools.local.stack import Stack, explained, running
 
 _EPILOG = """examples:
@@ -25,8 +28,12 @@ _EPILOG = """examples:
   make run ARGS="--state /tmp/ponto"   data of its own
 
 exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and rows and queued punches are kept, 1 it did
-not start or broke off, 2 the request is wrong
+not start or broke off, 2 the request is wrong, 3 it ended before everything was saved, and says how many queued punches
+and dead letters are lost
 """
+
+_SAVE_TIMEOUT_SECONDS = 60
+_REPEAT_SECONDS = 10  # between two lines on what is not saved
 
 
 @commands.command("run", epilog=_EPILOG)
@@ -35,19 +42,32 @@ not start or broke off, 2 the request is wrong
 def run_stack(port: int, state: Path | None) -> int:
     """The whole system on this machine: PostgreSQL, an AWS emulator, and this project's serverless.yml deployed to it.
 
-    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. Uploaded files
-    that are not imported to the end by then have to be uploaded again: it says how many. An emulator that is killed
-    (kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys; stored rows
-    stay. The folder of --state holds data, logs and stack.json.
+    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. Where the
+    queues cannot be saved, on a full disk, it says what is missing and tries again each second, until they are saved or
+    a second Ctrl-C ends it and loses what is missing. After SIGTERM, or when the terminal was closed, it tries for
+    60 seconds. Uploaded files that are not imported to the end by then have to be uploaded again: it says how many.
+    An emulator that is killed (kill -9, a power cut) loses what it was given since it started: queued punches, dead
+    letters, keys; stored rows stay. The folder of --state holds data, logs and stack.json.
     """
     emulator.isolate()
     state = state or STATE
 
-    raise_once(_announce)
+    save_wait = SaveWait()
+
+    def stop(number: signal.Signals) -> None:
+        save_wait.stop(number)
+        _announce()
+
+    raise_once(stop)
     try:
-        with running(state, port, print_status=_print_status) as stack:
+        with running(state, port, print_status=_print_status, keep_trying=save_wait.keep_trying) as stack:
             _greet(stack, state)
             _follow(stack)
+    except UnsavedError as error:
+        if isinstance(error.__context__, CommandError):  # why the run broke off
+            print(f"\nmake run: {error.__context__}", file=sys.stderr)
+        print(f"\nmake run: {error}", file=sys.stderr)
+        return 3
     except CommandError as error:
         print(f"\nmake run: {error}", file=sys.stderr)
         return 1
@@ -60,13 +80,54 @@ def run_stack(port: int, state: Path | None) -> int:
     raise AssertionError("unreachable: _follow ends by an exception only")
 
 
+class SaveWait:
+    """How long a stopping run waits for a save that fails: until Ctrl-C; after another signal 60 s."""
+
+    def __init__(self) -> None:
+        """Wait without a limit."""
+        self._deadline = math.inf  # by `time.monotonic()`
+        self._is_waiting = False
+        self._next_line = -math.inf  # by `time.monotonic()`
+
+    def stop(self, number: int, _: object = None) -> None:
+        """Take note of a signal: the one that stops the run, and each that comes while it waits."""
+        if number != signal.SIGINT:
+            self._deadline = min(self._deadline, time.monotonic() + _SAVE_TIMEOUT_SECONDS)
+        elif self._is_waiting:
+            self._deadline = -math.inf
+        if self._is_waiting and number == signal.SIGHUP:
+            _discard_output()
+
+    def keep_trying(self, missing: str) -> bool:
+        """Print what is missing, and what can be done; return whether to wait on."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            if math.isfinite(self._deadline):
+                self._deadline = time.monotonic() + _SAVE_TIMEOUT_SECONDS
+            for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # `raise_once` ignores them after the first
+                signal.signal(each, self.stop)
+        left = self._deadline - time.monotonic()
+        if left > 0 and time.monotonic() > self._next_line:
+            self._next_line = time.monotonic() + _REPEAT_SECONDS
+            end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
+            _print_status(
+                f"{missing} Free some space: it tries again each second.{end} Ctrl-C ends it and loses the rest."
+            )
+        return left > 0
+
+
 def _announce() -> None:
     try:
         print("\nstopping ...", flush=True)
-    except OSError:  # the terminal is gone, and nobody reads what follows
-        nobody = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nobody, sys.stdout.fileno())
-        os.dup2(nobody, sys.stderr.fileno())
+    except OSError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Print no more: the terminal is gone."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nobody, sys.stdout.fileno())
+    os.dup2(nobody, sys.stderr.fileno())
 
 
 def _keep(state: Path) -> str:

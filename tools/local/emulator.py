@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psutil
@@ -21,7 +23,7 @@ import urllib3
 from tools.kit import local_stack
 from tools.kit.project import ROOT
 from tools.local import saved
-from tools.local.errors import LocalError
+from tools.local.errors import LocalError, UnsavedError
 
 HOST = "127.0.0.1"
 # Those that serverless.yml uses, and ecr, where `sls remove` looks for images: it starts fast and opens no other port.
@@ -36,6 +38,9 @@ _BETWEEN_LINES = 2  # s between lines of progress
 
 PrintStatus = Callable[[str], None]
 
+KeepTrying = Callable[[str], bool]
+"""Called all the time while not everything is saved, with a sentence on what is missing; returns whether to wait on."""
+
 
 class Emulator(NamedTuple):
     """A running emulator."""
@@ -45,6 +50,7 @@ class Emulator(NamedTuple):
     state: Path
     log: Path
     key: str  # the access key id that the guard admits
+    reports: Connection  # on what it has saved
 
     @property
     def url(self) -> str:
@@ -64,39 +70,68 @@ class Emulator(NamedTuple):
         """Whether the process lives."""
         return self.process.poll() is None
 
-    def stop(self, print_status: PrintStatus = lambda _: None) -> None:
+    def stop(
+        self,
+        print_status: PrintStatus = lambda _: None,
+        keep_trying: KeepTrying = lambda _: False,
+        labels: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
-        The queues may take as long as it works on them; all else takes some seconds, or is given up. What takes long is
-        printed, and that uploaded files were not imported to the end: the next run does not go on with them.
+        The queues may take as long as it works on them; all else takes some seconds. What takes long is printed, and
+        that uploaded files were not imported to the end: the next run does not go on with them.
+
+        Args:
+            print_status: called with what is being done.
+            keep_trying: called while not everything is saved. The emulator is killed when it returns false.
+            labels: what the messages of a queue are, by the queue's name.
 
         Raises:
-            LocalError: not everything is saved; it says what is missing.
+            UnsavedError: not everything is saved; it says what is missing.
         """
         if not self.is_running():
             return
-        _end(psutil.Process(self.process.pid), print_status)
-        for count in self._log_lines(saved.NOT_IMPORTED):
+        reports = _Reports(self.reports, self.state, labels)
+        _end(psutil.Process(self.process.pid), print_status, reports, keep_trying)
+        reports.receive()
+        if count := reports.last.unfinished_files:
             print_status(
                 f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
                 "Put them into the bucket again."
             )
         if self.process.wait() or saved.unsaved_since(self.state):
-            raise LocalError(self._missing())
+            raise UnsavedError(
+                f"Not everything could be saved. {reports.describe()} What was saved before stays. "
+                f"The log, {self.log}, ends:\n{tail(self.log)}"
+            )
 
-    def _missing(self) -> str:
-        missing = "; ".join(self._log_lines(saved.NOT_SAVED))
-        full = shutil.disk_usage(self.state).free < 1_000_000  # bytes
-        return (
-            f"Not everything could be saved. Missing: {missing or 'what it was given since it started'}. "
-            + ("The disk is full. " if full else "")
-            + f"What was saved before stays; the log, {self.log}, ends:\n{tail(self.log)}"
-        )
 
-    def _log_lines(self, prefix: str) -> list[str]:
-        """What its log has after a prefix."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return [line.partition(prefix)[2] for line in lines if prefix in line]
+class _Reports:
+    """What a stopping emulator reports on what it has saved."""
+
+    def __init__(self, received: Connection | None, state: Path, labels: Mapping[str, str]) -> None:
+        self._received = received  # None: it was started by another run, and cannot report
+        self._state = state
+        self._labels = labels
+        self.last = saved.Report()
+
+    def receive(self) -> bool:
+        """Read what has come; return whether something has."""
+        has_come = False
+        with contextlib.suppress(EOFError):  # the emulator has ended
+            while self._received and self._received.poll():
+                self.last = saved.Report.from_json(self._received.recv_bytes())
+                has_come = True
+        return has_come
+
+    def describe(self) -> str:
+        """Return a sentence on what is not saved."""
+        missing = self.last.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
+        return f"Not saved: {missing}; {self.free_space()}."
+
+    def free_space(self) -> str:
+        """Return how much can be written."""
+        return f"{shutil.disk_usage(self._state).free / 1_000_000:,.1f} MB are free in {self._state}"
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
@@ -149,18 +184,20 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     state.mkdir(mode=0o700, exist_ok=True)
     state.chmod(0o700)
     scratch.mkdir(mode=0o700)
-    with log.open("wb") as output:
+    reports, sender = Pipe(duplex=False)
+    with log.open("wb") as output, sender:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, str(port), str(state)],
+            [sys.executable, "-m", _MODULE, str(port), str(sender.fileno()), str(state)],
             cwd=ROOT,
             env=environment(key=key) | settings,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             umask=0o077,
+            pass_fds=[sender.fileno()],
             start_new_session=True,  # Ctrl-C is ours: it ends after it has been asked to
         )
-    emulator = Emulator(process, port, state, log, key)
+    emulator = Emulator(process, port, state, log, key, reports)
     try:
         _wait(emulator)
     except BaseException:  # Ctrl-C meanwhile, too
@@ -199,7 +236,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                _end(process, print_status)
+                _end(process, print_status, _Reports(None, state, {}))
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
@@ -207,8 +244,10 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
                 ) from None
 
 
-def _end(process: psutil.Process, print_status: PrintStatus) -> None:
-    """Ask a process to end, and wait as long as it works: uses time of the CPU."""
+def _end(
+    process: psutil.Process, print_status: PrintStatus, reports: _Reports, keep_trying: KeepTrying = lambda _: True
+) -> None:
+    """Ask a process to end, and wait as long as it works: it uses time of the CPU, or reports."""
     began = last = printed = time.monotonic()
     worked = None
     try:
@@ -216,13 +255,17 @@ def _end(process: psutil.Process, print_status: PrintStatus) -> None:
         process.resume()  # it may be frozen
         while process.status() != psutil.STATUS_ZOMBIE:
             times = process.cpu_times()
-            if times != worked:
+            if reports.receive() or times != worked:
                 worked, last = times, time.monotonic()
-            if time.monotonic() > last + _STALLED:
-                process.kill()  # a file is complete or not there: nothing is saved by halves
-            if time.monotonic() > printed + _BETWEEN_LINES:
+            is_saved = reports.last.is_complete
+            # A file is complete or not there: nothing is saved by halves.
+            if time.monotonic() > last + _STALLED or not (is_saved or keep_trying(reports.describe())):
+                process.kill()
+            if is_saved and time.monotonic() > printed + _BETWEEN_LINES:
                 printed = time.monotonic()
-                print_status(f"saving queues, functions and the rest, for {printed - began:.0f} s so far")
+                print_status(
+                    f"saving queues, functions and the rest, for {printed - began:.0f} s so far; {reports.free_space()}"
+                )
             time.sleep(0.05)
     except psutil.NoSuchProcess:
         pass

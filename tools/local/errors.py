@@ -8,3 +8,7 @@ class LocalError(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 1)
+
+
+class UnsavedError(LocalError):
+    """The emulator has ended, and not all that it held is saved."""

@@ -1,21 +1,54 @@
-"""What the emulator has saved. When it stops it writes a file for each service, and goes on when it cannot.
+"""The emulator's saved state. When it stops it writes a file for each service, and goes on when it cannot.
 
 A run that has not saved all of it leaves a mark, `running`, by which the next one knows.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-NOT_SAVED = "not saved: "
-"""What an emulator's log has before each thing that is missing."""
-
-NOT_IMPORTED = "not imported: "
-"""What its log has before the number of uploaded files that its end cut off."""
+from typing import Any, NamedTuple
 
 _MARK = "running"
+
+
+class Report(NamedTuple):
+    """Result of one attempt to save everything."""
+
+    services: Sequence[str] = ()
+    """Services whose state is not saved."""
+    unsaved: Mapping[str, int] = {}
+    """Messages that are not saved, by the name of their queue."""
+    queued: Mapping[str, int] = {}
+    """Messages, saved or not, by the name of their queue."""
+    unfinished_files: int = 0
+    """Uploaded files that are not imported to the end."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything is saved."""
+        return not self.services and not any(self.unsaved.values())
+
+    def to_json(self) -> bytes:
+        """Return the report as `from_json` reads it."""
+        return json.dumps(self._asdict()).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Report":
+        """Return the report that `to_json` wrote."""
+        return cls(**json.loads(data))
+
+    def describe(self, labels: Mapping[str, str]) -> str:
+        """Return what is not saved, as the rest of a sentence; `labels` says what the messages of a queue are."""
+        parts = [
+            f"{self.unsaved.get(queue, 0):,} of {count:,} {labels.get(queue, f'messages of {queue}')}"
+            for queue, count in self.queued.items()
+            if count
+        ]
+        if self.services:
+            names = ", ".join(self.services) if len(self.services) < 4 else f"{len(self.services)} services"
+            parts.append(f"the state of {names}")
+        return "; ".join(parts)
 
 
 def folder(state: Path) -> Path:
@@ -54,23 +87,20 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
-def compare(state: Path, began: float, service: str, held: dict[str, set[str]]) -> list[str]:
-    """Say what of a service is not saved, a line each.
+def file_number(state: Path, service: str) -> int | None:
+    """Return a number of a service's file that another file in its place does not have; None when there is none."""
+    file = folder(state) / f"{service}.json"
+    return file.stat().st_ino if file.exists() else None  # each save replaces the file; its time may be too coarse
+
+
+def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, int]:
+    """Count the messages of each queue that the file of the queues lacks.
 
     Args:
         state: the emulator's folder.
-        began: when the saving began, s since the epoch: a file that is older was not written.
-        service: its name.
-        held: the messages of each queue, in memory. What is drained meanwhile may be in the file still.
+        held: the messages of each queue, in memory. The file may have more: those that were drained meanwhile.
     """
-    file = folder(state) / f"{service}.json"
-    if not file.exists():
-        saved, there = False, set[str]()
-    else:
-        saved = file.stat().st_mtime >= began - 1  # the clock of a file system may be coarse
-        there = set().union(*messages(json.loads(file.read_text())["payload"]).values()) if held else set()
-    missing = [] if saved else [f"the state of {service}"]
-    for queue, ids in sorted(held.items()):
-        if lost := len(ids - there):
-            missing.append(f"{lost:,} of {len(ids):,} messages of {queue}")
-    return missing
+    file = folder(state) / "sqs.json"
+    is_needed = any(held.values()) and file.exists()
+    in_file = set().union(*messages(json.loads(file.read_text())["payload"]).values()) if is_needed else set[str]()
+    return {queue: len(ids - in_file) for queue, ids in sorted(held.items())}

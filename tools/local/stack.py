@@ -62,6 +62,7 @@ def running(
     port: int,
     print_status: PrintStatus = lambda _: None,
     parameters: Parameters = lambda _: {},
+    keep_trying: emulator.KeepTrying = lambda _: False,
 ) -> Iterator[Stack]:
     """Run the system for as long as the context lasts.
 
@@ -71,9 +72,11 @@ def running(
         print_status: called with what is being done.
         parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
             make what they name.
+        keep_trying: called at the end, while not everything is saved; see `Emulator.stop`.
 
     Raises:
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
+        UnsavedError: not everything that the emulator held is saved; nothing is left running.
     """
     state = state.resolve()
     if not state.exists():
@@ -88,7 +91,7 @@ def running(
         parts.callback(_end_leftovers, state, print_status)
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
-            print_status(f"the last run was killed: {_lost(state / 'aws')}")
+            print_status(f"the last run ended before everything was saved: {_lost(state / 'aws')}")
 
         print_status("starting PostgreSQL")
         database = postgres.start(state / "postgres")
@@ -98,7 +101,8 @@ def running(
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
-        parts.callback(aws.stop, print_status)
+        labels: dict[str, str] = {}
+        parts.callback(aws.stop, print_status, keep_trying, labels)
         _write(pid_file, str(aws.process.pid))
         parts.callback(pid_file.unlink, missing_ok=True)
 
@@ -121,6 +125,7 @@ def running(
             aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
+        labels |= {_name(address.queue_url): "queued punches", _name(address.dlq_url): "dead letters"}
         of_slices = dict.fromkeys(slices.said_by_name("local"), address.root_url)
         _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
@@ -129,8 +134,12 @@ def running(
 
 def _queue_here(aws: emulator.Emulator, url: str) -> str:
     """Give the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
-    found: str = aws.client("sqs").get_queue_url(QueueName=url.rpartition("/")[2])["QueueUrl"]
+    found: str = aws.client("sqs").get_queue_url(QueueName=_name(url))["QueueUrl"]
     return found
+
+
+def _name(queue_url: str) -> str:
+    return queue_url.rpartition("/")[2]
 
 
 def _make_private(state: Path) -> None:
