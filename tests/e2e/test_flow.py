@@ -28,9 +28,22 @@ def number(page: Page, name: str) -> int:
     return int(page.locator(f"#{name} output").inner_text().replace(",", ""))
 
 
-def ask(client: Client) -> dict[str, Any]:
+def ask(client: Client, name: str = "numbers") -> dict[str, Any]:
     address = client.address
-    return watch.ask(f"{address.aws_endpoint_url}{flow.PATH}numbers", flow.key(address.aws_access_key_id))
+    return watch.ask(f"{address.aws_endpoint_url}{flow.PATH}{name}", flow.key(address.aws_access_key_id))
+
+
+def test_the_verdict_counts_rows_duplicates_and_dead_letters_of_what_was_accepted(client: Client) -> None:
+    before = ask(client, "verdict")
+    stored, conflict = conflicting()
+
+    for body in (stored, stored, conflict):
+        client.post(body)
+        client.wait_until_drained()
+
+    after = ask(client, "verdict")
+    more = {name: after[name] - before[name] for name in before}
+    assert more == {"accepted": 3, "rows": 1, "duplicates": 1, "deadLetters": 1, "lost": 0}
 
 
 def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:
@@ -73,7 +86,7 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
         expect(page.locator("#state")).to_have_text("The database is stopped: punches wait in the queue.")
         page.locator("#send").click()
         wait_for(lambda: number(page, "waiting") > 0, "punches in the queue")
-        expect(page.locator("#waiting .rate")).to_have_text(re.compile(r"the oldest for \d+ s"))
+        expect(page.locator("#waiting .age")).to_have_text(re.compile(r"the oldest for \d+ s"))
         punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00-03:00")
         assert [client.post(body).status for body in (punch, punch, conflict)] == [202] * 3
 

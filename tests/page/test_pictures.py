@@ -27,6 +27,8 @@ def seconds() -> Iterator[dict[str, int | bool]]:
             "waiting": waiting,
             "stored": stored,
             "duplicates": duplicates,
+            "redelivered": 0,
+            "failed": 4 if second >= 107 else 0,
             "deadLetters": dead,
             "ageSeconds": waiting // 180,
             "databaseStopped": stopped,

@@ -26,12 +26,14 @@ NUMBERS: dict[str, Any] = {
     "waiting": 0,
     "stored": 1100,
     "duplicates": 2,
+    "redelivered": 0,
     "failed": 0,
     "deadLetters": 0,
     "ageSeconds": 0,
     "databaseStopped": False,
     "error": "",
     "lastDeadLetters": [],
+    "verdict": {"accepted": 1200, "rows": 1200, "duplicates": 0, "deadLetters": 0, "lost": 0},
     "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
     "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
@@ -57,7 +59,7 @@ def screen(browser: Browser, stack: Made) -> Iterator[Window]:
         yield screen
 
 
-STICK_OUT = """() => [...document.querySelectorAll("#flow h2, #flow output")].filter(part => {
+STICK_OUT = """() => [...document.querySelectorAll("#flow h2, #flow output, #flow .rate")].filter(part => {
   const text = document.createRange(), card = part.parentElement.getBoundingClientRect()
   text.selectNodeContents(part)
   const { left, right } = text.getBoundingClientRect()
@@ -93,6 +95,44 @@ def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dic
         expect(page.locator("#state")).to_have_class(kind)
         expect(page.locator("#accepted output")).to_have_text("1,200")
         require_nothing_at_any_width(page)
+
+
+def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_found_twice(
+    numbers: dict[str, Any], screen: Window
+) -> None:
+    page = screen.open(KEY)
+    verdict = page.locator("#verdict")
+    expect(verdict).to_have_text("1,200 accepted, 1,200 rows, 0 lost")
+    expect(verdict).to_have_class("good")
+
+    numbers |= {"accepted": 1205, "waiting": 5}
+    expect(verdict).to_have_text("")
+    numbers |= {"waiting": 0, "verdict": {"accepted": 1205, "rows": 1199, "duplicates": 3, "deadLetters": 2, "lost": 1}}
+    expect(verdict).to_have_text("1,205 accepted, 1,199 rows, 3 duplicates, 2 dead letters, 1 lost")
+    expect(verdict).to_have_class("bad")
+    require_nothing_at_any_width(page)
+    numbers |= {"stored": 1101, "verdict": {"lost": None}}
+    expect(verdict).to_have_text("")
+    assert screen.messages == []
+
+
+def test_deliveries_that_failed_are_counted_beside_what_waits(numbers: dict[str, Any], screen: Window) -> None:
+    page = screen.open(KEY)
+    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 0")
+
+    numbers |= {"waiting": 7, "failed": 1234}
+
+    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 1,234")
+    expect(page.locator("#waiting .failed")).to_have_class("rate failed some")
+    require_nothing_at_any_width(page)
+
+
+def test_a_message_that_found_its_own_row_counts_among_the_duplicates(numbers: dict[str, Any], screen: Window) -> None:
+    numbers |= {"duplicates": 2, "redelivered": 3}
+
+    page = screen.open(KEY)
+
+    expect(page.locator("#duplicates output")).to_have_text("5")
 
 
 def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same_tab(screen: Window) -> None:
@@ -168,6 +208,7 @@ def test_no_word_and_no_number_sticks_out_of_its_card(
     language: str, stack: Made, numbers: dict[str, Any], browser: Browser
 ) -> None:
     numbers |= {"accepted": 181_240, "stored": 181_229, "waiting": 100_234, "duplicates": 1_029, "deadLetters": 206}
+    numbers |= {"failed": 1_234}
     with window(browser, stack.url, locale=language) as screen:
         page = screen.open(KEY)
         expect(page.locator("#deadLetters output")).to_have_text("206")

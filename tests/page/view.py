@@ -33,7 +33,9 @@ class Made:
         if file := static.files(flow.FOLDER).get(name):
             return 200, file.headers, file.body
         has_key = request.headers.get("x-run") == KEY
-        return json_answer(200, self._numbers()) if has_key else json_answer(403, {"message": "no"})
+        numbers = self._numbers()
+        found = numbers.get("verdict", {"lost": None}) if name == "verdict" else numbers
+        return json_answer(200, found) if has_key else json_answer(403, {"message": "no"})
 
 
 @contextmanager

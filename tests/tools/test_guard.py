@@ -162,9 +162,12 @@ def test_the_ways_are_read_from_the_emulator() -> None:
 
 
 def test_every_path_takes_the_key_with_every_method(stranger: Stranger) -> None:
+    assert stranger.ask("GET", "/").status == 200  # the page with links
     for path in sorted(_paths()):
         written = itertools.product((f"{path.rstrip('/')}/a/b", path.upper()), ("GET", "POST"))
         for target, method in (*itertools.product([path], METHODS), *written):
+            if target == "/" and method in ("GET", "HEAD"):
+                continue
             assert (target, method, stranger.ask(method, target).status) == (target, method, 403)
 
 

@@ -24,6 +24,7 @@ PUNCH = f"{PAGE_PATH}ponto"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 PAGE = "http://evil.example"
 POOL = "us-east-1_abc"
+HOME = {"": static.File(b"links", {"content-type": "text/html", **static.HEADERS})}
 SERVED = [lambda: static.files(flow.FOLDER)]  # as files of a slice
 
 
@@ -81,9 +82,8 @@ def ask(
     **headers: str,
 ) -> Response:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
-    guarded = Guard(
-        emulator, Public(emulator.call_api, emulator.is_signed, emulator.public_keys), 4566, KEY, view, SERVED
-    )
+    public = Public(emulator.call_api, emulator.is_signed, emulator.public_keys)
+    guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME)
     if closing:
         guarded.close()
     sent: list[Message] = []
@@ -374,7 +374,7 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
     numbers = json.loads(answer.body)
     assert answer.status == 200
     assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (12, 1, 9)
-    assert (numbers["stored"], numbers["duplicates"], numbers["failed"]) == (6, 4, 4)
+    assert [numbers[name] for name in ("stored", "duplicates", "redelivered", "failed")] == [6, 2, 2, 4]
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
     assert json.loads(again.body)["stored"] == 6  # each line of the log once
@@ -392,7 +392,7 @@ def test_the_view_has_the_last_two_minutes_second_by_second(view: flow.Flow, mon
     assert looks[0].items() >= {"accepted": 12, "waiting": 1, "stored": 6}.items()
 
 
-@pytest.mark.parametrize("name", ["numbers", "stop-database/10"])
+@pytest.mark.parametrize("name", ["numbers", "verdict", "stop-database/10"])
 @pytest.mark.parametrize("headers", [{}, {"x_run": "LOCAL"}, {"x_run": "LOCAL", "origin": PAGE}])
 def test_the_view_tells_and_stops_nothing_without_the_runs_key(
     name: str, headers: dict[str, Any], view: flow.Flow
@@ -422,7 +422,14 @@ def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
     view = flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {})
     view.look()
 
-    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).status == 503
+    for name in ("numbers", "verdict"):
+        assert ask(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503
+
+
+def test_there_is_no_verdict_while_punches_wait(view: flow.Flow) -> None:
+    answer = ask(Emulator(), "/flow/verdict", "GET", view=view, x_run=KEY)
+
+    assert (answer.status, json.loads(answer.body)) == (200, {"lost": None})
 
 
 def test_the_views_key_is_of_one_run_and_lets_into_nothing_else(tmp_path: Path) -> None:
@@ -434,6 +441,30 @@ def test_the_views_key_is_of_one_run_and_lets_into_nothing_else(tmp_path: Path) 
     for wrong in (KEY, other):  # the run's own; a tab of another run
         refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=wrong))
     refused(ask(Emulator(), authorization=SIGNED.replace(KEY, key), view=view))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_page_at_the_root_is_for_everybody_and_for_no_other_origin(method: str) -> None:
+    emulator = Emulator()
+    answer = ask(emulator, "/", method)
+
+    assert (answer.status, answer.body) == (200, b"links" if method == "GET" else b"")
+    assert b"frame-ancestors 'none'" in answer.headers[b"content-security-policy"]
+    assert answer.headers[b"cross-origin-resource-policy"] == b"same-origin"
+    assert not any(header.startswith(b"access-control-") for header in answer.headers)
+    refused(ask(emulator, "/", method, origin=PAGE))
+    refused(ask(emulator, "/", method, hosts=("evil.example",)))
+    assert emulator.asked == []
+
+
+def test_the_root_is_of_the_emulator_for_whoever_asks_for_a_service() -> None:
+    emulator = Emulator()
+    for query, headers in (("", {"authorization": SIGNED.replace(KEY, "test")}), ("Action=ListQueues", {})):
+        refused(ask(emulator, "/", "GET", query, **headers))
+    refused(ask(emulator, "/", "POST"))
+
+    assert ask(emulator, "/", "GET", authorization=SIGNED).body == b"done"
+    assert emulator.asked == ["/"]
 
 
 @pytest.mark.parametrize("path", [f"/x{PUNCH}", f"/{PUNCH}", "/restapis/../local/_user_request_/"])

@@ -11,13 +11,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psycopg2
 
 from ponto.event import WHEN, WHOSE
 from ponto.punch import FIELDS
 from tools.kit import dead_letters, event
-from tools.local import postgres
+from tools.local import postgres, verdict
 from tools.local.faults import Faults
 from tools.local.watch import Batches
 
@@ -60,6 +63,8 @@ class Flow:
         self._accepted = accepted
         self._batches = Batches(state / "emulator.log")
         self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=_KEPT)  # with `time.monotonic()`, oldest first
+        self._started = datetime.now(UTC)
+        self._dead: set[str] = set()  # messages that the queue took in this run, and that were dead letters at a look
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
         self._error = ""
@@ -73,7 +78,9 @@ class Flow:
     def look(self) -> None:
         """Keep the numbers of this moment, once the stack is ready."""
         with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
-            self._looks.append((time.monotonic(), self._counts(self._address())))
+            address = self._address()
+            self._looks.append((time.monotonic(), self._counts(address)))
+            self._note_dead_letters(address)
 
     def answer(self, method: str, name: str) -> Response:
         """Answer a request for what is no file; `name` is its path without PATH."""
@@ -85,6 +92,8 @@ class Flow:
                 return 503, {"message": "the stack is starting or stopping"}
             with self._lock:
                 return self._numbers(address)
+        if (method, name) == ("GET", "verdict"):
+            return self._judge()
         if method == "POST" and stop and 1 <= int(stop[1]) <= _LONGEST:
             with self._lock:
                 return self._stop_database(int(stop[1]))
@@ -114,6 +123,32 @@ class Flow:
             "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
         }
 
+    def _note_dead_letters(self, address: dict[str, Any]) -> None:
+        started_ms = self._started.timestamp() * 1000
+        letters = map(_read, self._messages(address["dlq_url"]))
+        self._dead.update(
+            letter.message_id for letter in letters if not letter.way.is_event and letter.received_ms >= started_ms
+        )
+
+    def _judge(self) -> Response:
+        """Judge what the queue has taken in this run; `lost` is None while punches wait or the database is away."""
+        try:
+            with self._lock:
+                address = self._address()
+                counts = self._counts(address)
+                self._note_dead_letters(address)
+                dead = frozenset(self._dead)
+            if counts["waiting"]:
+                return 200, {"lost": None}
+            found = verdict.judge(
+                address["database_url"], self._started, counts["accepted"], counts["duplicates"], dead
+            )
+        except FileNotFoundError:
+            return 503, {"message": "the stack is starting or stopping"}
+        except psycopg2.Error:
+            return 200, {"lost": None}
+        return 200, found.to_json()
+
     def _stop_database(self, seconds: int) -> Response:
         if self._stopping is not None and self._stopping.is_alive():
             return 409, {"message": "the database is stopped already"}
@@ -132,7 +167,12 @@ class Flow:
 
 
 def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
-    letter = dead_letters.read(
+    summary = _read(message).summary()
+    return {key: summary[key] for key in ("id", "reason", "detail", "received")}
+
+
+def _read(message: Mapping[str, Any]) -> dead_letters.DeadLetter:
+    return dead_letters.read(
         {
             "MessageId": message["id"],
             "Body": message["body"],
@@ -140,4 +180,3 @@ def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
             "MessageAttributes": message.get("message_attributes", {}),
         }
     )
-    return {key: letter.summary()[key] for key in ("id", "reason", "detail", "received")}

@@ -56,6 +56,7 @@ class Guard:
     - The view of what flows through takes its own key in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin. Only then is a request passed on as it came.
     - A user pool's public keys take neither: they are asked for by the pool's id.
+    - Neither does the page at the root, with links, for a GET without query or credentials. It holds no key.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Guard:
         key: str,
         view: flow.Flow | None = None,
         served: Sequence[Files] = (),
+        home: Files = dict,
     ) -> None:
         """Admits from the start.
 
@@ -76,11 +78,13 @@ class Guard:
             key: the access key id of this run.
             view: what is at flow.PATH, if anything.
             served: each gives files that lie beside the API.
+            home: gives the page at the root, by the path "", and the files that it links to.
         """
         self._application = application
         self._public = public
         self._view = view
         self._served = served
+        self._home = home
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
         self._closing = False
@@ -122,6 +126,8 @@ class Guard:
             await self._application(scope, asgi.without_long_pauses(receive), _without_cors(send))
         elif keys := self._keys_of_pool(scope):
             await asgi.answer(asgi.early(receive, send), *keys)
+        elif file := self._home_file(scope):
+            await _give(asgi.early(receive, send), file, is_whole=scope["method"] == "GET")
         else:
             await _say(asgi.early(receive, send), 403, _SIGN)
 
@@ -168,6 +174,11 @@ class Guard:
     def _file(self, name: str) -> static.File | None:
         """Read the file that is asked for, anew each time: a developer reloads and sees what was changed."""
         return next((file for files in self._served if (file := files().get(name))), None)
+
+    def _home_file(self, scope: Scope) -> static.File | None:
+        """Return a file of the page at the root; None where a service of AWS may be meant, as S3 is by its root."""
+        is_plain = scope["method"] in ("GET", "HEAD") and not scope["query_string"] and not any(_keys(scope))
+        return self._home().get(scope["path"].removeprefix("/")) if is_plain else None
 
     def _is_for_us(self, scope: Scope) -> bool:
         hosts = asgi.values(scope, b"host")

@@ -25,7 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
-from tools.local import adapter, saved
+from tools.local import adapter, home, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
@@ -47,7 +47,8 @@ def main(port: int, reports: Connection, state: Path) -> int:
     run = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(run), adapter.messages, adapter.accepted)
     served = [slices.found(each["files"]) for each in slices.said_by_name("local").values()]
-    guard = Guard(adapter.application, everybody, port, run, view, served)
+    page = home.files(state.parent, {name: each["greeting"] for name, each in slices.said_by_name("local").items()})
+    guard = Guard(adapter.application, everybody, port, run, view, served, page)
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state, _Saver(state, reports)))

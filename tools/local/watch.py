@@ -9,14 +9,14 @@ from typing import Any
 import urllib3
 
 _PATIENCE = 60  # s
-_COUNTED = ("stored", "duplicates", "failed")
+_COUNTED = ("stored", "duplicates", "redelivered", "failed")
 
 
 def line(numbers: dict[str, Any]) -> str:
     """Say, by what `ask` gave, what has happened since the stack started, and how much is in the two queues now."""
     said = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
-        f"duplicates {numbers['duplicates']:,}  dead letters {numbers['deadLetters']:,}"
+        f"duplicates {numbers['duplicates'] + numbers['redelivered']:,}  dead letters {numbers['deadLetters']:,}"
     )
     return f"{said}  failed tries {numbers['failed']:,}" if numbers["failed"] else said
 
@@ -43,10 +43,7 @@ class Batches:
         self._totals = Counter(dict.fromkeys(_COUNTED, 0))
 
     def totals(self) -> Counter[str]:
-        """Add up what all batches did: stored, duplicates, failed (tries).
-
-        A message that found its own row counts among the duplicates.
-        """
+        """Add up what all batches did: stored, duplicates, redelivered (they found their own row), failed (tries)."""
         with self._log.open("rb") as file:
             file.seek(self._read)
             text = file.read()
@@ -55,7 +52,6 @@ class Batches:
         for line in complete.splitlines():
             if line.startswith(b"{") and (batch := _batch(line)):
                 self._totals.update({name: batch[name] for name in _COUNTED})
-                self._totals["duplicates"] += batch["redelivered"]
         return self._totals
 
 

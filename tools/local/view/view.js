@@ -6,8 +6,9 @@ const ANSWER_MS = 10_000
 const WORDS_PT = { // the page itself is in English
   title: "Como o ponto flui",
   accepted: "aceitas",
-  waiting: "na fila",
-  stored: "gravadas",
+  waiting: "na fila do SQS",
+  inQueue: "na fila",
+  stored: "gravadas no PostgreSQL",
   duplicates: "repetidas",
   deadLetters: "mortas",
   seconds: "os últimos dois minutos",
@@ -26,6 +27,8 @@ const TEXTS = {
     dead: number => `Mensagens mortas, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
     key: "Cada início tem outra chave. Abra o link que make run mostrou por último: ele termina em #key=",
+    verdict: { accepted: "aceitas", rows: "linhas", duplicates: "repetidas", deadLetters: "mortas", lost: "perdidas" },
+    failed: number => `tentativas que falharam: ${number}`,
     rate: number => `${number} por segundo`,
     age: seconds => `a mais velha há ${seconds} s`,
     scale: most => `topo: ${most}`,
@@ -38,6 +41,8 @@ const TEXTS = {
     dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
     key: "Each start has another key. Open the link that make run printed last: it ends in #key=",
+    verdict: { accepted: "accepted", rows: "rows", duplicates: "duplicates", deadLetters: "dead letters", lost: "lost" },
+    failed: number => `failed tries: ${number}`,
     rate: number => `${number} a second`,
     age: seconds => `the oldest for ${seconds} s`,
     scale: most => `top: ${most}`,
@@ -52,6 +57,9 @@ let key = ""
 let api = null
 let example = null
 let sending = false
+let latest = null // numbers, those of the last look
+let judged = "" // the numbers that the shown verdict is on
+let lastLost = null
 
 document.documentElement.lang = language
 if (language === "pt-BR") for (const each of document.querySelectorAll("[data-word]")) each.textContent = WORDS_PT[each.dataset.word]
@@ -80,7 +88,9 @@ function say(text, kind) {
 
 async function look() {
   try {
-    show(await ask("numbers"))
+    latest = await ask("numbers")
+    show(latest)
+    judge(latest).catch(() => {}) // the next look says what is wrong
   } catch (error) {
     forget()
     say(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
@@ -91,7 +101,9 @@ async function look() {
 /** Show that nothing is known: what was true a moment ago would be taken for what is. */
 function forget() {
   for (const output of document.querySelectorAll("output")) output.textContent = "–"
-  for (const emptied of document.querySelectorAll(".rate, #letters, #scale")) emptied.textContent = ""
+  for (const emptied of document.querySelectorAll(".rate, #letters, #scale, #verdict")) emptied.textContent = ""
+  judged = ""
+  latest = null
   for (const part of document.querySelectorAll("#flow > li")) part.classList.remove("some", "flows")
   for (const line of element("chart").children) line.setAttribute("points", "")
   element("send").disabled = element("stop").disabled = true
@@ -100,17 +112,21 @@ function forget() {
 function show(numbers) {
   api = numbers.api
   example = numbers.example
+  const counts = { ...numbers, duplicates: numbers.duplicates + numbers.redelivered }
   for (const name of ["accepted", "waiting", "stored", "duplicates", "deadLetters"]) {
-    const text = format(numbers[name])
+    const text = format(counts[name])
     const output = element(name).querySelector("output")
     if (output.textContent !== text) output.textContent = text
-    element(name).classList.toggle("some", numbers[name] > 0)
+    element(name).classList.toggle("some", counts[name] > 0)
   }
   const rates = changes(numbers.looks)
   const last = rates.at(-1) ?? { accepted: 0, stored: 0 }
   element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(last.accepted)))
   element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
-  element("waiting").querySelector(".rate").textContent = numbers.waiting ? texts.age(format(Math.round(numbers.ageSeconds))) : ""
+  element("waiting").querySelector(".age").textContent = numbers.waiting ? texts.age(format(Math.round(numbers.ageSeconds))) : ""
+  const failed = element("waiting").querySelector(".failed")
+  failed.textContent = texts.failed(format(numbers.failed))
+  failed.classList.toggle("some", numbers.failed > 0)
   const [into, out] = document.querySelectorAll(".pipe")
   into.classList.toggle("flows", last.accepted > 0)
   out.classList.toggle("flows", last.stored > 0)
@@ -123,6 +139,29 @@ function show(numbers) {
   else if (numbers.waiting) say(texts.drains, "")
   else if (numbers.deadLetters) say(texts.dead(format(numbers.deadLetters)), "bad")
   else say(texts.calm, "good")
+}
+
+/**
+ * Show what became of all accepted punches, once none waits. The database counts the rows, so it is asked only when
+ * numbers have changed. A loss is shown when it is found twice: a batch's log line may come after its rows.
+ */
+async function judge(numbers) {
+  const { accepted, stored, duplicates, redelivered, failed, deadLetters, waiting, databaseStopped } = numbers
+  const isSettled = waiting === 0 && !databaseStopped
+  const current = [accepted, stored, duplicates, redelivered, failed, deadLetters].join()
+  if (isSettled && current === judged) return
+  judged = ""
+  element("verdict").textContent = ""
+  if (!isSettled) return
+  const verdict = await ask("verdict")
+  if (latest !== numbers) return
+  const isSure = verdict.lost === 0 || (verdict.lost !== null && verdict.lost === lastLost)
+  lastLost = verdict.lost
+  if (!isSure) return
+  judged = current
+  const counts = Object.keys(texts.verdict).filter(name => verdict[name] || !["duplicates", "deadLetters"].includes(name))
+  element("verdict").textContent = counts.map(name => `${format(verdict[name])} ${texts.verdict[name]}`).join(", ")
+  element("verdict").className = verdict.lost ? "bad" : "good"
 }
 
 /** What happened in a second, between each look of the stack's own and the next. */

@@ -1,0 +1,70 @@
+"""The page at the root of the local AWS: links to what a browser can open there."""
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tools.kit import static
+from tools.kit.project import ROOT
+from tools.local import flow
+
+_OPENAPI = "openapi.json"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The local stack</title>
+<link rel="icon" href="{view}icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{view}view.css">
+</head>
+<body>
+<header><h1>The local stack</h1></header>
+<main>
+<section>
+<ul>
+{items}
+</ul>
+<p>What asks for a key: open its link, which make run printed last; it ends in #key=</p>
+</section>
+</main>
+</body>
+</html>
+"""
+
+
+def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, static.File]]:
+    """Return what reads the page and the API's description, by their paths.
+
+    They are for everybody: neither holds a key.
+
+    Args:
+        state: the stack's folder.
+        services: what slices serve, by what stack.json calls its address.
+    """
+
+    def read() -> dict[str, static.File]:
+        try:
+            address = json.loads((state / "stack.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            address = {}  # the stack is starting or stopping
+        served = [(address[name], text) for name, text in services.items() if name in address]
+        return {
+            "": static.File(_page(served), {"content-type": "text/html; charset=utf-8", **static.HEADERS}),
+            _OPENAPI: static.File(
+                (ROOT / "docs" / _OPENAPI).read_bytes(), {"content-type": "application/json", **static.HEADERS}
+            ),
+        }
+
+    return read
+
+
+def _page(served: Sequence[tuple[str, str]]) -> bytes:
+    links = [
+        (flow.PATH, "The view: what flows through the stack"),
+        *served,
+        (f"/{_OPENAPI}", "The API, in OpenAPI 3.1; docs/clients.md has the rules for clients"),
+    ]
+    items = "\n".join(f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for link, text in links)
+    return _PAGE.format(view=flow.PATH, items=items).encode()
