@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import socket
@@ -21,7 +22,6 @@ from ponto.event import WHOSE
 from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
-from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 from tools.local import emulator
 
@@ -61,11 +61,25 @@ class Run:
     def punch(self) -> None:
         """Punch by the printed command, which sends the employee 123 and the time in whole seconds."""
         (printed,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
-        assert json.loads(output_of(printed))["message"] == "accepted"
+        assert json.loads(shell(printed))["message"] == "accepted"
 
     def printed_gets(self) -> list[str]:
         """The printed commands that get something of the API."""
         return re.findall(r"^curl .*[^\\\n]$", self.output(), re.MULTILINE)
+
+    def try_operators_commands(self) -> None:
+        """Make a dead letter, list it, and trace its punch, by the printed commands."""
+        assert "  time zone America/Sao_Paulo  " in self.output()
+        listed, traced = re.findall(
+            r"^  \. \.venv/bin/activate && (ponto (?:trace|dlq) .*)$", self.output(), re.MULTILINE
+        )
+        (twice,) = re.findall(r"^  for hour in .*\\\n.*$", self.output(), re.MULTILINE)
+
+        assert shell(twice).count('"message":"accepted"') == 2
+        self.wait_until("stored 1  duplicates 0  dead letters 1")
+        assert "conflict" in shell(listed)
+        found = json.loads(shell(f"{traced} --json", status=1))  # for there is a dead letter
+        assert [len(found[kind]) for kind in ("rows", "deadLetters")] == [1, 1]
 
     def view_key(self) -> str:
         """What the printed link to the view ends in."""
@@ -78,10 +92,11 @@ class Run:
         return self.process.wait(DEADLINE)
 
 
-def output_of(command: str) -> str:
-    """Return what a printed command prints."""
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def shell(command: str, status: int = 0) -> str:
+    """Run a printed command, which must end with a status; return what it prints."""
+    python = f'ponto() {{ {shlex.quote(sys.executable)} -m tools.cli "$@"; }}; '
+    done = subprocess.run(["sh", "-c", python + command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
@@ -149,7 +164,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     ).stdout
     assert " 123 " in rows
     for get in run.printed_gets():
-        assert output_of(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
+        assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch again
     assert ask(run.address()["database_url"], f"select {WHOSE} from batida") == [(123,)]
@@ -197,11 +212,13 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert processes_of(state) == []
 
 
-def test_on_a_full_disk_it_ends_only_at_a_second_ctrl_c_and_says_what_is_lost(state: Path, start: Start) -> None:
+@needs("curl")
+def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until_a_second_ctrl_c(
+    state: Path, start: Start
+) -> None:
     run = start(emulator.free_port())
     run.wait_until_ready()
-    address = Address(*map(run.address().get, Address._fields))
-    address.client("sqs").send_message(QueueUrl=address.dlq_url, MessageBody="a dead letter")
+    run.try_operators_commands()
     emulator_pid = int((state / "emulator.pid").read_text())
     resource.prlimit(emulator_pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 

@@ -158,7 +158,7 @@ def test_a_load_test_is_offered_where_it_can_be_run(
 def made_up_stack() -> Any:
     nowhere: dict[str, Any] = dict.fromkeys(local_stack.Address._fields, "") | {"pid": 1}
     address = local_stack.Address(**nowhere | {"api_url": "http://here/ponto", "api_key": "abc"})
-    return SimpleNamespace(address=address, aws=SimpleNamespace(log=""))
+    return SimpleNamespace(address=address, aws=SimpleNamespace(log=""), time_zone="Asia/Tokyo")
 
 
 @pytest.fixture

@@ -1,22 +1,25 @@
 """`make run`: the whole system on this machine, until Ctrl-C."""
 
+import json
 import math
 import os
+import re
 import shlex
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from tools.kit import commands, jmeter, slices
+from tools.kit import commands, event, jmeter, slices
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
-from tools.kit.local_stack import STATE
+from tools.kit.local_stack import STATE, Address
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
@@ -146,6 +149,7 @@ def _print_status(what: str) -> None:
 
 def _greet(stack: Stack, state: Path) -> None:
     address = stack.address
+    conflict_id = uuid7()
     usual = state.resolve() == STATE
     words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
@@ -180,8 +184,18 @@ Then try, in another terminal:
   make rows{option}      the newest rows
 {load}  make chaos{option}     everything breaks while clients punch, and nothing is lost
 {tries}
+Two punches under one id make a dead letter of the second:
+
+{_dead_letter_command(address, conflict_id)}
+
+  . .venv/bin/activate && ponto dlq list{words}
+                 the dead letters, with their reasons
+  . .venv/bin/activate && ponto trace {conflict_id}{words}
+                 where both punches are: a row, a dead letter
+
   API       {address.api_url}
   API key   {address.api_key}
+  time zone {stack.time_zone}  (local time of punches without an offset)
   database  {address.database_url}  (psql takes it)
   AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest)
   AWS key   {address.aws_access_key_id}  (access key id; the secret may be anything)
@@ -191,6 +205,16 @@ Then try, in another terminal:
 Ctrl-C stops it.
 """,
         flush=True,
+    )
+
+
+def _dead_letter_command(address: Address, punch_id: str) -> str:
+    """Return a shell command that punches twice under one id: the second punch is a dead letter, `conflict`."""
+    body = json.dumps(event.body(123, f"{datetime.now(UTC):%Y-%m-%d}THOUR:00:00Z", id=punch_id))
+    escaped = re.sub(r'(["\\$`])', r"\\\1", body).replace("HOUR", "$hour")  # between the shell's double quotes
+    return (
+        f"  for hour in 08 09; do curl -sS {address.api_url} -H 'x-api-key: {address.api_key}' \\\n"
+        f"    -H 'content-type: application/json' -d \"{escaped}\"; done"
     )
 
 

@@ -40,6 +40,7 @@ class Stack(NamedTuple):
     address: Address
     database: postgres.Postgres
     aws: emulator.Emulator
+    time_zone: str  # of punches without an offset
 
     def require_running(self) -> None:
         """Raise a LocalError when a part has died."""
@@ -129,7 +130,8 @@ def running(
         of_slices = dict.fromkeys(slices.said_by_name("local"), address.root_url)
         _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
-        yield Stack(address, database, aws)
+        environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
+        yield Stack(address, database, aws, environment["TIME_ZONE"])
 
 
 def _queue_here(aws: emulator.Emulator, url: str) -> str:
