@@ -27,7 +27,13 @@ const TEXTS = {
     dead: number => `Mensagens mortas, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
     key: "Cada início tem outra chave. Abra o link que make run mostrou por último: ele termina em #key=",
-    verdict: { accepted: "aceitas", rows: "linhas", duplicates: "repetidas", deadLetters: "mortas", lost: "perdidas" },
+    verdict: { // one, and more
+      accepted: ["aceita", "aceitas"],
+      rows: ["linha", "linhas"],
+      duplicates: ["repetida", "repetidas"],
+      deadLetters: ["morta", "mortas"],
+      lost: ["perdida", "perdidas"],
+    },
     failed: number => `tentativas que falharam: ${number}`,
     rate: number => `${number} por segundo`,
     age: seconds => `a mais velha há ${seconds} s`,
@@ -41,7 +47,13 @@ const TEXTS = {
     dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
     key: "Each start has another key. Open the link that make run printed last: it ends in #key=",
-    verdict: { accepted: "accepted", rows: "rows", duplicates: "duplicates", deadLetters: "dead letters", lost: "lost" },
+    verdict: { // one, and more
+      accepted: ["accepted", "accepted"],
+      rows: ["row", "rows"],
+      duplicates: ["duplicate", "duplicates"],
+      deadLetters: ["dead letter", "dead letters"],
+      lost: ["lost", "lost"],
+    },
     failed: number => `failed tries: ${number}`,
     rate: number => `${number} a second`,
     age: seconds => `the oldest for ${seconds} s`,
@@ -160,7 +172,8 @@ async function judge(numbers) {
   if (!isSure) return
   judged = current
   const counts = Object.keys(texts.verdict).filter(name => verdict[name] || !["duplicates", "deadLetters"].includes(name))
-  element("verdict").textContent = counts.map(name => `${format(verdict[name])} ${texts.verdict[name]}`).join(", ")
+  const words = counts.map(name => `${format(verdict[name])} ${texts.verdict[name][verdict[name] === 1 ? 0 : 1]}`)
+  element("verdict").textContent = words.join(", ")
   element("verdict").className = verdict.lost ? "bad" : "good"
 }
 
