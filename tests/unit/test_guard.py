@@ -459,8 +459,8 @@ def test_the_page_at_the_root_is_for_everybody_and_for_no_other_origin(method: s
 
 def test_the_root_is_of_the_emulator_for_whoever_asks_for_a_service() -> None:
     emulator = Emulator()
-    for query, headers in (("", {"authorization": SIGNED.replace(KEY, "test")}), ("Action=ListQueues", {})):
-        refused(ask(emulator, "/", "GET", query, **headers))
+    refused(ask(emulator, "/", "GET", authorization=SIGNED.replace(KEY, "test")))
+    refused(ask(emulator, "/", "GET", query="Action=ListQueues"))
     refused(ask(emulator, "/", "POST"))
 
     assert ask(emulator, "/", "GET", authorization=SIGNED).body == b"done"
