@@ -1,9 +1,10 @@
 """The moving picture of the READMEs, recorded from the running stack: `make pictures` writes it into docs/pictures."""
 
 import io
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,25 @@ from tools.kit.project import ROOT
 from tools.local import flow
 
 LARGEST = 1_500_000  # bytes
-SECONDS = 17.0  # that it is shown, however long the recording took
+SECONDS = 18.0  # that it is shown, however long the recording took
 STILL = 2.5  # s of them at either end, for the last frame: whoever sees only one frame sees this
-EVERY = 0.5  # s between two frames while it is recorded
-VIEW, PHONE, MARGIN = {"width": 860, "height": 600}, {"width": 320, "height": 570}, 16  # CSS pixels
-SHARP = 1.5  # dots of the picture for each
+SHORTEST = 0.6  # s that a frame is shown
+VIEW, PHONE, MARGIN = {"width": 860, "height": 700}, {"width": 320, "height": 640}, 16  # CSS pixels
+SHARP = 1.25  # dots of the picture for each
 
-CAPTION = """<body style="margin: 0"><p style="background: #0b5c4f; color: #fff; font: 600 21px/50px system-ui;
-height: 50px; margin: 0; padding: 0 26px; white-space: nowrap"></p>"""
+CAPTION = """<body style="margin: 0"><p style="background: #0b5c4f; color: #fff; font: 600 27px/60px system-ui;
+height: 60px; margin: 0; padding: 0 26px; white-space: nowrap"></p>"""
 TEXTS = {
     "en": (
         "An employee punches: kept on the device, sent, recorded",
-        "Everybody punches: from the queue into PostgreSQL",
+        "Everybody punches: from SQS into PostgreSQL",
         "The database is stopped for 10 s: punches are accepted, and wait",
         "The database is back: the queue drains",
         "Database stopped for 10 s: {} accepted, {} rows, {} lost",
     ),
     "pt-BR": (
         "Alguém bate o ponto: guardada no aparelho, enviada, registrada",
-        "Todos batem o ponto: da fila para o PostgreSQL",
+        "Todos batem o ponto: do SQS para o PostgreSQL",
         "O banco fica parado por 10 s: as batidas são aceitas e esperam",
         "O banco voltou: a fila esvazia",
         "Banco parado por 10 s: {} aceitas, {} linhas, {} perdidas",
@@ -64,36 +65,57 @@ def send(view: Page) -> bool:
 
 
 class Recorder:
-    """Puts what pages show into frames: a caption, below it the view, and above that, if asked, the employee's page."""
+    """Puts what pages show into frames: a caption, below it the view, and beside that the employee's page."""
 
-    def __init__(self, view: Page, phone: Page, caption: Page) -> None:
-        self._view, self._phone, self._caption = view, phone, caption
+    def __init__(self, view: Page, phone: Page, caption: Page, texts: Sequence[str]) -> None:
+        self._view, self._phone, self._caption, self._texts = view, phone, caption, texts
         chart = view.locator("section").first.bounding_box()
         assert chart is not None
         self._clip = {"x": 0, "y": 0, "width": VIEW["width"], "height": round(chart["y"] + chart["height"]) + MARGIN}
-        self._next = time.monotonic()
+        self._was_stopped = False
         self.frames: list[Image.Image] = []
 
-    def take(self, text: str, *, with_phone: bool = False) -> None:
-        """Take a frame, when it is time for the next one."""
-        time.sleep(max(0, self._next - time.monotonic()))
-        self._next = time.monotonic() + EVERY
-        self._caption.locator("p").evaluate("(p, text) => { p.textContent = text }", text)
-        above, view = shot(self._caption), shot(self._view, clip=self._clip)
-        frame = Image.new("RGB", (view.width, above.height + view.height))
+    def _text(self) -> str | None:
+        """Return the caption of what the view shows; None before the verdict on what has waited."""
+        employee, everybody, stopped, back, end = self._texts
+        if self._view.locator("#stop").is_disabled():
+            self._was_stopped = True
+            return stopped
+        if not self._was_stopped:
+            return everybody if number(self._view, "accepted") > 2 else employee
+        if number(self._view, "waiting"):
+            return back
+        verdict = re.findall(r"[\d.,]*\d", self._view.locator("#verdict").inner_text())
+        return end.format(*verdict) if len(verdict) == 3 else None
+
+    def take(self) -> None:
+        """Take a frame, once the view shows its next numbers, which stay for a second."""
+        text = None
+        while text is None or text != self._text():
+            with self._view.expect_response("**/numbers"):
+                pass
+            self._view.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            text = self._text()
+            self._caption.locator("p").evaluate("(p, text) => { p.textContent = text }", text)
+            above, view, phone = shot(self._caption), shot(self._view, clip=self._clip), shot(self._phone)
+        frame = Image.new("RGB", (above.width, above.height + max(view.height, phone.height)), "#f3f6f5")
         frame.paste(above)
         frame.paste(view, (0, above.height))
-        if with_phone:
-            phone = ImageOps.expand(shot(self._phone), 3, "#7b8884")
-            frame.paste(phone, (frame.width - phone.width - round(SHARP * MARGIN), frame.height - phone.height))
+        frame.paste(ImageOps.expand(ImageOps.crop(phone, 2), 2, "#7b8884"), (view.width, above.height))
         self.frames.append(frame)
 
-    def take_until(self, done: Callable[[], bool], text: str, *, with_phone: bool = False) -> None:
+    def take_until(self, done: Callable[[], bool]) -> None:
         """Take frames until something is so."""
         deadline = time.monotonic() + DEADLINE
         while not done():
-            assert time.monotonic() < deadline, text
-            self.take(text, with_phone=with_phone)
+            assert time.monotonic() < deadline, self._text()
+            self.take()
+
+
+def thin_out(frames: list[Image.Image]) -> list[Image.Image]:
+    """Leave out frames, evenly, where each would be shown for too short a time."""
+    count = min(len(frames), 1 + int((SECONDS - 2 * STILL) / SHORTEST))
+    return [frames[round(index * (len(frames) - 1) / (count - 1))] for index in range(count)]
 
 
 def write(frames: list[Image.Image], file: Path) -> str:
@@ -104,8 +126,9 @@ def write(frames: list[Image.Image], file: Path) -> str:
         sheet.paste(frames[index * (len(frames) - 1) // 3], (0, index * height))
     palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE)  # a rare red stays red
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in (frames[-1], *frames)]
-    each = round(100 * (SECONDS - 2 * STILL) / (len(frames) - 1)) * 10
+    each = int(100 * (SECONDS - 2 * STILL) / (len(frames) - 1)) * 10
     durations = [int(1000 * STILL), *[each] * (len(frames) - 1), int(1000 * STILL)]
+    assert each >= 1000 * SHORTEST
     first.save(file, save_all=True, append_images=others, duration=durations, loop=0)
     return f"{file.name}: {file.stat().st_size:,} bytes, {sum(durations) / 1000:.1f} s, {width} x {height}"
 
@@ -115,11 +138,12 @@ def write(frames: list[Image.Image], file: Path) -> str:
 def test_the_database_is_stopped_and_nothing_is_lost(
     language: str, browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    employee, everybody, stopped, back, end = TEXTS[language]
     how = HOW | {"locale": language, "device_scale_factor": SHARP}
     with (
         deploy() as deployed,  # for itself: it begins with nothing
-        browsers.window(browser, "about:blank", viewport={"width": VIEW["width"], "height": 50}, **how) as captions,
+        browsers.window(
+            browser, "about:blank", viewport={"width": VIEW["width"] + PHONE["width"], "height": 60}, **how
+        ) as captions,
         browsers.window(browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **how) as others,
         phones.phone(browser, deployed.stack.address.root_url, viewport=PHONE, **how) as phone,
     ):
@@ -131,35 +155,30 @@ def test_the_database_is_stopped_and_nothing_is_lost(
         view = others.open(f"#key={flow.key(client.address.aws_access_key_id)}")
         view.locator("#state.good").wait_for()
         page = phone.open(f"#key={client.address.api_key}", worker=False)
-        page.locator("#punch").evaluate("form => form.scrollIntoView()")
+        page.locator("#punch").evaluate("form => { form.scrollIntoView(); scrollBy(0, -4) }")
         page.locator("#employee").fill("1042")
-        recorder = Recorder(view, page, caption)
+        recorder = Recorder(view, page, caption, TEXTS[language])
 
-        recorder.take(employee, with_phone=True)
+        recorder.take()
         punch(page)
-        recorder.take_until(lambda: page.locator(".state.recorded").count() == 1, employee, with_phone=True)
-        for _ in range(3):
-            recorder.take(employee, with_phone=True)
-        recorder.take_until(lambda: send(view) and number(view, "stored") > 100, everybody)
+        recorder.take_until(lambda: page.locator(".state.recorded").count() == 1)
+        recorder.take()
+        recorder.take_until(lambda: send(view) and number(view, "stored") > 100)
         view.locator("#stop").click()
-        for _ in range(5):
-            send(view)
-            recorder.take(stopped)
+        recorder.take()
         punch(page, 2718)
-        for _ in range(6):
-            send(view)
-            recorder.take(stopped, with_phone=True)
-        recorder.take_until(lambda: send(view) and view.locator("#stop").is_enabled(), stopped)
-        recorder.take_until(lambda: view.locator("#send").is_enabled(), back)
+        recorder.take_until(lambda: send(view) and view.locator("#stop").is_enabled())
         page.locator(".state.waiting").wait_for(state="detached")
-        recorder.take_until(lambda: view.locator("#state.good").count() == 1, back)
+        recorder.take_until(lambda: view.locator("#send").is_enabled())
+        recorder.take_until(lambda: view.locator("#verdict").inner_text() != "")
+        recorder.take()
         accepted, [(rows,)] = number(view, "accepted"), client.query("select count(*) from batida")
-        shown = [f"{count:,}" for count in (accepted, rows, accepted - rows)]
-        recorder.take(end.format(*(each.replace(",", "." if language == "pt-BR" else ",") for each in shown)))
+        shown = view.locator("#verdict").inner_text()
 
     file = folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"
-    became = write(recorder.frames, file)
+    became = write(thin_out(recorder.frames), file)
     with capsys.disabled():
         sys.stdout.write(f"\n{became}\n")
     assert accepted == rows
+    assert [int(re.sub(r"\D", "", count)) for count in shown.split(", ")] == [accepted, rows, 0]
     assert file.stat().st_size < LARGEST
