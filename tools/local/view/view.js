@@ -34,7 +34,7 @@ const TEXTS = {
       deadLetters: ["morta", "mortas"],
       lost: ["perdida", "perdidas"],
     },
-    failed: number => `tentativas que falharam: ${number}`,
+    failed: number => `tentativas falhas: ${number}`,
     rate: number => `${number} por segundo`,
     age: seconds => `a mais velha há ${seconds} s`,
     scale: most => `topo: ${most}`,

@@ -73,6 +73,7 @@ class Recorder:
         assert chart is not None
         self._clip = {"x": 0, "y": 0, "width": VIEW["width"], "height": round(chart["y"] + chart["height"]) + MARGIN}
         self._was_stopped = False
+        self._shown: list[object] = []  # by the last frame
         self.frames: list[Image.Image] = []
 
     def _text(self) -> str | None:
@@ -102,7 +103,14 @@ class Recorder:
         frame.paste(above)
         frame.paste(view, (0, above.height))
         frame.paste(ImageOps.expand(ImageOps.crop(phone, 2), 2, "#7b8884"), (view.width, above.height))
-        self.frames.append(frame)
+        shown: list[object] = [
+            text,
+            self._phone.locator(".state").all_inner_texts(),
+            self._view.locator("output").all_inner_texts(),
+        ]
+        if shown != self._shown:  # a batch may wait for minutes until it is tried again
+            self.frames.append(frame)
+        self._shown = shown
 
     def take_until(self, done: Callable[[], bool]) -> None:
         """Take frames until something is so."""
