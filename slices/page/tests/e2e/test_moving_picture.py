@@ -163,7 +163,7 @@ def test_the_database_is_stopped_and_nothing_is_lost(
         view = others.open(f"#key={flow.key(client.address.aws_access_key_id)}")
         view.locator("#state.good").wait_for()
         page = phone.open(f"#key={client.address.api_key}", worker=False)
-        page.locator("#punch").evaluate("form => { form.scrollIntoView(); scrollBy(0, -4) }")
+        page.locator("#punch").evaluate("form => { form.scrollIntoView(); scrollBy(0, -12) }")
         page.locator("#employee").fill("1042")
         recorder = Recorder(view, page, caption, TEXTS[language])
 
