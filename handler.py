@@ -83,41 +83,11 @@ def read(event: Any, context: Any) -> "answers.Result":
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, what the roles may do, and how they sign in.
+    """Run an action of the database's owner, such as migrating it; see `ponto.admin.actions.run`.
 
-    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed. {"find": id} asks instead
-    whether the punch of that id is a row. A slice adds to it by a module `of_schema`: `REQUESTS`, by the key of the
-    event that asks for one, and `prepared`, which gives what is done after the migrations.
-
-    Returns:
-        `applied`, the names of the migrations, and `notices`: what they reported, which role's settings were taken
-        back, whose login changed and whose password was set; or `found`; or what the slice's request gives.
+    `ponto deploy` and `ponto schema` invoke it.
     """
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
-    from ponto import brought
-    from ponto.admin.database import make_database
-    from ponto.admin.find_punch import is_stored
-    from ponto.admin.migrations import folders, migrate
-    from ponto.admin.roles import protect, set_function_password, set_login
+    from ponto.admin import actions
 
-    settings = config.load_schema()
-    owner = config.connection_parameters(settings.database)
-    if isinstance(event, dict) and "find" in event:
-        return {"found": is_stored(owner, event["find"])}
-    of_slices = brought.modules("of_schema")
-    requests = brought.requests(of_slices)
-    for key in requests.keys() & (event if isinstance(event, dict) else {}).keys():
-        return requests[key](owner, event)
-    steps = [each.prepared(os.environ) for each in of_slices]
-    made = make_database(owner, settings.created_from) if settings.created_from else []
-    migrated = migrate(owner, settings.zone.key, folders(settings.slices))
-    migrated.notices[:0] = made
-    for step in steps:
-        step(owner)
-    migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
-    migrated.notices.extend(set_login(owner, settings.roles, by_iam=settings.database.by_iam))
-    for role, each in settings.roles.items():
-        if each.secret_arn:
-            set_function_password(owner, role, *config.login(each.secret_arn))
-            migrated.notices.append(f"password set: {role}")
-    return migrated._asdict()
+    return actions.run(event, os.environ)

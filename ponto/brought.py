@@ -16,18 +16,20 @@ def modules(name: str) -> list[ModuleType]:
     return [import_module(each) for each in found if find_spec(each)]
 
 
-def requests(of_schema: Iterable[ModuleType]) -> dict[str, Callable[..., dict[str, Any]]]:
-    """Give what answers the requests to the function `schema`, by the key of the event that asks.
+def actions(slice_hooks: Iterable[ModuleType]) -> dict[str, Callable[..., dict[str, Any]]]:
+    """Return the actions that slices add to the function `schema`, by name.
 
     Raises:
-        ValueError: two slices have one key.
+        ValueError: two slices define the same action.
     """
-    found: dict[str, tuple[str, Callable[..., dict[str, Any]]]] = {}
-    for module in of_schema:
-        for key, request in module.REQUESTS.items():
-            if key in found:
+    origins: dict[str, str] = {}
+    collected: dict[str, Callable[..., dict[str, Any]]] = {}
+    for module in slice_hooks:
+        for name, action in module.ACTIONS.items():
+            if name in origins:
                 raise ValueError(
-                    f"REQUESTS: {found[key][0]} and {module.__name__} both have {key!r}; rename one of them"
+                    f"ACTIONS: {origins[name]} and {module.__name__} both define {name!r}; rename one of them"
                 )
-            found[key] = module.__name__, request
-    return {key: request for key, (_, request) in found.items()}
+            origins[name] = module.__name__
+            collected[name] = action
+    return collected

@@ -71,11 +71,13 @@ def folders(names: Iterable[str]) -> dict[str, Path]:
     """Give the folders of the reference's migrations and of slices', each behind those that it needs.
 
     Raises:
-        MigrationError: one has no such folder. It would count as a slice without migrations, and what it was meant to
-            name as one that is gone.
+        MigrationError: one is no slice's name, or has no such folder. It would count as a slice without migrations, and
+            what it was meant to name as one that is gone.
     """
     of_slices = {name: Path(slices.__path__[0]) / name / "schema" for name in names}
     for name, folder in of_slices.items():
+        if not name.isidentifier():  # a path could name SQL of another folder
+            raise MigrationError(f"SLICES: {name!r} is not the name of a slice; package and deploy again")
         if name in REFERENCE or not folder.is_dir():
             raise MigrationError(f"SLICES: there is no slices/{name}/schema; package and deploy anew")
     return REFERENCE | of_slices

@@ -27,5 +27,9 @@ def _load(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
     return employees.load(owner, event["employees"], dry_run=event["dryRun"])
 
 
-REQUESTS = {"employees": _load}
-"""{"employees": rows, "dryRun": false} stores these, or counts what that would change; see `employees.load`."""
+ACTIONS = {"load_employees": _load}
+"""{"action": "load_employees", "employees": rows, "dryRun": false} stores these, or counts what that would change; see
+`employees.load`."""
+
+LEGACY_KEYS = {"employees": "load_employees"}
+"""Action by the key that named it in 1.0.0-rc.1."""

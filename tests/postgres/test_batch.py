@@ -393,9 +393,9 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
     stage, batch = deploy(empty), [record(punch(1), "good"), record("{", "malformed")]
     assert stage.deliver(*batch) == ["good"]
 
-    first = handler.schema({}, Context())
+    first = handler.schema({"action": "migrate"}, Context())
     assert json.loads(json.dumps(first)) == {"applied": migrations(), "notices": first["notices"]}
-    assert handler.schema({}, Context()) == {"applied": [], "notices": []}
+    assert handler.schema({"action": "migrate"}, Context()) == {"applied": [], "notices": []}
 
     assert stage.deliver(batch[0]) == []
     assert stage.rows() == {derived(1): (1, EIGHT, "good")}
@@ -405,7 +405,20 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
 def test_schema_tells_whether_a_punch_is_a_row(stage: Stage) -> None:
     assert stage.deliver(record(punch(1), "good")) == []
 
-    assert handler.schema({"find": derived(1)}, Context()) == {"found": True}
-    assert handler.schema({"find": derived(2)}, Context()) == {"found": False}
+    assert handler.schema({"action": "find", "id": derived(1)}, Context()) == {"found": True}
+    assert handler.schema({"action": "find", "id": derived(2)}, Context()) == {"found": False}
     with pytest.raises(ValueError, match="badly formed"):
-        handler.schema({"find": "' or true"}, Context())
+        handler.schema({"action": "find", "id": "' or true"}, Context())
+
+
+def test_schema_accepts_the_events_of_the_release_before(stage: Stage) -> None:
+    assert stage.deliver(record(punch(1), "good")) == []
+
+    assert handler.schema({"find": derived(1)}, Context()) == {"found": True}
+    assert handler.schema({}, Context()) == {"applied": [], "notices": []}
+
+
+@pytest.mark.usefixtures("stage")
+def test_schema_refuses_an_action_that_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match=r"^action: 'migrat' is not known; use one of migrate, find"):
+        handler.schema({"action": "migrat"}, Context())

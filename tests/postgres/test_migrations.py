@@ -379,7 +379,13 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     assert "next" not in relations(empty)
 
 
-@pytest.mark.parametrize("name", ["typo", " reports", "", "ponto"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", " reports", ""])
+def test_slices_are_named_and_never_paths(name: str) -> None:
+    with pytest.raises(MigrationError, match=rf"^SLICES: '{name}' is not the name of a slice"):
+        folders([name])
+
+
+@pytest.mark.parametrize("name", ["typo", "ponto"])
 def test_a_slice_without_a_folder_is_refused_before_the_views_of_the_one_that_was_meant_go(name: str) -> None:
     with pytest.raises(MigrationError, match=rf"^SLICES: there is no slices/{name}/schema"):
         folders([name])

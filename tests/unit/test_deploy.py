@@ -56,7 +56,7 @@ class Prod:
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
             "Invoke": lambda _, given: returned(
-                {"found": True} if "find" in given["Payload"] else {"applied": [], "notices": []}
+                {"found": True} if json.loads(given["Payload"])["action"] == "find" else {"applied": [], "notices": []}
             )(),
         }
 
@@ -565,7 +565,10 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
         proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
     (invoked,) = prod.calls.made
-    assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
+    assert invoked.parameters == {
+        "FunctionName": "batida-ponto-dev-schema",
+        "Payload": '{"action": "find", "id": "punch"}',
+    }
 
 
 def test_what_slices_prove_is_proven_after_the_punch_and_said(

@@ -139,7 +139,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
     config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1}, tcp_keepalive=True)
     functions = session.client("lambda", config=config)
     print_status("applying the migrations")
-    migrated = proof.invoke_schema(functions, stage, {})
+    migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
     url = target.address_of(outputs, stage)

@@ -142,7 +142,7 @@ def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: 
         CommandError: it is none after so many seconds, or the function failed.
     """
     started = time.monotonic()
-    while not invoke_schema(functions, stage, {"find": punch_id})["found"]:
+    while not invoke_schema(functions, stage, {"action": "find", "id": punch_id})["found"]:
         if time.monotonic() - started > seconds:
             raise CommandError(
                 f"the punch {punch_id} was accepted as message {message_id}, but is no row after {seconds} s.\n"

@@ -26,7 +26,7 @@ def schema(where: target.Where, *, as_json: bool) -> None:
     functions, name = target.function_of(where, "schema", once=True)
     print_status(f"invoking {name}")
     try:
-        answer = invoked(functions, name, where.stage, {})
+        answer = invoked(functions, name, where.stage, {"action": "migrate"})
     except FunctionFailed as error:
         raise CommandError(f"{error}\nIts log: npx sls logs --stage {where.stage} -f schema", status=1) from None
     if as_json:

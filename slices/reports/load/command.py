@@ -80,7 +80,7 @@ def _store_by_function(
     where: reader.Where, stage: str, found: list[dict[str, Any]], *, dry_run: bool
 ) -> dict[str, int]:
     """Store employees by the owner's function; give the counts of `store`."""
-    request = {"employees": found, "dryRun": dry_run}
+    request = {"action": "load_employees", "employees": found, "dryRun": dry_run}
     if len(json.dumps(request)) > _MOST_BYTES:
         raise CommandError(
             f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "

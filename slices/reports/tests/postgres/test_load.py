@@ -150,9 +150,11 @@ def test_what_the_table_refuses_is_said_and_in_no_log(
 ) -> None:
     """Whoever may invoke the function may send it what this command would not."""
     wrong = {"usuario_id": 1, "nome": "Ana Secreta", "cpf": "123", "fuso": "Secret/Zone", "corte": None}
-    answer = functions.call("schema", {"employees": [wrong], "dryRun": False})
+    answer = functions.call("schema", {"action": "load_employees", "employees": [wrong], "dryRun": False})
     assert "violates check constraint" in answer["refused"]
-    answer = functions.call("schema", {"employees": [wrong | {"cpf": None}], "dryRun": False})
+    answer = functions.call(
+        "schema", {"action": "load_employees", "employees": [wrong | {"cpf": None}], "dryRun": False}
+    )
     assert 'funcionario 1: fuso "Secret/Zone" is not a time zone' in answer["refused"]
     assert (functions.log.getvalue(), *capsys.readouterr()) == ("", "", "")
     assert stored(database) == []
