@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _ROWS = sql.SQL("""
 select id, {whose}, {at}, coalesce(mensagem_id, ''), gravada_em
-from batida where {whose} >= %s and {whose} < %s order by {at}
+from ponto.batida where {whose} >= %s and {whose} < %s order by {at}
 """).format(whose=sql.Identifier(WHOSE), at=sql.Identifier(WHEN))
 
 

@@ -18,16 +18,24 @@ Parameters = Mapping[str, str | int | Callable[[], str]]
 each try: a token of a login by IAM is looked at when connecting only, and is good for minutes."""
 
 Settings = Mapping[str, str | int]
-"""PostgreSQL's settings of a session, without spaces and backslashes, which libpq's `options` would have to quote."""
+"""PostgreSQL's settings of a session, by name."""
+
+SAFE_SETTINGS: Settings = {
+    # A built-in is found where PostgreSQL has it, and nowhere else. Our own statements name their schema.
+    "search_path": "pg_catalog, pg_temp",
+    # How our statements are written; a database may have another default.
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+}
+"""Settings of every session, whatever the defaults of its server, database and role are."""
 
 _PAUSE = 1  # s between two tries
 _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
 # What PostgreSQL says in English of a wrong password, and Amazon's of whom IAM does not let in.
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _NOT_LET_IN = "PAM authentication failed"
-# What proxies say that take no settings when a session begins: RDS Proxy, PgBouncer.
-_NO_OPTIONS = ("support command-line options", "unsupported startup parameter")
-_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
+SET_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
+"""The first statement of every session."""
 
 
 class Timeouts(NamedTuple):
@@ -252,23 +260,21 @@ def _try(
         "keepalives_count": 3,
         **with_password(parameters),
     }
-    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    connection: psycopg2.extensions.connection
-    try:
-        connection = psycopg2.connect(**arguments, options=options)
-    except psycopg2.OperationalError as error:
-        if not any(text in str(error) for text in _NO_OPTIONS):
-            raise
-        connection = psycopg2.connect(**arguments)
-        _set(connection, settings)
+    connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+    apply_settings(connection, {**SAFE_SETTINGS, **settings})
     return connection
 
 
-def _set(connection: psycopg2.extensions.connection, settings: Settings) -> None:
-    """Give a session its settings; one that does not take them is closed."""
+def apply_settings(connection: psycopg2.extensions.connection, settings: Settings) -> None:
+    """Give a session its settings; one that does not take them is closed.
+
+    Not by libpq's keyword `options`, which RDS Proxy and PgBouncer refuse or ignore.
+    """
     try:
-        with connection, connection.cursor() as cursor:  # committed, or a rollback would take them back
-            cursor.execute(_SETTINGS, {"settings": json.dumps(dict(settings))})
+        connection.autocommit = True  # one round trip
+        with connection.cursor() as cursor:
+            cursor.execute(SET_SETTINGS, {"settings": json.dumps(dict(settings))})
+        connection.autocommit = False
     except BaseException:
         connection.close()
         raise

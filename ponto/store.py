@@ -15,13 +15,14 @@ import psycopg2
 
 from ponto.bisection import in_halves
 from ponto.connection import TIMEOUTS, UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
+from ponto.database_names import read_sql
 from ponto.errors import kind_and_line
 from ponto.punch import FIELDS, Punch
 
 _SQL = Path(__file__).parent / "sql"
-_STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
-_EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
-_FAILING = (_SQL / "failing.sql").read_text(encoding="utf-8")
+_STORE = read_sql(_SQL / "store.sql")
+_EXISTING = read_sql(_SQL / "existing.sql")
+_FAILING = read_sql(_SQL / "failing.sql")
 
 # SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
 # program limit exceeded.

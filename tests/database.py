@@ -15,6 +15,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import folders, migrate
+from ponto.database_names import SCHEMA as SCHEMA_NAME
 from tools.kit import slices
 from tools.local import postgres as local_postgres
 from tools.local import temporary
@@ -132,8 +133,8 @@ def template_database(postgres: str) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """Give the libpq URI of an empty database."""
+def database_url(postgres: str, template_database: str) -> Iterator[str]:  # noqa: ARG001  whose migrations made the roles
+    """Return the libpq URI of an empty database."""
     with cloned(postgres, "template0") as url:
         yield url
 
@@ -163,7 +164,11 @@ def database(migrated_url: str) -> Iterator[Database]:
 def cloned(postgres: str, template: str) -> Iterator[str]:
     """Give the libpq URI of a copy of a database, which is dropped at the end."""
     server, name = parse_dsn(postgres), f"ponto_{next(_numbers)}"
-    statements = [f"create database {name} template {template} strategy file_copy"]  # without its WAL
+    statements = [
+        f"create database {name} template {template} strategy file_copy",  # without its WAL
+        # For the tests' own statements; the project's name their schema.
+        f"alter database {name} set search_path = {SCHEMA_NAME}, public",
+    ]
     if template != "template0":  # CREATE DATABASE copies no settings of the database
         statements.append(f"alter database {name} set timezone = '{TIME_ZONE}'")
     try:

@@ -26,7 +26,8 @@ from tools.kit.project import ROOT
 
 _INSERT = (
     "connection = psycopg2.connect(''); "
-    'connection.cursor().execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"); '
+    'connection.cursor().execute("insert into ponto.batida (id, usuario_id, ponto)'
+    ' values (gen_random_uuid(), 1, now())"); '
     "connection.commit()"
 )
 

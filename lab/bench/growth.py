@@ -57,22 +57,22 @@ _COLUMNS = {
 # In the order of their receipt, a year of it until now; into a table without its indexes, which are made afterwards:
 # three times as fast.
 _FILL = """
-alter table batida drop constraint batida_pkey;
-drop index batida_semana_usuario_id_idx;
-insert into batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id)
+alter table ponto.batida drop constraint batida_pkey;
+drop index ponto.batida_semana_usuario_id_idx;
+insert into ponto.batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id)
 select
     {id}, 1 + floor(random() * {employees})::bigint, ponto, -180, true, recebida_em, gen_random_uuid()::text
 from generate_series(1, {rows}) as number
     cross join lateral (values (now() - interval '1 year' * (1 - number::float8 / {rows}))) as received (recebida_em)
     cross join lateral (values (recebida_em - interval '10 minutes' * random())) as punched (ponto);
-alter table batida add constraint batida_pkey primary key (id);
+alter table ponto.batida add constraint batida_pkey primary key (id);
 """
 
 # What the drain reads of both indexes, read into the buffers as far as these hold it, as on a server that is in use.
 _WARM = """
 set enable_seqscan = off;
-select count(*) from (select id from batida order by id offset 0) as key;
-select count(*) from batida where semana(ponto) >= semana(now() - interval '7 days');
+select count(*) from (select id from ponto.batida order by id offset 0) as key;
+select count(*) from ponto.batida where ponto.semana(ponto) >= ponto.semana(now() - interval '7 days');
 reset enable_seqscan;
 """
 
@@ -120,7 +120,7 @@ def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> d
     before = server.ask("select pg_current_wal_insert_lsn()")
     found = run(server, punches, coming(punches))
     found["log_bytes"] = float(server.ask(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
-    for name, index in (("key_bytes", "batida_pkey"), ("week_bytes", "batida_semana_usuario_id_idx")):
+    for name, index in (("key_bytes", "ponto.batida_pkey"), ("week_bytes", "ponto.batida_semana_usuario_id_idx")):
         found[name] = server.ask(f"select pg_relation_size('{index}')") / (rows + punches)
     for name, reading in READINGS.items():
         found[name] = statistics.median(reading.once(server, sizes.employees) for _ in range(_TIMES))
@@ -137,10 +137,10 @@ def fill(server: Server, ids: str, rows: int, employees: int) -> None:
         employees: whose punches they are, received in the year before.
     """
     began = time.perf_counter()
-    index = server.ask("select pg_get_indexdef('batida_semana_usuario_id_idx'::regclass)")
+    index = server.ask("select pg_get_indexdef('ponto.batida_semana_usuario_id_idx'::regclass)")
     server.ask(_FILL.format(id=IDS[ids][1], rows=rows, employees=employees))
     server.ask(index)
-    server.ask("vacuum analyze batida")
+    server.ask("vacuum analyze ponto.batida")
     server.ask(_WARM)
     took = time.perf_counter() - began
     print(f"growth: filled {rows:,} rows of {ids} in {took:.0f} s", file=sys.stderr, flush=True)

@@ -58,12 +58,12 @@ class Server:
 
     def rows(self) -> int:
         """Count the punches."""
-        return int(self.ask("select count(*) from batida"))
+        return int(self.ask("select count(*) from ponto.batida"))
 
     def empty(self) -> None:
         """Remove all punches, and write out what is unwritten, so that no run pays for the one before."""
         # As a replica, for the table's trigger refuses it to everybody else.
-        self.ask("set session_replication_role = replica; truncate batida; reset session_replication_role")
+        self.ask("set session_replication_role = replica; truncate ponto.batida; reset session_replication_role")
         self.ask("checkpoint")
 
     def cpu(self) -> float:

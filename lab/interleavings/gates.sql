@@ -3,7 +3,7 @@
 create schema gates;
 grant usage on schema gates to public;
 
-create function gates.pass() returns trigger
+create function ponto.pass_gate() returns trigger
 language plpgsql as $$
 declare
     slot constant int := nullif(current_setting('gates.slot', true), '');
@@ -21,16 +21,16 @@ declare
     found regclass;
 begin
     for found in select tgrelid::regclass from pg_trigger where tgname = 'append_only' loop
-        execute format('create trigger before_row before insert on %s for each row execute function gates.pass()', found);
+        execute format('create trigger before_row before insert on %s for each row execute function ponto.pass_gate()', found);
         execute format(
-            'create trigger before_commit after insert on %s for each statement execute function gates.pass()', found
+            'create trigger before_commit after insert on %s for each statement execute function ponto.pass_gate()', found
         );
     end loop;
 end
 $$;
 
 -- No vacuum in the middle of a step. And the scheduler ends deadlocks, for PostgreSQL's clock is not to choose whom.
-alter table batida set (autovacuum_enabled = false);
+alter table ponto.batida set (autovacuum_enabled = false);
 do $$
 begin
     execute format('alter database %I set deadlock_timeout = ''1h''', current_database());

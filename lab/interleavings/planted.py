@@ -11,7 +11,7 @@ import ponto
 from ponto.punch import parse
 from tools.kit.event import VALID
 
-_STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
+_STORES, _LOOKS_UP = "insert into ponto.batida (", "from ponto.batida\nwhere id = any("
 _EXISTING = (Path(ponto.__file__).parent / "sql" / "existing.sql").read_text(encoding="utf-8")
 _READS_TOO = f"""
 with new as (STORE)

@@ -12,6 +12,7 @@ import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from lab.interleavings.planted import NONE
+from ponto.connection import SET_SETTINGS
 
 _COMMENT = re.compile(r"--.*")
 _WORDS = 5  # of a statement, in a story
@@ -111,7 +112,7 @@ def statement_of(query: str | bytes) -> str:
 class _Cursor(psycopg2.extensions.cursor):
     def execute(self, query: Any, values: Any = None) -> None:
         session = here()
-        if session is None:
+        if session is None or query == SET_SETTINGS:  # which concerns no other session
             return super().execute(query, values)
         session.connection, session.pid = self.connection, self.connection.info.backend_pid
         if not session.is_whole or self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:

@@ -32,20 +32,20 @@ REFUSED = "refused"
 _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
-_NEWER = "alter table batida add constraint newer check (chave <> %(refused)s)"
-_EMPTIED = ["falha", *statements.WRITTEN]
+_NEWER = "alter table ponto.batida add constraint newer check (chave <> %(refused)s)"
+_EMPTIED = ["ponto.falha", *statements.WRITTEN]
 _RESET = "; ".join(["set session_replication_role = replica", *map("delete from {}".format, _EMPTIED)])
 _UNDO = """
-alter table batida drop constraint if exists proxima;
-delete from migracao where nome = %(next)s;
+alter table ponto.batida drop constraint if exists proxima;
+delete from ponto.migracao where nome = %(next)s;
 """
-_UNDO_VIEW = "update migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
-_ROWS = f"select id, {WHOSE}, (extract(epoch from {WHEN}) * 1000000)::bigint, mensagem_id from batida order by id"  # noqa: S608  columns
+_UNDO_VIEW = "update ponto.migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
+_ROWS = f"select id, {WHOSE}, (extract(epoch from {WHEN}) * 1000000)::bigint, mensagem_id from ponto.batida order by id"  # noqa: S608  columns
 _MIGRATED = """
 select
     (select count(*) from pg_constraint where conname = 'proxima'),
-    (select count(*) from migracao where nome = %(next)s),
-    (select count(*) from migracao_repetivel where nome = %(changed)s and checksum <> 'of before')
+    (select count(*) from ponto.migracao where nome = %(next)s),
+    (select count(*) from ponto.migracao_repetivel where nome = %(changed)s and checksum <> 'of before')
 """
 
 
@@ -123,7 +123,7 @@ class World:
         self._ask(_NEWER, {"refused": REFUSED})
         schema = folders(slices.with_schema())
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
-        (folder / _NEXT).write_text("alter table batida add constraint proxima check (chave <> '');\n")
+        (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
         self.begin(migrates=False, view=False, before="")
 

@@ -12,7 +12,9 @@ from loadtest.rows import rows_of
 from ponto.event import WHEN, WHOSE
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
-_LOOK_UP = f"prepare audit (uuid[]) as select id::text, {WHOSE}, {WHEN}, mensagem_id from batida where id = any($1)"  # noqa: S608
+_LOOK_UP = (
+    f"prepare audit (uuid[]) as select id::text, {WHOSE}, {WHEN}, mensagem_id from ponto.batida where id = any($1)"  # noqa: S608
+)
 _EVERYBODY = range(1, 2**53)
 
 

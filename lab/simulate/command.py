@@ -106,7 +106,7 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
         with connection.cursor() as cursor:
             # As a replica, or the table's own guard would refuse.
             cursor.execute("set session_replication_role = replica")
-            cursor.execute("truncate batida, falha")
+            cursor.execute("truncate ponto.batida, ponto.falha")
     # What is committed need not survive a power cut: only who sees it matters. A row whose commit comes late locks its
     # id, and who waits for it here is the one who would commit.
     options = "-c synchronous_commit=off -c lock_timeout=2000"

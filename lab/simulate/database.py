@@ -9,8 +9,8 @@ takes about 15 s to resume, sometimes more:
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 """
 
+import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from random import Random
 from types import TracebackType
@@ -24,6 +24,7 @@ from lab.faults import Kind
 from lab.simulate.clock import Clock, instant
 from lab.simulate.schedule import RESTARTS, Schedule
 from lab.simulate.settings import Settings
+from ponto.connection import SET_SETTINGS
 
 _UNTIL_PAUSE = 300  # s
 _RESUME = (15, 40)  # s
@@ -33,7 +34,6 @@ _BROKEN = (
     "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n"
     "\tbefore or while processing the request.\n"
 )
-_option = re.compile(r"-c (\w+)=(\w+)")
 
 REFUSED = f"{_SERVER}Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?\n"
 TIMEOUT = f"{_SERVER}timeout expired\n"
@@ -118,7 +118,7 @@ class Database:
         if Kind.EXHAUSTED in kinds:
             raise self._failed(FULL)
         self.used()
-        session = Connection(self, dict(_option.findall(arguments.get("options", ""))), arguments["tcp_user_timeout"])
+        session = Connection(self, arguments["tcp_user_timeout"])
         self._sessions.append(session)
         return session
 
@@ -184,14 +184,12 @@ class Database:
 class Connection:
     """A session, as far as the function uses one."""
 
-    def __init__(self, database: Database, options: Mapping[str, str], network_ms: float) -> None:
+    def __init__(self, database: Database, network_ms: float) -> None:
         self.closed = 0
         self.autocommit = False
         self.owner = database.owner
         self._database = database
-        self._statement_s = int(options["statement_timeout"]) / 1000
-        self._lock_s = int(options["lock_timeout"]) / 1000
-        self._idle_s = int(options["idle_session_timeout"]) / 1000
+        self._statement_s = self._lock_s = self._idle_s = 0.0  # until the session gets its settings
         self._network_s = network_ms / 1000
         self._used = database.clock.now
         self._real: psycopg2.extensions.cursor | None = database.take()
@@ -222,6 +220,9 @@ class Connection:
         Raises:
             psycopg2.Error: PostgreSQL's own, or what was recorded of it.
         """
+        if statement == SET_SETTINGS:  # a part of connecting
+            self._set(json.loads(values["settings"]))
+            return
         database, clock = self._database, self._database.clock
         database.point()
         if self.closed:
@@ -229,7 +230,7 @@ class Connection:
         if self._real is None:
             raise crashed()
         kinds = database.schedule.at(clock.now)
-        writes = "insert into batida" in statement
+        writes = "insert into ponto.batida" in statement
         self._fail_before(kinds, writes=writes)
         cut = Kind.CUT in kinds and database.chance.random() < 0.5
         if cut and database.chance.random() < 0.5:
@@ -246,6 +247,11 @@ class Connection:
         if cut:  # it is stored, and nobody hears of it
             database.was_unheard = database.was_unheard or writes
             raise self._break(broken())
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        self._statement_s = int(settings["statement_timeout"]) / 1000
+        self._lock_s = int(settings["lock_timeout"]) / 1000
+        self._idle_s = int(settings["idle_session_timeout"]) / 1000
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows
@@ -270,7 +276,7 @@ class Connection:
         real.execute(statement, values)
         self._rows = real.fetchall() if real.description else []
         self.rowcount = real.rowcount
-        if not settings.look_up and statement.lstrip("- ").find("from batida") > 0 and "insert" not in statement:
+        if not settings.look_up and statement.lstrip("- ").find("from ponto.batida") > 0 and "insert" not in statement:
             self._rows = []
 
     def _fail_before(self, kinds: frozenset[Kind], *, writes: bool) -> None:

@@ -82,7 +82,7 @@ def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_conn
     [run] = explore(here, "killed", order="A A~")
 
     assert run.broken == []
-    assert run.steps[2] == ("A", "before: insert into batida ( id,")
+    assert run.steps[2] == ("A", "before: insert into ponto.batida ( id,")
 
 
 def test_a_killed_session_that_does_not_end_is_named(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
     assert command.main(["--only", "same", "--fault", "look-up"]) == 1
 
     first, *_, broken, again = capsys.readouterr().out.splitlines()
-    assert first == "A   before: insert into batida ( id,"
+    assert first == "A   before: insert into ponto.batida ( id,"
     assert broken.startswith("broken: ")
     assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
 

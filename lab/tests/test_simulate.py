@@ -162,7 +162,7 @@ def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_
     outcome = live(Plan(1, 3, [], [outage, cuts, away], odd=False, sendings=sendings))
 
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
-        cursor.execute("select count(*) from batida")
+        cursor.execute("select count(*) from ponto.batida")
         [(rows,)] = cursor.fetchall()
     assert rows > 60 - outcome.counts["dead-lettered"]
 

@@ -26,6 +26,7 @@ from lab.simulate.database import Database
 from lab.simulate.schedule import Fault, Schedule
 from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
+from ponto.connection import SET_SETTINGS
 from tests.postgres.proxy import Proxy
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE, wait_for
@@ -33,11 +34,12 @@ from tools.local import temporary
 from tools.local.faults import Faults
 from tools.local.postgres import Postgres
 
-OPTIONS = "-c statement_timeout=500 -c lock_timeout=200 -c idle_session_timeout=20000"
+SETTINGS = {"statement_timeout": 500, "lock_timeout": 200, "idle_session_timeout": 20_000}
+OPTIONS = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
 _ROW = entry(punch_id="0192f0c1-0000-7000-8000-000000000001").punch._asdict()
 INSERT = f"""
-insert into batida ({", ".join(_ROW)}) select {", ".join(_ROW)}
-from json_populate_record(null::batida, '{json.dumps(_ROW, default=str)}')
+insert into ponto.batida ({", ".join(_ROW)}) select {", ".join(_ROW)}
+from json_populate_record(null::ponto.batida, '{json.dumps(_ROW, default=str)}')
 on conflict do nothing
 """
 SLOW = "select pg_sleep(5)"
@@ -95,7 +97,9 @@ class Simulated:
         self.clock.now = 0.0 if kind is None else 1.0
 
     def connect(self) -> database.Connection:
-        return self.database.connect(connect_timeout=2, tcp_user_timeout=5_000, options=OPTIONS)
+        connection = self.database.connect(connect_timeout=2, tcp_user_timeout=5_000)
+        connection.execute(SET_SETTINGS, {"settings": json.dumps(SETTINGS)})
+        return connection
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ class _Always(Random):
 
 def test_a_table_that_somebody_locks(server: Postgres, real: Connection, simulated: Make) -> None:
     with contextlib.closing(psycopg2.connect(server.url)) as other:
-        run(other, "lock table batida")
+        run(other, "lock table ponto.batida")
         seen = Raised.by(lambda: run(real, INSERT), real)
 
     made = simulated(Kind.LOCKED)
@@ -241,7 +245,7 @@ def test_a_connection_that_is_cut(server: Postgres, simulated: Make) -> None:
     with tempfile.TemporaryDirectory(prefix="ponto-") as folder, Proxy(Path(folder), server.host).running() as proxy:
         through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
         with contextlib.closing(psycopg2.connect(**through)) as cut:
-            proxy.cut_after = b"insert into batida"
+            proxy.cut_after = b"insert into ponto.batida"
             seen = Raised.by(lambda: run(cut, INSERT), cut)
 
     made = simulated(Kind.CUT)

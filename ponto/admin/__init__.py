@@ -2,5 +2,7 @@
 
 from pathlib import Path
 
-SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+from ponto.database_names import read_sql
+
+SQL = {path.stem: read_sql(path, names_roles=True) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 """Its statements, by name."""

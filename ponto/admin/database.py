@@ -6,7 +6,7 @@ from psycopg2.errors import DuplicateDatabase, UniqueViolation
 from psycopg2.extensions import AsIs, quote_ident
 
 from ponto.admin import SQL
-from ponto.admin.owner import PATIENT, SAFE
+from ponto.admin.owner import PATIENT
 from ponto.connection import Parameters, connect
 
 
@@ -20,10 +20,9 @@ def make_database(parameters: Parameters, created_from: str) -> list[str]:
     elsewhere = {**parameters, "dbname": created_from}
     with closing(connect(elsewhere, "batidaPonto schema", PATIENT)) as connection, connection.cursor() as cursor:
         connection.autocommit = True  # no transaction makes a database
-        cursor.execute(SAFE)
-        cursor.execute(SQL["database_there"], {"name": name})
+        cursor.execute(SQL["database_exists"], {"name": name})
         if cursor.fetchone() is None:
             with suppress(DuplicateDatabase, UniqueViolation):  # made meanwhile
-                cursor.execute(SQL["database_make"], {"name": AsIs(quote_ident(name, cursor))})
+                cursor.execute(SQL["database_create"], {"name": AsIs(quote_ident(name, cursor))})
                 return [f"database made: {name}"]
     return []

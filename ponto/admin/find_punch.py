@@ -5,7 +5,6 @@ import uuid
 from ponto.admin import SQL
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
-from ponto.own_schema import schema_of
 
 
 def is_stored(parameters: Parameters, punch_id: str) -> bool:
@@ -17,5 +16,5 @@ def is_stored(parameters: Parameters, punch_id: str) -> bool:
     """
     wanted = str(uuid.UUID(punch_id))
     with connected(parameters) as connection, connection.cursor() as cursor:
-        cursor.execute(SQL["find_punch"], {"schema": schema_of(cursor), "id": wanted})
+        cursor.execute(SQL["find_punch"], {"id": wanted})
         return cursor.fetchone() is not None

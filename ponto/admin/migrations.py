@@ -1,13 +1,12 @@
 """Bringing a database to the current schema: the files of `ponto/schema` and of the slices' `schema`, once, in order.
 
-A file is recorded as its slice's name, or `ponto`, and its own: `ponto/0001_original.sql`. All that a run applies is
+A file is recorded as its slice's name, or `ponto`, and its own: `ponto/0001_batida.sql`. All that a run applies is
 one transaction, but for files named `*.concurrently.sql`: such a file makes one index, which has the file's name
 without the number, without holding up inserts, and no transaction can do that. What comes before it is committed.
 Files of the folder `views` are applied again when their content has changed; see `repeatable`. For `roles.sql` see
-`roles.make`.
+`roles.make`, for `rights.sql` see `rights.enforce`.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
@@ -15,19 +14,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import psycopg2
+from psycopg2.extensions import quote_ident
 
 import slices
-from ponto.admin import SQL, repeatable, roles
-from ponto.admin.owner import connected, in_our_schema
+from ponto.admin import SQL, repeatable, rights, roles
+from ponto.admin.own_schema import create_schema, require_own_schema, run_file
+from ponto.admin.owner import connected
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
-from ponto.own_schema import refuse_strangers, schema_of
+from ponto.database_names import SCHEMA
 
 REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
 """The folder of the reference's migrations, by its name."""
 
 _CONCURRENTLY = ".concurrently.sql"
-_TABLES = re.compile(rb"^create table (\w+)", re.MULTILINE)
 _ADVISORY_MS = 500
 """ms that a statement waits for the advisory lock before it asks again. An index that the other run builds waits for
 that statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
@@ -62,9 +62,10 @@ class Migrated(NamedTuple):
 class _Files(NamedTuple):
     """What the folders hold, by slice and name."""
 
-    roles: Mapping[str, str]  # by slice
-    numbered: Mapping[str, bytes]
-    views: Mapping[str, bytes]
+    roles: dict[str, str]  # by slice; empty: it has none
+    rights: Mapping[str, str]  # by slice; empty: it has none
+    numbered: Mapping[str, str]
+    views: Mapping[str, str]
 
 
 def folders(names: Iterable[str]) -> dict[str, Path]:
@@ -105,7 +106,7 @@ def migrate(
             before is not what the folders hold: one of the files was edited, is missing though others of its slice are
             pending, or comes before one that was applied; or the database is of before there were slices. Or a view of
             somebody's own depends on what would have to be dropped.
-        NotOwnSchemaError: others may create in the schema, or did.
+        NotOwnSchemaError: see `ponto.admin.own_schema`.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = _read(schema)
@@ -175,19 +176,18 @@ def _patiently(connection: psycopg2.extensions.connection, apply: Callable[[], _
 
 
 def _read(schema: Mapping[str, Path]) -> _Files:
-    def found(pattern: str) -> dict[str, bytes]:
+    def numbered(pattern: str) -> dict[str, str]:
         return {
-            f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes().decode()  # line ends as they are
             for name, folder in schema.items()
             for path in sorted(folder.glob(pattern))
         }
 
-    role_files = {name: folder / "roles.sql" for name, folder in schema.items()}
-    return _Files(
-        {name: path.read_text(encoding="utf-8") if path.exists() else "" for name, path in role_files.items()},
-        found("[0-9]*.sql"),
-        found("views/*.sql"),
-    )
+    def by_slice(file: str) -> dict[str, str]:
+        paths = {name: folder / file for name, folder in schema.items()}
+        return {name: path.read_text(encoding="utf-8") if path.exists() else "" for name, path in paths.items()}
+
+    return _Files(by_slice("roles.sql"), by_slice("rights.sql"), numbered("[0-9]*.sql"), numbered("views/*.sql"))
 
 
 def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone: str) -> _Step:
@@ -195,8 +195,11 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
     with connection.cursor() as cursor:
         name = "before the first migration"
         try:
-            here = schema_of(cursor)
-            cursor.execute(SQL["migrations_begin"], {"schema": here, "time_zone": time_zone})
+            cursor.execute(SQL["schema_search_path"])
+            _refuse_release_candidate(cursor)
+            rights_before = rights.held(cursor)
+            create_schema(cursor)
+            cursor.execute(SQL["migrations_begin"], {"time_zone": time_zone})
             applied = dict(cursor.fetchall())
             pending = _pending(files.numbered, applied)
             notices = _left(files, applied)
@@ -207,25 +210,41 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:
                 content = files.numbered[name]
-                in_our_schema(cursor, content)
-                cursor.execute(SQL["migrations_record"], {"schema": here, "name": name, "checksum": checksum(content)})
+                run_file(cursor, content)
+                cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(content)})
             again: set[str] = set()
-            if now == pending and not _newer(files, applied):
+            if now != pending:
+                rights.revoke_defaults(cursor, rights_before)
+            elif not _newer(files, applied):
                 for name in repeatable.apply(cursor, files.views):
                     again.add(name)
-            # What was made before the first look may be committed since, or have a name that is ours only now.
-            tables = [table.decode() for content in files.numbered.values() for table in _TABLES.findall(content)]
-            refuse_strangers(cursor, as_owner=True, tables=tables)
+                own = roles.slices_by_role(cursor)
+                removed = {role for role, slice_name in own.items() if slice_name not in files.roles}
+                notices += rights.enforce(cursor, files.rights, rights_before, own, removed)
+            require_own_schema(cursor)  # what others put there since the connection began
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
-        except (psycopg2.DatabaseError, repeatable.RefusedError) as error:
+        except rights.DeclarationError as error:
+            raise MigrationError(str(error)) from error
+        except (psycopg2.DatabaseError, repeatable.RefusedError, roles.RolesRefusedError) as error:
             raise MigrationError(f"{name}: {str(error).strip()}") from error
     connection.commit()
     views = [name for name in files.views if name in again]
     return _Step([*now, *views], None if now == pending else pending[len(now)], notices)
 
 
-def _build(connection: psycopg2.extensions.connection, name: str, statement: bytes, patience: Patience) -> None:
+def _refuse_release_candidate(cursor: psycopg2.extensions.cursor) -> None:
+    cursor.execute(SQL["migrations_release_candidate"], {"schema": SCHEMA})
+    for (schema,) in cursor.fetchall():
+        raise MigrationError(
+            f"{schema}.migracao: this database was migrated by 1.0.0-rc.1 or earlier, from which no migration "
+            "leads on. Nothing was changed. A local database begins again, empty, after `make clean`; what is "
+            "deployed needs a new stage, or another database, and its rows are copied: "
+            "docs/operations.md#copy-the-rows-of-an-older-stage"
+        )
+
+
+def _build(connection: psycopg2.extensions.connection, name: str, statement: str, patience: Patience) -> None:
     """Make the index of a file; what a broken-off run left of it is dropped, what it completed is kept."""
     index = PurePosixPath(name).name.partition("_")[2].removesuffix(_CONCURRENTLY)
     connection.autocommit = True
@@ -234,14 +253,13 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
             # It waits for all transactions that began before, and nobody waits behind it. If this client is gone by
             # then, PostgreSQL completes it all the same.
             cursor.execute("set lock_timeout = 0")
-            here = schema_of(cursor)
-            cursor.execute(SQL["migrations_index"], {"index": index})
+            cursor.execute(SQL["migrations_index"], {"schema": SCHEMA, "index": index})
             valid = cursor.fetchone()
             if valid == (False,):
-                cursor.execute(f"drop index concurrently %(schema)s.{index}", {"schema": here})
+                cursor.execute(f"drop index concurrently {quote_ident(SCHEMA, cursor)}.{quote_ident(index, cursor)}")
             if valid != (True,):
-                in_our_schema(cursor, statement)
-            cursor.execute(SQL["migrations_record"], {"schema": here, "name": name, "checksum": checksum(statement)})
+                run_file(cursor, statement)
+            cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(statement)})
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
@@ -251,7 +269,7 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
 def _holders(connection: psycopg2.extensions.connection) -> dict[Any, str]:
     """Say who holds locks that a migration may need, by process and transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(SQL["migrations_holders"], {})
+        cursor.execute(SQL["migrations_holders"], {"schema": SCHEMA})
         return {(pid, transaction): who for pid, transaction, who in cursor.fetchall()}
 
 
@@ -273,23 +291,19 @@ def _newer(files: _Files, applied: Iterable[str]) -> list[str]:
 def _left(files: _Files, applied: Iterable[str]) -> list[str]:
     """Say what is in the database and not in the folders."""
     gone = dict.fromkeys(_slice_of(name) for name in applied if _slice_of(name) not in files.roles)
-    notices = [f"slices/{name} is not there: its tables stay, and its roles may not sign in" for name in gone]
+    notices = [
+        f"slices/{name} is not there: its tables stay, and its roles lose their rights and may not sign in"
+        for name in gone
+    ]
     if newer := _newer(files, applied):
         notices.append(f"the schema is newer than this code, and its views stay as they are: it has {', '.join(newer)}")
     return notices
 
 
-def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
+def _pending(files: Mapping[str, str], applied: Mapping[str, str]) -> list[str]:
     """Return the names of the files that were not applied yet, after checking those that were."""
     pending = [name for name in files if name not in applied]
     for name, before in applied.items():
-        if "/" not in name:
-            raise MigrationError(
-                f"{name}: was applied to this database before the migrations were written anew, and they cannot go on "
-                "from there. Nothing was changed. A local database begins anew, empty, after `make clean`; what is "
-                "deployed needs a new stage, or another database, and its rows are copied: "
-                "docs/operations.md#copy-the-rows-of-an-older-stage"
-            )
         if name in files and before != checksum(files[name]):
             raise MigrationError(
                 f"{name}: was edited after it had been applied; restore it, and add another migration instead "

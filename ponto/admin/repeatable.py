@@ -14,12 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import psycopg2
+from psycopg2.extensions import quote_ident
 
 from ponto.admin import SQL
-from ponto.admin.owner import in_our_schema
-from ponto.own_schema import schema_of
+from ponto.admin.own_schema import run_file
+from ponto.database_names import SCHEMA
 
-_CREATES = re.compile(rb"^create (?:or replace )?(view|function|type) (\w+)", re.MULTILINE)
+_CREATES = re.compile(r"^create (?:or replace )?(view|function|type) (?:ponto\.)?(\w+)", re.MULTILINE)
+_IS_OBJECT = re.compile(r"(view|function|type) [a-z_][a-z0-9_]*").fullmatch  # as a file can create it
 # Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know. A function with other
 # parameters would be a second one: what grants rights on it then, by its bare name, fails.
 _NOT_IN_PLACE = (
@@ -41,12 +43,12 @@ class _File(NamedTuple):
     makes: list[str]  # "view jornada", in order
 
 
-def checksum(content: bytes) -> str:
-    """Give the SHA-256 of a file's content, hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
+def checksum(content: str) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal."""
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
-def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> Iterator[str]:
+def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, str]) -> Iterator[str]:
     """Bring views and functions to what the files, by name and in the order of their making, say, in this transaction.
 
     Yields:
@@ -56,8 +58,11 @@ def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> 
     Raises:
         RefusedError, psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
     """
-    cursor.execute(SQL["repeatable_recorded"], {"schema": schema_of(cursor)})
+    cursor.execute(SQL["repeatable_recorded"], {})
     recorded = {name: _File(checksum, makes) for name, checksum, makes in cursor.fetchall()}
+    for name, file in recorded.items():
+        if unknown := [made for made in file.makes if not _IS_OBJECT(made)]:
+            raise RefusedError(f"migracao_repetivel, row {name}: objetos has {unknown[0]!r}, which no file creates")
     files = {name: _File(checksum(content), _made_by(content)) for name, content in contents.items()}
     changed = _changed(cursor, recorded, files)
     if not changed:
@@ -75,12 +80,9 @@ def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> 
         else:
             return
     yield changed[0]
-    cursor.execute(SQL["repeatable_grants"], {"names": list(_names(ours))})
-    grants = [grant for (grant,) in cursor.fetchall()]
     # As they were made, before what came later.
     _drop(cursor, [made for made in wanted if made in ours] + [made for made in ours if made not in wanted])
     yield from _run(cursor, contents, files, list(files))
-    cursor.execute(SQL["repeatable_grant"], {"grants": grants})
 
 
 def _changed(
@@ -116,16 +118,15 @@ def _again(changed: list[str], recorded: Mapping[str, _File], files: Mapping[str
 
 
 def _run(
-    cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes], files: Mapping[str, _File], names: list[str]
+    cursor: psycopg2.extensions.cursor, contents: Mapping[str, str], files: Mapping[str, _File], names: list[str]
 ) -> Iterator[str]:
     """Apply these of the files, and forget those that are gone."""
-    schema = schema_of(cursor)
-    cursor.execute(SQL["repeatable_forget"], {"schema": schema, "kept": list(files)})
+    cursor.execute(SQL["repeatable_forget"], {"kept": list(files)})
     for name in names:
         yield name
-        in_our_schema(cursor, contents[name])
+        run_file(cursor, contents[name])
         record = {"name": name, "checksum": files[name].checksum, "objects": files[name].makes}
-        cursor.execute(SQL["repeatable_record"], {"schema": schema, **record})
+        cursor.execute(SQL["repeatable_record"], record)
 
 
 def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
@@ -136,7 +137,8 @@ def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
         for made in left:
             cursor.execute("savepoint drop_one")
             try:
-                cursor.execute(f"drop {made.replace(' ', ' if exists %(schema)s.')}", {"schema": schema_of(cursor)})
+                kind, _, name = made.partition(" ")
+                cursor.execute(f"drop {kind} if exists {quote_ident(SCHEMA, cursor)}.{quote_ident(name, cursor)}")
             except psycopg2.errors.DependentObjectsStillExist as error:
                 in_use[made] = (error.diag.message_detail or "").splitlines()
                 cursor.execute("rollback to savepoint drop_one")
@@ -151,13 +153,13 @@ def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
 
 def _existing(cursor: psycopg2.extensions.cursor, names: list[str]) -> list[str]:
     """Give those of the names that something in the schema has."""
-    cursor.execute(SQL["repeatable_existing"], {"names": names})
+    cursor.execute(SQL["repeatable_existing"], {"schema": SCHEMA, "names": names})
     return [name for (name,) in cursor.fetchall()]
 
 
-def _made_by(content: bytes) -> list[str]:
+def _made_by(content: str) -> list[str]:
     """What a file makes: "view jornada", in order."""
-    return list(dict.fromkeys(f"{kind.decode()} {name.decode()}" for kind, name in _CREATES.findall(content)))
+    return list(dict.fromkeys(f"{kind} {name}" for kind, name in _CREATES.findall(content)))
 
 
 def _objects(files: Mapping[str, _File]) -> dict[str, None]:

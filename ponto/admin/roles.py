@@ -14,29 +14,51 @@ from psycopg2.extensions import encrypt_password, quote_ident
 from ponto.admin import SQL
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
-from ponto.own_schema import schema_of
+from ponto.database_names import ROLE_PREFIX
 
-_CREATES = re.compile(r"^create role (\w+) (login|nologin);", re.MULTILINE)
+_CREATES = re.compile(r"^create role ponto_(\w+) (login|nologin);", re.MULTILINE)
 
 # Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
-_PEOPLE = {"ponto_reader": 20}  # connections of those who sign in by themselves
+_PEOPLE = {f"{ROLE_PREFIX}reader": 20}  # connections of those who sign in by themselves
 
 
-def make(cursor: psycopg2.extensions.cursor, files: Mapping[str, str]) -> None:
-    """Make the roles that are not there, and let those of slices that are gone sign in no more.
+class RolesRefusedError(Exception):
+    """Roles of these names were created by others, who could use them. The message says what to do."""
+
+
+def make(cursor: psycopg2.extensions.cursor, files: dict[str, str]) -> None:
+    """Create the roles that do not exist, and let those that are declared no more sign in no more.
 
     Args:
         cursor: of a transaction of the migrations.
-        files: what stands in `roles.sql` of each slice that is there, by its name; empty where it has no roles.
+        files: the text of `roles.sql` of each slice that is there, by its name; empty where it has no roles.
+
+    Raises:
+        RolesRefusedError: a role exists that no migration created, and its creator, a member or another database can
+            use it, or it may do more than these roles do. Its password is removed.
     """
-    roles = [
-        {"role": role, "kind": kind, "slice": name}
-        for name, text in files.items()
+    declared = {
+        role: {"role": ROLE_PREFIX + role, "kind": kind, "slice": name}
+        for name, text in reversed(files.items())  # of a role that two slices declare, the first is the slice
         for role, kind in _CREATES.findall(text)
-    ]
-    cursor.execute(SQL["roles_make"], {"schema": schema_of(cursor), "roles": json.dumps(roles), "slices": list(files)})
+    }
+    cursor.execute(SQL["roles_unknown"], {"names": [each["role"] for each in declared.values()]})
+    unknown = [name for (name,) in cursor.fetchall()]
+    cursor.execute(SQL["roles_problems"], {"names": unknown})
+    if problems := cursor.fetchall():
+        raise RolesRefusedError(
+            f"others created roles of these names: {'; '.join(problem for problem, _ in problems)}. Nothing was "
+            f"changed. As an administrator: {'; '.join(dict.fromkeys(remedy for _, remedy in problems))}; and try again"
+        )
+    cursor.execute(SQL["roles_make"], {"roles": json.dumps(list(declared.values())), "unknown": unknown})
+
+
+def slices_by_role(cursor: psycopg2.extensions.cursor) -> dict[str, str]:
+    """Return the slice of each role of this intake, also of one that is removed; names as SQL writes them."""
+    cursor.execute(SQL["roles_slices"])
+    return dict(cursor.fetchall())
 
 
 class NotTheFunction(ValueError):

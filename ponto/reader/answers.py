@@ -14,7 +14,6 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
 from ponto.errors import kind_and_line
-from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
 
 MOST_BYTES = 4_400_000
@@ -162,10 +161,9 @@ def _connected(parameters: Callable[[], Parameters], end: float, asks_earlier: b
         raise _NoResult(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
     with closing(database):
         try:
-            require_own_schema(database)
             if asks_earlier:
                 settle(database)
-        except (NotOwnSchemaError, NotSettledError) as error:
+        except NotSettledError as error:
             raise _NoResult(Why.FAILED, str(error), type(error).__name__) from None
         database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         with database.cursor() as cursor:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ponto import brought
+from ponto.database_names import SCHEMA, read_sql
 from ponto.reader import kinds
 
 _OF_SLICES = brought.modules("statements")
@@ -21,7 +22,7 @@ def _read_all(folders: Iterable[Path]) -> dict[str, str]:
     for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
         if path.stem in found:
             raise ValueError(f"{path}: there is a statement of this name already; rename the file")
-        found[path.stem] = path.read_text(encoding="utf-8")
+        found[path.stem] = read_sql(path)
     return found
 
 
@@ -33,7 +34,10 @@ BEGIN = _SQL["begin"]
 WRITING = _SQL["writing"]
 """Before that, where what was there at an earlier instant is asked for."""
 
-WRITTEN = ["batida", *(table for each in _OF_SLICES for table in getattr(each, "WRITTEN", ()))]
+WRITTEN = [
+    f"{SCHEMA}.{table}"
+    for table in ("batida", *(table for each in _OF_SLICES for table in getattr(each, "WRITTEN", ())))
+]
 """Tables whose rows say when they were written, and so what was there at an earlier instant."""
 
 LEFT = _SQL["left"]

@@ -1,10 +1,10 @@
 -- Since when our own code has failed on these messages, in seconds; those that it fails on for the first time are
 -- remembered, and not returned. Forgets what no queue can hold any more.
 with forgotten as (
-    delete from falha where desde < clock_timestamp() - interval '14 days'
+    delete from ponto.falha where desde < clock_timestamp() - interval '14 days'
 ), remembered as (
-    insert into falha (mensagem_id) select unnest(%(ids)s) on conflict do nothing
+    insert into ponto.falha (mensagem_id) select unnest(%(ids)s) on conflict do nothing
 )
 select mensagem_id, extract(epoch from clock_timestamp() - desde)::double precision
-from falha
+from ponto.falha
 where mensagem_id = any(%(ids)s)

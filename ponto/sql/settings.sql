@@ -1,3 +1,3 @@
--- What libpq's keyword `options` would have set, for a session that is already there.
+-- Set what a session begins with. It is the first statement: nothing is found by the search path of before.
 select pg_catalog.set_config(key, value, false)
 from pg_catalog.json_each_text(cast(%(settings)s as pg_catalog.json))

@@ -4,7 +4,7 @@
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to
 -- wait for a session that was inserting the same id, its snapshot is older than that row and cannot see it.
-insert into batida (
+insert into ponto.batida (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
     recebida_em, mensagem_id, chave
 )

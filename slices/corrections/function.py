@@ -15,7 +15,6 @@ import psycopg2.errors
 
 from ponto import config, log
 from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
-from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
@@ -96,12 +95,9 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         return _failed(500, f"the function cannot read the database's password ({kind}); nothing was written", kind)
     try:
         with closing(connect(given, "ponto correction", TIMEOUTS, settings=_SETTINGS)) as database:
-            require_own_schema(database)
             written = write(database, asked, author)
     except RefusedError as error:
         return _refusal(409, "nothing was written", error.reasons)
-    except NotOwnSchemaError as error:
-        return _failed(500, str(error), type(error).__name__)
     except psycopg2.errors.LockNotAvailable as error:
         text = f"{message_of(error)}; nothing was written: send it again"
         return _failed(503, text, f"{type(error).__name__} {error.pgcode}", _AGAIN)

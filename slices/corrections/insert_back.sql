@@ -2,19 +2,19 @@
 -- stage admitted reasons that look empty: such a correction counts all the same, so it gets a reason that says so.
 do $$
 declare
-    correction correcao;
+    correction ponto.correcao;
     violated text;
 begin
-    for correction in select * from back where id not in (select id from correcao) order by criada_em, id loop
+    for correction in select * from back where id not in (select id from ponto.correcao) order by criada_em, id loop
         begin
-            insert into correcao select correction.*;
+            insert into ponto.correcao select correction.*;
         exception when check_violation then
             get stacked diagnostics violated = constraint_name;
             if violated <> 'correcao_motivo_visivel' then
                 raise;
             end if;
             correction.motivo := 'blank in the older stage';
-            insert into correcao select correction.*;
+            insert into ponto.correcao select correction.*;
             raise notice 'correction %: its reason looked empty, and is now: %', correction.id, correction.motivo;
         end;
     end loop;

@@ -15,8 +15,9 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, connection, curs
 
 from ponto import fields
 from ponto.connection import message_of
+from ponto.database_names import read_sql
 
-_SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+_SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 MOST = 300
 """Corrections that are written together."""

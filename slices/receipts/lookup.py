@@ -17,11 +17,12 @@ from typing import Any, TypedDict
 import psycopg2
 
 from ponto.connection import UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
+from ponto.database_names import read_sql
 from ponto.punch import FIELDS
 
 _SQL = Path(__file__).parent / "sql"
-_RECEIPT = (_SQL / "receipt.sql").read_text(encoding="utf-8")
-_RECEIPTS = (_SQL / "receipts.sql").read_text(encoding="utf-8")
+_RECEIPT = read_sql(_SQL / "receipt.sql")
+_RECEIPTS = read_sql(_SQL / "receipts.sql")
 
 TIMEOUTS = Timeouts(connect_s=6, try_s=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
 """13 s at most (`slowest_s`), well within the gateway's 29: the password (4 s), a connection (6 s), a statement (3 s).

@@ -9,11 +9,12 @@ import psycopg2
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters, message_of
-from ponto.own_schema import schema_of
+from ponto.database_names import read_sql
 
 _SQL = Path(__file__).parent / "sql"
-_COMPARE = (_SQL / "compare.sql").read_text(encoding="utf-8")
-_STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
+_LOCK = read_sql(_SQL / "lock.sql")
+_COMPARE = read_sql(_SQL / "compare.sql")
+_STORE = read_sql(_SQL / "store.sql")
 
 Employees = Sequence[Mapping[str, Any]]
 """Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
@@ -21,18 +22,16 @@ Employees = Sequence[Mapping[str, Any]]
 
 def lock(cursor: psycopg2.extensions.cursor) -> None:
     """Let another load wait, so that the counts are true; readers go on. The connection as of `store`."""
-    cursor.execute("lock table %(schema)s.funcionario in share row exclusive mode", {"schema": schema_of(cursor)})
+    cursor.execute(_LOCK)
 
 
 def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:
     """Store employees, in the transaction of the cursor, unless it is only to be tried.
 
-    The connection has passed `require_own_schema`.
-
     Returns:
         How many are inserted, changed, unchanged, and how many others there are.
     """
-    document = {"employees": json.dumps(found), "schema": schema_of(cursor)}
+    document = {"employees": json.dumps(found)}
     if not dry_run:
         lock(cursor)
     cursor.execute(_COMPARE, document)

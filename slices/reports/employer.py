@@ -7,10 +7,10 @@ from pathlib import Path
 from ponto import fields
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
+from ponto.database_names import read_sql
 from ponto.documents import is_cpf
-from ponto.own_schema import schema_of
 
-_STORE = (Path(__file__).parent / "sql" / "employer.sql").read_text(encoding="utf-8")
+_STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 
 LONGEST = 150
 """Characters of a name."""
@@ -51,7 +51,7 @@ def store(parameters: Parameters, employer: str) -> None:
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
-        cursor.execute(_STORE, {"schema": schema_of(cursor), "employer": employer})
+        cursor.execute(_STORE, {"employer": employer})
         connection.commit()
 
 

@@ -21,14 +21,14 @@ _RIGHTS = """
 select relname, null, privilege
 from pg_class
     cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
-where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
     and has_table_privilege('ROLE', pg_class.oid, privilege)
 union all
 select relname, attname, privilege
 from pg_class
     join pg_attribute on attrelid = pg_class.oid
     cross join unnest(array['select', 'insert', 'update', 'references']) privilege
-where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
+where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
     and has_column_privilege('ROLE', pg_class.oid, attnum, privilege)
 """
 
@@ -82,6 +82,7 @@ class Server:
         """
         self.ask(f"create role {name} login password '{name}' {attributes}")
         self.ask(f"create database {name} owner {name}")
+        self.ask(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
         return self.as_superuser(name) | {"user": name, "password": name}
 
     def rights(self, role: str, database: str) -> set[tuple[Any, ...]]:

@@ -52,7 +52,7 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
         columns: others of the table, or other values.
     """
     row = entry(whose, when).punch._asdict() | columns
-    statement = sql.SQL("insert into batida ({}) values ({})").format(
+    statement = sql.SQL("insert into ponto.batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
     if isinstance(database, Connection):

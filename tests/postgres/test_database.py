@@ -47,7 +47,7 @@ def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
     made: list[str] = []
 
     def make(name: str) -> str:
-        ask(parse_dsn(migrated_url), f"create role {name} login")
+        ask(parse_dsn(migrated_url), f"create role {name} login; grant usage on schema ponto to {name}")
         made.append(name)
         return name
 
@@ -178,7 +178,7 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
             if commit:
                 connection.commit()
         with database.connect(Where(state=stack), read_only=True) as connection:
-            assert one(connection, "select count(*) from batida") == int(commit)
+            assert one(connection, "select count(*) from ponto.batida") == int(commit)
 
 
 @pytest.mark.parametrize(
@@ -257,4 +257,4 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
         pytest.raises(CommandError, match="permission denied for table batida; sign in as another user"),
         database.connect(ENVIRONMENT, read_only=False) as connection,
     ):
-        one(connection, "select count(*) from batida")
+        one(connection, "select count(*) from ponto.batida")

@@ -49,7 +49,7 @@ class System:
     def stored(self, *records: Record) -> list[str]:
         """The message ids of the rows that these records brought, one for each row."""
         wanted = {each["messageId"] for each in records}
-        rows = ask(self._parameters, "select mensagem_id from batida")
+        rows = ask(self._parameters, "select mensagem_id from ponto.batida")
         return sorted(found for (found,) in rows if found in wanted)
 
 
@@ -188,7 +188,7 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
     if kept:
         assert system.deliver(*punches(1)) == []
 
-    proxy.cut_after = b"insert into batida"
+    proxy.cut_after = b"insert into ponto.batida"
     back = system.deliver(*batch)
 
     assert proxy.cuts == 1

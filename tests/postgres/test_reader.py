@@ -11,7 +11,6 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.own_schema import require_own_schema
 from ponto.reader import answers, columns, statements
 from ponto.reader.answers import Why
 from tests import commands
@@ -91,9 +90,8 @@ def test_nothing_but_a_name_with_its_values_is_run(event: Any, migrated_url: str
 def test_an_earlier_instant_does_not_wait_for_a_slices_table_that_the_migrations_have_not_made_yet(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "WRITTEN", ["batida", "not_made_yet"])
+    monkeypatch.setattr(statements, "WRITTEN", ["ponto.batida", "ponto.not_made_yet"])
     with closing(psycopg2.connect(migrated_url)) as database:
-        require_own_schema(database)
         answers.settle(database)
 
 

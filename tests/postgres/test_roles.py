@@ -79,6 +79,7 @@ def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str,
 
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
     server.ask("create database second owner master")
+    server.ask("alter database second set search_path = ponto")
 
     assert migrate({**owner, "dbname": "second"}, ZONE, SCHEMA) == (ALL, [])
 
@@ -91,11 +92,12 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
     owner = server.owner("master")
     server.ask("create database second owner master")
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
-    arguments: dict[str, Any] = server.as_superuser()
+    arguments: dict[str, Any] = server.as_superuser("master")
     first = psycopg2.connect(**arguments)
     with ThreadPoolExecutor() as threads, first.cursor() as cursor:
         try:
             cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
+            cursor.execute("create table used (); grant select on used to ponto_function, ponto_reader")
             second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
             wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
         finally:
@@ -121,15 +123,98 @@ def test_an_owner_who_may_make_no_roles_is_told_what_an_administrator_does(serve
 
 
 @pytest.mark.usefixtures("owner")
-def test_roles_that_somebody_else_made_need_an_administrator_too(server: Server) -> None:
+def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Server) -> None:
     second = server.owner("second")
 
-    with pytest.raises(MigrationError, match=r"second may not make the roles .* or not use them") as caught:
+    with pytest.raises(MigrationError, match=r"ponto_function is used in database master of master.* ROLE_PREFIX"):
         migrate(second, ZONE, SCHEMA)
 
+    assert ask(second, "select from pg_namespace where nspname = 'ponto'") == []
+
+
+def test_roles_that_an_administrator_created_need_a_grant(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("create role ponto_function; create role ponto_reader")
+
+    with pytest.raises(MigrationError, match=r"master may not make the roles .* or not use them") as caught:
+        migrate(owner, ZONE, REFERENCE)
     _do_what_is_said(server, caught.value)
-    assert migrate(second, ZONE, SCHEMA).applied == ALL
-    set_password(second, "ponto_function", "two")
+
+    migrate(owner, ZONE, REFERENCE)
+    set_password(owner, "ponto_function", "two")
+    assert ask(way(owner, "two"), "select id from ponto.batida") == []
+
+
+HOSTILE = {
+    "member": (
+        "create role ponto_function; create role mallory in role ponto_function",
+        "mallory is a member of ponto_function",
+    ),
+    "admin": (
+        "create role mallory; create role ponto_function admin mallory",
+        "mallory is a member of ponto_function and may make others so",
+    ),
+    "powers": (
+        "create role ponto_function createrole bypassrls",
+        "ponto_function may do more than a role of functions",
+    ),
+    "memberships": (
+        "create role powerful; create role ponto_function in role powerful",
+        "ponto_function is a member of powerful",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "problem"), HOSTILE.values(), ids=HOSTILE)
+def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_their_access(
+    server: Server, before: str, problem: str
+) -> None:
+    owner = server.owner("master")
+    server.ask(before)
+    server.ask("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
+
+    with pytest.raises(MigrationError, match=rf"others created roles of these names: .*{problem}") as caught:
+        migrate(owner, ZONE, REFERENCE)
+    assert ask(owner, "select from pg_namespace where nspname = 'ponto'") == []
+
+    remedies = str(caught.value).partition("As an administrator: ")[2].removesuffix("; and try again")
+    server.ask(remedies)
+    assert migrate(owner, ZONE, REFERENCE).applied
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        ask(way(owner, "known"), "select 1")
+
+
+def test_the_password_of_a_role_that_others_created_is_removed(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("create role ponto_function login password 'known'; create role ponto_reader")
+    server.ask("grant ponto_function, ponto_reader to master with admin option")
+
+    notices = migrate(owner, ZONE, REFERENCE).notices
+
+    assert "NOTICE:  role ponto_function existed: its password was removed" in notices
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        ask(way(owner, "known"), "select 1")
+
+
+def test_a_role_whose_creator_postgresql_made_its_administrator_is_dropped(server: Server) -> None:
+    owner = server.owner("master")
+    mallory = server.owner("mallory")
+    ask(mallory, "create role ponto_function; create role ponto_reader")
+    server.ask("grant ponto_function, ponto_reader to master with admin option")
+
+    with pytest.raises(
+        MigrationError, match=r"mallory is a member of ponto_function.* drop role ponto_function"
+    ) as caught:
+        migrate(owner, ZONE, REFERENCE)
+
+    server.ask("; ".join(re.findall(r"drop role \w+", str(caught.value))))
+    assert migrate(owner, ZONE, REFERENCE).applied
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask(mallory, "set role ponto_reader")
+
+
+def way(owner: dict[str, str], password: str) -> dict[str, str]:
+    return {**owner, "user": "ponto_function", "password": password}
 
 
 def _do_what_is_said(server: Server, error: Exception) -> None:
@@ -183,7 +268,7 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
     "before",
     [
         "create schema theirs; create table theirs.orders ()",
-        "alter database master owner to postgres; grant create on schema public to master;"
+        "alter database master owner to postgres; grant create on database master to master;"
         f"alter database master set timezone = '{ZONE}'",
     ],
     ids=["others use it too", "somebody else owns it"],

@@ -304,7 +304,7 @@ LOCK, UNLOCK = "begin; lock table batida in access exclusive mode", "rollback"
         (
             "alter table batida rename to elsewhere",
             "alter table elsewhere rename to batida",
-            'UndefinedTable (SQLSTATE 42P01): relation "batida" does not exist',
+            'UndefinedTable (SQLSTATE 42P01): relation "ponto.batida" does not exist',
         ),
     ],
     ids=["locked", "read-only", "missing table"],

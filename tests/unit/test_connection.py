@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import psycopg2
 import psycopg2.extensions
@@ -15,7 +16,7 @@ from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, 
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
-CONNECTED = cast(psycopg2.extensions.connection, object())
+CONNECTED = cast(psycopg2.extensions.connection, MagicMock())
 
 Attempt = tuple[float, str]  # s that a try takes unless its own time is over before, and the error; "": connected
 

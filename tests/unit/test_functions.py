@@ -73,7 +73,10 @@ def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, ca
     assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]
     calls.instead["Invoke"] = returned({"applied": [], "notices": []})
     assert run().out == "applied: nothing to do\n"
-    assert calls.of("Invoke")[0].parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": "{}"}
+    assert calls.of("Invoke")[0].parameters == {
+        "FunctionName": "batida-ponto-dev-schema",
+        "Payload": '{"action": "migrate"}',
+    }
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
         # As a parameter is named: some are words of the language.
         yield rf"`{parameter}`|param:{parameter}\b|parameters\.js\):{parameter}\b|\b{parameter}=|^\s+{parameter}:"
     for path in each.folder.glob("schema/*.sql"):
-        for table in re.findall(r"^create table ([a-z_]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        for table in re.findall(r"^create table ponto\.([a-z_]+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             yield rf"\b{table}\b"
 
 

@@ -11,8 +11,8 @@ import psycopg2.extensions
 
 from ponto import config
 from ponto.config import ConfigurationError
-from ponto.connection import with_password
-from ponto.own_schema import NotOwnSchemaError, require_own_schema
+from ponto.connection import SAFE_SETTINGS, apply_settings, with_password
+from ponto.database_names import ROLE_PREFIX, SCHEMA
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -21,7 +21,7 @@ from tools.kit.target import TIMEOUT_SECONDS, Where, collected
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_READER = "ponto_reader"
+_READER = f"{ROLE_PREFIX}reader"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
 
 _SETTINGS = """
@@ -30,7 +30,7 @@ select
     set_config('default_transaction_read_only', %(read_only)s, false),
     set_config('max_parallel_workers_per_gather', '0', false) -- what reads leaves the other cores to the intake
 """
-_MIGRATED = "select to_regclass('batida') is not null"
+_MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 
 
 class Database(NamedTuple):
@@ -128,7 +128,7 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
         A connection outside of any transaction; what is not committed is rolled back.
 
     Raises:
-        CommandError: see `find`; or it cannot be reached, lacks the migrations, or others may create in its schema.
+        CommandError: see `find`; or it cannot be reached, or lacks the migrations.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
     database = find(where)
@@ -162,10 +162,7 @@ def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection
 
 
 def _prepare(connection: psycopg2.extensions.connection, database: Database, timeout: int, read_only: bool) -> None:
-    try:
-        require_own_schema(connection)
-    except NotOwnSchemaError as error:
-        raise CommandError(f"{database.name}: {error}") from None
+    apply_settings(connection, SAFE_SETTINGS)
     with connection.cursor() as cursor:
         if read_only and not database.local:
             try:

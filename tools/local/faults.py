@@ -68,7 +68,7 @@ class Faults:
     def locked(self) -> Iterator[None]:
         """Somebody has the table of punches to themselves, as a migration would."""
         with contextlib.closing(self._connect(postgres.DATABASE)) as connection, connection.cursor() as cursor:
-            cursor.execute("begin; lock table batida in access exclusive mode")
+            cursor.execute("begin; lock table ponto.batida in access exclusive mode")
             yield
 
     @contextlib.contextmanager

@@ -23,7 +23,7 @@ from tools.kit.tables import Column
 _PATIENCE = 10  # s
 _NEWEST = sql.SQL("""
 select id, gravada_em - recebida_em, {shown}
-from batida order by gravada_em desc limit %s
+from ponto.batida order by gravada_em desc limit %s
 """).format(shown=sql.SQL(", ").join(map(sql.Identifier, SHOWN)))
 
 

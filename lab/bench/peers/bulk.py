@@ -11,7 +11,7 @@ from psycopg2.extras import execute_values
 from lab.bench.peers import connection
 
 _INSERT = """
-insert into batida (id, usuario_id, ponto, offline, recebida_em, mensagem_id) values %s
+insert into ponto.batida (id, usuario_id, ponto, offline, recebida_em, mensagem_id) values %s
 on conflict (id) do nothing
 """
 _ROW = "(%s::uuid, %s, %s::timestamptz, %s, to_timestamp(%s / 1000.0), %s)"

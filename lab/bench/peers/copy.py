@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.bench.peers import connection
 
-_COPY = "copy batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id) from stdin"
+_COPY = "copy ponto.batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id) from stdin"
 
 
 def prepare(event: Any) -> str:

@@ -18,7 +18,7 @@ def main(event: Any, context: object) -> dict[str, int]:  # noqa: ARG001  Lambda
             for record in event["Records"]:
                 punch = json.loads(record["body"])
                 cursor.execute(
-                    "INSERT INTO batida (id, usuario_id, ponto) VALUES "  # noqa: S608  as it was
+                    "INSERT INTO ponto.batida (id, usuario_id, ponto) VALUES "  # noqa: S608  as it was
                     f"('{punch['id']}', {punch['usuarioId']}, '{punch['ponto']}')"
                 )
         connection.commit()

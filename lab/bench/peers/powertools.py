@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from lab.bench.peers import connection
 
 _INSERT = """
-insert into batida (id, usuario_id, ponto, offline, recebida_em, mensagem_id)
+insert into ponto.batida (id, usuario_id, ponto, offline, recebida_em, mensagem_id)
 values (%(id)s, %(usuarioId)s, %(ponto)s, %(offline)s, to_timestamp(%(received_ms)s / 1000.0), %(message_id)s)
 on conflict (id) do nothing
 """

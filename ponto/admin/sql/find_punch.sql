@@ -1,1 +1,1 @@
-select from %(schema)s.batida where id = %(id)s::uuid
+select from ponto.batida where id = %(id)s::uuid

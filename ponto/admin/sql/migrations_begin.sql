@@ -19,26 +19,30 @@ begin
     ) then
         execute format('alter database %%I set timezone = %%L', current_database(), zone);
     end if;
-    if to_regclass(format('%%I.migracao', current_setting('ponto.schema'))) is null then
-        create table %(schema)s.migracao (
-            nome text primary key, -- the slice's name and the file's: ponto/0001_original.sql
-            checksum text not null, -- SHA-256 of the file, hexadecimal
-            aplicada_em timestamptz not null default clock_timestamp()
-        );
-        create table %(schema)s.migracao_repetivel (
-            nome text primary key,
-            checksum text not null,
-            objetos text[] not null, -- what the file makes: "view jornada"
-            aplicada_em timestamptz not null default clock_timestamp()
-        );
-        create table %(schema)s.migracao_papel (
-            nome text primary key, -- a role's
-            fatia text not null -- the slice that has it
-        );
-    end if;
 end
 $$;
 
+set local client_min_messages = warning; -- they are there from the second time on
+
+create table if not exists ponto.migracao (
+    nome text primary key, -- the slice's name and the file's: ponto/0001_batida.sql
+    checksum text not null, -- SHA-256 of the file, hexadecimal
+    aplicada_em timestamptz not null default clock_timestamp()
+);
+
+create table if not exists ponto.migracao_repetivel (
+    nome text primary key,
+    checksum text not null,
+    objetos text[] not null, -- what the file creates: "view jornada"
+    aplicada_em timestamptz not null default clock_timestamp()
+);
+
+create table if not exists ponto.migracao_papel (
+    nome text primary key, -- a role's
+    fatia text not null, -- the slice that declares it
+    oid oid not null -- of a role of this name that was dropped and created by others
+);
+
 set local client_min_messages = notice;
 
-select nome, checksum from %(schema)s.migracao order by nome
+select nome, checksum from ponto.migracao order by nome

@@ -10,7 +10,9 @@ where granted
     and database = (select oid from pg_database where datname = current_database())
     and (
         relation in (
-            select oid from pg_class where relnamespace = quote_ident(current_setting('ponto.schema'))::regnamespace
+            select pg_class.oid
+            from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+            where nspname = %(schema)s
         )
         or (locktype = 'advisory' and classid = 0x6261 and objid = 0x74696461)
     )

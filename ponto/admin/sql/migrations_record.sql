@@ -1,1 +1,1 @@
-insert into %(schema)s.migracao (nome, checksum) values (%(name)s, %(checksum)s)
+insert into ponto.migracao (nome, checksum) values (%(name)s, %(checksum)s)

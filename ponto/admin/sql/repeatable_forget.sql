@@ -1,2 +1,2 @@
--- Whoever is not among these files is gone.
-delete from %(schema)s.migracao_repetivel where nome <> all(%(kept)s::text[])
+-- Forget the files that are gone.
+delete from ponto.migracao_repetivel where nome <> all(%(kept)s::text[])

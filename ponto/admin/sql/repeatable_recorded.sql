@@ -1,1 +1,1 @@
-select nome, checksum, objetos from %(schema)s.migracao_repetivel order by nome
+select nome, checksum, objetos from ponto.migracao_repetivel order by nome

@@ -1,44 +1,45 @@
--- Make the roles that this database has not had yet, without a password: nobody signs in with one until it is set. The
--- roles of slices that are gone may not sign in any more; what they may do stays, for when the slice comes back.
--- Roles belong to the whole server: another database on it may have made them, or be making them.
+-- Create the roles that are declared and do not exist, without a password: nobody signs in with one until it is set. Roles
+-- that are declared no more, of slices that are gone, may not sign in; they come back with their slice. Roles belong to
+-- the whole server: another database on it may be creating them.
 do $$
 declare
     wanted record;
     left_over constant name[] := array(
         select nome
-        from %(schema)s.migracao_papel join pg_roles on rolname = nome
-        where fatia <> all(%(slices)s)
-            and nome not in (select role from jsonb_to_recordset(%(roles)s) as given (role text))
+        from ponto.migracao_papel join pg_roles on rolname = nome and pg_roles.oid = migracao_papel.oid
+        where nome not in (select role from jsonb_to_recordset(%(roles)s) as given (role text))
     );
     names constant text := array_to_string(
         array(select role from jsonb_to_recordset(%(roles)s) as given (role name)) || left_over, ', '
     );
 begin
     for wanted in
-        select *
+        select given.*, rolname is null as is_missing, rolcanlogin, role = any(%(unknown)s::name[]) as is_unknown
         from jsonb_to_recordset(%(roles)s) as given (role name, kind text, slice text)
-        where role not in (select nome from %(schema)s.migracao_papel)
-            or not exists (select from pg_roles where rolname = role and (rolcanlogin or kind <> 'login'))
+            left join pg_roles on rolname = role
     loop
-        begin
-            if not exists (select from pg_roles where rolname = wanted.role) then
+        if wanted.is_missing then
+            begin
                 execute format('create role %%I %%s', wanted.role, wanted.kind);
-            end if;
-        exception
-            when duplicate_object or unique_violation then
-                null; -- made meanwhile
-        end;
-        if wanted.kind = 'login' and exists (select from pg_roles where rolname = wanted.role and not rolcanlogin) then
-            execute format('alter role %%I login', wanted.role); -- of a slice that was gone
+            exception
+                when duplicate_object or unique_violation then
+                    -- By another database: the next try looks at who created it.
+                    raise lock_not_available using message = format('role %%I is being created', wanted.role);
+            end;
+        elsif wanted.is_unknown then
+            execute format('alter role %%I %%s password null', wanted.role, wanted.kind); -- which its creator may know
+            raise notice 'role %% existed: its password was removed', wanted.role;
+        elsif wanted.rolcanlogin <> (wanted.kind = 'login') then
+            execute format('alter role %%I %%s', wanted.role, wanted.kind); -- of a slice that was gone, or altered by hand
         end if;
-        -- PUBLIC has these unless somebody took them away.
+        -- PUBLIC has this unless it was revoked.
         if not has_database_privilege(wanted.role, current_database(), 'connect') then
             execute format('grant connect on database %%I to %%I', current_database(), wanted.role);
         end if;
-        if not has_schema_privilege(wanted.role, current_setting('ponto.schema'), 'usage') then
-            execute format('grant usage on schema %%I to %%I', current_setting('ponto.schema'), wanted.role);
-        end if;
-        insert into %(schema)s.migracao_papel (nome, fatia) values (wanted.role, wanted.slice) on conflict do nothing;
+        insert into ponto.migracao_papel as known (nome, fatia, oid)
+        select wanted.role, wanted.slice, pg_roles.oid from pg_roles where rolname = wanted.role
+        on conflict (nome) do update set fatia = excluded.fatia, oid = excluded.oid
+        where (known.fatia, known.oid) <> (excluded.fatia, excluded.oid);
     end loop;
 
     -- So that the owner can take on the reader's rights, and no more, for a session.
@@ -49,7 +50,13 @@ begin
     for wanted in select rolname from pg_roles where rolname = any(left_over) and rolcanlogin loop
         execute format('alter role %%I nologin', wanted.rolname);
     end loop;
-    delete from %(schema)s.migracao_papel where fatia <> all(%(slices)s);
+    for wanted in
+        select distinct rolname
+        from pg_database cross join aclexplode(datacl) join pg_roles on pg_roles.oid = grantee
+        where datname = current_database() and rolname = any(left_over)
+    loop
+        execute format('revoke all on database %%I from %%I', current_database(), wanted.rolname);
+    end loop;
 exception
     when insufficient_privilege then
         raise exception '%% may not make the roles %%, or not use them: %%', current_user, names, sqlerrm

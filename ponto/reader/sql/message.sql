@@ -4,20 +4,20 @@
 select id
 from (
     select id
-    from batida
+    from ponto.batida
     where mensagem_id = %(message_id)s
         and recebida_em >= %(since)s
         and recebida_em >= now() - interval '1 hour'
     union all
     select id
-    from batida
+    from ponto.batida
     where mensagem_id = %(message_id)s
         and recebida_em >= %(since)s
         and recebida_em >= now() - interval '1 day'
         and recebida_em < now() - interval '1 hour'
     union all
     select id
-    from batida
+    from ponto.batida
     where mensagem_id = %(message_id)s
         and recebida_em >= %(since)s
         and recebida_em < now() - interval '1 day'

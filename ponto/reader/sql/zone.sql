@@ -1,2 +1,2 @@
 -- The stage's time zone.
-select fuso_padrao();
+select ponto.fuso_padrao();

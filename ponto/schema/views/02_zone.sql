@@ -1,6 +1,6 @@
 -- Of a punch that came without an offset, and of whoever has no zone of their own.
 
-create or replace function fuso_padrao() returns text
+create or replace function ponto.fuso_padrao() returns text
 language sql stable parallel safe
 return coalesce(
     (
@@ -13,8 +13,5 @@ return coalesce(
     'UTC'
 );
 
-comment on function fuso_padrao is
+comment on function ponto.fuso_padrao is
     'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
-
-revoke execute on function fuso_padrao from public;
-grant execute on function fuso_padrao to ponto_reader;

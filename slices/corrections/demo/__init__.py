@@ -5,7 +5,9 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-_CORRECT = (Path(__file__).parent / "correct.sql").read_text(encoding="utf-8")
+from ponto.database_names import read_sql
+
+_CORRECT = read_sql(Path(__file__).parent / "correct.sql")
 
 
 def correct(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], last: date) -> int:

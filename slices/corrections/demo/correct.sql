@@ -1,9 +1,9 @@
 -- The first who forgot to punch out in the last month: somebody adds it the next day.
-insert into correcao (tipo, usuario_id, ponto, motivo, autor, criada_em)
+insert into ponto.correcao (tipo, usuario_id, ponto, motivo, autor, criada_em)
 select
     'inclusao', usuario_id, pontos[3] + interval '4 hours', 'forgot to punch out', 'made up',
     greatest((dia + 1)::timestamp at time zone 'UTC' + interval '12 hours', pontos[3] + interval '5 hours')
-from jornadas(primeiro_dia(%(last)s), %(last)s)
+from ponto.jornadas(ponto.primeiro_dia(%(last)s), %(last)s)
 where batidas = 3
     and pontos[2] - pontos[1] >= interval '3 hours'
     and pontos[3] - pontos[2] <= interval '2 hours'

@@ -15,14 +15,14 @@ from ponto.connection import connect
 from slices.reports.lab.interleavings import Reporting
 
 _CORRECT = """
-insert into correcao (tipo, usuario_id, ponto, alvo, motivo)
+insert into ponto.correcao (tipo, usuario_id, ponto, alvo, motivo)
 values (
     case when %(alvo)s::uuid is null then 'inclusao' else 'desconsideracao' end,
     %(usuario_id)s, %(ponto)s, %(alvo)s::uuid, 'wrong'
 )
 """
 # Nobody else is corrected unpunched.
-_KNOWN = "insert into funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
+_KNOWN = "insert into ponto.funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
 
 
 class Correcting:

@@ -1,2 +1,2 @@
 -- Whose correction has an id, if it is one's.
-select usuario_id, tipo from correcao where id = %(id)s::uuid
+select usuario_id, tipo from ponto.correcao where id = %(id)s::uuid

@@ -1,6 +1,6 @@
 -- Of some punches, those that do not count, each with the correction that says so.
 select alvo::text, id::text
-from correcao as contra
+from ponto.correcao as contra
 where alvo = any(%(ids)s::uuid[])
     and tipo = 'desconsideracao'
-    and not exists (select from correcao as anulacao where anulacao.alvo = contra.id)
+    and not exists (select from ponto.correcao as anulacao where anulacao.alvo = contra.id)

@@ -3,20 +3,20 @@
 select
     registro.id::text,
     ponto,
-    ponto at time zone coalesce((select fuso from funcionario where usuario_id = %(usuario)s), fuso_padrao()),
+    ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(usuario)s), ponto.fuso_padrao()),
     e_incluida,
     (
         select contra.id::text
-        from correcoes_vigentes() as contra
+        from ponto.correcoes_vigentes() as contra
         where contra.alvo = registro.id and contra.tipo = 'desconsideracao'
     )
 from (
     select id, ponto, false
-    from batida
-    where usuario_id = %(usuario)s and semana(ponto) = any(array(select semanas(%(de)s, %(ate)s)))
+    from ponto.batida
+    where usuario_id = %(usuario)s and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))
     union all
     select id, ponto, true
-    from correcoes_vigentes()
+    from ponto.correcoes_vigentes()
     where usuario_id = %(usuario)s and tipo = 'inclusao'
 ) as registro (id, ponto, e_incluida)
 where ponto >= %(de)s and ponto < %(ate)s

@@ -2,7 +2,7 @@
 
 -- So that no punch has the id of a correction, whichever is written first: no client may send a UUID of version 8, and one
 -- that is derived for a punch does not begin with c (docs/derived-ids.md).
-create table correcao (
+create table ponto.correcao (
     id uuid primary key check (id::text ~ '^c.{13}8'),
     usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
     tipo text not null check (tipo in ('inclusao', 'desconsideracao', 'anulacao')),
@@ -33,44 +33,31 @@ create table correcao (
     )
 );
 
-comment on table correcao is 'Corrections of punches. Rows are added, never changed or removed.';
-comment on column correcao.id is
+comment on table ponto.correcao is 'Corrections of punches. Rows are added, never changed or removed.';
+comment on column ponto.correcao.id is
     'Idempotency key: chosen, or derived from what the correction is; a UUIDv8 that begins with c, as no id of batida';
-comment on column correcao.usuario_id is 'Employee';
-comment on column correcao.tipo is
+comment on column ponto.correcao.usuario_id is 'Employee';
+comment on column ponto.correcao.tipo is
     'inclusao: a punch that was forgotten; desconsideracao: a punch or an inclusao does not count; anulacao: an earlier '
     'inclusao or desconsideracao is undone';
-comment on column correcao.ponto is 'inclusao: when the employee should have punched; null: of the others';
-comment on column correcao.alvo is
+comment on column ponto.correcao.ponto is 'inclusao: when the employee should have punched; null: of the others';
+comment on column ponto.correcao.alvo is
     'desconsideracao: id in batida, or of an inclusao; anulacao: id of the correction; null: of an inclusao';
-comment on column correcao.motivo is 'Why';
-comment on column correcao.autor is 'Who answers for it, as AWS or PostgreSQL vouches for';
-comment on column correcao.criada_em is 'When the row was written';
+comment on column ponto.correcao.motivo is 'Why';
+comment on column ponto.correcao.autor is 'Who answers for it, as AWS or PostgreSQL vouches for';
+comment on column ponto.correcao.criada_em is 'When the row was written';
 
-create index on correcao (usuario_id);
-create index on correcao (alvo, tipo); -- of one kind, for whether it is undone
+create index on ponto.correcao (usuario_id);
+create index on ponto.correcao (alvo, tipo); -- of one kind, for whether it is undone
 
-create function correcao_append_only() returns trigger
+create function ponto.correcao_append_only() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception '% refused: rows of correcao are never changed or removed', tg_op;
 end
 $$;
 
-comment on function correcao_append_only is 'Refuses to change or remove a correction';
+comment on function ponto.correcao_append_only is 'Refuses to change or remove a correction';
 
-create trigger append_only before update or delete or truncate on correcao
-for each statement execute function correcao_append_only();
-
--- The function's role writes down whom AWS vouches for. People have logins of their own, members of the other role, and
--- PostgreSQL vouches for them: nobody but the owner says when a row was written.
-grant insert (id, usuario_id, tipo, ponto, alvo, motivo, autor) on correcao to ponto_corrections;
-grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on correcao to ponto_correctors;
-
--- What the rules read, and an employee's time zone.
-grant select on correcao to ponto_corrections, ponto_correctors;
-grant select (id, usuario_id, ponto) on batida to ponto_corrections, ponto_correctors;
-grant select (usuario_id, fuso) on funcionario to ponto_corrections, ponto_correctors;
-grant select (corte) on funcionario to ponto_correctors; -- the list of corrections
-
-grant select on correcao to ponto_reader;
+create trigger append_only before update or delete or truncate on ponto.correcao
+for each statement execute function ponto.correcao_append_only();

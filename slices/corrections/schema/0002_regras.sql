@@ -1,7 +1,7 @@
 -- The rules that all corrections obey, whoever writes them. They are run with the rights of whoever does, and find
 -- PostgreSQL's own names only: an overloaded function of somebody else's in the schema would run instead.
 
-create function correcao_espera() returns void
+create function ponto.correcao_espera() returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform pg_advisory_xact_lock(0x636f72726563616f); -- "correcao" in ASCII
@@ -32,9 +32,9 @@ exception
 end
 $$;
 
-comment on function correcao_espera is 'Waits until no other transaction writes corrections, and says for which it waited in vain';
+comment on function ponto.correcao_espera is 'Waits until no other transaction writes corrections, and says for which it waited in vain';
 
-create function correcao_usuario(nova correcao) returns bigint
+create function ponto.correcao_usuario(nova ponto.correcao) returns bigint
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     usuario bigint;
@@ -43,15 +43,15 @@ begin
         if nova.ponto > nova.criada_em then
             raise exception '% is in the future', nova.ponto using errcode = 'check_violation';
         end if;
-        if not exists (select from :schema.funcionario where usuario_id = nova.usuario_id)
-            and not exists (select from :schema.correcao where usuario_id = nova.usuario_id)
+        if not exists (select from ponto.funcionario where usuario_id = nova.usuario_id)
+            and not exists (select from ponto.correcao where usuario_id = nova.usuario_id)
             and not exists (
                 select
-                from :schema.batida
+                from ponto.batida
                 where usuario_id = nova.usuario_id
                     -- Texts without a type would let somebody else's function of texts be the better one.
-                    and :schema.semana(ponto) = any(
-                        array(select :schema.semanas(timestamptz '-infinity', timestamptz 'infinity'))
+                    and ponto.semana(ponto) = any(
+                        array(select ponto.semanas(timestamptz '-infinity', timestamptz 'infinity'))
                     )
             )
         then
@@ -64,15 +64,15 @@ begin
     if nova.tipo = 'desconsideracao' then
         select usuario_id into usuario
         from (
-            select usuario_id from :schema.batida where id = nova.alvo
+            select usuario_id from ponto.batida where id = nova.alvo
             union all
-            select usuario_id from :schema.correcoes_vigentes() where id = nova.alvo and tipo = 'inclusao'
+            select usuario_id from ponto.correcoes_vigentes() where id = nova.alvo and tipo = 'inclusao'
         ) as contada;
         if not found then
             raise exception '% is no punch, and no addition that counts', nova.alvo using errcode = 'check_violation';
         end if;
     else
-        select usuario_id into usuario from :schema.correcao where id = nova.alvo and tipo <> 'anulacao';
+        select usuario_id into usuario from ponto.correcao where id = nova.alvo and tipo <> 'anulacao';
         if not found then
             raise exception '% is no correction that can be undone', nova.alvo using errcode = 'check_violation';
         end if;
@@ -84,11 +84,11 @@ begin
 end
 $$;
 
-comment on function correcao_usuario is
+comment on function ponto.correcao_usuario is
     'The employee of a correction; refuses one whose employee, target or instant is not as the table''s comments say';
 
 -- docs/derived-ids.md explains it.
-create function correcao_id(nova correcao, desfeitas bigint) returns uuid
+create function ponto.correcao_id(nova ponto.correcao, desfeitas bigint) returns uuid
 language sql stable begin atomic
     select encode(
         set_byte(
@@ -118,9 +118,9 @@ language sql stable begin atomic
     ) as derivado (id);
 end;
 
-comment on function correcao_id is 'The id of a correction like which so many were undone';
+comment on function ponto.correcao_id is 'The id of a correction like which so many were undone';
 
-create function correcao_regras() returns trigger
+create function ponto.correcao_regras() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     desfeitas bigint; -- how many corrections like this one were undone
@@ -133,24 +133,24 @@ begin
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform :schema.correcao_espera();
+    perform ponto.correcao_espera();
     -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
     if new.criada_em >= transaction_timestamp() then
         new.criada_em := clock_timestamp();
     end if;
-    new.usuario_id := :schema.correcao_usuario(new);
+    new.usuario_id := ponto.correcao_usuario(new);
 
     select count(*) filter (where vigentes.id is null), max(vigentes.id::text), max(vigentes.motivo)
     into desfeitas, vigente, motivo_vigente
-    from :schema.correcao as igual left join :schema.correcoes_vigentes() as vigentes using (id)
+    from ponto.correcao as igual left join ponto.correcoes_vigentes() as vigentes using (id)
     where igual.usuario_id = new.usuario_id
         and igual.tipo = new.tipo
         and igual.ponto is not distinct from new.ponto
         and igual.alvo is not distinct from new.alvo;
-    new.id := coalesce(new.id, :schema.correcao_id(new, desfeitas));
+    new.id := coalesce(new.id, ponto.correcao_id(new, desfeitas));
 
     select id into desconsiderada
-    from :schema.correcoes_vigentes()
+    from ponto.correcoes_vigentes()
     where tipo = 'desconsideracao' and alvo = vigente;
     if found then
         raise exception '% was added, and is disregarded by correction %: undo that one', new.ponto, desconsiderada
@@ -166,21 +166,21 @@ begin
             vigente
         using errcode = 'check_violation';
     end if;
-    if exists (select from :schema.batida where id = new.id) or exists (select from :schema.correcao where id = new.id) then
+    if exists (select from ponto.batida where id = new.id) or exists (select from ponto.correcao where id = new.id) then
         raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
     end if;
     return new;
 end
 $$;
 
-comment on function correcao_regras is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
+comment on function ponto.correcao_regras is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
 
-create trigger regras before insert on correcao
-for each row execute function correcao_regras();
+create trigger regras before insert on ponto.correcao
+for each row execute function ponto.correcao_regras();
 
 -- A session that was left open holds up everybody else's corrections, and reports of earlier moments. Reports do not rely
 -- on this: whoever sets constraints to be immediate defeats it.
-create function correcao_a_tempo() returns trigger
+create function ponto.correcao_a_tempo() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if new.criada_em >= transaction_timestamp() and clock_timestamp() > new.criada_em + interval '1 minute' then
@@ -191,12 +191,7 @@ begin
 end
 $$;
 
-comment on function correcao_a_tempo is 'Refuses to commit a correction a minute after it was written';
+comment on function ponto.correcao_a_tempo is 'Refuses to commit a correction a minute after it was written';
 
-create constraint trigger a_tempo after insert on correcao deferrable initially deferred
-for each row execute function correcao_a_tempo();
-
-revoke execute on function
-    correcao_append_only, correcao_espera, correcao_usuario, correcao_id, correcao_regras, correcao_a_tempo
-from public;
-grant execute on function correcao_espera, correcao_usuario, correcao_id to ponto_corrections, ponto_correctors;
+create constraint trigger a_tempo after insert on ponto.correcao deferrable initially deferred
+for each row execute function ponto.correcao_a_tempo();

@@ -1,1 +1,1 @@
-select instante_local(%(usuario_id)s::bigint, %(ponto)s::timestamp)
+select ponto.instante_local(%(usuario_id)s::bigint, %(ponto)s::timestamp)

@@ -1,3 +1,3 @@
 select id::text, usuario_id, ponto, recebida_em, gravada_em
-from batida
+from ponto.batida
 where id = %(id)s and (%(employee)s::bigint is null or usuario_id = %(employee)s)

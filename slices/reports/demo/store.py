@@ -20,9 +20,9 @@ from tools.kit.errors import CommandError
 from tools.kit.output import progress
 
 # A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
-_HAD_THEM = "update funcionario set zona_mudou_em = null where usuario_id between %s and %s"
+_HAD_THEM = "update ponto.funcionario set zona_mudou_em = null where usuario_id between %s and %s"
 _COLUMNS = [column.name for column in fields(Columns)]
-_COPY = f"copy batida ({', '.join(_COLUMNS)}) from stdin"  # as _line writes; others are null
+_COPY = f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"  # as _line writes; others are null
 _values_of = attrgetter(*_COLUMNS)
 _INSTANTS = {"ponto", "enviado", "recebida_em", "gravada_em"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,7 +78,7 @@ def analyze(connection: psycopg2.extensions.connection) -> None:
     """Gather the statistics by which PostgreSQL plans; the connection is outside of transactions from then on."""
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("vacuum (analyze) batida, funcionario")
+        cursor.execute("vacuum (analyze) ponto.batida, ponto.funcionario")
 
 
 def correct(connection: psycopg2.extensions.connection, company: Company, last: date) -> int:
@@ -94,8 +94,8 @@ def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *
         CommandError: it is so.
     """
     for taken, what in (
-        ("select exists (select from batida where usuario_id between %s and %s)", "batida has punches of"),
-        ("select exists (select from funcionario where usuario_id between %s and %s)", "funcionario has"),
+        ("select exists (select from ponto.batida where usuario_id between %s and %s)", "batida has punches of"),
+        ("select exists (select from ponto.funcionario where usuario_id between %s and %s)", "funcionario has"),
     ):
         cursor.execute(taken, numbers)
         if cursor.fetchone() == (True,):
@@ -104,7 +104,7 @@ def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *
                 "Locally, make clean begins anew"
             )
     if alone:
-        cursor.execute("select exists (select from batida)")
+        cursor.execute("select exists (select from ponto.batida)")
         if cursor.fetchone() == (True,):
             raise CommandError("batida has punches already, so this is no database for a demo; nothing was stored")
 

@@ -36,7 +36,7 @@ from (
             usuario_id,
             ponto at time zone 'America/Sao_Paulo' as local,
             (ponto at time zone 'America/Sao_Paulo' - interval '4 hours')::date as dia
-        from batida
+        from ponto.batida
     ) as batida
     window working_day as (partition by usuario_id, dia order by local)
 ) as batida
@@ -57,26 +57,26 @@ REPORTS = (
     Report(
         "a time card",
         50,
-        "select * from espelho({employee}, '{month}')",
+        "select * from ponto.espelho({employee}, '{month}')",
         f"{_NAIVE} {_MONTH} and usuario_id = {{employee}} group by usuario_id, dia order by dia",
     ),
     Report(
         "a month's time cards of all, to CSV",
         60_000,
-        "select * from espelhos('{month}')",
+        "select * from ponto.espelhos('{month}')",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia order by usuario_id, dia",
     ),
     Report(
         "a month's exceptions; naive: its odd counts",
         10_000,
-        "select * from excecoes('{month}', ultimo_dia('{month}'))",
+        "select * from ponto.excecoes('{month}', ponto.ultimo_dia('{month}'))",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia having count(*) % 2 = 1",
     ),
     Report(
         "the peak of a day; naive: minutes punched in",
         1_000,
-        "select * from pico('{day} 03:00Z', '{day} 03:00Z'::timestamptz + interval '24 hours')",
-        "select date_trunc('minute', ponto), count(*) from batida"
+        "select * from ponto.pico('{day} 03:00Z', '{day} 03:00Z'::timestamptz + interval '24 hours')",
+        "select date_trunc('minute', ponto), count(*) from ponto.batida"
         " where (ponto at time zone 'America/Sao_Paulo')::date = '{day}' group by 1 order by 1",
     ),
 )
@@ -107,7 +107,7 @@ def measure(server: Server, sizes: Sizes) -> Found:
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
         connection.autocommit = True
         cursor.execute(_READER)
-        cursor.execute(f"select usuario_id from espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
+        cursor.execute(f"select usuario_id from ponto.espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
         everybody = [number for (number,) in cursor]
         some = everybody[:: max(1, len(everybody) // _CARDS)][:_CARDS]
         commands = [Case({"what": words, "by": "command"}, partial(_command, words)) for words in COMMANDS]
@@ -174,7 +174,7 @@ def _plan(cursor: Cursor, statement: str, employee: int) -> list[str]:
 def _card(server: Server, employees: int) -> float:
     employee = random.randint(1, employees)
     began = time.perf_counter()
-    server.ask(f"select count(*) from espelho({employee}, primeiro_dia(current_date) - 1)")  # noqa: S608
+    server.ask(f"select count(*) from ponto.espelho({employee}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
     return 1000 * (time.perf_counter() - began)
 
 

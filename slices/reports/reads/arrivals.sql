@@ -3,16 +3,16 @@
 select usuario_id, id, tipo, dia, date_trunc('minute', local), dispositivo, autor, motivo, escrita_em
 from (
     select usuario_id, id, 'batida', dia, local, dispositivo, null, null, gravada_em
-    from batida_local
+    from ponto.batida_local
     where gravada_em > %(antes)s
-        and escrita_ate(gravada_em, %(momento)s)
+        and ponto.escrita_ate(gravada_em, %(momento)s)
         and recebida_em is not null
-        and dia between primeiro_dia(%(mes)s) and ultimo_dia(%(mes)s)
-        and ponto >= antes_do_dia(primeiro_dia(%(mes)s))
-        and ponto < depois_do_dia(ultimo_dia(%(mes)s))
+        and dia between ponto.primeiro_dia(%(mes)s) and ponto.ultimo_dia(%(mes)s)
+        and ponto >= ponto.antes_do_dia(ponto.primeiro_dia(%(mes)s))
+        and ponto < ponto.depois_do_dia(ponto.ultimo_dia(%(mes)s))
     union all
     select usuario_id, id, tipo, dia, local, null, autor, motivo, criada_em
-    from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), null, %(momento)s)
+    from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)
     where criada_em > %(antes)s
 ) as escrita (usuario_id, id, tipo, dia, local, dispositivo, autor, motivo, escrita_em)
 where %(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s)

@@ -2,11 +2,11 @@
 -- written travels as whole seconds after its last punch: as an instant with microseconds it was a third of all answers.
 with dia_do_espelho as (
     select espelhos.*
-    from espelhos(%(mes)s, null, %(momento)s)
+    from ponto.espelhos(%(mes)s, null, %(momento)s)
     where %(usuarios)s::bigint[] is null
     union all
     select espelhos.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral espelhos(%(mes)s, quem, %(momento)s)
+    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.espelhos(%(mes)s, quem, %(momento)s)
 )
 select
     usuario_id, nome, dia, pontos, locais, minutos, minutos_noturnos, repetidas, minutos_descanso,

@@ -3,20 +3,20 @@
 -- Only they are compared for whose month something was written since.
 with escrita as (
     select usuario_id
-    from batida_local
+    from ponto.batida_local
     where gravada_em > %(antes)s
         and recebida_em is not null
-        and dia between primeiro_dia(%(mes)s) and ultimo_dia(%(mes)s)
-        and ponto >= antes_do_dia(primeiro_dia(%(mes)s))
-        and ponto < depois_do_dia(ultimo_dia(%(mes)s))
+        and dia between ponto.primeiro_dia(%(mes)s) and ponto.ultimo_dia(%(mes)s)
+        and ponto >= ponto.antes_do_dia(ponto.primeiro_dia(%(mes)s))
+        and ponto < ponto.depois_do_dia(ponto.ultimo_dia(%(mes)s))
     union
     select usuario_id
-    from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s))
+    from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s))
     where criada_em > %(antes)s
 ),
 com_outra_zona as materialized (
     select usuario_id, zona_mudou_em
-    from funcionario
+    from ponto.funcionario
     where zona_mudou_em > %(antes)s
         and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
         -- Punches that counted then or count now, on a day that another zone and cut-off may have put into the month: local
@@ -24,10 +24,10 @@ com_outra_zona as materialized (
         -- differ by less than 3 * 24 hours, which is 3 dates at most.
         and exists (
             select
-            from batidas(primeiro_dia(%(mes)s) - 3, ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(antes)s)
+            from ponto.batidas(ponto.primeiro_dia(%(mes)s) - 3, ponto.ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(antes)s)
             union all
             select
-            from batidas(primeiro_dia(%(mes)s) - 3, ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(momento)s)
+            from ponto.batidas(ponto.primeiro_dia(%(mes)s) - 3, ponto.ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(momento)s)
         )
 ),
 mudada as materialized (
@@ -36,8 +36,8 @@ mudada as materialized (
     where (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
         and exists (
             select
-            from jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id, %(antes)s) as antes
-                full join jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id, %(momento)s) as agora
+            from ponto.jornadas(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), escrita.usuario_id, %(antes)s) as antes
+                full join ponto.jornadas(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), escrita.usuario_id, %(momento)s) as agora
                     using (dia)
             where antes.pontos is distinct from agora.pontos
         )
@@ -59,6 +59,6 @@ select
     zona_mudou_em
 from mudada
     left join com_outra_zona using (usuario_id)
-    left join lateral espelho_totais(%(mes)s, mudada.usuario_id, %(antes)s) as antes on true
-    left join lateral espelho_totais(%(mes)s, mudada.usuario_id, %(momento)s) as agora on true
+    left join lateral ponto.espelho_totais(%(mes)s, mudada.usuario_id, %(antes)s) as antes on true
+    left join lateral ponto.espelho_totais(%(mes)s, mudada.usuario_id, %(momento)s) as agora on true
 order by usuario_id;

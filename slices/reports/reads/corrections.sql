@@ -1,12 +1,12 @@
 -- What was added or disregarded in a month, and counts. A list of employees that is null: of all.
 with corrigida as (
     select correcoes.*
-    from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), null, %(momento)s)
+    from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)
     where %(usuarios)s::bigint[] is null
     union all
     select correcoes.*
     from unnest(%(usuarios)s::bigint[]) as quem
-        cross join lateral correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), quem, %(momento)s)
+        cross join lateral ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), quem, %(momento)s)
 )
 select usuario_id, id, tipo, dia, date_trunc('minute', local), null, autor, motivo, criada_em
 from corrigida

@@ -1,11 +1,11 @@
 -- A list of employees that is null: of all who punched.
 with corte_sugerido as (
     select cortes.*
-    from cortes(%(de)s, %(ate)s)
+    from ponto.cortes(%(de)s, %(ate)s)
     where %(usuarios)s::bigint[] is null
     union all
     select cortes.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral cortes(%(de)s, %(ate)s, quem)
+    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.cortes(%(de)s, %(ate)s, quem)
 )
 select
     usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga,

@@ -1,1 +1,1 @@
-select (select identificacao from empregador);
+select (select identificacao from ponto.empregador);

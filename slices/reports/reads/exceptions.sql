@@ -3,7 +3,7 @@
 -- employee's device sent late or ahead, all punches of a device whose clock is wrong, all days that a cut-off splits.
 with excecao as materialized (
     select excecoes.*
-    from excecoes(
+    from ponto.excecoes(
         %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
         %(redefinicao)s, null, %(momento)s
     )
@@ -11,7 +11,7 @@ with excecao as materialized (
     union all
     select excecoes.*
     from unnest(%(usuarios)s::bigint[]) as quem
-        cross join lateral excecoes(
+        cross join lateral ponto.excecoes(
             %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
             %(redefinicao)s, quem, %(momento)s
         )

@@ -1,3 +1,3 @@
 select minuto, batidas, recebidas, gravadas, fila, idade
-from pico(%(de)s, %(ate)s)
+from ponto.pico(%(de)s, %(ate)s)
 order by minuto;

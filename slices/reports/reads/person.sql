@@ -1,3 +1,3 @@
 -- An employee's time zone, and row of funcionario; null: there is none.
-select coalesce(fuso, (select fuso_padrao())), row_to_json(funcionario)
-from (values (%(usuario)s::bigint)) as pessoa (usuario_id) left join funcionario using (usuario_id)
+select coalesce(fuso, (select ponto.fuso_padrao())), row_to_json(funcionario)
+from (values (%(usuario)s::bigint)) as pessoa (usuario_id) left join ponto.funcionario using (usuario_id)

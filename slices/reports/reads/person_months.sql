@@ -1,8 +1,8 @@
 -- The months that have punches or corrections of an employee, by the working day.
-select distinct primeiro_dia(dia) as mes
+select distinct ponto.primeiro_dia(dia) as mes
 from (
-    select dia from batidas_enviadas('-infinity', 'infinity', %(usuario)s)
+    select dia from ponto.batidas_enviadas('-infinity', 'infinity', %(usuario)s)
     union all
-    select dia from correcoes('-infinity', 'infinity', %(usuario)s)
+    select dia from ponto.correcoes('-infinity', 'infinity', %(usuario)s)
 ) as registro
 order by mes

@@ -1,15 +1,15 @@
 -- A list of employees that is null: of all. As of an instant, zone and cut-off are today's: it is said who had others since.
 with total as (
     select espelho_totais.*
-    from espelho_totais(%(mes)s, null, %(momento)s)
+    from ponto.espelho_totais(%(mes)s, null, %(momento)s)
     where %(usuarios)s::bigint[] is null
     union all
     select espelho_totais.*
-    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral espelho_totais(%(mes)s, quem, %(momento)s)
+    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral ponto.espelho_totais(%(mes)s, quem, %(momento)s)
 )
 select
     usuario_id, total.nome, total.cpf, total.fuso, dias_trabalhados, minutos, minutos_noturnos, dias_incompletos,
     dias_divididos, case when zona_mudou_em > %(momento)s then zona_mudou_em end
 from total
-    left join funcionario using (usuario_id)
+    left join ponto.funcionario using (usuario_id)
 order by usuario_id;

@@ -1,6 +1,6 @@
 -- Employees, for the reports.
 
-create table funcionario (
+create table ponto.funcionario (
     usuario_id bigint primary key check (usuario_id between 1 and 9007199254740990),
     nome text not null check (nome ~ '\S'),
     cpf text check (cpf ~ '^[0-9]{11}$'),
@@ -9,22 +9,20 @@ create table funcionario (
     zona_mudou_em timestamptz
 );
 
-comment on table funcionario is
+comment on table ponto.funcionario is
     'Employees. Optional: without it the reports have no names, and one time zone and cut-off for all';
-comment on column funcionario.usuario_id is 'Employee''s number, as in batida';
-comment on column funcionario.nome is 'Name';
-comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 digits; null: not known';
-comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
-comment on column funcionario.corte is
+comment on column ponto.funcionario.usuario_id is 'Employee''s number, as in batida';
+comment on column ponto.funcionario.nome is 'Name';
+comment on column ponto.funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 digits; null: not known';
+comment on column ponto.funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
+comment on column ponto.funcionario.corte is
     'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
-comment on column funcionario.zona_mudou_em is
+comment on column ponto.funcionario.zona_mudou_em is
     'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
-
-grant select on funcionario to ponto_reader;
 
 -- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
 -- Greenwich). Once a statement, for reading all names takes a while.
-create function funcionario_fuso() returns trigger
+create function ponto.funcionario_fuso() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     wrong record;
@@ -42,37 +40,35 @@ begin
 end
 $$;
 
-comment on function funcionario_fuso is 'Refuses time zones that are not in pg_timezone_names';
+comment on function ponto.funcionario_fuso is 'Refuses time zones that are not in pg_timezone_names';
 
 -- One each, for a trigger on both events cannot have the changed rows.
-create trigger fuso_insert after insert on funcionario referencing new table as changed
-for each statement execute function funcionario_fuso();
-create trigger fuso_update after update on funcionario referencing new table as changed
-for each statement execute function funcionario_fuso();
+create trigger fuso_insert after insert on ponto.funcionario referencing new table as changed
+for each statement execute function ponto.funcionario_fuso();
+create trigger fuso_update after update on ponto.funcionario referencing new table as changed
+for each statement execute function ponto.funcionario_fuso();
 
 -- A report as of an earlier moment has today's zone and cut-off all the same, and says when they changed. Who is given the
 -- defaults by name has had them before.
 --
 -- With the owner's rights, for a login that may write employees may not call fuso_padrao(). That one reads the catalog, so
 -- it is called only for a zone that is given or taken away.
-create function funcionario_zona_mudou() returns trigger
+create function ponto.funcionario_zona_mudou() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     -- Of an insert, old is null: the defaults.
     if (
         new.fuso is distinct from old.fuso
-        and coalesce(new.fuso, :schema.fuso_padrao()) <> coalesce(old.fuso, :schema.fuso_padrao())
+        and coalesce(new.fuso, ponto.fuso_padrao()) <> coalesce(old.fuso, ponto.fuso_padrao())
     )
-        or coalesce(new.corte, :schema.corte_padrao()) <> coalesce(old.corte, :schema.corte_padrao()) then
+        or coalesce(new.corte, ponto.corte_padrao()) <> coalesce(old.corte, ponto.corte_padrao()) then
         new.zona_mudou_em := clock_timestamp();
     end if;
     return new;
 end
 $$;
 
-comment on function funcionario_zona_mudou is 'Keeps when fuso or corte last changed';
+comment on function ponto.funcionario_zona_mudou is 'Keeps when fuso or corte last changed';
 
-create trigger zona_mudou before insert or update on funcionario
-for each row execute function funcionario_zona_mudou();
-
-revoke execute on function funcionario_fuso, funcionario_zona_mudou from public;
+create trigger zona_mudou before insert or update on ponto.funcionario
+for each row execute function ponto.funcionario_zona_mudou();

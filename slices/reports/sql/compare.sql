@@ -9,7 +9,7 @@ compared as (
         stands.usuario_id is null as new,
         (given.nome, given.cpf, given.fuso, given.corte)
         is distinct from (stands.nome, stands.cpf, stands.fuso, stands.corte) as different
-    from given full join %(schema)s.funcionario as stands using (usuario_id)
+    from given full join ponto.funcionario as stands using (usuario_id)
 )
 select
     count(*) filter (where not other and new),

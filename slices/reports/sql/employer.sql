@@ -1,3 +1,3 @@
-lock table %(schema)s.empregador in exclusive mode; -- another run waits, and readers go on
-delete from %(schema)s.empregador;
-insert into %(schema)s.empregador (identificacao) select %(employer)s where %(employer)s <> ''
+lock table ponto.empregador in exclusive mode; -- another run waits, and readers go on
+delete from ponto.empregador;
+insert into ponto.empregador (identificacao) select %(employer)s where %(employer)s <> ''

@@ -1,5 +1,5 @@
 -- Store employees. A row that stands the same is not written again.
-insert into %(schema)s.funcionario as stands (usuario_id, nome, cpf, fuso, corte)
+insert into ponto.funcionario as stands (usuario_id, nome, cpf, fuso, corte)
 select *
 from jsonb_to_recordset(%(employees)s::jsonb) as given (usuario_id bigint, nome text, cpf text, fuso text, corte time)
 on conflict (usuario_id) do update

@@ -1,7 +1,7 @@
 -- Corrections in local time. One function of these replaces that of the reports.
 
 -- Apart from correcoes(), for whoever corrects may not see names.
-create or replace function correcoes_sem_nome(
+create or replace function ponto.correcoes_sem_nome(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -17,29 +17,29 @@ begin atomic
         -- Neither it nor the addition that it disregards is undone
         and not exists (
             select
-            from correcao as anulacao
+            from ponto.correcao as anulacao
             where anulacao.alvo in (feita.id, feita.alvo)
                 and anulacao.tipo = 'anulacao'
-                and escrita_ate(anulacao.criada_em, momento)
+                and ponto.escrita_ate(anulacao.criada_em, momento)
         )
         -- It is no addition that is disregarded
-        and not exists (select from correcoes_vigentes(momento) as contra where contra.alvo = feita.id)
-    from correcao as feita
-        left join correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
-        left join batida on batida.id = coalesce(desfeita.alvo, feita.alvo)
-        left join correcao as incluida on incluida.id = coalesce(desfeita.alvo, feita.alvo)
-        left join funcionario on funcionario.usuario_id = feita.usuario_id
+        and not exists (select from ponto.correcoes_vigentes(momento) as contra where contra.alvo = feita.id)
+    from ponto.correcao as feita
+        left join ponto.correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
+        left join ponto.batida on batida.id = coalesce(desfeita.alvo, feita.alvo)
+        left join ponto.correcao as incluida on incluida.id = coalesce(desfeita.alvo, feita.alvo)
+        left join ponto.funcionario on funcionario.usuario_id = feita.usuario_id
         cross join lateral (
             values (coalesce(feita.ponto, desfeita.ponto, batida.ponto, incluida.ponto))
         ) as corrigido (instante)
-        cross join lateral hora_local(instante, funcionario.fuso, funcionario.corte) as aqui
-    where do_usuario(feita.usuario_id, usuario)
-        and feita.usuario_id <> usuario_reservado()
-        and escrita_ate(feita.criada_em, momento)
+        cross join lateral ponto.hora_local(instante, funcionario.fuso, funcionario.corte) as aqui
+    where ponto.do_usuario(feita.usuario_id, usuario)
+        and feita.usuario_id <> ponto.usuario_reservado()
+        and ponto.escrita_ate(feita.criada_em, momento)
         and aqui.dia between de and ate;
 end;
 
-create or replace function correcoes(
+create or replace function ponto.correcoes(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -50,30 +50,26 @@ language sql stable parallel safe
 begin atomic
     select
         id, usuario_id, nome, feita.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, feita.corte, vale
-    from correcoes_sem_nome(de, ate, usuario, momento) as feita left join funcionario using (usuario_id);
+    from ponto.correcoes_sem_nome(de, ate, usuario, momento) as feita left join ponto.funcionario using (usuario_id);
 end;
 
-create or replace view correcao_local as select * from correcoes('-infinity', 'infinity');
+create or replace view ponto.correcao_local as select * from ponto.correcoes('-infinity', 'infinity');
 
-comment on function correcoes_sem_nome is 'As correcoes(), without names';
-comment on view correcao_local is 'Corrections, in the employee''s local time';
-comment on column correcao_local.id is 'As in correcao';
-comment on column correcao_local.usuario_id is 'Employee''s number';
-comment on column correcao_local.nome is 'Employee''s name; null: not in funcionario';
-comment on column correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
-comment on column correcao_local.tipo is 'inclusao, desconsideracao, or anulacao of one of these';
-comment on column correcao_local.ponto is 'The punch that was added or disregarded; an instant';
-comment on column correcao_local.local is 'The same in local time';
-comment on column correcao_local.dia is 'Its working day';
-comment on column correcao_local.alvo is
+comment on function ponto.correcoes_sem_nome is 'As correcoes(), without names';
+comment on view ponto.correcao_local is 'Corrections, in the employee''s local time';
+comment on column ponto.correcao_local.id is 'As in correcao';
+comment on column ponto.correcao_local.usuario_id is 'Employee''s number';
+comment on column ponto.correcao_local.nome is 'Employee''s name; null: not in funcionario';
+comment on column ponto.correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column ponto.correcao_local.tipo is 'inclusao, desconsideracao, or anulacao of one of these';
+comment on column ponto.correcao_local.ponto is 'The punch that was added or disregarded; an instant';
+comment on column ponto.correcao_local.local is 'The same in local time';
+comment on column ponto.correcao_local.dia is 'Its working day';
+comment on column ponto.correcao_local.alvo is
     'desconsideracao: id of the punch; anulacao: of the correction that it undoes; null: of an inclusao';
-comment on column correcao_local.motivo is 'Why';
-comment on column correcao_local.autor is 'Who answers for it';
-comment on column correcao_local.criada_em is 'When it was written; an instant';
-comment on column correcao_local.corte is 'Cut-off of the employee''s working day, local time';
-comment on column correcao_local.vale is
+comment on column ponto.correcao_local.motivo is 'Why';
+comment on column ponto.correcao_local.autor is 'Who answers for it';
+comment on column ponto.correcao_local.criada_em is 'When it was written; an instant';
+comment on column ponto.correcao_local.corte is 'Cut-off of the employee''s working day, local time';
+comment on column ponto.correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
-
-revoke execute on function correcoes_sem_nome from public;
-grant execute on function correcoes_sem_nome to ponto_reader;
-grant select on correcao_local to ponto_reader;

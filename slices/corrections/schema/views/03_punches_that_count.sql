@@ -2,7 +2,7 @@
 -- function of the reports.
 
 -- A plain union all and one anti-join, so that a card is planned and read as fast as without corrections.
-create or replace function batidas(
+create or replace function ponto.batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -17,22 +17,22 @@ begin atomic
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
     from (
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
-        from batidas_lidas(de, ate, usuario, momento)
+        from ponto.batidas_lidas(de, ate, usuario, momento)
         union all
         select id, usuario_id, ponto, 'inclusao', null, null, null, criada_em
-        from correcao
-        where tipo = 'inclusao' and do_usuario(usuario_id, usuario) and escrita_ate(criada_em, momento)
+        from ponto.correcao
+        where tipo = 'inclusao' and ponto.do_usuario(usuario_id, usuario) and ponto.escrita_ate(criada_em, momento)
     ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
-        left join funcionario
-            on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
-        cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
-    where registro.usuario_id <> usuario_reservado()
+        left join ponto.funcionario
+            on funcionario.usuario_id = registro.usuario_id and ponto.do_usuario(funcionario.usuario_id, usuario)
+        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
+    where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
         and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity')
         -- Disregarded; an addition may be undone, too. No id is in both tables.
         and not exists (
             select
-            from correcoes_vigentes(momento) as contra
-            where contra.alvo = registro.id and do_usuario(contra.usuario_id, usuario)
+            from ponto.correcoes_vigentes(momento) as contra
+            where contra.alvo = registro.id and ponto.do_usuario(contra.usuario_id, usuario)
         );
 end;

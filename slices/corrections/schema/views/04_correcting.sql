@@ -1,6 +1,6 @@
 -- What writing a correction needs besides the tables.
 
-create or replace function instantes_locais(local timestamp, zona text) returns timestamptz[]
+create or replace function ponto.instantes_locais(local timestamp, zona text) returns timestamptz[]
 language sql stable parallel safe begin atomic
     -- Of the offsets a day before and after: a change lies between them, or there is none.
     select array(
@@ -15,10 +15,10 @@ language sql stable parallel safe begin atomic
     );
 end;
 
-comment on function instantes_locais is
+comment on function ponto.instantes_locais is
     'The instants of a local time in a zone: two where a change of the clocks repeats it, none where one leaves it out';
 
-create or replace function um_instante(instantes timestamptz[], local timestamp, zona text) returns timestamptz
+create or replace function ponto.um_instante(instantes timestamptz[], local timestamp, zona text) returns timestamptz
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
     escrita constant text := to_char(local, 'YYYY-MM-DD"T"HH24:MI');
@@ -37,22 +37,14 @@ begin
 end
 $$;
 
-comment on function um_instante is 'The one of these instants; refuses where there are none or two';
+comment on function ponto.um_instante is 'The one of these instants; refuses where there are none or two';
 
-create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
+create or replace function ponto.instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe begin atomic
-    select um_instante(instantes_locais(local, zona), local, zona)
-    from (values (coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao()))) as dele (zona);
+    select ponto.um_instante(ponto.instantes_locais(local, zona), local, zona)
+    from (values (coalesce((select fuso from ponto.funcionario where usuario_id = usuario), ponto.fuso_padrao()))) as dele (zona);
 end;
 
-comment on function instante_local is
+comment on function ponto.instante_local is
     'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
     'clocks repeats or leaves out';
-
-revoke execute on function instantes_locais, um_instante, instante_local from public;
-grant execute on function instantes_locais, um_instante, instante_local, fuso_padrao, semana, semanas
-to ponto_corrections, ponto_correctors;
--- The list of corrections.
-grant execute on function
-    usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, corte_padrao, hora_local, correcoes_sem_nome
-to ponto_correctors;

@@ -2,7 +2,7 @@
 -- undone counts for nothing.
 
 set session_replication_role = replica; -- without the trigger that lets nobody write into the past
-insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)
+insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)
 select ('c0000000-0000-8000-8000-' || to_char(hora, 'YYYYMMDDHH24MI'))::uuid, 106, tipo, ponto at time zone 'America/Sao_Paulo', alvo, motivo, autor,
     hora at time zone 'America/Sao_Paulo'
 from (
@@ -12,7 +12,7 @@ from (
             'arn:aws:iam::123456789012:user/maria', timestamp '2026-11-27 09:00'
         ),
         (
-            'desconsideracao', null, (select id from batida where ponto = '2026-11-26 12:00:30-03'),
+            'desconsideracao', null, (select id from ponto.batida where ponto = '2026-11-26 12:00:30-03'),
             '<b>Tapped twice</b>', 'local', '2026-11-27 09:01'
         ),
         ('inclusao', '2026-11-26 19:00', null, 'By mistake', 'local', '2026-11-27 09:02'),

@@ -151,8 +151,8 @@ def test_a_login_that_holds_the_corrections_lock_is_named(
     ("change", "why", "error"),
     [
         ("revoke insert on correcao from ponto_corrections", "permission denied", "InsufficientPrivilege 42501"),
-        ("alter table correcao rename to other", 'relation "correcao" does not', "UndefinedTable 42P01"),
-        ("drop function instante_local", "function instante_local", "UndefinedFunction 42883"),
+        ("alter table correcao rename to other", 'relation "ponto.correcao" does not', "UndefinedTable 42P01"),
+        ("drop function instante_local", "function ponto.instante_local", "UndefinedFunction 42883"),
     ],
 )
 def test_where_sending_it_again_does_not_help_the_answer_says_what_does(

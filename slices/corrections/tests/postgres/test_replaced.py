@@ -71,7 +71,10 @@ def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_
 
     done = stage.run(WITHOUT)
 
-    assert done.notices == ["slices/corrections is not there: its tables stay, and its roles may not sign in"]
+    assert done.notices == [
+        "slices/corrections is not there: its tables stay, and its roles lose their rights and may not sign in",
+        "revoked: select on table ponto.correcao from ponto_reader",
+    ]
     assert stage.card(1, "2026-11") == AS_PUNCHED
     assert stage.read("correcoes('2026-11-01', '2026-11-30')") == []
     assert stage.read("correcao", "id, motivo") == rows

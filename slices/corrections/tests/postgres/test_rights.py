@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tests.postgres import creators
+from tests.postgres import hostile
 from tests.postgres.servers import ANYBODY, Server, not_refused
 
 CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
 
 
 def test_they_write_corrections_and_read_what_that_takes(server: Server) -> None:
-    owner = creators.migrated(server, "public")
+    owner = hostile.migrated(server)
 
     own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
@@ -26,4 +26,4 @@ def test_they_write_corrections_and_read_what_that_takes(server: Server) -> None
         "set role ponto_reader",
         "set session_replication_role = replica",
     ]
-    assert not_refused(creators.way_of("ponto_corrections", owner), statements) == []
+    assert not_refused(hostile.signed_in("ponto_corrections", owner), statements) == []

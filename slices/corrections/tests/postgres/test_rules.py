@@ -388,7 +388,7 @@ def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, pers
     corrected.ask("insert into theirs.funcionario values (999)")
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
         ask(
-            {**corrected.owner, "user": person, "options": "-c search_path=theirs,public"},
+            {**corrected.owner, "user": person, "options": "-c search_path=theirs,ponto"},
             "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 999, now(), 'mine')",
         )
     corrected.ask("drop schema theirs cascade")

@@ -1,14 +1,14 @@
 """What the role of the function that looks receipts up may do, and what not."""
 
-from tests.postgres import creators
+from tests.postgres import hostile
 from tests.postgres.servers import ANYBODY, Server, not_refused
 
 
 def test_it_reads_what_a_receipt_says_and_no_more(server: Server) -> None:
-    owner = creators.migrated(server, "public")
+    owner = hostile.migrated(server)
 
     assert server.rights("ponto_receipts", "master") == {
         ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
     }
     statements = [*ANYBODY, "set role ponto_reader", "set role ponto_function"]
-    assert not_refused(creators.way_of("ponto_receipts", owner), statements) == []
+    assert not_refused(hostile.signed_in("ponto_receipts", owner), statements) == []

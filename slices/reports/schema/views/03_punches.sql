@@ -5,13 +5,13 @@
 --   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
 --   - Nothing depends on the session's TimeZone, which every client sets as it likes.
 
-create or replace function corte_padrao() returns time
+create or replace function ponto.corte_padrao() returns time
 language sql immutable parallel safe
 return time '04:00';
 
-comment on function corte_padrao is 'The cut-off of whoever has no other, local time';
+comment on function ponto.corte_padrao is 'The cut-off of whoever has no other, local time';
 
-create or replace function hora_local(instante timestamptz, seu_fuso text, seu_corte time)
+create or replace function ponto.hora_local(instante timestamptz, seu_fuso text, seu_corte time)
 returns table (fuso text, local timestamp, dia date, corte time)
 language sql stable parallel safe
 begin atomic
@@ -20,16 +20,16 @@ begin atomic
         select fuso, instante at time zone fuso as local, corte
         from (
             -- In parentheses of its own, it is looked up once a query.
-            select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, corte_padrao())
+            select coalesce(seu_fuso, (select ponto.fuso_padrao())), coalesce(seu_corte, ponto.corte_padrao())
         ) as zona (fuso, corte)
         offset 0 -- computed once a row, and not again wherever it is named
     ) as aqui;
 end;
 
-comment on function hora_local is
+comment on function ponto.hora_local is
     'Local time and working day of an instant, by zone and cut-off as funcionario has them (null: the defaults)';
 
-create or replace view batida_local as
+create or replace view ponto.batida_local as
 select
     batida.id,
     batida.usuario_id,
@@ -52,52 +52,48 @@ select
     batida.longitude,
     batida.precisao,
     batida.sequencia
-from batida
-    left join funcionario using (usuario_id)
-    cross join lateral hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
-where batida.usuario_id <> usuario_reservado();
+from ponto.batida
+    left join ponto.funcionario using (usuario_id)
+    cross join lateral ponto.hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
+where batida.usuario_id <> ponto.usuario_reservado();
 
-comment on view batida_local is
+comment on view ponto.batida_local is
     'Punches as they were sent, in the employee''s local time, with what lay between punching and writing';
-comment on column batida_local.id is 'Idempotency key, as in batida';
-comment on column batida_local.usuario_id is 'Employee''s number';
-comment on column batida_local.nome is 'Employee''s name; null: not in funcionario';
-comment on column batida_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
-comment on column batida_local.ponto is 'When the employee punched, by the device''s clock; an instant';
-comment on column batida_local.local is 'The same in local time';
-comment on column batida_local.dia is 'Working day: the date of local less the cut-off';
-comment on column batida_local.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
-comment on column batida_local.dispositivo is 'Device, as it calls itself';
-comment on column batida_local.offline is 'Whether the device was offline at the punch; null: not said';
-comment on column batida_local.enviado is 'When the device sent the punch, by its clock; an instant; null: not said';
-comment on column batida_local.recebida_em is
+comment on column ponto.batida_local.id is 'Idempotency key, as in batida';
+comment on column ponto.batida_local.usuario_id is 'Employee''s number';
+comment on column ponto.batida_local.nome is 'Employee''s name; null: not in funcionario';
+comment on column ponto.batida_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column ponto.batida_local.ponto is 'When the employee punched, by the device''s clock; an instant';
+comment on column ponto.batida_local.local is 'The same in local time';
+comment on column ponto.batida_local.dia is 'Working day: the date of local less the cut-off';
+comment on column ponto.batida_local.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column ponto.batida_local.dispositivo is 'Device, as it calls itself';
+comment on column ponto.batida_local.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column ponto.batida_local.enviado is 'When the device sent the punch, by its clock; an instant; null: not said';
+comment on column ponto.batida_local.recebida_em is
     'When the queue received it; an instant; null: a punch of this project''s first version';
-comment on column batida_local.gravada_em is 'When the row was written; an instant';
-comment on column batida_local.atraso_recebimento is 'recebida_em - ponto: below zero for a clock that is fast';
-comment on column batida_local.atraso_gravacao is 'gravada_em - recebida_em: how long it waited in the queue';
-comment on column batida_local.desvio is
+comment on column ponto.batida_local.gravada_em is 'When the row was written; an instant';
+comment on column ponto.batida_local.atraso_recebimento is 'recebida_em - ponto: below zero for a clock that is fast';
+comment on column ponto.batida_local.atraso_gravacao is 'gravada_em - recebida_em: how long it waited in the queue';
+comment on column ponto.batida_local.desvio is
     'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
-comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
-comment on column batida_local.latitude is 'Degrees north of the equator.';
-comment on column batida_local.longitude is 'Degrees east of Greenwich.';
-comment on column batida_local.precisao is 'Radius in metres within which the position is certain.';
-comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
+comment on column ponto.batida_local.corte is 'Cut-off of the employee''s working day, local time';
+comment on column ponto.batida_local.latitude is 'Degrees north of the equator.';
+comment on column ponto.batida_local.longitude is 'Degrees east of Greenwich.';
+comment on column ponto.batida_local.precisao is 'Radius in metres within which the position is certain.';
+comment on column ponto.batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 
 -- By the index on week and employee.
-create or replace function batidas_enviadas(de date, ate date, usuario bigint) returns setof batida_local
+create or replace function ponto.batidas_enviadas(de date, ate date, usuario bigint) returns setof ponto.batida_local
 language sql stable parallel safe
 begin atomic
     select *
-    from batida_local
+    from ponto.batida_local
     where usuario_id = usuario
         and dia between de and ate
-        and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana));
+        and ponto.semana(ponto) = any(array(select semana from ponto.semanas(ponto.antes_do_dia(de), ponto.depois_do_dia(ate)) as semana));
 end;
 
-comment on function batidas_enviadas is
+comment on function ponto.batidas_enviadas is
     'An employee''s punches of the working days from de to ate, as they were sent, with the columns of the view '
     'batida_local';
-
-revoke execute on function corte_padrao, hora_local, batidas_enviadas from public;
-grant execute on function corte_padrao, hora_local, batidas_enviadas to ponto_reader;
-grant select on batida_local to ponto_reader;

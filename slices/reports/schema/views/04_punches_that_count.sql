@@ -1,7 +1,7 @@
 -- Punches that count: all that were sent. A slice by which punches are added and disregarded replaces batidas() and
 -- correcoes().
 
-create or replace function batidas(
+create or replace function ponto.batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -14,16 +14,16 @@ begin atomic
     select
         registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, 'batida', dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
-    from batidas_lidas(de, ate, usuario, momento) as registro -- rows of batida, of these days and some more
-        left join funcionario
-            on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
-        cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
-    where registro.usuario_id <> usuario_reservado()
+    from ponto.batidas_lidas(de, ate, usuario, momento) as registro -- rows of batida, of these days and some more
+        left join ponto.funcionario
+            on funcionario.usuario_id = registro.usuario_id and ponto.do_usuario(funcionario.usuario_id, usuario)
+        cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
+    where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
         and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity');
 end;
 
-create or replace function correcoes(
+create or replace function ponto.correcoes(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -38,39 +38,35 @@ begin atomic
     where false;
 end;
 
-create or replace view batida_valida as select * from batidas(null, null);
+create or replace view ponto.batida_valida as select * from ponto.batidas(null, null);
 
-create or replace function batidas_em(momento timestamptz) returns setof batida_valida
+create or replace function ponto.batidas_em(momento timestamptz) returns setof ponto.batida_valida
 language sql stable parallel safe
 begin atomic
-    select * from batidas(null, null, null, momento);
+    select * from ponto.batidas(null, null, null, momento);
 end;
 
-comment on function batidas is
+comment on function ponto.batidas is
     'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
     'of all, with the columns of the view batida_valida, as of an instant (null: now)';
-comment on function correcoes is
+comment on function ponto.correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';
-comment on function batidas_em is
+comment on function ponto.batidas_em is
     'All punches that count, as of an instant (null: now). Those of the first version count at every instant';
-comment on view batida_valida is
+comment on view ponto.batida_valida is
     'Punches that count: those of batida_local that nobody disregarded, and those that somebody added';
-comment on column batida_valida.id is 'As in batida; origem inclusao: the correction''s';
-comment on column batida_valida.usuario_id is 'Employee''s number';
-comment on column batida_valida.nome is 'Employee''s name; null: not in funcionario';
-comment on column batida_valida.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
-comment on column batida_valida.ponto is 'When the employee punched, or should have; an instant';
-comment on column batida_valida.local is 'The same in local time';
-comment on column batida_valida.dia is 'Working day: the date of local less the cut-off';
-comment on column batida_valida.origem is 'batida: a punch; inclusao: added by a correction';
-comment on column batida_valida.dispositivo is 'Device, as it calls itself';
-comment on column batida_valida.recebida_em is
+comment on column ponto.batida_valida.id is 'As in batida; origem inclusao: the correction''s';
+comment on column ponto.batida_valida.usuario_id is 'Employee''s number';
+comment on column ponto.batida_valida.nome is 'Employee''s name; null: not in funcionario';
+comment on column ponto.batida_valida.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column ponto.batida_valida.ponto is 'When the employee punched, or should have; an instant';
+comment on column ponto.batida_valida.local is 'The same in local time';
+comment on column ponto.batida_valida.dia is 'Working day: the date of local less the cut-off';
+comment on column ponto.batida_valida.origem is 'batida: a punch; inclusao: added by a correction';
+comment on column ponto.batida_valida.dispositivo is 'Device, as it calls itself';
+comment on column ponto.batida_valida.recebida_em is
     'When the queue received it; an instant; null: added, or a punch of this project''s first version';
-comment on column batida_valida.gravada_em is 'When the punch, or the correction, was written; an instant';
-comment on column batida_valida.atraso_recebimento is 'recebida_em - ponto, as in batida_local';
-comment on column batida_valida.desvio is 'recebida_em - enviado, as in batida_local';
-comment on column batida_valida.corte is 'Cut-off of the employee''s working day, local time';
-
-revoke execute on function batidas, correcoes, batidas_em from public;
-grant execute on function batidas, correcoes, batidas_em to ponto_reader;
-grant select on batida_valida to ponto_reader;
+comment on column ponto.batida_valida.gravada_em is 'When the punch, or the correction, was written; an instant';
+comment on column ponto.batida_valida.atraso_recebimento is 'recebida_em - ponto, as in batida_local';
+comment on column ponto.batida_valida.desvio is 'recebida_em - enviado, as in batida_local';
+comment on column ponto.batida_valida.corte is 'Cut-off of the employee''s working day, local time';

@@ -1,17 +1,17 @@
 -- Night time: from 22:00 to 05:00.
 
 -- Night time from the beginning of 2000 until a local time: 7 hours a day, from 00:00 to 05:00 and from 22:00 to 24:00.
-create or replace function noite(local timestamp) returns interval
+create or replace function ponto.noite(local timestamp) returns interval
 language sql immutable parallel safe
 return
     (local::date - date '2000-01-01') * interval '7 hours'
     + least(local::time - time '00:00', interval '5 hours')
     + greatest(local::time - time '22:00', interval '0');
 
-comment on function noite is
+comment on function ponto.noite is
     'Time from 22:00 to 05:00, all of it from the beginning of 2000 until a local time; below zero before';
 
-create or replace function noturno_na_mudanca(entrada timestamptz, saida timestamptz, fuso text) returns interval
+create or replace function ponto.noturno_na_mudanca(entrada timestamptz, saida timestamptz, fuso text) returns interval
 language sql immutable parallel safe
 begin atomic
     select count(*) * interval '1 minute'
@@ -20,21 +20,18 @@ begin atomic
     where hora >= '22:00' or hora < '05:00';
 end;
 
-comment on function noturno_na_mudanca is 'As noturno(), minute by minute, where the clock was changed in between';
+comment on function ponto.noturno_na_mudanca is 'As noturno(), minute by minute, where the clock was changed in between';
 
 -- A zone may skip 22:00, go back over it, or skip a whole day: then local times do not tell how long the night was.
 -- No zone has ever had two changes within the length of a working day that cancel each other.
-create or replace function noturno(
+create or replace function ponto.noturno(
     entrada timestamptz, saida timestamptz, entrada_local timestamp, saida_local timestamp, fuso text
 ) returns interval
 language sql immutable parallel safe
 return case
-    when saida - entrada = saida_local - entrada_local then noite(saida_local) - noite(entrada_local)
-    else noturno_na_mudanca(entrada, saida, fuso)
+    when saida - entrada = saida_local - entrada_local then ponto.noite(saida_local) - ponto.noite(entrada_local)
+    else ponto.noturno_na_mudanca(entrada, saida, fuso)
 end;
 
-comment on function noturno is
+comment on function ponto.noturno is
     'Of the time between two instants, that in which the clocks of the time zone fuso show 22:00 to 05:00';
-
-revoke execute on function noite, noturno_na_mudanca, noturno from public;
-grant execute on function noite, noturno_na_mudanca, noturno to ponto_reader;

@@ -1,6 +1,6 @@
 -- Working days.
 
-create or replace function jornadas(
+create or replace function ponto.jornadas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
@@ -15,7 +15,7 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batidas(de, ate + 2, usuario, momento) -- the next punch ends the rest; a zone may skip the date between
+        from ponto.batidas(de, ate + 2, usuario, momento) -- the next punch ends the rest; a zone may skip the date between
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (
@@ -36,7 +36,7 @@ begin atomic
             array_agg(local order by ponto, id) as locais,
             count(*)::int as batidas,
             sum(minuto - entrada) filter (where ordem % 2 = 0) as trabalhado,
-            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where ordem % 2 = 0) as trabalhado_de_noite,
+            sum(ponto.noturno(entrada, minuto, entrada_local, local, fuso)) filter (where ordem % 2 = 0) as trabalhado_de_noite,
             count(*) % 2 = 1 as incompleta,
             (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
             max(minuto - entrada) as maior_pausa,
@@ -82,36 +82,32 @@ begin atomic
     order by usuario_id, dia;
 end;
 
-create or replace view jornada as select * from jornadas('-infinity', 'infinity');
+create or replace view ponto.jornada as select * from ponto.jornadas('-infinity', 'infinity');
 
-comment on function jornadas is
+comment on function ponto.jornadas is
     'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada, as '
     'of an instant (null: now)';
-comment on view jornada is
+comment on view ponto.jornada is
     'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
-comment on column jornada.usuario_id is 'Employee''s number';
-comment on column jornada.nome is 'Employee''s name; null: not in funcionario';
-comment on column jornada.dia is 'Working day, in the employee''s time zone';
-comment on column jornada.pontos is 'Its punches, cut to the minute, in order; instants';
-comment on column jornada.locais is 'The same in local time';
-comment on column jornada.batidas is 'How many they are';
-comment on column jornada.pares is
+comment on column ponto.jornada.usuario_id is 'Employee''s number';
+comment on column ponto.jornada.nome is 'Employee''s name; null: not in funcionario';
+comment on column ponto.jornada.dia is 'Working day, in the employee''s time zone';
+comment on column ponto.jornada.pontos is 'Its punches, cut to the minute, in order; instants';
+comment on column ponto.jornada.locais is 'The same in local time';
+comment on column ponto.jornada.batidas is 'How many they are';
+comment on column ponto.jornada.pares is
     'Pairs that they make, in order: the first with the second, the third with the fourth, ...';
-comment on column jornada.minutos is
+comment on column ponto.jornada.minutos is
     'Worked minutes: those that really passed in the pairs, also where the clock was changed';
-comment on column jornada.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
-comment on column jornada.incompleta is 'Whether the count is odd, so that the last punch has no partner';
-comment on column jornada.repetidas is 'Punches at most a minute after the one before in the same day';
-comment on column jornada.minutos_descanso is
+comment on column ponto.jornada.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
+comment on column ponto.jornada.incompleta is 'Whether the count is odd, so that the last punch has no partner';
+comment on column ponto.jornada.repetidas is 'Punches at most a minute after the one before in the same day';
+comment on column ponto.jornada.minutos_descanso is
     'Minutes from the last punch to the first of the next working day, where they are no rest, so that the cut-off seems '
     'to split a shift: fewer than 11 hours and than lie between two punches of one of these days, or fewer than 13 hours '
     'where both are incomplete; below zero: the clocks went back over the cut-off, and the next working day began before '
     'the last punch of this one; null: it does not';
-comment on column jornada.primeira is 'First punch, local time, cut to the minute';
-comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
-comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
-comment on column jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
-
-revoke execute on function jornadas from public;
-grant execute on function jornadas to ponto_reader;
-grant select on jornada to ponto_reader;
+comment on column ponto.jornada.primeira is 'First punch, local time, cut to the minute';
+comment on column ponto.jornada.ultima is 'Last punch, local time, cut to the minute';
+comment on column ponto.jornada.gravada_em is 'When the last of its rows was written; an instant';
+comment on column ponto.jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';

@@ -1,42 +1,42 @@
 -- Time cards of a month.
 
-create or replace function primeiro_dia(mes date) returns date
+create or replace function ponto.primeiro_dia(mes date) returns date
 language sql immutable parallel safe
 return date_trunc('month', mes::timestamp)::date;
 
-create or replace function ultimo_dia(mes date) returns date
+create or replace function ponto.ultimo_dia(mes date) returns date
 language sql immutable parallel safe
 return (date_trunc('month', mes::timestamp) + interval '1 month - 1 day')::date;
 
-create or replace function dias_do_mes(mes date) returns setof date
+create or replace function ponto.dias_do_mes(mes date) returns setof date
 language sql immutable parallel safe
 begin atomic
-    select day::date from generate_series(primeiro_dia(mes)::timestamp, ultimo_dia(mes)::timestamp, '1 day') as day
+    select day::date from generate_series(ponto.primeiro_dia(mes)::timestamp, ponto.ultimo_dia(mes)::timestamp, '1 day') as day
     where isfinite(mes); -- a series to infinity has no end
 end;
 
-comment on function primeiro_dia is 'The first day of the month of a date';
-comment on function ultimo_dia is 'The last day of the month of a date';
-comment on function dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
+comment on function ponto.primeiro_dia is 'The first day of the month of a date';
+comment on function ponto.ultimo_dia is 'The last day of the month of a date';
+comment on function ponto.dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
 
-create or replace function espelhos(
+create or replace function ponto.espelhos(
     mes date, usuario bigint default null, momento timestamptz default null
-) returns setof jornada
+) returns setof ponto.jornada
 language sql stable parallel safe
 begin atomic
     with jornada_do_mes as materialized (
         select *
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
+        from ponto.jornadas(ponto.primeiro_dia(mes), ponto.ultimo_dia(mes), usuario, momento)
     ),
     empregado as (
         select usuario_id, ficha.nome
         from (
-            select usuario_id from jornada_do_mes union select usuario where usuario <> usuario_reservado()
+            select usuario_id from jornada_do_mes union select usuario where usuario <> ponto.usuario_reservado()
         ) as presente
             full join (
                 select usuario_id, nome
-                from funcionario
-                where do_usuario(usuario_id, usuario)
+                from ponto.funcionario
+                where ponto.do_usuario(usuario_id, usuario)
             ) as ficha using (usuario_id)
     )
     select
@@ -57,35 +57,35 @@ begin atomic
         gravada_em,
         coalesce(incluidas, '{}')
     from empregado
-        cross join dias_do_mes(mes) as dia
+        cross join ponto.dias_do_mes(mes) as dia
         left join jornada_do_mes using (usuario_id, dia)
     order by usuario_id, dia;
 end;
 
-create or replace function espelho(
+create or replace function ponto.espelho(
     usuario bigint, mes date, momento timestamptz default null
-) returns setof jornada
+) returns setof ponto.jornada
 language sql stable parallel safe
 begin atomic
-    select * from espelhos(mes, usuario, momento) where usuario is not null;
+    select * from ponto.espelhos(mes, usuario, momento) where usuario is not null;
 end;
 
-comment on function espelhos is
+comment on function ponto.espelhos is
     'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
     'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
     'zeros and nulls; as of an instant (null: now)';
-comment on function espelho is 'Time card of an employee and the month of a date, as of espelhos()';
+comment on function ponto.espelho is 'Time card of an employee and the month of a date, as of espelhos()';
 
-create or replace function espelho_totais(
+create or replace function ponto.espelho_totais(
     mes date, usuario bigint default null, momento timestamptz default null
-) returns setof espelho_total
+) returns setof ponto.espelho_total
 language sql stable parallel safe
 begin atomic
     select
         usuario_id,
         nome,
         cpf,
-        coalesce(fuso, fuso_padrao()),
+        coalesce(fuso, ponto.fuso_padrao()),
         coalesce(dias_trabalhados, 0)::int,
         coalesce(minutos, 0)::int,
         coalesce(minutos_noturnos, 0)::int,
@@ -99,20 +99,17 @@ begin atomic
             sum(minutos_noturnos) as minutos_noturnos,
             count(*) filter (where incompleta) as dias_incompletos,
             count(minutos_descanso) as dias_divididos
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
+        from ponto.jornadas(ponto.primeiro_dia(mes), ponto.ultimo_dia(mes), usuario, momento)
         group by usuario_id
     ) as total
         full join (
             select usuario_id, nome, cpf, fuso
-            from funcionario
-            where do_usuario(usuario_id, usuario)
+            from ponto.funcionario
+            where ponto.do_usuario(usuario_id, usuario)
         ) as empregado using (usuario_id)
     order by usuario_id;
 end;
 
-comment on function espelho_totais is
+comment on function ponto.espelho_totais is
     'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of an instant (null: '
     'now)';
-
-revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;
-grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reader;

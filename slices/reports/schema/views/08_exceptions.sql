@@ -1,17 +1,17 @@
 -- Exceptions: what somebody should look at.
 
-create or replace function excecoes(
+create or replace function ponto.excecoes(
     de date, ate date,
     jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
     futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
     redefinicao interval default '60 days', usuario bigint default null, momento timestamptz default null
 )
-returns setof excecao
+returns setof ponto.excecao
 language sql stable parallel safe
 begin atomic
     -- Whole days, by their punches in order
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
-    from jornadas(de, ate, usuario, momento)
+    from ponto.jornadas(de, ate, usuario, momento)
         cross join lateral make_interval(mins => minutos) as trabalhado
         cross join lateral (
             values
@@ -25,11 +25,11 @@ begin atomic
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(escrita_em) - fim, count(*)::int
     from (
         select usuario_id, nome, fuso, dia, corte, gravada_em
-        from batidas(de, ate, usuario, momento)
+        from ponto.batidas(de, ate, usuario, momento)
         where recebida_em is not null
         union all
         select usuario_id, nome, fuso, dia, corte, criada_em
-        from correcoes(de, ate, usuario, momento)
+        from ponto.correcoes(de, ate, usuario, momento)
     ) as escrita (usuario_id, nome, fuso, dia, corte, escrita_em)
         cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
     where escrita_em > (dia + 1 + dias + corte) at time zone fuso
@@ -39,13 +39,13 @@ begin atomic
     select
         caso.tipo, feita.usuario_id, nome, dia, feita.id, date_trunc('minute', local), batida.dispositivo,
         criada_em - feita.ponto, 1
-    from correcoes(de, ate, usuario, momento) as feita
+    from ponto.correcoes(de, ate, usuario, momento) as feita
         join (
             values
                 ('incluida', 'inclusao'),
                 ('desconsiderada', 'desconsideracao')
         ) as caso (tipo, da_correcao) on caso.da_correcao = feita.tipo
-        left join batida on batida.id = feita.alvo -- the punch that is disregarded
+        left join ponto.batida on batida.id = feita.alvo -- the punch that is disregarded
     where vale
     union all
     -- Single punches
@@ -53,7 +53,7 @@ begin atomic
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
         -- From so much earlier that whatever proximas reaches back to is seen, of which a month has 30 days
-        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
+        from ponto.batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
@@ -67,21 +67,18 @@ begin atomic
     union all
     -- Single punches whose own day is nobody's month, by the working day of their receipt
     select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
-    from batidas_em(momento) cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
+    from ponto.batidas_em(momento) cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
     where chegada between de and ate
-        and recebida_em >= antes_do_dia(de)
-        and recebida_em < depois_do_dia(ate)
-        and do_usuario(usuario_id, usuario)
+        and recebida_em >= ponto.antes_do_dia(de)
+        and recebida_em < ponto.depois_do_dia(ate)
+        and ponto.do_usuario(usuario_id, usuario)
         and greatest(atraso_recebimento, -atraso_recebimento) > redefinicao
     order by 4, 2, 1, 6;
 end;
 
-comment on function excecoes is
+comment on function ponto.excecoes is
     'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
     'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
     'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch or a '
     'correction; desvio, between sending and receipt; redefinicao, between punching and receipt, either way. As of a '
     'instant (null: now)';
-
-revoke execute on function excecoes from public;
-grant execute on function excecoes to ponto_reader;

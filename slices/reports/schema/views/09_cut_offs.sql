@@ -1,11 +1,11 @@
 -- Cut-offs that fit better.
 
-create or replace function cortes(de date, ate date, usuario bigint default null) returns setof corte_sugerido
+create or replace function ponto.cortes(de date, ate date, usuario bigint default null) returns setof ponto.corte_sugerido
 language sql stable parallel safe
 begin atomic
     with presente as (
         select usuario_id, count(*)::int as dias, count(minutos_descanso)::int as divididos
-        from jornadas(de, ate, usuario)
+        from ponto.jornadas(de, ate, usuario)
         group by usuario_id
     ),
     intervalo as (
@@ -13,7 +13,7 @@ begin atomic
             usuario_id,
             date_trunc('minute', local) as antes,
             lead(date_trunc('minute', local)) over (partition by usuario_id order by ponto, id) as depois
-        from batidas(de, ate, usuario)
+        from ponto.batidas(de, ate, usuario)
         where usuario_id in (select usuario_id from presente where divididos > 0)
     ),
     -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
@@ -38,8 +38,8 @@ begin atomic
     select
         usuario_id,
         nome,
-        coalesce(fuso, fuso_padrao()),
-        coalesce(corte, corte_padrao()),
+        coalesce(fuso, ponto.fuso_padrao()),
+        coalesce(corte, ponto.corte_padrao()),
         dias,
         presente.divididos,
         case when melhor.divididos < presente.divididos then hora end,
@@ -47,13 +47,10 @@ begin atomic
         case when melhor.divididos < presente.divididos then date_trunc('minute', melhor.folga) end
     from presente
         left join melhor using (usuario_id)
-        left join funcionario using (usuario_id)
+        left join ponto.funcionario using (usuario_id)
     order by usuario_id;
 end;
 
-comment on function cortes is
+comment on function ponto.cortes is
     'Cut-offs that fit the punches of the working days from de to ate better, of one employee or (null) of all who '
     'punched: the full hour that lies in the widest regular gap between punches';
-
-revoke execute on function cortes from public;
-grant execute on function cortes to ponto_reader;

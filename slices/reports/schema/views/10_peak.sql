@@ -1,49 +1,49 @@
 -- The peak, minute by minute.
 
-create or replace function minuto_de(instante timestamptz) returns timestamptz
+create or replace function ponto.minuto_de(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('1 minute', instante, 'epoch');
 
-comment on function minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
+comment on function ponto.minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
 
 -- In hours, for a day of a session's time zone may have another length.
-create or replace function fila_desde(de timestamptz) returns timestamptz
+create or replace function ponto.fila_desde(de timestamptz) returns timestamptz
 language sql stable parallel safe
-return minuto_de(de) - interval '1440 hours';
+return ponto.minuto_de(de) - interval '1440 hours';
 
-comment on function fila_desde is
+comment on function ponto.fila_desde is
     'Received before this, 60 days earlier, a punch is not of the queue that pico() sees from de on';
 
-create or replace function pico(de timestamptz, ate timestamptz) returns setof minuto_do_pico
+create or replace function ponto.pico(de timestamptz, ate timestamptz) returns setof ponto.minuto_do_pico
 language sql stable parallel safe
 begin atomic
     with punched as (
-        select minuto_de(ponto) as minuto, count(*) as batidas
-        from batida
-        where ponto >= minuto_de(de) and ponto < minuto_de(ate) and usuario_id <> usuario_reservado()
+        select ponto.minuto_de(ponto) as minuto, count(*) as batidas
+        from ponto.batida
+        where ponto >= ponto.minuto_de(de) and ponto < ponto.minuto_de(ate) and usuario_id <> ponto.usuario_reservado()
         group by 1
     ),
     -- Who waits is seen at the end of a minute: a punch that was written in the minute of its receipt never waited.
     received as (
         select
-            minuto_de(recebida_em) as minuto,
+            ponto.minuto_de(recebida_em) as minuto,
             count(*) as recebidas,
-            count(*) filter (where minuto_de(recebida_em) < minuto_de(gravada_em)) as entram
-        from batida
-        where recebida_em >= minuto_de(de) and recebida_em < minuto_de(ate) and usuario_id <> usuario_reservado()
+            count(*) filter (where ponto.minuto_de(recebida_em) < ponto.minuto_de(gravada_em)) as entram
+        from ponto.batida
+        where recebida_em >= ponto.minuto_de(de) and recebida_em < ponto.minuto_de(ate) and usuario_id <> ponto.usuario_reservado()
         group by 1
     ),
     written as (
         select
-            minuto_de(gravada_em) as minuto,
+            ponto.minuto_de(gravada_em) as minuto,
             count(*) as gravadas,
             -- Who leaves must have been counted as waiting: the same bound as below, or fila would fall below zero.
             count(*) filter (
-                where minuto_de(recebida_em) < minuto_de(gravada_em) and recebida_em > fila_desde(de)
+                where ponto.minuto_de(recebida_em) < ponto.minuto_de(gravada_em) and recebida_em > ponto.fila_desde(de)
             ) as saem,
             max(gravada_em - recebida_em) as idade
-        from batida
-        where gravada_em >= minuto_de(de) and gravada_em < minuto_de(ate) and usuario_id <> usuario_reservado()
+        from ponto.batida
+        where gravada_em >= ponto.minuto_de(de) and gravada_em < ponto.minuto_de(ate) and usuario_id <> ponto.usuario_reservado()
             and recebida_em is not null -- not copied from the first version's table
         group by 1
     )
@@ -55,25 +55,22 @@ begin atomic
         (
             (
                 select count(*)
-                from batida
-                where recebida_em < minuto_de(de) and gravada_em >= minuto_de(de) and usuario_id <> usuario_reservado()
+                from ponto.batida
+                where recebida_em < ponto.minuto_de(de) and gravada_em >= ponto.minuto_de(de) and usuario_id <> ponto.usuario_reservado()
                     -- So that an old day is found fast. A dead letter that is sent back keeps its time of receipt;
                     -- a queue keeps either for 14 days.
-                    and recebida_em > fila_desde(de)
+                    and recebida_em > ponto.fila_desde(de)
             )
             + sum(coalesce(entram, 0) - coalesce(saem, 0)) over (order by minuto)
         )::int,
         idade
-    from generate_series(minuto_de(de), minuto_de(ate) - interval '1 minute', '1 minute') as minuto
+    from generate_series(ponto.minuto_de(de), ponto.minuto_de(ate) - interval '1 minute', '1 minute') as minuto
         left join punched using (minuto)
         left join received using (minuto)
         left join written using (minuto)
     order by minuto;
 end;
 
-comment on function pico is
+comment on function ponto.pico is
     'Minutes from that of de to before that of ate, also those in which nothing happened. Punches of the first version '
     'count as punched only';
-
-revoke execute on function minuto_de, fila_desde, pico from public;
-grant execute on function minuto_de, fila_desde, pico to ponto_reader;

@@ -1,6 +1,6 @@
 -- Numbers of devices that are missing, or came twice.
 
-create or replace function lacunas_recebidas(de date, ate date)
+create or replace function ponto.lacunas_recebidas(de date, ate date)
 returns table (
     dispositivo text, situacao text, numero_inicial bigint, numero_final bigint, quantas bigint, ponto_antes timestamptz,
     ponto_depois timestamptz, desde timestamptz
@@ -14,18 +14,18 @@ begin atomic
             sequencia - row_number() over (
                 partition by recebido.dispositivo, sequencia = anterior, vezes order by sequencia
             ) as trecho
-        from numeros_recebidos(de, ate) as recebido
-            cross join lateral saltos(recebido.dispositivo, primeiro, ultimo)
+        from ponto.numeros_recebidos(de, ate) as recebido
+            cross join lateral ponto.saltos(recebido.dispositivo, primeiro, ultimo)
             cross join lateral (
                 select
                     count(*) as vezes,
                     min(ponto) as primeira,
                     max(ponto) as ultima,
                     case when saltos.sequencia = anterior then max(recebida_em) else min(recebida_em) end as desde
-                from batida
+                from ponto.batida
                 where batida.dispositivo = recebido.dispositivo and batida.sequencia = saltos.sequencia
             ) as numeradas
-        where numeradas.desde >= (select inicio_do_dia(de)) and numeradas.desde < (select inicio_do_dia(ate + 1))
+        where numeradas.desde >= (select ponto.inicio_do_dia(de)) and numeradas.desde < (select ponto.inicio_do_dia(ate + 1))
     )
     select
         dispositivo,
@@ -33,7 +33,7 @@ begin atomic
         anterior + 1,
         sequencia - 1,
         sequencia - 1 - anterior,
-        (select max(ponto) from batida where batida.dispositivo = visto.dispositivo and batida.sequencia = anterior),
+        (select max(ponto) from ponto.batida where batida.dispositivo = visto.dispositivo and batida.sequencia = anterior),
         primeira,
         visto.desde
     from visto
@@ -46,25 +46,21 @@ begin atomic
     order by 1, 3, 2;
 end;
 
-create or replace view lacunas as select * from lacunas_recebidas('-infinity', 'infinity');
+create or replace view ponto.lacunas as select * from ponto.lacunas_recebidas('-infinity', 'infinity');
 
-comment on function lacunas_recebidas is
+comment on function ponto.lacunas_recebidas is
     'Numbers (sequencia) that are missing or came twice, as far as what came from de to ate shows it, by the stage''s '
     'days, with the columns of the view lacunas';
-comment on view lacunas is
+comment on view ponto.lacunas is
     'Numbers (sequencia) of devices that are missing, and those that came twice under other ids, as from a cloned device';
-comment on column lacunas.dispositivo is 'Device, as it calls itself';
-comment on column lacunas.situacao is 'faltam: no row has these numbers; repetida: several rows have each of these numbers';
-comment on column lacunas.numero_inicial is 'The first of the numbers';
-comment on column lacunas.numero_final is 'The last of them';
-comment on column lacunas.quantas is 'faltam: how many are missing; repetida: how many rows have each number';
-comment on column lacunas.ponto_antes is
+comment on column ponto.lacunas.dispositivo is 'Device, as it calls itself';
+comment on column ponto.lacunas.situacao is 'faltam: no row has these numbers; repetida: several rows have each of these numbers';
+comment on column ponto.lacunas.numero_inicial is 'The first of the numbers';
+comment on column ponto.lacunas.numero_final is 'The last of them';
+comment on column ponto.lacunas.quantas is 'faltam: how many are missing; repetida: how many rows have each number';
+comment on column ponto.lacunas.ponto_antes is
     'faltam: when the number before was punched; null: there is none; repetida: the earliest of the rows; an instant';
-comment on column lacunas.ponto_depois is
+comment on column ponto.lacunas.ponto_depois is
     'faltam: when the number after was punched; repetida: the latest of the rows; an instant';
-comment on column lacunas.desde is
+comment on column ponto.lacunas.desde is
     'When it showed: faltam: the number after was received; repetida: the last of the rows was; an instant';
-
-revoke execute on function lacunas_recebidas from public;
-grant execute on function lacunas_recebidas to ponto_reader;
-grant select on lacunas to ponto_reader;

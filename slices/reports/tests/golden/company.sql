@@ -1,22 +1,22 @@
 -- A small company's November of 2026, for the golden files: every figure below can be added up by hand.
 -- Local time of America/Sao_Paulo is UTC-3 all month; America/New_York goes from UTC-4 to UTC-5 on the 1st.
 
-insert into empregador (identificacao) values ('Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81');
+insert into ponto.empregador (identificacao) values ('Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81');
 
-insert into funcionario (usuario_id, nome, cpf, fuso, corte) values
+insert into ponto.funcionario (usuario_id, nome, cpf, fuso, corte) values
     (101, 'Maria da Conceição Souza', '11122233344', null, null),
     (102, 'Ana Beatriz Cavalcanti de Albuquerque Vasconcelos e Silva Figueiredo Montenegro', '52998224725', null, null),
     (103, 'João Ninguém', null, null, '12:00'),
     (104, '<script>document.title = "gone"</script>', null, null, null),
     (105, '=HYPERLINK("https://example.com";"Pay")', null, 'America/New_York', '00:00'),
     (107, 'Rita Moreira', '11144477735', null, null);
-update funcionario set zona_mudou_em = '2026-11-30 09:00-03' where zona_mudou_em is not null;
+update ponto.funcionario set zona_mudou_em = '2026-11-30 09:00-03' where zona_mudou_em is not null;
 
 create function pg_temp.punch(
     usuario bigint, local timestamp, zone text default 'America/Sao_Paulo', device text default 'portaria',
     late interval default '2 seconds', skew interval default '1 second'
 ) returns void language sql as $$
-    insert into batida (id, usuario_id, ponto, dispositivo, offline, enviado, recebida_em, gravada_em)
+    insert into ponto.batida (id, usuario_id, ponto, dispositivo, offline, enviado, recebida_em, gravada_em)
     select md5(usuario || ' ' || at || ' ' || device)::uuid, usuario, at, device, late > '1 hour', at + late - skew,
         at + late, at + late + make_interval(secs => 0.25 * (1 + extract(minute from at)::int % 4))
     from (values (local at time zone zone)) as punch (at)

@@ -19,22 +19,22 @@ TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS, PEAK = (
         "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs", "10_peak"
     )
 )  # fmt: skip
-MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
+MINE = "create view public.mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
 ONE_MORE_COLUMN = (PUNCHES, "    batida.sequencia\nfrom", "    batida.sequencia,\n    batida.chave\nfrom")
 STATE = """
     select 'column', attrelid::regclass || '.' || attname, concat(format_type(atttypid, atttypmod), attacl)
     from pg_attribute join pg_class on pg_class.oid = attrelid
-    where relnamespace = 'public'::regnamespace and attnum > 0
+    where relnamespace = 'ponto'::regnamespace and attnum > 0
     union all
     select 'relation', relname, coalesce(relacl::text, '')
     from pg_class
-    where relnamespace = 'public'::regnamespace
+    where relnamespace = 'ponto'::regnamespace
     union all
-    select 'view', viewname, definition from pg_views where schemaname = 'public'
+    select 'view', viewname, definition from pg_views where schemaname = 'ponto'
     union all
     select 'function', oid::regprocedure::text, pg_get_functiondef(oid) || coalesce(proacl::text, '')
     from pg_proc
-    where pronamespace = 'public'::regnamespace
+    where pronamespace = 'ponto'::regnamespace
     union all
     select 'description', classoid::regclass || ' ' || pg_describe_object(classoid, objoid, objsubid), description
     from pg_description
@@ -50,7 +50,7 @@ NUMBERED = [
     name
     for folder in SCHEMA.values()
     for path in folder.glob("[0-9]*.sql")
-    for name in re.findall(r"^create function (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for name in re.findall(r"^create function (?:ponto\.)?(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 
 
@@ -102,7 +102,7 @@ class Stage:
         self.change(DAYS, counted, "")
         file = self.file(DAYS)
         text = file.read_text(encoding="utf-8")
-        file.write_text(re.sub(r"comment on column jornada\.repetidas is .*\n", "", text), encoding="utf-8")
+        file.write_text(re.sub(r"comment on column ponto\.jornada\.repetidas is .*\n", "", text), encoding="utf-8")
 
 
 @pytest.fixture
@@ -111,17 +111,17 @@ def stage(database: Database, tmp_path: Path) -> Stage:
 
 
 def test_what_the_files_make_is_what_they_are_known_to_make(stage: Stage) -> None:
-    known = {made for name in VIEWS for made in repeatable._made_by(stage.file(name).read_bytes())}
+    known = {made for name in VIEWS for made in repeatable._made_by(stage.file(name).read_text())}
 
     assert {made for (objects,) in stage.ask("select objetos from migracao_repetivel") for made in objects} == known
     assert known == {
         f"{kind} {name}"
         for kind, name in stage.ask(
             "select case relkind when 'v' then 'view' else 'type' end, relname from pg_class"
-            " where relnamespace = 'public'::regnamespace and relkind in ('v', 'c')"
+            " where relnamespace = 'ponto'::regnamespace and relkind in ('v', 'c')"
             " union all select 'function', proname from pg_proc"
-            " where pronamespace = 'public'::regnamespace and oid not in"
-            " (select oid from pg_proc where pronamespace = 'public'::regnamespace and proname = any(%s))",
+            " where pronamespace = 'ponto'::regnamespace and oid not in"
+            " (select oid from pg_proc where pronamespace = 'ponto'::regnamespace and proname = any(%s))",
             NUMBERED,
         )
     }
@@ -199,21 +199,19 @@ def test_what_cannot_be_replaced_makes_all_of_it_anew_and_leaves_no_second(
     assert stage.ask(query) == rows
 
 
-def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(stage: Stage) -> None:
+def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: Stage) -> None:
     roles = "reader_of_reports, reader_of_a_column"
     stage.ask(
         "create role reader_of_reports; create role reader_of_a_column;"
         "grant select on jornada, batida_local to reader_of_reports with grant option;"
-        "grant execute on function jornadas, espelho to reader_of_reports;"
-        "grant execute on function noite to public;"
         "grant select (dia, repetidas) on jornada to reader_of_a_column"
     )
     try:
         rights = (
-            "select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace"
+            "select relname, relacl::text from pg_class where relnamespace = 'ponto'::regnamespace"
             " union all select attrelid::regclass || '.' || attname, attacl::text from pg_attribute"
             " where attacl is not null and attname <> 'repetidas'"
-            " union all select proname, proacl::text from pg_proc where pronamespace = 'public'::regnamespace"
+            " union all select proname, proacl::text from pg_proc where pronamespace = 'ponto'::regnamespace"
             " order by 1"
         )
         before = stage.ask(rights)
@@ -222,8 +220,15 @@ def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(stage: Sta
         migrated = stage.run()
 
         assert migrated.applied == VIEWS
-        assert [notice.partition(": ")[2].strip() for notice in migrated.notices] == [
-            "gone with what it was on: grant SELECT (repetidas) on table public.jornada to reader_of_a_column"
+        assert migrated.notices == [
+            *(
+                f"granted by hand: select on table ponto.{view} to reader_of_reports; "
+                f"to end it: revoke select on table ponto.{view} from reader_of_reports cascade"
+                for view in ("batida_local", "jornada")
+            ),
+            "granted by hand: select (dia) on table ponto.jornada to reader_of_a_column; "
+            "to end it: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
+            "gone with what it was on: grant select (repetidas) on table ponto.jornada to reader_of_a_column",
         ]
         assert stage.ask(rights) == before
         assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
@@ -247,14 +252,14 @@ def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
 
 def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: Stage) -> None:
     stage.ask(MINE)
-    stage.ask("create view upon_mine as select * from mine")
+    stage.ask("create view public.upon_mine as select * from mine")
     stage.drop_a_column()
 
     stage.refuse(
         "^"
         + re.escape(
             f"{DAYS}: this change has to drop function jornadas and make it anew, but view public.mine depends on "
-            "function public.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
+            "function ponto.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
             "view public.mine. Drop what depends on it yourself, run the migrations again, and create it again to fit. "
             "Nothing was changed."
         )
@@ -267,6 +272,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
 
 def test_what_is_in_no_file_any_more_goes(stage: Stage) -> None:
     stage.file(PEAK).unlink()
+    stage.change("reports/rights.sql", "ponto.minuto_de, ponto.fila_desde, ponto.pico,\n", "")
 
     assert stage.run().applied == [name for name in VIEWS if name != PEAK]
 

@@ -127,7 +127,7 @@ def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.co
         yield connection
 
 
-A_PUNCH = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
+A_PUNCH = "insert into ponto.batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -731,19 +731,19 @@ def test_everything_is_described(database: Database) -> None:
     undescribed = database.ask(
         """
         select oid::regclass::text from pg_class
-        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
+        where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
             and obj_description(oid, 'pg_class') is null
         union all
         select attrelid::regclass || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
-        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'c') and relname !~ '^migracao'
+        where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v', 'c') and relname !~ '^migracao'
             and attnum > 0 and col_description(attrelid, attnum) is null
         union all
         select pg_type.oid::regtype::text from pg_type join pg_class on pg_class.oid = typrelid
-        where typnamespace = 'public'::regnamespace and relkind = 'c'
+        where typnamespace = 'ponto'::regnamespace and relkind = 'c'
             and obj_description(pg_type.oid, 'pg_type') is null
         union all
         select oid::regprocedure::text from pg_proc
-        where pronamespace = 'public'::regnamespace
+        where pronamespace = 'ponto'::regnamespace
             and obj_description(oid, 'pg_proc') is null
         """
     )
@@ -758,6 +758,7 @@ def test_the_migration_finds_punches_that_are_there_already(database_url: str, t
     before = {name: Path(shutil.copytree(folder, tmp_path / name)) for name, folder in SCHEMA.items()}
     for folder in before.values():
         shutil.rmtree(folder / "views", ignore_errors=True)
+        (folder / "rights.sql").unlink(missing_ok=True)
     migrate(parse_dsn(database_url), SAO_PAULO.key, before)
     database = Database(database_url)
     database.punch(1, "2026-11-03 08:00 12:00")

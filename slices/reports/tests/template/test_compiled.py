@@ -12,7 +12,7 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "reports") == {
         *(f"{name}.py" for name in ("__init__", "statements", "of_schema", "employees", "employer")),
         *(f"reads/{name}.sql" for name in statements.PARAMETERS),
-        *(f"sql/{name}.sql" for name in ("compare", "store", "employer")),
+        *(f"sql/{name}.sql" for name in ("compare", "lock", "store", "employer")),
     }
 
 

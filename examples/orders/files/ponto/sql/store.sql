@@ -2,7 +2,7 @@
 -- of the fields of Punch (event.py), and then what came with the message.
 --
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
-insert into batida (
+insert into ponto.batida (
     id, pedido, loja, criado, total_centavos, recebida_em, mensagem_id, chave
 )
 select

@@ -1,6 +1,6 @@
 -- Whose rows came with some API keys; the conditions are those of key_rows.
 select distinct loja
-from batida
+from ponto.batida
 where
     chave = any(%(keys)s)
     and recebida_em >= coalesce(to_timestamp(%(from_ms)s / 1000.0), '-infinity')

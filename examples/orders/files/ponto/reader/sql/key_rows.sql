@@ -1,7 +1,7 @@
 -- The rows that came with some API keys, by the time of receipt. The time narrows it by the index; the keys have none.
 -- A list of shops that is null: of all.
 select chave, id, loja, criado, pedido, recebida_em
-from batida
+from ponto.batida
 where
     chave = any(%(keys)s)
     and recebida_em >= coalesce(to_timestamp(%(from_ms)s / 1000.0), '-infinity')

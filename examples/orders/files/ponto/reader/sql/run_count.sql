@@ -1,5 +1,5 @@
 select count(*), max(loja)
-from batida
+from ponto.batida
 where
-    semana(criado) = any(array(select semanas(%(desde)s, 'infinity')))
+    ponto.semana(criado) = any(array(select ponto.semanas(%(desde)s, 'infinity')))
     and loja between %(primeiro)s and %(ultimo)s

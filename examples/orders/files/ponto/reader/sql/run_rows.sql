@@ -1,7 +1,7 @@
 -- The orders that run_count counts.
 select id, loja, gravada_em
-from batida
+from ponto.batida
 where
-    semana(criado) = any(array(select semanas(%(desde)s, 'infinity')))
+    ponto.semana(criado) = any(array(select ponto.semanas(%(desde)s, 'infinity')))
     and loja between %(primeiro)s and %(ultimo)s
 order by loja

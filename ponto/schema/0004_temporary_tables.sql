@@ -2,7 +2,7 @@
 
 do $$
 begin
-    if not has_database_privilege('ponto_function', current_database(), 'temporary') then
+    if not has_database_privilege('public', current_database(), 'temporary') then
         return;
     end if;
     if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
@@ -11,17 +11,14 @@ begin
             from pg_class
             where relkind in ('r', 'p', 'f')
                 and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
-                and oid not in (
-                    'migracao'::regclass, 'migracao_papel'::regclass, 'migracao_repetivel'::regclass,
-                    'batida'::regclass, 'falha'::regclass
-                )
-                and oid is distinct from to_regclass('batida_original')
+                and relnamespace <> (select relnamespace from pg_class where oid = 'ponto.batida'::regclass)
+                and not (relname = 'batida' and relowner::regrole::text = quote_ident(current_user)) -- the first version's
         )
     then
         execute format('revoke temporary on database %I from public', current_database());
     else
         raise notice '%', format(
-            'everybody, so ponto_function too, may make temporary tables in database %1$I, which others use too. '
+            'everybody may make temporary tables in database %1$I, which others use too. '
             'If nothing else needs that: revoke temporary on database %1$I from public',
             current_database()
         );

@@ -1,0 +1,8 @@
+-- The schemas in which 1.0.0-rc.1, and what was before it, kept its migrations.
+select format('%%I', nspname)
+from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
+    join pg_namespace using (nspname)
+    join pg_class on relnamespace = pg_namespace.oid
+where relname = 'migracao' and nspname <> %(schema)s and array['nome', 'checksum', 'aplicada_em']::name[] <@ array(
+    select attname from pg_attribute where attrelid = pg_class.oid
+)

@@ -1,0 +1,32 @@
+-- The rights of others than the owner on the schema, and on what is in it: the object, the right, who holds it, and whether
+-- the holder may grant it.
+with here as (
+    select oid, format('%%I', nspname) as name, nspowner, nspacl from pg_namespace where nspname = %(schema)s
+),
+relation as (
+    select
+        pg_class.oid, relowner, relacl,
+        format('%%s %%s', case relkind when 'S' then 'sequence' else 'table' end, pg_class.oid::regclass) as name
+    from pg_class join here on relnamespace = here.oid
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+),
+held (object, privilege, grantee, is_grantable, owner) as (
+    select 'schema ' || name, lower(privilege_type), grantee, is_grantable, nspowner from here cross join aclexplode(nspacl)
+    union all
+    select name, lower(privilege_type), grantee, is_grantable, relowner from relation cross join aclexplode(relacl)
+    union all
+    select name, format('%%s (%%I)', lower(privilege_type), attname), grantee, is_grantable, relowner
+    from relation join pg_attribute on attrelid = relation.oid cross join aclexplode(attacl)
+    where not attisdropped
+    union all
+    -- A function without a list is everybody's to execute.
+    select format('function %%s', pg_proc.oid::regprocedure), lower(privilege_type), grantee, is_grantable, proowner
+    from pg_proc
+        join here on pronamespace = here.oid
+        cross join aclexplode(coalesce(proacl, acldefault('f', proowner)))
+)
+select object, privilege, case grantee when 0 then 'public' else grantee::regrole::text end, bool_or(is_grantable)
+from held
+where grantee <> owner
+group by 1, 2, 3
+order by 1, 2, 3

@@ -1,0 +1,72 @@
+-- What would let others change what the schema's owner runs: a line each, and the statement that ends it. Who may create
+-- in the schema, what in it belongs to others, and what the migrations did not make at our tables: triggers, whose
+-- functions run with the rights of who writes a row, rules, and row security, which hides rows.
+with here as (
+    select pg_namespace.oid, format('%%I', nspname) as name, nspowner, nspacl, pg_roles.oid as owner
+    from pg_namespace cross join pg_roles
+    where nspname = %(schema)s and rolname = current_user
+),
+relation as (
+    select pg_class.oid, pg_class.oid::regclass::text as name, relkind, relowner, relrowsecurity
+    from pg_class join here on relnamespace = here.oid
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+),
+object (classid, objid, owner) as (
+    select 'pg_class'::regclass, oid, relowner from relation
+    union all
+    select 'pg_proc'::regclass, pg_proc.oid, proowner from pg_proc join here on pronamespace = here.oid
+    union all
+    select 'pg_operator'::regclass, pg_operator.oid, oprowner from pg_operator join here on oprnamespace = here.oid
+    union all
+    select 'pg_type'::regclass, pg_type.oid, typowner
+    from pg_type join here on typnamespace = here.oid
+    where typtype in ('d', 'e', 'r', 'm')
+)
+select
+    format('schema %%s belongs to %%s', name, nspowner::regrole),
+    format('alter schema %%s owner to %%s', name, owner::regrole)
+from here
+where nspowner <> owner
+union all
+select
+    format('%%s may create in schema %%s', grantee_name, name),
+    format('revoke create on schema %%s from %%s', name, grantee_name)
+from here
+    cross join aclexplode(nspacl)
+    cross join lateral (select case grantee when 0 then 'public' else grantee::regrole::text end) as named (grantee_name)
+where privilege_type = 'CREATE' and grantee <> nspowner
+union all
+select
+    format('%%s %%s belongs to %%s', object_type, identity, object.owner::regrole),
+    format('drop %%s %%s', object_type, identity)
+from object
+    cross join here
+    cross join lateral pg_identify_object(classid, objid, 0) as identified (object_type, object_schema, object_name, identity)
+where object.owner <> here.owner
+union all
+select
+    format('trigger %%I on %%s calls %%s', tgname, relation.name, tgfoid::regprocedure),
+    format('drop trigger %%I on %%s', tgname, relation.name)
+from pg_trigger
+    join relation on tgrelid = relation.oid
+    join pg_proc on pg_proc.oid = tgfoid
+    cross join here
+where not tgisinternal and pronamespace <> here.oid
+union all
+select
+    format('rule %%I on %%s', rulename, relation.name),
+    format('drop rule %%I on %%s', rulename, relation.name)
+from pg_rewrite join relation on ev_class = relation.oid
+where rulename <> '_RETURN'
+union all
+select
+    format('policy %%I on %%s', polname, relation.name),
+    format('drop policy %%I on %%s', polname, relation.name)
+from pg_policy join relation on polrelid = relation.oid
+union all
+select
+    format('row security of %%s', name),
+    format('alter table %%s disable row level security', name)
+from relation
+where relrowsecurity
+order by 1

@@ -1,0 +1,67 @@
+-- The table of punches.
+
+-- The checks admit whatever POST /ponto can deliver (punch.schema.json) and no more: somebody else who signs in as the
+-- function stores no row that breaks a reader. Instants have a day more at both ends, for an offset moves a local year.
+create table ponto.batida (
+    id uuid primary key,
+    usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
+    ponto timestamptz not null check (ponto >= '1899-12-31 00:00Z' and ponto < '3000-01-02 00:00Z'),
+    deslocamento smallint check (deslocamento between -899 and 899),
+    dispositivo text check (
+        char_length(dispositivo) <= 64
+        and dispositivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
+    ),
+    offline boolean,
+    enviado timestamptz check (enviado >= '1899-12-31 00:00Z' and enviado < '3000-01-02 00:00Z'),
+    -- NaN is above all numbers.
+    latitude double precision check (latitude between -90 and 90),
+    longitude double precision check (longitude between -180 and 180),
+    precisao double precision check (precisao between 0 and 20037508),
+    recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
+    -- Not now(), which is when the transaction began: maybe well before.
+    gravada_em timestamptz not null default clock_timestamp(),
+    mensagem_id text check (char_length(mensagem_id) between 1 and 100),
+    chave text check (char_length(chave) between 1 and 100),
+    sequencia bigint check (sequencia between 1 and 9007199254740991)
+);
+
+comment on table ponto.batida is 'Punches. Rows are added, never changed or removed.';
+comment on column ponto.batida.id is 'Idempotency key: the client''s, or derived from usuario_id and ponto';
+comment on column ponto.batida.usuario_id is 'Employee';
+comment on column ponto.batida.ponto is 'When the employee punched, by the device''s clock';
+comment on column ponto.batida.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column ponto.batida.dispositivo is 'Device, as it calls itself';
+comment on column ponto.batida.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column ponto.batida.enviado is 'When the device sent the punch, by its clock';
+comment on column ponto.batida.latitude is 'Degrees, by the device';
+comment on column ponto.batida.longitude is 'Degrees, by the device';
+comment on column ponto.batida.precisao is 'Accuracy of latitude and longitude, metres';
+comment on column ponto.batida.recebida_em is 'When the queue received it; null: copied from batida_original';
+comment on column ponto.batida.gravada_em is 'When the row was written';
+comment on column ponto.batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
+comment on column ponto.batida.chave is 'API key''s id, never the key; null: none was sent along';
+comment on column ponto.batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
+
+-- One employee's punches, week by week (Monday to Sunday, UTC), as semana() has them. Today's lie next to each other,
+-- whoever punched, so that the drain needs but a few pages of it. Entries that are equal share their key, so that a week
+-- is small.
+create index batida_semana_usuario_id_idx
+on ponto.batida (date_bin('7 days', ponto, timestamptz '2000-01-03 00:00Z'), usuario_id);
+
+-- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
+-- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
+create index on ponto.batida using brin (ponto timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on ponto.batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on ponto.batida using brin (gravada_em) with (autosummarize = on);
+
+create function ponto.batida_append_only() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception '% refused: rows of batida are never changed or removed', tg_op;
+end
+$$;
+
+comment on function ponto.batida_append_only() is 'Refuses to change or remove a punch';
+
+create trigger append_only before update or delete or truncate on ponto.batida
+for each statement execute function ponto.batida_append_only();

@@ -1,0 +1,16 @@
+-- What the roles may do, and nobody else: see ponto/admin/rights.py.
+
+grant usage on schema ponto to ponto_function, ponto_reader;
+
+-- By column, so that the owner alone says when a row was written.
+grant insert (
+    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
+    recebida_em, mensagem_id, chave
+) on ponto.batida to ponto_function;
+-- What ON CONFLICT reads, and the look-up of a taken id, which distinguishes a message that was delivered again from
+-- another one with the same punch.
+grant select (id, usuario_id, ponto, mensagem_id) on ponto.batida to ponto_function;
+grant insert (mensagem_id), select, delete on ponto.falha to ponto_function;
+
+grant select on ponto.batida to ponto_reader;
+grant execute on function ponto.usuario_reservado, ponto.semana, ponto.semanas, ponto.fuso_padrao to ponto_reader;

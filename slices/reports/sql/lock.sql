@@ -1,0 +1,1 @@
+lock table ponto.funcionario in share row exclusive mode

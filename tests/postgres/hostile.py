@@ -1,0 +1,103 @@
+"""A migrated database of an owner who is no superuser, as on RDS, on a server where others prepared what they could."""
+
+import re
+
+from ponto.admin.migrations import migrate
+from ponto.admin.roles import set_password
+from tests.database import ROLES, SCHEMA
+from tests.postgres.servers import Server
+from tests.postgres.storing import add
+from tools.kit.project import ROOT
+
+ZONE = "America/Sao_Paulo"
+PUNCH = "88888888-8888-4888-8888-888888888888"
+EMPLOYEE = 123
+
+# Functions and operators of all built-ins that the project's SQL calls, with the same arguments: the best match where
+# public is searched before pg_catalog. What PostgreSQL lets nobody create is left out.
+_PLANT = """
+do $$
+declare
+    built_in record;
+begin
+    for built_in in
+        select
+            format('function public.%I(%s)', proname, pg_get_function_identity_arguments(oid)) as name,
+            pg_get_function_result(oid) as result
+        from pg_proc
+        where pronamespace = 'pg_catalog'::regnamespace and prokind = 'f' and proname = any(array[{functions}])
+    loop
+        begin
+            execute format(
+                'create %s returns %s language plpgsql as $f$ begin raise exception ''planted''; end $f$',
+                built_in.name,
+                built_in.result
+            );
+        exception
+            when others then null;
+        end;
+    end loop;
+    for built_in in
+        select oprname, oprleft::regtype as left, oprright::regtype as right, oprresult::regtype as result
+        from pg_operator
+        where oprnamespace = 'pg_catalog'::regnamespace and oprkind = 'b' and oprname = any(array[{operators}])
+    loop
+        begin
+            execute format(
+                'create or replace function public.planted(%s, %s) returns %s language plpgsql '
+                'as $f$ begin raise exception ''planted''; end $f$',
+                built_in.left, built_in.right, built_in.result
+            );
+            execute format(
+                'create operator public.%s (leftarg = %s, rightarg = %s, function = public.planted)',
+                built_in.oprname, built_in.left, built_in.right
+            );
+        exception
+            when others then null;
+        end;
+    end loop;
+end
+$$;
+"""
+_PLANTED = """
+set search_path = pg_catalog;
+select
+    (select count(distinct proname) from pg_proc where pronamespace = 'public'::regnamespace),
+    (select count(distinct oprname) from pg_operator where oprnamespace = 'public'::regnamespace)
+"""
+
+
+def plant(server: Server, database: str) -> None:
+    """Let everybody create in `public`, search it before all else, and plant there what our statements could find."""
+    server.ask("create role mallory login", database)
+    server.ask(f"alter database {database} set search_path = public, pg_catalog")
+    server.ask("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
+    functions, operators = server.ask(_PLANTED, database)[0]
+    assert functions > 40
+    assert operators > 10
+
+
+def _planted_statements() -> str:
+    files = [path for folder in ("ponto", "slices") for path in (ROOT / folder).rglob("*.sql")]
+    text = re.sub(r"--.*|'[^']*'", "", "\n".join(path.read_text(encoding="utf-8") for path in files))
+    called = set(re.findall(r"\b([a-z_0-9]+)\(", text)) | {"quote_ident", "to_regclass"}
+    operators = set(re.findall(r"[-+*/<>=~!@#%^&|?]+", text))
+    tables = re.findall(r"^create table ponto\.(\w+)", text, re.MULTILINE)
+    return _PLANT.replace("{functions}", ", ".join(f"'{name}'" for name in sorted(called))).replace(
+        "{operators}", ", ".join(f"'{name}'" for name in sorted(operators))
+    ) + "".join(f"create table public.{name} (id int); " for name in (*tables, "migracao_papel"))
+
+
+def migrated(server: Server) -> dict[str, str]:
+    """Return libpq's keywords of the owner of a migrated database in which there is a punch."""
+    owner = server.owner("master")
+    migrate(owner, ZONE, SCHEMA)
+    for role in ROLES:
+        set_password(owner, role, "its own")
+    add(owner, EMPLOYEE, id=PUNCH)
+    return owner
+
+
+def signed_in(role: str, owner: dict[str, str]) -> dict[str, str]:
+    """Return libpq's keywords of a role in the database of an owner."""
+    return {**owner, "user": role, "password": "its own"}

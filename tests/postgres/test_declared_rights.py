@@ -1,0 +1,128 @@
+"""Who may do what is declared: default privileges and grants by hand give nothing but what a person granted to read."""
+
+import pytest
+
+from ponto.admin import rights
+from ponto.admin.migrations import REFERENCE, migrate
+from tests.database import SCHEMA, ask
+from tests.postgres.hostile import ZONE, migrated
+from tests.postgres.servers import Server
+
+DEFAULTS = """
+alter default privileges grant all on tables to app, public;
+alter default privileges grant all on sequences to app;
+alter default privileges grant all on functions to app;
+alter default privileges grant all on schemas to app;
+alter default privileges grant all on types to app;
+"""
+
+
+def grantees(server: Server) -> set[str]:
+    """Return who has a right on anything of the schema."""
+    with_rights = """
+        select grantee::regrole::text
+        from pg_namespace cross join aclexplode(nspacl) where nspname = 'ponto'
+        union
+        select grantee::regrole::text
+        from pg_class cross join aclexplode(relacl) where relnamespace = 'ponto'::regnamespace
+        union
+        select grantee::regrole::text
+        from pg_proc cross join aclexplode(proacl) where pronamespace = 'ponto'::regnamespace
+        union
+        select grantee::regrole::text
+        from pg_attribute join pg_class on pg_class.oid = attrelid cross join aclexplode(attacl)
+        where relnamespace = 'ponto'::regnamespace
+    """
+    return {name for (name,) in server.ask(with_rights, "master")}
+
+
+def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("create role app login password 'app'")
+    ask(owner, DEFAULTS)
+
+    assert migrate(owner, ZONE, SCHEMA).notices == []
+
+    roles = {role for (role,) in ask(owner, "select nome from ponto.migracao_papel")}
+    assert grantees(server) == {"master", *roles}
+
+
+def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(server: Server) -> None:
+    owner = migrated(server)
+    server.ask("create role app")
+    ask(
+        owner,
+        "grant usage, create on schema ponto to app; revoke create on schema ponto from app;"
+        "grant insert, update, delete, truncate, references, trigger on ponto.batida to app;"
+        "grant update (checksum) on ponto.migracao to app; grant execute on function ponto.fuso_padrao to app;"
+        "grant update on ponto.batida to ponto_function",
+    )
+
+    notices = migrate(owner, ZONE, SCHEMA).notices
+
+    assert {notice for notice in notices if notice.startswith("revoked")} == {
+        *(
+            f"revoked: {right} on table ponto.batida from app"
+            for right in ("insert", "update", "delete", "truncate", "references", "trigger")
+        ),
+        "revoked: update (checksum) on table ponto.migracao from app",
+        "revoked: execute on function ponto.fuso_padrao() from app",
+        "revoked: update on table ponto.batida from ponto_function",
+    }
+    assert server.rights("app", "master") == set()
+    assert not any(right == "update" for *_, right in server.rights("ponto_function", "master"))
+
+
+def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to_end_it(server: Server) -> None:
+    owner = migrated(server)
+    server.ask("create role analyst")
+    ask(owner, "grant usage on schema ponto to analyst; grant select on ponto.batida to analyst")
+    ask(owner, "grant select on ponto.falha to ponto_reader")
+
+    for _ in range(2):
+        [usage, select] = [notice for notice in migrate(owner, ZONE, SCHEMA).notices if "by hand" in notice]
+        assert server.rights("analyst", "master") >= {("batida", None, "select")}
+    assert ("falha", None, "select") not in server.rights("ponto_reader", "master")  # its rights are declared
+
+    for notice in (usage, select):
+        ask(owner, notice.partition("to end it: ")[2])
+    assert migrate(owner, ZONE, SCHEMA).notices == []
+    assert server.rights("analyst", "master") == set()
+
+
+def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
+    owner = migrated(server)
+    ask(owner, "revoke insert (id) on ponto.batida from ponto_function")
+
+    migrate(owner, ZONE, SCHEMA)
+
+    assert ("batida", "id", "insert") in server.rights("ponto_function", "master")
+
+
+def test_where_nothing_differs_nothing_is_written(server: Server) -> None:
+    owner = migrated(server)
+    written = "select oid, xmin from pg_class where relnamespace = 'ponto'::regnamespace order by 1"
+    before = ask(owner, written)
+
+    migrate(owner, ZONE, SCHEMA)
+
+    assert ask(owner, written) == before
+
+
+def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server) -> None:
+    owner = migrated(server)
+    removed = {role for (role,) in ask(owner, "select nome from ponto.migracao_papel where fatia <> 'ponto'")}
+    server.ask(f"create role person login; grant {', '.join(removed)} to person")
+
+    migrate(owner, ZONE, REFERENCE)
+
+    assert server.rights("person", "master") == set()
+    assert grantees(server) == {"master", "ponto_function", "ponto_reader"}
+
+
+@pytest.mark.parametrize("privilege", ["select", "select (id)"])
+def test_a_right_is_written_as_postgresql_reads_it(privilege: str) -> None:
+    right = rights.Right("table ponto.batida", privilege, "app", is_grantable=True)
+
+    assert right.grant == f"grant {privilege} on table ponto.batida to app with grant option"
+    assert right.revoke == f"revoke {privilege} on table ponto.batida from app cascade"

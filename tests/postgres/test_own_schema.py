@@ -1,0 +1,150 @@
+"""The schema is its owner's alone: nothing that others put elsewhere is found, and nothing of theirs is in it."""
+
+import re
+from contextlib import closing
+
+import psycopg2
+import pytest
+
+from ponto.admin.find_punch import is_stored
+from ponto.admin.migrations import MigrationError, migrate
+from ponto.admin.own_schema import NotOwnSchemaError
+from ponto.admin.roles import protect
+from ponto.event import WHOSE
+from ponto.reader import answers, columns
+from ponto.store import Status, Store
+from tests.database import ROLES, SCHEMA, ask
+from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
+from tests.postgres.servers import Server
+from tests.postgres.storing import QUICK, entry, statuses
+
+_CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
+
+
+def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_into_and_read(server: Server) -> None:
+    owner = server.owner("master")
+    plant(server, "master")
+    with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
+        ask(owner, "select clock_timestamp()")  # the trap works
+
+    assert migrate(owner, ZONE, SCHEMA).applied
+    server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
+    with closing(Store(lambda: signed_in("ponto_function", owner), QUICK)) as store:
+        first = entry(EMPLOYEE, punch_id=PUNCH)
+        assert statuses(store.save([first])) == [Status.STORED]
+        assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
+        assert store.failing(["message"], float("inf")) == {}
+    result, log = answers.answer(
+        {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0}, lambda: signed_in("ponto_reader", owner), 60
+    )
+
+    assert log.error == ""
+    assert list(columns.unpacked(result["rows"]["zone"])) == [(ZONE,)]
+    assert is_stored(owner, PUNCH)
+    protect(owner, dict.fromkeys(ROLES))
+    assert migrate(owner, ZONE, SCHEMA).applied == []
+
+
+PROBLEMS = {
+    "owner": ("alter schema ponto owner to other", "schema ponto belongs to other"),
+    "creator": ("grant create on schema ponto to other", "other may create in schema ponto"),
+    "everybody": ("grant create on schema ponto to public", "public may create in schema ponto"),
+    "table": (
+        "create table ponto.more (); alter table ponto.more owner to other",
+        "table ponto.more belongs to other",
+    ),
+    "function": (
+        "create function ponto.semanas(text, text) returns int language sql return 1;"
+        "alter function ponto.semanas(text, text) owner to other",
+        "function ponto.semanas(pg_catalog.text,pg_catalog.text) belongs to other",
+    ),
+    "trigger": (
+        "create function public.more() returns trigger language plpgsql as $$ begin return new; end $$;"
+        "create trigger more before insert on ponto.batida for each row execute function public.more()",
+        "trigger more on ponto.batida calls public.more()",
+    ),
+    "rule": ("create rule more as on insert to ponto.falha do instead nothing", "rule more on ponto.falha"),
+    "policy": ("create policy more on ponto.batida using (false)", "policy more on ponto.batida"),
+    "row security": ("alter table ponto.batida enable row level security", "row security of ponto.batida"),
+}
+
+
+@pytest.mark.parametrize(("before", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_what_is_printed(
+    server: Server, before: str, problem: str
+) -> None:
+    owner = migrated(server)
+    server.ask(f"create role other; {before}", "master")
+
+    for run in (
+        lambda: migrate(owner, ZONE, SCHEMA),
+        lambda: protect(owner, dict.fromkeys(ROLES)),
+        lambda: is_stored(owner, PUNCH),
+    ):
+        with pytest.raises(NotOwnSchemaError, match=re.escape(problem)) as caught:
+            run()
+
+    server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"), "master")
+    assert migrate(owner, ZONE, SCHEMA).applied == []
+    assert ask(owner, f"select {WHOSE} from ponto.batida") == [(EMPLOYEE,)]
+
+
+def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
+
+    with pytest.raises(NotOwnSchemaError, match=r"master may not create schemas") as caught:
+        migrate(owner, ZONE, SCHEMA)
+
+    server.ask(re.findall(r"create schema \S+ authorization \w+", str(caught.value))[0], "master")
+    assert migrate(owner, ZONE, SCHEMA).applied
+
+
+def test_an_object_that_a_row_of_the_migrations_names_is_never_run_as_sql(server: Server) -> None:
+    owner = migrated(server)
+    ask(
+        owner,
+        "insert into ponto.migracao_repetivel (nome, checksum, objetos)"
+        " values ('ponto/views/00_gone.sql', '', array['view x; drop table ponto.batida cascade; --'])",
+    )
+
+    with pytest.raises(MigrationError, match=r"objetos has 'view x; drop table .*', which no file creates"):
+        migrate(owner, ZONE, SCHEMA)
+
+    assert ask(owner, f"select {WHOSE} from ponto.batida") == [(EMPLOYEE,)]
+
+
+def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask(
+        "alter database master set standard_conforming_strings = off;"
+        "alter database master set transform_null_equals = on"
+    )
+
+    migrate(owner, ZONE, SCHEMA)
+
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        ask(
+            owner,
+            "set standard_conforming_strings = on; insert into ponto.batida (id, usuario_id, ponto, dispositivo)"
+            " values (gen_random_uuid(), 1, now(), E'a\\u202eb')",
+        )
+
+
+def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
+    """Those that the planner inlines are bound when they are created; all others name their search path."""
+    owner = migrated(server)
+    functions = ask(
+        owner,
+        "select proname, lanname, prosqlbody is not null, proconfig from pg_proc"
+        " join pg_language on pg_language.oid = prolang where pronamespace = 'ponto'::regnamespace",
+    )
+    files = [path for folder in SCHEMA.values() for path in folder.rglob("*.sql")]
+    created = {name for file in files for name in _CREATES.findall(file.read_text(encoding="utf-8"))}
+
+    assert created == {name for name, *_ in functions}
+    for name, language, is_bound, settings in functions:
+        if language == "sql":
+            assert (name, is_bound, settings) == (name, True, None)
+        else:
+            assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
