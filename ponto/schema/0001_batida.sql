@@ -36,9 +36,9 @@ comment on column ponto.batida.enviado is 'When the device sent the punch, by it
 comment on column ponto.batida.latitude is 'Degrees, by the device';
 comment on column ponto.batida.longitude is 'Degrees, by the device';
 comment on column ponto.batida.precisao is 'Accuracy of latitude and longitude, metres';
-comment on column ponto.batida.recebida_em is 'When the queue received it; null: copied from batida_original';
+comment on column ponto.batida.recebida_em is 'When the queue received it; null: a punch of the first version';
 comment on column ponto.batida.gravada_em is 'When the row was written';
-comment on column ponto.batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
+comment on column ponto.batida.mensagem_id is 'Message that brought it; null: a punch of the first version';
 comment on column ponto.batida.chave is 'API key''s id, never the key; null: none was sent along';
 comment on column ponto.batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 

@@ -1,5 +1,6 @@
 """The statements in the documents, on a real database."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ PERSONAL = ROOT / "docs" / "personal-data.md"
 def erasure_of(document: Path, table: str) -> str:
     """Give the statement of a document that erases employee 123 from a table."""
     statements = [block.text for block in blocks(document) if block.language == "sql"]
-    [statement] = [statement for statement in statements if f" from {table} where" in statement]
+    [statement] = [statement for statement in statements if re.search(rf"delete from ponto\.{table}\s", statement)]
     assert "123;" in statement
     return statement
 
@@ -56,17 +57,17 @@ def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) 
 def test_an_employee_is_erased_from_the_originals_table_too(migrated_url: str, erasure: str) -> None:
     ask(
         migrated_url,
-        "create table batida_original (usuario_id bigint); insert into batida_original values (123), (124)",
+        "create table public.batida (usuario_id bigint); insert into public.batida values (123), (124)",
     )
 
     ask(migrated_url, erasure)
 
-    assert ask(migrated_url, "select usuario_id from batida_original") == [(124,)]
+    assert ask(migrated_url, "select usuario_id from public.batida") == [(124,)]
 
 
 def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123)
-    ask(migrated_url, "create view batida_original as select usuario_id from batida group by usuario_id")
+    ask(migrated_url, "create view public.batida as select usuario_id from ponto.batida group by usuario_id")
 
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
         ask(migrated_url, erasure)
@@ -84,3 +85,16 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
             ask(migrated_url, f"set role {role}; {erasure}")
 
     assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
+
+
+def test_an_analyst_sees_the_figures_of_the_document_and_nothing_else(migrated_url: str) -> None:
+    punch(migrated_url, 123)
+    [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
+    try:
+        ask(migrated_url, figures)
+
+        assert ask(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(123,)]
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            ask(migrated_url, "set role analyst; select usuario_id from ponto.batida")
+    finally:
+        ask(migrated_url, "drop owned by analyst; drop role analyst")
