@@ -254,7 +254,8 @@ def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Databas
 
     with pytest.raises(
         MigrationError,
-        match=r"public\.migracao: .* 1\.0\.0-rc\.1 .*`make clean`; .*docs/operations\.md#copy-the-rows-of-an-older-stage$",
+        match=r"public\.migracao: .* 1\.0\.0-rc\.1 .*`make clean`; .*"
+        r"docs/operations\.md#copy-the-rows-of-an-older-stage$",
     ):
         run()
 

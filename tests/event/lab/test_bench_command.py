@@ -97,11 +97,11 @@ def test_a_table_is_filled_with_the_punches_of_its_company_and_ids_in_their_orde
         server.use("derived")
         server.ask(LEAST)
         growth.fill(server, "derived", 100, employees=1000)
-        least = server.ask("select min(usuario_id) from batida")
-        newest = server.ask("select id::text from batida order by id desc limit 1")
+        least = server.ask("select min(usuario_id) from ponto.batida")
+        newest = server.ask("select id::text from ponto.batida order by id desc limit 1")
         server.use("few")
         growth.fill(server, "UUIDv7", 100, employees=3)
-        employees = server.ask("select count(distinct usuario_id) from batida")
+        employees = server.ask("select count(distinct usuario_id) from ponto.batida")
 
     assert least == 1
     assert employees == 3

@@ -16,6 +16,7 @@ from unittest import mock
 
 import psycopg2.extensions
 
+from ponto.database_names import SCHEMA
 from tools import cli
 from tools.develop.docs import bills, commands, fields, size
 from tools.kit import slices
@@ -78,7 +79,7 @@ def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
         cursor.execute(
             "select attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
             " where attrelid = %s::regclass and attnum > 0 order by attnum",
-            (relation,),
+            (f"{SCHEMA}.{relation}",),
         )
         rows = ["| column | type | |", "|---|---|---|"]
         for column, type_, comment in cursor.fetchall():
