@@ -104,12 +104,12 @@ class Client:
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
             f"if new.{WHOSE} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
             "return new; end $$; "
-            "create trigger refuse before insert on batida for each row execute function refuse()"
+            "create trigger refuse before insert on ponto.batida for each row execute function refuse()"
         )
         try:
             yield
         finally:
-            self.query("drop trigger refuse on batida; drop function refuse")
+            self.query("drop trigger refuse on ponto.batida; drop function refuse")
 
     def depth(self, queue_url: str) -> int:
         """Messages in a queue, those being worked on included."""

@@ -136,7 +136,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
     assert {dead_letter.detail for dead_letter in expected.values()} <= UNKNOWABLE
 
     ids = {punch.id: punch.employee for punch in punches.values()}
-    rows = client.query(f"select id::text, {WHOSE} from batida where id = any(%s::uuid[])", list(ids))
+    rows = client.query(f"select id::text, {WHOSE} from ponto.batida where id = any(%s::uuid[])", list(ids))
     assert dict(rows) == ids
     stored = {row_id: values for row_id, _, *values in client.query(EXISTING, list(ids))}
     assert len(ids) > 500  # without an id, equal punches are one

@@ -40,7 +40,7 @@ class Account(NamedTuple):
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        return ask(self.database.url, f"select id::text, {WHOSE} from batida")
+        return ask(self.database.url, f"select id::text, {WHOSE} from ponto.batida")
 
 
 @pytest.fixture

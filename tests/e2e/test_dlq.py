@@ -88,7 +88,8 @@ def test_three_hundred_dead_letters_become_rows_with_the_time_of_their_first_rec
 
     client.wait_until_drained()
     rows = client.query(
-        f"select mensagem_id, extract(epoch from recebida_em)::float from batida where {WHOSE} = any(%s)", employees
+        f"select mensagem_id, extract(epoch from recebida_em)::float from ponto.batida where {WHOSE} = any(%s)",
+        employees,
     )
     assert {row[0] for row in rows} == ids
     assert len(rows) == 300

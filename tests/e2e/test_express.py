@@ -85,7 +85,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     assert done.err.index("making the cluster") < done.err.index("sls deploy")
     assert done.json["applied"] == migrations()
     assert f"database made: {DATABASE}" in done.err
-    rows = server.ask(f"select id::text, {WHOSE} from batida", DATABASE)
+    rows = server.ask(f"select id::text, {WHOSE} from ponto.batida", DATABASE)
     assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
     assert account.login.refused == []
     assert {*account.before.connections} == {"TLS"}

@@ -50,13 +50,16 @@ def plan(deployed: Deployed) -> None:
 
 
 def constraint(deployed: Deployed) -> None:
-    ask(deployed.stack.address.database_url, "alter table batida add constraint left_behind check (false) not valid")
+    ask(
+        deployed.stack.address.database_url,
+        "alter table ponto.batida add constraint left_behind check (false) not valid",
+    )
 
 
 def trigger(deployed: Deployed) -> None:
     ask(
         deployed.stack.address.database_url,
-        "create trigger left_behind before insert on batida execute function batida_append_only()",
+        "create trigger left_behind before insert on ponto.batida execute function ponto.batida_append_only()",
     )
 
 

@@ -36,7 +36,7 @@ class Database(reporting.Database):
         instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
         self.ask(
             "set session_replication_role = replica;"  # no trigger
-            "insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
+            "insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
             " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s);"
             "set session_replication_role = origin",
             *(id_, usuario_id, tipo, instants[0], alvo, instants[1]),
@@ -97,7 +97,7 @@ def store(database: Database, rows: list[Written]) -> None:
     for row in rows:
         if row.kind in ("batida", "primeira"):
             database.ask(
-                "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
+                "insert into ponto.batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
                 *(row.id, row.ponto, None if row.kind == "primeira" else row.at, row.at),
             )
         else:

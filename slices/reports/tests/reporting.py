@@ -60,7 +60,7 @@ class Database(tests.database.Database):
     def employ(self, usuario_id: int, zone: ZoneInfo | None = None, cutoff: time | None = None) -> None:
         self.zones[usuario_id] = zone or SAO_PAULO
         self.ask(
-            "insert into funcionario (usuario_id, nome, fuso, corte) values (%s, %s, %s, %s)",
+            "insert into ponto.funcionario (usuario_id, nome, fuso, corte) values (%s, %s, %s, %s)",
             usuario_id,
             f"Employee {usuario_id}",
             zone and zone.key,
@@ -92,7 +92,7 @@ class Database(tests.database.Database):
             receipt = None if received is None else instant + received
             ids.append(str(uuid.uuid4()))
             self.ask(
-                "insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em, gravada_em)"
+                "insert into ponto.batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em, gravada_em)"
                 " values (%s, %s, %s, %s, %s, %s, %s)",
                 ids[-1],
                 usuario_id,
@@ -108,7 +108,7 @@ class Database(tests.database.Database):
         """Employ somebody, and store punches that arrive in the given order."""
         self.employ(1, zone, cutoff)
         self.ask(
-            "insert into batida (id, usuario_id, ponto, recebida_em)"
+            "insert into ponto.batida (id, usuario_id, ponto, recebida_em)"
             " select gen_random_uuid(), 1, at, greatest(at, '2000-01-01') from unnest(%s::timestamptz[]) as at",
             punches,
         )
@@ -119,7 +119,7 @@ class Database(tests.database.Database):
             f"{day} {' '.join(f'{local:%H:%M}' for local in locals_)} = {minutes}, {night}{' incomplete' * odd}"
             for month in months
             for day, locals_, minutes, night, odd in self.read(
-                f"espelho({usuario_id}, '{month}-01')", "dia, locais, minutos, minutos_noturnos, incompleta"
+                f"ponto.espelho({usuario_id}, '{month}-01')", "dia, locais, minutos, minutos_noturnos, incompleta"
             )
             if locals_
         ]

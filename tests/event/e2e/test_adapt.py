@@ -39,7 +39,7 @@ ORDER = {"pedido": "A-17", "loja": 5, "criado": "2026-11-24T08:00:00-03:00", "to
 
 
 def rows(copy: Copy, shop: int) -> list[tuple[Any, ...]]:
-    return copy.client.query("select id::text, total_centavos from pedido where loja = %s", shop)
+    return copy.client.query("select id::text, total_centavos from ponto.pedido where loja = %s", shop)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_what_is_no_order_is_dead_lettered_with_its_reason_listed_and_redriven(c
 def test_a_deploy_is_proven_with_an_order(copy: Copy, client: Client) -> None:
     printed = copy.run("-c", PROOF, str(copy.state)).out
 
-    assert client.query("select pedido from pedido where id = %s", printed.strip()) == [("A-17",)]
+    assert client.query("select pedido from ponto.pedido where id = %s", printed.strip()) == [("A-17",)]
 
 
 @needs_jmeter()

@@ -55,7 +55,9 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
     assert imported(october) == first
     assert imported(november, status=1) == first | {derive_clock_id(ClockRecord(CLOCK, new))}
     assert client.depth(client.address.dlq_url) == 0
-    told = client.query("select distinct dispositivo, sequencia from batida where usuario_id = any(%s)", employees)
+    told = client.query(
+        "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employees
+    )
     assert told == [(CLOCK, None)]
 
 

@@ -20,7 +20,9 @@ Run = Callable[..., Result]
 def employee(deployed: Deployed) -> int:
     """Give somebody who has a punch on 2025-05-05 at 08:00."""
     number = next(EMPLOYEES)
-    punch = "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), unnest(%s), '2025-05-05 08:00-03'"
+    punch = (
+        "insert into ponto.batida (id, usuario_id, ponto) select gen_random_uuid(), unnest(%s), '2025-05-05 08:00-03'"
+    )
     fill(deployed.stack.address.database_url, punch, [number])
     return number
 
@@ -32,12 +34,14 @@ def correct(request: pytest.FixtureRequest, deployed: Deployed, capsys: pytest.C
 
 
 def rows(client: Client, employee: int) -> list[tuple[object, ...]]:
-    return client.query("select id::text, tipo, autor from correcao where usuario_id = %s order by criada_em", employee)
+    return client.query(
+        "select id::text, tipo, autor from ponto.correcao where usuario_id = %s order by criada_em", employee
+    )
 
 
 @pytest.mark.parametrize("correct", [(), ("--stage", "local")], ids=["", "--stage local"], indirect=True)
 def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: Client, employee: int) -> None:
-    [(punch,)] = client.query("select id::text from batida where usuario_id = %s", employee)
+    [(punch,)] = client.query("select id::text from ponto.batida where usuario_id = %s", employee)
     add = ("add", "--employee", employee, "--at", "2025-05-05T18:00", "--reason", "no tablet")
 
     done = correct(*add)
@@ -100,7 +104,7 @@ def test_of_a_file_all_or_nothing_is_written(correct: Run, client: Client, emplo
 def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
     stack = local_stack.find(deployed.state)
     assert proof.prove(stack.session(), "local", stack.api_url) == "corrections reach their table, which refused one"
-    assert client.query("select * from correcao where motivo = 'proof of a deploy'") == []
+    assert client.query("select * from ponto.correcao where motivo = 'proof of a deploy'") == []
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "AWS4-HMAC-SHA256 Credential=test/20250505/x"}])

@@ -180,7 +180,7 @@ def test_the_database_is_stopped_and_nothing_is_lost(
         recorder.take_until(lambda: view.locator("#send").is_enabled())
         recorder.take_until(lambda: view.locator("#verdict").inner_text() != "")
         recorder.take()
-        accepted, [(rows,)] = number(view, "accepted"), client.query("select count(*) from batida")
+        accepted, [(rows,)] = number(view, "accepted"), client.query("select count(*) from ponto.batida")
         shown = view.locator("#verdict").inner_text()
 
     file = folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"

@@ -67,7 +67,7 @@ def require_rows(client: Client, server: Between, employee: int, count: int) -> 
 
     def rows() -> list[tuple[Any, ...]]:
         return client.query(
-            "select sequencia, id::text, dispositivo from batida where usuario_id = %s order by sequencia, id",
+            "select sequencia, id::text, dispositivo from ponto.batida where usuario_id = %s order by sequencia, id",
             employee,
         )
 
@@ -253,7 +253,7 @@ def test_a_clock_that_jumps_delays_nothing_and_is_shown(
 
     require_rows(client, server, employee, 2)
     expect(page.locator("#warnings")).to_contain_text(re.compile(r"(3 d( \d s)?|2 d 23 h) atrasado"))
-    rows = client.query("select recebida_em - enviado from batida where usuario_id = %s", employee)
+    rows = client.query("select recebida_em - enviado from ponto.batida where usuario_id = %s", employee)
     assert {round(behind / timedelta(days=1)) for (behind,) in rows} == {3}  # as the phone's clock stood
 
 

@@ -24,9 +24,12 @@ from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-read"
 MONTH = ("--month", "2025-03")
-NAMES = "insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) as n"
+NAMES = (
+    "insert into ponto.funcionario (usuario_id, nome, cpf)"
+    " select n, 'Employee ' || n, '12345678909' from unnest(%s) as n"
+)
 PUNCHES = """
-insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+insert into ponto.batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
 select gen_random_uuid(), employee, at, 'gate-e2e', nextval('pg_temp.number'), at + late, 'key-e2e'
 from unnest(%s) as employee,
     generate_series('2025-03-03 11:00Z'::timestamptz, '2025-03-28 11:00Z', '25 hours') as day,
@@ -114,7 +117,7 @@ def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client,
     assert ponto("load", "employees", file, "--stage", "local", "--json").json["inserted"] == 1
     assert ponto("load", "employees", file, "--json").json["unchanged"] == 1
 
-    columns = "select nome, cpf, fuso, corte::text from funcionario where usuario_id = %s"
+    columns = "select nome, cpf, fuso, corte::text from ponto.funcionario where usuario_id = %s"
     assert client.query(columns, number) == [("Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00")]
 
 
