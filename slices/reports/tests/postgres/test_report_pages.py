@@ -92,11 +92,12 @@ def opened(
     page.close()
 
 
-# The words in the cells of tables that scroll which are shown on more than one line.
+# The words in the cells of tables that scroll which are shown on more than one line. A word is of letters and digits: at a
+# sign, such as a quotation mark before `<`, a browser may end a line.
 _BROKEN_WORDS = """
 [...document.querySelectorAll(".wide td")].flatMap(cell => {
     const text = cell.firstChild
-    return [...text?.textContent.matchAll(/\\S+/g) ?? []].filter(word => {
+    return [...text?.textContent.matchAll(/[\\p{L}\\p{N}]+/gu) ?? []].filter(word => {
         const range = document.createRange()
         range.setStart(text, word.index)
         range.setEnd(text, word.index + word[0].length)
