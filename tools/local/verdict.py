@@ -9,7 +9,7 @@ import psycopg2
 
 _TIMEOUT_SECONDS = 10
 _COUNT = """
-select count(*), count(*) filter (where mensagem_id = any(%(dead)s)) from batida where recebida_em >= %(since)s
+select count(*), count(*) filter (where mensagem_id = any(%(dead)s)) from ponto.batida where recebida_em >= %(since)s
 """
 
 

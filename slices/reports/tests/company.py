@@ -28,7 +28,7 @@ def fill(url: str, statement: str | None = None, *values: object) -> None:
 
 
 NUMBERS = """
-insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+insert into ponto.batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
 select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
 from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
 """
