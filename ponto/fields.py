@@ -115,12 +115,12 @@ def timestamp(name: str, description: str, *, required: bool = False) -> Field:
 
 BLANK = (
     r"\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
-    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    r"\U000e0000-\U000e0fff"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""Characters that nobody sees, for brackets of a regular expression.
+"""Characters that cannot be seen, for brackets of a regular expression.
 
-Controls, spaces, fillers, and what Unicode lets be ignored."""
+Controls, spaces, fillers, a null notehead, noncharacters, and what Unicode lets be ignored."""
 
 _END = r"(?![\n\r\u0085\u2028\u2029])$"
 

@@ -3,10 +3,11 @@
 The latter needs AWS credentials and no way to the database.
 """
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import click
@@ -36,6 +37,32 @@ a function and with nothing but AWS credentials; or, with --database env,
 _OTHERWISE = ", or name another database: --stage dev, or --database env"
 
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
+
+
+_controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
+
+
+def without_controls(rows: Iterable[tuple[Any, ...]]) -> Rows:
+    """Yield rows without the control and bidirectional characters of their texts, in JSON documents too.
+
+    The tables' own checks refuse these in most texts. Whatever let one in, no report, file or terminal gets it.
+    """
+    for row in rows:
+        for value in row:
+            if (value.__class__ is str and not value.isprintable()) or value.__class__ is dict:
+                yield tuple(map(_without_controls, row))
+                break
+        else:
+            yield row
+
+
+def _without_controls(value: Any) -> Any:
+    match value:
+        case str():
+            return _controls(value)
+        case dict():
+            return {name: _without_controls(each) for name, each in value.items()}
+    return value
 
 
 def options(function: Function) -> Function:
@@ -117,7 +144,7 @@ class DirectReader:
         with self._database.cursor(name=f"ponto_{name}") as cursor:
             cursor.itersize = _AT_ONCE
             cursor.execute(statements.sql_of(name), values)
-            yield from cursor
+            yield from without_controls(cursor)
 
 
 @contextmanager
@@ -179,7 +206,7 @@ class FunctionReader:
                 is_announced = True
         if "why" in answer:
             raise self._explained(answer)
-        return [columns.unpacked(answer["rows"][name]) for name in asked]
+        return [without_controls(columns.unpacked(answer["rows"][name])) for name in asked]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
         try:

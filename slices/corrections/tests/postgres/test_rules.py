@@ -400,6 +400,8 @@ def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, pers
 UNSEEN = [
     *(3 * character for character in ("\u3164", "\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\U000e0041")),
     "a\u3164\u3164b",
+    "\ufdd0\ufdd1\ufdd2",
+    "\U0001d159.\uffff",
     "ok \ufe0f",
     "\u115f.\u1160\uffa0-",
 ]

@@ -748,6 +748,18 @@ def test_no_format_moves_a_terminals_cursor_or_turns_a_line(
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_no_file_has_control_or_bidirectional_characters(form: str, run: Run, url: str, tmp_path: Path) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome) values (108, E'\\x1b[2J\\u009bE\\u2067v\\u202ee')")
+    file = tmp_path / "report"
+
+    run("timecard", "--employee", 108, *MONTH, "--format", form, "--output", file)
+
+    content = file.read_text(encoding="utf-8-sig")
+    assert "[2JEve" in content
+    assert re.findall("[\x1b\x9b\u2067\u202e]|u001b|u009b|u2067|u202e", content) == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_file_is_for_its_owner_and_is_what_the_terminal_shows(form: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report"
 

@@ -92,8 +92,8 @@ def opened(
     page.close()
 
 
-# The words in the cells of tables that scroll which are shown on more than one line. A word is of letters and digits: at a
-# sign, such as a quotation mark before `<`, a browser may end a line.
+# The words in the cells of tables that scroll which are shown on more than one line. A word is of letters and digits:
+# at a sign, such as a quotation mark before `<`, a browser may end a line.
 _BROKEN_WORDS = """
 [...document.querySelectorAll(".wide td")].flatMap(cell => {
     const text = cell.firstChild
