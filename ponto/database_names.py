@@ -12,7 +12,7 @@ SCHEMA = "ponto"
 ROLE_PREFIX = "ponto_"
 """How the names of the database's roles begin; files of SQL name it literally."""
 
-_SCHEMA_IN_FILES = re.compile(r"\bponto\.(?=\w)")
+_SCHEMA_IN_FILES = re.compile(r"\bponto(?=\.\w)|(?<=\bschema )ponto\b")
 _ROLE_IN_FILES = re.compile(r"\bponto_(?=\w)")
 
 
@@ -28,5 +28,5 @@ def read_sql(path: Path, *, names_roles: bool = False) -> str:
 
 def with_names(statements: str, *, names_roles: bool = False) -> str:
     """Return statements with the names of this intake; arguments as of `read_sql`."""
-    statements = _SCHEMA_IN_FILES.sub(f"{SCHEMA}.", statements)
+    statements = _SCHEMA_IN_FILES.sub(SCHEMA, statements)
     return _ROLE_IN_FILES.sub(ROLE_PREFIX, statements) if names_roles else statements

@@ -234,7 +234,7 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
 
 
 def _refuse_release_candidate(cursor: psycopg2.extensions.cursor) -> None:
-    cursor.execute(SQL["migrations_release_candidate"], {"schema": SCHEMA})
+    cursor.execute(SQL["migrations_release_candidate"], {})
     for (schema,) in cursor.fetchall():
         raise MigrationError(
             f"{schema}.migracao: this database was migrated by 1.0.0-rc.1 or earlier, from which no migration "

@@ -1,6 +1,9 @@
 """The schema is its owner's alone: nothing that others put elsewhere is found, and nothing of theirs is in it."""
 
+import json
 import re
+import subprocess
+import sys
 from contextlib import closing
 
 import psycopg2
@@ -17,6 +20,7 @@ from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, entry, statuses
+from tools.kit.project import ROOT
 
 _CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
 
@@ -148,3 +152,24 @@ def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
             assert (name, is_bound, settings) == (name, True, None)
         else:
             assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
+
+
+SCANS = """
+import json, sys
+from ponto import database_names
+database_names.SCHEMA, database_names.ROLE_PREFIX = "scans", "scans_"
+from ponto.admin.migrations import migrate
+from tests.database import SCHEMA
+migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
+"""
+
+
+def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -> None:
+    owner = migrated(server)
+
+    subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
+
+    assert ask(owner, f"select (select count(*) from scans.batida), {WHOSE} from ponto.batida") == [(0, EMPLOYEE)]
+    assert server.rights("scans_function", "master") == set()  # on what is in the schema ponto
+    ask(owner, "set role scans_reader; select * from scans.batida")
+    assert migrate(owner, ZONE, SCHEMA) == ([], [])
