@@ -3,8 +3,13 @@
 create schema gates;
 grant usage on schema gates to public;
 
-create function ponto.pass_gate() returns trigger
-language plpgsql as $$
+-- Of every table that nothing is taken from. A trigger's function is in the schema and named for its table, as the
+-- migrations want it.
+do $$
+declare
+    gated name;
+    gate name;
+    body constant text := $body$
 declare
     slot constant int := nullif(current_setting('gates.slot', true), '');
 begin
@@ -13,17 +18,20 @@ begin
     end if;
     return new;
 end
-$$;
-
--- Of every table that nothing is taken from.
-do $$
-declare
-    found regclass;
+$body$;
 begin
-    for found in select tgrelid::regclass from pg_trigger where tgname = 'append_only' loop
-        execute format('create trigger before_row before insert on %s for each row execute function ponto.pass_gate()', found);
+    for gated in select relname from pg_trigger join pg_class on pg_class.oid = tgrelid where tgname = 'append_only' loop
+        foreach gate in array array['before_row', 'before_commit'] loop
+            execute format('create function ponto.%I() returns trigger language plpgsql as %L', gated || '_' || gate, body);
+        end loop;
         execute format(
-            'create trigger before_commit after insert on %s for each statement execute function ponto.pass_gate()', found
+            'create trigger before_row before insert on ponto.%1$I for each row execute function ponto.%1$s_before_row()',
+            gated
+        );
+        execute format(
+            'create trigger before_commit after insert on ponto.%1$I '
+            'for each statement execute function ponto.%1$s_before_commit()',
+            gated
         );
     end loop;
 end

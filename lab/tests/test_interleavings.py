@@ -240,7 +240,9 @@ def test_make_interleavings_ends_soon_with_all_its_processes(
     send: Callable[[int, int], None], number: signal.Signals
 ) -> None:
     words = ["make", "-o", "setup", "interleavings"]
-    with started(words, cwd=ROOT, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:
+    # Without what a make above the tests was given.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
+    with started(words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:
         assert process.stdout
         next(line for line in process.stdout if line.startswith("overlap: "))  # both processes are at work
         descendants = psutil.Process(process.pid).children(recursive=True)

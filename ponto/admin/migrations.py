@@ -199,6 +199,7 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             _refuse_release_candidate(cursor)
             rights_before = rights.held(cursor)
             create_schema(cursor)
+            rights.revoke_defaults(cursor, rights_before)
             cursor.execute(SQL["migrations_begin"], {"time_zone": time_zone})
             applied = dict(cursor.fetchall())
             pending = _pending(files.numbered, applied)
@@ -213,15 +214,18 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
                 run_file(cursor, content)
                 cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(content)})
             again: set[str] = set()
+            notices += roles.members(cursor)
+            own = roles.slices_by_role(cursor)
+            removed = {role for role, slice_name in own.items() if slice_name not in files.roles}
             if now != pending:
                 rights.revoke_defaults(cursor, rights_before)
-            elif not _newer(files, applied):
+            elif _newer(files, applied):
+                notices += rights.revoke_of_others(cursor, rights_before, own.keys() - removed)
+            else:
                 for name in repeatable.apply(cursor, files.views):
                     again.add(name)
-                own = roles.slices_by_role(cursor)
-                removed = {role for role, slice_name in own.items() if slice_name not in files.roles}
                 notices += rights.enforce(cursor, files.rights, rights_before, own, removed)
-            require_own_schema(cursor)  # what others put there since the connection began
+            require_own_schema(cursor)  # whatever others put there meanwhile, and did, is rolled back
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except rights.DeclarationError as error:
@@ -259,11 +263,13 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: str
                 cursor.execute(f"drop index concurrently {quote_ident(SCHEMA, cursor)}.{quote_ident(index, cursor)}")
             if valid != (True,):
                 run_file(cursor, statement)
-            cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(statement)})
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
+            connection.autocommit = False
+            cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(statement)})
+            require_own_schema(cursor)
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
-    connection.autocommit = False
+    connection.commit()
 
 
 def _holders(connection: psycopg2.extensions.connection) -> dict[Any, str]:

@@ -20,12 +20,15 @@ class NotOwnSchemaError(Exception):
 
 
 def require_own_schema(session: cursor) -> None:
-    """Refuse to go on where others could change what the owner runs. A schema that does not exist is fine.
+    """Raise an error if others can change what the owner runs. A schema that does not exist is fine.
+
+    Before a commit, it also covers what others did since the transaction began: whatever ran of theirs is rolled back.
 
     Raises:
-        NotOwnSchemaError: others own the schema or something in it, may create in it, or there is a trigger, a rule or
-            row security that no migration made.
+        NotOwnSchemaError: others own the schema or something in it, may create in it, or there is a trigger, a foreign
+            key, a rule, row security or an inheriting table that no migration made.
     """
+    session.execute(f"set search_path = {SAFE_SETTINGS['search_path']}")
     session.execute(SQL["schema_problems"], {"schema": SCHEMA})
     problems: list[tuple[str, str]] = session.fetchall()
     if not problems:
@@ -33,9 +36,9 @@ def require_own_schema(session: cursor) -> None:
     reported = problems[:MAX_PROBLEMS_IN_MESSAGE]
     more = f"; and {len(problems) - len(reported)} more" if len(problems) > len(reported) else ""
     raise NotOwnSchemaError(
-        f"schema {SCHEMA} is not its owner's alone: {'; '.join(problem for problem, _ in reported)}{more}. Nothing was "
-        f"changed. As an administrator, check what it is, then: {'; '.join(remedy for _, remedy in reported)}; and try "
-        "again"
+        f"others can change what the owner of schema {SCHEMA} runs: "
+        f"{'; '.join(problem for problem, _ in reported)}{more}. Nothing was changed. As an administrator, check "
+        f"what it is, then: {'; '.join(remedy for _, remedy in reported)}; and try again"
     )
 
 

@@ -1,4 +1,4 @@
-"""Who may do what in the schema: what the files `rights.sql` declare, whatever was granted otherwise.
+"""Rights on the objects of the schema, as the files `rights.sql` declare them.
 
 Default privileges, and grants by hand, are compared with the declaration at each run of the migrations.
 """
@@ -11,8 +11,6 @@ from psycopg2.extensions import cursor
 
 from ponto.admin import SQL
 from ponto.database_names import SCHEMA, with_names
-
-_READING = ("select", "usage")
 
 
 class DeclarationError(Exception):
@@ -42,8 +40,8 @@ class Right(NamedTuple):
 
     @property
     def is_reading(self) -> bool:
-        """Whether it only lets read."""
-        return self.privilege.startswith(_READING)
+        """Whether the right only permits reading."""
+        return self.privilege.startswith("select") or (self.object, self.privilege) == (f"schema {SCHEMA}", "usage")
 
 
 def held(session: cursor) -> list[Right]:
@@ -61,6 +59,21 @@ def revoke_defaults(session: cursor, before: Iterable[Right]) -> None:
     """
     for right in set(held(session)).difference(before):
         session.execute(right.revoke)
+
+
+def revoke_of_others(session: cursor, before: Sequence[Right], own_roles: Collection[str]) -> list[str]:
+    """Revoke what default privileges and people granted to others, but for rights to read that were granted by hand.
+
+    For a schema that is newer than the declarations: the rights of this intake's roles stay as they are.
+
+    Returns:
+        A line for each right that was revoked.
+    """
+    others = [right for right in held(session) if right.grantee not in own_roles]
+    revoked = [right for right in others if not right.is_reading or right not in before]
+    for right in revoked:
+        session.execute(right.revoke)
+    return [f"revoked: {right} from {right.grantee}" for right in revoked]
 
 
 def enforce(
@@ -98,7 +111,7 @@ def enforce(
     undeclared = [right for right in before if right not in declared]
     kept = [right for right in undeclared if right.is_reading and right.grantee not in own_roles]
     gone = [right for right in kept if not _grant(session, right)]
-    if set(held(session)) == set(current):  # nothing to write, and nobody's plans to discard
+    if set(held(session)) == set(current):  # nothing to write, so cached plans stay valid
         session.execute("rollback to savepoint rights")
     revoked = [right for right in undeclared if right in current and right not in kept]
     return [
@@ -108,7 +121,7 @@ def enforce(
             for right in kept
             if right not in gone
         ),
-        *(f"gone with what it was on: {right.grant}" for right in gone),
+        *(f"lost with its object: {right} of {right.grantee}" for right in gone),
     ]
 
 

@@ -29,7 +29,7 @@ class RolesRefusedError(Exception):
 
 
 def make(cursor: psycopg2.extensions.cursor, files: dict[str, str]) -> None:
-    """Create the roles that do not exist, and let those that are declared no more sign in no more.
+    """Create missing roles, and disable the login of roles that are no longer declared.
 
     Args:
         cursor: of a transaction of the migrations.
@@ -48,11 +48,25 @@ def make(cursor: psycopg2.extensions.cursor, files: dict[str, str]) -> None:
     unknown = [name for (name,) in cursor.fetchall()]
     cursor.execute(SQL["roles_problems"], {"names": unknown})
     if problems := cursor.fetchall():
+        remedies = dict.fromkeys(remedy for _, remedy in problems)
+        what_to_do = (
+            "Give this intake other roles: set ROLE_PREFIX in ponto/database_names.py"
+            if None in remedies
+            else f"As an administrator: {'; '.join(remedies)}; and try again"
+        )
         raise RolesRefusedError(
             f"others created roles of these names: {'; '.join(problem for problem, _ in problems)}. Nothing was "
-            f"changed. As an administrator: {'; '.join(dict.fromkeys(remedy for _, remedy in problems))}; and try again"
+            f"changed. {what_to_do}"
         )
-    cursor.execute(SQL["roles_make"], {"roles": json.dumps(list(declared.values())), "unknown": unknown})
+    cursor.execute(
+        SQL["roles_make"], {"roles": json.dumps(list(declared.values())), "unknown": unknown, "prefix": ROLE_PREFIX}
+    )
+
+
+def members(cursor: psycopg2.extensions.cursor) -> list[str]:
+    """Return a line for each other role that is a member of a function's role, with the statement that ends it."""
+    cursor.execute(SQL["roles_members"], {})
+    return [line for (line,) in cursor.fetchall()]
 
 
 def slices_by_role(cursor: psycopg2.extensions.cursor) -> dict[str, str]:

@@ -47,13 +47,10 @@ begin
         return;
     end if;
     if not original.trusted then
-        raise exception 'the rows of % cannot be copied, because it belongs to %', original.name, original.owner using
-            hint = format(
-                'As an administrator: alter table %1$s owner to %2$I; or, if its rows are not to be copied: '
-                'alter table %1$s rename to another_name. Then try again.',
-                original.name,
-                current_user
-            );
+        raise notice 'the rows of % were not copied, because it belongs to %. If they are the first version''s: '
+            'alter table % owner to %; drop schema ponto cascade; and run the migrations again',
+            original.name, original.owner, original.name, quote_ident(current_user);
+        return;
     end if;
 
     execute format(

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg2
 
-from ponto.admin.owner import connected
+from ponto.admin.owner import commit, connected
 from ponto.connection import Parameters, message_of
 from ponto.database_names import read_sql
 
@@ -59,7 +59,7 @@ def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str
         try:
             counts = store(cursor, found, dry_run=dry_run)
             if not dry_run:
-                connection.commit()
+                commit(connection)
         except psycopg2.Error as error:
             return {"refused": message_of(error)}
     return {"counts": counts}

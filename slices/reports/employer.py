@@ -5,7 +5,7 @@ from itertools import cycle
 from pathlib import Path
 
 from ponto import fields
-from ponto.admin.owner import connected
+from ponto.admin.owner import commit, connected
 from ponto.connection import Parameters
 from ponto.database_names import read_sql
 from ponto.documents import is_cpf
@@ -52,7 +52,7 @@ def store(parameters: Parameters, employer: str) -> None:
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
         cursor.execute(_STORE, {"employer": employer})
-        connection.commit()
+        commit(connection)
 
 
 def _is_name(text: str) -> bool:

@@ -93,7 +93,9 @@ class Server:
         """Drop all databases and roles of a test."""
         for (name,) in self.ask("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
             self.ask(f'drop database "{name}" with (force)')
-        roles = [name for (name,) in self.ask("select rolname from pg_roles where rolname !~ '^(postgres|pg_)'")]
+        roles = [
+            name for (name,) in self.ask("select quote_ident(rolname) from pg_roles where rolname !~ '^(postgres|pg_)'")
+        ]
         if roles:
             self.ask(f"drop owned by {', '.join(roles)} cascade; drop role {', '.join(roles)}")
 

@@ -90,6 +90,30 @@ def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to
     assert server.rights("analyst", "master") == set()
 
 
+def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Server) -> None:
+    owner = migrated(server)
+    server.ask("create role app")
+    ask(owner, "grant insert on all tables in schema ponto to app")
+    ask(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
+
+    notices = migrate(owner, ZONE, SCHEMA).notices
+
+    assert "revoked: insert on table ponto.batida from app" in notices
+    assert server.rights("app", "master") == set()
+    assert ("batida", "id", "insert") in server.rights("ponto_function", "master")
+
+
+def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
+    owner = migrated(server)
+    server.ask("create role eve; create role ana")
+    ask(owner, "grant ponto_function to eve; grant ponto_reader to ana")
+
+    assert migrate(owner, ZONE, SCHEMA).notices == [
+        "eve is a member of ponto_function, and so may do what that function may; "
+        "to end it: revoke ponto_function from eve"
+    ]
+
+
 def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
     owner = migrated(server)
     ask(owner, "revoke insert (id) on ponto.batida from ponto_function")

@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 import pytest
@@ -20,6 +22,7 @@ from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, entry, statuses
+from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 _CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTILINE)
@@ -66,6 +69,20 @@ PROBLEMS = {
         "create function public.more() returns trigger language plpgsql as $$ begin return new; end $$;"
         "create trigger more before insert on ponto.batida for each row execute function public.more()",
         "trigger more on ponto.batida calls public.more()",
+    ),
+    "trigger's condition": (
+        "create function public.more() returns boolean language sql return true;"
+        "create trigger more before insert on ponto.batida for each statement"
+        " when (public.more()) execute function ponto.batida_append_only()",
+        "trigger more on ponto.batida calls ponto.batida_append_only()",
+    ),
+    "foreign key": (
+        "create table public.more (id uuid references ponto.batida)",
+        "foreign key more_id_fkey of public.more refers to ponto.batida",
+    ),
+    "inheritance": (
+        "create table public.more () inherits (ponto.batida)",
+        "table public.more inherits from ponto.batida",
     ),
     "rule": ("create rule more as on insert to ponto.falha do instead nothing", "rule more on ponto.falha"),
     "policy": ("create policy more on ponto.batida using (false)", "policy more on ponto.batida"),
@@ -152,6 +169,38 @@ def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
             assert (name, is_bound, settings) == (name, True, None)
         else:
             assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
+
+
+def test_a_trigger_that_is_committed_after_the_check_leaves_nothing_behind(server: Server) -> None:
+    owner = migrated(server)
+    server.ask(
+        "create role app login; grant usage on schema ponto to app; grant trigger on ponto.migracao_papel to app",
+        "master",
+    )
+    server.ask("grant create on schema public to app", "master")
+    evil = """
+        create function public.evil() returns trigger language plpgsql as $$
+        begin
+            create or replace function public.backdoor() returns int language sql return 1;
+            perform set_config('search_path', 'public, pg_catalog', false);
+            return new;
+        end
+        $$;
+        create trigger evil before insert on ponto.migracao_papel for each row execute function public.evil();
+    """
+    waits = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
+    app: dict[str, Any] = server.as_superuser("master")
+    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**app)) as intruder, intruder.cursor() as cursor:
+        intruder.autocommit = True
+        cursor.execute("set role app; select pg_advisory_lock(0x626174696461)")
+        run = threads.submit(migrate, owner, ZONE, SCHEMA)
+        wait_for(lambda: server.ask(waits, "master") == [(1,)], "the migrations to wait behind their check")
+        cursor.execute(evil)
+        cursor.execute("select pg_advisory_unlock_all()")
+        with pytest.raises(NotOwnSchemaError, match=r"trigger evil on ponto\.migracao_papel"):
+            run.result()
+
+    assert ask(owner, "select from pg_proc where proname = 'backdoor'") == []
 
 
 SCANS = """

@@ -42,6 +42,9 @@ _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, functio
 _controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
 
 
+_NESTED = (dict, list)
+
+
 def without_controls(rows: Iterable[tuple[Any, ...]]) -> Rows:
     """Yield rows without the control and bidirectional characters of their texts, in JSON documents too.
 
@@ -49,7 +52,7 @@ def without_controls(rows: Iterable[tuple[Any, ...]]) -> Rows:
     """
     for row in rows:
         for value in row:
-            if (value.__class__ is str and not value.isprintable()) or value.__class__ is dict:
+            if (value.__class__ is str and not value.isprintable()) or value.__class__ in _NESTED:
                 yield tuple(map(_without_controls, row))
                 break
         else:
@@ -61,7 +64,9 @@ def _without_controls(value: Any) -> Any:
         case str():
             return _controls(value)
         case dict():
-            return {name: _without_controls(each) for name, each in value.items()}
+            return {_controls(name): _without_controls(each) for name, each in value.items()}
+        case list() if any(each.__class__ in (str, dict, list) for each in value):
+            return [_without_controls(each) for each in value]
     return value
 
 

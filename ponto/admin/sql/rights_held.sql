@@ -20,7 +20,7 @@ held (object, privilege, grantee, is_grantable, owner) as (
     where not attisdropped
     union all
     -- A function without a list is everybody's to execute.
-    select format('function %%s', pg_proc.oid::regprocedure), lower(privilege_type), grantee, is_grantable, proowner
+    select format('%%s %%s', case prokind when 'p' then 'procedure' else 'function' end, pg_proc.oid::regprocedure), lower(privilege_type), grantee, is_grantable, proowner
     from pg_proc
         join here on pronamespace = here.oid
         cross join aclexplode(coalesce(proacl, acldefault('f', proowner)))

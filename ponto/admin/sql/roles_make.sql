@@ -4,10 +4,12 @@
 do $$
 declare
     wanted record;
+    has_password boolean;
     left_over constant name[] := array(
         select nome
         from ponto.migracao_papel join pg_roles on rolname = nome and pg_roles.oid = migracao_papel.oid
         where nome not in (select role from jsonb_to_recordset(%(roles)s) as given (role text))
+            and starts_with(nome, %(prefix)s) -- whoever wrote the row
     );
     names constant text := array_to_string(
         array(select role from jsonb_to_recordset(%(roles)s) as given (role name)) || left_over, ', '
@@ -27,8 +29,16 @@ begin
                     raise lock_not_available using message = format('role %%I is being created', wanted.role);
             end;
         elsif wanted.is_unknown then
-            execute format('alter role %%I %%s password null', wanted.role, wanted.kind); -- which its creator may know
-            raise notice 'role %% existed: its password was removed', wanted.role;
+            -- Its creator may know the password. Only a superuser sees whether there is one.
+            has_password := true;
+            if current_setting('is_superuser') = 'on' then
+                execute 'select rolpassword is not null from pg_authid where rolname = $1' into has_password using wanted.role;
+            end if;
+            execute format('alter role %%I %%s', wanted.role, wanted.kind);
+            if has_password then
+                execute format('alter role %%I password null', wanted.role);
+                raise notice 'role %% existed: its password was removed', wanted.role;
+            end if;
         elsif wanted.rolcanlogin <> (wanted.kind = 'login') then
             execute format('alter role %%I %%s', wanted.role, wanted.kind); -- of a slice that was gone, or altered by hand
         end if;

@@ -8,20 +8,21 @@ unknown_role as (
 )
 select distinct
     format('%%I is used in database %%I of %%s', unknown_role.rolname, datname, datdba::regrole),
-    'name other roles by ROLE_PREFIX in ponto/database_names.py'
+    null
 from unknown_role
     join pg_shdepend on refobjid = unknown_role.oid and refclassid = 'pg_authid'::regclass
     join pg_database on pg_database.oid = dbid and datname <> current_database()
+    join own on datdba <> own.oid
 union all
 select
     format('%%s is a member of %%I%%s', member::regrole, unknown_role.rolname, case when admin_option then ' and may make others so' else '' end),
     case grantor
-        when 10 then format('drop role %%I', unknown_role.rolname) -- of the creator, by PostgreSQL itself: nobody else can revoke it
+        when 10 then format('drop owned by %%1$I; drop role %%1$I', unknown_role.rolname) -- of the creator, by PostgreSQL itself: nobody else can revoke it
         else format('revoke %%I from %%s granted by %%s cascade', unknown_role.rolname, member::regrole, grantor::regrole)
     end
 from unknown_role
     join pg_auth_members on roleid = unknown_role.oid
-    join own on member <> own.oid
+    join own on member <> own.oid and grantor <> own.oid
     join pg_roles as member_role on member_role.oid = member and not member_role.rolsuper
 union all
 select

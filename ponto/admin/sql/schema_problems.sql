@@ -1,6 +1,10 @@
 -- What would let others change what the schema's owner runs: a line each, and the statement that ends it. Who may create
--- in the schema, what in it belongs to others, and what the migrations did not make at our tables: triggers, whose
--- functions run with the rights of who writes a row, rules, and row security, which hides rows.
+-- in the schema, what in it belongs to others, and what no migration makes at its tables: triggers, which run with the
+-- rights of who writes a row; foreign keys of other tables, whose checks and casts run with those of the owner; rules;
+-- row security, which hides rows; and tables that inherit, whose rows would be the table's.
+--
+-- A trigger NAME of a table calls the function TABLE_NAME of the schema, without a condition (NAME_insert and NAME_update
+-- may share one). Names are unique, so that nobody can add another.
 with here as (
     select pg_namespace.oid, format('%%I', nspname) as name, nspowner, nspacl, pg_roles.oid as owner
     from pg_namespace cross join pg_roles
@@ -9,12 +13,16 @@ with here as (
 relation as (
     select pg_class.oid, pg_class.oid::regclass::text as name, relkind, relowner, relrowsecurity
     from pg_class join here on relnamespace = here.oid
-    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
 ),
 object (classid, objid, owner) as (
     select 'pg_class'::regclass, oid, relowner from relation
     union all
-    select 'pg_proc'::regclass, pg_proc.oid, proowner from pg_proc join here on pronamespace = here.oid
+    select 'pg_proc'::regclass, pg_proc.oid, proowner
+    from pg_proc join here on pronamespace = here.oid
+    where not exists ( -- a type's own
+        select from pg_depend where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'i'
+    )
     union all
     select 'pg_operator'::regclass, pg_operator.oid, oprowner from pg_operator join here on oprnamespace = here.oid
     union all
@@ -51,7 +59,24 @@ from pg_trigger
     join relation on tgrelid = relation.oid
     join pg_proc on pg_proc.oid = tgfoid
     cross join here
-where not tgisinternal and pronamespace <> here.oid
+    join pg_class on pg_class.oid = tgrelid
+where not tgisinternal
+    and not (
+        pronamespace = here.oid
+        and proname in (relname || '_' || tgname, relname || '_' || regexp_replace(tgname, '_(insert|update)$', ''))
+        and tgqual is null
+    )
+union all
+select
+    format('foreign key %%I of %%s refers to %%s', conname, conrelid::regclass, relation.name),
+    format('alter table %%s drop constraint %%I', conrelid::regclass, conname)
+from pg_constraint join relation on confrelid = relation.oid
+where contype = 'f' and conrelid not in (select oid from relation)
+union all
+select
+    format('table %%s inherits from %%s', inhrelid::regclass, relation.name),
+    format('alter table %%s no inherit %%s', inhrelid::regclass, relation.name)
+from pg_inherits join relation on inhparent = relation.oid
 union all
 select
     format('rule %%I on %%s', rulename, relation.name),

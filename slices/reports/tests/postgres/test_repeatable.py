@@ -228,7 +228,7 @@ def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: St
             ),
             "granted by hand: select (dia) on table ponto.jornada to reader_of_a_column; "
             "to end it: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
-            "gone with what it was on: grant select (repetidas) on table ponto.jornada to reader_of_a_column",
+            "lost with its object: select (repetidas) on table ponto.jornada of reader_of_a_column",
         ]
         assert stage.ask(rights) == before
         assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
