@@ -17,6 +17,7 @@ import pytest
 
 from tests.waiting import wait_for
 from tools.kit.queues import depth
+from tools.kit.stopping import Stopped
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
 from tools.local.errors import UnsavedError
@@ -128,7 +129,9 @@ def start_with_unsaved_messages(state: Path) -> Emulator:
 def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
 
-    with pytest.raises(UnsavedError, match=r"730 of 800 messages of punches; the state of \d+ services; ") as error:
+    with pytest.raises(
+        UnsavedError, match=r"730 of 800 messages of punches; the state of \d+ services \(File too large\); "
+    ) as error:
         aws.stop()
 
     assert not aws.is_running()
@@ -161,7 +164,7 @@ def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> N
 def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator, "_BETWEEN_LINES", 0.2)
+    monkeypatch.setattr(emulator, "_BETWEEN_LEFTOVER_LINES", 0.2)
     aws = start_with_unsaved_messages(state)
     aws.reports.close()  # as when the run was killed
     printed: list[str] = []
@@ -174,7 +177,31 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_i
     emulator.end_leftover(state, print_status)
 
     assert len(printed) >= 10
-    assert all(line.startswith("saving queues, functions and the rest, for ") for line in printed)
+    assert (
+        f"process {aws.process.pid}, the emulator of a run that was killed, has been saving what it was" in printed[0]
+    )
+    assert "If the disk is full, free some space: it tries again each second. Ctrl-C ends this command" in printed[0]
+    again = start(state, aws.port)
+    assert count(again) == 800
+    again.stop()
+
+
+def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emulator(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "_BETWEEN_LEFTOVER_LINES", 0.2)
+    aws = start_with_unsaved_messages(state)
+    aws.reports.close()
+
+    def press_ctrl_c(_: str) -> None:
+        raise Stopped
+
+    with pytest.raises(UnsavedError, match=rf"process {aws.process.pid}, has not saved what it was given since 20"):
+        emulator.end_leftover(state, press_ctrl_c)
+
+    assert aws.is_running()
+    free_disk(aws)
+    assert aws.process.wait(20) == 0
     again = start(state, aws.port)
     assert count(again) == 800
     again.stop()

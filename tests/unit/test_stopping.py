@@ -115,13 +115,23 @@ def test_what_is_not_saved_is_counted(tmp_path: Path) -> None:
     assert saved.count_unsaved(tmp_path, held) == {"empty": 0, "letters": 0, "punches": 2}
 
 
+@pytest.mark.parametrize("content", [b'{"payload": {"queues"', b"\xff", b"null", b"[]", b'{"payload": {}}'])
+def test_a_file_of_the_queues_that_cannot_be_read_has_no_messages(content: bytes, tmp_path: Path) -> None:
+    saved.folder(tmp_path).mkdir()
+    (saved.folder(tmp_path) / "sqs.json").write_bytes(content)
+
+    assert saved.count_unsaved(tmp_path, {"punches": {"a", "b"}}) == {"punches": 2}
+
+
 def test_a_report_says_how_many_messages_there_are_and_how_many_are_not_saved() -> None:
-    report = saved.Report(["iam"], {"a": 135, "b": 0, "c": 0}, {"a": 1215, "b": 2, "c": 0})
+    unsaved, queued = {"a": 135, "b": 0, "c": 0}, {"a": 1215, "b": 2, "c": 0}
+    report = saved.Report(["iam"], "File too large", {"s3": "ValueError: odd"}, unsaved, queued)
 
     assert saved.Report.from_json(report.to_json()) == report
     assert not report.is_complete
     assert report.describe({"a": "queued punches"}) == (
-        "135 of 1,215 queued punches; 0 of 2 messages of b; the state of iam"
+        "135 of 1,215 queued punches; 0 of 2 messages of b; the state of iam (File too large); "
+        "the state of s3, which cannot be saved (ValueError: odd)"
     )
     assert saved.Report(services=list("abcd")).describe({}) == "the state of 4 services"
 
@@ -155,7 +165,7 @@ def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
     os.kill(os.getpid(), signal.SIGINT)
     assert not wait.keep_trying("2 of 4 queued punches.")
 
-    advice = "Free some space: it tries again each second. Ctrl-C ends it and loses the rest."
+    advice = "Correct that, for example free some space: it tries again each second. Ctrl-C ends it and loses the rest."
     assert capsys.readouterr().out.splitlines() == [f"  {count} of 4 queued punches. {advice}" for count in (3, 2)]
 
 

@@ -32,7 +32,7 @@ _EPILOG = """examples:
 
 exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and rows and queued punches are kept, 1 it did
 not start or broke off, 2 the request is wrong, 3 it ended before everything was saved, and says how many queued punches
-and dead letters are lost
+and dead letters are lost, or which process still tries to save them
 """
 
 _SAVE_TIMEOUT_SECONDS = 60
@@ -114,7 +114,8 @@ class SaveWait:
             self._next_line = time.monotonic() + _REPEAT_SECONDS
             end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
             _print_status(
-                f"{missing} Free some space: it tries again each second.{end} Ctrl-C ends it and loses the rest."
+                f"{missing} Correct that, for example free some space: it tries again each second.{end} Ctrl-C ends it "
+                "and loses the rest."
             )
         return left > 0
 

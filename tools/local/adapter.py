@@ -18,6 +18,7 @@ from contextvars import ContextVar, copy_context
 from datetime import UTC
 from email.utils import formatdate
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
@@ -438,6 +439,19 @@ def services() -> dict[str, Callable[[], Any]]:
     return found
 
 
-def save(name: str, state: Any) -> None:
-    """Write a service's state into its file. Where that fails, the emulator logs it and goes on."""
-    persistence.save_state(name, state)
+def save(folder: Path, name: str, state: Any) -> None:
+    """Replace a service's file by its state, as the emulator does, which only logs errors.
+
+    Raises:
+        OSError: the file cannot be written; it is as it was.
+        Exception: the state cannot be written as JSON; the file is as it was.
+    """
+    content = {"__ministack_format__": persistence._state_format_version(name), "payload": state}
+    folder.mkdir(exist_ok=True)
+    draft = folder / f"{name}.json.tmp"
+    try:
+        with draft.open("w") as file:
+            json.dump(content, file, default=persistence._json_default)
+        draft.replace(folder / f"{name}.json")
+    finally:
+        draft.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ import urllib3
 
 from tools.kit import local_stack
 from tools.kit.project import ROOT
+from tools.kit.stopping import Stopped
 from tools.local import saved
 from tools.local.errors import LocalError, UnsavedError
 
@@ -35,6 +36,7 @@ _START = 30  # s
 _STALLED = 60  # s without work, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
 _BETWEEN_LINES = 2  # s between lines of progress
+_BETWEEN_LEFTOVER_LINES = 10  # s between lines on an emulator of a run that was killed
 
 PrintStatus = Callable[[str], None]
 
@@ -110,6 +112,7 @@ class _Reports:
     """What a stopping emulator reports on what it has saved."""
 
     def __init__(self, received: Connection | None, state: Path, labels: Mapping[str, str]) -> None:
+        self.seconds_between_lines: float = _BETWEEN_LINES
         self._received = received  # None: it was started by another run, and cannot report
         self._state = state
         self._labels = labels
@@ -129,9 +132,30 @@ class _Reports:
         missing = self.last.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
         return f"Not saved: {missing}; {self.free_space()}."
 
+    def describe_progress(self, seconds: float) -> str:
+        """Return the line that is printed while all goes well, as far as is known."""
+        return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self.free_space()}"
+
     def free_space(self) -> str:
         """Return how much can be written."""
         return f"{shutil.disk_usage(self._state).free / 1_000_000:,.1f} MB are free in {self._state}"
+
+
+class _LeftoverReports(_Reports):
+    """What is known of the emulator of a run that was killed, which reports to nobody."""
+
+    def __init__(self, state: Path, pid: int) -> None:
+        super().__init__(None, state, {})
+        self.seconds_between_lines = _BETWEEN_LEFTOVER_LINES
+        self._pid = pid
+
+    def describe_progress(self, seconds: float) -> str:
+        """Return what it has to save, and what to do if it cannot."""
+        return (
+            f"process {self._pid}, the emulator of a run that was killed, has been saving what it was given since "
+            f"{saved.unsaved_since(self._state)} for {seconds:.0f} s; {self.free_space()}. If the disk is full, free "
+            "some space: it tries again each second. Ctrl-C ends this command, and that process goes on."
+        )
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
@@ -227,16 +251,25 @@ def tail(log: Path, lines: int = 15) -> str:
 def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
-    They are found by their command line, which names the folder. They save what they hold.
+    They are found by their command line, which names the folder. They save what they hold, and end. `Stopped` ends the
+    wait for that; the emulator goes on trying, so that nothing is lost.
 
     Raises:
         LocalError: one is another user's.
+        UnsavedError: the wait was stopped before everything was saved.
     """
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                _end(process, print_status, _Reports(None, state, {}))
+                _end(process, print_status, _LeftoverReports(state, process.pid))
+            except Stopped:
+                raise UnsavedError(
+                    f"The emulator of a run that was killed, process {process.pid}, has not saved what it was given "
+                    f"since {saved.unsaved_since(state)}. It goes on trying each second, and ends once it has. Free "
+                    f"some space where {state} is and repeat the command. `kill -9 {process.pid}` ends it and loses "
+                    "what is not saved"
+                ) from None
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
@@ -257,15 +290,13 @@ def _end(
             times = process.cpu_times()
             if reports.receive() or times != worked:
                 worked, last = times, time.monotonic()
-            is_saved = reports.last.is_complete
+            is_failing = bool(reports.last.services)
             # A file is complete or not there: nothing is saved by halves.
-            if time.monotonic() > last + _STALLED or not (is_saved or keep_trying(reports.describe())):
+            if time.monotonic() > last + _STALLED or (is_failing and not keep_trying(reports.describe())):
                 process.kill()
-            if is_saved and time.monotonic() > printed + _BETWEEN_LINES:
+            if not is_failing and time.monotonic() > printed + reports.seconds_between_lines:
                 printed = time.monotonic()
-                print_status(
-                    f"saving queues, functions and the rest, for {printed - began:.0f} s so far; {reports.free_space()}"
-                )
+                print_status(reports.describe_progress(printed - began))
             time.sleep(0.05)
     except psutil.NoSuchProcess:
         pass

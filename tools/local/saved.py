@@ -16,7 +16,11 @@ class Report(NamedTuple):
     """Result of one attempt to save everything."""
 
     services: Sequence[str] = ()
-    """Services whose state is not saved."""
+    """Services whose state is not saved, and tried again."""
+    reason: str = ""
+    """Why they are not: the latest error."""
+    errors: Mapping[str, str] = {}
+    """Services whose state cannot be saved, with the error; they are not tried again."""
     unsaved: Mapping[str, int] = {}
     """Messages that are not saved, by the name of their queue."""
     queued: Mapping[str, int] = {}
@@ -27,7 +31,7 @@ class Report(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Whether everything is saved."""
-        return not self.services and not any(self.unsaved.values())
+        return not self.services and not self.errors and not any(self.unsaved.values())
 
     def to_json(self) -> bytes:
         """Return the report as `from_json` reads it."""
@@ -47,7 +51,8 @@ class Report(NamedTuple):
         ]
         if self.services:
             names = ", ".join(self.services) if len(self.services) < 4 else f"{len(self.services)} services"
-            parts.append(f"the state of {names}")
+            parts.append(f"the state of {names}" + (f" ({self.reason})" if self.reason else ""))
+        parts += [f"the state of {name}, which cannot be saved ({error})" for name, error in self.errors.items()]
         return "; ".join(parts)
 
 
@@ -87,20 +92,19 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
-def file_number(state: Path, service: str) -> int | None:
-    """Return a number of a service's file that another file in its place does not have; None when there is none."""
-    file = folder(state) / f"{service}.json"
-    return file.stat().st_ino if file.exists() else None  # each save replaces the file; its time may be too coarse
-
-
 def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, int]:
-    """Count the messages of each queue that the file of the queues lacks.
+    """Count the messages of each queue that the file of the queues lacks; one that cannot be read has none.
 
     Args:
         state: the emulator's folder.
         held: the messages of each queue, in memory. The file may have more: those that were drained meanwhile.
     """
-    file = folder(state) / "sqs.json"
-    is_needed = any(held.values()) and file.exists()
-    in_file = set().union(*messages(json.loads(file.read_text())["payload"]).values()) if is_needed else set[str]()
+    in_file = _read_ids(folder(state) / "sqs.json") if any(held.values()) else set[str]()
     return {queue: len(ids - in_file) for queue, ids in sorted(held.items())}
+
+
+def _read_ids(file: Path) -> set[str]:
+    try:
+        return set().union(*messages(json.loads(file.read_text())["payload"]).values())
+    except (OSError, ValueError, LookupError, TypeError):  # it does not exist, or a power cut truncated it
+        return set()

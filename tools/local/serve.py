@@ -40,7 +40,8 @@ _logger = logging.getLogger("local")
 def main(port: int, reports: Connection, state: Path) -> int:
     """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
 
-    It ends by itself, with the status 0, once everything is saved; until then it tries again each second.
+    It ends by itself, with status 0, once everything is saved. While a file cannot be written it tries again each
+    second. If the state of a service cannot be saved for another reason, it ends with status 1 once the rest is.
     """
     adapter.replace()
     everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
@@ -51,11 +52,11 @@ def main(port: int, reports: Connection, state: Path) -> int:
     guard = Guard(adapter.application, everybody, port, run, view, served, page)
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
-    asyncio.run(_serve(guard, port, state, _Saver(state, reports)))
+    asyncio.run(_serve(guard, port, state, Saver(state, reports)))
     return 1  # hypercorn ended by itself
 
 
-async def _serve(guard: Guard, port: int, state: Path, saver: "_Saver") -> None:
+async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
     """Serve. Once this thread saves, it answers nothing more: what was accepted came before."""
     config = Config()
     config.bind = [f"{HOST}:{port}"]
@@ -88,13 +89,19 @@ class _TimeoutError(BaseException):
     """The time for saving is over. No `Exception`: the emulator, which catches those, is where it is raised."""
 
 
-class _Saver:
+class Saver:
     """Saves what the emulator holds, again and again until all of it is saved, and ends this process."""
 
-    def __init__(self, state: Path, reports: Connection) -> None:
+    def __init__(
+        self, state: Path, reports: Connection, end: Callable[[int], None] = lambda status: _end(status)
+    ) -> None:
+        """`end` ends this process with a status."""
+        self._end = end
         self._state = state
         self._reports = reports
         self._reported: saved.Report | None = None
+        self._reason = ""  # of the latest file that could not be written
+        self._errors: dict[str, str] = {}  # services that are given up
         self._copies: dict[str, Any] = {}  # a service's state is asked for once: some forget it when they are asked
         self._saved: set[str] = set()
 
@@ -105,50 +112,72 @@ class _Saver:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, _raise_timeout)
-        while not (report := self._save()).is_complete:
+        while (report := self._save()).services:
             self._report(report)
             time.sleep(_RETRY_SECONDS)
-        saved.mark_clean(self._state)
+        if report.is_complete:
+            saved.mark_clean(self._state)
         self._report(report)
-        _end()
+        self._end(0 if report.is_complete else 1)
 
     def _save(self) -> saved.Report:
         """Save the queues, which may take as long as it needs, then the rest, which may not."""
         states = adapter.services()
         report = self._save_queues(states.pop("sqs"))
         signal.setitimer(signal.ITIMER_REAL, _REST)
-        with contextlib.suppress(_TimeoutError):
+        try:
             for name, give in states.items():
-                if name not in self._saved:
+                if name not in self._saved | self._errors.keys():
                     self._save_service(name, give)
             signal.setitimer(signal.ITIMER_REAL, 0)
-        return report._replace(services=[*report.services, *(name for name in states if name not in self._saved)])
+        except _TimeoutError:
+            self._reason = f"not within {_REST:.0f} s"
+        missing = [name for name in states if name not in self._saved | self._errors.keys()]
+        return report._replace(services=[*report.services, *missing], reason=self._reason, errors=dict(self._errors))
 
     def _save_queues(self, give: Callable[[], Any]) -> saved.Report:
-        state = give()  # each time: the queues are drained meanwhile
-        held = saved.messages(state)
-        return saved.Report(
-            services=[] if self._write("sqs", state) else ["sqs"],
+        """Save the queues, each time: they are drained meanwhile."""
+        report = saved.Report(unfinished_files=adapter.unfinished_events())  # only files are imported by events
+        try:
+            state = give()
+            held = saved.messages(state)
+        except Exception as error:  # noqa: BLE001  the other services are saved
+            self._give_up("sqs", error)
+            return report
+        is_saved = self._write("sqs", state)
+        return report._replace(
+            services=[] if is_saved or "sqs" in self._errors else ["sqs"],
             unsaved=saved.count_unsaved(self._state, held),
             queued={queue: len(ids) for queue, ids in sorted(held.items())},
-            unfinished_files=adapter.unfinished_events(),  # only files are imported by events
         )
 
     def _save_service(self, name: str, give: Callable[[], Any]) -> None:
         if name not in self._copies:
             try:
                 self._copies[name] = give()
-            except Exception:
-                _logger.exception("the state of %s cannot be read", name)  # the other services are saved
+            except Exception as error:  # noqa: BLE001  the other services are saved
+                self._give_up(name, error)
                 return
         if self._copies[name] is None or self._write(name, self._copies[name]):
             self._saved.add(name)
 
     def _write(self, name: str, state: Any) -> bool:
         """Write the state of a service; return whether that succeeded."""
-        before = saved.file_number(self._state, name)
-        adapter.save(name, state)
-        return saved.file_number(self._state, name) not in (None, before)
+        try:
+            adapter.save(saved.folder(self._state), name, state)
+        except OSError as error:  # a user can change that: free space, or give back a right
+            self._reason = error.strerror or str(error)
+            return False
+        except Exception as error:  # noqa: BLE001  the other services are saved
+            self._give_up(name, error)
+            return False
+        return True
+
+    def _give_up(self, name: str, error: Exception) -> None:
+        """Try this service no more: neither time nor space changes that error."""
+        if name not in self._errors:
+            _logger.error("the state of %s cannot be saved", name, exc_info=error)
+        self._errors[name] = f"{type(error).__name__}: {error}"
 
     def _report(self, report: saved.Report) -> None:
         if report != self._reported:
@@ -163,14 +192,14 @@ def _raise_timeout(*_: object) -> None:
     raise _TimeoutError
 
 
-def _end() -> None:
+def _end(status: int) -> None:
     """End this process and those that it started, whatever they are doing."""
     for process in psutil.Process().children(recursive=True):
         process.kill()
     with contextlib.suppress(OSError):  # the log's disk may be full
         logging.shutdown()
         sys.stdout.flush()
-    os._exit(0)  # threads of the emulator's would be waited for
+    os._exit(status)  # threads of the emulator's would be waited for
 
 
 def _raise_limit_of_files() -> None:

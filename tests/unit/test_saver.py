@@ -1,0 +1,93 @@
+"""The save of a stopping emulator: what is tried again, and what is given up."""
+
+import errno
+import json
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.local import adapter, saved, serve
+
+Reports = tuple[Connection, Connection]
+
+QUEUES = {"queues": {"data": {"1": {"name": "punches", "messages": [{"id": "a"}, {"id": "b"}]}}}}
+
+
+@pytest.fixture
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
+    """The ends of the pipe through which a saver reports."""
+    handler = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(adapter, "are_queues_locked", lambda: False)
+    monkeypatch.setattr(serve, "_RETRY_SECONDS", 0)
+    saved.mark_running(tmp_path)
+    receiver, sender = Pipe(duplex=False)
+    with receiver, sender:
+        yield receiver, sender
+    signal.signal(signal.SIGALRM, handler)
+
+
+def save(state: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports, **services: Callable[[], Any]) -> int:
+    """Save these services and the queues; return the exit status."""
+    monkeypatch.setattr(adapter, "services", lambda: {"sqs": lambda: QUEUES, **services})
+    with pytest.raises(SystemExit) as end:
+        serve.Saver(state, reports[1], exit_with).save_and_end()
+    return int(str(end.value.code))
+
+
+def exit_with(status: int) -> None:
+    raise SystemExit(status)
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
+    """Let the first saves of a file fail."""
+    write, errors = adapter.save, iter([OSError(errno.ENOSPC, "No space left on device")] * saves)
+
+    def save_file(*values: Any) -> None:
+        for error in errors:
+            raise error
+        write(*values)
+
+    monkeypatch.setattr(adapter, "save", save_file)
+
+
+def fail() -> Any:
+    raise ValueError("odd")
+
+
+@pytest.mark.parametrize("broken", [fail, lambda: {("not", "JSON"): 1}], ids=["cannot be read", "cannot be written"])
+def test_a_service_whose_state_cannot_be_saved_is_a_loss_and_the_rest_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports, broken: Callable[[], Any]
+) -> None:
+    assert save(tmp_path, monkeypatch, reports, iam=broken, s3=lambda: {"kept": 1}) == 1
+
+    report = saved.Report.from_json(reports[0].recv_bytes())
+    assert report.describe({}).startswith("0 of 2 messages of punches; the state of iam, which cannot be saved (")
+    assert saved.unsaved_since(tmp_path)
+    assert json.loads((saved.folder(tmp_path) / "s3.json").read_text())["payload"] == {"kept": 1}
+
+
+def test_a_full_disk_is_waited_for_and_the_report_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
+) -> None:
+    fill_disk(monkeypatch, saves=3)
+
+    assert save(tmp_path, monkeypatch, reports, iam=dict) == 0
+
+    first = saved.Report.from_json(reports[0].recv_bytes())
+    assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
+    assert saved.unsaved_since(tmp_path) is None
+
+
+def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
+) -> None:
+    saved.folder(tmp_path).mkdir()
+    (saved.folder(tmp_path) / "sqs.json").write_text('{"payload": {"queues"')
+    fill_disk(monkeypatch, saves=1)
+
+    assert save(tmp_path, monkeypatch, reports) == 0
+    assert saved.Report.from_json(reports[0].recv_bytes()).unsaved == {"punches": 2}
