@@ -1,28 +1,49 @@
 """The verdict of the local stack's view, on a real database."""
 
-from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
 
 from tests.postgres.storing import add
 from tools.local import verdict
 
-START = datetime(2026, 10, 1, 8, tzinfo=UTC)
+A, B, C = (str(uuid4()) for _ in range(3))
 
 
-def test_what_is_no_row_no_duplicate_and_no_dead_letter_is_lost(migrated_url: str) -> None:
-    earlier, later = START - timedelta(seconds=1), START + timedelta(seconds=1)
-    add(migrated_url, recebida_em=earlier, mensagem_id="of the run before")
-    for number in range(4):
-        add(migrated_url, recebida_em=later, mensagem_id=f"m{number}")
+def test_each_accepted_message_is_a_row_or_a_duplicate_or_a_dead_letter_or_lost(migrated_url: str) -> None:
+    add(migrated_url, id=A, mensagem_id="row")
 
-    found = verdict.judge(migrated_url, START, accepted=8, duplicates=1, dead={"d1", "d2"})
+    accepted = {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B}
+    found = verdict.judge(migrated_url, accepted, dead={"conflict", "invalid"})
 
-    assert found == verdict.Verdict(accepted=8, rows=4, duplicates=1, dead_letters=2)
-    assert found.lost == 1
+    assert found.to_json() == {"accepted": 5, "rows": 1, "duplicates": 1, "deadLetters": 2, "lost": 1}
+
+
+def test_a_duplicate_and_a_row_of_an_earlier_run_hide_no_loss(migrated_url: str) -> None:
+    add(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
+    add(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
+
+    found = verdict.judge(migrated_url, {"gone": C}, dead=set())
+
+    assert found.to_json() == {"accepted": 1, "rows": 0, "duplicates": 0, "deadLetters": 0, "lost": 1}
 
 
 def test_a_dead_letter_that_was_sent_back_and_stored_is_a_row_alone(migrated_url: str) -> None:
-    add(migrated_url, recebida_em=START, mensagem_id="sent back")
+    add(migrated_url, id=A, mensagem_id="sent back")
 
-    found = verdict.judge(migrated_url, START, accepted=2, duplicates=0, dead={"sent back", "deleted"})
+    found = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
 
     assert found.to_json() == {"accepted": 2, "rows": 1, "duplicates": 0, "deadLetters": 1, "lost": 0}
+
+
+@pytest.mark.parametrize(("message_id", "lost"), [("row", 0), ("elsewhere", None)])
+def test_what_became_of_a_punch_whose_id_is_not_known_is_told_by_its_row_alone(
+    message_id: str, lost: int | None, migrated_url: str
+) -> None:
+    add(migrated_url, id=A, mensagem_id="row")
+
+    assert verdict.judge(migrated_url, {message_id: None}, dead=set()).lost == lost
+
+
+def test_no_message_is_a_verdict_too(migrated_url: str) -> None:
+    assert verdict.judge(migrated_url, {}, dead=set()).lost == 0

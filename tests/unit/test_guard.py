@@ -357,13 +357,16 @@ QUEUES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+ACCEPTED = {"queue": {f"m{number}": None for number in range(12)}, "dlq": {}}
+
+
 @pytest.fixture
 def view(tmp_path: Path) -> flow.Flow:
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
-    return flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {"queue": 12, "dlq": 9})  # another key is tried below
+    return flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED)  # another key is tried below
 
 
 def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(view: flow.Flow) -> None:

@@ -12,7 +12,6 @@ import os
 import subprocess
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from datetime import UTC
@@ -21,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
 from weakref import WeakSet
 from xml.etree import ElementTree
 
@@ -34,6 +34,7 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
+from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity
 from tools.local.asgi import Application, Response
@@ -405,19 +406,33 @@ def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Response:
 
 # What the emulator holds.
 
-accepted: Counter[str] = Counter()
-"""How many messages each queue has taken in this run, by its URL; a dead letter that came back was counted before."""
+accepted: dict[str, dict[str, str | None]] = {}
+"""Messages that each queue has taken in this run, by its URL: message ids with the id of the punch, None if not known.
+
+Dead letters that were sent back are not among them: they were accepted before.
+"""
 
 
 @_replaces(sqs, "_dispatch", until="the emulator counts what is sent to a queue")
 async def _count_accepted(theirs: Callable[..., Awaitable[Any]], action: str, data: dict[str, Any], url: str) -> Any:
     result = await theirs(action, data, url)
     if action in ("SendMessage", "SendMessageBatch"):
-        refused = {entry["Id"] for entry in result.get("Failed", [])}
-        taken = [entry for entry in data.get("Entries", [data]) if entry.get("Id") not in refused]
-        queue = sqs._get_q(data.get("QueueUrl", url))["url"]
-        accepted[queue] += sum("messageId" not in (entry.get("MessageAttributes") or {}) for entry in taken)
+        message_ids = {entry.get("Id"): entry["MessageId"] for entry in result.get("Successful", [result])}
+        messages = accepted.setdefault(sqs._get_q(data.get("QueueUrl", url))["url"], {})
+        for entry in data.get("Entries", [data]):
+            is_redriven = "messageId" in (entry.get("MessageAttributes") or {})
+            if entry.get("Id") in message_ids and not is_redriven:
+                messages[message_ids[entry.get("Id")]] = _find_punch_id(entry)
     return result
+
+
+def _find_punch_id(entry: Mapping[str, Any]) -> str | None:
+    attributes = entry.get("MessageAttributes") or {}
+    try:
+        message = dead_letters.read({"Body": entry["MessageBody"], "MessageId": "", "MessageAttributes": attributes})
+        return str(UUID(message.find_punch_id()))
+    except Exception:  # noqa: BLE001  the message has been accepted, whatever it holds
+        return None
 
 
 def messages(url: str) -> list[Message]:

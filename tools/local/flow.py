@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +50,13 @@ def key(access_key_id: str) -> str:
 class Flow:
     """Reads the numbers of one stack, and stops its database when it is asked to."""
 
-    def __init__(self, state: Path, key: str, messages: Messages, accepted: Mapping[str, int]) -> None:
+    def __init__(
+        self, state: Path, key: str, messages: Messages, accepted: Mapping[str, Mapping[str, str | None]]
+    ) -> None:
         """Reads nothing yet: the stack may still be starting.
 
-        `accepted` is how many messages each queue has taken in this run, by its URL, without those that came back from
-        the dead-letter queue.
+        `accepted` has the messages that each queue has taken in this run, by its URL, without those that came back from
+        the dead-letter queue: message ids with the id of the punch, None if it is not known.
         """
         self.key = key
         self._state = state
@@ -63,7 +64,6 @@ class Flow:
         self._accepted = accepted
         self._batches = Batches(state / "emulator.log")
         self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=_KEPT)  # with `time.monotonic()`, oldest first
-        self._started = datetime.now(UTC)
         self._dead: set[str] = set()  # messages that the queue took in this run, and that were dead letters at a look
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
@@ -104,8 +104,12 @@ class Flow:
         return found
 
     def _counts(self, address: dict[str, Any]) -> dict[str, int]:
-        accepted, waiting = self._accepted.get(address["queue_url"], 0), len(self._messages(address["queue_url"]))
-        return {"accepted": accepted, "waiting": waiting, **self._batches.totals()}
+        accepted = len(self._accepted.get(address["queue_url"], ()))
+        return {
+            "accepted": accepted,
+            "waiting": len(self._messages(address["queue_url"])),
+            **self._batches.totals(),
+        }
 
     def _numbers(self, address: dict[str, Any]) -> Response:
         now = time.monotonic()
@@ -124,25 +128,21 @@ class Flow:
         }
 
     def _note_dead_letters(self, address: dict[str, Any]) -> None:
-        started_ms = self._started.timestamp() * 1000
+        accepted = self._accepted.get(address["queue_url"], {})
         letters = map(_read, self._messages(address["dlq_url"]))
-        self._dead.update(
-            letter.message_id for letter in letters if not letter.way.is_event and letter.received_ms >= started_ms
-        )
+        self._dead.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
     def _judge(self) -> Response:
-        """Judge what the queue has taken in this run; `lost` is None while punches wait or the database is away."""
+        """Judge what the queue has taken in this run; `lost` is None if it is not known: punches wait, say."""
         try:
             with self._lock:
                 address = self._address()
-                counts = self._counts(address)
+                accepted = dict(self._accepted.get(address["queue_url"], {}))
                 self._note_dead_letters(address)
                 dead = frozenset(self._dead)
-            if counts["waiting"]:
+            if self._messages(address["queue_url"]):
                 return 200, {"lost": None}
-            found = verdict.judge(
-                address["database_url"], self._started, counts["accepted"], counts["duplicates"], dead
-            )
+            found = verdict.judge(address["database_url"], accepted, dead)
         except FileNotFoundError:
             return 503, {"message": "the stack is starting or stopping"}
         except psycopg2.Error:

@@ -1,15 +1,35 @@
 """The verdict on the accepted punches of a run: how many are rows, duplicates, dead letters, and how many are lost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg2
 
 _TIMEOUT_SECONDS = 10
 _COUNT = """
-select count(*), count(*) filter (where mensagem_id = any(%(dead)s)) from ponto.batida where recebida_em >= %(since)s
+with accepted as (
+    select message_id, punch_id, message_id = any(%(dead)s::text[]) as is_dead
+    from unnest(%(messages)s::text[], %(punches)s::uuid[]) as message (message_id, punch_id)
+),
+outcome as (
+    select
+        punch_id,
+        case
+            when own.id is not null then 'row'
+            when is_dead then 'dead letter'
+            when other.id is not null then 'duplicate'
+        end as outcome
+    from accepted
+    left join ponto.batida as own on own.mensagem_id = message_id
+    left join ponto.batida as other on other.id = punch_id
+)
+select
+    count(*) filter (where outcome = 'row'),
+    count(*) filter (where outcome = 'duplicate'),
+    count(*) filter (where outcome = 'dead letter'),
+    count(*) filter (where outcome is null and punch_id is null)
+from outcome
 """
 
 
@@ -18,15 +38,16 @@ class Verdict(NamedTuple):
 
     accepted: int
     rows: int
-    duplicates: int  # messages of a punch that another message had brought
-    dead_letters: int  # messages that are no row; sent back, they are rows
+    duplicates: int  # messages whose punch is the row of another message
+    dead_letters: int  # dead letters whose message has no row; once redriven, it counts under rows
+    unknown: int = 0  # neither, and the id of the punch is not known: a duplicate, or lost
 
     @property
-    def lost(self) -> int:
-        """Accepted messages that are nowhere."""
-        return max(0, self.accepted - self.rows - self.duplicates - self.dead_letters)
+    def lost(self) -> int | None:
+        """Accepted messages that are nowhere; None if it is not known."""
+        return None if self.unknown else self.accepted - self.rows - self.duplicates - self.dead_letters
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, int | None]:
         """Return the numbers as the view reads them."""
         return {
             "accepted": self.accepted,
@@ -37,24 +58,28 @@ class Verdict(NamedTuple):
         }
 
 
-def judge(database_url: str, since: datetime, accepted: int, duplicates: int, dead: Collection[str]) -> Verdict:
-    """Count the rows of the messages that came since an instant.
+def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collection[str]) -> Verdict:
+    """Find what became of each message that the queue has taken in a run.
 
     Args:
         database_url: the local stack's.
-        since: when the run started.
-        accepted: messages that the queue has taken since then.
-        duplicates: messages since then of a punch that another message had brought.
-        dead: message ids of all dead letters since then, those that were sent back or deleted included.
+        accepted: ids of the messages, with the id of the punch; None: it is not known without the stage's time zone,
+            or there is none.
+        dead: message ids of all dead letters of the run, those that were sent back or deleted included.
 
     Raises:
         psycopg2.Error: the database does not answer.
     """
-    rows, rows_of_dead = _count(database_url, {"since": since, "dead": list(dead)})
-    return Verdict(accepted, rows, duplicates, len(dead) - rows_of_dead)
+    punches = (punch_id or "null" for punch_id in accepted.values())
+    arrays = {"messages": _array(accepted), "punches": _array(punches), "dead": _array(dead)}
+    return Verdict(len(accepted), *_count(database_url, arrays))
 
 
-def _count(database_url: str, parameters: dict[str, Any]) -> tuple[int, int]:
+def _array(ids: Iterable[str]) -> str:
+    return "{" + ",".join(ids) + "}"  # psycopg2's own is several times longer, and there may be many
+
+
+def _count(database_url: str, parameters: dict[str, Any]) -> tuple[int, ...]:
     connection = psycopg2.connect(
         database_url,
         hostaddr="",  # not where PGHOSTADDR points
@@ -63,5 +88,4 @@ def _count(database_url: str, parameters: dict[str, Any]) -> tuple[int, int]:
     )
     with closing(connection), connection.cursor() as cursor:
         cursor.execute(_COUNT, parameters)
-        rows, rows_of_dead = cursor.fetchone() or (0, 0)
-    return rows, rows_of_dead
+        return cursor.fetchone() or ()
