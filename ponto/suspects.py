@@ -1,4 +1,4 @@
-"""How a batch is divided, so that a record that kills the process takes few of the others along."""
+"""Division of a batch by the risk of a crash."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ponto.records import Record, first_received_ms, receive_count
 
 MAX_TRUSTED_RECEIVES = 3
-"""Receives, and visibility timeouts: a message may come back for reasons that are not its own."""
+"""A message received at most so often, or first received less than so many visibility timeouts ago, is no suspect."""
 
 MAX_EARLY_RECEIVES = 6
 """Up to which a suspect is hidden for less than the visibility timeout."""
@@ -49,12 +49,13 @@ def growing_parts(suspects: Sequence[Record]) -> Iterator[Sequence[Record]]:
         start, end = end, 2 * end
 
 
-def spread_delay(record: Record, visibility_s: int) -> int:
+def spread_delay(record: Record, visibility_seconds: int) -> int:
     """Return how long to hide a suspect, s: from half a visibility timeout to one at first, then from one to two.
 
-    247 receives have to last as long as the longest outage, in which the first MAX_EARLY_RECEIVES take even less time.
+    From the seventh receive on, no delay is below the visibility timeout, so the 247 receives last at least the 30
+    hours of the longest outage.
     """
-    shortest = max(1, visibility_s // 2) if receive_count(record) <= MAX_EARLY_RECEIVES else visibility_s
+    shortest = max(1, visibility_seconds // 2) if receive_count(record) <= MAX_EARLY_RECEIVES else visibility_seconds
     return shortest + int.from_bytes(_digest(record)[-4:], "big") % shortest
 
 

@@ -19,7 +19,7 @@ def message(whose: int, receives: int = 1) -> Record:
 
 
 def first_received(made: Record, seconds: float) -> Record:
-    """Have it received for the first time so long ago."""
+    """Return a record received for the first time so long ago."""
     made["attributes"]["ApproximateFirstReceiveTimestamp"] = str(int(1000 * (time.time() - seconds)))
     return made
 

@@ -137,7 +137,7 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
 
 
 def _discard(stream: TextIO) -> None:
-    """Write what is left of a stream nowhere: the interpreter flushes it again when it ends."""
+    """Redirect a stream to /dev/null: the interpreter flushes it again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -178,7 +178,7 @@ def _is_target(name: str) -> bool:
 def end_on_sigterm() -> None:
     """Let SIGTERM end the process as an exception, so that what was begun is undone.
 
-    The undoing is not interrupted by a second one: make sends one to its child, even if all of its group had one.
+    A second SIGTERM does not interrupt the cleanup: make sends one after the process group's.
     """
     signal.signal(signal.SIGTERM, exit_on_signal)
 

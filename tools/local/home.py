@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, static.File]]:
     """Return what reads the page and the API's description, by their paths.
 
-    They are for everybody: neither holds a key.
+    Served without a key, for neither holds one.
 
     Args:
         state: the stack's folder.
