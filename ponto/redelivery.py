@@ -15,8 +15,8 @@ SHORTEN_VISIBILITY_SECONDS = 2 + CALL_SECONDS
 """What has to be left of the function's time: 2 s to import boto3 at 256 MB, plus one call."""
 
 
-class VisibilityNotShortened(Exception):
-    """Some records come back after the queue's own visibility timeout. The message says why."""
+class VisibilityNotChangedError(Exception):
+    """The visibility of some records is as it was. The message says why."""
 
 
 class Redelivery:
@@ -27,8 +27,8 @@ class Redelivery:
 
         Args:
             queue_url: of the queue of punches; empty: every record comes back after the queue's own timeout.
-            delays: how long a record stays hidden after its first receive, its second, and so on, s. After those the
-                queue's own timeout holds, without a call.
+            delays: how long a record stays hidden after its first receive, its second, and so on, s. After those it
+                makes no call: the queue's own timeout holds, or what `set_visibility` set.
         """
         self._queue_url = queue_url
         self._delays = delays
@@ -41,11 +41,12 @@ class Redelivery:
         """Let records that failed become visible before the queue's own timeout is over.
 
         Args:
-            records: as they were received. Those received often keep the queue's own timeout.
+            records: as they were received. Those received more often than there are delays stay hidden for as long as
+                they are: for the queue's own timeout, or, as suspects, for the delay that `set_visibility` set.
             end: when the function has to have ended, `time.monotonic()` seconds. What could end later is not begun.
 
         Raises:
-            VisibilityNotShortened: SQS refused some, or there was no time for them.
+            VisibilityNotChangedError: SQS refused some, or there was no time for them.
             botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused a call.
         """
         soon = [record for record in records if receive_count(record) <= len(self._delays)]
@@ -65,9 +66,9 @@ class Redelivery:
             refused = call(sqs.change_message_visibility_batch, self._queue_url, entries)
             codes |= {why.code for why in refused.values()}
         if codes:
-            raise VisibilityNotShortened(", ".join(sorted(codes)))
+            raise VisibilityNotChangedError(", ".join(sorted(codes)))
 
 
 def _require_time(deadline: float) -> None:
     if time.monotonic() > deadline:
-        raise VisibilityNotShortened("no time left")
+        raise VisibilityNotChangedError("no time left")

@@ -16,6 +16,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
 from ponto.records import Attribute, Record
+from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS
 from ponto.store import Outcome, Status
 from tests.events import RECEIVED_MS, punch, record
 from tests.paper import Paper
@@ -220,7 +221,7 @@ def test_several_that_our_code_fails_on_prove_nothing_of_each_other(paper: Paper
 
 
 def first_received(made: Record, seconds: float) -> Record:
-    """Have it received for the first time so long ago."""
+    """Return a record received for the first time so long ago."""
     made["attributes"]["ApproximateFirstReceiveTimestamp"] = str(int(1000 * (time.time() - seconds)))
     return made
 
@@ -302,6 +303,17 @@ def test_spreading_suspects_takes_15_seconds_at_most_and_none_of_the_dead_letter
     begin = time.monotonic()
     drain.process([*suspects(3), message(4)], begin + 20)
     assert paper.deadlines["set_visibility"] == begin + 20 - DEAD_LETTER_SECONDS
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(18, 4), (16, 2), (12, 0)])
+def test_suspects_are_spread_only_in_the_first_seconds_of_a_short_timeout(timeout: int, seconds: int) -> None:
+    paper = Paper()
+
+    begin = time.monotonic()
+    paper.drain(visibility_s=VISIBILITY_SECONDS).process([*suspects(1), message(2)], begin + timeout)
+
+    latest_begin = paper.deadlines["set_visibility"] - SHORTEN_VISIBILITY_SECONDS
+    assert latest_begin == pytest.approx(begin + seconds, abs=0.1)
 
 
 # Employees who sign in

@@ -22,7 +22,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.event import WHEN
 from ponto.punch import Punch, Reason, parse
 from ponto.records import BatchResponse, NotFromSqs, Record
-from ponto.redelivery import Redelivery, VisibilityNotShortened
+from ponto.redelivery import Redelivery, VisibilityNotChangedError
 from ponto.store import Outcome, Status
 from tests.events import NOT_SQS, RECEIVED_MS, Context, punch, record, sqs_event
 from tests.paper import Paper
@@ -266,7 +266,7 @@ def test_what_failed_because_of_the_database_comes_back_sooner_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "error", [VisibilityNotShortened("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
+    "error", [VisibilityNotChangedError("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
 )
 def test_the_answer_never_depends_on_that_call(
     paper: Paper, capsys: pytest.CaptureFixture[str], error: Exception

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from ponto import redelivery, sqs
 from ponto.records import Record
-from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotShortened
+from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotChangedError
 from ponto.sqs import CALL_SECONDS
 from tests.events import aws, record
 
@@ -93,14 +93,14 @@ def test_what_sqs_does_not_answer_for_is_told(stubber: Stubber) -> None:
     entries = [{"Id": "0", "ReceiptHandle": "handle", "VisibilityTimeout": 5}]
     answer: dict[str, Any] = {"Successful": [], "Failed": []}
     stubber.add_response("change_message_visibility_batch", answer, {"QueueUrl": URL, "Entries": entries})
-    with pytest.raises(VisibilityNotShortened, match=r"^SQS does not say$"):
+    with pytest.raises(VisibilityNotChangedError, match=r"^SQS does not say$"):
         shorten(received(1))
 
 
 def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
     expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
     expect(stubber, [5] * 2)
-    with pytest.raises(VisibilityNotShortened, match=r"^InternalError, ReceiptHandleIsInvalid$"):
+    with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid$"):
         shorten(received(*[1] * 12))
 
 
@@ -112,7 +112,7 @@ def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
 
 def test_without_time_no_call_is_begun_and_boto3_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
-    with pytest.raises(VisibilityNotShortened, match="no time left"):
+    with pytest.raises(VisibilityNotChangedError, match="no time left"):
         shorten(received(1), time.monotonic() + SHORTEN_VISIBILITY_SECONDS)
 
 
@@ -145,7 +145,7 @@ def test_each_call_is_begun_only_if_there_is_time_for_no_answer(
     monkeypatch: pytest.MonkeyPatch, imported: float, answered: float, calls: int
 ) -> None:
     clock = Clock(monkeypatch, imported, answered)
-    with contextlib.suppress(VisibilityNotShortened):
+    with contextlib.suppress(VisibilityNotChangedError):
         shorten(received(*[1] * 100), SHORTEN_VISIBILITY_SECONDS)
     assert clock.calls == calls
     assert clock.now <= SHORTEN_VISIBILITY_SECONDS
