@@ -82,6 +82,21 @@ def test_a_full_disk_is_waited_for_and_the_report_says_why(
     assert saved.unsaved_since(tmp_path) is None
 
 
+def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_path: Path) -> None:
+    report = saved.Report(["iam"], "File too large")
+    with saved.open_reports(tmp_path) as reports:
+        saved.send_report(tmp_path, report)
+        assert saved.read_report(reports) is None
+
+    saved.mark_running(tmp_path)
+    saved.send_report(tmp_path, report)  # which no process reads
+    with saved.open_reports(tmp_path) as reports:
+        assert saved.read_report(reports) is None
+        saved.send_report(tmp_path, saved.Report())
+        saved.send_report(tmp_path, report)
+        assert saved.read_report(reports) == report
+
+
 def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
 ) -> None:

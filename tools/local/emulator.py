@@ -142,19 +142,34 @@ class _Reports:
 
 
 class _LeftoverReports(_Reports):
-    """What is known of the emulator of a run that was killed, which reports to nobody."""
+    """What the emulator of a run that was killed reports, through a pipe in its folder."""
 
-    def __init__(self, state: Path, pid: int) -> None:
+    def __init__(self, descriptor: int | None, state: Path, pid: int) -> None:
         super().__init__(None, state, {})
         self.seconds_between_lines = _BETWEEN_LEFTOVER_LINES
+        self._descriptor = descriptor
         self._pid = pid
+        self._missing = f"what it was given since {saved.unsaved_since(state)}"
+
+    def receive(self) -> bool:
+        """Read what has come; return whether something has."""
+        report = saved.read_report(self._descriptor)
+        if report and not report.is_complete:
+            self._missing = report.describe({})
+        return report is not None
 
     def describe_progress(self, seconds: float) -> str:
         """Return what it has to save, and what to do if it cannot."""
         return (
-            f"process {self._pid}, the emulator of a run that was killed, has been saving what it was given since "
-            f"{saved.unsaved_since(self._state)} for {seconds:.0f} s; {self.free_space()}. If the disk is full, free "
-            "some space: it tries again each second. Ctrl-C ends this command, and that process goes on."
+            f"{self.describe()} It has tried for {seconds:.0f} s, and tries again each second: if the disk is full, "
+            "free some space. Ctrl-C ends this command, and that process goes on."
+        )
+
+    def describe(self) -> str:
+        """Return a sentence on what is not saved, and which process holds it."""
+        return (
+            f"Process {self._pid}, the emulator of a run that was killed, has not saved {self._missing}; "
+            f"{self.free_space()}."
         )
 
 
@@ -262,13 +277,13 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                _end(process, print_status, _LeftoverReports(state, process.pid))
+                with saved.open_reports(state) as descriptor:
+                    reports = _LeftoverReports(descriptor, state, process.pid)
+                    _end(process, print_status, reports)
             except Stopped:
                 raise UnsavedError(
-                    f"The emulator of a run that was killed, process {process.pid}, has not saved what it was given "
-                    f"since {saved.unsaved_since(state)}. It goes on trying each second, and ends once it has. Free "
-                    f"some space where {state} is and repeat the command. `kill -9 {process.pid}` ends it and loses "
-                    "what is not saved"
+                    f"{reports.describe()} It goes on trying each second, and ends once all is saved. Free some space "
+                    f"and repeat the command. `kill -9 {process.pid}` ends it and loses what is not saved."
                 ) from None
             except psutil.AccessDenied:
                 raise LocalError(

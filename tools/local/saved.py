@@ -3,13 +3,16 @@
 A run that has not saved all of it leaves a mark, `running`, by which the next one knows.
 """
 
+import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 _MARK = "running"
+_REPORTS = "reports"  # a named pipe, which a full disk does not stop
 
 
 class Report(NamedTuple):
@@ -56,13 +59,50 @@ class Report(NamedTuple):
         return "; ".join(parts)
 
 
+@contextlib.contextmanager
+def open_reports(state: Path) -> Iterator[int | None]:
+    """Open the pipe into which `send_report` writes, and yield its descriptor, or None if there is no pipe."""
+    try:
+        descriptor = os.open(state / _REPORTS, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:  # of a release without it, or a file system without pipes
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def send_report(state: Path, report: Report) -> None:
+    """Write a report into the pipe, as a line, if a process reads it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(state / _REPORTS, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(descriptor, report.to_json() + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def read_report(descriptor: int | None) -> Report | None:
+    """Return the latest report that the pipe of `open_reports` holds; None if there is none."""
+    if descriptor is None:
+        return None
+    try:
+        lines = os.read(descriptor, 65_536).splitlines()
+        return Report.from_json(lines[-1]) if lines else None
+    except (BlockingIOError, ValueError, TypeError):  # nothing yet; half a line; another version's
+        return None
+
+
 def folder(state: Path) -> Path:
     """Where the services' files are, below the emulator's folder."""
     return state / "services"
 
 
 def mark_running(state: Path) -> None:
-    """Note that what will be changed from now on is not saved yet."""
+    """Note that what will be changed from now on is not saved yet, and create the pipe for reports on that."""
+    with contextlib.suppress(OSError):
+        os.mkfifo(state / _REPORTS, 0o600)
     (state / _MARK).write_text(time.strftime("%Y-%m-%d %H:%M"))
 
 

@@ -186,6 +186,7 @@ class Saver:
                 _logger.error("not saved: %s", report.describe({}))
             with contextlib.suppress(BrokenPipeError):  # the run was killed; this process goes on until it has saved
                 self._reports.send_bytes(report.to_json())
+        saved.send_report(self._state, report)  # to a later run, each time: it may have started since
 
 
 def _raise_timeout(*_: object) -> None:
