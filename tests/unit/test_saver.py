@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -80,6 +81,18 @@ def test_a_full_disk_is_waited_for_and_the_report_says_why(
     first = saved.Report.from_json(reports[0].recv_bytes())
     assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
     assert saved.unsaved_since(tmp_path) is None
+
+
+def test_a_service_that_writes_files_when_it_is_asked_for_its_state_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
+) -> None:
+    give = Mock(side_effect=[OSError(errno.ENOSPC, "No space left on device"), {"code": 1}])
+
+    assert save(tmp_path, monkeypatch, reports, functions=give) == 0
+
+    first = saved.Report.from_json(reports[0].recv_bytes())
+    assert first.describe({}).endswith("; the state of functions (No space left on device)")
+    assert json.loads((saved.folder(tmp_path) / "functions.json").read_text())["payload"] == {"code": 1}
 
 
 def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_path: Path) -> None:

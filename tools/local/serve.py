@@ -155,6 +155,9 @@ class Saver:
         if name not in self._copies:
             try:
                 self._copies[name] = give()
+            except OSError as error:  # it writes files, as that of the functions does
+                self._reason = error.strerror or str(error)
+                return
             except Exception as error:  # noqa: BLE001  the other services are saved
                 self._give_up(name, error)
                 return
