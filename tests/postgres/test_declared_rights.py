@@ -1,5 +1,7 @@
 """Who may do what is declared: default privileges and grants by hand give nothing but what a person granted to read."""
 
+from pathlib import Path
+
 import pytest
 
 from ponto.admin import rights
@@ -133,10 +135,15 @@ def test_where_nothing_differs_nothing_is_written(server: Server) -> None:
     assert ask(owner, written) == before
 
 
-def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server) -> None:
-    owner = migrated(server)
-    removed = {role for (role,) in ask(owner, "select nome from ponto.migracao_papel where fatia <> 'ponto'")}
-    server.ask(f"create role person login; grant {', '.join(removed)} to person")
+def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, tmp_path: Path) -> None:
+    owner = server.owner("master")
+    (tmp_path / "roles.sql").write_text("create role ponto_people nologin;\n")
+    (tmp_path / "rights.sql").write_text(
+        "grant usage on schema ponto to ponto_people;\ngrant select on ponto.batida to ponto_people;\n"
+    )
+    migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
+    server.ask("create role person login in role ponto_people")
+    assert ("batida", "id", "select") in server.rights("person", "master")
 
     migrate(owner, ZONE, REFERENCE)
 

@@ -135,23 +135,6 @@ def test_an_object_that_a_row_of_the_migrations_names_is_never_run_as_sql(server
     assert ask(owner, f"select {WHOSE} from ponto.batida") == [(EMPLOYEE,)]
 
 
-def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
-    owner = server.owner("master")
-    server.ask(
-        "alter database master set standard_conforming_strings = off;"
-        "alter database master set transform_null_equals = on"
-    )
-
-    migrate(owner, ZONE, SCHEMA)
-
-    with pytest.raises(psycopg2.errors.CheckViolation):
-        ask(
-            owner,
-            "set standard_conforming_strings = on; insert into ponto.batida (id, usuario_id, ponto, dispositivo)"
-            " values (gen_random_uuid(), 1, now(), E'a\\u202eb')",
-        )
-
-
 def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
     """Those that the planner inlines are bound when they are created; all others name their search path."""
     owner = migrated(server)

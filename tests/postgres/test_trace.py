@@ -179,10 +179,10 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         migrated_url,
         """
         insert into batida
-        select (jsonb_populate_record(batida, jsonb_build_object(
+        select (jsonb_populate_record(source, jsonb_build_object(
             'id', gen_random_uuid(), 'recebida_em', now() - (50000 - n) * interval '1 minute', 'mensagem_id', n
         ))).*
-        from batida, generate_series(1, 50000) as n where id = %s
+        from batida as source, generate_series(1, 50000) as n where id = %s
         """,
         first,
     )
