@@ -187,6 +187,7 @@ class DeployingRole(NamedTuple):
 
     trust: Any
     principal: Principal
+    limits: Documents  # policies of the principal that only deny
     stages_boundary: Documents  # of each role that it makes
 
 
@@ -194,11 +195,14 @@ def deploying_role(**parameters: str) -> DeployingRole:
     """Give the role as CloudFormation makes it with these parameters.
 
     Raises:
-        ValueError: with what a rule of the template says against them.
+        ValueError: naming a parameter that does not match its pattern, or with what a rule of the template says.
     """
     from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
 
     document = cfn_yaml.load(str(ROOT / ".github" / "deploy-role.yml"))
+    for name, value in parameters.items():
+        if not re.fullmatch(document["Parameters"][name].get("AllowedPattern", ".*"), value):
+            raise ValueError(f"{name} does not match its AllowedPattern")
     names = {name: each.get("Default") for name, each in document["Parameters"].items()}
     names |= {name: f"arn:aws:iam::{ACCOUNT}:the-{name}" for name in document["Resources"]} | parameters
     conditions: dict[str, bool] = {}
@@ -210,16 +214,20 @@ def deploying_role(**parameters: str) -> DeployingRole:
     made = {name: _resolved(each["Properties"], names, conditions) for name, each in document["Resources"].items()}
     role = made["DeployRole"]
     managed = json.loads(aws_managed_policies_data)  # AWS's own
+    limits = [made["DeployLimits"]["PolicyDocument"]]
+    assert names["DeployLimits"] in role["ManagedPolicyArns"]
     return DeployingRole(
         role["AssumeRolePolicyDocument"],
         Principal(
             names["DeployRole"],
             [
-                *(managed[arn.rpartition("/")[2]]["Document"] for arn in role["ManagedPolicyArns"]),
+                *(managed[arn.rpartition("/")[2]]["Document"] for arn in role["ManagedPolicyArns"] if "::aws:" in arn),
+                *limits,
                 *(policy["PolicyDocument"] for policy in role["Policies"]),
             ],
             [made["DeployBoundary"]["PolicyDocument"]],
         ),
+        limits,
         [made["RoleBoundary"]["PolicyDocument"]],
     )
 

@@ -12,9 +12,10 @@ from tests.iam import ACCOUNT, ADMINISTRATOR, as_list, deploying_role, may
 from tests.template.compiled import ARN, Packaged
 from tools.develop.templates import SWITCHES
 
-DEPLOYER = deploying_role(Repository="acme/clock", Stage="prod").principal
-BOUNDED = DEPLOYER._replace(policies=ADMINISTRATOR.policies)
-"""A principal who may do all that the boundary admits."""
+DEPLOYING_ROLE = deploying_role(Repository="acme/clock", Stage="prod")
+DEPLOYER = DEPLOYING_ROLE.principal
+BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOYING_ROLE.limits])
+"""A principal who may do all that the boundary and the limits admit."""
 
 MAX_POLICY_CHARACTERS = 6_144
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -24,6 +25,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 FUNCTION = f"arn:aws:lambda:{OF_ACCOUNT}:function:"
 MAPPING = f"arn:aws:lambda:{OF_ACCOUNT}:event-source-mapping:6bc1c1a2-0d2f-4d0a-9c0e-5d1f6f3a7b10"
 STACK = f"arn:aws:cloudformation:{OF_ACCOUNT}:stack/"
+ALARM = f"arn:aws:cloudwatch:{OF_ACCOUNT}:alarm:"
 LOG_GROUP = f"arn:aws:logs:{OF_ACCOUNT}:log-group:"
 SECRET = f"arn:aws:secretsmanager:{OF_ACCOUNT}:secret:"
 KEY = f"arn:aws:kms:{OF_ACCOUNT}:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
@@ -157,13 +159,26 @@ DENIED: dict[str, list[Asked]] = {
         ("sqs:SetQueueAttributes", f"arn:aws:sqs:{OF_ACCOUNT}:payroll", OTHERS),
         ("sns:AddPermission", f"arn:aws:sns:{OF_ACCOUNT}:payroll", OTHERS),
         ("cloudfront:UpdateDistribution", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1", OTHERS),
+        ("ec2:DeleteVpc", f"arn:aws:ec2:{OF_ACCOUNT}:vpc/vpc-1", OTHERS),
+    ],
+    "alarms and log groups of others": [
+        *each(f"{ALARM}batida-ponto-eu-dead-letters", "cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions"),
+        *each(f"{ALARM}payroll", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState"),
+        *each(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/batida-ponto-eu", "cloudwatch:DeleteDashboards"),
+        *each(f"{LOG_GROUP}cloudtrail", "logs:DeleteMetricFilter", "logs:DeleteSubscriptionFilter"),
+        *each(f"{LOG_GROUP}/aws/lambda/batida-ponto-eu-read", "logs:PutRetentionPolicy", "logs:PutSubscriptionFilter"),
+        *on_anything("logs:PutResourcePolicy", "ec2:DeleteFlowLogs"),
+    ],
+    "secrets and user pools that no stack made": [
+        *each(f"{SECRET}payroll-1", "secretsmanager:DeleteSecret", "secretsmanager:RotateSecret"),
+        *on_anything("cognito-idp:DeleteUserPool", "cognito-idp:AddCustomAttributes"),
     ],
 }
 
 
 @pytest.mark.parametrize("asked", DENIED.values(), ids=DENIED.keys())
 def test_the_boundary_denies_what_acts_as_or_changes_somebody_else(asked: list[Asked]) -> None:
-    without = BOUNDED._replace(boundary=None)
+    without = BOUNDED._replace(policies=ADMINISTRATOR.policies, boundary=None)
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
     assert [one for one in asked if not may(without, *one[:2], policy=trust, request=one[2])] == []
     assert [one for one in asked if may(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
@@ -195,6 +210,16 @@ ADMITTED: dict[str, list[Asked]] = {
     "its log groups": [
         *each(f"{LOG_GROUP}/aws/lambda/batida-ponto-prod-read", "logs:DeleteLogGroup"),
         *each(f"{LOG_GROUP}/aws/apigateway/batida-ponto-prod:*", "logs:DeleteLogGroup"),
+        *each(f"{LOG_GROUP}/aws/lambda/batida-ponto-prod-read", "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
+    ],
+    "its alarms and its dashboard": [
+        *each(f"{ALARM}batida-ponto-prod-dead-letters", "cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
+        *each(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/batida-ponto-prod", "cloudwatch:PutDashboard"),
+    ],
+    "reading what another stack made, and its network": [
+        ("kms:DescribeKey", KEY, OTHERS),
+        ("rds:DescribeDBClusters", f"arn:aws:rds:{OF_ACCOUNT}:cluster:payroll", OTHERS),
+        ("ec2:CreateSecurityGroup", f"arn:aws:ec2:{OF_ACCOUNT}:vpc/vpc-1", OTHERS),
     ],
     "its roles": [
         *each(f"{ROLE}batida-ponto-prod-OperatorRole-1", "sts:AssumeRole", "iam:UpdateAssumeRolePolicy"),
@@ -213,6 +238,11 @@ ADMITTED: dict[str, list[Asked]] = {
     "an express cluster": [
         *each(f"arn:aws:rds:{OF_ACCOUNT}:cluster:batida-ponto-prod", "rds:ModifyDBCluster", "rds:DeleteDBCluster"),
         *each(f"arn:aws:rds:{OF_ACCOUNT}:db:batida-ponto-prod-instance-1", "rds:ModifyDBInstance"),
+        *each(f"arn:aws:rds:{OF_ACCOUNT}:cluster-pg:default.aurora-postgresql17", "rds:ModifyDBCluster"),
+        *each(f"arn:aws:rds:{OF_ACCOUNT}:og:default:aurora-postgresql-17", "rds:ModifyDBCluster"),
+    ],
+    "a cluster that it made under a shortened name": [
+        ("rds:DeleteDBCluster", f"arn:aws:rds:{OF_ACCOUNT}:cluster:batida-ponto-pr-databasecluster-1", OWN),
     ],
 }
 
@@ -235,6 +265,7 @@ def test_the_deploying_role_may_change_its_own_stage_and_read(asked: list[Asked]
 )
 def test_the_boundary_admits_all_that_cloudformation_needs_for_a_stage(whole: Packaged, parameters: list[str]) -> None:
     own = {
+        "cloudwatch": f"{ALARM}batida-ponto-prod-dead-letters",
         "iam": f"{ROLE}batida-ponto-prod-ReadRole-1",
         "lambda": f"{FUNCTION}batida-ponto-prod-read",
         "logs": f"{LOG_GROUP}/aws/lambda/batida-ponto-prod-read",
@@ -258,11 +289,21 @@ def handler_actions(kind: str) -> frozenset[str]:
     return frozenset(action for action in actions if not action.endswith(("UserPolicy", "GroupPolicy")))
 
 
-READS = ("batchdescribe", "describe", "detect", "estimate", "get", "list", "validate")
+READS = ("batchdescribe", "describe", "detect", "estimate", "filter", "get", "list", "validate")
 HARMLESS = {  # that are no reads, and change nobody else's stack or function
     "cloudformation": {"recordhandlerprogress", "startresourcescan", "tagresource", "untagresource"},
     "lambda": {"tagresource", "untagresource"},
     "sts": set[str](),
+    "cloudwatch": {
+        *("batchgetservicelevelindicatorreport", "batchgetservicelevelobjectivebudgetreport", "querytraces"),
+        *("generatequery", "generatequeryresultssummary", "searchprincipals", "submitalarmfeedback", "submitfeedback"),
+    },
+    "logs": {
+        *("integratewithdataset", "integratewiths3table", "processwithpipeline", "startlivetail", "startquery"),
+        *("stoplivetail", "stopquery", "testmetricfilter", "testtransformer", "unmask", "createdelivery"),
+        *("createexporttask", "createimporttask", "createloganomalydetector", "createlogdelivery"),
+        *("createlookuptable", "createscheduledquery"),
+    },
 }
 
 
@@ -275,13 +316,56 @@ def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others
     assert admitted == HARMLESS[service] & names
 
 
+@pytest.mark.parametrize(
+    "service",
+    [
+        *("apigateway", "cloudfront", "cloudwatch", "cognito-idp", "dynamodb", "kms"),
+        *("rds", "secretsmanager", "sns", "sqs"),
+    ],
+)
+def test_each_action_that_is_no_read_is_denied_on_what_another_stack_made(service: str) -> None:
+    others = f"arn:aws:{service}:{OF_ACCOUNT}:batida-ponto-eu"
+    names = {name for name in known_actions()[service] if not name.startswith(READS)}
+    assert len(names) > 10
+    assert {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=OTHERS)} == set()
+
+
+CREATE_IN_RDS = (
+    "add",
+    "authorize",
+    "cancel",
+    "create",
+    "crossregion",
+    "deregister",
+    "download",
+    "purchase",
+    "register",
+)
+
+
+@pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
+def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
+    others = f"arn:aws:rds:{OF_ACCOUNT}:{name}"
+    names = {each for each in known_actions()["rds"] if not each.startswith((*READS, *CREATE_IN_RDS, "revoke"))}
+    names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
+    assert len(names) > 60
+    assert {each for each in names if may(BOUNDED, f"rds:{each}", others)} == set()
+
+
+@pytest.mark.parametrize("stage", ["deploy", "deploy-prod"])
+def test_no_stage_has_the_name_of_a_deploying_roles_stack(stage: str) -> None:
+    assert deploying_role(Repository="acme/clock", Stage=f"my-{stage}")
+    with pytest.raises(ValueError, match="Stage does not match"):
+        deploying_role(Repository="acme/clock", Stage=stage)
+
+
 def test_each_action_that_the_boundary_names_exists() -> None:
     named = {
         action
-        for document in DEPLOYER.boundary or []
+        for document in (*(DEPLOYER.boundary or []), *DEPLOYING_ROLE.limits)
         for statement in document["Statement"]
         if statement["Effect"] == "Deny"
-        for action in as_list(statement["Action"])
+        for action in as_list(statement.get("Action") or statement["NotAction"])
     }
     assert len(named) > 150
     for action in named:
@@ -299,5 +383,5 @@ def known_actions() -> dict[str, set[str]]:
 @pytest.mark.parametrize("stage", ["prod", "s" * 30])
 def test_each_policy_is_short_enough_for_iam(stage: str) -> None:
     role = deploying_role(Repository="acme/clock", Stage=stage)
-    for document in (*(role.principal.boundary or []), *role.stages_boundary):
+    for document in (*(role.principal.boundary or []), *role.limits, *role.stages_boundary):
         assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY_CHARACTERS

@@ -225,13 +225,14 @@ def test_the_deploying_role_makes_no_role_without_the_boundary_and_cannot_change
             assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": "RoleBoundary"}}
             widening -= actions
         assert "DeleteRolePermissionsBoundary" not in actions
-        # What it may write to has no path; itself and both boundaries have one.
+        # What it may write to has no path; itself, both boundaries and its limits have one.
         assert re.fullmatch(
             rf"arn:\$\{{AWS::Partition\}}:iam::\$\{{AWS::AccountId\}}:(role|policy)/{osls.service()}-.*",
             statement["Resource"],
         )
     assert not widening
     assert {name: each["Properties"]["Path"] for name, each in resources.items() if name != "Provider"} == {
+        "DeployLimits": "/boundaries/",
         "DeployRole": "/deploy/",
         "DeployBoundary": "/boundaries/",
         "RoleBoundary": "/boundaries/",
@@ -300,7 +301,9 @@ def by_resource(documents: Documents) -> dict[str, set[str]]:
 def test_the_deploying_role_and_the_roles_that_it_makes_may_do_exactly_this() -> None:
     made = deploying_role(Repository="acme/clock", Stage="prod")
     assert by_resource(made.stages_boundary) == _BOUNDARY
-    powers, *own = made.principal.policies
+    powers, limits, *own = made.principal.policies
+    assert limits in made.limits
+    assert {statement["Effect"] for statement in limits["Statement"]} == {"Deny"}
     assert powers["Statement"][0]["NotAction"] == ["iam:*", "organizations:*", "account:*"]
     assert by_resource(own) == {
         f"arn:aws:iam::123456789012:{kind}/batida-ponto-prod-*": {f"iam:{name}" for name in names}
