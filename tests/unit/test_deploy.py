@@ -139,6 +139,17 @@ def test_a_stage_whose_name_begins_with_anothers_is_refused() -> None:
         stage_names.require_distinct(session, "prod-eu")
 
 
+@pytest.mark.parametrize("name", ["deploy", "deploy-prod"])
+@pytest.mark.usefixtures("account")
+def test_a_stage_with_the_name_of_a_deploying_roles_stack_is_refused(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    result = runner(capsys, "deploy", "--stage", name, "--yes", "--force")()
+    assert result.status == 2
+    assert f"ponto: no stage may be called {name}: batida-ponto-deploy-..." in result.err
+    assert "sls package" not in result.err
+
+
 def test_where_roles_may_not_be_listed_the_deploy_says_what_is_not_checked_and_goes_on(prod: Prod) -> None:
     prod.instead["ListRoles"] = refusal("AccessDenied", operation="ListRoles")
     result = prod.run("--yes")

@@ -188,6 +188,7 @@ def _deploy(
     force: bool,
 ) -> Compiled:
     stage, stack = where.stage, stack_name(where.stage)
+    stage_names.require_allowed(stage)
     formation = session.client("cloudformation")
     database = database_of(formation, stage)
     if database == "unknown":

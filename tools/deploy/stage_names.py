@@ -1,7 +1,8 @@
-"""Names of stages, of which none may begin with another and a hyphen.
+"""Names of stages, of which none may begin with another and a hyphen, or with `deploy`.
 
 The role that deploys a stage may change the roles, functions and buckets whose names begin with `SERVICE-STAGE-`
 (.github/deploy-role.yml). With a stage `prod-eu` beside `prod` these would be both stages'.
+`SERVICE-deploy-STAGE` is the stack of that role itself.
 """
 
 import re
@@ -16,6 +17,22 @@ from tools.kit.target import explain
 
 if TYPE_CHECKING:
     import boto3
+
+
+_RESERVED = "deploy"
+
+
+def require_allowed(stage: str) -> None:
+    """Refuse a stage whose stack would have the name of a deploying role's stack.
+
+    Raises:
+        CommandError: naming the stage.
+    """
+    if stage == _RESERVED or stage.startswith(f"{_RESERVED}-"):
+        raise CommandError(
+            f"no stage may be called {stage}: {service()}-{_RESERVED}-... are the stacks of the roles that deploy "
+            "(docs/deploy.md#names-of-stages).\nNothing was deployed. Choose another name."
+        )
 
 
 def require_distinct(session: "boto3.Session", stage: str, *, force: bool = False) -> None:
