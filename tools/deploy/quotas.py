@@ -48,7 +48,7 @@ class Demand(NamedTuple):
     backup_days: int = 0
     verified: tuple[str, ...] = ()  # parameters without what only an account that AWS has verified may have
     network: zones.Network | None = None
-    throttles: Mapping[str, ThrottleLimits] = {}  # by what the parameters' names begin with
+    throttles: Mapping[str, ThrottleLimits] = {}  # by the parameters' prefix: `stage`, `key`
 
 
 class Short(NamedTuple):
@@ -89,11 +89,11 @@ def _throttles(resources: Mapping[str, Any]) -> dict[str, ThrottleLimits]:
         (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"])
         for each in resources.get("ApiStage", {}).get("Properties", {}).get("MethodSettings", [])
     ]
-    found = {"stage": ThrottleLimits(*map(max, zip(*settings, strict=True)))} if settings else {}
+    limits = {"stage": ThrottleLimits(*map(max, zip(*settings, strict=True)))} if settings else {}
     if plan := resources.get("UsagePlan"):
         throttle = plan["Properties"]["Throttle"]
-        found["key"] = ThrottleLimits(throttle["RateLimit"], throttle["BurstLimit"])
-    return found
+        limits["key"] = ThrottleLimits(throttle["RateLimit"], throttle["BurstLimit"])
+    return limits
 
 
 def require(
