@@ -41,7 +41,7 @@ OTHER_STATUSES = set(STATUS.enum) - {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
     """Write CloudFormation's answer about a stack, its operations as TYPE:id, newest first."""
     entries = [dict(zip(("OperationType", "OperationId"), each.split(":"), strict=True)) for each in operations]
-    created = datetime(2026, 11, 1, tzinfo=UTC)
+    created = datetime.now(UTC) - timedelta(hours=1)
     stack = {"StackId": STACK_ID, "StackName": STACK, "StackStatus": status, "CreationTime": created}
     return {"Stacks": [stack | {"LastOperations": entries}]}
 
@@ -60,6 +60,7 @@ class Dev:
         self._capsys = capsys
         monkeypatch.setattr(deploying, "read", lambda _: self.compiled)
         monkeypatch.setattr(osls, "run", self._run_sls)
+        monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", 0)
 
     def _run_sls(self, command: str, _options: Sequence[str], _environment: Mapping[str, str]) -> int:
         self.sls.append(command)
@@ -126,6 +127,25 @@ def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(de
     }
     dev.sls_status = 1
     assert "CloudFormation says" not in dev.run("deploy").err
+
+
+def test_a_refused_change_set_that_is_no_listed_operation_is_explained(dev: Dev) -> None:
+    now = datetime.now(UTC)
+    refused = VALIDATION_ERROR | {"OperationId": "refused", "Timestamp": now}
+    earlier = {"OperationId": "old", "Timestamp": now - timedelta(minutes=1), "ResourceStatusReason": "earlier"}
+    dev.calls.instead["DescribeStacks"] = described("UPDATE_STACK:old")
+    dev.sls_status = 1
+    dev.after_sls = {
+        "DescribeStacks": described("CREATE_STACK:succeeded", "UPDATE_STACK:old"),
+        "DescribeEvents": lambda _, given: {
+            "OperationEvents": [] if given.get("OperationId") == "succeeded" else [refused, earlier]
+        },
+    }
+
+    lines = dev.run("deploy").err.splitlines()
+
+    assert lines[lines.index("CloudFormation says:") + 1] == REASON
+    assert "earlier" not in "".join(lines)
 
 
 def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> None:
@@ -208,6 +228,44 @@ def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) 
     assert (result.status, dev.sls) == (2, [])
     assert f"a deploy creates the stack {STACK} now" in result.err
     assert "DeleteStack" not in dev.calls.operations
+
+
+@pytest.mark.parametrize("command", [("deploy",), ("remove", "--yes")])
+@pytest.mark.parametrize(
+    ("change_sets", "min_age_seconds", "reason"),
+    [
+        (["CREATE_PENDING"], 0, "its change set is CREATE_PENDING"),
+        (["FAILED", "CREATE_IN_PROGRESS"], 0, "its change set is CREATE_IN_PROGRESS"),
+        (["CREATE_COMPLETE"], 7_200, "it was created 36"),
+        ([], 7_200, "it was created 36"),
+    ],
+)
+def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
+    dev: Dev,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Sequence[str],
+    change_sets: Sequence[str],
+    min_age_seconds: int,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", min_age_seconds)
+    dev.calls.instead["DescribeStacks"] = described(status="REVIEW_IN_PROGRESS")
+    dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
+
+    result = dev.run(*command)
+
+    assert result.status == 2
+    assert f"ponto: another deploy may be creating the stack {STACK}: {reason}" in result.err
+    assert "deploy" not in dev.sls
+    assert "DeleteStack" not in dev.calls.operations
+
+
+def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", 7_200)
+    stack_id = abandon(dev)
+    dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
+    dev.run("deploy")
+    assert status_of(stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize("status", sorted(OTHER_STATUSES))
@@ -334,16 +392,34 @@ def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> N
         ("cognito-idp:R:userpool/p1", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/p1: in its console"),
         ("rds:R:subgrp:in-stack", None),
         ("rds:R:subgrp:not-deleted", "aws rds delete-db-subnet-group --db-subnet-group-name not-deleted"),
+        # The function of this name is in the stack, the log group is not.
+        ("logs:R:log-group:/aws/lambda/read", "aws logs delete-log-group --log-group-name /aws/lambda/read"),
+        ("lambda:R:function:read", None),
+        ("lambda:R:function:gone", None),
+        ("kms:R:key/pending", None),
+        ("kms:R:key/gone", None),
+        ("kms:R:key/enabled", "aws kms schedule-key-deletion --key-id enabled"),
     ],
 )
 def test_a_leftover_of_any_kind_is_named_with_what_deletes_it(dev: Dev, resource: str, line: str | None) -> None:
     arn = f"arn:aws:{resource.replace('R', 'us-east-1:123456789012')}"
+
+    def describe_key(_: object, given: Mapping[str, str]) -> Any:
+        if given["KeyId"] == "gone":
+            raise refusal("NotFoundException", operation="DescribeKey")
+        return {"KeyMetadata": {"KeyState": "PendingDeletion" if given["KeyId"] == "pending" else "Enabled"}}
+
     dev.calls.instead |= {
         "GetResources": {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []}]},
+        "DescribeKey": describe_key,
         "ListStackResources": {
             "StackResourceSummaries": [
-                {"PhysicalResourceId": "in-stack", "ResourceStatus": "CREATE_COMPLETE"},
-                {"PhysicalResourceId": "not-deleted", "ResourceStatus": "DELETE_FAILED"},
+                dict(zip(("ResourceType", "PhysicalResourceId", "ResourceStatus"), each, strict=True))
+                for each in (
+                    ("AWS::RDS::DBSubnetGroup", "in-stack", "CREATE_COMPLETE"),
+                    ("AWS::RDS::DBSubnetGroup", "not-deleted", "DELETE_FAILED"),
+                    ("AWS::Lambda::Function", "read", "CREATE_COMPLETE"),
+                )
             ]
         },
     }
@@ -373,7 +449,11 @@ def test_the_command_line_of_aws_knows_the_command_that_deletes_a_leftover(kind:
 
 
 @pytest.mark.parametrize(
-    "action", ["cloudformation:DescribeEvents", "cloudformation:DeleteStack", "tag:GetResources", "ec2:DescribeTags"]
+    "action",
+    [
+        *("cloudformation:DescribeEvents", "cloudformation:ListChangeSets", "cloudformation:DeleteStack"),
+        *("tag:GetResources", "ec2:DescribeTags", "lambda:GetFunctionConfiguration", "kms:DescribeKey"),
+    ],
 )
 def test_the_deploying_role_may_see_why_a_deploy_failed(action: str) -> None:
     deployer = deploying_role(Repository="acme/clock", Stage="dev").principal

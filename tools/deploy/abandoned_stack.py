@@ -4,6 +4,7 @@ CloudFormation calls it REVIEW_IN_PROGRESS. It has no resources and no template,
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 2.0
 DELETE_TIMEOUT_SECONDS = 300
+MIN_AGE_SECONDS = 180
+"""After which no deploy still waits to execute its change set."""
 
 
 def is_abandoned(stack: "StackTypeDef") -> bool:
@@ -32,12 +35,13 @@ def delete(formation: "CloudFormationClient", stage: str) -> bool:
         Whether there was such a stack.
 
     Raises:
-        CommandError: it is not gone in time.
+        CommandError: another deploy may be creating it, or it is not gone in time.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     stack = find_stack(formation, stage)
     if stack is None or not is_abandoned(stack):
         return False
+    _require_no_deploy(formation, stack, stage)
     print_status(f"deleting the stack {stack_name(stage)}: it is {stack['StackStatus']}, and has no resources")
     # By its id, which a stack of the same name that another deploy creates meanwhile does not have.
     formation.delete_stack(StackName=stack["StackId"])
@@ -56,6 +60,22 @@ def delete(formation: "CloudFormationClient", stage: str) -> bool:
             before = status
         time.sleep(POLL_SECONDS)
     return True
+
+
+def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef", stage: str) -> None:
+    pages = formation.get_paginator("list_change_sets").paginate(StackName=stack["StackName"])
+    statuses = [change_set["Status"] for page in pages for change_set in page["Summaries"]]
+    age = datetime.now(UTC) - stack["CreationTime"]
+    if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & set(statuses):
+        reason = f"its change set is {in_creation.pop()}"
+    elif set(statuses) != {"FAILED"} and age < timedelta(seconds=MIN_AGE_SECONDS):  # a failed one is never executed
+        reason = f"it was created {age.total_seconds():.0f} s ago"
+    else:
+        return
+    raise CommandError(
+        f"another deploy may be creating the stack {stack_name(stage)}: {reason}. Wait until it has ended, or, if "
+        f"there is none, until the stack is {MIN_AGE_SECONDS} s old, and run this again"
+    )
 
 
 def _status(formation: "CloudFormationClient", stack_id: str) -> str:

@@ -46,8 +46,8 @@ def print_since(formation: "CloudFormationClient", stage: str, before: Observati
             return
         new = [each for each in _operation_ids(stack) if each not in before.operation_ids]
         events = [event for each in reversed(new) for event in _failed_events(formation, stack["StackId"], each)]
-        if not new:  # whether LastOperations has all change sets is not documented
-            events = _failed_events_since(formation, stack["StackId"], before.at - _CLOCK_TOLERANCE)
+        if not events:  # whether LastOperations has all change sets is not documented
+            events = _failed_events_since(formation, stack["StackId"], before)
     except (BotoCoreError, ClientError) as error:
         name = stack["StackId"] if stack else "<the stack>"
         print_status(
@@ -76,9 +76,14 @@ def _failed_events(formation: Any, stack_id: str, operation_id: str) -> list[Any
     return list(pages.paginate(**query).search("OperationEvents[]"))
 
 
-def _failed_events_since(formation: Any, stack_id: str, since: datetime) -> list[Any]:
+def _failed_events_since(formation: Any, stack_id: str, before: Observation) -> list[Any]:
+    since = before.at - _CLOCK_TOLERANCE
     pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
-    return [event for event in pages.search("OperationEvents[]") if event.get("Timestamp", since) >= since]
+    return [
+        event
+        for event in pages.search("OperationEvents[]")
+        if event.get("Timestamp", since) >= since and event.get("OperationId") not in before.operation_ids
+    ]
 
 
 def _format(events: list[Any]) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Leftover(NamedTuple):
 def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
     """Print what is outside a stage's stack, each with the command that deletes it, and return it.
 
-    What the caller may not ask is said, and left unchecked.
+    If the caller lacks a right, print which, and return an empty list.
 
     Args:
         session: of the account and region.
@@ -68,7 +68,8 @@ def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
     except (BotoCoreError, ClientError) as error:
         print_status(
             f"not checked: what an earlier deploy left outside the stack, for {explain(error)}",
-            "It needs tag:GetResources, ec2:DescribeTags and cloudformation:ListStackResources.",
+            "It needs tag:GetResources, ec2:DescribeTags, lambda:GetFunctionConfiguration, kms:DescribeKey and "
+            "cloudformation:ListStackResources.",
         )
         return []
     if found:
@@ -102,7 +103,7 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
     found = list(pages.search("ResourceTagMappingList[]"))
     if not found:
         return
-    in_stack = set(_physical_ids(session.client("cloudformation"), stack))
+    in_stack = set(_stack_members(session.client("cloudformation"), stack))
     tags: Any = session.client("ec2").get_paginator("describe_tags")
     filters = [{"Name": "key", "Values": [_STACK_NAME]}, {"Name": "value", "Values": [stack]}]
     in_ec2 = set(tags.paginate(Filters=filters).search("Tags[].ResourceId"))
@@ -111,20 +112,37 @@ def _find(session: "boto3.Session", stack: str) -> Iterator[Leftover]:
         service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
         parts = re.fullmatch(r"/?([a-z-]+)[:/](.+)", resource)
         kind, name = (f"{service}:{parts[1]}", parts[2]) if parts else (service, resource)
-        is_gone = service == "ec2" and name not in in_ec2  # the other service lists it for a while
         is_part = service == "apigateway" and "/" in name  # it goes with its API
         is_backup = service == "rds" and "snapshot" in kind
-        if not (_last_segment(arn) in in_stack or is_gone or is_part or is_backup):
+        if (service, _last_segment(arn)) in in_stack or is_part or is_backup:
+            continue
+        # The tagging service lists a resource for a while after it is deleted.
+        if not (name not in in_ec2 if service == "ec2" else _is_deleted(session, kind, name)):
             yield Leftover(arn, kind, name, {tag["Key"]: tag["Value"] for tag in each["Tags"]}.get(_LOGICAL_ID, ""))
 
 
-def _physical_ids(formation: Any, stack: str) -> Iterator[str]:
-    """Yield the last segments of the ids of a stack's resources, which end the resources' ARNs."""
+def _is_deleted(session: "boto3.Session", kind: str, name: str) -> bool:
+    """Return whether a function does not exist, or a key is to be deleted; False for resources of other kinds."""
+    try:
+        if kind == "kms:key":
+            key: Any = session.client("kms").describe_key(KeyId=name)["KeyMetadata"]
+            return bool(key["KeyState"] == "PendingDeletion")
+        if kind == "lambda:function":
+            session.client("lambda").get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in ("NotFoundException", "ResourceNotFoundException"):
+            raise
+        return True
+    return False
+
+
+def _stack_members(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
+    """Yield service and end of the ARN of each resource of a stack, by its type and id."""
     try:
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for each in pages.search("StackResourceSummaries[]"):
             if not each["ResourceStatus"].startswith("DELETE_"):  # else it is no longer the stack's
-                yield _last_segment(each.get("PhysicalResourceId", ""))
+                yield each["ResourceType"].split("::")[1].lower(), _last_segment(each.get("PhysicalResourceId", ""))
     except ClientError as error:
         if "does not exist" not in error.response["Error"].get("Message", ""):
             raise
