@@ -1,0 +1,42 @@
+"""Nothing that others planted in `public` runs when employees are loaded, corrections written and cards read."""
+
+from contextlib import closing
+from datetime import UTC, date, datetime
+
+from ponto.admin.migrations import migrate
+from ponto.connection import connect
+from ponto.reader import answers, columns, statements
+from slices.corrections.write import Correction, write
+from slices.reports import employees
+from tests.database import ROLES, SCHEMA
+from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, plant, signed_in
+from tests.postgres.servers import Server
+from tests.postgres.storing import add
+
+ANA = {"usuario_id": EMPLOYEE, "nome": "Ana", "cpf": None, "fuso": "Asia/Tokyo", "corte": "04:00"}
+
+
+def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: Server) -> None:
+    owner = server.owner("master")
+    plant(server, "master")
+    migrate(owner, ZONE, SCHEMA)
+    server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
+    server.ask("alter database master reset search_path")  # for the row that this test writes
+    add(owner, EMPLOYEE, id=PUNCH)
+    server.ask("alter database master set search_path = public, pg_catalog")
+
+    assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
+    asked = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
+    with closing(connect(signed_in("ponto_corrections", owner), "test")) as database:
+        assert len(write(database, [asked], "arn:of:somebody")) == 1
+    month = date(2026, 10, 1)
+    values = {
+        "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},
+        "correction_list": {"mes": month},
+    }
+    request = {"read": {name: statements.written(each) for name, each in values.items()}, "timeout": 0}
+    result, log = answers.answer(request, lambda: signed_in("ponto_reader", owner), 60)
+
+    assert log.error == ""
+    assert len(list(columns.unpacked(result["rows"]["correction_list"]))) == 1
+    assert len(list(columns.unpacked(result["rows"]["cards"]))) == 31
