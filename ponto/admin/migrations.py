@@ -18,7 +18,7 @@ from psycopg2.extensions import quote_ident
 
 import slices
 from ponto.admin import SQL, repeatable, rights, roles
-from ponto.admin.own_schema import create_schema, require_own_schema, run_file
+from ponto.admin.own_schema import create_schema, protect_writes, run_file
 from ponto.admin.owner import connected
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
@@ -203,6 +203,7 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             cursor.execute(SQL["migrations_begin"], {"time_zone": time_zone})
             applied = dict(cursor.fetchall())
             pending = _pending(files.numbered, applied)
+            protect_writes(cursor, all_tables=bool(pending))
             notices = _left(files, applied)
             try:
                 roles.make(cursor, files.roles)
@@ -225,7 +226,6 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
                 for name in repeatable.apply(cursor, files.views):
                     again.add(name)
                 notices += rights.enforce(cursor, files.rights, rights_before, own, removed)
-            require_own_schema(cursor)  # whatever others put there meanwhile, and did, is rolled back
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except rights.DeclarationError as error:
@@ -265,8 +265,8 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: str
                 run_file(cursor, statement)
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
             connection.autocommit = False
+            protect_writes(cursor, all_tables=False)
             cursor.execute(SQL["migrations_record"], {"name": name, "checksum": checksum(statement)})
-            require_own_schema(cursor)
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
     connection.commit()

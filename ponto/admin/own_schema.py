@@ -22,8 +22,6 @@ class NotOwnSchemaError(Exception):
 def require_own_schema(session: cursor) -> None:
     """Raise an error if others can change what the owner runs. A schema that does not exist is fine.
 
-    Before a commit, it also covers what others did since the transaction began: whatever ran of theirs is rolled back.
-
     Raises:
         NotOwnSchemaError: others own the schema or something in it, may create in it, or there is a trigger, a foreign
             key, a rule, row security or an inheriting table that no migration made.
@@ -40,6 +38,22 @@ def require_own_schema(session: cursor) -> None:
         f"{'; '.join(problem for problem, _ in reported)}{more}. Nothing was changed. As an administrator, check "
         f"what it is, then: {'; '.join(remedy for _, remedy in reported)}; and try again"
     )
+
+
+def protect_writes(session: cursor, *, all_tables: bool) -> None:
+    """Make sure that nothing of others runs by what the transaction writes.
+
+    What a trigger did as the owner could not be judged afterwards. So the tables are locked first, and then checked.
+
+    Args:
+        session: of a transaction that has written no row.
+        all_tables: lock all tables, or those that the migrations keep for themselves.
+
+    Raises:
+        NotOwnSchemaError: see `require_own_schema`.
+    """
+    session.execute(SQL["schema_lock"], {"schema": SCHEMA, "all": all_tables})
+    require_own_schema(session)
 
 
 def create_schema(session: cursor) -> None:

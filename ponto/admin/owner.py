@@ -19,7 +19,6 @@ def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection
 
     Yields:
         A connection of which each statement sees what was committed before it began, whatever the server's default.
-        If rows were written, commit by `commit`.
 
     Raises:
         NotOwnSchemaError: see `require_own_schema`.
@@ -31,15 +30,3 @@ def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection
             require_own_schema(cursor)
         connection.commit()
         yield connection
-
-
-def commit(connection: psycopg2.extensions.connection) -> None:
-    """Commit what was written as the owner, unless others could have changed what ran.
-
-    Raises:
-        NotOwnSchemaError: see `require_own_schema`. Everything is rolled back when the connection is closed.
-        psycopg2.Error: the connection broke.
-    """
-    with connection.cursor() as cursor:
-        require_own_schema(cursor)
-    connection.commit()

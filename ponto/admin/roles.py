@@ -71,7 +71,7 @@ def members(cursor: psycopg2.extensions.cursor) -> list[str]:
 
 def slices_by_role(cursor: psycopg2.extensions.cursor) -> dict[str, str]:
     """Return the slice of each role of this intake, also of one that is removed; names as SQL writes them."""
-    cursor.execute(SQL["roles_slices"])
+    cursor.execute(SQL["roles_slices"], {"prefix": ROLE_PREFIX})
     return dict(cursor.fetchall())
 
 

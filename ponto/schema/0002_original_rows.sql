@@ -29,7 +29,7 @@ declare
     possible bigint;
     copied bigint;
 begin
-    -- The first of this name on the search path that the owner's sessions begin with.
+    -- The first of this name on the search path that the owner's sessions begin with; before those of others.
     select pg_class.oid::regclass as name, relkind, relowner::regrole as owner, rolsuper or rolname = current_user as trusted
     into original
     from unnest(current_setting('ponto.search_path')::name[]) with ordinality as path (nspname, place)
@@ -37,7 +37,7 @@ begin
         join pg_class on relnamespace = pg_namespace.oid
         join pg_roles on pg_roles.oid = relowner
     where relname = 'batida' and pg_class.oid <> 'ponto.batida'::regclass
-    order by place
+    order by rolsuper or rolname = current_user desc, place
     limit 1;
     if original is null or original.relkind <> 'r' or array(
         select attname || ' ' || format_type(atttypid, null)

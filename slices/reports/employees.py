@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg2
 
-from ponto.admin.owner import commit, connected
+from ponto.admin.own_schema import protect_writes
+from ponto.admin.owner import connected
 from ponto.connection import Parameters, message_of
 from ponto.database_names import read_sql
 
@@ -53,13 +54,16 @@ def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str
         `counts`, as of `store`; or `refused`, what PostgreSQL says, which may quote a value: so it is raised to no log.
 
     Raises:
+        NotOwnSchemaError: see `protect_writes`.
         psycopg2.Error: no connection, after all tries of `connect`.
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
         try:
+            if not dry_run:
+                protect_writes(cursor, all_tables=True)
             counts = store(cursor, found, dry_run=dry_run)
             if not dry_run:
-                commit(connection)
+                connection.commit()
         except psycopg2.Error as error:
             return {"refused": message_of(error)}
     return {"counts": counts}

@@ -5,7 +5,8 @@ from itertools import cycle
 from pathlib import Path
 
 from ponto import fields
-from ponto.admin.owner import commit, connected
+from ponto.admin.own_schema import protect_writes
+from ponto.admin.owner import connected
 from ponto.connection import Parameters
 from ponto.database_names import read_sql
 from ponto.documents import is_cpf
@@ -51,8 +52,9 @@ def store(parameters: Parameters, employer: str) -> None:
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
+        protect_writes(cursor, all_tables=True)
         cursor.execute(_STORE, {"employer": employer})
-        commit(connection)
+        connection.commit()
 
 
 def _is_name(text: str) -> bool:

@@ -97,6 +97,7 @@ def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Serv
     server.ask("create role app")
     ask(owner, "grant insert on all tables in schema ponto to app")
     ask(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
+    ask(owner, "insert into ponto.migracao_papel (nome, fatia, oid) values ('app', 'ponto', 0)")
 
     notices = migrate(owner, ZONE, SCHEMA).notices
 

@@ -13,7 +13,7 @@ import pytest
 
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import MigrationError, migrate
-from ponto.admin.own_schema import NotOwnSchemaError
+from ponto.admin.own_schema import NotOwnSchemaError, protect_writes
 from ponto.admin.roles import protect
 from ponto.event import WHOSE
 from ponto.reader import answers, columns
@@ -21,7 +21,7 @@ from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, entry, statuses
+from tests.postgres.storing import QUICK, add, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -154,21 +154,20 @@ def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
             assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
 
 
-def test_a_trigger_that_is_committed_after_the_check_leaves_nothing_behind(server: Server) -> None:
+def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) -> None:
     owner = migrated(server)
-    server.ask(
-        "create role app login; grant usage on schema ponto to app; grant trigger on ponto.migracao_papel to app",
-        "master",
-    )
-    server.ask("grant create on schema public to app", "master")
+    server.ask("create role app login; grant usage on schema ponto to app", "master")
+    server.ask("grant trigger on ponto.migracao_papel to app; grant create on schema public to app", "master")
     evil = """
         create function public.evil() returns trigger language plpgsql as $$
         begin
-            create or replace function public.backdoor() returns int language sql return 1;
-            perform set_config('search_path', 'public, pg_catalog', false);
+            perform nextval('public.runs'); -- which no rollback takes back
+            drop trigger evil on ponto.migracao_papel;
             return new;
         end
         $$;
+        create sequence public.runs;
+        grant usage on sequence public.runs to public;
         create trigger evil before insert on ponto.migracao_papel for each row execute function public.evil();
     """
     waits = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
@@ -183,7 +182,23 @@ def test_a_trigger_that_is_committed_after_the_check_leaves_nothing_behind(serve
         with pytest.raises(NotOwnSchemaError, match=r"trigger evil on ponto\.migracao_papel"):
             run.result()
 
-    assert ask(owner, "select from pg_proc where proname = 'backdoor'") == []
+    assert server.ask("select is_called from public.runs", "master") == [(False,)]
+
+
+def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
+    owner = migrated(server)
+    arguments: dict[str, Any] = owner
+    with closing(psycopg2.connect(**arguments)) as writer, writer.cursor() as cursor:
+        protect_writes(cursor, all_tables=True)
+
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            server.ask(
+                "set lock_timeout = '100ms';"
+                "create trigger late before insert on ponto.batida"
+                " for each row execute function ponto.batida_append_only()",
+                "master",
+            )
+        add(owner, EMPLOYEE)  # inserts go on
 
 
 SCANS = """

@@ -5,7 +5,7 @@ from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
     join pg_namespace using (nspname)
     join pg_class on relnamespace = pg_namespace.oid
 where relname = 'migracao'
-    and relowner = (select oid from pg_roles where rolname = current_user)
+    and relowner in (select oid from pg_roles where rolname = current_user or rolsuper)
     and array['nome', 'checksum', 'aplicada_em']::name[] <@ array(
         select attname from pg_attribute where attrelid = pg_class.oid
     )

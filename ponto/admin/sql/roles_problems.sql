@@ -16,8 +16,10 @@ from unknown_role
 union all
 select
     format('%%s is a member of %%I%%s', member::regrole, unknown_role.rolname, case when admin_option then ' and may make others so' else '' end),
-    case grantor
-        when 10 then format('drop owned by %%1$I; drop role %%1$I', unknown_role.rolname) -- of the creator, by PostgreSQL itself: nobody else can revoke it
+    case
+        -- Of the creator, by PostgreSQL itself: nobody else can revoke it.
+        when grantor = 10 and admin_option and not inherit_option and not set_option
+            then format('drop owned by %%1$I; drop role %%1$I', unknown_role.rolname)
         else format('revoke %%I from %%s granted by %%s cascade', unknown_role.rolname, member::regrole, grantor::regrole)
     end
 from unknown_role

@@ -30,7 +30,7 @@ def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: S
     with closing(connect(signed_in("ponto_corrections", owner), "test")) as database:
         assert len(write(database, [asked], "arn:of:somebody")) == 1
     month = date(2026, 10, 1)
-    values = {
+    values: dict[str, dict[str, object]] = {
         "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},
         "correction_list": {"mes": month},
     }
