@@ -6,67 +6,54 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ponto import config, log
-from ponto.dead_letters import DeadLetters
+from ponto.bootstrap import create_drain
 from ponto.drain import Drain
-from ponto.records import BatchResponse, records_of
-from ponto.redelivery import Redelivery
-from ponto.store import Store
+from ponto.message import BatchResponse, read_messages
 
 if TYPE_CHECKING:
     from ponto.reader import answers
 
 
-@cache  # once per execution environment: what one batch set up serves the next
-def consumer() -> tuple[Drain, Redelivery]:
-    """Make what `main` works with, as the environment says; connects to nothing.
-
-    Whoever runs `main` elsewhere replaces this function, or clears its cache after the environment has changed.
-    """
-    settings = config.load_drain()
-    store = Store(lambda: config.connection_parameters(settings.database))
-    dead_letters = DeadLetters(settings.dlq_url)
-    redelivery = Redelivery(settings.queue_url, settings.retry_delays)
-    drain = Drain(
-        settings.zone,
-        store,
-        dead_letters,
-        identity=settings.identity,
-        visibility_s=settings.visibility_s,
-        redelivery=redelivery,
-    )
-    return drain, redelivery
+@cache  # once per execution environment: the next batch reuses the connection and the clients
+def environment_drain() -> Drain:
+    """Return the drain that the environment configures."""
+    return create_drain(config.load_drain())
 
 
-def main(event: Any, context: Any) -> BatchResponse:
-    """Store a batch of punches, dead-letter what never can be, and report the rest, so that SQS brings it back.
+def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
+    """Store a batch of punches, dead-letter what can never be stored, and report the rest for redelivery.
 
     Args:
         event: messages from SQS; the mapping must have ReportBatchItemFailures.
-        context: Lambda's, which knows how much time is left.
+        context: Lambda's, with the time left.
+        drain: what processes the batch; by default that of the environment.
 
     Raises:
-        NotFromSqs: the event is something else. Lambda then retries the invocation if it was asynchronous, and hands
-            the event to the function's own dead-letter queue.
-        ConfigurationError: the environment lacks a value. The whole batch comes back, as after any exception.
+        NotFromSqsError: the event is something else. Lambda then retries the invocation if it was asynchronous, and
+            sends the event to the function's own dead-letter queue.
+        ConfigurationError: the environment lacks a value. SQS delivers the whole batch again, as after any exception.
     """
     started = time.monotonic()
-    records = records_of(event)
+    messages = read_messages(event)
     end = started + context.get_remaining_time_in_millis() / 1000
 
-    drain, redelivery = consumer()
-    processed = drain.process(records, end)
+    drain = drain or environment_drain()
+    processed = drain.process(messages, end)
 
-    log.batch(context.aws_request_id, (time.monotonic() - started) * 1000, time.time(), processed)
-    for warning in processed.warnings:
+    now = time.time()
+    log.batch(
+        context.aws_request_id,
+        os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets it
+        now,
+        processed.counts(identity=drain.identity),
+        {"milliseconds": round((time.monotonic() - started) * 1000, 1), **processed.ages(now)},
+        processed.errors,
+    )
+    # The last act: the delays count from here.
+    warnings = [*processed.warnings, drain.shorten_visibility(processed, end)]
+    for warning in filter(None, warnings):
         log.warning(context.aws_request_id, warning)
-    answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
-    # The last act: from here on the records are hidden for as long as it says.
-    transient = [failure.record for failure in processed.failures.values() if failure.is_transient]
-    try:
-        redelivery.shorten_visibility(transient, end)
-    except Exception as error:  # noqa: BLE001  they come back all the same, after the queue's own visibility timeout
-        log.warning(context.aws_request_id, f"redelivery: {type(error).__name__}: {error}")
-    return answer
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
 
 
 def read(event: Any, context: Any) -> "answers.Result":

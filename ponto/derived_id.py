@@ -4,16 +4,17 @@
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 # A local time of 1900 can be an instant of 1899: its offset is up to 14:59.
 _BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_parse_source_key = re.compile("([0-9]{17})/([1-9][0-9]{0,8})").fullmatch
 
 
 def derive_id(key: int | str, instant: datetime) -> str:
-    """Give a punch that came without an id the one that every retry of it will get.
+    """Return the id of a punch that came without one; every retry of it gets the same.
 
     In order of the instant, by milliseconds, so that the index of a growing table grows at its end.
 
@@ -38,18 +39,25 @@ def derive_id(key: int | str, instant: datetime) -> str:
     return f"{time[:8]}-{time[8:]}-8{digest[1:4]}-{variant}{digest[5:8]}-{digest[8:20]}"
 
 
-class ClockRecord(NamedTuple):
-    """A record that a hardware clock keeps."""
-
-    relogio: str  # the clock's number: 17 digits
-    nsr: int  # the clock's number of the record, from 1 to 999999999
+class InvalidSourceKeyError(ValueError):
+    """A text is not a source key."""
 
 
-def derive_clock_id(record: ClockRecord) -> str:
-    """Give a punch of a hardware clock its id, which says the clock and the record in decimal digits.
+def derive_source_id(source_key: str) -> str:
+    """Return the id of an imported record, which contains its source and number in decimal digits.
 
-    Nothing is hashed, so that no two records have one id. The first digit, `f`, is in no id of `derive_id`, whose times
-    end long before. Each clock's ids are in the order of its records.
+    Nothing is hashed, so no two records have one id. The first digit, `f`, is in no id of `derive_id`, whose times end
+    long before. The ids of one source are in the order of its records.
+
+    Args:
+        source_key: `SOURCE/RECORD`, such as `00004000070000123/7`: the source's number, of 17 digits, and the number
+            that the source gave the record, from 1 to 999999999.
+
+    Raises:
+        InvalidSourceKeyError: it is another text. The punch must not pass for another one of the same minute.
     """
-    clock = record.relogio
-    return f"f{clock[:7]}-{clock[7:11]}-8{clock[11:14]}-a{clock[14:]}-{record.nsr:012}"
+    parts = _parse_source_key(source_key)
+    if parts is None:
+        raise InvalidSourceKeyError("must be SOURCE/RECORD: 17 digits, and a number from 1 to 999999999")
+    source, record = parts.groups()
+    return f"f{source[:7]}-{source[7:11]}-8{source[11:14]}-a{source[14:]}-{record:0>12}"

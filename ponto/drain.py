@@ -1,74 +1,118 @@
-"""A batch of records, from their bodies to what became of each."""
+"""Processing of a batch of messages: each becomes a row, a dead letter, or a failure that SQS delivers again."""
 
 import math
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, assert_never
 
+from ponto.crash_suspects import growing_parts, split_by_crash_risk, spread_delay_seconds
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
-from ponto.derived_id import derive_clock_id
+from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.errors import kind_and_line
+from ponto.message import Message
 from ponto.punch import NotAPunch, Punch, Reason, parse
-from ponto.records import (
-    NoClockRecord,
-    Record,
-    api_key_id,
-    is_redriven,
-    named_clock_record,
-    origin,
-    receive_count,
-    texts,
-)
 from ponto.redelivery import Redelivery
-from ponto.store import Entry, NoAnswer, Status, Store
-from ponto.suspects import growing_parts, split_by_crash_risk, spread_delay
+from ponto.store import Entry, QueryFailedError, Status, Store
 
 GRACE_SECONDS = 1_800
-"""For which our own code may fail on a record before it is dead-lettered: time to take a release back."""
+"""How long the function's own code may fail on a message before it is dead-lettered: time to roll a release back."""
 
-SPREAD_SECONDS = 15
-"""At most so much of an invocation goes to setting the visibility of suspects, 10 a call."""
+MAX_SPREAD_SECONDS = 15
+"""Of an invocation, for setting the visibility of suspects, 10 a call."""
 
+_MAX_LOGGED_ERRORS = 5  # distinct ones: an outage gives every message of a batch the same one
 _REASONS = {Status.CONFLICT: Reason.CONFLICT, Status.REFUSED: Reason.REFUSED}
+
+Parse = Callable[[str, tzinfo], Punch]
+"""`punch.parse`, or a fake."""
 
 
 class Failure(NamedTuple):
-    """A record that has to come back."""
+    """A message that SQS has to deliver again."""
 
-    record: Record
+    message: Message
     detail: str  # why
-    is_transient: bool = False  # nothing is wrong with it: it may come back soon
+    is_transient: bool = False  # nothing is wrong with it: it may be delivered again soon
 
 
 @dataclass
 class Processed:
-    """What became of a batch: each record is one of these."""
+    """Result of a batch: each message is in one of these."""
 
     stored: list[Entry] = field(default_factory=list)
     duplicates: list[Entry] = field(default_factory=list)  # already stored by another message, or copy of this one
-    redelivered: list[Entry] = field(default_factory=list)  # what this very message brought before
+    redelivered: list[Entry] = field(default_factory=list)  # stored by this very message before
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
     redriven: int = 0  # of those stored, duplicate or dead-lettered: dead letters that were sent back
-    warnings: list[str] = field(default_factory=list)  # about what changes nothing of the above
+    warnings: list[str] = field(default_factory=list)  # of what changes nothing of the above
 
     @property
     def has_rows(self) -> bool:
-        """Whether a punch of the batch is a row: the database works, and so does our code."""
+        """Whether a punch of the batch is a row: the database works, and so does the function's code."""
         return bool(self.stored or self.duplicates or self.redelivered)
+
+    def counts(self, *, identity: bool) -> dict[str, int]:
+        """Return the counts to log, by the metric's name.
+
+        Zeros too: a metric that was never sent does not exist, and an alarm on it looks like one with a misspelt name.
+
+        Args:
+            identity: whether employees must sign in. Otherwise no punch is rejected for it, and a metric that is
+                always zero costs as much as any.
+        """
+        rejected = Counter(rejection.reason for rejection in self.dead_lettered)
+        done = {
+            "stored": len(self.stored),
+            "duplicates": len(self.duplicates),
+            "redelivered": len(self.redelivered),
+            "rejected": rejected.total(),
+        }
+        reasons = [reason for reason in Reason if identity or reason is not Reason.IDENTITY]
+        counts = {
+            **done,
+            **{f"rejected{reason.capitalize()}": rejected[reason] for reason in reasons},
+            "failed": len(self.failures),
+            "batchSize": sum(done.values()) + len(self.failures),
+        }
+        if self.redriven:  # rare: a zero each hour would cost as much as any metric
+            counts["redriven"] = self.redriven
+        return counts
+
+    def ages(self, now: float) -> dict[str, int]:
+        """Return how long the oldest messages have waited, ms, by the metric's name; `now` is s since the epoch."""
+        ages = {}
+        if self.stored:  # a zero would lower percentiles
+            ages["oldestMilliseconds"] = round(now * 1000 - min(entry.received_ms for entry in self.stored))
+        # SQS's own metric leaves out what was received three times. A dead letter that was sent back waits, and
+        # expires, from then on, so this is the age of the message and not of its origin.
+        failed = [failure.message.sent_ms for failure in self.failures.values() if failure.message.sent_ms is not None]
+        if failed:
+            ages["oldestFailedMilliseconds"] = round(now * 1000 - min(failed))
+        return ages
+
+    @property
+    def errors(self) -> list[str]:
+        """Distinct details of the failures, at most five."""
+        return sorted({failure.detail for failure in self.failures.values()})[:_MAX_LOGGED_ERRORS]
+
+
+class MissingTimestampError(ValueError):
+    """SQS did not say when it stored a message."""
 
 
 class _Bug(NamedTuple):
-    """A record that our own code fails on."""
+    """A message that the function's own code fails on."""
 
-    record: Record
+    message: Message
     location: str  # in the code
 
 
 class _Deadlines(NamedTuple):
-    """`time.monotonic()` seconds past which nothing is begun."""
+    """`time.monotonic()` seconds past which nothing is started."""
 
     database: float
     dead_letters: float
@@ -82,163 +126,181 @@ class Drain:
         zone: tzinfo,
         store: Store,
         dead_letters: DeadLetters,
+        redelivery: Redelivery,
         *,
         identity: bool = False,
-        visibility_s: int = 0,
-        redelivery: Redelivery | None = None,
+        visibility_timeout_seconds: int = 0,
+        parse: Parse = parse,
+        clock: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
-        """Connects to nothing.
+        """Create a drain; it connects to nothing yet.
 
         Args:
             zone: the stage's, in which a time sent without an offset is local.
-            store: where punches go.
-            dead_letters: where the rest goes.
+            store: of punches.
+            dead_letters: the dead-letter queue.
+            redelivery: sets the visibility of messages that failed and, if the queue's timeout is known, of suspects.
             identity: whether a punch must be of the employee whose sign-in the gateway verified.
-            visibility_s: how long the queue hides a message by itself; 0: not known.
-            redelivery: sets the visibility of suspects, if `visibility_s` is known.
+            visibility_timeout_seconds: the queue's own; 0: not known.
+            parse: reads the body of a message.
+            clock: `time.monotonic`, looked up at each call, for a simulator replaces it.
         """
         self._zone = zone
         self._store = store
         self._dead_letters = dead_letters
-        self._identity = identity
-        self._visibility_s = visibility_s
         self._redelivery = redelivery
-        self._stored_at = -math.inf  # `time.monotonic()`, of the last batch with a punch that went all the way
+        self.identity = identity
+        self._visibility_timeout_seconds = visibility_timeout_seconds
+        self._parse = parse
+        self._clock = clock
+        self._last_stored = -math.inf  # `clock()` seconds of the last batch with a row
 
-    def process(self, records: Sequence[Record], end: float) -> Processed:
-        """Store what is good, dead-letter what can never be stored, and say what has to come back.
+    def process(self, messages: Sequence[Message], end: float) -> Processed:
+        """Store the punches, dead-letter what can never be one, and return what SQS has to deliver again.
 
-        The function has to have ended at `end`, in `time.monotonic()` seconds.
+        Args:
+            messages: the batch.
+            end: when the function must have ended, `time.monotonic()` seconds.
         """
         # Time for dead letters, and for a call that changes visibility; half of it where the timeout is short.
-        kept = min(DEAD_LETTER_SECONDS, (end - time.monotonic()) / 2)
-        deadlines = _Deadlines(end - kept, end - kept / 2)
+        reserve = min(DEAD_LETTER_SECONDS, (end - self._clock()) / 2)
+        deadlines = _Deadlines(end - reserve, end - reserve / 2)
         processed = Processed()
-        bugs: list[_Bug] = []
-        trusted, suspects = split_by_crash_risk(records, self._visibility_s)
-        if trusted:
-            bugs += self._process(trusted, processed, deadlines)
+        trusted, suspects = split_by_crash_risk(messages, self._visibility_timeout_seconds)
+        bugs = self._process_part(trusted, processed, deadlines) if trusted else []
         untried, is_spread = suspects, False
         for part in growing_parts(suspects):
             if processed.has_rows and not is_spread:  # nothing but a suspect can still end this invocation
                 self._spread(untried, processed, deadlines.database)
                 is_spread = True
-            bugs += self._process(part, processed, deadlines)
+            bugs += self._process_part(part, processed, deadlines)
             untried = untried[len(part) :]
-        works = processed.has_rows
-        if works:
-            self._stored_at = time.monotonic()
+        if processed.has_rows:
+            self._last_stored = self._clock()
         if bugs:
-            self._judge(bugs, processed, deadlines, works=works, is_alone=len(records) == 1)
+            self._handle_bugs(bugs, processed, deadlines, is_alone=len(messages) == 1)
         return processed
 
-    def _process(self, records: Sequence[Record], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
-        """Process a part of a batch, but for the records that our own code fails on, which are returned."""
-        read: list[tuple[Record, Entry]] = []
+    def shorten_visibility(self, processed: Processed, end: float) -> str:
+        """Have SQS deliver transient failures again soon; return a warning if it does not, or an empty text.
+
+        For the last act of an invocation: from then on the messages are hidden for as long as it says.
+        """
+        transient = [failure.message for failure in processed.failures.values() if failure.is_transient]
+        try:
+            self._redelivery.shorten_visibility(transient, end)
+        except Exception as error:  # noqa: BLE001  SQS delivers them after the queue's own visibility timeout
+            return _redelivery_warning(error)
+        return ""
+
+    def _process_part(self, messages: Sequence[Message], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
+        """Process a part of a batch; return the messages that the function's own code fails on."""
+        received: list[tuple[Message, Entry]] = []
         rejections: list[Rejection] = []
         bugs: list[_Bug] = []
-        for record in records:
+        for message in messages:
             try:
-                read.append((record, self._read(record)))
+                received.append((message, self._entry(message)))
             except NotAPunch as error:
-                rejections.append(Rejection(record, error.reason, error.detail))
-            except Exception as error:  # noqa: BLE001  a bug of ours must not hold up the record's batch-mates
-                bugs.append(_Bug(record, kind_and_line(error)))
+                rejections.append(Rejection(message, error.reason, error.detail))
+            except Exception as error:  # noqa: BLE001  a bug must not hold up the other messages of the batch
+                bugs.append(_Bug(message, kind_and_line(error)))
 
-        # SQS promises no order, and of two punches with one id it is the first that stays.
-        read.sort(key=lambda each: each[1].received_ms)
-        outcomes = self._store.save([entry for _, entry in read], deadlines.database)
-        for (record, entry), (status, detail) in zip(read, outcomes, strict=True):
+        # SQS promises no order, and of two punches with one id the first is stored.
+        received.sort(key=lambda pair: pair[1].received_ms)
+        outcomes = self._store.save([entry for _, entry in received], deadlines.database)
+        for (message, entry), (status, detail) in zip(received, outcomes, strict=True):
             match status:
                 case Status.STORED:
                     processed.stored.append(entry)
-                    processed.redriven += is_redriven(record)
+                    processed.redriven += message.is_redriven
                 case Status.DUPLICATE:
                     processed.duplicates.append(entry)
-                    processed.redriven += is_redriven(record)
+                    processed.redriven += message.is_redriven
                 case Status.REDELIVERED:
                     processed.redelivered.append(entry)
                 case Status.CONFLICT | Status.REFUSED:
-                    rejections.append(Rejection(record, _REASONS[status], detail))
+                    rejections.append(Rejection(message, _REASONS[status], detail))
                 case Status.FAILED:
-                    processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
+                    processed.failures[message.id] = Failure(message, detail, is_transient=True)
                 case Status.UNEXPECTED:
-                    bugs.append(_Bug(record, detail))
+                    bugs.append(_Bug(message, detail))
                 case _:
-                    assert_never(status)  # the record would be deleted, whatever became of it
+                    assert_never(status)  # otherwise SQS would delete the message
         self._dead_letter(rejections, processed, deadlines)
         return bugs
 
-    def _spread(self, suspects: Sequence[Record], processed: Processed, deadline: float) -> None:
-        """Let suspects come back at different times, and so in different batches, if one of them kills the process."""
-        if not self._redelivery or not self._visibility_s:
-            return
-        delays = [(record, spread_delay(record, self._visibility_s)) for record in suspects]
-        try:
-            self._redelivery.set_visibility(delays, min(deadline, time.monotonic() + SPREAD_SECONDS))
-        except Exception as error:  # noqa: BLE001  they come back all the same, together
-            processed.warnings.append(f"redelivery: {type(error).__name__}: {error}")
+    def _entry(self, message: Message) -> Entry:
+        """Return the punch of a message and what the message says of it.
 
-    def _judge(
-        self,
-        bugs: Sequence[_Bug],
-        processed: Processed,
-        deadlines: _Deadlines,
-        *,
-        works: bool,
-        is_alone: bool,
+        Raises:
+            NotAPunch: it can never be stored.
+            MissingTimestampError: when it was received cannot be read.
+        """
+        punch = self._parse(message.body, self._zone)
+        if self.identity:
+            _require_signed_in(message.employee_id, punch)
+        if message.source_key:  # two records of a source may be of one employee and minute
+            try:
+                punch = punch._replace(id=derive_source_id(message.source_key))
+            except InvalidSourceKeyError as error:
+                raise NotAPunch(Reason.INVALID, f"sourceKey: {error}") from None
+        if message.origin is None:
+            raise MissingTimestampError("SentTimestamp is missing or not a number")
+        is_new_copy = message.origin.message_id != message.id and message.receive_count == 1
+        return Entry(punch, *message.origin, message.api_key_id, is_new_copy)
+
+    def _spread(self, suspects: Sequence[Message], processed: Processed, deadline: float) -> None:
+        """Hide suspects for different times, so that they reappear in different batches if one crashes the process."""
+        if not self._visibility_timeout_seconds:
+            return
+        delays = [(message, spread_delay_seconds(message, self._visibility_timeout_seconds)) for message in suspects]
+        try:
+            self._redelivery.set_visibility(delays, min(deadline, self._clock() + MAX_SPREAD_SECONDS))
+        except Exception as error:  # noqa: BLE001  they reappear all the same, together
+            processed.warnings.append(_redelivery_warning(error))
+
+    def _handle_bugs(
+        self, bugs: Sequence[_Bug], processed: Processed, deadlines: _Deadlines, *, is_alone: bool
     ) -> None:
-        """Dead-letter those records that our own code has failed on for long, while it stores others.
+        """Dead-letter the messages that the function's own code has failed on for long, while it stored others.
 
         A release that fails on everything dead-letters nothing, however long it lasts; nor does an outage.
         """
         rejections: list[Rejection] = []
         unknown = ""
         try:
-            failing = self._store.failing([bug.record["messageId"] for bug in bugs], deadlines.database)
-        except NoAnswer as error:
+            failing = self._store.failing([bug.message.id for bug in bugs], deadlines.database)
+        except QueryFailedError as error:
             failing, unknown = {}, f"; since when is not known: {error}"
-        for record, location in bugs:
-            seconds = failing.get(record["messageId"], 0)
-            # Give up on a record only if another was stored: in its batch, or, if it came alone, since it first failed.
-            proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
-            if proven and seconds >= GRACE_SECONDS:
-                rejections.append(Rejection(record, Reason.UNEXPECTED, location))
+        for message, location in bugs:
+            seconds = failing.get(message.id, 0)
+            # Give up on a message only if another was stored: in its batch or, if it came alone, since it first failed.
+            is_code_proven = processed.has_rows or (is_alone and self._clock() - self._last_stored < seconds)
+            if is_code_proven and seconds >= GRACE_SECONDS:
+                rejections.append(Rejection(message, Reason.UNEXPECTED, location))
             else:
-                processed.failures[record["messageId"]] = Failure(record, f"unexpected: {location}{unknown}")
+                processed.failures[message.id] = Failure(message, f"unexpected: {location}{unknown}")
         if rejections:
             self._dead_letter(rejections, processed, deadlines)
 
     def _dead_letter(self, rejections: Sequence[Rejection], processed: Processed, deadlines: _Deadlines) -> None:
         unsent = self._dead_letters.send(rejections, deadlines.dead_letters)
         for rejection in rejections:
-            message_id = rejection.record["messageId"]
-            if message_id in unsent:
-                processed.failures[message_id] = Failure(rejection.record, unsent[message_id])
+            message = rejection.message
+            if message.id in unsent:
+                processed.failures[message.id] = Failure(message, unsent[message.id])
             else:
                 processed.dead_lettered.append(rejection)
-                processed.redriven += is_redriven(rejection.record)
-
-    def _read(self, record: Record) -> Entry:
-        """Give the punch of a record, with what the message says of it, or raise NotAPunch."""
-        punch = parse(record["body"], self._zone)
-        attributes = texts(record)
-        if self._identity:
-            _require_signed_in(attributes.get("usuarioId"), punch)
-        try:
-            clocks = named_clock_record(attributes)
-        except NoClockRecord:
-            detail = "relogio, nsr: the message names no record of a hardware clock"
-            raise NotAPunch(Reason.INVALID, detail) from None
-        if clocks:  # of whole minutes: one employee may have several in one
-            punch = punch._replace(id=derive_clock_id(clocks))
-        first = origin(record)
-        is_new_copy = first.message_id != record["messageId"] and receive_count(record) == 1
-        return Entry(punch, *first, api_key_id(attributes), is_new_copy)
+                processed.redriven += message.is_redriven
 
 
-def _require_signed_in(employee: str | None, punch: Punch) -> None:
-    if employee is None:
+def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
+    if employee_id is None:
         raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
-    if employee != str(punch.employee):
+    if employee_id != str(punch.employee):
         raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+
+
+def _redelivery_warning(error: Exception) -> str:
+    return f"redelivery: {type(error).__name__}: {error}"

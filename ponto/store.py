@@ -1,9 +1,9 @@
-"""Storing punches in PostgreSQL: a batch in, an outcome for each of its entries out."""
+"""Storage of punches in PostgreSQL."""
 
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
@@ -20,27 +20,27 @@ from ponto.errors import kind_and_line
 from ponto.punch import FIELDS, Punch
 
 _SQL = Path(__file__).parent / "sql"
-_STORE = read_sql(_SQL / "store.sql")
 _EXISTING = read_sql(_SQL / "existing.sql")
 _FAILING = read_sql(_SQL / "failing.sql")
 
-# SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
-# program limit exceeded.
-_OF_AN_ENTRY = ("22", "23", "54")
-# Only the first is the data's own fault, so that no retry can help. A punch that passed `parse` violates no constraint
-# of the schema that this code knows, and exceeds no limit: the schema is newer, or somebody changed it.
-_REFUSAL = "22"
+# SQLSTATE classes that one entry of a batch can cause: data exception, integrity constraint violation, program limit
+# exceeded.
+_ENTRY_ERROR_CLASSES = ("22", "23", "54")
+# Only the first means that the data is wrong, so that no retry can help. A punch that passed `parse` violates no
+# constraint of the schema that this code knows, and exceeds no limit: the schema is newer, or was changed by hand.
+_REFUSAL_CLASS = "22"
 
-_QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language that PostgreSQL speaks
+_QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language of PostgreSQL's messages
 
 _NUMBERS = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
 
 
-class _Row(NamedTuple):
-    """What stands under an id."""
+class ExistingRow(NamedTuple):
+    """Row of `existing.sql`."""
 
-    message_id: str | None  # that brought it
-    compared: Sequence[float]  # the values of `Punch.compared`
+    id: str
+    mensagem_id: str | None  # the message that brought it
+    compared: Mapping[str, int]  # as `Punch.compared`
 
 
 class Entry(NamedTuple):
@@ -52,15 +52,26 @@ class Entry(NamedTuple):
     api_key_id: str | None = None  # of the API key that it came with
     is_new_copy: bool = False  # first receive of a redriven message: a row of `message_id` is not of this copy
 
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        """Values in the order of COLUMNS."""
+        return (*self.punch, self.received_ms, self.message_id, self.api_key_id)
+
+
+COLUMNS = (*Punch._fields, "recebida_ms", "mensagem_id", "chave")
+"""Names by which `store.sql` takes the values of an entry."""
+
+_STORE = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(COLUMNS)})
+
 
 class Status(Enum):
     STORED = auto()
-    DUPLICATE = auto()  # the same punch stands already, which another message, or copy of it, brought
-    REDELIVERED = auto()  # it stands already, by this very message
-    CONFLICT = auto()  # another punch stands under its id
+    DUPLICATE = auto()  # the same punch is a row already, from another message or copy of this one
+    REDELIVERED = auto()  # it is a row already, from this very message
+    CONFLICT = auto()  # another punch is the row of its id
     REFUSED = auto()  # PostgreSQL can never store it
     FAILED = auto()  # not known to be stored: try again later
-    UNEXPECTED = auto()  # our own code failed on it
+    UNEXPECTED = auto()  # the function's own code failed on it
 
 
 class Outcome(NamedTuple):
@@ -71,31 +82,42 @@ class Outcome(NamedTuple):
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
 _REDELIVERED = Outcome(Status.REDELIVERED)
-_STANDING = {Status.STORED, Status.DUPLICATE, Status.REDELIVERED, Status.CONFLICT}  # a row stands under the id
-_UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
+_STATUSES_WITH_ROW = {Status.STORED, Status.DUPLICATE, Status.REDELIVERED, Status.CONFLICT}
+_ROW_NOT_VISIBLE = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
 _REPEAT = Outcome(Status.FAILED, "an earlier punch of this batch had its id, and was refused")
 
 
-class NoAnswer(Exception):
-    """PostgreSQL did not answer a question."""
+class QueryFailedError(Exception):
+    """PostgreSQL did not answer a query."""
 
 
 class Store:
     """The table of punches. For one thread."""
 
-    def __init__(self, parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS) -> None:
-        """Does not connect. What `parameters` raises is an outcome too; for the arguments see `Session`."""
-        self._session = Session(parameters, timeouts)
+    def __init__(
+        self,
+        parameters: Callable[[], Parameters],
+        timeouts: Timeouts = TIMEOUTS,
+        create_session: Callable[[Callable[[], Parameters], Timeouts], Session] = Session,
+    ) -> None:
+        """Create a store; it does not connect yet.
+
+        Args:
+            parameters: as of `Session`; an exception of it becomes the outcome of the entries.
+            timeouts: as of `Session`.
+            create_session: makes what runs the statements.
+        """
+        self._session = create_session(parameters, timeouts)
 
     def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
-        """Store a batch, normally in one statement, and give the outcome of each entry, in their order.
+        """Store a batch, normally in one statement, and return the outcome of each entry, in their order.
 
-        Of several entries with one id the first is stored, if it can be, and the others are compared with
-        what stands. Safe to repeat: what this message has stored already is REDELIVERED. So may be a punch of this
-        very call, when the connection broke before PostgreSQL's answer came through.
+        Of several entries with one id the first is stored, if it can be, and the others are compared with the row.
+        Safe to repeat: what a message has stored already is REDELIVERED. So may be a punch of this very call, if the
+        connection broke before PostgreSQL's answer arrived.
 
-        Nothing is raised: what PostgreSQL, the network, `parameters` or our own code did is an outcome. For the
-        deadline see `Session.execute`.
+        Nothing is raised: errors of PostgreSQL, the network, `parameters` and this code are outcomes. For the deadline
+        see `Session.execute`.
         """
         if not entries:
             return []
@@ -106,39 +128,43 @@ class Store:
         if len(first) == len(entries):
             return saved
 
-        # A repeat is compared with the row that stands. Where none does, it becomes what the first of its id did.
-        of_first = dict(zip(first, saved, strict=True))
-        outcomes = [of_first[entry.punch.id] for entry in entries]
+        # A repeat is compared with the row of its id. Without a row it has the outcome of the first entry of its id.
+        outcome_by_id = dict(zip(first, saved, strict=True))
+        outcomes = [outcome_by_id[entry.punch.id] for entry in entries]
         repeats = [index for index, entry in enumerate(entries) if first[entry.punch.id] != index]
-        standing = [index for index in repeats if outcomes[index].status in _STANDING]
+        to_compare = [index for index in repeats if outcomes[index].status in _STATUSES_WITH_ROW]
         for index in repeats:
             if outcomes[index].status is Status.REFUSED:
                 outcomes[index] = _REPEAT
-        if standing:
-            again = [entries[index] for index in standing]
-            compared = in_halves(again, lambda part: self._compare(part, deadline), Exception, _of_an_entry)
-            for index, outcome in zip(standing, compared, strict=True):
+        if to_compare:
+            compared = in_halves(
+                [entries[index] for index in to_compare],
+                lambda part: self._compare(part, deadline),
+                Exception,
+                _outcome_of_error,
+            )
+            for index, outcome in zip(to_compare, compared, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
     def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
-        """Tell for how long, s, our own code has failed on those of the messages that are known; remember the others.
+        """Record messages that the function's own code fails on; return for how many seconds, by id, if not new.
 
         Raises:
-            NoAnswer: PostgreSQL did not say. The message is as an outcome's detail.
+            QueryFailedError: PostgreSQL did not answer. The message is as an outcome's detail.
         """
         try:
             return dict(self._session.execute(_FAILING, {"ids": list(message_ids)}, deadline))
         except UNANSWERED as error:
-            raise NoAnswer(self._give_up(error).detail) from error
+            raise QueryFailedError(self._give_up(error).detail) from error
 
     def close(self) -> None:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
     def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Store entries of distinct ids, in halves down to one that PostgreSQL refuses or our own code fails on."""
-        given_up: Outcome | None = None  # for all that is left
+        """Store entries of distinct ids, in halves down to one that PostgreSQL refuses or this code fails on."""
+        given_up: Outcome | None = None  # of all entries not tried yet
 
         def attempt(part: Sequence[Entry]) -> list[Outcome]:
             nonlocal given_up
@@ -146,12 +172,12 @@ class Store:
                 try:
                     return self._insert(part, deadline)
                 except UNANSWERED as error:
-                    if _sqlstate(error).startswith(_OF_AN_ENTRY):
+                    if _sqlstate(error).startswith(_ENTRY_ERROR_CLASSES):
                         raise
                     given_up = self._give_up(error)
             return [given_up] * len(part)
 
-        return in_halves(entries, attempt, Exception, _of_an_entry)
+        return in_halves(entries, attempt, Exception, _outcome_of_error)
 
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         """Insert entries of distinct ids, and compare those whose id was taken."""
@@ -169,34 +195,31 @@ class Store:
         except UNANSWERED as error:
             return [self._give_up(error)] * len(entries)
         rows = [existing.get(entry.punch.id) for entry in entries]
-        return [_compared(entry, row) if row else _UNSEEN for entry, row in zip(entries, rows, strict=True)]
+        return [_compare(entry, row) if row else _ROW_NOT_VISIBLE for entry, row in zip(entries, rows, strict=True)]
 
-    def _existing(self, ids: list[str], deadline: float) -> dict[str, _Row]:
-        rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
-        return {punch_id: _Row(message_id, compared) for punch_id, message_id, *compared in rows}
+    def _existing(self, ids: list[str], deadline: float) -> dict[str, ExistingRow]:
+        rows = map(ExistingRow._make, self._session.execute(_EXISTING, {"ids": ids}, deadline))
+        return {row.id: row for row in rows}
 
     def _give_up(self, error: Exception) -> Outcome:
-        """Turn an error that is not the data's fault into an outcome. Nothing is presumed of the connection."""
+        """Return the outcome of an error that the data did not cause; the connection may be broken, and is closed."""
         if isinstance(error, psycopg2.Error):
             self._session.close()
         return _failed(error)
 
 
-def _compared(entry: Entry, there: _Row) -> Outcome:
-    ours = entry.punch.compared
-    differing = [column for column, theirs in zip(ours, there.compared, strict=True) if ours[column] != theirs]
+def _compare(entry: Entry, row: ExistingRow) -> Outcome:
+    differing = [column for column, value in entry.punch.compared.items() if row.compared[column] != value]
     if differing:
         return Outcome(
             Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(differing)}"
         )
-    is_redelivered = there.message_id == entry.message_id and not entry.is_new_copy
+    is_redelivered = row.mensagem_id == entry.message_id and not entry.is_new_copy
     return _REDELIVERED if is_redelivered else _DUPLICATE
 
 
 def _document(entries: Sequence[Entry]) -> str:
-    rows: list[tuple[Any, ...]] = [
-        (*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id, _ in entries
-    ]
+    rows = [entry.columns for entry in entries]
     numbers = [number for row in rows for index in _NUMBERS if (number := row[index])]
     if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
         with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
@@ -204,10 +227,10 @@ def _document(entries: Sequence[Entry]) -> str:
     return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL says what is wrong with it
 
 
-def _of_an_entry(error: Exception) -> Outcome:
+def _outcome_of_error(error: Exception) -> Outcome:
     if not isinstance(error, psycopg2.Error):
         return Outcome(Status.UNEXPECTED, kind_and_line(error))
-    if not _sqlstate(error).startswith(_REFUSAL):
+    if not _sqlstate(error).startswith(_REFUSAL_CLASS):
         return _failed(error)  # whose message has names of the schema, but no value
     detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', message_of(error))}"  # quotes may hold personal data
     return Outcome(Status.REFUSED, _printable(detail))

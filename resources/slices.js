@@ -124,7 +124,7 @@ async function patterns({ resolveVariable }) {
     slice.deployed ? ['__init__.py', ...slice.deployed].map((file) => `slices/${name}/${file}`) : []
   );
   const migrations = withSchema.map((name) => `slices/${name}/schema/**`);
-  const always = ['!**', 'handler.py', 'ponto/**', 'slices/__init__.py', ...deployed, ...migrations];
+  const always = ['!**', 'handler.py', 'ponto/**', '!ponto/testing.py', 'slices/__init__.py', ...deployed, ...migrations];
   return [...always, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 

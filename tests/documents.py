@@ -135,7 +135,7 @@ def links(document: Path) -> list[str]:
 _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
 
 
-def _vectors(columns: str, least: int) -> list[tuple[str, str, str]]:
+def _vectors(columns: str, least: int) -> list[tuple[str, ...]]:
     """The published test vectors whose columns before the id look like this."""
     rows = re.findall(
         rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
@@ -154,9 +154,9 @@ def derived_text_ids() -> list[tuple[str, str, str]]:
     return [(text.replace("\\|", "|"), instant, derived) for text, instant, derived in _vectors(r"`(.+)` \| (\S+Z)", 2)]
 
 
-def derived_clock_ids() -> list[tuple[str, int, str]]:
-    """The published test vectors of hardware clocks: clock, NSR, id."""
-    return [(clock, int(nsr), derived) for clock, nsr, derived in _vectors(r"(\d{17}) \| (\d+)", 4)]
+def derived_source_ids() -> list[tuple[str, str]]:
+    """The published test vectors of imported records: source key, id."""
+    return [(source_key, derived) for source_key, derived in _vectors(r"`(\d{17}/\d+)`", 4)]
 
 
 def derived_ids_in(language: str) -> str:

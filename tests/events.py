@@ -6,18 +6,21 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from ponto.records import Record
+from ponto.message import Message, read_messages
 from tests.aws import receive_all
 from tools.kit.event import body
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+
+Record = dict[str, Any]
+"""A record of an SQS event."""
 
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
@@ -34,7 +37,7 @@ def new_punch(receives: int = 1) -> Record:
 
 def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
     """Give a message as Lambda hands it over, parts that the function does not use included."""
-    whole = {
+    return {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
         "body": text,
@@ -50,7 +53,12 @@ def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED
         "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:punches",
         "awsRegion": "us-east-1",
     }
-    return cast(Record, whole)
+
+
+def message(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Message:
+    """Return a message as the function reads it; the arguments are those of `record`."""
+    [read] = read_messages(sqs_event(record(text, message_id, received_ms, receives=receives)))
+    return read
 
 
 def sqs_event(*records: Record) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Server:
 
     def close(self) -> None:
         """Close its own connection, and have the handler and the peers drop those that they have kept."""
-        handler.consumer.cache_clear()
+        handler.environment_drain.cache_clear()
         peers.connection.cache_clear()
         if self._database is not None:
             self._database.close()

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from ponto import drain
-from ponto.drain import Drain
-from ponto.records import Record
+from ponto.message import Message
+from ponto.redelivery import Redelivery
 
 
-def halves(suspects: Sequence[Record]) -> Iterator[Sequence[Record]]:
+def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
     """Yield half of them, half of the rest, and so on, down to one."""
     while suspects:
         middle = (len(suspects) + 1) // 2
@@ -20,5 +20,5 @@ def halves(suspects: Sequence[Record]) -> Iterator[Sequence[Record]]:
 @contextmanager
 def largest_first() -> Iterator[None]:
     """Try the largest part of the suspects first, and let them come back together."""
-    with patch.object(drain, "growing_parts", halves), patch.object(Drain, "_spread", lambda *_: None):
+    with patch.object(drain, "growing_parts", halves), patch.object(Redelivery, "set_visibility", lambda *_: None):
         yield

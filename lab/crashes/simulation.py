@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, NamedTuple, cast
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from lab.simulate.clock import DAY, Clock, ProcessEnded
 from lab.simulate.queue import Message, Queue
-from ponto import redelivery
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
-from ponto.records import Record
+from ponto.message import read_messages
 from ponto.redelivery import Redelivery
 from ponto.store import Entry, Outcome, Status, Store
 from tools.kit.event import body
@@ -102,13 +100,13 @@ def run(case: Case) -> Ending:
 
     queue.on_exhausted = move_to_dlq
     process = _Process(clock, queue, crashing)
-    with clock.installed(), patch.object(redelivery, "client", lambda: process):
+    with clock.installed():
         drain = Drain(
             ZoneInfo("America/Sao_Paulo"),
             cast(Store, process),
             cast(DeadLetters, process),
-            visibility_s=VISIBILITY_SECONDS,
-            redelivery=Redelivery("punches", ()),
+            Redelivery("punches", (), lambda: cast(Any, process)),
+            visibility_timeout_seconds=VISIBILITY_SECONDS,
         )
         crashes = 0
         arriving = list(messages)
@@ -155,7 +153,8 @@ def _gather(queue: Queue, arriving: list[Message], clock: Clock, size: int) -> l
 def _invoke(drain: Drain, clock: Clock, queue: Queue, batch: Sequence[Message]) -> bool:
     """Invoke the function, delete what it stored, and return whether it crashed."""
     try:
-        processed = drain.process([cast(Record, message.record()) for message in batch], clock.now + TIMEOUT_SECONDS)
+        event = {"Records": [message.record() for message in batch]}
+        processed = drain.process(read_messages(event), clock.now + TIMEOUT_SECONDS)
     except ProcessEnded:
         clock.now += _CRASH_SECONDS
         return True

@@ -12,6 +12,8 @@ from lab.interleavings.world import REFUSED, Message, World
 from ponto.admin.migrations import MigrationError, Patience, migrate
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain, Processed
+from ponto.message import read_messages
+from ponto.redelivery import Redelivery
 from tools.kit import queue_reader
 
 if TYPE_CHECKING:
@@ -55,19 +57,19 @@ class Draining:
         """Drain."""
         world.accepted.update({message.id: message for batch in self._left for message in batch})
         letters = cast(DeadLetters, _Letters(world, session if self._killable_tries else None))
-        drain = Drain(_ZONE, world.store(session), letters)
+        drain = Drain(_ZONE, world.store(session), letters, Redelivery("", ()))
         session.is_open = False
         while self._left:
-            processed = drain.process([message.record() for message in self._left[0]], time.monotonic() + _HOUR)
+            event = {"Records": [message.record() for message in self._left[0]]}
+            processed = drain.process(read_messages(event), time.monotonic() + _HOUR)
             if self._killable_tries:
                 session.stop("the answer")
             for message in self._left.pop(0):
                 self._note(world, session, message, processed)
 
     def _note(self, world: World, session: Session, message: Message, processed: Processed) -> None:
-        record = message.record()
         failure = processed.failures.get(message.id)
-        reasons = {each.record["messageId"]: str(each.reason) for each in processed.dead_lettered}
+        reasons = {each.message.id: str(each.reason) for each in processed.dead_lettered}
         stored = {(entry.punch.id, entry.message_id) for entry in processed.stored}
         if failure and message.key == REFUSED:
             world.statuses[message.id] = "failed"
@@ -75,7 +77,7 @@ class Draining:
             self._failed.append(message)
             if not session.is_harmed:
                 world.troubles.append(f"{message.id} failed: {failure.detail}")
-        elif (message.row[0], message.redrives or record["messageId"]) in stored:
+        elif (message.row[0], message.redrives or message.id) in stored:
             world.statuses[message.id] = "stored"
         else:
             world.statuses[message.id] = reasons.get(message.id, "duplicate")
@@ -100,7 +102,7 @@ class _Letters:
     def send(self, rejections: Sequence[Rejection], _: float) -> dict[str, str]:
         if rejections and self._session:
             self._session.stop("dead letters are sent")
-        self._world.letters |= {(each.record["messageId"], str(each.reason)) for each in rejections}
+        self._world.letters |= {(each.message.id, str(each.reason)) for each in rejections}
         return {}
 
 

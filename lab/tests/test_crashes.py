@@ -13,8 +13,8 @@ from lab.crashes.planted import largest_first
 from lab.crashes.simulation import Case, Ending, run
 from lab.simulate.clock import HOUR
 from lab.simulate.settings import of_template
-from ponto.suspects import spread_delay
-from tests.events import punch, record
+from ponto.crash_suspects import spread_delay_seconds
+from tests.events import message, punch
 from tests.template.compiled import Compile
 
 MAX_WAIT_SECONDS = 4 * HOUR  # docs/architecture.md promises it
@@ -34,7 +34,7 @@ def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compiled: Compi
 
     spread = [deployed.visibility] * 3
     spread += [
-        spread_delay(record(punch(), receives=receives), deployed.visibility)
+        spread_delay_seconds(message(punch(), receives=receives), deployed.visibility)
         for receives in range(4, deployed.most_receives)
     ]
 

@@ -16,7 +16,8 @@ from lab.simulate.schedule import Fault
 from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
 from loadtest.rows import rows_of
-from ponto import drain
+from ponto import bootstrap, drain
+from ponto.punch import parse
 from ponto.store import Store
 from tests.template.compiled import Compile
 
@@ -92,14 +93,13 @@ def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fa
 
 def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Fault]:
     """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
-    parse = drain.parse  # type: ignore[attr-defined]
 
     def failing(body: str, zone: ZoneInfo) -> Any:
         if body == poison.body:
             fail()
         return parse(body, zone)
 
-    patch.setattr(drain, "parse", failing)
+    patch.setattr(bootstrap, "parse_punch", failing)
     return [Fault(0, days * DAY, Kind.OUR_CODE)]
 
 

@@ -1,6 +1,9 @@
--- What is under these ids: the message that brought it, and what Punch.compared has, by its names and in its order:
--- employee, and instant in microseconds since the epoch. An integer, because two datetimes of different zones can be
--- unequal in Python and still the same instant.
-select id, mensagem_id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint as ponto
+-- Return what is stored under these ids: the message that brought it, and the values that Punch.compared has, by the
+-- same names: the employee, and the instant in microseconds since the epoch. An integer, because two datetimes of
+-- different zones can be unequal in Python and still be the same instant.
+select
+    id,
+    mensagem_id,
+    json_build_object('usuario_id', usuario_id, 'ponto', (extract(epoch from ponto) * 1000000)::bigint) as compared
 from ponto.batida
 where id = any(%(ids)s::uuid[])

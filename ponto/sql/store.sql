@@ -1,5 +1,6 @@
--- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array in the order
--- of the fields of Punch (event.py), and then what came with the message.
+-- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array; store.py
+-- replaces each name in braces by the position of that value, as Entry.columns has them. An object instead of an array costs
+-- 8 percent (json) or 24 percent (jsonb) of this statement.
 --
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to
@@ -9,20 +10,20 @@ insert into ponto.batida (
     recebida_em, mensagem_id, chave
 )
 select
-    (entry ->> 0)::uuid as id,
-    (entry ->> 1)::bigint,
-    (entry ->> 2)::timestamptz,
-    (entry ->> 3)::smallint,
-    entry ->> 4,
-    (entry ->> 5)::boolean,
-    (entry ->> 6)::timestamptz,
-    (entry ->> 7)::double precision,
-    (entry ->> 8)::double precision,
-    (entry ->> 9)::double precision,
-    (entry ->> 10)::bigint,
-    to_timestamp((entry ->> 11)::double precision / 1000), -- of milliseconds
-    entry ->> 12,
-    entry ->> 13
+    (entry ->> {id})::uuid as id,
+    (entry ->> {usuario_id})::bigint,
+    (entry ->> {ponto})::timestamptz,
+    (entry ->> {deslocamento})::smallint,
+    entry ->> {dispositivo},
+    (entry ->> {offline})::boolean,
+    (entry ->> {enviado})::timestamptz,
+    (entry ->> {latitude})::double precision,
+    (entry ->> {longitude})::double precision,
+    (entry ->> {precisao})::double precision,
+    (entry ->> {sequencia})::bigint,
+    to_timestamp((entry ->> {recebida_ms})::double precision / 1000),
+    entry ->> {mensagem_id},
+    entry ->> {chave}
 from jsonb_array_elements(%(entries)s::jsonb) as entry
 order by id
 on conflict (id) do nothing

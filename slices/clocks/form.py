@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from ponto.derived_id import ClockRecord
 from slices.clocks import afd, documents
 from slices.imports.forms import BadLine, GetObject, Read, Record
 
@@ -43,7 +42,8 @@ def reader(first: bytes, get_object: GetObject) -> Read:
         body = {"usuarioId": employee, "ponto": record.time, "dispositivo": header.clock}
         return Record(
             orjson.dumps(body).decode(),
-            ClockRecord(header.clock, record.nsr)._asdict(),
+            # The drain of 1.0.0-rc.1 knows the two parts only; a deploy replaces the functions one after the other.
+            {"sourceKey": f"{header.clock}/{record.nsr}", "relogio": header.clock, "nsr": record.nsr},
             "record 3: no date and time of the years 1900 to 2999",  # all else is ours
         )
 

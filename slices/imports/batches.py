@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.bisection import in_halves
-from ponto.sqs import CALL, call, is_of_a_message
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call, is_message_error
 from slices.imports.lines import Line
 from slices.imports.split import Position
 
@@ -96,7 +96,7 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
         for line in lines:
             batch.append(line)
             punches += line.body != ""
-            if punches == CALL or len(batch) == _LINES or line.is_heartbeat:
+            if punches == MAX_MESSAGES_PER_CALL or len(batch) == _LINES or line.is_heartbeat:
                 yield batch
                 batch, punches = [], 0
     except Exception:
@@ -194,14 +194,14 @@ class Sender:
         except ClientError as error:
             code = _last(error.response["Error"].get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if is_of_a_message(code):
+            if is_message_error(code):
                 raise _RefusedError(code) from error
             if status >= 500 or code in _PASSING:
                 return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
             raise NotSent(f"the queue of punches: {error}") from error
         answers = [_TAKEN] * len(punches)
         for index, why in unsent.items():
-            never = why.is_of_sender and is_of_a_message(why.code)
+            never = why.is_sender_fault and is_message_error(why.code)
             answers[index] = _refusal(_last(why.code)) if never else _Answer(failure=why.code)
         return answers
 

@@ -24,17 +24,24 @@ from tools.local.stack import Stack
 # Stands before the deployed handler.py, which it imports as `original`.
 _KILLER = """
 import os, signal
-from ponto import drain
-from original import main, schema
-
-parse = drain.parse
+from functools import cache
+from ponto import config
+from ponto.bootstrap import create_drain
+from ponto.punch import parse
+import original
+from original import schema
 
 def deadly(body, zone):
     if "dead1e55-0000-7000-8000-000000000000" in body:
         os.kill(os.getpid(), signal.SIGKILL)
     return parse(body, zone)
 
-drain.parse = deadly
+@cache
+def drain():
+    return create_drain(config.load_drain(), parse=deadly)
+
+def main(event, context):
+    return original.main(event, context, drain())
 """
 
 

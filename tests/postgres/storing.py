@@ -11,7 +11,6 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto import store
 from ponto.connection import Timeouts
 from ponto.event import WHEN, WHOSE
 from ponto.punch import FIELDS, Punch, parse
@@ -34,8 +33,10 @@ def entry(whose: int = 1, when: datetime = EIGHT, punch_id: str | None = None, *
 
 def insert(connection: Connection, *entries: Entry) -> None:
     """Add rows as another session's, in its transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(store._STORE, {"entries": store._document(entries)})
+    for one in entries:
+        received = datetime.fromtimestamp(one.received_ms / 1000, UTC)
+        row = one.punch._asdict() | {"recebida_em": received, "mensagem_id": one.message_id, "chave": one.api_key_id}
+        _insert(connection, row)
 
 
 def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
@@ -52,17 +53,21 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
         columns: others of the table, or other values.
     """
     row = entry(whose, when).punch._asdict() | columns
+    if isinstance(database, Connection):
+        _insert(database, row)
+    else:
+        parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
+        with closing(psycopg2.connect(**parameters)) as connection, connection:
+            _insert(connection, row)
+    return str(row["id"])
+
+
+def _insert(connection: Connection, row: Mapping[str, Any]) -> None:
     statement = sql.SQL("insert into ponto.batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
-    if isinstance(database, Connection):
-        with database.cursor() as cursor:
-            cursor.execute(statement, list(row.values()))
-    else:
-        parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
-        with closing(psycopg2.connect(**parameters)) as connection, connection, connection.cursor() as cursor:
-            cursor.execute(statement, list(row.values()))
-    return str(row["id"])
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(row.values()))
 
 
 TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLength", 0) >= 64]

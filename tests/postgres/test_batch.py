@@ -21,9 +21,8 @@ import handler
 from ponto.connection import Parameters, Timeouts, connect
 from ponto.event import WHEN, WHOSE
 from ponto.punch import Reason, parse
-from ponto.records import Record
 from tests.database import OF_THE_SCHEMA, Database, ask, migrations
-from tests.events import RECEIVED_MS, Context, DeadLetterQueue, punch, record, sqs_event
+from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Record, punch, record, sqs_event
 from tests.postgres.storing import TEXTS, add
 from tests.strategies import FIELDS, NAMES, in_names
 from tools.kit.event import MORE, REFUSED, VALID
@@ -108,11 +107,11 @@ def deploy(
         monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
         for name, value in OF_THE_SCHEMA.items():
             monkeypatch.setenv(name, value)
-        handler.consumer.cache_clear()
+        handler.environment_drain.cache_clear()
         return Stage(database, postgres, queue)
 
     yield deploy
-    handler.consumer.cache_clear()
+    handler.environment_drain.cache_clear()
 
 
 @pytest.fixture
@@ -251,7 +250,7 @@ def test_an_unreachable_server_is_logged_without_the_password(
     monkeypatch.setattr("ponto.connection.connect", _connect_once)
     monkeypatch.setenv("DB_HOST", "/nonexistent")
     monkeypatch.setenv("DB_PASSWORD", "CANARY")
-    handler.consumer.cache_clear()
+    handler.environment_drain.cache_clear()
     assert stage.deliver(record(punch(**in_names("CANARY")), "good"), record("CANARY", "malformed")) == ["good"]
     out, err = capfd.readouterr()
     line = json.loads(out)

@@ -17,10 +17,11 @@ from ponto.admin.migrations import migrate
 from ponto.connection import Timeouts
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
-from ponto.records import Record
+from ponto.message import read_messages
+from ponto.redelivery import Redelivery
 from ponto.store import Store
 from tests.database import Database, ask
-from tests.events import DeadLetterQueue, aws, new_punch
+from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
 from tools.local import temporary
@@ -40,11 +41,11 @@ class System:
         drains = parameters | ({"host": through.host} if through else {})
         self.store = Store(lambda: drains, timeouts)
         self._parameters = parameters
-        self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url))
+        self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), Redelivery("", ()))
 
     def deliver(self, *records: Record) -> list[str]:
         """Return the ids of the messages that come back."""
-        return list(self._drain.process(records, time.monotonic() + 60).failures)
+        return list(self._drain.process(read_messages(sqs_event(*records)), time.monotonic() + 60).failures)
 
     def stored(self, *records: Record) -> list[str]:
         """The message ids of the rows that these records brought, one for each row."""

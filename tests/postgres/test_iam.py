@@ -21,10 +21,9 @@ from ponto import config
 from ponto.admin.database import make_database
 from ponto.connection import Parameters, Settings, connect, with_password
 from ponto.iam_login import token
-from ponto.records import Record
 from ponto.store import Outcome, Status, Store
 from tests.database import OF_THE_SCHEMA, ROLES, ask, migrations
-from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
+from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.rds import HOST, REGION, Key, Rds
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, STORED, entry
@@ -137,11 +136,11 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def system(server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     monkeypatch.setitem(sys.modules, "rds_config", None)
-    handler.consumer.cache_clear()
+    handler.environment_drain.cache_clear()
     rds = Rds(server)
     with aws(), rds.running(authority.server(HOST)):
         yield System(rds, monkeypatch, authority.file)
-        handler.consumer.cache_clear()
+        handler.environment_drain.cache_clear()
 
 
 # From end to end

@@ -11,9 +11,8 @@ import pytest
 import handler
 from ponto import config
 from ponto.admin.roles import NotTheFunction
-from ponto.records import Record
 from tests.database import OF_THE_SCHEMA
-from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
+from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.servers import Server
 
 if TYPE_CHECKING:
@@ -92,10 +91,10 @@ class System:
 @pytest.fixture
 def system(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     monkeypatch.setitem(sys.modules, "rds_config", None)
-    handler.consumer.cache_clear()
+    handler.environment_drain.cache_clear()
     with aws():
         yield System(server, monkeypatch)
-        handler.consumer.cache_clear()
+        handler.environment_drain.cache_clear()
 
 
 def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_own_only(system: System) -> None:
@@ -170,7 +169,7 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     system.put(FUNCTION, "ponto_function", "CANARY-2")
     batch = [new_punch(200), new_punch(200)]
     assert system.deliver(new_punch()) == []  # with the password that it has
-    handler.consumer.cache_clear()  # a cold start
+    handler.environment_drain.cache_clear()  # a cold start
 
     for _ in range(3):
         assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)

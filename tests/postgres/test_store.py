@@ -14,7 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg2
 import psycopg2.extensions
@@ -23,11 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto import store as store_module
-from ponto.connection import TIMEOUTS, Parameters, Timeouts, connect
+from ponto.connection import TIMEOUTS, Parameters, Session, Timeouts, connect
 from ponto.event import WHEN, WHOSE
 from ponto.punch import FIELDS, Punch, parse
-from ponto.store import Entry, NoAnswer, Outcome, Status, Store
+from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, entry, insert, statuses
@@ -148,16 +147,11 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
         sessions.add(pid(database))
 
     assert len(sessions) == 1
-    assert statements == [store_module._STORE] * 3
+    assert len(statements) == 3
+    assert all("insert into ponto.batida" in statement for statement in statements)
 
 
 # The same id again
-
-
-def test_what_stands_is_read_in_the_order_in_which_it_is_compared(database: Database) -> None:
-    with database.session.cursor() as cursor:
-        cursor.execute(store_module._EXISTING, {"ids": []})
-        assert [column.name for column in cursor.description or ()] == ["id", "mensagem_id", *entry().punch.compared]
 
 
 def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
@@ -259,14 +253,15 @@ def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_
 
 
 @pytest.mark.parametrize("where", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
-def test_a_taken_id_whose_row_cannot_be_seen_has_failed(
-    store: Store, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
+def test_a_taken_id_whose_row_cannot_be_seen_has_failed(store: Store, database: Database, where: str) -> None:
+    class Blind(Session):
+        def execute(self, statement: str, *more: Any) -> list[tuple[Any, ...]]:
+            return super().execute(statement.replace("where id = any", f"where {where} and id = any"), *more)
+
     taken = entry()
     store.save([taken])
-    with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_EXISTING", store_module._EXISTING.replace("where", f"where {where} and"))
-        assert statuses(store.save([taken, entry()])) == [Status.FAILED, Status.STORED]
+    with closing(Store(lambda: database.function, QUICK, Blind)) as blind:
+        assert statuses(blind.save([taken, entry()])) == [Status.FAILED, Status.STORED]
 
     assert statuses(store.save([taken, entry()])) == [Status.REDELIVERED, Status.STORED]
 
@@ -469,10 +464,10 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
 )
 def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict[str, str], why: str) -> None:
     store = Store(lambda: database.function | breaks, QUICK)
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(QueryFailedError) as caught:
         store.failing(["a"], time.monotonic() + 60)
     assert str(caught.value).startswith(why)
-    with pytest.raises(NoAnswer, match="no time left"):
+    with pytest.raises(QueryFailedError, match="no time left"):
         store.failing(["a"], time.monotonic() - 1)
 
 
@@ -546,21 +541,30 @@ def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
     assert outcome.detail == f"cannot connect to the database: ValueError: {'~ ?' * 100}"[:200]
 
 
-@pytest.mark.parametrize("breaks", ["_document", "_compared"])
+class Unwritable(Entry):
+    @property
+    def columns(self) -> NoReturn:
+        raise KeyError("of somebody")
+
+
+class Incomparable(Punch):
+    @property
+    def compared(self) -> NoReturn:
+        raise KeyError("of somebody")
+
+
+@pytest.mark.parametrize(
+    "break_entry",
+    [lambda good: Unwritable(*good), lambda good: good._replace(punch=Incomparable(*good.punch))],
+    ids=["columns", "compared"],
+)
 def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_processed(
-    store: Store, monkeypatch: pytest.MonkeyPatch, breaks: str
+    store: Store, break_entry: Callable[[Entry], Entry]
 ) -> None:
     entries = [entry(number) for number in range(1, 11)]
     store.save(entries[:8])
-    code = getattr(store_module, breaks)
+    entries[2] = break_entry(entries[2])
 
-    def broken(given: Any, *more: Any) -> Any:
-        employees = [each.punch.employee for each in ([given] if isinstance(given, Entry) else given)]
-        if 3 in employees:
-            raise KeyError("of somebody")
-        return code(given, *more)
-
-    monkeypatch.setattr(store_module, breaks, broken)
     outcomes = store.save([*entries, entries[2], entries[3]])
 
     assert {outcomes[2].status, outcomes[10].status} == {Status.UNEXPECTED}
@@ -572,20 +576,20 @@ def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_pro
 
 
 def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
-    execute, tried = store._session.execute, 0
+    tried = 0
 
-    def fail_after_the_first(*given: Any) -> list[tuple[Any, ...]]:
-        nonlocal tried
-        tried += 1
-        if tried > 1:
-            raise psycopg2.OperationalError("gone")
-        return execute(*given)
+    class FailsAfterTheFirst(Session):
+        def execute(self, *arguments: Any) -> list[tuple[Any, ...]]:
+            nonlocal tried
+            tried += 1
+            if tried > 1:
+                raise psycopg2.OperationalError("gone")
+            return super().execute(*arguments)
 
-    monkeypatch.setattr(store._session, "execute", fail_after_the_first)
-
-    outcomes = store.save([entry(), entry()._replace(api_key_id="\x00"), entry(), entry()])
+    with closing(Store(lambda: database.function, QUICK, FailsAfterTheFirst)) as store:
+        outcomes = store.save([entry(), entry()._replace(api_key_id="\x00"), entry(), entry()])
 
     assert outcomes == [Outcome(Status.FAILED, "OperationalError: gone")] * 4
     assert tried == 2

@@ -269,7 +269,7 @@ def test_dead_letter_is_found_by_its_id_and_by_that_of_its_message(dev: Stage) -
         assert (result.status, result.json["rows"], result.json["queue"]) == (1, [], None)
 
 
-def test_a_dead_letter_of_a_hardware_clock_is_found_by_its_record_and_not_by_another_punchs_id(dev: Stage) -> None:
+def test_a_dead_letter_with_a_source_key_is_found_by_the_id_of_that_key_alone(dev: Stage) -> None:
     body = punch(7, "2026-11-24T12:00:00Z")
     named = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
     of_clock = [dev.dead_letter(text, **named, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]

@@ -16,7 +16,7 @@ from ponto.drain import Failure, Processed
 from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import metrics as embedded
-from tests.events import record
+from tests.events import message
 from tests.gateway import Response, answer_requests
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from tests.template.compiled import TOPIC, Compile
@@ -47,12 +47,13 @@ CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseC
 
 
 @pytest.fixture
-def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def own(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """The names of the metrics that the function logs, when something was stored, and something failed."""
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "the-function")
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
-    stored, failure = Entry(Punch(**absent), "", 0), Failure(record("", "m"), "gone")
-    log.batch("", 1, 1e9, Processed(stored=[stored], failures={"m": failure}))
+    stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
+    batch = Processed(stored=[stored], failures={"m": failure})
+    times = {"milliseconds": 1.0, **batch.ages(1e9)}
+    log.batch("", "the-function", 1e9, batch.counts(identity=False), times, batch.errors)
     found = embedded(capsys.readouterr().out)
     assert {namespace for namespace, _ in found} == {"BatidaPonto"}
     assert [found[key].dimensions for key in found] == [{"FunctionName": "the-function"}] * len(found)

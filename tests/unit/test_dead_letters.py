@@ -1,31 +1,29 @@
-"""What reaches the dead-letter queue, and what is said of the rest."""
+"""What reaches the dead-letter queue, and what is returned for the rest."""
 
 import time
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import boto3
 import botocore.httpsession
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ponto import dead_letters as dead_letters_module
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
+from ponto.message import read_messages
 from ponto.punch import Reason
-from ponto.sqs import CALL_SECONDS
+from ponto.sqs import CALL_SECONDS, client
 from tests.aws import Call, Calls, refusal
-from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record
+from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, message, record, sqs_event
 
 
 def rejections(count: int) -> list[Rejection]:
-    return [Rejection(record("{", f"message-{number}"), Reason.MALFORMED, "body: not JSON") for number in range(count)]
+    return [Rejection(message("{", f"message-{number}"), Reason.MALFORMED, "body: not JSON") for number in range(count)]
 
 
 def ids(rejected: Sequence[Rejection]) -> list[str]:
-    return [rejection.record["messageId"] for rejection in rejected]
+    return [rejection.message.id for rejection in rejected]
 
 
 def soon() -> float:
@@ -45,14 +43,14 @@ _sqs_text = st.text(
 @example(["x" * 65_536] * 10)  # a full call of the largest
 @example(["é" * 32_768])
 def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
-    rejected = [Rejection(record(body), Reason.MALFORMED, "d" * 200) for body in bodies]
+    rejected = [Rejection(message(body), Reason.MALFORMED, "d" * 200) for body in bodies]
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert sorted(dead_letter.body for dead_letter in queue.dead_letters()) == sorted(bodies)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: DeadLetterQueue, reason: Reason) -> None:
-    DeadLetters(queue.url).send([Rejection(record("{", "message-1"), reason, "ponto: required")], soon())
+    DeadLetters(queue.url).send([Rejection(message("{", "message-1"), reason, "ponto: required")], soon())
     [dead_letter] = queue.dead_letters()
     assert dead_letter.attributes == {
         "reason": ("String", reason.value),
@@ -66,7 +64,7 @@ def test_what_is_no_punch_and_has_no_sent_timestamp_is_sent_without_a_time_and_c
     queue: DeadLetterQueue,
 ) -> None:
     rejected = rejections(3)
-    rejected[1].record["attributes"]["SentTimestamp"] = "soon"
+    rejected[1] = rejected[1]._replace(message=rejected[1].message._replace(sent_ms=None, origin=None))
 
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
     times = {dead_letter.message_id: dead_letter.attributes.get("receivedAt") for dead_letter in queue.dead_letters()}
@@ -79,7 +77,13 @@ def test_what_is_no_punch_and_has_no_sent_timestamp_is_sent_without_a_time_and_c
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("usuarioId", "123"), ("apiKeyId", "k4r2p0x9ab"), ("relogio", "00004000070000123"), ("nsr", "7")],
+    [
+        ("usuarioId", "123"),
+        ("apiKeyId", "k4r2p0x9ab"),
+        ("sourceKey", "00004000070000123/7"),
+        ("relogio", "00004000070000123"),
+        ("nsr", "7"),
+    ],
 )
 def test_a_letter_keeps_what_the_gateway_or_an_import_vouched_for_where_its_punch_has_it(
     queue: DeadLetterQueue, name: str, value: str
@@ -89,24 +93,20 @@ def test_a_letter_keeps_what_the_gateway_or_an_import_vouched_for_where_its_punc
         punch["messageAttributes"] = {} if text is None else {name: {"dataType": "String", "stringValue": text}}
     punches[3]["messageAttributes"] = {name: {"dataType": "String"}}
 
-    assert DeadLetters(queue.url).send([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
+    messages = read_messages(sqs_event(*punches))
+    assert DeadLetters(queue.url).send([Rejection(each, Reason.INVALID, "why") for each in messages], soon()) == {}
 
     kept = {dead_letter.message_id: dead_letter.attributes.get(name) for dead_letter in queue.dead_letters()}
     assert kept == {"has it": ("String", value), "by hand": None, "empty": None, "local": None}
 
 
-def test_more_than_one_call_holds_are_all_sent_by_one_client(
-    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dead_letters, rejected = DeadLetters(queue.url), rejections(25)
-    dead_letters.send(rejected[:1], soon())
+def test_more_than_one_call_holds_are_all_sent_by_one_client(queue: DeadLetterQueue) -> None:
+    clients, rejected = iter([client()]), rejections(25)
+    dead_letters = DeadLetters(queue.url, lambda: next(clients))
 
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise AssertionError("another client")
+    assert dead_letters.send(rejected[:1], soon()) == {}
+    assert dead_letters.send(rejected[1:], soon()) == {}
 
-    with monkeypatch.context() as patch:
-        patch.setattr(boto3, "client", refuse)
-        assert dead_letters.send(rejected[1:], soon()) == {}
     assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
 
 
@@ -195,32 +195,27 @@ def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:
     assert queue.dead_letters() == []
 
 
-def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
-    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(queue: DeadLetterQueue) -> None:
     clock = iter([99.0, 99.5, 100.5, 101.0])
-    monkeypatch.setattr(dead_letters_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    unsent = DeadLetters(queue.url).send(rejections(25), 100)
+    unsent = DeadLetters(queue.url, clock=lambda: next(clock)).send(rejections(25), 100)
     assert list(unsent) == ids(rejections(25))[10:]
     assert len(queue.dead_letters()) == 10
 
 
-def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=99.0)
+def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything() -> None:
+    now = 99.0
 
-    def client() -> object:  # without a method to call
-        clock.now += 2
+    def import_slowly() -> Any:  # returns a client without a method to call
+        nonlocal now
+        now += 2
         return object()
 
-    monkeypatch.setattr(dead_letters_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(dead_letters_module, "client", client)
-    unsent = DeadLetters("https://queue").send(rejections(12), 100)
+    unsent = DeadLetters("https://queue", import_slowly, lambda: now).send(rejections(12), 100)
     assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
 
 
-def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> NoReturn:
+def test_without_a_dead_letter_no_client_is_created() -> None:
+    def refuse() -> NoReturn:
         raise AssertionError("no client is needed")
 
-    monkeypatch.setattr(boto3, "client", refuse)
-    assert DeadLetters("https://queue").send([], soon()) == {}
+    assert DeadLetters("https://queue", refuse).send([], soon()) == {}

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.derived_id import ClockRecord, derive_clock_id, derive_id
-from tests.documents import derived_clock_ids, derived_ids, derived_ids_in, derived_text_ids
+from ponto.derived_id import InvalidSourceKeyError, derive_id, derive_source_id
+from tests.documents import derived_ids, derived_ids_in, derived_source_ids, derived_text_ids
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
@@ -94,21 +94,43 @@ def test_derived_id_of_a_time_that_the_wire_cannot_deliver_is_refused() -> None:
         derive_id(1, BEGIN - timedelta(microseconds=1))
 
 
-@pytest.mark.parametrize(("clock", "nsr", "derived"), derived_clock_ids())
-def test_python_derives_the_documents_ids_of_clocks(clock: str, nsr: int, derived: str) -> None:
-    assert derive_clock_id(ClockRecord(clock, nsr)) == derived
+@pytest.mark.parametrize(("source_key", "derived"), derived_source_ids())
+def test_python_derives_the_documents_ids_of_imported_records(source_key: str, derived: str) -> None:
+    assert derive_source_id(source_key) == derived
 
 
 @given(st.text("0123456789", min_size=17, max_size=17), st.integers(1, 999_999_998), employees, instants)
-def test_a_clocks_id_says_clock_and_record_and_is_no_instants(
-    clock: str, nsr: int, employee: int, instant: datetime
+def test_an_imported_records_id_contains_its_source_key_and_is_no_instants(
+    source: str, record: int, employee: int, instant: datetime
 ) -> None:
-    derived = derive_clock_id(ClockRecord(clock, nsr))
+    derived = derive_source_id(f"{source}/{record}")
     assert derived == str(uuid.UUID(derived))
     assert (uuid.UUID(derived).version, uuid.UUID(derived).variant) == (8, uuid.RFC_4122)
     digits = derived.replace("-", "")
-    assert (digits[1:12] + digits[13:16] + digits[17:20], int(digits[20:])) == (clock, nsr)
+    assert (digits[1:12] + digits[13:16] + digits[17:20], int(digits[20:])) == (source, record)
     assert derived[0] == "f" != derive_id(employee, instant)[0]
+
+
+@pytest.mark.parametrize(
+    "source_key",
+    [
+        "",
+        "00004000070000123",
+        "00004000070000123/",
+        "/1",
+        "00004000070000123/0",
+        "00004000070000123/01",
+        "00004000070000123/1000000000",
+        "00004000070000123/1\n",
+        "00004000070000123/\u0661",
+        "0004000070000123/1",
+        "000040000700001230/1",
+        f"{'x' * 17}/1",
+    ],
+)
+def test_another_text_is_no_source_key(source_key: str) -> None:
+    with pytest.raises(InvalidSourceKeyError):
+        derive_source_id(source_key)
 
 
 def test_module_imports_no_more_than_it_needs() -> None:

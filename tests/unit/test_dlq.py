@@ -448,7 +448,7 @@ def test_an_id_that_two_dead_letters_begin_with_is_said_and_nothing_is_done(dev:
 def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_time_and_the_senders_attributes(
     dev: Stage,
 ) -> None:
-    senders = {"apiKeyId": text("k4r2p0x9ab"), "relogio": text("00004000070000123"), "nsr": text("7")}
+    senders = {"apiKeyId": text("k4r2p0x9ab"), "sourceKey": text("00004000070000123/7")}
     identifier = dev.reject(trace=BINARY, **senders)
 
     result = dev.run("redrive", identifier[:8])

@@ -52,22 +52,33 @@ ARROWS = {
     "ponto.admin.rights": {"admin", "database_names"},
     "ponto.admin.roles": {"admin", "admin.owner", "connection", "database_names"},
     "ponto.bisection": set(),
+    "ponto.bootstrap": {"config", "dead_letters", "drain", "punch", "redelivery", "store"},
     "ponto.brought": set(),
     "ponto.config": {"iam_login"},
     "ponto.connection": set(),
-    "ponto.dead_letters": {"punch", "records", "sqs"},
+    "ponto.crash_suspects": {"message"},
+    "ponto.dead_letters": {"message", "punch", "sqs"},
     "ponto.derived_id": set(),
     "ponto.documents": {"fields"},
-    "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "redelivery", "store", "suspects"},
+    "ponto.drain": {
+        "crash_suspects",
+        "dead_letters",
+        "derived_id",
+        "errors",
+        "message",
+        "punch",
+        "redelivery",
+        "store",
+    },
     "ponto.errors": set(),
     "ponto.fields": set(),
     "ponto.iam_login": set(),
-    "ponto.log": {"__version__", "drain", "punch", "records"},
+    "ponto.log": {"__version__"},
+    "ponto.message": set(),
     "ponto.database_names": set(),
     "ponto.event": {"derived_id", "fields"},
     "ponto.punch": {"event", "fields"},
-    "ponto.records": {"derived_id"},
-    "ponto.redelivery": {"records", "sqs"},
+    "ponto.redelivery": {"message", "sqs"},
     "ponto.reader.columns": set(),
     "ponto.reader.kinds": set(),
     "ponto.reader.answers": {"connection", "errors", "reader"},
@@ -75,7 +86,16 @@ ARROWS = {
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
     "ponto.store": {"bisection", "connection", "database_names", "errors", "punch"},
-    "ponto.suspects": {"records"},
+    "ponto.testing": {
+        "bisection",
+        "dead_letters",
+        "drain",
+        "errors",
+        "message",
+        "punch",
+        "redelivery",
+        "store",
+    },
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
@@ -225,7 +245,7 @@ def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
 
 @pytest.mark.parametrize(
     ("module", "packages"),
-    [("punch", {"orjson"}), ("records", set()), ("sqs", set()), ("dead_letters", {"orjson"})],
+    [("punch", {"orjson"}), ("message", set()), ("sqs", set()), ("dead_letters", {"orjson"})],
 )
 def test_the_rules_and_the_queues_load_nothing_but_orjson_and_the_standard_library(
     module: str, packages: set[str]
@@ -254,16 +274,17 @@ class Context:
     def get_remaining_time_in_millis(self):
         return 60_000
 
-drain = handler.Drain(ZoneInfo("America/Sao_Paulo"), Store(), DeadLetters("https://queue"))
-consumer = drain, Redelivery("https://punches", (5, 10))
-handler.consumer = lambda: consumer
+drain = handler.Drain(
+    ZoneInfo("America/Sao_Paulo"), Store(), DeadLetters("https://queue"), Redelivery("https://punches", (5, 10))
+)
 record = {
     "eventSource": "aws:sqs",
     "messageId": "1",
+    "receiptHandle": "handle",
     "attributes": {"SentTimestamp": "1790852401234", "ApproximateReceiveCount": "1"},
     "messageAttributes": {},
     "body": json.dumps(body(1, "2026-10-01T08:00")),
 }
-assert handler.main({"Records": [record]}, Context()) == {"batchItemFailures": []}
+assert handler.main({"Records": [record]}, Context(), drain) == {"batchItemFailures": []}
 """
     assert not packages(loaded_by(code)) & {"boto3", "botocore"}

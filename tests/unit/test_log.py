@@ -1,4 +1,4 @@
-"""The one line per batch, as Logs Insights and the alarms read it."""
+"""The log line of a batch, as Logs Insights and the alarms read it."""
 
 import json
 from collections import ChainMap
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from ponto import __version__, log
 from ponto.dead_letters import Rejection
 from ponto.drain import Failure, Processed
+from ponto.message import Message, Origin
 from ponto.punch import Punch, Reason
-from ponto.records import Record
 from ponto.store import Entry
 from tests.emf import Metric, metrics
-from tests.events import RECEIVED_MS, record
+from tests.events import RECEIVED_MS, message
 
 ABSENT: dict[str, Any] = dict.fromkeys(Punch._fields)
 SECOND = 1_000
@@ -23,33 +23,27 @@ FUNCTION = "batida-ponto-prod-batidaPonto"
 REASONS = {f"rejected{reason.capitalize()}": 0 for reason in Reason}
 
 
-@pytest.fixture(autouse=True)
-def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
-    monkeypatch.setenv("IDENTITY", "required")
-
-
 def entry(message_id: str = "m", received_ms: int = RECEIVED_MS) -> Entry:
     return Entry(Punch(**ABSENT), message_id, received_ms)
 
 
 def rejection(reason: Reason, message_id: str) -> Rejection:
-    return Rejection(record("TRACE", message_id), reason, "TRACE")
+    return Rejection(message("TRACE", message_id), reason, "TRACE")
 
 
-def undated(message_id: str) -> Record:
-    made = record("TRACE", message_id)
-    made["attributes"]["SentTimestamp"] = "TRACE"
-    return made
+def undated(message_id: str) -> Message:
+    return message("TRACE", message_id)._replace(sent_ms=None, origin=None)
 
 
-def failures(why: str, *records: Record) -> dict[str, Failure]:
-    return {each["messageId"]: Failure(each, why) for each in records}
+def failures(why: str, *messages: Message) -> dict[str, Failure]:
+    return {each.id: Failure(each, why) for each in messages}
 
 
 def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
-    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line. The arguments are of `Processed`."""
-    log.batch("request-1", 12.3456, RECEIVED_MS / 1000 + 5, Processed(**processed))
+    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; return the line. Arguments: `Processed`'s."""
+    now, batch = RECEIVED_MS / 1000 + 5, Processed(**processed)
+    times = {"milliseconds": 12.3, **batch.ages(now)}
+    log.batch("request-1", FUNCTION, now, batch.counts(identity=True), times, batch.errors)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1
@@ -85,7 +79,7 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
     others: dict[str, Any] = {
         "duplicates": [entry(received_ms=RECEIVED_MS - SECOND)],
-        "failures": failures("gone", record("TRACE", "f", RECEIVED_MS - SECOND)),
+        "failures": failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND)),
     }
 
     assert logged(capsys, stored=[entry()], **others)["oldestMilliseconds"] == 5 * SECOND
@@ -93,14 +87,10 @@ def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str
 
 
 def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
-    redriven = record("TRACE", "again", RECEIVED_MS)
-    redriven["messageAttributes"] = {
-        "messageId": {"dataType": "String", "stringValue": "first"},
-        "receivedAt": {"dataType": "Number", "stringValue": str(RECEIVED_MS - 3_600 * SECOND)},
-    }
+    redriven = message("TRACE", "again")._replace(origin=Origin("first", RECEIVED_MS - 3_600 * SECOND))
     odd = undated("odd")
 
-    line = logged(capsys, failures=failures("gone", record("TRACE", "f", RECEIVED_MS - SECOND), redriven, odd))
+    line = logged(capsys, failures=failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND), redriven, odd))
 
     assert line["oldestFailedMilliseconds"] == 6 * SECOND
     assert "TRACE" not in json.dumps(line)
@@ -131,11 +121,9 @@ def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "errors" not in line
 
 
-def test_where_nobody_signs_in_there_is_no_metric_of_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("IDENTITY")
-    assert REASONS.keys() - logged(capsys).keys() == {"rejectedIdentity"}
+def test_without_sign_in_there_is_no_metric_of_it() -> None:
+    batch = Processed()
+    assert batch.counts(identity=True).keys() - batch.counts(identity=False).keys() == {"rejectedIdentity"}
 
 
 def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +163,7 @@ def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFi
         duplicates=[entry("TRACE")],
         redelivered=[entry("TRACE")],
         dead_lettered=[rejection(Reason.CONFLICT, "TRACE 1")],
-        failures=failures("down", record("TRACE", "TRACE 2")),
+        failures=failures("down", message("TRACE", "TRACE 2")),
     )
     assert "TRACE" not in json.dumps(line)
 
@@ -185,7 +173,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
         capsys,
         stored=[entry()],
         dead_lettered=[rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
-        failures=failures("gone", record("TRACE", "f", RECEIVED_MS - SECOND)),
+        failures=failures("gone", message("TRACE", "f", RECEIVED_MS - SECOND)),
     )
     counts = {
         "stored": 1,
@@ -205,11 +193,3 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
         **{("BatidaPonto", name): Metric(dimensions, value, "Milliseconds") for name, value in times.items()},
     }
     assert json.loads(text)["_aws"]["Timestamp"] == RECEIVED_MS + 5 * SECOND
-
-
-def test_outside_lambda_it_is_nobodys_metric(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    for metric in metrics(printed(capsys)).values():
-        assert metric.dimensions == {"FunctionName": "none"}

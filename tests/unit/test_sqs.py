@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.sqs import Refusal, call, in_calls, is_of_a_message
+from ponto.sqs import Refusal, call, in_batches, is_message_error
 
 
 def test_only_what_sqs_lists_as_done_is_done() -> None:
@@ -19,13 +19,13 @@ def test_only_what_sqs_lists_as_done_is_done() -> None:
     assert call(method, "url", [{"MessageBody": "b"}] * 4) == {
         0: Refusal("InternalError"),
         2: Refusal("SQS does not say"),
-        3: Refusal("InvalidMessageContents", "why", is_of_sender=True),
+        3: Refusal("InvalidMessageContents", "why", is_sender_fault=True),
     }
 
 
 @pytest.mark.parametrize(("items", "sizes"), [(0, []), (10, [10]), (25, [10, 10, 5])])
 def test_ten_go_in_a_call(items: int, sizes: list[int]) -> None:
-    parts = list(in_calls(range(items)))
+    parts = list(in_batches(range(items)))
     assert [len(part) for part in parts] == sizes
     assert [item for part in parts for item in part] == list(range(items))
 
@@ -40,4 +40,4 @@ def test_ten_go_in_a_call(items: int, sizes: list[int]) -> None:
     ],
 )
 def test_a_code_is_about_a_message_by_its_last_part(code: str, expected: bool) -> None:
-    assert is_of_a_message(code) is expected
+    assert is_message_error(code) is expected

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ponto.sqs import in_calls
+from ponto.sqs import in_batches
 from tools.dlq import event_source
 from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
@@ -320,7 +320,7 @@ def _send_and_delete(
     failed: dict[str, str] = {}
     with progress() as shown:
         bar = shown.add_task("redriving", total=len(messages))
-        for part in in_calls(punches):
+        for part in in_batches(punches):
             unsent = queue_reader.send(sender, deployment.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))

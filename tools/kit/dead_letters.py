@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ponto.derived_id import derive_clock_id
+from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.event import WHOSE
+from ponto.message import carried_origin, source_key
 from ponto.punch import FIELDS, NotAPunch, Reason, parse
-from ponto.records import NoClockRecord, carried_origin, named_clock_record
 from tools.kit import slices
 
 if TYPE_CHECKING:
@@ -82,22 +82,22 @@ class DeadLetter(NamedTuple):
         return given.lower() if isinstance(given, str) else None
 
     @property
-    def clock_id(self) -> str | None:
-        """The id of a hardware clock's punch, whatever the body says; None: it is none, or names no record."""
+    def source_id(self) -> str | None:
+        """The id of an imported record, whatever the body says; None: it has no source key, or an invalid one."""
+        key = source_key(_texts(self.attributes))
         try:
-            record = named_clock_record(_texts(self.attributes))
-        except NoClockRecord:
+            return derive_source_id(key) if key else None
+        except InvalidSourceKeyError:
             return None
-        return derive_clock_id(record) if record else None
 
     def find_punch_id(self, zone: tzinfo | None = None) -> str | None:
-        """Return the punch's id: of its hardware clock's record, the client's, or the derived one.
+        """Return the punch's id: that of its source key, the client's, or the derived one.
 
         Args:
             zone: of the stage; None: not known, and a punch whose time came without an offset has no derived id here.
         """
-        if self.clock_id or self.way.is_event:
-            return self.clock_id
+        if self.source_id or self.way.is_event:
+            return self.source_id
         try:
             ids = {parse(self.body, each).id for each in ((zone,) if zone else _TWO_ZONES)}
         except NotAPunch:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.sqs import CALL, call, in_calls, is_of_a_message
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call, in_batches, is_message_error
 from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.output import counted, print_status
@@ -37,7 +37,7 @@ class QueueReader:
         while nothing_new < 2:
             messages = self._sqs.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=CALL,
+                MaxNumberOfMessages=MAX_MESSAGES_PER_CALL,
                 VisibilityTimeout=HIDDEN_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],
@@ -57,7 +57,7 @@ class QueueReader:
             Why, for the id of each that is still there.
         """
         kept: dict[str, str] = {}
-        for part in in_calls(unwanted):
+        for part in in_batches(unwanted):
             entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in part}
             kept |= _refused(self._sqs.delete_message_batch, self._url, entries)
             for name in entries.keys() - kept.keys():
@@ -67,7 +67,7 @@ class QueueReader:
     def put_back(self) -> None:
         """Let everybody see again what was received and not deleted."""
         lost: dict[str, str] = {}
-        for part in in_calls(list(self._handles.items())):
+        for part in in_batches(list(self._handles.items())):
             entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
             lost |= _refused(self._sqs.change_message_visibility_batch, self._url, entries)
         self._handles.clear()
@@ -122,7 +122,7 @@ def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping
         refused = call(method, url, list(entries.values()))
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
-        if len(entries) > 1 and is_of_a_message(code):
+        if len(entries) > 1 and is_message_error(code):
             # One that is too large must not keep its neighbours.
             return {name: why for one in names for name, why in _refused(method, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))

@@ -288,7 +288,7 @@ def _not_known(
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
     silent = [] if isinstance(letters, Unread) else letters
     silent = [
-        each for each in silent if not each.way.is_event and {each.employee, each.punch_id, each.clock_id} == {None}
+        each for each in silent if not each.way.is_event and {each.employee, each.punch_id, each.source_id} == {None}
     ]
     if silent:
         said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")

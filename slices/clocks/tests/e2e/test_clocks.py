@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ponto.derived_id import ClockRecord, derive_clock_id
+from ponto.derived_id import derive_source_id
 from slices.clocks.tests.clocks import CLOCK, EIGHT, Clock, cpf, month
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket
@@ -50,10 +50,10 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
 
     first = imported(october)
     kept = [nsr for nsr, line in enumerate(october, 1) if line[9] == "3"]
-    assert first == {derive_clock_id(ClockRecord(CLOCK, nsr)) for nsr in kept}
+    assert first == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in kept}
     assert len(client.rows(employees[0])) == 4
     assert imported(october) == first
-    assert imported(november, status=1) == first | {derive_clock_id(ClockRecord(CLOCK, new))}
+    assert imported(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
     assert client.depth(client.address.dlq_url) == 0
     told = client.query(
         "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employees
@@ -75,5 +75,5 @@ def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
 
     client.wait_until_drained()
     rows = client.rows(employees[0])
-    assert {row.punch.id for row in rows} == {derive_clock_id(ClockRecord(CLOCK, nsr)) for nsr in (7, 8)}
+    assert {row.punch.id for row in rows} == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in (7, 8)}
     assert {row.punch.instant for row in rows} == {EIGHT.replace(hour=11, tzinfo=UTC)}

@@ -56,6 +56,7 @@ def sent(paper: Paper) -> list[Sent]:
         assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
         texts = {name: value["StringValue"] for name, value in attributes.items()}
         assert texts["relogio"] == punch["dispositivo"] == CLOCK
+        assert texts["sourceKey"] == f"{CLOCK}/{texts['nsr']}"
         found.append((punch["usuarioId"], punch["ponto"], int(texts["nsr"])))
     return sorted(found, key=lambda each: each[2])
 
@@ -203,7 +204,7 @@ def test_where_employees_sign_in_the_upload_vouches_for_them_too(monkeypatch: py
     paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]))))
     (attributes,) = paper.queue.attributes
     texts = {name: value["StringValue"] for name, value in attributes.items()}
-    assert texts == {"usuarioId": "11", "relogio": CLOCK, "nsr": "7"}
+    assert texts == {"usuarioId": "11", "sourceKey": f"{CLOCK}/7", "relogio": CLOCK, "nsr": "7"}
 
 
 @both_layouts

@@ -1,5 +1,12 @@
--- What is under these ids: the message that brought it, and Punch.compared, in its order.
+-- Return what is stored under these ids: the message that brought it, and the values that Punch.compared has.
 select
-    id, mensagem_id, pedido, loja, (extract(epoch from criado) * 1000000)::bigint as criado, total_centavos
+    id,
+    mensagem_id,
+    json_build_object(
+        'pedido', pedido,
+        'loja', loja,
+        'criado', (extract(epoch from criado) * 1000000)::bigint,
+        'total_centavos', total_centavos
+    ) as compared
 from ponto.batida
 where id = any(%(ids)s::uuid[])

@@ -1,38 +1,39 @@
-"""What counts as an event of SQS, and what a record says of its receives, its origin and its key."""
+"""What counts as an event of SQS, and what a message has of its record."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ponto.records import (
-    NoClockRecord,
-    NotFromSqs,
-    Record,
-    api_key_id,
-    named_clock_record,
-    origin,
-    receive_count,
-    records_of,
-    texts,
-)
-from tests.events import NOT_SQS, RECEIVED_MS, record, sqs_event
+from ponto.message import Message, NotFromSqsError, read_messages
+from tests.events import NOT_SQS, RECEIVED_MS, Record, record, sqs_event
 
 
-def test_records_of_an_sqs_event_are_given_in_order_untouched() -> None:
-    records = [record("{}"), record("")]
-    assert records_of(sqs_event(*records)) == records
+def read(made: Record) -> Message:
+    [message] = read_messages(sqs_event(made))
+    return message
+
+
+def test_messages_of_an_sqs_event_are_returned_in_order() -> None:
+    messages = read_messages(sqs_event(record("{}", "m1", receives=7), record("", "m2")))
+
+    assert [(message.id, message.body, message.receive_count) for message in messages] == [
+        ("m1", "{}", 7),
+        ("m2", "", 1),
+    ]
+    assert messages[0].receipt_handle
+    assert (messages[0].sent_ms, messages[0].first_received_ms) == (RECEIVED_MS, RECEIVED_MS + 20)
 
 
 @pytest.mark.parametrize("event", NOT_SQS.values(), ids=NOT_SQS.keys())
 def test_anything_else_is_refused(event: Any) -> None:
-    with pytest.raises(NotFromSqs, match="not from SQS"):
-        records_of(event)
+    with pytest.raises(NotFromSqsError, match="not from SQS"):
+        read_messages(event)
 
 
 def test_the_refusal_quotes_nothing_of_the_event() -> None:
-    with pytest.raises(NotFromSqs) as caught:
-        records_of({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
+    with pytest.raises(NotFromSqsError) as caught:
+        read_messages({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
     assert "CANARY" not in repr(caught.value)
 
 
@@ -43,14 +44,14 @@ def test_the_refusal_quotes_nothing_of_the_event() -> None:
 def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expected: int) -> None:
     received = record("{}")
     received["attributes"]["ApproximateReceiveCount"] = written
-    assert receive_count(received) == expected
+    assert read(received).receive_count == expected
 
 
 def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
-    message = record("{}")
+    made = record("{}")
     for value, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
-        message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
-        assert api_key_id(texts(message)) == expected
+        made["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
+        assert read(made).api_key_id == expected
 
 
 # Origins
@@ -64,45 +65,42 @@ def with_attributes(**attributes: tuple[str, str]) -> Record:
     return made
 
 
-CLOCK = "00004000070000123"
-
-
-def test_a_message_of_no_clock_names_none_and_one_of_a_clock_its_record() -> None:
-    assert named_clock_record(texts(record("{}"))) is None
-    made = with_attributes(relogio=("String", CLOCK), nsr=("String", "999999998"))
-    assert named_clock_record(texts(made)) == (CLOCK, 999_999_998)
-
-
 @pytest.mark.parametrize(
-    "given",
+    ("attributes", "source_key"),
     [
-        {"relogio": CLOCK},
-        {"nsr": "1"},
-        {"relogio": CLOCK, "nsr": "0"},
-        {"relogio": CLOCK, "nsr": "01"},
-        {"relogio": CLOCK, "nsr": "1000000000"},
-        {"relogio": CLOCK, "nsr": "1\n"},
-        {"relogio": CLOCK, "nsr": "\u0661"},
-        {"relogio": CLOCK[1:], "nsr": "1"},
-        {"relogio": f"{CLOCK}0", "nsr": "1"},
-        {"relogio": "x" * 17, "nsr": "1"},
+        ({}, None),
+        ({"sourceKey": "00004000070000123/7"}, "00004000070000123/7"),
+        ({"relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),  # as 1.0.0-rc.1 sent it
+        ({"sourceKey": "00004000070000123/7", "relogio": "00004000070000123", "nsr": "7"}, "00004000070000123/7"),
+        ({"relogio": "00004000070000123"}, "00004000070000123/"),  # which is refused, and not passed over
+        ({"nsr": "7"}, "/7"),
     ],
-    ids=str,
 )
-def test_a_clock_or_record_that_cannot_be_read_is_not_passed_over(given: dict[str, str]) -> None:
-    with pytest.raises(NoClockRecord):
-        named_clock_record(given)
+def test_an_imported_record_has_a_source_key(attributes: dict[str, str], source_key: str | None) -> None:
+    made = with_attributes(**{name: ("String", value) for name, value in attributes.items()})
+    assert read(made).source_key == source_key
+
+
+def test_a_message_without_a_readable_sent_timestamp_has_no_origin() -> None:
+    made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
+    made["attributes"] = {"SentTimestamp": "soon"}
+    assert (read(made).sent_ms, read(made).origin, read(made).is_redriven) == (None, None, True)
+
+
+def test_only_attributes_of_known_senders_are_kept() -> None:
+    made = with_attributes(usuarioId=("String", "7"), other=("String", "x"))
+    assert read(made).sender_attributes == {"usuarioId": "7"}
 
 
 def test_a_message_is_received_when_sqs_says() -> None:
-    assert origin(record("{}", "m1")) == ("m1", RECEIVED_MS)
+    assert read(record("{}", "m1")).origin == ("m1", RECEIVED_MS)
 
 
 @pytest.mark.parametrize("message_id", ["first", "x" * 100])
 def test_a_dead_letter_that_was_sent_back_keeps_its_origin(message_id: str) -> None:
     sent_back = with_attributes(messageId=("String", message_id), receivedAt=("Number", "1790000000000"))
 
-    assert origin(sent_back) == (message_id, 1790000000000)
+    assert read(sent_back).origin == (message_id, 1790000000000)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,7 @@ def test_a_dead_letter_that_was_sent_back_keeps_its_origin(message_id: str) -> N
 def test_a_carried_origin_is_believed_only_if_it_can_be_true(received_ms: int, is_believed: bool) -> None:
     sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", str(received_ms)))
 
-    assert origin(sent_back) == (("first", received_ms) if is_believed else ("m1", RECEIVED_MS))
+    assert read(sent_back).origin == (("first", received_ms) if is_believed else ("m1", RECEIVED_MS))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_a_carried_origin_is_believed_only_if_it_can_be_true(received_ms: int, i
     ],
 )
 def test_half_an_origin_is_none(make: Callable[[], Record]) -> None:
-    assert origin(make()) == ("m1", RECEIVED_MS)
+    assert read(make()).origin == ("m1", RECEIVED_MS)
 
 
 def with_binary(name: str) -> Record:
