@@ -21,14 +21,11 @@ async function batchingWindow(context) {
 }
 
 /**
- * Batches that the queue asks for at once: AWS takes no other numbers. More than the function may run at once would be read
+ * Batches that the queue asks for at once. More than the function may run at once would be read
  * all the same, and each read that is throttled counts towards the dead-letter queue.
  */
 async function maximumConcurrency(context) {
   const most = await typed(context, 'maximumConcurrency');
-  if (!Number.isInteger(most) || most < 2 || most > 1000) {
-    stop(`maximumConcurrency: '${most}' is not a whole number from 2 to 1000.`);
-  }
   const reserved = await typed(context, 'reservedConcurrency, null');
   if (reserved !== null && most > reserved) {
     stop(
@@ -118,7 +115,7 @@ async function zones(context) {
 
 /** The subnets that have endpoints. From the other one, functions reach the one endpoint across zones. */
 async function endpointSubnets(context) {
-  return [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }].slice(0, Number(await typed(context, 'endpointZones')));
+  return [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }].slice(0, await typed(context, 'endpointZones'));
 }
 
 // What becomes of what holds punches, and of what that needs, when it leaves the stack; where it is replaced, whenDeleted says it.

@@ -1,55 +1,65 @@
-// Parameters as CloudFormation takes them, for --param gives texts: `${file(resources/parameters.js):backupDays}` is a
-// number. What kind each is follows from its default. What is none of its kind stops the deploy here.
-const { PARAMETERS } = require('./slices.js');
+// Parameters by their declarations (parameters.yml, slices/*/slice.yml). --param and the file give texts;
+// `${file(resources/parameters.js):backupDays}` is a number, and `stages` stops a deploy with a value that its declaration excludes.
+const { DECLARATIONS, STAGES, check } = require('./slices.js');
 const stop = require('./stop.js');
 
-const one = (...choices) => (text, name) =>
-  choices.includes(text) ? text : stop(`${name}: '${text}' is not one of ${choices.join(', ')}.`);
+/** @typedef {{ type: string, default: any, values?: any[], min?: number, max?: number, optional?: boolean }} Declaration */
 
-const boolean = (text, name) => one('true', 'false')(text, name) === 'true';
+const number = (pattern, noun) => ({
+  read: ({ min = 0, max = Infinity }, text) => (pattern.test(text) && text >= min && text <= max ? Number(text) : undefined),
+  allowed: ({ min = 0, max }) => (max === undefined ? `${noun} of ${min} or more` : `${noun} from ${min} to ${max}`),
+});
 
-const number = (text, name) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : stop(`${name}: '${text}' is not a number.`));
-
-/** Executions that are reserved, or null: none are, which is not 0: that would stop the function. --param says none for empty. */
-function reserved(text, name) {
-  if (['', 'none'].includes(text)) return null;
-  return /^[1-9]\d*$/.test(text) ? Number(text) : stop(`${name}: '${text}' is neither a number of executions nor none.`);
-}
-
-/** What is comma-separated. */
-const list = (text) => text.split(',').map((each) => each.trim()).filter(Boolean);
-
-/** Or null, where it is empty: it follows from others. */
-const derived = (read) => (text, name) => (text ? read(text, name) : null);
-
-const KINDS = {
-  database: one('create', 'existing', 'express'),
-  dbLogin: derived(one('iam', 'secret')),
-  dataApi: derived(boolean),
-  subnetNames: list,
-  securityGroupNames: list,
-  subnetIds: list,
-  securityGroupIds: list,
-  endpointZones: one('1', '2'),
-  zones: list,
-  alarms: one('all', 'essential'),
-  metricMath: one('supported', 'unsupported'),
-  tags: list,
-  whenDeleted: one('Retain', 'Delete'),
+/** Types: `read` returns the value of a text, or undefined where the declaration excludes it; `allowed` is a noun phrase. */
+const TYPES = {
+  text: { read: (_, text) => text },
+  list: { read: (_, text) => text.split(',').map((item) => item.trim()).filter(Boolean) }, // of comma-separated texts
+  choice: {
+    read: ({ values }, text) => values.find((value) => String(value) === text),
+    allowed: ({ values }) => `one of ${values.join(', ')}`,
+  },
+  boolean: {
+    read: (_, text) => ({ true: true, false: false })[text],
+    allowed: () => 'one of true, false',
+  },
+  integer: number(/^\d+$/, 'a whole number'),
+  number: number(/^\d+(\.\d+)?$/, 'a number'),
 };
 
-const OF_ANOTHER = /^\$\{param:(\w+)\}$/; // by default it is what this other one is
-
-function kind(name) {
-  if (name in KINDS) return KINDS[name];
-  if (name.endsWith('Concurrency') && name !== 'maximumConcurrency') return reserved;
-  const value = PARAMETERS.default[name];
-  const [, other] = OF_ANOTHER.exec(value) ?? [];
-  return { boolean, number }[typeof (other ? PARAMETERS.default[other] : value)];
+/** Return the value of a text; null where the parameter is optional and the text empty, or `none`, since --param cannot be empty. */
+function parse(name, text, stage) {
+  /** @type {Declaration} */
+  const declaration = DECLARATIONS[name];
+  const type = TYPES[declaration?.type];
+  if (!type || declaration.default === undefined) {
+    stop(`${name}: declare it with default, reason and a type of ${Object.keys(TYPES).join(', ')} (resources/parameters.yml).`);
+  }
+  if (declaration.optional && ['', 'none'].includes(text)) return null;
+  const orNone = declaration.optional ? ', or none' : '';
+  return type.read(declaration, text) ?? stop(
+    `${name}: '${text}' is not ${type.allowed(declaration)}${orNone}. Set it by --param, or in resources/parameters.yml under ${stage}.`
+  );
 }
 
-module.exports = Object.fromEntries(
-  Object.keys(PARAMETERS.default)
-    .filter(kind)
-    .map((name) => [name, async ({ resolveVariable }) => kind(name)(String(await resolveVariable(`param:${name}`)), name)])
-);
+/** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, so an error here is printed once. */
+async function stages({ options, resolveVariable }) {
+  check();
+  const stage = await resolveVariable('sls:stage');
+  const values = { ...STAGES[stage] };
+  for (const option of options.param ?? []) {
+    const [, name, text] = /^([^=]*)=?(.*)$/s.exec(option);
+    // osls ignores an unknown one, which may be of a slice that is gone.
+    if (!(name.trim() in DECLARATIONS)) stop(`--param: there is no parameter ${name.trim()}; is the slice that has it gone?`);
+    values[name] = text.trimEnd();
+  }
+  for (const [name, declaration] of Object.entries(DECLARATIONS)) {
+    const text = String(values[name] ?? declaration?.default);
+    if (!text.includes('${')) parse(name, text, stage); // a variable is resolved later, and read where it is used
+  }
+  return { ...STAGES, default: Object.fromEntries(Object.entries(DECLARATIONS).map(([name, each]) => [name, each.default])) };
+}
+
+const reader = (name) => async ({ resolveVariable }) =>
+  parse(name, String(await resolveVariable(`param:${name}`)), await resolveVariable('sls:stage'));
+
+module.exports = { ...Object.fromEntries(Object.keys(DECLARATIONS).map((name) => [name, reader(name)])), stages };

@@ -27,28 +27,29 @@ function add(name, neededBy) {
 /** What all slices together have under a name: lists, one behind the other. */
 const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
 
-/**
- * Of each stage the parameters of resources/parameters.yml, and by default those of the slices, as they are written. A
- * stage's own values stand in the former alone, so that none goes unnoticed with a folder.
- */
-const PARAMETERS = {};
+/** Declarations of parameters by name: those of resources/parameters.yml, and those of the slices. */
+const DECLARATIONS = {};
+/** Values of parameters by stage, of resources/parameters.yml alone, so that none goes unnoticed with a slice's folder. */
+const STAGES = {};
 
 function collect() {
-  for (const [stage, own] of Object.entries(read('resources/parameters.yml'))) PARAMETERS[stage] = own ?? {};
+  const { parameters: ofReference, ...stages } = read('resources/parameters.yml');
+  Object.assign(DECLARATIONS, ofReference);
   for (const name of named) add(name, []);
   for (const [name, { parameters }] of SLICES) {
-    for (const [parameter, value] of Object.entries(parameters ?? {})) {
-      if (parameter in PARAMETERS.default) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
-      PARAMETERS.default[parameter] = value;
+    for (const [parameter, declaration] of Object.entries(parameters ?? {})) {
+      if (parameter in DECLARATIONS) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
+      DECLARATIONS[parameter] = declaration;
     }
   }
-  for (const [stage, own] of Object.entries(PARAMETERS)) {
-    const unknown = Object.keys(own).find((name) => !(name in PARAMETERS.default));
+  for (const [stage, values] of Object.entries(stages)) {
+    STAGES[stage] = values ?? {};
+    const unknown = Object.keys(STAGES[stage]).find((name) => !(name in DECLARATIONS));
     if (unknown) stop(`${stage} has a parameter ${unknown}, which has no default: is the slice that has it gone?`);
   }
 }
 
-// An error while this file is loaded would be reported for each variable of a file that loads it. `parameters` reports it
+// An error while this file is loaded would be reported for each variable of a file that loads it. `check` reports it
 // once: osls resolves params first, and goes no further if it cannot. Slices that were collected before the error are
 // dropped, because their variables ask for parameters, and each would be reported too.
 let problem = null;
@@ -59,17 +60,12 @@ try {
   SLICES.clear();
 }
 
-/** For params: of serverless.yml. osls takes no notice of a --param that nobody knows, which may be one of a slice that is gone. */
-function parameters({ options }) {
+/** Stop with what is wrong with the slices; resources/parameters.js calls it first. */
+function check() {
   if (problem) stop(problem);
   const names = require('./functions.js').map(({ name }) => name); // here, for that file loads this one
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) stop(`databaseFunctions: two are called ${twice}; give the slice's another name.`);
-  for (const given of options.param ?? []) {
-    const name = given.split('=')[0].trim();
-    if (!(name in PARAMETERS.default)) stop(`--param: there is no parameter ${name}; is the slice that has it gone?`);
-  }
-  return PARAMETERS;
 }
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -150,10 +146,11 @@ async function overlays(context) {
 }
 
 module.exports = {
-  PARAMETERS,
+  DECLARATIONS,
+  STAGES,
+  check,
   listed,
   together,
-  parameters,
   functions,
   template,
   overlays,

@@ -14,7 +14,7 @@ from tests.template.compiled import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas, zones
 from tools.develop.templates import SWITCHES
-from tools.kit import osls
+from tools.kit import parameters
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.packaging import Template
@@ -246,7 +246,7 @@ def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
     whole: Packaged,
 ) -> None:
-    values = osls.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
+    values = parameters.defaults() | parameters.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
     is_typed = re.compile(r"true|false|\d+").fullmatch
     given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(given) > 20

@@ -132,7 +132,7 @@ def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, withou
         file.write("staging: { path: dois }\n")
     folder = project / "slices" / "another"
     folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { path: um }\n")
+    (folder / "slice.yml").write_text("parameters: { path: { type: text, default: um, reason: A path. } }\n")
     (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${param:path}' } }\n")
     assert packed(project, "staging").template().outputs["Path"]["Value"] == "dois"
     assert packed(project, "prod").template().outputs["Path"]["Value"] == "um"

@@ -45,9 +45,9 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
         (["alarms=few"], "alarms: 'few' is not one of all, essential"),
         (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),
-        (["backupDays=a week"], "backupDays: 'a week' is not a number"),
+        (["backupDays=a week"], "backupDays: 'a week' is not a whole number from 1 to 35"),
         # It would stop the function.
-        (["reservedConcurrency=0"], "reservedConcurrency: '0' is neither a number of executions nor none"),
+        (["reservedConcurrency=0"], "reservedConcurrency: '0' is not a whole number of 1 or more, or none"),
         (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
         (["reservedConcurrency=4"], "maximumConcurrency: 5 is above reservedConcurrency (4)"),
         (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),
@@ -66,7 +66,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets, a second subnet"),
         (["subnetIds=subnet-1,subnet-2"], "The network lacks: security groups, vpcId."),
         (["database=existing", "securityGroupIds=sg-1"], "The network lacks: subnets."),
-        (["endpointZones=3"], "endpointZones: '3' is not one of 1, 2"),
+        (["endpointZones=3"], "endpointZones: '3' is not a whole number from 1 to 2"),
         (["zones=us-east-1a"], "zones: 'us-east-1a' is not two zones of us-east-1, like us-east-1a,us-east-1c"),
         (["zones=us-east-1a,us-east-1a"], "is not two zones of us-east-1"),
         (["zones=sa-east-1a,us-east-1b"], "is not two zones of us-east-1"),
@@ -109,4 +109,5 @@ def stopped(compiled: Compile, *parameters: str, **aws: str) -> str:
         compiled("dev", *parameters, **aws)
     printed = str(caught.value)
     assert not re.search(r"ENOENT|\.js:\d", printed)  # no stack, nor what follows from the mistake, buries the message
+    assert printed.count("Cannot resolve variable") == 1
     return printed

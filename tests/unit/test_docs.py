@@ -1,10 +1,8 @@
 """What the documents say, held against what they say it of."""
 
 import re
-from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -14,7 +12,7 @@ from PIL import Image, ImageSequence
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tools.develop.docs import fields, files, marks, words
-from tools.kit import osls, slices
+from tools.kit import parameters, slices
 from tools.kit.dead_letters import REASONS
 from tools.kit.project import DOCUMENTS, ROOT
 
@@ -231,37 +229,22 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def _cell(value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return f"`[{', '.join(value)}]`"
-    return f"`{value}`" if value else "empty"
+def _listed(text: str) -> list[str]:
+    """Return the names in a document's tables of parameters, each of which has a sentence."""
+    tables = re.findall(r"<!-- from the parameters.*-->\n((?:\|.*\n)+)<!-- end -->", text)
+    return sorted(re.findall(r"^\| `(\w+)` \|(?:[^|]*\|){3} [^|]+\. \|$", "".join(tables), re.MULTILINE))
 
 
-def _rows(stages: dict[str, dict[str, Any]], names: Iterable[str]) -> list[str]:
-    rows = []
-    for name in names:
-        others = {stage: own for stage, own in stages.items() if stage != "default"}
-        elsewhere = ", ".join(f"{stage} {_cell(own[name])}" for stage, own in others.items() if name in own)
-        rows.append(f"| `{name}` | {_cell(stages['default'][name])} | {elsewhere} |".replace("|  |", "| |"))
-    return sorted(rows)
-
-
-def _table(text: str) -> list[str]:
-    return sorted(re.findall(r"^(\| `\w+` \|[^|]*\|[^|]*\|)[^|]*\| [^|]+\. \|$", text, re.MULTILINE))
-
-
-def test_the_table_of_parameters_is_what_a_stage_may_change() -> None:
+def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
     with slices.absent():
-        stages = osls.parameters()
-    # One that is missing there goes into the table of its kind, with its unit and a sentence on when to change it.
-    assert _table((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == _rows(stages, stages["default"])
+        declared = parameters.declarations()
+    assert _listed((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
 
 
 def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() -> None:
-    stages = osls.parameters()
     for each in slices.installed():
         text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
-        assert _table(text) == _rows(stages, each.says.get("parameters") or {}), each.name
+        assert _listed(text) == sorted(each.says.get("parameters") or {}), each.name
         assert [reason for reason in each.says.get("events") or () if f"`{reason}`" not in text] == [], each.name
         assert f"<!-- from ponto --help: {each.name} -->" in text or "commands" not in each.says, each.name
 
@@ -269,14 +252,8 @@ def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() ->
 def test_the_example_of_a_stages_parameters_is_as_the_file_takes_it() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     (example,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
-    stages = osls.parameters()
-    assert example.keys() <= stages.keys()
-    assert {name for own in example.values() for name in own} <= stages["default"].keys()
-
-
-def test_no_stage_has_a_parameter_without_a_default() -> None:
-    stages = osls.parameters()
-    assert {name for own in stages.values() for name in own} == set(stages["default"])
+    assert example.keys() <= parameters.stages().keys()
+    assert {name for own in example.values() for name in own} <= parameters.declarations().keys()
 
 
 def test_every_parameter_that_deploying_names_exists() -> None:
@@ -284,7 +261,7 @@ def test_every_parameter_that_deploying_names_exists() -> None:
     named = re.findall(r"`(db\w+|\w*Acu|secondsUntilAutoPause|vpcId|\w+Ids|\w+Names?|\w+Concurrency)`", text)
 
     assert named
-    assert set(named) <= osls.parameters()["default"].keys()
+    assert set(named) <= parameters.declarations().keys()
 
 
 def sampled(document: Path) -> list[tuple[str, str]]:

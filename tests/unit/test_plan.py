@@ -7,7 +7,6 @@ import shlex
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,7 +18,7 @@ from ponto import log
 from ponto.drain import Processed
 from tests.commands import Result
 from tools.cli import main
-from tools.kit import osls, output, slices
+from tools.kit import output, parameters, slices
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
 from tools.kit.project import ROOT
 from tools.plan import command, costs, settings
@@ -51,7 +50,6 @@ STAGE = Settings(
 MONTH = Month(peaks_a_day=4, working_days=22, months_kept=12, awake_hours=12)
 
 Run = Callable[[str], Result]
-Change = Callable[..., None]
 
 
 @pytest.fixture
@@ -303,8 +301,7 @@ def test_a_parameter_is_given_as_for_a_deploy(run: Run) -> None:
 
 
 def test_defaults_are_those_of_the_stage(run: Run) -> None:
-    parameters = osls.parameters()
-    default = {name: int(value) for name, value in parameters["default"].items() if value.isdigit()}
+    default = {name: int(value) for name, value in parameters.defaults().items() if value.isdigit()}
 
     (dev,) = run("--employees 10 --stage dev --json").json
     (prod,) = run("--employees 10 --stage prod --json").json
@@ -315,7 +312,7 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     watching = ("allAlarms", "dashboards", "keys")
     assert [dev["settings"][name] for name in watching] == [False, 0, 0]
     assert [prod["settings"][name] for name in watching] == [True, 1, 1]
-    assert here["settings"]["stageRate"] == int(parameters["local"]["stageRateLimit"])
+    assert here["settings"]["stageRate"] == int(parameters.stages()["local"]["stageRateLimit"])
     assert (
         dev["settings"]
         | {
@@ -330,27 +327,11 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     )
 
 
-@pytest.fixture
-def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
-    """Plan with a parameters.yml in which some defaults have other values."""
-
-    def change(**parameters: str) -> None:
-        text = (ROOT / "resources" / "parameters.yml").read_text(encoding="utf-8")
-        for name, value in parameters.items():
-            text, found = re.subn(rf"^  {name}: \S+", f"  {name}: {value}", text, count=1, flags=re.MULTILINE)
-            assert found
-        file = tmp_path / "parameters.yml"
-        file.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(osls, "_PARAMETERS", file)
-
-    return change
-
-
 @pytest.mark.parametrize(
-    ("parameters", "settings_of"),
+    ("changed", "settings_of"),
     [
         # Where no concurrency is reserved, the queue's own counts.
-        ({"reservedConcurrency": "''", "maximumConcurrency": "3"}, {"concurrency": 3}),
+        ({"reservedConcurrency": "", "maximumConcurrency": "3"}, {"concurrency": 3}),
         ({"reservedConcurrency": "none", "maximumConcurrency": "3"}, {"concurrency": 3}),
         ({"punchRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
         *(
@@ -361,21 +342,16 @@ def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
     ],
     ids=str,
 )
-def test_what_a_stage_changes_is_planned_with(
-    changed: Change, parameters: dict[str, str], settings_of: dict[str, int]
-) -> None:
-    changed(**parameters)
-    found, peak = settings.read("dev"), Peak(20_000, 600)
+def test_parameters_that_are_given_are_planned_with(changed: dict[str, str], settings_of: dict[str, int]) -> None:
+    found, peak = settings.read("dev", changed), Peak(20_000, 600)
     assert found._asdict().items() >= settings_of.items()
     assert forecast(peak, found, 900).oldest_seconds >= 0
     assert costs.total(costs.bill(peak, found, MONTH, "us-east-1")) > 0
 
 
-@pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}", "''"])
-def test_a_parameter_that_is_no_number_is_named(run: Run, changed: Change, value: str) -> None:
-    changed(memory=value)
-
-    result = run("--employees 10")
+@pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}"])
+def test_a_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
+    result = run(f"--employees 10 --param memory={value}")
 
     assert result.status == 2
     assert "resources/parameters.yml, stage local: memory is no number above 0: [" in result.err

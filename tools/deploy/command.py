@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
 from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
-from tools.kit import commands, osls, slices, target
+from tools.kit import commands, osls, parameters, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
@@ -171,7 +171,7 @@ def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequ
 
     Without it, `create` is the default, and would be refused.
     """
-    own = osls.parameters().get(stage, {})
+    own = parameters.stages().get(stage, {})
     if found != "express" or "database" in own or any(each.startswith("database=") for each in params):
         return params
     print_status("database: express, as the stack has it")

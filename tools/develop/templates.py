@@ -11,8 +11,8 @@ from tools.kit.project import ROOT
 SWITCHES = [  # all that slices leave off
     f"{name}=true"
     for each in slices.installed()
-    for name, value in (each.says.get("parameters") or {}).items()
-    if value is False
+    for name, declaration in (each.says.get("parameters") or {}).items()
+    if declaration["default"] is False
 ]
 
 _TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABCDEFGHIJKL01234")

@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING, Any
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.kit.project import ROOT
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_PARAMETERS = ROOT / "resources" / "parameters.yml"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 
 _LONG_DEPLOY_SECONDS = 3600
@@ -48,31 +46,14 @@ DATABASE_CLUSTER = "DatabaseCluster"
 @cache
 def service() -> str:
     """Give the name of the service, with which the names of all that a stage has begin; a copy may have another."""
-    name: str = _texts(_CONFIGURATION)["service"]
+    configuration = yaml.load(_CONFIGURATION.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
+    name: str = configuration["service"]
     return name
 
 
 def stack_name(stage: str) -> str:
     """Name the CloudFormation stack of a stage, which also starts the functions' names."""
     return f"{service()}-{stage}"
-
-
-def parameters() -> dict[str, dict[str, Any]]:
-    """Give what resources/parameters.yml has under each stage, and under `default` what slices add; as texts."""
-    found = {stage: own or {} for stage, own in _texts(_PARAMETERS).items()}
-    for each in slices.installed():
-        found["default"] |= _texts(each.folder / "slice.yml").get("parameters") or {}
-    return found
-
-
-def stages() -> dict[str, dict[str, Any]]:
-    """Give the parameters of each stage, as texts; `default` are those of any other."""
-    found = parameters()
-    return {stage: found["default"] | own for stage, own in found.items()}
-
-
-def _texts(file: Path) -> Any:
-    return yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
 
 
 def run(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:

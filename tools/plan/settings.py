@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tools.kit import osls, slices
+from tools.kit import parameters, slices
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import default_limits
 
@@ -18,6 +18,8 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 DATABASE_ROWS = 5_000
 
 RESUME_SECONDS = 30  # of a paused database
+
+_NONE = ("", "none")  # an optional parameter without a value
 
 
 class Settings(NamedTuple):
@@ -55,16 +57,16 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
     Raises:
         CommandError: there is no such stage or parameter, or a parameter is no number above 0.
     """
-    stages = osls.stages()
-    if stage == "default" or stage not in stages:
-        known = ", ".join(name for name in stages if name != "default")
-        raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {known}")
-    if unknown := sorted((given or {}).keys() - stages[stage].keys()):
+    stages = parameters.stages()
+    if stage not in stages:
+        raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {', '.join(stages)}")
+    values = parameters.defaults() | stages[stage]
+    if unknown := sorted((given or {}).keys() - values.keys()):
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
-    parameters = stages[stage] | dict(given or {})
+    values |= given or {}
 
     def numbers(*names: str) -> list[float]:
-        texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: parameters[found[1]], parameters[name]) for name in names]
+        texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: values[found[1]], values[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
             raise CommandError(
                 f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}"
@@ -74,12 +76,12 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
     def lowest(*names: str) -> float:
         return min(numbers(*names))
 
-    reserved = [name for name in ["reservedConcurrency"] if parameters[name] not in ("", "none")]
+    reserved = [name for name in ["reservedConcurrency"] if values[name] not in _NONE]
     chosen = {name: value for name, value in instead.items() if value is not None}
     batch = chosen.get("batch", int(lowest("batchSize")))
     acu = chosen.get("maximum_acu", lowest("maximumAcu"))
-    secrets = _secrets(parameters)
-    makes_network = parameters["database"] == "create" and not parameters["vpcName"] + parameters["vpcId"]
+    secrets = _secrets(values)
+    makes_network = values["database"] == "create" and not values["vpcName"] + values["vpcId"]
     services = 1 + bool(secrets)  # that the network needs an endpoint of: SQS and, for passwords, Secrets Manager
     found = {
         "account_rate": default_limits(region).rate,
@@ -94,20 +96,20 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
         "database_rows": acu * DATABASE_ROWS,
         "memory": int(lowest("memory")),
         "pause_seconds": int(lowest("secondsUntilAutoPause")),
-        "fair_queue": parameters["fairQueue"] == "true",
-        "all_alarms": parameters["alarms"] == "all",
-        "dashboards": int(parameters["dashboard"] == "true"),
-        "keys": int(parameters["alarmTopicKey"] == "true"),
+        "fair_queue": values["fairQueue"] == "true",
+        "all_alarms": values["alarms"] == "all",
+        "dashboards": int(values["dashboard"] == "true"),
+        "keys": int(values["alarmTopicKey"] == "true"),
         "endpoints": makes_network * services * int(lowest("endpointZones")),
         "secrets": secrets,
     }
     return Settings(**(found | chosen))
 
 
-def _secrets(parameters: Mapping[str, str]) -> int:
+def _secrets(values: Mapping[str, str]) -> int:
     """Count the secrets that a stack makes: one of each function that signs in, and the owner's of its own cluster."""
-    existing = parameters["database"] == "existing"
-    login = parameters["dbLogin"] or ("secret" if existing else "iam")
-    if login == "iam" or (existing and not parameters["dbSecretArn"]):
+    existing = values["database"] == "existing"
+    login = values["dbLogin"] if values["dbLogin"] not in _NONE else ("secret" if existing else "iam")
+    if login == "iam" or (existing and not values["dbSecretArn"]):
         return 0
     return 2 + len(list(slices.said("databaseFunctions"))) + (not existing)

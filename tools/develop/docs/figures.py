@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ponto import __version__
 from tools.develop.docs import bills
-from tools.kit import osls
+from tools.kit import parameters
 from tools.kit.project import ROOT
 from tools.plan import costs
 
@@ -17,7 +17,7 @@ def readme(batches: str, at_once: str, dev: str, prod: str, trials: str, text: s
     for bill, words in ((bills.idle("dev"), dev), (bills.idle("prod"), prod), (bills.trials("dev"), trials)):
         text = _replaced(text, rf"({_spaced(words)}\s+)\d+", str(round(costs.total(bill))))
     text = _replaced(text, r"(Vers(?:ion|ão)\s+)\d[\w.-]+", __version__)
-    stage = osls.stages()["default"]
+    stage = parameters.defaults()
     text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
     return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
 

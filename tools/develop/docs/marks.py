@@ -18,7 +18,7 @@ import psycopg2.extensions
 
 from ponto.database_names import SCHEMA
 from tools import cli
-from tools.develop.docs import bills, commands, fields, size
+from tools.develop.docs import bills, commands, fields, parameters, size
 from tools.kit import slices
 
 Writers = Mapping[str, Callable[..., str]]
@@ -94,6 +94,8 @@ _WRITERS: Writers = {
     r"from the prices: a month of daily trials": bills.trials_table,
     r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": fields.table,
+    r"from the parameters: (\w+) to (\w+)": parameters.table,
+    r"from the parameters of (\w+)": parameters.table_of,
     r"from ponto --help": commands.table,
     r"from ponto --help: (\w+)": commands.table_of,
     r"from the deployed files": size.english,
