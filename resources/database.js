@@ -2,44 +2,49 @@
 // which `ponto deploy` makes, or a database of yours.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { executions } = require('./derived.js');
+const derived = require('./derived.js');
 const checkDeployed = require('./deployed.js');
 const express = require('./express-cluster.js');
 const FUNCTIONS = require('./functions.js');
 const { byPasswords, byTokens } = require('./login.js');
 const { together, withSchema } = require('./slices.js');
 const stop = require('./stop.js');
+const values = require('./values.js');
 
 const CERTIFICATES = 'ponto/certificates/rds.pem';
 const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // of an express cluster's internet access gateway
 
+const PARAMETERS = [
+  'database', 'dbHost', 'dbPort', 'dbUser', 'dbSslMode', 'dbSslRootCert', 'dbSecretArn', 'dbSecretKeyArn', 'dbResourceId', 'backupDays',
+];
+
 // Where the Data API cannot be had, and a cluster that asks for it is refused:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.Aurora_Fea_Regions_DB-eng.Feature.Data_API.html
-const WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // Hyderabad, Melbourne, New Zealand
+const REGIONS_WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // Hyderabad, Melbourne, New Zealand
 
-/** Whether the packaged certificates are also those of a region's clusters: new regions come later than the package. */
-function areKnown(region) {
+/** Return whether the packaged certificates are also those of a region's clusters: new regions come later than the package. */
+function hasCertificates(region) {
   const found = readFileSync(join(__dirname, '..', CERTIFICATES), 'utf8').split('-----BEGIN CERTIFICATE-----');
   return found.some((each) => Buffer.from(each, 'base64').includes(`Amazon RDS ${region} Root CA`)); // its subject
 }
 
-/** Stops what would fail only after the deploy, with what to do. */
-function check({ database, login, given, dataApi, dbSslRootCert, region }) {
+/** Stop with what would fail only after the deploy, and what to do. */
+function check({ database, login, given, dataApi, region }) {
   if (database === 'express' && login !== 'iam') stop(`dbLogin: '${login}': an express cluster takes iam only; leave dbLogin out.`);
   if (login === 'iam') checkTokens({ database, given, dataApi });
   else if (given.dbResourceId) stop('dbResourceId is for dbLogin: iam only; leave it out, or set dbLogin to iam.');
-  if (database === 'create' && !dbSslRootCert && !areKnown(region)) {
+  if (database === 'create' && !given.dbSslRootCert && !hasCertificates(region)) {
     stop(
       `${CERTIFICATES} has none of ${region}. Save https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem ` +
         `in ponto/certificates, and set dbSslRootCert to 'ponto/certificates/${region}-bundle.pem'.`
     );
   }
-  if (database === 'create' && dataApi && WITHOUT_DATA_API.includes(region)) {
+  if (database === 'create' && dataApi && REGIONS_WITHOUT_DATA_API.includes(region)) {
     stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/operations.md).`);
   }
 }
 
-/** What a login by tokens excludes or needs. */
+/** Stop with what a login by tokens excludes or needs. */
 function checkTokens({ database, given, dataApi }) {
   if (dataApi) stop('dataApi: the Data API signs in by a password, which dbLogin: iam has not; leave dataApi out.');
   const unused = ['dbSecretArn', 'dbSecretKeyArn'].find((name) => given[name]);
@@ -55,9 +60,9 @@ function checkTokens({ database, given, dataApi }) {
   }
 }
 
-/** The cluster that is made; its outputs are for commands, for a checkout need not have what the deployed stage's had. */
-async function created({ resolveVariable }, login) {
-  const { Resources, login: logins } = await resolveVariable('file(resources/cluster.yml)');
+/** Return the cluster that the stack creates. */
+async function created(context, { login, given }) {
+  const { Resources, login: logins } = await context.resolveVariable('file(resources/cluster.yml)');
   const { Metadata, Properties } = logins[login];
   const { DatabaseCluster: common, ...others } = Resources;
   const DatabaseCluster = { ...common, ...(Metadata && { Metadata }), Properties: { ...common.Properties, ...Properties } };
@@ -68,23 +73,20 @@ async function created({ resolveVariable }, login) {
     cluster: { Ref: 'DatabaseCluster' },
     resourceId: '${DatabaseCluster.DBClusterResourceId}',
     ownerSecret: attribute('MasterUserSecret.SecretArn'),
-    backupDays: await resolveVariable('param:backupDays'),
+    backupDays: given.backupDays,
     resources: { DatabaseCluster, ...others },
   };
 }
 
-async function existing({ resolveVariable }) {
-  const parameter = (name) => resolveVariable(`param:${name}`);
-  return {
-    host: await parameter('dbHost'),
-    port: await parameter('dbPort'),
-    resourceId: await parameter('dbResourceId'),
-    ownerSecret: await parameter('dbSecretArn'),
-    key: await parameter('dbSecretKeyArn'),
-  };
-}
+const existing = (_, { given }) => ({
+  host: given.dbHost,
+  port: String(given.dbPort),
+  resourceId: given.dbResourceId,
+  ownerSecret: given.dbSecretArn,
+  key: given.dbSecretKeyArn,
+});
 
-/** What the function `schema` is told: which slices bring migrations, in order; each function's role, secret and executions. */
+/** Return the environment of the function `schema`: slices with migrations, in order; each function's role, secret and executions. */
 async function ofSchema(context, database, owner, secrets) {
   const variables = {
     DB_USER: owner,
@@ -95,29 +97,20 @@ async function ofSchema(context, database, owner, secrets) {
   };
   for (const each of FUNCTIONS) {
     variables[`${each.name.toUpperCase()}_SECRET_ARN`] = secrets[each.name] ?? null;
-    variables[`${each.name.toUpperCase()}_CONCURRENCY`] = String(await executions(context, each)); // connections at most
+    variables[`${each.name.toUpperCase()}_CONCURRENCY`] = String(await derived.executions(context, each)); // connections at most
   }
   return { ...variables, ...(await together(context, 'schemaEnvironment')) };
 }
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const parameter = (name) => resolveVariable(`param:${name}`);
-  const database = await resolveVariable('file(resources/parameters.js):database');
-  const login = await resolveVariable('file(resources/derived.js):login');
-  const [owner, dbSslRootCert] = [await parameter('dbUser'), await parameter('dbSslRootCert')];
-  const names = ['dbSecretArn', 'dbSecretKeyArn', 'dbResourceId', 'dbSslMode'];
-  check({
-    database,
-    login,
-    given: Object.fromEntries(await Promise.all(names.map(async (name) => [name, await parameter(name)]))),
-    dataApi: await resolveVariable('file(resources/derived.js):dataApi'),
-    dbSslRootCert,
-    region: await resolveVariable('self:provider.region'),
-  });
+  const given = await values(context, ...PARAMETERS);
+  const { database, dbUser: owner, dbSslRootCert } = given;
+  const login = await derived.login(context);
+  check({ database, login, given, dataApi: await derived.dataApi(context), region: await resolveVariable('self:provider.region') });
   await checkDeployed(context, { database, login });
 
-  const found = await { create: created, existing, express }[database](context, login);
+  const found = await { create: created, existing, express }[database](context, { login, given });
   const { secrets, rights, resources } = login === 'iam' ? byTokens({ ...found, owner }) : byPasswords(found);
   return {
     host: found.host,

@@ -4,14 +4,14 @@ const stop = require('./stop.js');
 
 const MOVE = 'docs/operations.md#go-on-with-the-restored-cluster';
 
-/** Its kind, and how functions sign in; null before a first deploy, and after one that failed. */
+/** Return its kind, and how functions sign in; null before a first deploy, and after one that failed. */
 async function lookUp(context, StackName) {
   const { CloudFormationClient, DescribeStacksCommand } = require('@aws-sdk/client-cloudformation');
   const formation = await clientOf(context, CloudFormationClient);
-  const described = await formation.send(new DescribeStacksCommand({ StackName })).catch((error) => {
+  const stacks = await formation.send(new DescribeStacksCommand({ StackName })).catch((error) => {
     if (!error.message.includes('does not exist')) throw error;
   });
-  const outputs = Object.fromEntries((described?.Stacks[0].Outputs ?? []).map((each) => [each.OutputKey, each.OutputValue]));
+  const outputs = Object.fromEntries((stacks?.Stacks[0].Outputs ?? []).map((each) => [each.OutputKey, each.OutputValue]));
   if (!outputs.PunchQueueUrl) return null; // osls first makes the stack with its bucket alone
   if (!outputs.Database) {
     stop(
@@ -22,14 +22,14 @@ async function lookUp(context, StackName) {
   return { database: outputs.Database, login: outputs.DatabaseLogin };
 }
 
-let found; // once for all places that use it
+let described; // one look-up for all variables that need it
 
-/** Stops a deploy that would leave the punches behind, or that asks of a cluster which was made another login than its own. */
+/** Stop a deploy that would leave the punches behind, or that sets another login than the existing cluster was created for. */
 module.exports = async (context, { database, login }) => {
   if (!isDeploying()) return;
   const { resolveVariable } = context;
   const stack = await resolveVariable('file(resources/derived.js):stackName');
-  const has = await (found ??= lookUp(context, stack));
+  const has = await (described ??= lookUp(context, stack));
   if (!has) return;
   if (has.database !== database) {
     if (await resolveVariable('file(resources/parameters.js):leaveDatabase')) return;

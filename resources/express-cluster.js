@@ -6,9 +6,9 @@ const stop = require('./stop.js');
 
 // China, GovCloud, UAE and Bahrain:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/CHAP_GettingStartedAurora.AuroraPostgreSQL.ExpressConfig.html
-const WITHOUT = /^(cn-.*|us-gov-.*|me-central-1|me-south-1)$/;
+const REGIONS_WITHOUT_EXPRESS = /^(cn-.*|us-gov-.*|me-central-1|me-south-1)$/;
 
-/** What a template has in its place where nobody looks it up; the shape is AWS's. */
+/** Return what a template has in place of a cluster that is not looked up; the shape is AWS's. */
 const placeholder = (name, region) => ({
   host: `${name}.cluster-unknown.${region}.rds.amazonaws.com`,
   port: '5432',
@@ -33,22 +33,22 @@ async function lookUp(context, name, region, stage) {
   return { host: Endpoint, port: String(Port), resourceId: DbClusterResourceId, backupDays: BackupRetentionPeriod };
 }
 
-/** What was packaged without a look-up, or before the cluster was made anew, finds no database. */
+/** Stop with a package that was made without a look-up, or for an earlier cluster of this name: it would find no database. */
 function checkPackage(folder, { resourceId }) {
   const template = readFileSync(join(folder, 'cloudformation-template-update-stack.json'), 'utf8');
   if (!template.includes(resourceId)) stop(`${folder} was packaged without its cluster: deploy without --package.`);
 }
 
-let found; // once for all places that use it
+let described; // one look-up for all variables that need it
 
 module.exports = async (context) => {
   const { options, resolveVariable } = context;
   const stage = await resolveVariable('sls:stage');
   const name = await resolveVariable('file(resources/derived.js):stackName');
   const region = await resolveVariable('self:provider.region');
-  if (WITHOUT.test(region)) stop(`database: ${region} has no express configuration; set database to create or existing.`);
+  if (REGIONS_WITHOUT_EXPRESS.test(region)) stop(`database: ${region} has no express configuration; set database to create or existing.`);
   if (!isDeploying()) return { ...placeholder(name, region), cluster: name };
-  found ??= lookUp(context, name, region, stage);
-  if (options.package) checkPackage(options.package, await found);
-  return { ...(await found), cluster: name };
+  described ??= lookUp(context, name, region, stage);
+  if (options.package) checkPackage(options.package, await described);
+  return { ...(await described), cluster: name };
 };

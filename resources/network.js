@@ -4,10 +4,11 @@
 
 const { clientOf } = require('./aws.js');
 const stop = require('./stop.js');
+const values = require('./values.js');
 
 const nameOf = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
 
-/** The ids of `names`; a name that does not exist, or exists twice, stops the deploy with those that do. */
+/** Return the ids of `names`; a name that does not exist, or exists twice, stops the deploy with those that do. */
 function pick(kind, names, resources, nameField, idField) {
   return names.map((name) => {
     const found = resources.filter((resource) => nameOf(resource, nameField) === name);
@@ -20,7 +21,7 @@ function pick(kind, names, resources, nameField, idField) {
   });
 }
 
-async function all(pages, key) {
+async function collect(pages, key) {
   const found = [];
   for await (const page of pages) found.push(...(page[key] ?? []));
   return found;
@@ -30,10 +31,10 @@ async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
   const { EC2Client, paginateDescribeVpcs, paginateDescribeSubnets, paginateDescribeSecurityGroups } = require('@aws-sdk/client-ec2');
   if (!vpcName) stop('subnetNames or securityGroupNames are given without vpcName: name the VPC too.');
   const ec2 = { client: await clientOf(context, EC2Client) };
-  const [vpcId] = pick('VPC', [vpcName], await all(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
+  const [vpcId] = pick('VPC', [vpcName], await collect(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
   const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
-  const subnets = await all(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
-  const groups = await all(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
+  const subnets = await collect(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
+  const groups = await collect(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
   return {
     vpcId,
     subnetIds: pick(`Subnet of ${vpcName}`, subnetNames, subnets, 'Name', 'SubnetId'),
@@ -43,19 +44,10 @@ async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const typed = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
-  const ids = {
-    vpcId: (await resolveVariable('param:vpcId')) || undefined,
-    subnetIds: await typed('subnetIds'),
-    securityGroupIds: await typed('securityGroupIds'),
-  };
-  const names = {
-    vpcName: await resolveVariable('param:vpcName'),
-    subnetNames: await typed('subnetNames'),
-    securityGroupNames: await typed('securityGroupNames'),
-  };
-  const given = Object.entries({ ...ids, ...names }).filter(([, value]) => value?.length).map(([name]) => name);
-  const database = await typed('database');
+  const ids = await values(context, 'vpcId', 'subnetIds', 'securityGroupIds');
+  const names = await values(context, 'vpcName', 'subnetNames', 'securityGroupNames');
+  const given = Object.entries({ ...ids, ...names }).filter(([, value]) => value.length).map(([name]) => name);
+  const { database } = await values(context, 'database');
   const creates = database === 'create';
   if (database === 'express' && given.length) {
     stop(`${given[0]}: database: express makes a cluster without a VPC; leave ${given[0]} out.`);

@@ -1,5 +1,7 @@
 // The gateway's access log and X-Ray, where they are wanted (the parameters accessLogs and tracing).
+const { stackName } = require('./derived.js');
 const { allow, policy } = require('./iam.js');
+const values = require('./values.js');
 
 // Who was answered what, and how fast. Never a body, nor an error's message, which may quote one; of the key its id; no
 // address, which would tell where an employee is.
@@ -19,11 +21,9 @@ const LINE = {
 // X-Ray knows no resources to name here.
 const tracingPolicy = policy('Traces of the functions', allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'));
 
-module.exports = async ({ resolveVariable }) => {
-  const parameter = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
-  const [accessLogs, tracing] = [await parameter('accessLogs'), await parameter('tracing')];
-  const LogGroupName = `/aws/apigateway/${await resolveVariable('file(resources/derived.js):stackName')}`;
-  const RetentionInDays = await parameter('logRetentionDays');
+module.exports = async (context) => {
+  const { accessLogs, logRetentionDays, tracing } = await values(context, 'accessLogs', 'logRetentionDays', 'tracing');
+  const Properties = { LogGroupName: `/aws/apigateway/${await stackName(context)}`, RetentionInDays: logRetentionDays };
   return {
     tracing,
     tracingPolicy: { Ref: tracing ? 'TracingPolicy' : 'AWS::NoValue' },
@@ -33,7 +33,7 @@ module.exports = async ({ resolveVariable }) => {
       : {},
     template: {
       Resources: {
-        ...(accessLogs && { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties: { LogGroupName, RetentionInDays } } }),
+        ...(accessLogs && { AccessLogGroup: { Type: 'AWS::Logs::LogGroup', Properties } }),
         ...(tracing && { TracingPolicy: tracingPolicy }),
       },
     },

@@ -5,43 +5,38 @@ const stop = require('./stop.js');
 
 /** @typedef {{ type: string, default: any, values?: any[], min?: number, max?: number, optional?: boolean }} Declaration */
 
-const number = (pattern, noun) => ({
-  read: ({ min = 0, max = Infinity }, text) => (pattern.test(text) && text >= min && text <= max ? Number(text) : undefined),
-  allowed: ({ min = 0, max }) => (max === undefined ? `${noun} of ${min} or more` : `${noun} from ${min} to ${max}`),
-});
+const inRange = (text, { min = 0, max = Infinity }) => (text >= min && text <= max ? Number(text) : undefined);
 
-/** Types: `read` returns the value of a text, or undefined where the declaration excludes it; `allowed` is a noun phrase. */
-const TYPES = {
-  text: { read: (_, text) => text },
-  list: { read: (_, text) => text.split(',').map((item) => item.trim()).filter(Boolean) }, // of comma-separated texts
-  choice: {
-    read: ({ values }, text) => values.find((value) => String(value) === text),
-    allowed: ({ values }) => `one of ${values.join(', ')}`,
-  },
-  boolean: {
-    read: (_, text) => ({ true: true, false: false })[text],
-    allowed: () => 'one of true, false',
-  },
-  integer: number(/^\d+$/, 'a whole number'),
-  number: number(/^\d+(\.\d+)?$/, 'a number'),
+/** By type: the value of a text, or undefined where the declaration excludes it. */
+const READERS = {
+  text: (text) => text,
+  list: (text) => text.split(',').map((item) => item.trim()).filter(Boolean),
+  boolean: (text) => ({ true: true, false: false })[text],
+  choice: (text, { values }) => values.find((value) => String(value) === text),
+  integer: (text, declaration) => (/^\d+$/.test(text) ? inRange(text, declaration) : undefined),
+  number: (text, declaration) => (/^\d+(\.\d+)?$/.test(text) ? inRange(text, declaration) : undefined),
 };
+
+/** Describe what a declaration allows. */
+function allowed({ type, values = ['true', 'false'], min = 0, max, optional }) {
+  const range = max === undefined ? `of ${min} or more` : `from ${min} to ${max}`;
+  const numbers = { integer: `a whole number ${range}`, number: `a number ${range}` };
+  return `${numbers[type] ?? `one of ${values.join(', ')}`}${optional ? ', or none' : ''}`;
+}
 
 /** Return the value of a text; null where the parameter is optional and the text empty, or `none`, since --param cannot be empty. */
 function parse(name, text, stage) {
   /** @type {Declaration} */
   const declaration = DECLARATIONS[name];
-  const type = TYPES[declaration?.type];
-  if (!type || declaration.default === undefined) {
-    stop(`${name}: declare it with default, reason and a type of ${Object.keys(TYPES).join(', ')} (resources/parameters.yml).`);
+  if (!(declaration?.type in READERS) || declaration.default === undefined) {
+    stop(`${name}: declare it with default, reason and a type of ${Object.keys(READERS).join(', ')} (resources/parameters.yml).`);
   }
   if (declaration.optional && ['', 'none'].includes(text)) return null;
-  const orNone = declaration.optional ? ', or none' : '';
-  return type.read(declaration, text) ?? stop(
-    `${name}: '${text}' is not ${type.allowed(declaration)}${orNone}. Set it by --param, or in resources/parameters.yml under ${stage}.`
-  );
+  const where = `Set it by --param, or in resources/parameters.yml under ${stage}.`;
+  return READERS[declaration.type](text, declaration) ?? stop(`${name}: '${text}' is not ${allowed(declaration)}. ${where}`);
 }
 
-/** Return the values of all stages, for `params` of serverless.yml. osls resolves them first, so an error here is printed once. */
+/** Return the values of all stages, for `params` of serverless.yml: osls resolves them first, and nothing else after a stop. */
 async function stages({ options, resolveVariable }) {
   check();
   const stage = await resolveVariable('sls:stage');
@@ -52,11 +47,13 @@ async function stages({ options, resolveVariable }) {
     if (!(name.trim() in DECLARATIONS)) stop(`--param: there is no parameter ${name.trim()}; is the slice that has it gone?`);
     values[name] = text.trimEnd();
   }
+  const defaults = {};
   for (const [name, declaration] of Object.entries(DECLARATIONS)) {
-    const text = String(values[name] ?? declaration?.default);
+    defaults[name] = declaration?.default;
+    const text = String(values[name] ?? defaults[name]);
     if (!text.includes('${')) parse(name, text, stage); // a variable is resolved later, and read where it is used
   }
-  return { ...STAGES, default: Object.fromEntries(Object.entries(DECLARATIONS).map(([name, each]) => [name, each.default])) };
+  return { ...STAGES, default: defaults };
 }
 
 const reader = (name) => async ({ resolveVariable }) =>
