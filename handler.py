@@ -62,9 +62,7 @@ def read(event: Any, context: Any) -> "answers.Result":
 
     started = time.monotonic()
     database = config.load_database()
-    answer, done = answers.answer(
-        event, lambda: config.connection_parameters(database), context.get_remaining_time_in_millis() / 1000
-    )
+    answer, done = answers.answer(event, database.connection_parameters, context.get_remaining_time_in_millis() / 1000)
     log.answered("read", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
     return answer
 

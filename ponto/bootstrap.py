@@ -27,10 +27,10 @@ def create_drain(
     """
     return Drain(
         settings.zone,
-        store or Store(lambda: config.connection_parameters(settings.database)),
+        store or Store(settings.database.connection_parameters),
         dead_letters or DeadLetters(settings.dlq_url),
         redelivery or Redelivery(settings.queue_url, settings.retry_delays),
         identity=settings.identity,
-        visibility_timeout_seconds=settings.visibility_s,
+        visibility_timeout_seconds=settings.visibility_timeout_seconds,
         parse=parse or parse_punch,
     )

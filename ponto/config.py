@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ponto import iam_login
 
-_SECRET_TIMEOUT = 2  # s, to connect and again to read
+_SECRET_TIMEOUT_SECONDS = 2  # s, to connect and again to read
 
-SECRET_SECONDS = 2 * _SECRET_TIMEOUT
+MAX_SECRET_SECONDS = 2 * _SECRET_TIMEOUT_SECONDS
 """How long Secrets Manager may take: before the first connection, and after one that failed."""
 
 _ROOT = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ class DrainSettings(NamedTuple):
     identity: bool  # whether a punch must be of the employee who signed in
     queue_url: str  # of the queue of punches; empty: what failed comes back after the queue's own timeout
     retry_delays: tuple[int, ...]  # s, after the first receive, the second, ...; then the queue's own timeout holds
-    visibility_s: int  # for which the queue hides a message by itself; 0: not known
+    visibility_timeout_seconds: int  # for which the queue hides a message by itself; 0: not known
 
 
 class FunctionRole(NamedTuple):
@@ -110,11 +110,11 @@ def load_drain() -> DrainSettings:
     return DrainSettings(
         database=database,
         dlq_url=found["DLQ_URL"],
-        zone=zone_of(found["TIME_ZONE"]),
-        identity=identity(),
+        zone=parse_time_zone(found["TIME_ZONE"]),
+        identity=is_identity_required(),
         queue_url=os.environ.get("QUEUE_URL", ""),
         retry_delays=_retry_delays(),
-        visibility_s=_number_of("seconds", "VISIBILITY_TIMEOUT") or 0,
+        visibility_timeout_seconds=_number_of("seconds", "VISIBILITY_TIMEOUT") or 0,
     )
 
 
@@ -123,7 +123,7 @@ def load_database() -> Database:
     return _database_and()[0]
 
 
-def identity() -> bool:
+def is_identity_required() -> bool:
     """Tell whether a punch must be of somebody who is vouched for: where the stage has a user pool."""
     return _one_of("IDENTITY", "required") == "required"
 
@@ -137,14 +137,14 @@ def load_schema() -> SchemaSettings:
         )
     return SchemaSettings(
         database=database,
-        zone=zone_of(found["TIME_ZONE"]),
+        zone=parse_time_zone(found["TIME_ZONE"]),
         slices=tuple(filter(None, os.environ["SLICES"].split(","))),
         roles=dict(_roles()),
         created_from=os.environ.get("DB_CREATED_FROM", ""),
     )
 
 
-def required(*names: str) -> dict[str, str]:
+def required_variables(*names: str) -> dict[str, str]:
     """Give values of the environment by name, to a function without a database."""
     found, missing = _required(*names)
     if missing:
@@ -161,10 +161,10 @@ def connection_parameters(database: Database) -> Mapping[str, str | Callable[[],
         return {**database.parameters, "password": database.token}
     if database.secret_arn is None or "password" in database.parameters:
         return database.parameters
-    return database.parameters | login(database.secret_arn)._asdict()
+    return database.parameters | fetch_login(database.secret_arn)._asdict()
 
 
-def login(arn: str) -> Login:
+def fetch_login(arn: str) -> Login:
     """Fetch a user's name and password from Secrets Manager.
 
     Raises:
@@ -178,7 +178,11 @@ def login(arn: str) -> Login:
     client = boto3.client(
         "secretsmanager",
         # One attempt: a batch that could not be stored comes back by itself.
-        config=Config(connect_timeout=_SECRET_TIMEOUT, read_timeout=_SECRET_TIMEOUT, retries={"total_max_attempts": 1}),
+        config=Config(
+            connect_timeout=_SECRET_TIMEOUT_SECONDS,
+            read_timeout=_SECRET_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 1},
+        ),
     )
     answer = client.get_secret_value(SecretId=arn)
     try:
@@ -188,7 +192,7 @@ def login(arn: str) -> Login:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
-def zone_of(name: str) -> ZoneInfo:
+def parse_time_zone(name: str) -> ZoneInfo:
     """Give the time zone that TIME_ZONE names."""
     try:
         return ZoneInfo(name)

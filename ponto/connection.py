@@ -41,25 +41,29 @@ SET_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encodi
 class Timeouts(NamedTuple):
     """How long a session may wait.
 
-    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: those of `slowest_s`, and the
-    look-up (5 s).
+    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: `max_execute_seconds`,
+    and the look-up (5 s).
     """
 
-    connect_s: int = 40  # all tries: Aurora takes 15 to 40 s to resume from 0 ACU; includes a look at the secret
-    try_s: int = 4  # one try, so that silence costs no more; below network_ms, which bounds unanswered SYNs too
+    connect_seconds: int = 40  # all tries: Aurora takes 15 to 40 s to resume from 0 ACU; includes a look at the secret
+    attempt_seconds: int = (
+        4  # one try, so that silence costs no more; below network_ms, which bounds unanswered SYNs too
+    )
     statement_ms: int = 5_000
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function does not see the FIN
     idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
-    granting_s: int = 0  # for a login by IAM that is refused: a right that is new takes a while to be known everywhere
+    iam_propagation_seconds: int = (
+        0  # for a login by IAM that is refused: a right that is new takes a while to be known everywhere
+    )
 
-    def slowest_s(self, password_s: float) -> float:
+    def max_execute_seconds(self, password_s: float) -> float:
         """Tell how long `Session.execute` takes at most: on a dead connection, then on a new one.
 
         Only the first connection waits for the password besides, for `password_s`.
         """
         statement_s = self.statement_ms / 1000
-        return max(password_s, statement_s, self.network_ms / 1000) + self.connect_s + statement_s
+        return max(password_s, statement_s, self.network_ms / 1000) + self.connect_seconds + statement_s
 
 
 TIMEOUTS = Timeouts()
@@ -74,7 +78,7 @@ class NoTimeLeftError(Exception):
     """The deadline is past: no statement was started."""
 
 
-UNANSWERED = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
+QUERY_ERRORS = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
 """What a statement of a session may raise."""
 
 
@@ -83,7 +87,7 @@ def is_refused(error: Exception | str) -> bool:
     return any(text in str(error) for text in (_WRONG_PASSWORD, _NOT_LET_IN))
 
 
-def message_of(error: psycopg2.Error) -> str:
+def error_message(error: psycopg2.Error) -> str:
     """Give what PostgreSQL or libpq says, without the DETAIL, which quotes rows."""
     return error.diag.message_primary or str(error)  # an error of libpq's own has a text only
 
@@ -132,7 +136,7 @@ class Session:
                 A statement started just before takes up to 5 s: see `Timeouts`.
 
         Raises:
-            UNANSWERED: CannotConnectError also for what `parameters` raised.
+            QUERY_ERRORS: CannotConnectError also for what `parameters` raised.
         """
         if time.monotonic() >= deadline:
             raise NoTimeLeftError("no time left")
@@ -163,8 +167,8 @@ class Session:
     def _connect(self, deadline: float) -> psycopg2.extensions.connection:
         renew = None if self._given is None else self._ask
         given = self._given or self._ask()
-        left = min(self._timeouts.connect_s, deadline - time.monotonic())  # the deadline may be infinite
-        timeouts = self._timeouts._replace(connect_s=int(left))
+        left = min(self._timeouts.connect_seconds, deadline - time.monotonic())  # the deadline may be infinite
+        timeouts = self._timeouts._replace(connect_seconds=int(left))
         connection = connect(given, self._application_name, timeouts, settings=self._settings, renew=renew)
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
@@ -185,11 +189,11 @@ def connect(
     settings: Settings = MappingProxyType({}),
     renew: Callable[[], Parameters] | None = None,
 ) -> psycopg2.extensions.connection:
-    """Connect, trying again each second until `timeouts.connect_s` are over.
+    """Connect, trying again each second until `timeouts.connect_seconds` are over.
 
     libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
     reason, another try is made, which costs time only; but for a wrong password where the text is in English. A token
-    of a login by IAM that is refused is made anew once, or for `timeouts.granting_s`.
+    of a login by IAM that is refused is made anew once, or for `timeouts.iam_propagation_seconds`.
 
     Args:
         parameters: they win over what is set here.
@@ -205,10 +209,10 @@ def connect(
             login by IAM is refused; or its token cannot be made.
     """
     began = time.monotonic()
-    end = began + timeouts.connect_s
+    end = began + timeouts.connect_seconds
     failed: psycopg2.OperationalError | None = None  # the last try
     not_renewed: CannotConnectError | None = None
-    left = timeouts.connect_s
+    left = timeouts.connect_seconds
     tokens = 0  # that were refused
     while left >= _LIBPQ_LEAST:
         try:
@@ -218,8 +222,8 @@ def connect(
         refused = is_refused(failed)
         if refused and callable(parameters.get("password")):
             tokens += 1
-            end = max(end, began + timeouts.granting_s)
-            refused = tokens > 1 and not timeouts.granting_s
+            end = max(end, began + timeouts.iam_propagation_seconds)
+            refused = tokens > 1 and not timeouts.iam_propagation_seconds
 
         current = parameters
         if renew and _is_time_for_another(end):
@@ -239,7 +243,7 @@ def connect(
     if failed is None:
         raise CannotConnectError("no time left to connect")
     if is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
-        raise _not_let_in(failed, by_token=tokens > 0) from None
+        raise _access_denied(failed, by_token=tokens > 0) from None
     if not_renewed is None:
         raise failed
     first_line = str(failed).partition("\n")[0]
@@ -252,7 +256,7 @@ def _try(
     """Try once to connect, for at most `left` seconds."""
     arguments: dict[str, Any] = {
         "application_name": application_name,
-        "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
+        "connect_timeout": min(left, max(timeouts.attempt_seconds, _LIBPQ_LEAST)),
         "tcp_user_timeout": timeouts.network_ms,
         # For a server that dies while its answer is awaited: probes after 2 s of silence.
         "keepalives_idle": 2,
@@ -291,7 +295,7 @@ def with_password(parameters: Parameters) -> dict[str, Any]:
         raise CannotConnectError(f"{type(error).__name__}: {error}") from error
 
 
-def _not_let_in(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectError:
+def _access_denied(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectError:
     reason = next(line for line in str(failed).splitlines() if is_refused(line))
     why = (
         "its function lacks the right rds-db:connect, or the role lacks rds_iam"

@@ -14,7 +14,7 @@ import orjson
 import psycopg2
 
 from ponto.bisection import in_halves
-from ponto.connection import TIMEOUTS, UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
+from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, error_message
 from ponto.database_names import read_sql
 from ponto.errors import kind_and_line
 from ponto.punch import FIELDS, Punch
@@ -155,7 +155,7 @@ class Store:
         """
         try:
             return dict(self._session.execute(_FAILING, {"ids": list(message_ids)}, deadline))
-        except UNANSWERED as error:
+        except QUERY_ERRORS as error:
             raise QueryFailedError(self._give_up(error).detail) from error
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class Store:
             if given_up is None:
                 try:
                     return self._insert(part, deadline)
-                except UNANSWERED as error:
+                except QUERY_ERRORS as error:
                     if _sqlstate(error).startswith(_ENTRY_ERROR_CLASSES):
                         raise
                     given_up = self._give_up(error)
@@ -192,7 +192,7 @@ class Store:
         """Compare entries with the rows under their ids."""
         try:
             existing = self._existing([entry.punch.id for entry in entries], deadline)
-        except UNANSWERED as error:
+        except QUERY_ERRORS as error:
             return [self._give_up(error)] * len(entries)
         rows = [existing.get(entry.punch.id) for entry in entries]
         return [_compare(entry, row) if row else _ROW_NOT_VISIBLE for entry, row in zip(entries, rows, strict=True)]
@@ -232,7 +232,7 @@ def _outcome_of_error(error: Exception) -> Outcome:
         return Outcome(Status.UNEXPECTED, kind_and_line(error))
     if not _sqlstate(error).startswith(_REFUSAL_CLASS):
         return _failed(error)  # whose message has names of the schema, but no value
-    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', message_of(error))}"  # quotes may hold personal data
+    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', error_message(error))}"  # quotes may hold personal data
     return Outcome(Status.REFUSED, _printable(detail))
 
 
@@ -243,7 +243,7 @@ def _sqlstate(error: Exception) -> str:
 def _failed(error: Exception) -> Outcome:
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
-        detail = f"{type(error).__name__}{state}: {message_of(error)}"
+        detail = f"{type(error).__name__}{state}: {error_message(error)}"
     elif isinstance(error, CannotConnectError):
         detail = f"cannot connect to the database: {error}"
     else:

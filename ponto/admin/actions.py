@@ -38,7 +38,7 @@ def run(event: object, environment: Mapping[str, str]) -> dict[str, Any]:
         psycopg2.Error: no connection, or PostgreSQL refused.
     """
     settings = config.load_schema()
-    owner = config.connection_parameters(settings.database)
+    owner = settings.database.connection_parameters()
     slice_hooks = brought.modules("of_schema")
 
     def migrate_database(owner: Parameters, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,6 +82,6 @@ def _migrate(
     notices += set_login(owner, settings.roles, by_iam=settings.database.by_iam)
     for role, each in settings.roles.items():
         if each.secret_arn:
-            set_function_password(owner, role, *config.login(each.secret_arn))
+            set_function_password(owner, role, *config.fetch_login(each.secret_arn))
             notices.append(f"password set: {role}")
     return {"applied": migrated.applied, "notices": notices}

@@ -9,7 +9,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 from ponto.admin.own_schema import require_own_schema
 from ponto.connection import Parameters, Timeouts, connect
 
-PATIENT = Timeouts(granting_s=120)
+PATIENT = Timeouts(iam_propagation_seconds=120)
 """A deploy may have made the owner's right to sign in seconds ago."""
 
 

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
+from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
 from ponto.errors import kind_and_line
 from ponto.reader import columns, statements
 
 MOST_BYTES = 4_400_000
 """Of all rows of a result, but for what zlib still holds back: a third more in base64, and Lambda admits 6 MB."""
 
-TIMEOUTS = Timeouts(connect_s=8, try_s=4)
+TIMEOUTS = Timeouts(connect_seconds=8, attempt_seconds=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
 SETTLES_S = 6
@@ -101,7 +101,7 @@ def answer(
         found, error = none.result, none.error
     except psycopg2.Error as failed:
         error = f"{type(failed).__name__} {failed.pgcode or ''}".strip()
-        found = {"why": Why.FAILED.value, "message": message_of(failed), "sqlstate": failed.pgcode or ""}
+        found = {"why": Why.FAILED.value, "message": error_message(failed), "sqlstate": failed.pgcode or ""}
     except Exception as unexpected:  # noqa: BLE001  Lambda would log its text
         error = kind_and_line(unexpected)
         found = {"why": Why.FAILED.value, "message": error}

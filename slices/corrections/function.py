@@ -14,10 +14,10 @@ import psycopg2
 import psycopg2.errors
 
 from ponto import config, log
-from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, is_refused, message_of
+from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
 from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
-TIMEOUTS = Timeouts(connect_s=8, try_s=4)
+TIMEOUTS = Timeouts(connect_seconds=8, attempt_seconds=4)
 """A database that resumes takes longer to connect to; whoever sends is told so, and sends it again."""
 
 UNAVAILABLE_S = 15
@@ -61,7 +61,7 @@ def main(event: Any, context: Any) -> Response:
     """
     started = time.monotonic()
     database = config.load_database()
-    response, done = answer(event, lambda: config.connection_parameters(database), os.environ.get("AUTHOR", ""))
+    response, done = answer(event, database.connection_parameters, os.environ.get("AUTHOR", ""))
     log.answered("correction", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
     return response
 
@@ -99,7 +99,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
     except RefusedError as error:
         return _refusal(409, "nothing was written", error.reasons)
     except psycopg2.errors.LockNotAvailable as error:
-        text = f"{message_of(error)}; nothing was written: send it again"
+        text = f"{error_message(error)}; nothing was written: send it again"
         return _failed(503, text, f"{type(error).__name__} {error.pgcode}", _AGAIN)
     except (psycopg2.Error, CannotConnectError) as error:
         sqlstate = getattr(error, "pgcode", None)
@@ -109,7 +109,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
                 500, f"the function has another password than the database, or IAM does not let it in; {_SCHEMA}", kind
             )
         if isinstance(error, psycopg2.Error) and sqlstate in _NOT_MIGRATED:
-            return _failed(500, f"the database is not as the function expects: {message_of(error)}; {_SCHEMA}", kind)
+            return _failed(500, f"the database is not as the function expects: {error_message(error)}; {_SCHEMA}", kind)
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
         return _failed(503, text, kind, _AGAIN)
     new = sum(each.is_new for each in written)

@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
-from ponto.connection import message_of
+from ponto.connection import error_message
 from slices.corrections.write import MOST, RefusedError, as_json, read_all, write
 from tools.kit import database, functions, local_stack, target
 from tools.kit.client import Client, GivenUpError, Response
@@ -60,9 +60,11 @@ def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.LockNotAvailable as error:
-            raise CommandError(f"{message_of(error)}; nothing was written: send it again when that has ended") from None
+            raise CommandError(
+                f"{error_message(error)}; nothing was written: send it again when that has ended"
+            ) from None
         except psycopg2.errors.CheckViolation as error:  # at the commit
-            raise CommandError(f"{message_of(error)}; send it again") from None
+            raise CommandError(f"{error_message(error)}; send it again") from None
 
 
 def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> list[dict[str, Any]]:

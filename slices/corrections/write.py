@@ -14,7 +14,7 @@ import psycopg2.errors
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, connection, cursor
 
 from ponto import fields
-from ponto.connection import message_of
+from ponto.connection import error_message
 from ponto.database_names import read_sql
 
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
@@ -171,7 +171,7 @@ def write(database: connection, asked: Sequence[Correction], author: str | None)
                 written.append(_written(session, each, author))
             except psycopg2.errors.CheckViolation as error:
                 session.execute("rollback to savepoint correction")
-                refused[position] = message_of(error)
+                refused[position] = error_message(error)
             else:
                 session.execute("release savepoint correction; savepoint correction")  # in one round trip
     if refused:

@@ -14,11 +14,11 @@ def settings() -> uploads.Settings:
     Raises:
         ConfigurationError: naming all that is missing, or what is wrong.
     """
-    found = config.required("QUEUE_URL", "TIME_ZONE")
+    found = config.required_variables(os.environ, "QUEUE_URL", "TIME_ZONE")
     return uploads.Settings(
         queue_url=found["QUEUE_URL"],
-        zone=config.zone_of(found["TIME_ZONE"]),
-        identity=config.identity(),
+        zone=config.parse_time_zone(found["TIME_ZONE"]),
+        identity=config.is_identity_required(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
 

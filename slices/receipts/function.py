@@ -17,7 +17,9 @@ def receipts() -> Receipts:
     """
     database = config.load_database()
     return Receipts(
-        lambda: config.connection_parameters(database), os.environ.get("CORS_ORIGIN", ""), identity=config.identity()
+        database.connection_parameters,
+        os.environ.get("CORS_ORIGIN", ""),
+        identity=config.is_identity_required(),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 import psycopg2
 
-from ponto.connection import UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
+from ponto.connection import QUERY_ERRORS, CannotConnectError, Parameters, Session, Timeouts, error_message
 from ponto.database_names import read_sql
 from ponto.punch import FIELDS
 
@@ -24,8 +24,9 @@ _SQL = Path(__file__).parent / "sql"
 _RECEIPT = read_sql(_SQL / "receipt.sql")
 _RECEIPTS = read_sql(_SQL / "receipts.sql")
 
-TIMEOUTS = Timeouts(connect_s=6, try_s=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
-"""13 s at most (`slowest_s`), well within the gateway's 29: the password (4 s), a connection (6 s), a statement (3 s).
+TIMEOUTS = Timeouts(connect_seconds=6, attempt_seconds=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
+"""13 s at most (`max_execute_seconds`), well within the gateway's 29: the password (4 s), a connection (6 s), a
+statement (3 s).
 
 A paused Aurora begins to resume with the first try; whoever asks comes again.
 """
@@ -108,7 +109,7 @@ class Receipts:
             if parameters is None:
                 return self._list(employee) if self._identity else self._answer(404, {"message": NO_LIST})
             return self._receipt(parameters["id"].lower(), employee)
-        except UNANSWERED as error:
+        except QUERY_ERRORS as error:
             warn(f"receipt: {_reason(error)}")
             return self._answer(503, {"message": UNAVAILABLE}, UNAVAILABLE_S)
 
@@ -136,7 +137,7 @@ class Receipts:
             return self._session.execute(statement, values, deadline=math.inf)
         except psycopg2.ProgrammingError:
             raise  # the migrations of this release have not run yet: other statements may be answered
-        except UNANSWERED:
+        except QUERY_ERRORS:
             self.close()
             self._not_before = time.monotonic() + _REST_S
             raise
@@ -165,5 +166,5 @@ def _on_the_wire(value: object) -> object:
 
 
 def _reason(error: Exception) -> str:
-    message = message_of(error) if isinstance(error, psycopg2.Error) else error
+    message = error_message(error) if isinstance(error, psycopg2.Error) else error
     return f"{type(error).__name__}: {message}".partition("\n")[0][:200]

@@ -9,7 +9,7 @@ import psycopg2
 
 from ponto.admin.own_schema import protect_writes
 from ponto.admin.owner import connected
-from ponto.connection import Parameters, message_of
+from ponto.connection import Parameters, error_message
 from ponto.database_names import read_sql
 
 _SQL = Path(__file__).parent / "sql"
@@ -65,5 +65,5 @@ def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str
             if not dry_run:
                 connection.commit()
         except psycopg2.Error as error:
-            return {"refused": message_of(error)}
+            return {"refused": error_message(error)}
     return {"counts": counts}

@@ -18,7 +18,7 @@ from ponto.store import Entry, Outcome, Status
 from tests.events import RECEIVED_MS, punch
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
-QUICK = Timeouts(connect_s=2, statement_ms=2_000, lock_ms=200)
+QUICK = Timeouts(connect_seconds=2, statement_ms=2_000, lock_ms=200)
 STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, Status.REDELIVERED))
 
 

@@ -34,7 +34,7 @@ A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f
 
 def _connect_once(parameters: Parameters, name: str, timeouts: Timeouts, **more: Any) -> psycopg2.extensions.connection:
     """Where there is no database. Where there is, a busy machine may take longer to let the function in."""
-    return connect(parameters, name, timeouts._replace(connect_s=2), **more)
+    return connect(parameters, name, timeouts._replace(connect_seconds=2), **more)
 
 
 def derived(whose: int) -> str:

@@ -29,7 +29,7 @@ from tools.local.faults import Faults
 from tools.local.postgres import Postgres
 
 ZONE = "America/Sao_Paulo"
-QUICK = Timeouts(connect_s=2, statement_ms=500, lock_ms=200)
+QUICK = Timeouts(connect_seconds=2, statement_ms=500, lock_ms=200)
 OFTEN = 200  # receives: an outage of a day
 
 
@@ -203,7 +203,7 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
 def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_costs_no_failure(
     database: Database, make: Make, proxy: Proxy
 ) -> None:
-    system, batch = make(database.owner, QUICK._replace(connect_s=20, try_s=2), proxy), punches()
+    system, batch = make(database.owner, QUICK._replace(connect_seconds=20, attempt_seconds=2), proxy), punches()
     proxy.resumes_at = time.monotonic() + 5
 
     assert system.deliver(*batch) == []
@@ -216,7 +216,7 @@ def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_
 def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_once_after(
     database: Database, make: Make, proxy: Proxy
 ) -> None:
-    system, batch = make(database.owner, QUICK._replace(connect_s=2), proxy), punches()
+    system, batch = make(database.owner, QUICK._replace(connect_seconds=2), proxy), punches()
     proxy.delay = 30
     began = time.monotonic()
 

@@ -118,7 +118,7 @@ class System:
 
 
 def saved(parameters: Callable[[], Parameters]) -> Outcome:
-    store = Store(parameters, QUICK._replace(connect_s=8))
+    store = Store(parameters, QUICK._replace(connect_seconds=8))
     [outcome] = store.save([entry()])
     store.close()
     return outcome
@@ -394,7 +394,7 @@ def test_schema_makes_the_database_where_there_is_none(system: System, monkeypat
 
 def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) -> None:
     system.sign_in_as(OWNER)
-    parameters = {**config.connection_parameters(config.load_database()), "dbname": "pontodb"}
+    parameters = {**config.load_database().connection_parameters(), "dbname": "pontodb"}
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
             made = list(threads.map(lambda _: make_database(parameters, "postgres"), range(4)))
@@ -405,7 +405,7 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
 def test_an_owner_who_may_make_no_database_is_told_so(system: System) -> None:
     system.rds.server.ask(f"alter role {OWNER} nocreatedb")
     system.sign_in_as(OWNER)
-    parameters = config.connection_parameters(config.load_database())
+    parameters = config.load_database().connection_parameters()
     assert make_database(parameters, "postgres") == []
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied to create database"):
         make_database({**parameters, "dbname": "pontodb"}, "postgres")

@@ -44,14 +44,14 @@ class System:
             **OF_THE_SCHEMA,
         }.items():
             environment.setenv(name, value)
-        login = config.login
+        login = config.fetch_login
 
         def counted(arn: str) -> config.Login:
             found = login(arn)
             self.fetched.append(found.user)
             return found
 
-        environment.setattr(config, "login", counted)
+        environment.setattr(config, "fetch_login", counted)
 
     def put(self, name: str, user: str, password: str) -> None:
         """Write a secret, as a rotation does."""

@@ -386,7 +386,7 @@ def test_what_cannot_be_connected_to_fails_the_batch_and_the_next_asks_again_and
     database: Database, parameters: Callable[[], Parameters], detail: str
 ) -> None:
     given = [parameters]
-    store, entries = Store(lambda: given[-1](), QUICK._replace(connect_s=4)), [entry(), entry()]
+    store, entries = Store(lambda: given[-1](), QUICK._replace(connect_seconds=4)), [entry(), entry()]
 
     outcomes = store.save(entries)
 
@@ -399,7 +399,7 @@ def test_what_cannot_be_connected_to_fails_the_batch_and_the_next_asks_again_and
 
 def test_a_try_ends_in_its_own_time_when_not_even_a_syn_is_answered() -> None:
     # tcp_user_timeout bounds connecting too, so it has to be the longer one, or it would be what decides.
-    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.try_s
+    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)
@@ -410,7 +410,11 @@ def test_a_try_ends_in_its_own_time_when_not_even_a_syn_is_answered() -> None:
             assert filler.connect_ex(address) in (0, errno.EINPROGRESS)
         began = time.monotonic()
         with pytest.raises(psycopg2.OperationalError, match="timeout expired"):
-            connect({"host": address[0], "port": address[1]}, "test", Timeouts(connect_s=4, try_s=2, network_ms=2500))
+            connect(
+                {"host": address[0], "port": address[1]},
+                "test",
+                Timeouts(connect_seconds=4, attempt_seconds=2, network_ms=2500),
+            )
         took = time.monotonic() - began
         for filler in fillers:
             filler.close()

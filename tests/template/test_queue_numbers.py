@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.config import SECRET_SECONDS
+from ponto.config import MAX_SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from tests.template.compiled import Compile, tls_only
@@ -92,7 +92,7 @@ def test_a_batch_is_as_large_as_is_said(compiled: Compile, batch: str, window: s
 @pytest.mark.parametrize("stage", DEPLOYED)
 def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
     timeout = compiled(stage).properties(FUNCTION)["Timeout"]
-    stored = TIMEOUTS.slowest_s(SECRET_SECONDS)
+    stored = TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
     looked_up = stored + TIMEOUTS.statement_ms / 1000
     assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
     assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent

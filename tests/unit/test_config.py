@@ -20,10 +20,10 @@ from ponto.config import (
     Login,
     SchemaSettings,
     connection_parameters,
+    fetch_login,
     load_database,
     load_drain,
     load_schema,
-    login,
 )
 from tests.events import aws
 from tools.kit.database import database_parameters
@@ -147,7 +147,7 @@ def test_without_rds_config_the_environment_names_everything() -> None:
         identity=False,
         queue_url="",
         retry_delays=(),
-        visibility_s=0,
+        visibility_timeout_seconds=0,
     )
 
 
@@ -302,13 +302,17 @@ def test_employees_must_have_signed_in_where_the_stage_says_so(
     environment: pytest.MonkeyPatch, value: str | None, identity: bool
 ) -> None:
     setenv(environment, {"IDENTITY": value})
-    assert load_drain().identity is config.identity() is identity
+    assert load_drain().identity is config.is_identity_required() is identity
 
 
 def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
     setenv(environment, {"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
     settings = load_drain()
-    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("https://punches", (5, 10), 451)
+    assert (settings.queue_url, settings.retry_delays, settings.visibility_timeout_seconds) == (
+        "https://punches",
+        (5, 10),
+        451,
+    )
 
 
 # rds_config.py
@@ -495,7 +499,7 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_SECRET_ARN": arn})
     settings = load_schema()
     assert settings.roles["ponto_function"].secret_arn == arn
-    assert login(arn) == Login("ponto_function", "two")
+    assert fetch_login(arn) == Login("ponto_function", "two")
     assert connection_parameters(settings.database)["user"] == "ponto"
 
 

@@ -11,7 +11,7 @@ import psycopg2.extensions
 import pytest
 
 from ponto import connection
-from ponto.config import SECRET_SECONDS
+from ponto.config import MAX_SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, connect, is_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
@@ -91,7 +91,7 @@ def test_all_tries_together_end_in_their_time(server: Server, refusal: Attempt, 
     server.answers = lambda _: refusal
 
     with pytest.raises(psycopg2.OperationalError):
-        connect({}, "test", Timeouts(connect_s=seconds))
+        connect({}, "test", Timeouts(connect_seconds=seconds))
 
     assert server.now <= seconds + 0.1
     assert len(server.tries) >= seconds // 5
@@ -100,7 +100,7 @@ def test_all_tries_together_end_in_their_time(server: Server, refusal: Attempt, 
 @pytest.mark.parametrize("seconds", [-3, 0, 1])
 def test_without_time_nothing_is_tried(server: Server, seconds: int) -> None:
     with pytest.raises(CannotConnectError, match="no time left"):
-        connect({}, "test", Timeouts(connect_s=seconds))
+        connect({}, "test", Timeouts(connect_seconds=seconds))
     assert server.tries == []
 
 
@@ -111,7 +111,7 @@ def test_a_stall_before_the_first_try_does_not_take_it_away(server: Server, monk
 
     monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=monotonic, sleep=server.sleep))
 
-    assert connect({}, "test", Timeouts(connect_s=2)) is CONNECTED
+    assert connect({}, "test", Timeouts(connect_seconds=2)) is CONNECTED
     assert [each["connect_timeout"] for each in server.tries] == [2]
 
 
@@ -167,7 +167,7 @@ def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
     return renew
 
 
-@pytest.mark.parametrize("seconds", [0.1, SECRET_SECONDS])
+@pytest.mark.parametrize("seconds", [0.1, MAX_SECRET_SECONDS])
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Attempt, seconds: float) -> None:
     server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
@@ -196,15 +196,15 @@ class Silent:
         """Do nothing."""
 
 
-@pytest.mark.parametrize(("connect_s", "deadline"), [(5, 40), (40, 5)])
+@pytest.mark.parametrize(("connect_seconds", "deadline"), [(5, 40), (40, 5)])
 def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
-    server: Server, connect_s: int, deadline: float
+    server: Server, connect_seconds: int, deadline: float
 ) -> None:
     server.now = 1_000
     server.answers = lambda _: REFUSALS["refused"]
 
     with pytest.raises(psycopg2.OperationalError):
-        Session(dict, Timeouts(connect_s=connect_s)).execute("select", {}, 1_000 + deadline)
+        Session(dict, Timeouts(connect_seconds=connect_seconds)).execute("select", {}, 1_000 + deadline)
 
     assert [each["connect_timeout"] for each in server.tries] == [4, 4, 3, 2]
     assert server.now <= 1_005
@@ -214,10 +214,10 @@ SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amaz
 LIBPQ = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER} failed: FATAL:  another\n"
 
 
-@pytest.mark.parametrize("seconds", [0.1, SECRET_SECONDS])
-@pytest.mark.parametrize("connect_s", [4, 7, 40])
+@pytest.mark.parametrize("seconds", [0.1, MAX_SECRET_SECONDS])
+@pytest.mark.parametrize("connect_seconds", [4, 7, 40])
 def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
-    server: Server, seconds: float, connect_s: int
+    server: Server, seconds: float, connect_seconds: int
 ) -> None:
     server.answers = lambda _: (0.1, LIBPQ)
 
@@ -225,27 +225,27 @@ def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
         CannotConnectError,
         match=r"^EndpointConnectionError: no Secrets Manager, after FATAL:  no pg_hba.conf entry for host$",
     ):
-        connect({}, "test", Timeouts(connect_s=connect_s), renew=unreadable(server, seconds))
+        connect({}, "test", Timeouts(connect_seconds=connect_seconds), renew=unreadable(server, seconds))
 
-    assert server.now <= max(connect_s, 1 + seconds)
+    assert server.now <= max(connect_seconds, 1 + seconds)
 
 
 def test_a_password_that_is_fetched_too_late_for_another_try_hides_no_error(server: Server) -> None:
     def renew() -> Parameters:
-        server.now += SECRET_SECONDS
+        server.now += MAX_SECRET_SECONDS
         return {"password": "new"}
 
     server.answers = lambda _: (0.1, "Connection refused")
 
     with pytest.raises(psycopg2.OperationalError, match=r"^Connection refused$"):
-        connect({"password": "old"}, "test", Timeouts(connect_s=4), renew=renew)
+        connect({"password": "old"}, "test", Timeouts(connect_seconds=4), renew=renew)
 
 
 def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> None:
     server.answers = lambda _: (0.1, REJECTED)
 
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect({"password": "old"}, "test", Timeouts(connect_s=2), renew=lambda: pytest.fail("it was fetched"))
+        connect({"password": "old"}, "test", Timeouts(connect_seconds=2), renew=lambda: pytest.fail("it was fetched"))
 
     assert len(server.tries) == 1
 
@@ -287,12 +287,12 @@ def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
 
 def test_a_token_that_is_refused_while_a_right_spreads_is_made_anew_for_as_long_as_told(server: Server) -> None:
     server.answers = lambda _: (0.05, NOT_LET_IN if server.now < 110 else "")
-    assert connect({"password": tokens()}, "test", Timeouts(granting_s=120)) is CONNECTED
+    assert connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120)) is CONNECTED
 
     server.now = 0
     server.answers = lambda _: (0.05, NOT_LET_IN)
     with pytest.raises(CannotConnectError, match=LACKS):
-        connect({"password": tokens()}, "test", Timeouts(granting_s=120))
+        connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120))
     assert 115 < server.now <= 120
 
 
@@ -304,7 +304,7 @@ def test_nothing_else_is_waited_for_any_longer_because_of_that(
         server.now = 0
         server.answers = lambda _, text=text: (0.05, text)  # type: ignore[misc]
         with pytest.raises(psycopg2.OperationalError, match=text):
-            connect({"password": password}, "test", Timeouts(granting_s=120))
+            connect({"password": password}, "test", Timeouts(iam_propagation_seconds=120))
         assert server.now <= (0.1 if text == REJECTED else 40)
 
 

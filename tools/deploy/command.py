@@ -277,7 +277,7 @@ def read(package: Path) -> Compiled:
     made = template["Resources"].get(DATABASE_CLUSTER)
     environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
-        config.zone_of(environment["TIME_ZONE"])
+        config.parse_time_zone(environment["TIME_ZONE"])
         for each in brought.modules("of_schema"):
             each.prepared(environment)
     except config.ConfigurationError as error:

@@ -113,7 +113,7 @@ def database_parameters() -> dict[str, Any]:
     database, missing = config.database_of_environment()
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
-    return with_password(config.connection_parameters(database))
+    return with_password(database.connection_parameters())
 
 
 @contextmanager

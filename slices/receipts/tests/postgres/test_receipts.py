@@ -40,7 +40,7 @@ from tools.kit.local_stack import Address
 from tools.local import __main__ as local
 
 ORIGIN = "https://ponto.example.com"
-QUICK = TIMEOUTS._replace(connect_s=2, try_s=2, statement_ms=500)
+QUICK = TIMEOUTS._replace(connect_seconds=2, attempt_seconds=2, statement_ms=500)
 
 
 def event(identifier: str | None, claims: dict[str, str] | None = None) -> dict[str, Any]:

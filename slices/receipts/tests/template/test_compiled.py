@@ -2,7 +2,7 @@
 
 import pytest
 
-from ponto.config import SECRET_SECONDS
+from ponto.config import MAX_SECRET_SECONDS
 from slices.receipts import lookup
 from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.own_role import require_own_role
@@ -48,7 +48,7 @@ def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Templat
 
 
 def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
-    longest = lookup.TIMEOUTS.slowest_s(SECRET_SECONDS)
+    longest = lookup.TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
     assert longest < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
     for name in ("README.md", "aws.yml", "lookup.py"):
         assert f"{longest:g} s at most" in (FOLDER / name).read_text(encoding="utf-8"), name

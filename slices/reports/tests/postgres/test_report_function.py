@@ -203,7 +203,7 @@ def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monke
 def test_a_database_that_resumes_is_waited_for_with_one_sentence(
     run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_seconds=2))
     there = function.environment["DB_HOST"]
 
     def invoke(*given: Any) -> Any:
@@ -222,7 +222,7 @@ def test_a_database_that_resumes_is_waited_for_with_one_sentence(
 def test_a_database_that_does_not_resume_is_given_up(
     run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_seconds=2))
     monkeypatch.setattr(kit_reader, "AWAKE_SECONDS", 0)
     function.environment["DB_HOST"] = "/nowhere"
 
