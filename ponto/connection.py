@@ -1,6 +1,6 @@
-"""Connections to PostgreSQL: how one is made, tried again until it works, and the one that a function keeps.
+"""Connections to PostgreSQL: attempts until one succeeds, and the session that a function keeps.
 
-A database that resumes refuses or drops the first tries.
+A database that resumes refuses or drops the first attempts.
 """
 
 import json
@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import psycopg2
 import psycopg2.extensions
 
+_Connection = psycopg2.extensions.connection
+
 Parameters = Mapping[str, str | int | Callable[[], str]]
-"""Keyword arguments of `psycopg2.connect`, but for `options`. The password may be a function that gives it, called for
-each try: a token of a login by IAM is looked at when connecting only, and is good for minutes."""
+"""Keyword arguments of `psycopg2.connect`, without `options`. The password may be a function, called for each attempt:
+a token of a login by IAM is checked when connecting only, and is valid for minutes."""
 
 Settings = Mapping[str, str | int]
 """PostgreSQL's settings of a session, by name."""
@@ -29,49 +31,63 @@ SAFE_SETTINGS: Settings = {
 }
 """Settings of every session, whatever the defaults of its server, database and role are."""
 
-_PAUSE = 1  # s between two tries
-_LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
-# What PostgreSQL says in English of a wrong password, and Amazon's of whom IAM does not let in.
+_RETRY_PAUSE_SECONDS = 1
+_MIN_CONNECT_SECONDS = 2  # libpq waits no shorter for a connection
+# In English only: PostgreSQL's text for a wrong password, and Amazon's for whom IAM refuses.
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
-_NOT_LET_IN = "PAM authentication failed"
+_REFUSED_BY_IAM = "PAM authentication failed"
 SET_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
 """The first statement of every session."""
 
 
 class Timeouts(NamedTuple):
-    """How long a session may wait.
+    """Time limits of a session.
 
     The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: `max_execute_seconds`,
     and the look-up (5 s).
     """
 
-    connect_seconds: int = 40  # all tries: Aurora takes 15 to 40 s to resume from 0 ACU; includes a look at the secret
-    attempt_seconds: int = (
-        4  # one try, so that silence costs no more; below network_ms, which bounds unanswered SYNs too
-    )
+    connect_seconds: int = 40  # all attempts and a look at the secret: Aurora takes 15 to 40 s to resume from 0 ACU
+    attempt_seconds: int = 4  # so that silence costs no more; below network_ms, which bounds unanswered SYNs too
     statement_ms: int = 5_000
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function does not see the FIN
     idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
-    iam_propagation_seconds: int = (
-        0  # for a login by IAM that is refused: a right that is new takes a while to be known everywhere
-    )
+    iam_propagation_seconds: int = 0  # while IAM refuses a token, for a new right to be known everywhere
 
-    def max_execute_seconds(self, password_s: float) -> float:
-        """Tell how long `Session.execute` takes at most: on a dead connection, then on a new one.
+    def max_execute_seconds(self, password_seconds: float) -> float:
+        """Return how long `Session.execute` takes at most: on a dead connection, then on a new one.
 
-        Only the first connection waits for the password besides, for `password_s`.
+        Only the first connection also waits for the password, for `password_seconds`.
         """
-        statement_s = self.statement_ms / 1000
-        return max(password_s, statement_s, self.network_ms / 1000) + self.connect_seconds + statement_s
+        statement_seconds = self.statement_ms / 1000
+        first_wait = max(password_seconds, statement_seconds, self.network_ms / 1000)
+        return first_wait + self.connect_seconds + statement_seconds
 
 
 TIMEOUTS = Timeouts()
 
 
+class Driver:
+    """psycopg2 and the clock; a test passes its own."""
+
+    def connect(self, **arguments: Any) -> _Connection:
+        connection: _Connection = psycopg2.connect(**arguments)
+        return connection
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+DRIVER = Driver()
+
+
 class CannotConnectError(Exception):
-    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one. Or IAM
-    does not let in who signs in; the message says what may be missing."""
+    """No connection was attempted, for example because Secrets Manager does not answer or no time is left; or IAM
+    refuses the login, and the message names what may be missing."""
 
 
 class NoTimeLeftError(Exception):
@@ -83,19 +99,19 @@ QUERY_ERRORS = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
 
 
 def is_refused(error: Exception | str) -> bool:
-    """Tell whether the database refuses who signs in, which asking again does not mend; known in English only."""
-    return any(text in str(error) for text in (_WRONG_PASSWORD, _NOT_LET_IN))
+    """Return whether the database refuses the login, so that the same attempt would fail again; in English only."""
+    return any(text in str(error) for text in (_WRONG_PASSWORD, _REFUSED_BY_IAM))
 
 
 def error_message(error: psycopg2.Error) -> str:
-    """Give what PostgreSQL or libpq says, without the DETAIL, which quotes rows."""
+    """Return the message of PostgreSQL or libpq, without the DETAIL, which quotes rows."""
     return error.diag.message_primary or str(error)  # an error of libpq's own has a text only
 
 
 class Session:
-    """Runs statements on a connection, each in a transaction of its own. For one thread.
+    """A connection that is opened when first needed and replaced when it turns out dead. For one thread.
 
-    The connection is opened when it is first needed, and replaced when it turns out dead.
+    Each statement is a transaction.
     """
 
     def __init__(
@@ -104,18 +120,21 @@ class Session:
         timeouts: Timeouts,
         application_name: str = "batidaPonto",
         settings: Settings = MappingProxyType({}),
+        driver: Driver = DRIVER,
     ) -> None:
-        """Does not connect.
+        """Set up the session without a connection.
 
         Args:
             parameters: called for the first connection, and after one has failed, for the password may have rotated.
-            timeouts: how long a session may wait.
-            application_name: what PostgreSQL shows of the session.
-            settings: of the session, besides its timeouts.
+            timeouts: time limits of the session.
+            application_name: the session's name in PostgreSQL.
+            settings: of the session, in addition to its timeouts.
+            driver: opens connections and has the clock.
         """
         self._application_name = application_name
-        self._parameters = parameters
+        self._load_parameters = parameters
         self._timeouts = timeouts
+        self._driver = driver
         self._settings: Settings = {
             "statement_timeout": timeouts.statement_ms,
             "lock_timeout": timeouts.lock_ms,
@@ -123,8 +142,8 @@ class Session:
             "synchronous_commit": "on",  # what is answered for as stored is on disk, whatever the server's default
             **settings,
         }
-        self._given: Parameters | None = None  # by parameters
-        self._connection: psycopg2.extensions.connection | None = None
+        self._parameters: Parameters | None = None
+        self._connection: _Connection | None = None
 
     def execute(self, statement: str, values: Mapping[str, object], deadline: float) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows; when the kept connection turns out dead, once more on a fresh one.
@@ -132,13 +151,13 @@ class Session:
         Args:
             statement: SQL with psycopg2's named placeholders.
             values: for the placeholders.
-            deadline: `time.monotonic()` seconds, past which no statement is started, and no connection is waited for.
-                A statement started just before takes up to 5 s: see `Timeouts`.
+            deadline: in seconds of the driver's clock, `time.monotonic()`: no statement starts later, and no
+                connection is waited for. A statement that starts just before takes up to 5 s: see `Timeouts`.
 
         Raises:
-            QUERY_ERRORS: CannotConnectError also for what `parameters` raised.
+            QUERY_ERRORS: CannotConnectError also for an exception of `parameters`.
         """
-        if time.monotonic() >= deadline:
+        if self._driver.monotonic() >= deadline:
             raise NoTimeLeftError("no time left")
         if self._connection is not None:
             try:
@@ -157,28 +176,32 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def _run(
-        self, connection: psycopg2.extensions.connection, statement: str, values: Mapping[str, object]
-    ) -> list[tuple[Any, ...]]:
+    def _run(self, connection: _Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
-    def _connect(self, deadline: float) -> psycopg2.extensions.connection:
-        renew = None if self._given is None else self._ask
-        given = self._given or self._ask()
-        left = min(self._timeouts.connect_seconds, deadline - time.monotonic())  # the deadline may be infinite
-        timeouts = self._timeouts._replace(connect_seconds=int(left))
-        connection = connect(given, self._application_name, timeouts, settings=self._settings, renew=renew)
+    def _connect(self, deadline: float) -> _Connection:
+        seconds = min(
+            self._timeouts.connect_seconds, deadline - self._driver.monotonic()
+        )  # the deadline may be infinite
+        connection = connect(
+            self._parameters or self._refresh(),
+            self._application_name,
+            self._timeouts._replace(connect_seconds=int(seconds)),
+            settings=self._settings,
+            refresh=self._refresh if self._parameters else None,
+            driver=self._driver,
+        )
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
 
-    def _ask(self) -> Parameters:
+    def _refresh(self) -> Parameters:
         try:
-            self._given = self._parameters()
+            self._parameters = self._load_parameters()
         except Exception as error:
             raise CannotConnectError(f"{type(error).__name__}: {error}") from error
-        return self._given
+        return self._parameters
 
 
 def connect(
@@ -187,76 +210,98 @@ def connect(
     timeouts: Timeouts = TIMEOUTS,
     *,
     settings: Settings = MappingProxyType({}),
-    renew: Callable[[], Parameters] | None = None,
-) -> psycopg2.extensions.connection:
-    """Connect, trying again each second until `timeouts.connect_seconds` are over.
+    refresh: Callable[[], Parameters] | None = None,
+    driver: Driver = DRIVER,
+) -> _Connection:
+    """Connect, with an attempt each second until `timeouts.connect_seconds` are over.
 
     libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
-    reason, another try is made, which costs time only; but for a wrong password where the text is in English. A token
-    of a login by IAM that is refused is made anew once, or for `timeouts.iam_propagation_seconds`.
+    reason, another attempt is made, which costs time only; except after a wrong password where the text is in English.
 
     Args:
-        parameters: they win over what is set here.
-        application_name: what PostgreSQL shows of the session.
-        timeouts: how long all tries and each of them may take.
+        parameters: they override what is set here.
+        application_name: the session's name in PostgreSQL.
+        timeouts: limits of all attempts and of each.
         settings: of the session.
-        renew: gives the parameters anew, for the password may have been rotated. Called once, after the first try
-            failed, and only if there is time for another. Where it raises CannotConnectError, the old ones are kept.
+        refresh: fetches the parameters again, for the password may have rotated. Called once, after the first attempt
+            failed, and only if there is time for another. If it raises CannotConnectError, the old ones are kept.
+        driver: opens connections and has the clock.
 
     Raises:
-        psycopg2.Error: of the last try.
-        CannotConnectError: there was no time for the first try; or the last one failed, and `renew` did before; or a
-            login by IAM is refused; or its token cannot be made.
+        psycopg2.Error: of the last attempt.
+        CannotConnectError: there was no time for the first attempt; or the last one failed, and `refresh` did before;
+            or a login by IAM is refused; or its token cannot be made.
     """
-    began = time.monotonic()
-    end = began + timeouts.connect_seconds
-    failed: psycopg2.OperationalError | None = None  # the last try
-    not_renewed: CannotConnectError | None = None
-    left = timeouts.connect_seconds
-    tokens = 0  # that were refused
-    while left >= _LIBPQ_LEAST:
+    credentials = _Credentials(parameters, timeouts, refresh)
+    start = driver.monotonic()
+    seconds = timeouts.connect_seconds
+    while seconds >= _MIN_CONNECT_SECONDS:
         try:
-            return _try(parameters, application_name, timeouts, settings, left)
+            return _attempt(driver, credentials.parameters, application_name, timeouts, settings, seconds)
         except psycopg2.OperationalError as error:
-            failed = error
-        refused = is_refused(failed)
-        if refused and callable(parameters.get("password")):
-            tokens += 1
-            end = max(end, began + timeouts.iam_propagation_seconds)
-            refused = tokens > 1 and not timeouts.iam_propagation_seconds
-
-        current = parameters
-        if renew and _is_time_for_another(end):
-            try:
-                current = renew()
-            except CannotConnectError as error:  # the password may well be what it was
-                not_renewed = error
-            renew = None
-
-        if current != parameters:
-            parameters = current  # tried at once
-        elif refused or not _is_time_for_another(end):
-            break
-        else:
-            time.sleep(_PAUSE)
-        left = int(end - time.monotonic())  # libpq takes whole ones
-    if failed is None:
-        raise CannotConnectError("no time left to connect")
-    if is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
-        raise _access_denied(failed, by_token=tokens > 0) from None
-    if not_renewed is None:
-        raise failed
-    first_line = str(failed).partition("\n")[0]
-    raise CannotConnectError(f"{not_renewed}, after {_without_address(first_line)}") from failed
+            is_final = credentials.reject(error)
+        end = start + credentials.max_seconds
+        last_pause = end - _RETRY_PAUSE_SECONDS - _MIN_CONNECT_SECONDS
+        has_changed = driver.monotonic() <= last_pause and credentials.refresh()
+        if not has_changed:
+            if is_final or driver.monotonic() > last_pause:
+                break
+            driver.sleep(_RETRY_PAUSE_SECONDS)
+        seconds = int(end - driver.monotonic())  # libpq takes whole ones
+    raise credentials.error()
 
 
-def _try(
-    parameters: Parameters, application_name: str, timeouts: Timeouts, settings: Settings, left: int
-) -> psycopg2.extensions.connection:
-    """Try once to connect, for at most `left` seconds."""
+class _Credentials:
+    """Parameters of the attempts to connect, and why these failed."""
+
+    def __init__(self, parameters: Parameters, timeouts: Timeouts, refresh: Callable[[], Parameters] | None) -> None:
+        self.parameters = parameters
+        self.max_seconds = timeouts.connect_seconds  # for all attempts
+        self._iam_propagation_seconds = timeouts.iam_propagation_seconds
+        self._fetch = refresh  # None once it was called
+        self._refused_tokens = 0
+        self._error: Exception = CannotConnectError("no time left to connect")  # of the last attempt
+        self._refresh_error: CannotConnectError | None = None
+
+    def reject(self, error: psycopg2.OperationalError) -> bool:
+        """Record why an attempt failed; return whether the server would refuse the same parameters again.
+
+        A token that is refused is replaced once, or for `iam_propagation_seconds`.
+        """
+        self._error = error
+        if not is_refused(error) or not callable(self.parameters.get("password")):
+            return is_refused(error)
+        self._refused_tokens += 1
+        self.max_seconds = max(self.max_seconds, self._iam_propagation_seconds)
+        return self._refused_tokens > 1 and not self._iam_propagation_seconds
+
+    def refresh(self) -> bool:
+        """Fetch the parameters again, the first time only; return whether they have changed."""
+        fetch, self._fetch = self._fetch, None
+        previous = self.parameters
+        try:
+            self.parameters = fetch() if fetch else previous
+        except CannotConnectError as error:  # the password may well be what it was
+            self._refresh_error = error
+        return self.parameters != previous
+
+    def error(self) -> Exception:
+        """Return the error of all attempts."""
+        if is_refused(self._error) and (self._refused_tokens or _REFUSED_BY_IAM in str(self._error)):
+            return _access_denied(self._error, by_token=self._refused_tokens > 0)
+        if self._refresh_error is None:
+            return self._error
+        first_line = str(self._error).partition("\n")[0]
+        return CannotConnectError(f"{self._refresh_error}, after {_without_address(first_line)}")
+
+
+def _attempt(
+    driver: Driver, parameters: Parameters, name: str, timeouts: Timeouts, settings: Settings, seconds: int
+) -> _Connection:
+    """Connect within `seconds`, or raise."""
     arguments: dict[str, Any] = {
-        "application_name": application_name,
-        "connect_timeout": min(left, max(timeouts.attempt_seconds, _LIBPQ_LEAST)),
+        "application_name": name,
+        "connect_timeout": min(seconds, max(timeouts.attempt_seconds, _MIN_CONNECT_SECONDS)),
         "tcp_user_timeout": timeouts.network_ms,
         # For a server that dies while its answer is awaited: probes after 2 s of silence.
         "keepalives_idle": 2,
@@ -264,15 +309,15 @@ def _try(
         "keepalives_count": 3,
         **with_password(parameters),
     }
-    connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+    connection = driver.connect(**arguments)
     apply_settings(connection, {**SAFE_SETTINGS, **settings})
     return connection
 
 
-def apply_settings(connection: psycopg2.extensions.connection, settings: Settings) -> None:
-    """Give a session its settings; one that does not take them is closed.
+def apply_settings(connection: _Connection, settings: Settings) -> None:
+    """Set a session's settings, and close the connection if that fails.
 
-    Not by libpq's keyword `options`, which RDS Proxy and PgBouncer refuse or ignore.
+    libpq's keyword `options` would not do: RDS Proxy and PgBouncer refuse or ignore it.
     """
     try:
         connection.autocommit = True  # one round trip
@@ -285,7 +330,7 @@ def apply_settings(connection: psycopg2.extensions.connection, settings: Setting
 
 
 def with_password(parameters: Parameters) -> dict[str, Any]:
-    """Give what `psycopg2.connect` takes, for one connection: with a password if a function gives it. Never log it."""
+    """Return keyword arguments for one `psycopg2.connect`, with the password if it is a function. Never log them."""
     password = parameters.get("password")
     if not callable(password):
         return dict(parameters)
@@ -295,8 +340,8 @@ def with_password(parameters: Parameters) -> dict[str, Any]:
         raise CannotConnectError(f"{type(error).__name__}: {error}") from error
 
 
-def _access_denied(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectError:
-    reason = next(line for line in str(failed).splitlines() if is_refused(line))
+def _access_denied(error: Exception, *, by_token: bool) -> CannotConnectError:
+    reason = next(line for line in str(error).splitlines() if is_refused(line))
     why = (
         "its function lacks the right rds-db:connect, or the role lacks rds_iam"
         if by_token
@@ -306,9 +351,5 @@ def _access_denied(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectEr
 
 
 def _without_address(line: str) -> str:
-    """Leave out the server's address, with which libpq begins: what is said has to find room in the log."""
+    """Remove the server's address, with which libpq begins: the message has to find room in the log."""
     return line.rpartition(" failed: ")[2]
-
-
-def _is_time_for_another(end: float) -> bool:
-    return time.monotonic() + _PAUSE + _LIBPQ_LEAST <= end

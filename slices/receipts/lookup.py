@@ -16,7 +16,16 @@ from typing import Any, TypedDict
 
 import psycopg2
 
-from ponto.connection import QUERY_ERRORS, CannotConnectError, Parameters, Session, Timeouts, error_message
+from ponto.connection import (
+    DRIVER,
+    QUERY_ERRORS,
+    CannotConnectError,
+    Driver,
+    Parameters,
+    Session,
+    Timeouts,
+    error_message,
+)
 from ponto.database_names import read_sql
 from ponto.punch import FIELDS
 
@@ -78,6 +87,7 @@ class Receipts:
         *,
         identity: bool = False,
         timeouts: Timeouts = TIMEOUTS,
+        driver: Driver = DRIVER,
     ) -> None:
         """Does not connect.
 
@@ -86,10 +96,10 @@ class Receipts:
             origin: the one web origin that may read the answers, or `*`.
             identity: whether the stage has a user pool: then a key alone is answered nothing.
             timeouts: how long a session may wait.
+            driver: opens connections and has the clock.
         """
-        self._session = Session(
-            parameters, timeouts, "batidaPonto receipts", {"default_transaction_read_only": "on", "timezone": "UTC"}
-        )
+        settings = {"default_transaction_read_only": "on", "timezone": "UTC"}
+        self._session = Session(parameters, timeouts, "batidaPonto receipts", settings, driver)
         self._origin = origin
         self._identity = identity
         self._not_before = 0.0  # `time.monotonic()`

@@ -1,8 +1,7 @@
-"""Connecting, on a clock that only goes on while something waits: what is tried, how often, and for how long."""
+"""Attempts to connect: their number and their time, on a clock that advances only while something waits."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import MagicMock
 
@@ -10,22 +9,22 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ponto import connection
 from ponto.config import MAX_SECRET_SECONDS
-from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, connect, is_refused
+from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
 CONNECTED = cast(psycopg2.extensions.connection, MagicMock())
 
-Attempt = tuple[float, str]  # s that a try takes unless its own time is over before, and the error; "": connected
+Attempt = tuple[float, str]  # seconds until the answer, unless connect_timeout is shorter, and the error; "": connected
 
 
-class Server:
-    """A server whose tries end as told: by what it answers, or by their own timeout."""
+class Server(Driver):
+    """A server, and a clock; an attempt ends by `answers` or by its own timeout."""
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.stall_seconds = 0.0  # of the machine, at each look at the clock
         self.answers: Callable[[dict[str, Any]], Attempt] = lambda _: (0.0, "")
         self.tries: list[dict[str, Any]] = []
         self.connected = CONNECTED
@@ -41,24 +40,20 @@ class Server:
             raise psycopg2.OperationalError(error)
         return self.connected
 
+    def monotonic(self) -> float:
+        self.now += self.stall_seconds
+        return self.now
+
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    return reached(monkeypatch)
+def server() -> Server:
+    return Server()
 
 
-def reached(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Let psycopg2 connect to a server on a clock of its own."""
-    server = Server()
-    monkeypatch.setattr(psycopg2, "connect", server.connect)
-    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: server.now, sleep=server.sleep))
-    return server
-
-
-NOT_LET_IN = 'FATAL:  PAM authentication failed for user "ponto_function"'
+REFUSED_BY_IAM = 'FATAL:  PAM authentication failed for user "ponto_function"'
 LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
 
 
@@ -79,7 +74,7 @@ def test_whatever_a_database_that_resumes_answers_it_is_connected_to_within_five
 ) -> None:
     server.answers = lambda _: refusal if server.now < resumes else (0.1, "")
 
-    assert connect({}, "test") is CONNECTED
+    assert connect({}, "test", driver=server) is CONNECTED
 
     assert resumes <= server.now <= resumes + 5.1
     assert all(each["connect_timeout"] <= 4 for each in server.tries)
@@ -91,7 +86,7 @@ def test_all_tries_together_end_in_their_time(server: Server, refusal: Attempt, 
     server.answers = lambda _: refusal
 
     with pytest.raises(psycopg2.OperationalError):
-        connect({}, "test", Timeouts(connect_seconds=seconds))
+        connect({}, "test", Timeouts(connect_seconds=seconds), driver=server)
 
     assert server.now <= seconds + 0.1
     assert len(server.tries) >= seconds // 5
@@ -100,18 +95,15 @@ def test_all_tries_together_end_in_their_time(server: Server, refusal: Attempt, 
 @pytest.mark.parametrize("seconds", [-3, 0, 1])
 def test_without_time_nothing_is_tried(server: Server, seconds: int) -> None:
     with pytest.raises(CannotConnectError, match="no time left"):
-        connect({}, "test", Timeouts(connect_seconds=seconds))
+        connect({}, "test", Timeouts(connect_seconds=seconds), driver=server)
     assert server.tries == []
 
 
-def test_a_stall_before_the_first_try_does_not_take_it_away(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def monotonic() -> float:
-        server.now += 0.3  # the machine is busy
-        return server.now
+def test_a_stall_before_the_first_attempt_leaves_it_its_time(server: Server) -> None:
+    server.stall_seconds = 0.3
 
-    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=monotonic, sleep=server.sleep))
+    assert connect({}, "test", Timeouts(connect_seconds=2), driver=server) is CONNECTED
 
-    assert connect({}, "test", Timeouts(connect_seconds=2)) is CONNECTED
     assert [each["connect_timeout"] for each in server.tries] == [2]
 
 
@@ -119,7 +111,7 @@ def is_old(arguments: dict[str, Any]) -> bool:
     return bool(arguments["password"] == "old")  # noqa: S105
 
 
-def renewing(*passwords: str) -> Callable[[], Parameters]:
+def fetching(*passwords: str) -> Callable[[], Parameters]:
     answers: Iterator[str] = iter(passwords)
     return lambda: {"password": next(answers)}
 
@@ -128,7 +120,7 @@ def renewing(*passwords: str) -> Callable[[], Parameters]:
 def test_a_rotated_password_is_fetched_once_and_tried_at_once(server: Server, text: str) -> None:
     server.answers = lambda arguments: (0.05, text if is_old(arguments) else "")
 
-    assert connect({"password": "old"}, "test", renew=renewing("new")) is CONNECTED
+    assert connect({"password": "old"}, "test", refresh=fetching("new"), driver=server) is CONNECTED
 
     assert [each["password"] for each in server.tries] == ["old", "new"]
     assert server.now < 1
@@ -143,7 +135,7 @@ def test_a_wrong_password_is_not_repeated(server: Server, renewed: str | None, t
     server.answers = lambda _: (0.05, REJECTED)
 
     with pytest.raises(psycopg2.OperationalError):
-        connect({"password": "old"}, "test", renew=renewing(renewed) if renewed else None)
+        connect({"password": "old"}, "test", refresh=fetching(renewed) if renewed else None, driver=server)
 
     assert [each["password"] for each in server.tries] == tried
 
@@ -154,17 +146,17 @@ def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server:
 
     server.answers = answer
 
-    assert connect({"password": "old"}, "test", renew=renewing("new")) is CONNECTED
+    assert connect({"password": "old"}, "test", refresh=fetching("new"), driver=server) is CONNECTED
 
 
 def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
     """Give a secret that nobody can read, which takes this long to know."""
 
-    def renew() -> Parameters:
+    def fetch() -> Parameters:
         server.now += seconds
         raise CannotConnectError("EndpointConnectionError: no Secrets Manager")
 
-    return renew
+    return fetch
 
 
 @pytest.mark.parametrize("seconds", [0.1, MAX_SECRET_SECONDS])
@@ -172,28 +164,10 @@ def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
 def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Attempt, seconds: float) -> None:
     server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
 
-    assert connect({"password": "old"}, "test", renew=unreadable(server, seconds)) is CONNECTED
+    assert connect({"password": "old"}, "test", refresh=unreadable(server, seconds), driver=server) is CONNECTED
 
     assert {each["password"] for each in server.tries} == {"old"}
     assert 20 <= server.now <= 25.1
-
-
-class Silent:
-    """A connection whose server is gone, which a statement finds out as late as it may."""
-
-    closed = 0
-    autocommit = False
-
-    def __init__(self, server: Server, seconds: float) -> None:
-        self._server = server
-        self._seconds = seconds
-
-    def cursor(self) -> Any:
-        self._server.now += self._seconds
-        raise psycopg2.OperationalError("server closed the connection unexpectedly")
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 @pytest.mark.parametrize(("connect_seconds", "deadline"), [(5, 40), (40, 5)])
@@ -204,7 +178,7 @@ def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
     server.answers = lambda _: REFUSALS["refused"]
 
     with pytest.raises(psycopg2.OperationalError):
-        Session(dict, Timeouts(connect_seconds=connect_seconds)).execute("select", {}, 1_000 + deadline)
+        Session(dict, Timeouts(connect_seconds=connect_seconds), driver=server).execute("select", {}, 1_000 + deadline)
 
     assert [each["connect_timeout"] for each in server.tries] == [4, 4, 3, 2]
     assert server.now <= 1_005
@@ -225,27 +199,35 @@ def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
         CannotConnectError,
         match=r"^EndpointConnectionError: no Secrets Manager, after FATAL:  no pg_hba.conf entry for host$",
     ):
-        connect({}, "test", Timeouts(connect_seconds=connect_seconds), renew=unreadable(server, seconds))
+        connect(
+            {}, "test", Timeouts(connect_seconds=connect_seconds), refresh=unreadable(server, seconds), driver=server
+        )
 
     assert server.now <= max(connect_seconds, 1 + seconds)
 
 
 def test_a_password_that_is_fetched_too_late_for_another_try_hides_no_error(server: Server) -> None:
-    def renew() -> Parameters:
+    def fetch() -> Parameters:
         server.now += MAX_SECRET_SECONDS
         return {"password": "new"}
 
     server.answers = lambda _: (0.1, "Connection refused")
 
     with pytest.raises(psycopg2.OperationalError, match=r"^Connection refused$"):
-        connect({"password": "old"}, "test", Timeouts(connect_seconds=4), renew=renew)
+        connect({"password": "old"}, "test", Timeouts(connect_seconds=4), refresh=fetch, driver=server)
 
 
 def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> None:
     server.answers = lambda _: (0.1, REJECTED)
 
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect({"password": "old"}, "test", Timeouts(connect_seconds=2), renew=lambda: pytest.fail("it was fetched"))
+        connect(
+            {"password": "old"},
+            "test",
+            Timeouts(connect_seconds=2),
+            refresh=lambda: pytest.fail("it was fetched"),
+            driver=server,
+        )
 
     assert len(server.tries) == 1
 
@@ -263,13 +245,13 @@ def tokens() -> Callable[[], str]:
 def test_each_try_has_a_token_of_its_own(server: Server, refusal: Attempt) -> None:
     server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
 
-    assert connect({"password": tokens()}, "test") is CONNECTED
+    assert connect({"password": tokens()}, "test", driver=server) is CONNECTED
 
     assert [each["password"] for each in server.tries] == [f"token {n + 1}" for n in range(len(server.tries))]
     assert len(server.tries) > 3
 
 
-@pytest.mark.parametrize("text", [NOT_LET_IN, REJECTED])  # of a role that lacks rds_iam a password is wanted
+@pytest.mark.parametrize("text", [REFUSED_BY_IAM, REJECTED])  # of a role that lacks rds_iam a password is wanted
 @pytest.mark.parametrize("address", ["", f"{SERVER} failed: "])
 def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
     server: Server, text: str, address: str
@@ -277,7 +259,7 @@ def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
     server.answers = lambda _: (0.05, f"{address}{text}\n{SERVER} failed: FATAL:  no pg_hba.conf entry\n")
 
     with pytest.raises(CannotConnectError) as caught:
-        connect({"password": tokens()}, "test")
+        connect({"password": tokens()}, "test", driver=server)
 
     assert str(caught.value) == f"{text}: {LACKS}"
     assert is_refused(caught.value)
@@ -286,13 +268,13 @@ def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
 
 
 def test_a_token_that_is_refused_while_a_right_spreads_is_made_anew_for_as_long_as_told(server: Server) -> None:
-    server.answers = lambda _: (0.05, NOT_LET_IN if server.now < 110 else "")
-    assert connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120)) is CONNECTED
+    server.answers = lambda _: (0.05, REFUSED_BY_IAM if server.now < 110 else "")
+    assert connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120), driver=server) is CONNECTED
 
     server.now = 0
-    server.answers = lambda _: (0.05, NOT_LET_IN)
+    server.answers = lambda _: (0.05, REFUSED_BY_IAM)
     with pytest.raises(CannotConnectError, match=LACKS):
-        connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120))
+        connect({"password": tokens()}, "test", Timeouts(iam_propagation_seconds=120), driver=server)
     assert 115 < server.now <= 120
 
 
@@ -304,15 +286,17 @@ def test_nothing_else_is_waited_for_any_longer_because_of_that(
         server.now = 0
         server.answers = lambda _, text=text: (0.05, text)  # type: ignore[misc]
         with pytest.raises(psycopg2.OperationalError, match=text):
-            connect({"password": password}, "test", Timeouts(iam_propagation_seconds=120))
+            connect({"password": password}, "test", Timeouts(iam_propagation_seconds=120), driver=server)
         assert server.now <= (0.1 if text == REJECTED else 40)
 
 
 def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated_and_it_is_said_why(server: Server) -> None:
-    server.answers = lambda _: (0.05, NOT_LET_IN)
+    server.answers = lambda _: (0.05, REFUSED_BY_IAM)
 
-    with pytest.raises(CannotConnectError, match=f"^{NOT_LET_IN}: it has rds_iam, maybe by way of another role, so no"):
-        connect({"password": "old"}, "test")
+    with pytest.raises(
+        CannotConnectError, match=f"^{REFUSED_BY_IAM}: it has rds_iam, maybe by way of another role, so no"
+    ):
+        connect({"password": "old"}, "test", driver=server)
 
     assert len(server.tries) == 1
 
@@ -322,14 +306,14 @@ def test_a_token_that_cannot_be_made_is_no_connection(server: Server) -> None:
         raise KeyError("AWS_ACCESS_KEY_ID")
 
     with pytest.raises(CannotConnectError, match=r"^KeyError: 'AWS_ACCESS_KEY_ID'$"):
-        Session(lambda: {"password": token}, Timeouts()).execute("select", {}, 40)
+        Session(lambda: {"password": token}, Timeouts(), driver=server).execute("select", {}, 40)
     assert server.tries == []
 
 
 def test_a_session_keeps_no_token_and_waits_between_two_tries_of_a_later_connection_too(server: Server) -> None:
     token = tokens()
-    session = Session(lambda: {"password": token}, Timeouts())
-    server.answers = lambda _: (0.05, NOT_LET_IN)
+    session = Session(lambda: {"password": token}, Timeouts(), driver=server)
+    server.answers = lambda _: (0.05, REFUSED_BY_IAM)
     for first in (1, 3):
         began = server.now
         with pytest.raises(CannotConnectError):
