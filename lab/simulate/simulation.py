@@ -25,7 +25,7 @@ from lab.simulate.queue import Message, Queue
 from lab.simulate.schedule import PROMISED, Fault, Schedule
 from lab.simulate.settings import Settings
 from loadtest.ledger import DeadLetter, Standing
-from ponto import config
+from ponto import iam_login
 
 _KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the queues keep a message
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
@@ -160,7 +160,7 @@ class Simulation:
             patch.object(psycopg2, "connect", self._database.connect),
             patch.object(boto3, "client", self._function.client),
             # Nobody looks at it. In an outage, to sign one for each try would be most of the work.
-            patch.object(config.Database, "token", lambda _: "token"),
+            patch.object(iam_login, "token", lambda **_: "token"),
             self._clock.installed(),
         ):
             yield

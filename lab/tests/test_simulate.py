@@ -25,7 +25,7 @@ from lab.simulate.schedule import Fault
 from lab.simulate.settings import Settings
 from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
-from ponto import config, connection
+from ponto import connection, iam_login
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -308,7 +308,7 @@ def test_a_run_leaves_the_modules_the_environment_and_psycopg2_as_they_were(live
             dict(os.environ),
             psycopg2.connect,
             boto3.client,
-            config.Database.token,
+            iam_login.token,
             *(vars(each)["time"] for each in (handler, connection)),
         ]
 

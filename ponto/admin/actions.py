@@ -37,7 +37,7 @@ def run(event: object, environment: Mapping[str, str]) -> dict[str, Any]:
         ConfigurationError: the environment lacks a value, or has a wrong one.
         psycopg2.Error: no connection, or PostgreSQL refused.
     """
-    settings = config.load_schema()
+    settings = config.load_schema(environment)
     owner = settings.database.connection_parameters()
     slice_hooks = brought.modules("of_schema")
 

@@ -1,15 +1,14 @@
-"""The function's password: made by the schema function, fetched once, and again when it has been rotated."""
+"""The function's password: set by the schema function, fetched once, and again when it has been rotated."""
 
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 import handler
-from ponto import config
 from ponto.admin.roles import NotTheFunction
 from tests.database import OF_THE_SCHEMA
 from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
@@ -25,7 +24,7 @@ class System:
     """A database whose users need passwords, the secrets that hold them, and the two functions."""
 
     def __init__(self, server: Server, environment: pytest.MonkeyPatch) -> None:
-        self.fetched: list[str] = []  # user names, as they are fetched
+        self.fetched: list[str] = []  # names of secrets
         self.queue = DeadLetterQueue()
         self._server = server
         self._environment = environment
@@ -44,14 +43,11 @@ class System:
             **OF_THE_SCHEMA,
         }.items():
             environment.setenv(name, value)
-        login = config.fetch_login
+        session: Any = boto3.DEFAULT_SESSION
+        session.events.register("provide-client-params.secrets-manager.GetSecretValue", self._fetch)
 
-        def counted(arn: str) -> config.Login:
-            found = login(arn)
-            self.fetched.append(found.user)
-            return found
-
-        environment.setattr(config, "fetch_login", counted)
+    def _fetch(self, params: dict[str, str], **_: object) -> None:
+        self.fetched += [name for name, arn in self._arns.items() if arn == params["SecretId"]]
 
     def put(self, name: str, user: str, password: str) -> None:
         """Write a secret, as a rotation does."""
@@ -100,14 +96,14 @@ def system(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_own_only(system: System) -> None:
     assert system.apply_schema()["applied"]
     assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_function"]}
-    assert system.fetched == ["master", "ponto_function"] * 2
+    assert system.fetched == [OWNER, FUNCTION] * 2
     system.fetched.clear()
 
     for _ in range(3):
         assert system.deliver(new_punch()) == []
         system.end_sessions()
 
-    assert system.fetched == ["ponto_function"]  # once, however many connections
+    assert system.fetched == [FUNCTION]  # once, however many connections
     assert system.stored() == 3
 
 
@@ -152,7 +148,7 @@ def test_a_rotated_password_costs_a_running_function_no_failure(
         system.end_sessions()
         system.fetched.clear()
         assert system.deliver(new_punch(), new_punch()) == []
-        assert system.fetched == ["ponto_function"]
+        assert system.fetched == [FUNCTION]
 
     assert system.stored() == 7
     assert system.queue.dead_letters() == []

@@ -15,8 +15,7 @@ import certifi
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto import config
-from ponto.config import connection_parameters, load_drain
+from ponto.config import load_database
 from ponto.store import Outcome, Status, Store
 from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
@@ -42,12 +41,6 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def instead_of_rds(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let our authority stand for RDS's, which alone may be used without a look at the name."""
-    monkeypatch.setattr(config, "_RDS_CERTIFICATES", authority.file)
-
-
-@pytest.fixture
 def serve(migrated_url: str) -> Iterator[Callable[[Path | None], Front]]:
     """Give what puts TLS before the database, with a certificate, or no TLS."""
     with contextlib.ExitStack() as fronts:
@@ -56,25 +49,22 @@ def serve(migrated_url: str) -> Iterator[Callable[[Path | None], Front]]:
 
 @pytest.fixture
 def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
-    """Give what stores a punch by the way that the environment names."""
+    """Return what stores a punch in the database of an environment.
+
+    `rds_certificates` has authorities that may be used without a look at the host's name.
+    """
     monkeypatch.setitem(sys.modules, "rds_config", None)
 
-    def save(where: Front, host: str = "localhost", **environment: str) -> Outcome:
+    def save(where: Front, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
         settings = {
             "DB_HOST": host,
             "DB_PORT": str(where.port),
             "DB_NAME": parse_dsn(migrated_url)["dbname"],
             "DB_USER": "ponto_function",
             "DB_PASSWORD": "CANARY",
-            "DB_SSLMODE": "",
-            "DB_SSLROOTCERT": "",
-            "DB_SECRET_ARN": "",
-            "DLQ_URL": "nowhere",
-            "TIME_ZONE": "America/Sao_Paulo",
         }
-        for name, value in (settings | environment).items():
-            monkeypatch.setenv(name, value)
-        store = Store(lambda: connection_parameters(load_drain().database), QUICK)
+        database = load_database(settings | environment, rds_certificates=rds_certificates)
+        store = Store(database.connection_parameters, QUICK)
         [outcome] = store.save([entry()])
         store.close()
         assert "CANARY" not in outcome.detail
@@ -102,24 +92,24 @@ def test_an_address_is_a_name_too(authority: Authority, serve: Callable[[Path | 
     assert save(serve(authority.server("127.0.0.1")), "127.0.0.1", DB_SSLROOTCERT=str(authority.file)) == STORED
 
 
-@pytest.mark.usefixtures("instead_of_rds")
 def test_a_certificate_of_another_name_is_refused(
     authority: Authority, serve: Callable[[Path | None], Front], save: Save
 ) -> None:
     where = serve(authority.server("db.example.com"))
 
-    assert_refused(save(where), 'does not match host name "localhost"')
+    refused = save(where, rds_certificates=authority.file)
+    unnamed = save(where, rds_certificates=authority.file, DB_SSLMODE="verify-ca")
 
-    # And is taken when told not to look at the name.
-    assert save(where, DB_SSLMODE="verify-ca") == STORED
+    assert_refused(refused, 'does not match host name "localhost"')
+    assert unnamed == STORED
 
 
-@pytest.mark.usefixtures("instead_of_rds")
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
 def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
-    stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
+    authority: Authority, stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
 ) -> None:
-    assert_refused(save(serve(stranger.server("localhost")), DB_SSLMODE=mode), "certificate verify failed")
+    outcome = save(serve(stranger.server("localhost")), rds_certificates=authority.file, DB_SSLMODE=mode)
+    assert_refused(outcome, "certificate verify failed")
 
 
 def test_without_more_only_rds_is_known(
@@ -136,10 +126,10 @@ def test_a_certificate_that_has_expired_is_refused(
 
 
 def test_the_systems_authorities_are_known_when_asked_for(
-    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = serve(authority.server("localhost"))
-    assert save(where, DB_SSLROOTCERT="system", SSL_CERT_FILE=str(authority.file)) == STORED
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # which Python reads
+    assert save(serve(authority.server("localhost")), DB_SSLROOTCERT="system") == STORED
 
 
 def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | None], Front], save: Save) -> None:

@@ -1,9 +1,9 @@
-"""Where the settings come from, what is said when they lack, and that no password is."""
+"""Settings from the environment and `rds_config.py`, and the errors, which hold no password."""
 
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from ponto import config
 from ponto.config import (
     ConfigurationError,
     Database,
@@ -19,8 +18,8 @@ from ponto.config import (
     FunctionRole,
     Login,
     SchemaSettings,
-    connection_parameters,
     fetch_login,
+    is_identity_required,
     load_database,
     load_drain,
     load_schema,
@@ -45,12 +44,9 @@ ENVIRONMENT = {
     "DB_SSLMODE": "verify-full",
     "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     "TIME_ZONE": "America/Sao_Paulo",
+    "SLICES": "",
+    "ROLES": "",
 }
-ABSENT = (
-    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
-    *("DB_LOGIN", "DB_CREATED_FROM", "QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"),
-)
-OF_NO_SLICE = {"SLICES": "", "ROLES": ""}  # which the function schema must be told
 FROM_ENVIRONMENT = {
     "host": "db.example.com",
     "port": "5433",
@@ -68,25 +64,26 @@ db_name = "clock"
 FROM_RDS_CONFIG = {"host": "rds.example.com", "user": "clerk", "password": "CANARY-file", "dbname": "clock", **VERIFIED}
 
 WriteConfig = Callable[[str], None]
+Changes = dict[str, str | None]  # of variables; None: absent
+
+
+def environment(changes: Changes | None = None) -> dict[str, str]:
+    """Return what every stage has, but for the changes."""
+    return {name: value for name, value in {**ENVIRONMENT, **(changes or {})}.items() if value is not None}
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set what every stage has, and nothing else; hide the developer's own rds_config.py."""
-    for name in ABSENT:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (ENVIRONMENT | OF_NO_SLICE).items():
-        monkeypatch.setenv(name, value)
+def no_rds_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the developer's own rds_config.py."""
     monkeypatch.setitem(sys.modules, "rds_config", None)
-    return monkeypatch
 
 
 @pytest.fixture
-def rds_config(environment: pytest.MonkeyPatch, tmp_path: Path) -> WriteConfig:
+def rds_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> WriteConfig:
     def write(content: str) -> None:
         (tmp_path / "rds_config.py").write_text(content)
-        environment.delitem(sys.modules, "rds_config")
-        environment.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "rds_config")
+        monkeypatch.syspath_prepend(tmp_path)
 
     return write
 
@@ -101,31 +98,29 @@ PutSecret = Callable[[dict[str, Any] | str | bytes], str]
 
 
 @pytest.fixture
-def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> PutSecret:
-    """Let a secret have the password, and nothing else; give its ARN."""
+def put_secret(secrets: "SecretsManagerClient") -> PutSecret:
+    """Return what creates a secret and returns its ARN."""
 
     def put(content: dict[str, Any] | str | bytes) -> str:
         form = "SecretBinary" if isinstance(content, bytes) else "SecretString"
         more: Any = {form: json.dumps(content) if isinstance(content, dict) else content}
-        arn = secrets.create_secret(Name="database", **more)["ARN"]
-        setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
-        return arn
+        return secrets.create_secret(Name="database", **more)["ARN"]
 
     return put
 
 
-def setenv(environment: pytest.MonkeyPatch, changes: Mapping[str, str | None]) -> None:
-    """Set these values; None: there is none."""
-    for name, value in changes.items():
-        if value is None:
-            environment.delenv(name, raising=False)
-        else:
-            environment.setenv(name, value)
+def with_secret(arn: str) -> dict[str, str]:
+    return environment({"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
 
 
-def refusal(load: Callable[[], object] = load_drain) -> str:
+def parameters(variables: dict[str, str]) -> dict[str, Any]:
+    return {**load_drain(variables).database.connection_parameters()}
+
+
+def refusal(changes: Changes | None = None, load: Callable[[dict[str, str]], object] = load_drain) -> str:
+    """Return the error of wrong settings."""
     with pytest.raises(ConfigurationError) as caught:
-        load()
+        load(environment(changes))
     assert_tells_no_password(caught.value)
     return str(caught.value)
 
@@ -140,8 +135,8 @@ def assert_tells_no_password(error: BaseException | None) -> None:
 
 
 def test_without_rds_config_the_environment_names_everything() -> None:
-    assert load_drain() == DrainSettings(
-        database=Database(FROM_ENVIRONMENT, None),
+    assert load_drain(environment()) == DrainSettings(
+        database=Database(FROM_ENVIRONMENT),
         dlq_url=ENVIRONMENT["DLQ_URL"],
         zone=ZoneInfo("America/Sao_Paulo"),
         identity=False,
@@ -151,9 +146,8 @@ def test_without_rds_config_the_environment_names_everything() -> None:
     )
 
 
-def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) -> None:
-    setenv(
-        environment,
+def test_each_function_needs_its_own_variables_only() -> None:
+    variables = environment(
         {
             "CORS_ORIGIN": "https://ponto.example.com",
             "KEPT_SECRET_ARN": KEPT_ROLE,
@@ -164,11 +158,10 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "SLICES": "kept,needs_it",
             "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
             "DLQ_URL": None,
-        },
+        }
     )
-    database = Database(FROM_ENVIRONMENT, None)
-    assert load_schema() == SchemaSettings(
-        database=database,
+    settings = SchemaSettings(
+        database=Database(FROM_ENVIRONMENT),
         zone=ZoneInfo("America/Sao_Paulo"),
         slices=("kept", "needs_it"),
         roles={
@@ -177,35 +170,31 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "ponto_reader": FunctionRole(READ_ROLE, 1000),
         },
     )
-    environment.setenv("DB_CREATED_FROM", "postgres")
-    assert load_schema().created_from == "postgres"
-    environment.delenv("TIME_ZONE")
-    assert load_database() == database
+    assert load_schema(variables) == settings
+    assert load_schema(variables | {"DB_CREATED_FROM": "postgres"}) == settings._replace(created_from="postgres")
+    assert load_database(variables | {"TIME_ZONE": ""}) == settings.database
 
 
 @pytest.mark.parametrize("load", [load_drain, load_database, load_schema])
-def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
-    environment.delenv("DB_HOST")
-    assert refusal(load).startswith("Missing: DB_HOST. ")
+def test_each_function_needs_a_database(load: Callable[[dict[str, str]], object]) -> None:
+    assert refusal({"DB_HOST": None}, load).startswith("Missing: DB_HOST. ")
 
 
-@pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE"}))
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE", "SLICES", "ROLES"}))
 @pytest.mark.parametrize("missing", ["", None], ids=["empty", "absent"])
-def test_a_missing_value_is_named(environment: pytest.MonkeyPatch, name: str, missing: str | None) -> None:
-    setenv(environment, {name: missing})
-    assert refusal().startswith(f"Missing: {name}. Set them in the environment")
+def test_a_missing_value_is_named(name: str, missing: str | None) -> None:
+    assert refusal({name: missing}).startswith(f"Missing: {name}. Set them in the environment")
 
 
-def test_everything_missing_is_named_in_one_error(environment: pytest.MonkeyPatch) -> None:
-    setenv(environment, dict.fromkeys(ENVIRONMENT))
-    assert refusal() == (
+def test_everything_missing_is_named_in_one_error() -> None:
+    assert refusal(dict.fromkeys(ENVIRONMENT)) == (
         "Missing: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, DLQ_URL, TIME_ZONE. Set them in the environment "
         "(serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_."
     )
 
 
-def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[dict[str, str], str]]:
-    """Cases of values of a name, and what is said of each; `{}` of the message is the value."""
+def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Changes, str]]:
+    """Yield a case for each value of a variable, with its error; `{}` of the message is the value."""
     return (({name: value}, f"{name}: {message.format(repr(value))}") for value in values)
 
 
@@ -255,11 +244,9 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[di
         ),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_name(
-    environment: pytest.MonkeyPatch, changes: dict[str, str], message: str
-) -> None:
-    setenv(environment, changes)
-    assert refusal() == message
+def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, changes: Changes, message: str) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # which Python reads
+    assert refusal(changes) == message
 
 
 @pytest.mark.parametrize(
@@ -289,30 +276,24 @@ def test_a_value_that_cannot_be_is_refused_by_name(
     ids=lambda value: " ".join(value),
 )
 def test_the_environment_says_how_to_connect(
-    environment: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, str | None], different: dict[str, str | None]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: Changes, different: dict[str, str | None]
 ) -> None:
-    environment.chdir(tmp_path)  # which does not matter
-    setenv(environment, changes)
+    monkeypatch.chdir(tmp_path)  # which does not matter
+    monkeypatch.setenv("SSL_CERT_FILE", changes.get("SSL_CERT_FILE") or "")  # which Python reads
     expected = {name: value for name, value in (FROM_ENVIRONMENT | different).items() if value is not None}
-    assert connection_parameters(load_drain().database) == expected
+    assert parameters(environment(changes)) == expected
 
 
 @pytest.mark.parametrize(("value", "identity"), [(None, False), ("", False), ("required", True)])
-def test_employees_must_have_signed_in_where_the_stage_says_so(
-    environment: pytest.MonkeyPatch, value: str | None, identity: bool
-) -> None:
-    setenv(environment, {"IDENTITY": value})
-    assert load_drain().identity is config.is_identity_required() is identity
+def test_employees_must_have_signed_in_where_the_stage_says_so(value: str | None, identity: bool) -> None:
+    variables = environment({"IDENTITY": value})
+    assert load_drain(variables).identity is is_identity_required(variables) is identity
 
 
-def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
-    setenv(environment, {"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
-    settings = load_drain()
-    assert (settings.queue_url, settings.retry_delays, settings.visibility_timeout_seconds) == (
-        "https://punches",
-        (5, 10),
-        451,
-    )
+def test_the_queue_and_its_delays_are_read() -> None:
+    variables = environment({"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
+    *_, queue_url, retry_delays, visibility_timeout_seconds = load_drain(variables)
+    assert (queue_url, retry_delays, visibility_timeout_seconds) == ("https://punches", (5, 10), 451)
 
 
 # rds_config.py
@@ -326,11 +307,11 @@ def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> N
     ],
 )
 def test_rds_config_wins_over_the_environment_as_a_whole(
-    environment: pytest.MonkeyPatch, rds_config: WriteConfig, more: str, different: dict[str, str]
+    rds_config: WriteConfig, more: str, different: dict[str, str]
 ) -> None:
-    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")  # with a password it needs no secret
     rds_config(RDS_CONFIG + more)
-    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG | different
+    secret: Changes = {"DB_SECRET_ARN": "arn:of:nothing"}  # which a password makes unnecessary
+    assert parameters(environment(secret)) == FROM_RDS_CONFIG | different
 
 
 @pytest.mark.parametrize(
@@ -347,11 +328,9 @@ def test_what_rds_config_lacks_or_has_wrong_is_named_as_it_is_called_there(
     assert refusal().startswith(begin)
 
 
-def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
+def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig) -> None:
     rds_config("db_password = 'CANARY-file'\n")
-    environment.delenv("DLQ_URL")
-    environment.delenv("TIME_ZONE")
-    message = refusal()
+    message = refusal({"DLQ_URL": None, "TIME_ZONE": None})
     assert message.startswith("Missing: db_host, db_name, db_username, DLQ_URL, TIME_ZONE. ")
     assert "rds_config.example.py" in message
 
@@ -360,14 +339,14 @@ def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environme
 def test_what_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig, statement: str) -> None:
     rds_config(f"{RDS_CONFIG}{statement}\n")
     with pytest.raises(ImportError, match="vault_of_ours") as caught:
-        load_drain()
+        load_drain(environment())
     assert_tells_no_password(caught.value)
 
 
 def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
     rds_config("")
     shutil.copy(ROOT / "rds_config.example.py", tmp_path / "rds_config.py")
-    assert load_drain().database.parameters == {
+    assert load_drain(environment()).database.parameters == {
         "host": "rds endpoint",
         "user": "username",
         "password": "password",
@@ -379,7 +358,9 @@ def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path:
 
 # Login by IAM
 
-CREDENTIALS = {
+BY_IAM: Changes = {  # as on AWS, without a password
+    "DB_LOGIN": "iam",
+    "DB_PASSWORD": None,
     "AWS_REGION": "sa-east-1",
     "AWS_ACCESS_KEY_ID": "ASIAONE",
     "AWS_SECRET_ACCESS_KEY": "CANARY-key",
@@ -387,33 +368,23 @@ CREDENTIALS = {
 }
 
 
-@pytest.fixture
-def by_iam(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Have the functions sign in by IAM, as on AWS: without a password."""
-    setenv(environment, {"DB_LOGIN": "iam", "DB_PASSWORD": None, **CREDENTIALS})
-    return environment
-
-
-def new_token() -> str:
-    password = connection_parameters(load_drain().database)["password"]
-    assert callable(password)
-    return password()
+def new_token(variables: dict[str, str]) -> str:
+    return str(parameters(variables)["password"]())
 
 
 @pytest.mark.parametrize("unused", [{"DB_PASSWORD": "CANARY-unused"}, {"DB_SECRET_ARN": "arn:of:nothing"}])
-def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment_and_nothing_else(
-    by_iam: pytest.MonkeyPatch, unused: dict[str, str]
-) -> None:
-    setenv(by_iam, unused)
-    database = load_drain().database
-    parameters = connection_parameters(database)
-    password = parameters["password"]
-    assert {**parameters, "password": FROM_ENVIRONMENT["password"]} == FROM_ENVIRONMENT
-    assert password == connection_parameters(database)["password"]  # so that a session that asks again sees no change
+def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment(unused: Changes) -> None:
+    variables = environment({**BY_IAM, **unused})
+    database = load_drain(variables).database
+    first = database.connection_parameters()
+    password = first["password"]
+    assert {**first, "password": FROM_ENVIRONMENT["password"]} == FROM_ENVIRONMENT
+    assert first == database.connection_parameters()  # so that a session that asks again sees no change
     assert callable(password)
 
     one = password()
-    setenv(by_iam, {"AWS_ACCESS_KEY_ID": "ASIATWO", "AWS_SESSION_TOKEN": None})
+    variables["AWS_ACCESS_KEY_ID"] = "ASIATWO"
+    del variables["AWS_SESSION_TOKEN"]
     two = password()
 
     assert one.startswith("db.example.com:5433/?Action=connect&DBUser=ponto&")
@@ -422,85 +393,75 @@ def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment_and
     assert "X-Amz-Security-Token=CANARY-session&" in one
     assert "=ASIATWO%2F" in two
     assert "X-Amz-Security-Token" not in two
-    assert "CANARY" not in repr((database, parameters, password))
+    assert "CANARY" not in repr((database, first, password))
 
 
-def test_by_iam_the_port_is_postgresqls_if_none_is_named(by_iam: pytest.MonkeyPatch) -> None:
-    by_iam.delenv("DB_PORT")
-    assert new_token().startswith("db.example.com:5432/?")
+def test_by_iam_the_port_is_postgresqls_if_none_is_named() -> None:
+    assert new_token(environment({**BY_IAM, "DB_PORT": None})).startswith("db.example.com:5432/?")
 
 
-def test_by_iam_the_user_must_be_named_and_all_that_signs(by_iam: pytest.MonkeyPatch) -> None:
-    by_iam.setenv("DB_SECRET_ARN", "arn:of:nothing")
-    setenv(by_iam, dict.fromkeys(["DB_USER", *CREDENTIALS]))
-    assert refusal().startswith("Missing: DB_USER, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. ")
+def test_by_iam_the_user_must_be_named_and_all_that_signs() -> None:
+    names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    message = refusal({**BY_IAM, "DB_SECRET_ARN": "arn:of:nothing", **dict.fromkeys(["DB_USER", *names])})
+    assert message.startswith(f"Missing: DB_USER, {', '.join(names)}. ")
 
 
-def test_by_iam_rds_config_says_where_and_as_whom(by_iam: pytest.MonkeyPatch, rds_config: WriteConfig) -> None:
+def test_by_iam_rds_config_says_where_and_as_whom(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG)
-    assert new_token().startswith("rds.example.com:5432/?Action=connect&DBUser=clerk&")
-    by_iam.delenv("DB_LOGIN")
-    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG
+    variables = environment(BY_IAM)
+    assert new_token(variables).startswith("rds.example.com:5432/?Action=connect&DBUser=clerk&")
+    assert parameters(variables | {"DB_LOGIN": ""}) == FROM_RDS_CONFIG
 
 
-@pytest.mark.usefixtures("by_iam")
 def test_a_command_signs_in_by_iam_too() -> None:
-    password = database_parameters()["password"]
-    assert password.startswith("db.example.com:5433/?")
+    assert database_parameters(environment(BY_IAM))["password"].startswith("db.example.com:5433/?")
 
 
 # The database alone
 
 
-def test_a_command_needs_the_database_alone_and_of_the_environment(
-    environment: pytest.MonkeyPatch, rds_config: WriteConfig
-) -> None:
+def test_a_command_needs_the_database_alone_and_of_the_environment(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG)
-    environment.delenv("DLQ_URL")
-    environment.delenv("TIME_ZONE")
-    assert database_parameters() == FROM_ENVIRONMENT
-    environment.delenv("DB_NAME")
+    variables = environment({"DLQ_URL": None, "TIME_ZONE": None})
+    assert database_parameters(variables) == FROM_ENVIRONMENT
     with pytest.raises(ConfigurationError, match=r"^Missing: DB_NAME\. Set them in the environment\.$"):
-        database_parameters()
+        database_parameters(variables | {"DB_NAME": ""})
 
 
 def test_a_command_too_takes_the_password_of_the_secret(put_secret: PutSecret) -> None:
-    put_secret({"username": "rotated", "password": "one"})
-    assert database_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    arn = put_secret({"username": "rotated", "password": "one"})
+    assert database_parameters(with_secret(arn)) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 # Secrets Manager
 
 
-def test_the_secret_gives_user_and_password_and_nothing_else(
-    put_secret: PutSecret, environment: pytest.MonkeyPatch
-) -> None:
+def test_the_secret_gives_user_and_password_and_nothing_else(put_secret: PutSecret) -> None:
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
-    put_secret(content)
-    environment.delenv("DB_USER")  # which need not be named twice
-    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    variables = with_secret(put_secret(content))
+    del variables["DB_USER"]  # which need not be named twice
+    assert parameters(variables) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 def test_a_rotated_password_is_seen_by_the_next_call(secrets: "SecretsManagerClient", put_secret: PutSecret) -> None:
     arn = put_secret({"username": "ponto", "password": "one"})
-    database = load_drain().database
-    assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "one"}
+    database = load_drain(with_secret(arn)).database
+    assert database.connection_parameters() == FROM_ENVIRONMENT | {"password": "one"}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
-    assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "two"}
+    assert database.connection_parameters() == FROM_ENVIRONMENT | {"password": "two"}
     assert "password" not in database.parameters
 
 
 def test_the_functions_secret_is_told_apart_from_the_owners(
-    secrets: "SecretsManagerClient", put_secret: PutSecret, environment: pytest.MonkeyPatch
+    secrets: "SecretsManagerClient", put_secret: PutSecret
 ) -> None:
-    put_secret({"username": "ponto", "password": "one"})
+    variables = with_secret(put_secret({"username": "ponto", "password": "one"}))
     content = json.dumps({"username": "ponto_function", "password": "two"})
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
-    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_SECRET_ARN": arn})
-    settings = load_schema()
+    settings = load_schema(variables | {"ROLES": "ponto_function:FUNCTION", "FUNCTION_SECRET_ARN": arn})
     assert settings.roles["ponto_function"].secret_arn == arn
     assert fetch_login(arn) == Login("ponto_function", "two")
-    assert connection_parameters(settings.database)["user"] == "ponto"
+    assert settings.database.connection_parameters()["user"] == "ponto"
 
 
 @pytest.mark.parametrize(
@@ -520,28 +481,23 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     ],
 )
 def test_a_role_without_variables_or_with_a_concurrency_that_is_no_number_is_refused(
-    environment: pytest.MonkeyPatch, changes: dict[str, str | None], begin: str
+    changes: Changes, begin: str
 ) -> None:
-    setenv(environment, changes)
-    assert refusal(load_schema).startswith(begin)
+    assert refusal(changes, load_schema).startswith(begin)
 
 
-@pytest.mark.parametrize("name", sorted(OF_NO_SLICE))
-def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(
-    environment: pytest.MonkeyPatch, name: str
-) -> None:
-    assert load_schema().slices == ()
-    environment.delenv(name)
-    assert refusal(load_schema).startswith(f"Missing: {name}. Set them in the environment")
+@pytest.mark.parametrize("name", ["ROLES", "SLICES"])
+def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(name: str) -> None:
+    assert load_schema(environment()).slices == ()
+    assert refusal({name: None}, load_schema) == (
+        f"Missing: {name}. Set them in the environment (serverless.yml does); they may be empty."
+    )
 
 
-def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(secrets: "SecretsManagerClient") -> None:
     arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:none"
-    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
     with pytest.raises(secrets.exceptions.ResourceNotFoundException):
-        connection_parameters(load_drain().database)
+        parameters(with_secret(arn))
 
 
 @pytest.mark.parametrize(
@@ -553,5 +509,5 @@ def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
 )
 def test_a_secret_of_another_form_is_refused_without_being_quoted(put_secret: PutSecret, content: str | bytes) -> None:
     arn = put_secret(content)
-    said = refusal(lambda: connection_parameters(load_drain().database))
+    said = refusal({"DB_SECRET_ARN": arn, "DB_PASSWORD": None}, parameters)
     assert said == f"The secret {arn} must be JSON with username and password."

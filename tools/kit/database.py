@@ -1,5 +1,6 @@
 """Which database a command works on, and a connection to it that can do no more than the command has to."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, TypeVar, cast
@@ -101,19 +102,16 @@ def find(where: Where) -> Database:
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 
 
-def database_parameters() -> dict[str, Any]:
-    """Give libpq's keywords as the environment alone has them, for one connection.
+def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Return libpq's keywords for one connection, from the environment.
 
-    Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
+    `rds_config.py` is not read: a command for which DB_HOST is set must not reach another database.
 
     Raises:
         ConfigurationError: naming all that is missing.
-        Exception: of `config.connection_parameters`.
+        Exception: of `config.fetch_login`.
     """
-    database, missing = config.database_of_environment()
-    if missing:
-        raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
-    return with_password(database.connection_parameters())
+    return with_password(config.load_database(environment, reads_file=False).connection_parameters())
 
 
 @contextmanager
