@@ -4,7 +4,7 @@
 missing, or one that is wrong.
 """
 
-import importlib
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -161,8 +161,10 @@ def load_database(
         reads_file: whether `rds_config.py` counts.
         rds_certificates: a file of authorities that sign for RDS only, the default.
     """
-    file = _rds_config() if reads_file else None
-    values, names = (environment, _ENVIRONMENT_NAMES) if file is None else (file, _FILE_NAMES)
+    values: Mapping[str, Any] = environment
+    names = _ENVIRONMENT_NAMES
+    if reads_file and importlib.util.find_spec("rds_config"):
+        values, names = vars(importlib.import_module("rds_config")), _FILE_NAMES
     found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = environment.get("DB_SECRET_ARN") or None
     by_iam = _choice(environment, "DB_LOGIN", "iam", "secret") == "iam"  # whatever else names the database
@@ -264,16 +266,6 @@ def _roles(environment: Mapping[str, str]) -> dict[str, FunctionRole]:
         concurrency = _number(environment, f"{prefix}_CONCURRENCY", "executions")
         roles[role] = FunctionRole(environment.get(f"{prefix}_SECRET_ARN") or None, concurrency)
     return roles
-
-
-def _rds_config() -> Mapping[str, Any] | None:
-    """Return the values of `rds_config.py` by name; None: there is no such file."""
-    try:
-        return vars(importlib.import_module("rds_config"))
-    except ModuleNotFoundError as error:
-        if error.name != "rds_config":
-            raise
-        return None
 
 
 def _tls(found: Mapping[str, str], names: Mapping[str, str], rds_certificates: Path) -> dict[str, str]:

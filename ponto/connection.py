@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg2
 import psycopg2.extensions
 
 _Connection = psycopg2.extensions.connection
+_Value = TypeVar("_Value")
 
 Parameters = Mapping[str, str | int | Callable[[], str]]
 """Keyword arguments of `psycopg2.connect`, without `options`. The password may be a function, called for each attempt:
@@ -61,8 +62,8 @@ class Timeouts(NamedTuple):
         Only the first connection also waits for the password, for `password_seconds`.
         """
         statement_seconds = self.statement_ms / 1000
-        first_wait = max(password_seconds, statement_seconds, self.network_ms / 1000)
-        return first_wait + self.connect_seconds + statement_seconds
+        longest_wait = max(password_seconds, statement_seconds, self.network_ms / 1000)
+        return longest_wait + self.connect_seconds + statement_seconds
 
 
 TIMEOUTS = Timeouts()
@@ -182,9 +183,7 @@ class Session:
             return cursor.fetchall()
 
     def _connect(self, deadline: float) -> _Connection:
-        seconds = min(
-            self._timeouts.connect_seconds, deadline - self._driver.monotonic()
-        )  # the deadline may be infinite
+        seconds = min(self._timeouts.connect_seconds, deadline - self._driver.monotonic())  # of which one is finite
         connection = connect(
             self._parameters or self._refresh(),
             self._application_name,
@@ -197,10 +196,7 @@ class Session:
         return connection
 
     def _refresh(self) -> Parameters:
-        try:
-            self._parameters = self._load_parameters()
-        except Exception as error:
-            raise CannotConnectError(f"{type(error).__name__}: {error}") from error
+        self._parameters = _call(self._load_parameters)
         return self._parameters
 
 
@@ -242,8 +238,7 @@ def connect(
             is_final = credentials.reject(error)
         end = start + credentials.max_seconds
         last_pause = end - _RETRY_PAUSE_SECONDS - _MIN_CONNECT_SECONDS
-        has_changed = driver.monotonic() <= last_pause and credentials.refresh()
-        if not has_changed:
+        if not (driver.monotonic() <= last_pause and credentials.refresh()):  # new ones are tried at once
             if is_final or driver.monotonic() > last_pause:
                 break
             driver.sleep(_RETRY_PAUSE_SECONDS)
@@ -332,10 +327,12 @@ def apply_settings(connection: _Connection, settings: Settings) -> None:
 def with_password(parameters: Parameters) -> dict[str, Any]:
     """Return keyword arguments for one `psycopg2.connect`, with the password if it is a function. Never log them."""
     password = parameters.get("password")
-    if not callable(password):
-        return dict(parameters)
+    return {**parameters, "password": _call(password)} if callable(password) else dict(parameters)
+
+
+def _call(function: Callable[[], _Value]) -> _Value:
     try:
-        return {**parameters, "password": password()}
+        return function()
     except Exception as error:
         raise CannotConnectError(f"{type(error).__name__}: {error}") from error
 

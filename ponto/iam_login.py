@@ -1,7 +1,7 @@
-"""The token with which a role signs in to an RDS database as AWS's IAM lets it: a request that is signed, never sent.
+"""Token with which a role signs in to an RDS database by AWS's IAM: a request that is signed, but never sent.
 
-By the standard library alone: botocore signs the same bytes, but its import makes a cold start's first punch 25 times
-as slow (lab/performance.md).
+It uses the standard library only: botocore signs the same bytes, but its import makes a cold start's first punch 25
+times as slow (lab/performance.md).
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 """
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from urllib.parse import quote
 
-_SECONDS = 900  # that a token is good for, and AWS admits no more; it is looked at when connecting only
+_LIFETIME_SECONDS = 900  # the longest that AWS admits; a token is checked when connecting only
 
 
 def token(
@@ -25,17 +25,17 @@ def token(
     session_token: str,
     at: datetime,
 ) -> str:
-    """Give the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
+    """Return the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
 
     Args:
-        host: the database's name as AWS gave it, not an alias of it: AWS signs for this name.
-        port: not 443, which AWS would sign without.
+        host: the name that AWS gave the database, no alias: the signature is for this name.
+        port: not 443, which AWS leaves out of the signature.
         user: the role of the database.
         region: where the database is.
-        access_key: of who may connect as the role (`rds-db:connect`); with the next two.
-        secret_key: see there.
-        session_token: of temporary credentials, as a function's are; empty: they are not temporary.
-        at: now; it has a time zone.
+        access_key: of credentials that may connect as the role (`rds-db:connect`).
+        secret_key: of the same credentials.
+        session_token: of the same, if they are temporary, as a function's are; else empty.
+        at: now, with a time zone.
     """
     instant = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     day = instant[:8]
@@ -46,7 +46,7 @@ def token(
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": f"{access_key}/{scope}",
         "X-Amz-Date": instant,
-        "X-Amz-Expires": str(_SECONDS),
+        "X-Amz-Expires": str(_LIFETIME_SECONDS),
         "X-Amz-SignedHeaders": "host",
     }
     if session_token:
