@@ -180,6 +180,10 @@ def test_each_function_needs_a_database(load: Callable[[dict[str, str]], object]
     assert refusal({"DB_HOST": None}, load).startswith("Missing: DB_HOST. ")
 
 
+def test_schema_needs_a_time_zone() -> None:
+    assert refusal({"TIME_ZONE": ""}, load_schema).startswith("Missing: TIME_ZONE. ")
+
+
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE", "SLICES", "ROLES"}))
 @pytest.mark.parametrize("missing", ["", None], ids=["empty", "absent"])
 def test_a_missing_value_is_named(name: str, missing: str | None) -> None:
