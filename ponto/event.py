@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from ponto.derived_id import derive_id
-from ponto.fields import LARGEST, boolean, integer, name_, number, timestamp, uuid
+from ponto.fields import LARGEST, boolean, display_text, integer, number, timestamp, uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,7 +41,7 @@ class Punch(NamedTuple):
     deslocamento: int | None = None  # the offset that came with ponto, minutes east of UTC; None: it came with none
     dispositivo: Annotated[
         str | None,
-        name_(
+        display_text(
             "dispositivo",
             64,
             "The device: at most 64 characters, without control characters, line breaks or bidirectional controls.",

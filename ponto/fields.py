@@ -14,7 +14,7 @@ LARGEST = 2**53 - 1
 
 
 class Field(NamedTuple):
-    """A field of the body of `POST /ponto`."""
+    """A field of a JSON object, such as the body of `POST /ponto`."""
 
     name: str  # on the wire
     description: str  # for the schema and the README
@@ -25,12 +25,23 @@ class Field(NamedTuple):
     required: bool
 
 
-class NotText(ValueError):
+class LoneSurrogateError(ValueError):
     """Half a surrogate pair ("\\ud800"), which UTF-8 cannot hold.
 
     It is the one thing that the schema lets through and `Field.read` does not, for regular expression engines differ
     on surrogates.
     """
+
+
+def read_uuid(value: object) -> str:
+    """Return a UUID of any version in its canonical form, lower case.
+
+    Raises:
+        ValueError: the value is something else; Python's other forms, such as one without hyphens, are not read.
+    """
+    if type(value) is str and re.fullmatch(_ANY_UUID, value):
+        return value.lower()
+    raise ValueError("not a UUID")
 
 
 def integer(name: str, low: int, high: int, description: str, *, required: bool = False) -> Field:
@@ -68,8 +79,8 @@ def boolean(name: str, description: str, *, required: bool = False) -> Field:
     return Field(name, description, "boolean", {}, "must be true or false", read, required)
 
 
-def name_(name: str, longest: int, description: str, *, required: bool = False) -> Field:
-    """Make a field that holds a name for people, of at most `longest` characters, on one line."""
+def display_text(name: str, longest: int, description: str, *, required: bool = False) -> Field:
+    """Make a field that holds text for people, of at most `longest` characters, on one line."""
     matches = re.compile(_NAME).fullmatch
 
     def read(value: object) -> str:
@@ -79,7 +90,7 @@ def name_(name: str, longest: int, description: str, *, required: bool = False) 
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise NotText from None
+                raise LoneSurrogateError from None
         return value
 
     rule = (
@@ -132,6 +143,7 @@ _NAME = rf"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 _HEX = "[0-9a-fA-F]"
 _UUID = rf"^(?![0-]{{36}}|[fF-]{{36}}){_HEX}{{8}}-{_HEX}{{4}}-[0-79a-fA-F]{_HEX}{{3}}-{_HEX}{{4}}-{_HEX}{{12}}{_END}"
 _uuid = re.compile(_UUID).fullmatch
+_ANY_UUID = f"{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"  # compiled when first needed: the drain does without
 
 # Years that every reader of the table can represent in any time zone.
 _YEAR = "(?:19|2[0-9])[0-9]{2}"

@@ -14,7 +14,7 @@ import orjson
 
 from ponto.event import TIMES, compute, derived
 from ponto.event import Punch as Punch
-from ponto.fields import Field, NotText
+from ponto.fields import Field, LoneSurrogateError
 
 FIELDS: dict[str, Field] = {
     column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
@@ -143,7 +143,7 @@ def _refuse(fields: dict[str, Any]) -> None:
         if field.name in fields:
             try:
                 field.read(fields[field.name])
-            except NotText:
+            except LoneSurrogateError:
                 raise NotAPunch(Reason.MALFORMED, f"{field.name}: half a surrogate pair") from None
             except ValueError:
                 raise NotAPunch(Reason.INVALID, f"{field.name}: {field.rule}") from None

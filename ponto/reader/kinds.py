@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+
+from ponto.fields import read_uuid
 
 Kind = Callable[[Any], object]
 """Reads a value, or raises ValueError, TypeError or OverflowError."""
+
+uuid: Kind = read_uuid
 
 _LARGEST = 2**63 - 1
 
@@ -41,13 +44,6 @@ def number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not -_LARGEST <= value <= _LARGEST:
         raise TypeError(value)
     return value
-
-
-def uuid(value: Any) -> str:
-    """Read a UUID."""
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return str(UUID(value))
 
 
 def numbers(value: Any) -> list[int]:

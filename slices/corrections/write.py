@@ -59,7 +59,7 @@ class RefusedError(Exception):
 
 
 def _reason(name: str) -> fields.Field:
-    line = fields.name_(name, _REASON[-1], "")
+    line = fields.display_text(name, _REASON[-1], "")
 
     def read(value: object) -> str:
         text: str = line.read(value)

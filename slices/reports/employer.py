@@ -16,7 +16,7 @@ _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 LONGEST = 150
 """Characters of a name."""
 
-_NAME = fields.name_("", LONGEST, "")
+_NAME = fields.display_text("", LONGEST, "")
 _is_cpf = re.compile(r"[0-9]{11}").fullmatch
 _is_cnpj = re.compile(r"[0-9A-Z]{12}[0-9]{2}").fullmatch  # with letters since July 2026
 

@@ -178,7 +178,7 @@ def test_a_field_of_any_kind_may_be_required() -> None:
     made = [
         fields.boolean("a", "", required=True),
         fields.integer("a", 1, 2, "", required=True),
-        fields.name_("a", 1, "", required=True),
+        fields.display_text("a", 1, "", required=True),
         fields.number("a", 1, 2, "", required=True),
         fields.timestamp("a", "", required=True),
         fields.uuid("a", "", required=True),

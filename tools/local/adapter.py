@@ -20,7 +20,6 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
-from uuid import UUID
 from weakref import WeakSet
 from xml.etree import ElementTree
 
@@ -33,6 +32,7 @@ from ministack.core.responses import AccountRegionScopedDict  # type: ignore[imp
 from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
+from ponto.fields import read_uuid
 from ponto.punch import NotAPunch, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
@@ -430,7 +430,7 @@ def _find_punch_id(entry: Mapping[str, Any]) -> str | None:
     attributes = entry.get("MessageAttributes") or {}
     try:
         message = dead_letters.read({"Body": entry["MessageBody"], "MessageId": "", "MessageAttributes": attributes})
-        return str(UUID(message.find_punch_id()))
+        return read_uuid(message.find_punch_id())
     except Exception:  # noqa: BLE001  the message has been accepted, whatever it holds
         return None
 

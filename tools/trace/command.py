@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto.event import WHEN
+from ponto.fields import read_uuid
 from ponto.punch import NotAPunch, Punch, parse
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, queues, reader, slices, target
@@ -71,13 +71,7 @@ class Unread(NamedTuple):
     why: str
 
 
-def _uuid(text: str) -> str:
-    if len(text) != 36:  # Python's own reading knows braces and other forms
-        raise ValueError(text)
-    return str(UUID(text))
-
-
-ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", _uuid)
+ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", read_uuid)
 
 
 @commands.command(epilog=_EPILOG)
