@@ -33,12 +33,29 @@ class LoneSurrogateError(ValueError):
     """
 
 
-def read_uuid(value: object) -> str:
-    """Return a UUID of any version in its canonical form, lower case.
+def read_object(values: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Return the values of a JSON object by the keys of `fields`; a null counts as no value.
 
     Raises:
-        ValueError: the value is something else; Python's other forms, such as one without hyphens, are not read.
+        ValueError: naming the field that is missing, breaks its rule, or is not known.
     """
+    result: dict[str, Any] = {}
+    for key, field in fields.items():
+        value = values.get(field.name)
+        if value is not None:
+            try:
+                result[key] = field.read(value)
+            except ValueError:
+                raise ValueError(f"{field.name}: {field.rule}") from None
+        elif field.required:
+            raise ValueError(f"{field.name}: is missing")
+    if unknown := values.keys() - {field.name for field in fields.values()}:
+        raise ValueError(f"{min(unknown)[:40]}: is not known")
+    return result
+
+
+def read_uuid(value: object) -> str:
+    """Return a UUID of any version, 36 characters, in lower case, or raise ValueError."""
     if type(value) is str and re.fullmatch(_ANY_UUID, value):
         return value.lower()
     raise ValueError("not a UUID")

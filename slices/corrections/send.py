@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
 from ponto.connection import error_message
-from slices.corrections.write import MOST, RefusedError, as_json, read_all, write
+from slices.corrections.write import MAX_CORRECTIONS, RefusedError, as_json, read_all, write
 from tools.kit import database, functions, local_stack, target
 from tools.kit.client import Client, GivenUpError, Response
 from tools.kit.errors import CommandError
@@ -41,8 +41,10 @@ def send(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
         CommandError: it cannot be done.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if len(asked) > MOST:
-        raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
+    if len(asked) > MAX_CORRECTIONS:
+        raise CommandError(
+            f"{len(asked)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
+        )
     if where.environment:
         return _by_login(where, asked)
     url, session = _address(where)

@@ -5,7 +5,7 @@ that whoever writes there by other ways obeys the same rules.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,14 +19,11 @@ from ponto.database_names import read_sql
 
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
-MOST = 300
+MAX_CORRECTIONS = 300
 """Corrections that are written together."""
 
 _REASON = range(3, 201)  # characters; as many as the least are visible
 _without_blank = re.compile(f"[{fields.BLANK}]").sub
-_MOST_QUOTED = 40  # characters of a name that is not known
-_is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
-_is_id = re.compile("c[0-9a-f]{7}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
 
 
 class Correction(NamedTuple):
@@ -53,94 +50,95 @@ class RefusedError(Exception):
     """Nothing was written. `reasons` has why, by the position of each correction that is refused."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
-        """Takes them."""
         super().__init__(f"{len(reasons)} refused")
         self.reasons = reasons
 
 
-def _reason(name: str) -> fields.Field:
-    line = fields.display_text(name, _REASON[-1], "")
-
-    def read(value: object) -> str:
-        text: str = line.read(value)
-        if len(text) not in _REASON or len(_without_blank("", text)) < _REASON[0] or text != text.strip():
-            raise ValueError
-        return text
-
-    rule = (
-        f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, three of them visible, "
-        "without a space at an end"
-    )
-    return line._replace(rule=rule, read=read)
+_read_line = fields.display_text("", _REASON[-1], "").read
 
 
-def _identifier(name: str, is_one: Any, rule: str) -> fields.Field:
-    def read(value: object) -> str:
-        if type(value) is str and is_one(value):
-            return value.lower()
+def _read_reason(value: object) -> str:
+    text: str = _read_line(value)
+    if len(text) not in _REASON or len(_without_blank("", text)) < _REASON[0] or text != text.strip():
         raise ValueError
+    return text
 
-    return fields.Field(name, "", "string", {}, rule, read, required=False)
+
+def _read_id(value: object) -> str:
+    correction_id = fields.read_uuid(value)
+    if (correction_id[0], correction_id[14]) != ("c", "8"):
+        raise ValueError
+    return correction_id
+
+
+def _refuse(_: object) -> str:
+    raise ValueError
+
+
+def _text(name: str, rule: str, read: Callable[[object], str], *, required: bool = True) -> fields.Field:
+    return fields.Field(name, "", "string", {}, rule, read, required)
 
 
 _FIELDS = {
-    "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, ""),
-    "ponto": fields.timestamp("ponto", ""),
-    "alvo": _identifier("alvo", _is_uuid, "must be the whole id of a punch or of a correction"),
-    "motivo": _reason("motivo"),
-    "id": _identifier("id", _is_id, "must be a UUID of version 8 that begins with c"),
+    "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, "", required=True),
+    "ponto": fields.timestamp("ponto", "", required=True),
+    "alvo": _text("alvo", "must be the whole id of a punch or of a correction", fields.read_uuid),
+    "motivo": _text(
+        "motivo",
+        f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, three of them visible, "
+        "without a space at an end",
+        _read_reason,
+    ),
+    "id": _text("id", "must be a UUID of version 8 that begins with c", _read_id, required=False),
 }
-_NEEDS = {"inclusao": {"usuario_id", "ponto"}, "desconsideracao": {"alvo"}, "anulacao": {"alvo"}}
 
 
-def read(given: Mapping[str, Any]) -> Correction:
+def _fields_of(kind: str, *absent: str) -> dict[str, fields.Field]:
+    """Return the fields of a kind of correction, which has none of these columns."""
+    rule = f"is not of {kind}"
+    return _FIELDS | {column: _text(_FIELDS[column].name, rule, _refuse, required=False) for column in absent}
+
+
+_FIELDS_BY_KIND = {
+    "inclusao": _fields_of("inclusao", "alvo"),
+    "desconsideracao": _fields_of("desconsideracao", "usuario_id", "ponto"),
+    "anulacao": _fields_of("anulacao", "usuario_id", "ponto"),
+}
+
+
+def read(values: Mapping[str, Any]) -> Correction:
     """Read a correction as the wire has it: `tipo`, `motivo`, and what that kind of correction needs.
 
     Raises:
         ValueError: saying what is missing, unknown or wrong.
     """
-    kind = given.get("tipo")
-    if not isinstance(kind, str) or kind not in _NEEDS:
-        raise ValueError(f"tipo: must be one of {', '.join(_NEEDS)}")
-    needed = _NEEDS[kind] | {"motivo"}
-    found: dict[str, Any] = {}
-    for column, field in _FIELDS.items():
-        value = given.get(field.name)
-        if value is None and column in needed:
-            raise ValueError(f"{field.name}: is missing")
-        if value is None:
-            continue
-        if column not in needed | {"id"}:
-            raise ValueError(f"{field.name}: is not of {kind}")
-        try:
-            found[column] = field.read(value)
-        except ValueError:
-            raise ValueError(f"{field.name}: {field.rule}") from None
-    if unknown := given.keys() - {"tipo"} - {field.name for field in _FIELDS.values()}:
-        raise ValueError(f"{min(unknown)[:_MOST_QUOTED]}: is not known")
-    return Correction(kind, **found)
+    kind = values.get("tipo")
+    if not isinstance(kind, str) or kind not in _FIELDS_BY_KIND:
+        raise ValueError(f"tipo: must be one of {', '.join(_FIELDS_BY_KIND)}")
+    others = {name: value for name, value in values.items() if name != "tipo"}
+    return Correction(kind, **fields.read_object(others, _FIELDS_BY_KIND[kind]))
 
 
-def read_all(given: Sequence[object]) -> list[Correction]:
+def read_all(corrections: Sequence[object]) -> list[Correction]:
     """Read corrections as `read` does.
 
     Raises:
         RefusedError: the form of some is wrong.
     """
-    found: list[Correction] = []
+    result: list[Correction] = []
     reasons: dict[int, str] = {}
-    for position, each in enumerate(given):
+    for position, values in enumerate(corrections):
         try:
-            found.append(read(each if isinstance(each, dict) else {}))
+            result.append(read(values if isinstance(values, dict) else {}))
         except ValueError as error:
             reasons[position] = str(error)
     if reasons:
         raise RefusedError(reasons)
-    return found
+    return result
 
 
 def as_json(written: Written) -> dict[str, object]:
-    """Give a correction that is there as the wire has it."""
+    """Return a correction that is there as the wire has it."""
     return {
         "id": written.id,
         "usuarioId": written.usuario_id,

@@ -1,33 +1,62 @@
-"""The function that answers `GET /ponto/{id}`."""
+"""The function that answers `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in."""
 
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
-from ponto import config, log
-from slices.receipts.lookup import Receipts, Response
+from ponto import config, http
+from ponto.http import HttpError, Request, Result
+from slices.receipts.lookup import Receipts, open_session
+
+NOT_FOUND_RETRY_SECONDS = 5
+"""After which to ask again for a punch that is no row: a punch is one a second or two after its 202."""
+
+EXPOSED = "Date,Retry-After"
+"""Headers of a response that a page of another origin may read."""
+
+NOT_FOUND = (
+    "no row has this id: the punch still waits, or was never sent, or needs somebody (a dead letter), which cannot be "
+    "told apart here; or it is not to be told with this key or sign-in"
+)
+NO_LIST = "employees do not sign in here, so there is no list of their punches"
+UNAVAILABLE = "the database does not answer yet; the punch is as safe as its 202 says"
 
 
 @cache  # once per execution environment, with the connection that it keeps
 def receipts() -> Receipts:
-    """Make what answers, as the environment says; connects to nothing.
+    """Return the receipts of the database that the environment names; connects to nothing.
 
     Raises:
         ConfigurationError: the environment lacks a value, or has a wrong one.
     """
-    database = config.load_database()
-    return Receipts(
-        database.connection_parameters,
-        os.environ.get("CORS_ORIGIN", ""),
-        identity=config.is_identity_required(),
-    )
+    session = open_session(config.load_database().connection_parameters)
+    return Receipts(session, has_user_pool=config.is_identity_required())
 
 
-def main(event: Any, context: Any) -> Response:
-    """Say whether a punch is a row; to an employee who signed in also which of their last two days are.
+def main(event: Any, context: Any, *, receipts: Callable[[], Receipts] = receipts) -> http.Response:
+    """Answer whether a punch is a row; an employee who signed in also which of their last two days are."""
+    headers = {
+        "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", ""),
+        "Access-Control-Expose-Headers": EXPOSED,
+    }
+    operation = partial(look_up, receipts())
+    return http.handle(event, context, operation, name="receipt", unavailable=UNAVAILABLE, headers=headers)
 
-    Args:
-        event: a GET, as API Gateway's proxy integration gives it.
-        context: Lambda's, which knows the request's id.
+
+def look_up(receipts: Receipts, request: Request) -> Result:
+    """Return the receipt of the punch that the path names, or without one the list of the employee's punches.
+
+    Raises:
+        HttpError: 404: the caller may see no such punch, or there are no lists.
+        psycopg2.Error, CannotConnectError: the database does not answer.
     """
-    return receipts().answer(event, lambda text: log.warning(context.aws_request_id, text))
+    punch_id = request.path_parameters.get("id")
+    if punch_id is None and receipts.has_user_pool:
+        return Result({"batidas": receipts.find_recent(request.employee_id)})
+    if punch_id is None:
+        raise HttpError(404, NO_LIST)
+    receipt = receipts.find(punch_id, request.employee_id)
+    if receipt is None:
+        raise HttpError(404, NOT_FOUND, retry_after_seconds=NOT_FOUND_RETRY_SECONDS)
+    return Result(receipt)

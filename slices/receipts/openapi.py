@@ -4,26 +4,26 @@ import json
 from typing import Any
 
 from ponto import __version__
-from slices.receipts import lookup
+from slices.receipts import function, lookup
 from tools.kit.project import ROOT
 
 FILE = ROOT / "slices" / "receipts" / "openapi.json"
 
 
 def text() -> str:
-    """Give the description, with anew what follows from the code: limits and messages."""
+    """Return the description, with what follows from the code: limits and messages."""
     document = json.loads(FILE.read_text(encoding="utf-8"))
     document["info"]["version"] = __version__
     components, paths = document["components"], document["paths"]
-    components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = lookup.EXPOSED
+    components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = function.EXPOSED
     one, several = paths["/ponto/{id}"]["get"], paths["/ponto"]["get"]
     hours = round(lookup.LISTED.total_seconds() / 3600)
     several["summary"] = f"List an employee's own punches that were received in the last {hours} hours, newest first."
-    _json(several, "200")["schema"]["properties"]["batidas"]["maxItems"] = lookup.MOST
-    _json(one, "404")["example"]["message"] = lookup.NOT_FOUND
-    _json(several, "404")["example"]["message"] = lookup.NO_LIST
+    _json(several, "200")["schema"]["properties"]["batidas"]["maxItems"] = lookup.MAX_LISTED
+    _json(one, "404")["example"]["message"] = function.NOT_FOUND
+    _json(several, "404")["example"]["message"] = function.NO_LIST
     for operation in (one, several):
-        _json(operation, "503")["example"]["message"] = lookup.UNAVAILABLE
+        _json(operation, "503")["example"]["message"] = function.UNAVAILABLE
     return json.dumps(document, indent=2) + "\n"
 
 

@@ -72,6 +72,7 @@ ARROWS = {
     },
     "ponto.errors": set(),
     "ponto.fields": set(),
+    "ponto.http": {"connection", "errors", "fields", "log"},
     "ponto.iam_login": set(),
     "ponto.log": {"__version__"},
     "ponto.message": set(),
@@ -110,6 +111,7 @@ FOREIGN = {
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
+    "ponto.http": {"psycopg2"},
     "ponto.punch": {"orjson"},
     "ponto.redelivery": {"types_boto3_sqs"},
     "ponto.reader.answers": {"psycopg2"},
@@ -240,6 +242,7 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
     loaded = loaded_by("import handler") - loaded_by("")
     assert installed(loaded) == {"orjson", "psycopg2"}
+    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin"}  # which a batch does without
 
 
 @pytest.mark.parametrize(

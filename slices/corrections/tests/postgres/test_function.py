@@ -2,15 +2,17 @@
 
 import json
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection
 
-from slices.corrections import function as corrections
-from slices.corrections.function import main
+from ponto.http import HttpError, Request
+from slices.corrections.function import TIMEOUTS, correct, main, open_session
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
-from slices.corrections.write import MOST
+from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
 from tests.functions import BY_IAM, Functions
 
@@ -26,10 +28,16 @@ def function(database: Database) -> Functions:
 
 def post(function: Functions, *asked: object, body: str | None = None, **identity: Any) -> tuple[int, dict[str, Any]]:
     sent = json.dumps({"correcoes": asked}) if body is None else body
-    identity = {"userArn": AUTHOR, **identity}
-    answer = function.run(main, {"body": sent, "requestContext": {"identity": identity}})
-    assert answer["headers"]["Content-Type"] == "application/json"
-    return answer["statusCode"], json.loads(answer["body"])
+    response = function.run(main, event(sent, **identity))
+    assert response["headers"]["Content-Type"] == "application/json"
+    return response["statusCode"], json.loads(response["body"])
+
+
+impatient_main = partial(main, timeouts=TIMEOUTS._replace(lock_ms=10))
+
+
+def event(body: str, **identity: Any) -> dict[str, Any]:
+    return {"body": body, "requestContext": {"identity": {"userArn": AUTHOR, **identity}}}
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -95,7 +103,7 @@ def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: 
     assert "give the offset" in answer["recusadas"][0]["razao"]
 
     status, answer = post(function, ADDITION, *[{**ADDITION, "motivo": ""}, "text"] * 149, "text")  # as many as may be
-    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, list(range(1, MOST)))
+    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, list(range(1, MAX_CORRECTIONS)))
     assert rows(database) == []
 
 
@@ -108,7 +116,7 @@ def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: 
         "null",
         '{"correcoes": 1}',
         '{"correcoes": []}',
-        json.dumps({"correcoes": [ADDITION] * (MOST + 1)}),
+        json.dumps({"correcoes": [ADDITION] * (MAX_CORRECTIONS + 1)}),
     ],
 )
 def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
@@ -117,29 +125,22 @@ def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
     assert answer["message"].startswith("there is an error in your request: must ")
 
 
-def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_again(
-    function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+def test_while_the_table_is_locked_the_client_is_told_when_to_send_again(
+    function: Functions, database: Database
 ) -> None:
-    monkeypatch.setattr(corrections, "_SETTINGS", {"lock_timeout": 10})
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
-        answer = function.run(
-            main,
-            {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}},
-        )
-    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "15")
+        response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
+    assert (response["statusCode"], response["headers"]["Retry-After"]) == (503, "15")
     assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
 
 
-def test_a_login_that_holds_the_corrections_lock_is_named(
-    function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(corrections, "_SETTINGS", {"lock_timeout": 10})
+def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, database: Database) -> None:
     with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
-        status, answer = post(function, ADDITION)
+        response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
         holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
-    assert (status, answer["message"]) == (
+    assert (response["statusCode"], json.loads(response["body"])["message"]) == (
         503,
         f"corrections wait for {holder}; nothing was written: send it again",
     )
@@ -172,25 +173,23 @@ def test_it_signs_in_by_iam_where_the_stage_does(function: Functions) -> None:
 
 
 @pytest.mark.parametrize("what", ["password", "PAM"])
-def test_who_is_not_let_in_meets_no_paused_database(
-    function: Functions, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    def connect(*_: Any, **__: Any) -> None:
+def test_who_is_not_let_in_meets_no_paused_database(what: str) -> None:
+    def refuse() -> connection:
         raise psycopg2.OperationalError(f'FATAL: {what} authentication failed for user "ponto_corrections"')
 
-    monkeypatch.setattr(corrections, "connect", connect)
-    status, answer = post(function, ADDITION)
-    assert (status, "another password" in answer["message"]) == (500, True)
+    with pytest.raises(HttpError, match="another password") as caught:
+        correct(refuse, AUTHOR, Request(body=json.dumps({"correcoes": [ADDITION]})))
+    assert caught.value.result.status == 500
 
 
 def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
     def parameters() -> dict[str, str]:
         raise ValueError("CANARY")
 
-    event = {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}}
-    answer, done = corrections.answer(event, parameters, "")
-    assert (answer["statusCode"], done.error) == (500, "ValueError")
-    assert "cannot read the database's password (ValueError)" in answer["body"]
+    with pytest.raises(HttpError, match=r"cannot read the database's password \(ValueError\); nothing") as caught:
+        open_session(parameters)
+    assert (caught.value.result.status, type(caught.value.__cause__)) == (500, ValueError)
+    assert "CANARY" not in str(caught.value)
 
 
 def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -> None:

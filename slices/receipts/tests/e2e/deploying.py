@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from slices.receipts.lookup import NO_LIST
+from slices.receipts.function import NO_LIST
 from tools.deploy.proof import ask_until
 from tools.local.emulator import Emulator
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from slices.receipts import lookup as receipt
+from slices.receipts.function import EXPOSED, NO_LIST
 from tests.e2e.client import EMPLOYEES, Client
 from tests.waiting import wait_for
 from tools.local.faults import Faults
@@ -53,9 +53,9 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
         assert "Date" in refused.headers["access-control-expose-headers"]
     assert client.post(b"", method="GET", x_api_key=None).status == 403
     listed = client.post(b"", method="GET")  # which only a user pool makes
-    assert (listed.status, listed.body) == (404, {"message": receipt.NO_LIST})
+    assert (listed.status, listed.body) == (404, {"message": NO_LIST})
     assert listed.headers["access-control-allow-origin"] == "*"
-    assert listed.headers["access-control-expose-headers"] == receipt.EXPOSED
+    assert listed.headers["access-control-expose-headers"] == EXPOSED
 
 
 def test_a_browser_may_ask_whether_it_may_look_a_receipt_up(client: Client) -> None:

@@ -1,12 +1,14 @@
 """Receipts against a real PostgreSQL: who is told of which row, and what is answered while it does not answer."""
 
 import json
+import math
 import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,25 +17,17 @@ import jsonschema
 import psycopg2
 import pytest
 
-from ponto import config
 from ponto.connection import Parameters
+from ponto.database_names import read_sql
+from ponto.http import UNAVAILABLE_RETRY_SECONDS, Response
 from ponto.punch import parse
 from ponto.store import Entry, Store
 from slices.receipts import function, openapi
-from slices.receipts import lookup as receipt
-from slices.receipts.lookup import (
-    MOST,
-    NOT_FOUND,
-    NOT_FOUND_S,
-    TIMEOUTS,
-    UNAVAILABLE,
-    UNAVAILABLE_S,
-    Receipts,
-    Response,
-)
+from slices.receipts.function import NOT_FOUND, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE
+from slices.receipts.lookup import MAX_LISTED, TIMEOUTS, Receipts, open_session
 from tests.database import Database
-from tests.events import RECEIVED_MS, Context
-from tests.functions import BY_IAM, Functions
+from tests.events import RECEIVED_MS
+from tests.functions import BY_IAM, Context, Functions
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
 from tools.kit.local_stack import Address
@@ -54,19 +48,29 @@ def event(identifier: str | None, claims: dict[str, str] | None = None) -> dict[
 
 
 class Clerk:
-    """Asks for receipts."""
+    """The function on a database, with receipts whose clock a test may set forward."""
 
-    def __init__(self, database: Database, *, identity: bool) -> None:
-        self.warnings: list[str] = []
+    def __init__(self, database: Database, *, has_user_pool: bool) -> None:
         self.fetched = 0  # times that the parameters of a connection were asked for
-        self.receipts = Receipts(self._fetch, ORIGIN, identity=identity, timeouts=QUICK)
-        self.close = self.receipts.close
+        self.seconds_later = 0
+        self.session = open_session(self._fetch, QUICK)
+        self._receipts = Receipts(
+            self.session, has_user_pool=has_user_pool, clock=lambda: time.monotonic() + self.seconds_later
+        )
+        self._functions = Functions(database.url, "ponto_receipts")
+        self._functions.environment["CORS_ORIGIN"] = ORIGIN
         self._parameters = database.owner | {"user": "ponto_receipts"}
+
+    @property
+    def warnings(self) -> list[str]:
+        return [json.loads(line)["message"] for line in self._functions.log.getvalue().splitlines()]
 
     def ask(self, identifier: str | None, **claims: str) -> Response:
         """Ask; `employee` is the number of who signed in."""
         verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
-        return self.receipts.answer(event(identifier, verified), self.warnings.append)
+        main = partial(function.main, receipts=lambda: self._receipts)
+        response: Response = self._functions.run(main, event(identifier, verified))
+        return response
 
     def status(self, identifier: str, **claims: str) -> int:
         return self.ask(identifier, **claims)["statusCode"]
@@ -83,16 +87,27 @@ class Clerk:
 
 @pytest.fixture
 def clerk(database: Database) -> Iterator[Clerk]:
-    """Give the function of a stage without a user pool."""
-    with closing(Clerk(database, identity=False)) as clerk:
+    """Yield the function of a stage without a user pool."""
+    clerk = Clerk(database, has_user_pool=False)
+    with closing(clerk.session):
         yield clerk
 
 
 @pytest.fixture
 def signed_in(database: Database) -> Iterator[Clerk]:
-    """Give the function of a stage with one."""
-    with closing(Clerk(database, identity=True)) as clerk:
+    """Yield the function of a stage with one."""
+    clerk = Clerk(database, has_user_pool=True)
+    with closing(clerk.session):
         yield clerk
+
+
+@pytest.fixture
+def functions(database: Database) -> Iterator[Functions]:
+    """Yield the environment of the function, with receipts as it makes them."""
+    function.receipts.cache_clear()
+    yield Functions(database.url, "ponto_receipts")
+    function.receipts().close()
+    function.receipts.cache_clear()
 
 
 def of_version(version: str) -> str:
@@ -140,7 +155,7 @@ def test_where_there_is_no_row_it_says_what_cannot_be_told_apart_and_when_to_ask
     answer = clerk.ask(str(uuid.uuid4()))
 
     assert answer["statusCode"] == 404
-    assert answer["headers"]["Retry-After"] == str(NOT_FOUND_S)
+    assert answer["headers"]["Retry-After"] == str(NOT_FOUND_RETRY_SECONDS)
     assert answer["headers"]["Cache-Control"] == "no-store"
     assert json.loads(answer["body"]) == {"message": NOT_FOUND}
     assert "cannot be told apart" in NOT_FOUND
@@ -237,7 +252,11 @@ def test_a_list_has_what_was_received_now_whatever_the_clock_said(
 
     assert len(signed_in.list(employee="7")) == len(instants)
     database.ask("set enable_seqscan = off")
-    statement = receipt._RECEIPTS % {"employee": 7, "since": "interval '2 days'", "most": 500}
+    statement = read_sql(openapi.FILE.with_name("sql") / "receipts.sql") % {
+        "employee": 7,
+        "since": "interval '2 days'",
+        "most": 500,
+    }
     plan = "\n".join(line for (line,) in database.ask("explain " + statement))
     assert "batida_semana_usuario_id_idx" in plan
     assert "batida_recebida_em_idx" not in plan
@@ -258,10 +277,10 @@ def test_a_list_has_an_end(signed_in: Clerk, database: Database) -> None:
     database.ask(
         "insert into batida (id, usuario_id, ponto, recebida_em)"
         " select gen_random_uuid(), 5, now(), now() from generate_series(1, %s)",
-        MOST + 1,
+        MAX_LISTED + 1,
     )
 
-    assert len(signed_in.list(employee="5")) == MOST
+    assert len(signed_in.list(employee="5")) == MAX_LISTED
 
 
 # What breaks
@@ -290,7 +309,7 @@ def test_a_session_that_was_ended_costs_no_receipt(clerk: Clerk, database: Datab
     ids=["no connection", "locked"],
 )
 def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others_do_not_wait_for_it(
-    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch, breaks: str, mends: str, why: str
+    clerk: Clerk, database: Database, breaks: str, mends: str, why: str
 ) -> None:
     name = database.owner["dbname"]
     database.ask(breaks.format(name))
@@ -301,80 +320,68 @@ def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others
         database.ask(mends.format(name))
 
     assert answer["statusCode"] == 503
-    assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_S)
+    assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_RETRY_SECONDS)
     assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
     assert json.loads(answer["body"]) == {"message": UNAVAILABLE}
     assert clerk.warnings[0].startswith(f"receipt: {why}")
     assert clerk.warnings[1:] == ["receipt: CannotConnectError: the database did not answer less than 5 s ago"]
 
-    later = time.monotonic() + 5
-    monkeypatch.setattr("slices.receipts.lookup.time.monotonic", lambda: later)
+    clerk.seconds_later = 5
     assert clerk.status(str(uuid.uuid4())) == 404  # it is back
 
 
-def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said() -> None:
+def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said(database: Database) -> None:
+    functions = Functions(database.url, "ponto_receipts")
+
     def refuse() -> Parameters:
         raise LookupError("no secret")
 
-    warnings: list[str] = []
-    answer = Receipts(refuse, ORIGIN, timeouts=QUICK).answer(event(str(uuid.uuid4())), warnings.append)
+    receipts = Receipts(open_session(refuse, QUICK), has_user_pool=False)
+    response = functions.run(partial(function.main, receipts=lambda: receipts), event(str(uuid.uuid4())))
 
-    assert answer["statusCode"] == 503
-    assert warnings == ["receipt: CannotConnectError: LookupError: no secret"]
-    assert "secret" not in answer["body"]
+    assert response["statusCode"] == 503
+    assert json.loads(functions.log.getvalue())["message"] == "receipt: CannotConnectError: LookupError: no secret"
+    assert "secret" not in response["body"]
 
 
 # The role
 
 
 def test_a_session_cannot_write_and_ends_by_itself(clerk: Clerk) -> None:
-    assert clerk.status(str(uuid.uuid4())) == 404
-    connection = clerk.receipts._session._connection
-    assert connection is not None
-    with connection.cursor() as cursor:
-        cursor.execute("select current_setting('idle_session_timeout'), current_setting('statement_timeout')")
-        assert cursor.fetchall() == [("1min", "500ms")]
-        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
-            cursor.execute("select lo_create(0)")
+    settings = "select current_setting('idle_session_timeout'), current_setting('statement_timeout')"
+    assert clerk.session.execute(settings, {}, math.inf) == [("1min", "500ms")]
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+        clerk.session.execute("select lo_create(0)", {}, math.inf)
 
 
 # The entry point
 
 
-def test_the_entry_point_answers_with_what_the_environment_says(
-    database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    way = database.owner | {"user": "ponto_receipts"}
-    found = config.Database(way, None)
-    monkeypatch.setattr(config, "load_database", lambda: found)
-    monkeypatch.setenv("CORS_ORIGIN", ORIGIN)
-    function.receipts.cache_clear()
+def test_the_entry_point_answers_with_what_the_environment_says(functions: Functions, store: Store) -> None:
+    functions.environment["CORS_ORIGIN"] = ORIGIN
     punch = entry()
     store.save([punch])
-    try:
-        answer = function.main(event(punch.punch.id), Context())
-        assert answer["statusCode"] == 200
-        assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
-        assert capsys.readouterr().out == ""
 
-        function.receipts().close()
-        way["host"] = "/nowhere"
-        assert function.main(event(punch.punch.id), Context())["statusCode"] == 503
-        line = json.loads(capsys.readouterr().out)
-        assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
-        assert line["message"].startswith("receipt: OperationalError: ")
-    finally:
-        function.receipts.cache_clear()
+    response = functions.run(function.main, event(punch.punch.id))
+
+    assert response["statusCode"] == 200
+    assert response["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+    assert functions.log.getvalue() == ""
 
 
-def test_it_signs_in_by_iam_where_the_stage_does(database: Database, store: Store) -> None:
+def test_the_entry_point_logs_why_the_database_does_not_answer(functions: Functions) -> None:
+    functions.environment["DB_HOST"] = "/nowhere"
+
+    assert functions.run(function.main, event(str(uuid.uuid4())))["statusCode"] == 503
+
+    line = json.loads(functions.log.getvalue())
+    assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
+    assert line["message"].startswith("receipt: OperationalError: ")
+
+
+def test_it_signs_in_by_iam_where_the_stage_does(functions: Functions, store: Store) -> None:
     punch = entry()
     store.save([punch])
-    functions = Functions(database.url, "ponto_receipts")
     functions.environment |= BY_IAM
-    function.receipts.cache_clear()
-    try:
-        assert functions.run(function.main, event(punch.punch.id))["statusCode"] == 200
-    finally:
-        function.receipts().close()
-        function.receipts.cache_clear()
+
+    assert functions.run(function.main, event(punch.punch.id))["statusCode"] == 200

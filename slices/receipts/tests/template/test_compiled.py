@@ -3,7 +3,8 @@
 import pytest
 
 from ponto.config import MAX_SECRET_SECONDS
-from slices.receipts import lookup
+from ponto.http import UNAVAILABLE_RETRY_SECONDS
+from slices.receipts import function, lookup
 from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.own_role import require_own_role
 from tests.template.test_compiled_gateway import EXPOSES, require_preflight, throttles
@@ -61,9 +62,9 @@ def test_a_page_may_read_an_answer_as_it_reads_the_gateways(compiled: Compile, s
     (response,) = template.properties("ReceiptPreflight")["Integration"]["IntegrationResponses"]
     allowed = response["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"]
     assert (response["StatusCode"], allowed) == ("204", f"'{origin}'")
-    assert lookup.EXPOSED == EXPOSES
+    assert function.EXPOSED == EXPOSES
     later = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
-    assert later == f"'{lookup.UNAVAILABLE_S}'"
+    assert later == f"'{UNAVAILABLE_RETRY_SECONDS}'"
 
 
 def test_a_browser_may_ask_before_it_looks_a_receipt_up_without_a_key(prod: Template) -> None:

@@ -1,0 +1,178 @@
+"""Requests that API Gateway hands to a function, and the responses that it passes on."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from ponto import http
+from ponto.connection import CannotConnectError, NoTimeLeftError
+from ponto.fields import display_text, integer
+from ponto.http import EMPLOYEE_CLAIM, HttpError, Request, Result
+from tests.functions import Context
+
+EVENT: dict[str, Any] = {"requestContext": {}}
+FIELDS = {"shop_id": integer("shop", 1, 9, "", required=True), "note": display_text("note", 5, "")}
+JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def respond(
+    operation: Callable[[Request], Result], event: dict[str, Any] = EVENT, **options: Any
+) -> tuple[int, dict[str, str], Any]:
+    response = http.handle(event, Context(), operation, name="shops", **options)
+    return response["statusCode"], response["headers"], json.loads(response["body"])
+
+
+def fail(error: Exception) -> Callable[[Request], Result]:
+    def operation(_: Request) -> Result:
+        raise error
+
+    return operation
+
+
+def request_of(event: dict[str, Any]) -> Request:
+    requests: list[Request] = []
+
+    def operation(request: Request) -> Result:
+        requests.append(request)
+        return Result({})
+
+    assert respond(operation, event)[0] == 200
+    return requests[0]
+
+
+def test_operation_gets_what_the_gateway_knows_of_request_and_caller() -> None:
+    event = {
+        "httpMethod": "POST",
+        "pathParameters": {"id": "7"},
+        "queryStringParameters": {"page": "2"},
+        "body": "{}",
+        "requestContext": {
+            "identity": {"userArn": "arn:of:ana", "apiKeyId": "key"},
+            "authorizer": {"claims": {EMPLOYEE_CLAIM: "123", "sub": "8"}},
+        },
+    }
+    assert request_of(event) == Request("POST", {"id": "7"}, {"page": "2"}, "{}", 123, "arn:of:ana", "key", "request")
+
+
+def test_caller_is_nobody_whatever_the_request_itself_says() -> None:
+    claims = {EMPLOYEE_CLAIM: "123"}
+    event = {
+        "headers": {"userArn": "arn", **claims},
+        "queryStringParameters": {"userArn": "arn", **claims},
+        "pathParameters": None,
+        "body": json.dumps({"requestContext": {"identity": {"userArn": "arn"}, "authorizer": {"claims": claims}}}),
+        "requestContext": {"identity": {"userArn": None, "apiKeyId": None}, "authorizer": None},
+    }
+    request = request_of(event)
+    assert (request.employee_id, request.user_arn, request.api_key_id) == (None, "", "")
+
+
+@pytest.mark.parametrize("claim", ["", "0", "05", " 5", "-5", "5.0", "\u0665", "5\n", "9" * 17])
+def test_claim_that_is_no_employee_number_is_none(claim: str) -> None:
+    event = {"requestContext": {"authorizer": {"claims": {EMPLOYEE_CLAIM: claim}}}}
+    assert request_of(event).employee_id is None
+
+
+def test_body_is_read_by_its_fields() -> None:
+    assert Request(body='{"shop": 7, "note": null}').read(FIELDS) == {"shop_id": 7}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        *((body, "must be a JSON object") for body in ("", "{", "[]", "null", "1", "[" * 100_000)),
+        ("{}", "shop: is missing"),
+        ('{"shop": null}', "shop: is missing"),
+        ('{"shop": true}', "shop: must be an integer from 1 to 9"),
+        ('{"shop": 7, "note": "\\ud800"}', "note: must be a string of at most 5 characters"),
+        ('{"shop": 7, "owner": "ana"}', "owner: is not known"),
+        (json.dumps({"shop": 7, "x" * 999: 1}), f"{'x' * 40}: is not known"),
+    ],
+)
+def test_body_that_breaks_a_rule_is_answered_400_with_the_rule(body: str, reason: str) -> None:
+    status, headers, response = respond(lambda request: Result(request.read(FIELDS)), EVENT | {"body": body})
+
+    assert (status, headers) == (400, JSON)
+    assert response["message"].startswith(f"there is an error in your request: {reason}")
+
+
+def test_result_is_the_response_and_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    result = Result({"shop": "são"}, 201, retry_after_seconds=0)
+
+    response = respond(lambda _: result, headers={"Vary": "Origin"})
+
+    assert response == (201, {**JSON, "Vary": "Origin", "Retry-After": "0"}, {"shop": "são"})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("status", [404, 409, 503])
+def test_error_is_answered_with_its_status_and_fields(status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    error = HttpError(status, "no such shop", retry_after_seconds=5, shop=7)
+
+    response = respond(fail(error))
+
+    assert response == (status, {**JSON, "Retry-After": "5"}, {"message": "no such shop", "shop": 7})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (psycopg2.OperationalError("gone\nCANARY"), "OperationalError: gone"),
+        (CannotConnectError("no time left to connect"), "CannotConnectError: no time left to connect"),
+        (NoTimeLeftError("no time left"), "NoTimeLeftError: no time left"),
+    ],
+)
+def test_database_that_does_not_answer_is_a_503_that_says_when_to_retry(
+    error: Exception, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = respond(fail(error), unavailable="later")
+
+    assert response == (503, {**JSON, "Retry-After": "15"}, {"message": "later"})
+    logged = json.loads(capsys.readouterr().out)
+    assert (logged["level"], logged["message"], logged["requestId"]) == ("WARNING", f"shops: {line}", "request")
+
+
+@pytest.mark.parametrize("event", [EVENT, {}])
+def test_unexpected_exception_is_a_500_that_quotes_nothing(
+    event: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, headers, body = respond(fail(LookupError("CANARY")), event)
+
+    output = capsys.readouterr().out
+    kind, file = ("LookupError", "test_http") if event else ("KeyError", "http")
+    assert (status, headers, list(body)) == (500, JSON, ["message"])
+    assert json.loads(output)["message"].startswith(f"shops: {kind} at {file}.py:")
+    assert "CANARY" not in output + str(body)
+
+
+def cause(error: HttpError, reason: Exception) -> HttpError:
+    error.__cause__ = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("operation", "counts"),
+    [
+        (lambda _: Result({}, counts={"opened": 2}), {"level": "INFO", "opened": 2, "closed": 0}),
+        (fail(HttpError(409, "", counts={"closed": 1})), {"level": "INFO", "opened": 0, "closed": 1}),
+        (fail(psycopg2.OperationalError("CANARY")), {"level": "WARNING", "opened": 0, "error": "OperationalError"}),
+        (fail(cause(HttpError(500, ""), ValueError("CANARY"))), {"level": "WARNING", "error": "ValueError"}),
+    ],
+)
+def test_each_request_is_counted_where_there_are_counters(
+    operation: Callable[[Request], Result], counts: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    respond(operation, counters=("opened", "closed"))
+
+    output = capsys.readouterr().out
+    line = json.loads(output)
+    assert line["message"] == "shops"
+    assert {name: line.get(name) for name in counts} == counts
+    assert 0 <= line["milliseconds"] < 60_000
+    assert ("error" in line) == ("error" in counts)
+    assert "CANARY" not in output
