@@ -15,6 +15,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import folders, migrate
+from ponto.admin.repeatable import select_in_force
 from ponto.database_names import SCHEMA as SCHEMA_NAME
 from tools.kit import slices
 from tools.local import postgres as local_postgres
@@ -37,13 +38,16 @@ OF_THE_SCHEMA = {
 
 
 def migrations(schema: Mapping[str, Path] = SCHEMA) -> list[str]:
-    """Give the names of all files of migrations, in the order in which an empty database gets them."""
-    return [
-        f"{name}/{path.relative_to(folder).as_posix()}"
-        for pattern in ("[0-9]*.sql", "views/*.sql")
-        for name, folder in schema.items()
-        for path in sorted(folder.glob(pattern))
-    ]
+    """Return the names of the files of migrations, in the order in which an empty database gets them."""
+
+    def contents(pattern: str) -> dict[str, str]:
+        return {
+            f"{name}/{path.relative_to(folder).as_posix()}": path.read_text(encoding="utf-8")
+            for name, folder in schema.items()
+            for path in sorted(folder.glob(pattern))
+        }
+
+    return [*contents("[0-9]*.sql"), *select_in_force(contents("views/*.sql"))]
 
 
 _numbers = itertools.count(1)

@@ -9,7 +9,8 @@ import psycopg2
 
 from lab.interleavings.sessions import Session
 from lab.interleavings.world import REFUSED, Message, World
-from ponto.admin.migrations import MigrationError, Patience, migrate
+from ponto.admin.errors import MigrationError
+from ponto.admin.migrations import LockRetryPolicy, migrate
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain, Processed
 from ponto.message import read_messages
@@ -23,7 +24,7 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 _HOUR = 3_600  # s: no function ends by its timeout here
 _TRIES = 3  # of whatever comes back: more is a defect
 # Who waits does until the scheduler says otherwise.
-_PATIENT = Patience(tries=2, lock_ms=0, pause_s=0, advisory_ms=0, idle_ms=0)
+_PATIENT = LockRetryPolicy(tries=2, lock_ms=0, pause_s=0, advisory_ms=0, idle_ms=0)
 
 
 class Program(Protocol):

@@ -8,7 +8,7 @@ from ponto import brought, config
 from ponto.admin.database import make_database
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import folders, migrate
-from ponto.admin.roles import protect, set_function_password, set_login
+from ponto.admin.roles import reset_role_limits, set_function_password, set_login
 from ponto.connection import Parameters
 
 Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
@@ -78,7 +78,7 @@ def _migrate(
     notices += migrated.notices
     for step in steps:
         step(owner)
-    notices += protect(owner, {role: each.concurrency for role, each in settings.roles.items()})
+    notices += reset_role_limits(owner, {role: each.concurrency for role, each in settings.roles.items()})
     notices += set_login(owner, settings.roles, by_iam=settings.database.by_iam)
     for role, each in settings.roles.items():
         if each.secret_arn:

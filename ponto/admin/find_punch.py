@@ -7,7 +7,7 @@ from ponto.fields import read_uuid
 
 
 def is_stored(parameters: Parameters, punch_id: str) -> bool:
-    """Tell whether a punch is a row.
+    """Return whether a punch is a row.
 
     Raises:
         ValueError: the id is not a UUID.

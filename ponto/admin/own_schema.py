@@ -1,12 +1,10 @@
-"""The schema that holds all of this intake: its owner alone may create in it, and change what runs there.
+"""The schema that holds all of this intake, in which its owner alone may create objects and change them.
 
-The migrations, and everything else that runs as the owner, call functions and fire triggers of this schema. So whatever
-others could put there would run with the owner's rights.
+Whatever runs as the owner calls functions and fires triggers of this schema. What others put there would run with the
+owner's rights.
 """
 
-import psycopg2
-import psycopg2.errors
-from psycopg2.extensions import AsIs, cursor, quote_ident
+from psycopg2.extensions import cursor, quote_ident
 
 from ponto.admin import SQL
 from ponto.connection import SAFE_SETTINGS
@@ -16,7 +14,7 @@ MAX_PROBLEMS_IN_MESSAGE = 5
 
 
 class NotOwnSchemaError(Exception):
-    """The schema is not its owner's alone, or cannot be created. The message says why, and what to do."""
+    """The schema is not its owner's alone. The message says why, and what to do."""
 
 
 def require_own_schema(session: cursor) -> None:
@@ -41,45 +39,21 @@ def require_own_schema(session: cursor) -> None:
 
 
 def protect_writes(session: cursor, *, all_tables: bool) -> None:
-    """Make sure that nothing of others runs by what the transaction writes.
-
-    What a trigger did as the owner could not be judged afterwards. So the tables are locked first, and then checked.
+    """Lock the tables, then check them, so that a write runs no code of others as the owner.
 
     Args:
         session: of a transaction that has written no row.
-        all_tables: lock all tables, or those that the migrations keep for themselves.
+        all_tables: lock all tables, or only those in which the migrations keep their records.
 
     Raises:
         NotOwnSchemaError: see `require_own_schema`.
     """
-    session.execute(SQL["schema_lock"], {"schema": SCHEMA, "all": all_tables})
+    session.execute(SQL["lock_tables"], {"schema": SCHEMA, "all": all_tables})
     require_own_schema(session)
 
 
-def create_schema(session: cursor) -> None:
-    """Create the schema if it does not exist.
-
-    Raises:
-        NotOwnSchemaError: the user may not create schemas in this database.
-    """
-    session.execute(SQL["schema_exists"], {"schema": SCHEMA})
-    if session.fetchone() is not None:
-        return
-    name = quote_ident(SCHEMA, session)
-    try:
-        session.execute(SQL["schema_create"], {"schema": AsIs(name)})
-    except psycopg2.errors.InsufficientPrivilege as error:
-        session.connection.rollback()
-        session.execute("select pg_catalog.quote_ident(current_user)")
-        [(owner,)] = session.fetchall()
-        raise NotOwnSchemaError(
-            f"{owner} may not create schemas in this database. Nothing was changed. As an administrator: create schema "
-            f"{name} authorization {owner}; and try again"
-        ) from error
-
-
 def run_file(session: cursor, statements: str) -> None:
-    """Run the statements of a file of the migrations, in which a name without a schema is one of this schema, too."""
+    """Run the statements of a file of the migrations. A name without a schema may be one of this schema."""
     schema = quote_ident(SCHEMA, session)
     session.execute(f"set search_path = {schema}, pg_temp")
     session.execute(with_names(statements))

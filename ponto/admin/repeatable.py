@@ -1,30 +1,32 @@
-"""The repeatable migrations: views and functions, in files that are applied again when their content has changed.
+"""Repeatable migrations: views and functions, in files that are applied again when their content has changed.
 
-What PostgreSQL can replace is replaced in place: views that somebody made on top do not notice. Otherwise all that
-these files made is dropped, never with CASCADE, and made again. Row types have a file of their own, for PostgreSQL
-replaces none.
+What PostgreSQL can replace is replaced in place, so that other people's views on top of it stay. Otherwise everything
+that these files created is dropped, never with CASCADE, and created again. Row types have a file of their own, because
+PostgreSQL cannot replace a type.
 
-A file may replace what one before it made. Whenever that one is applied again, so is the replacement; and when the
-replacement goes, that one.
+Each object is created by one file. A file whose first line is `-- replaces: SLICE/views/FILE.sql` is applied in the
+place of that file, which is not applied.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import psycopg2
 from psycopg2.extensions import quote_ident
 
 from ponto.admin import SQL
+from ponto.admin.errors import MigrationError, error_context
 from ponto.admin.own_schema import run_file
 from ponto.database_names import SCHEMA
 
+_REPLACES = re.compile(r"-- replaces: (\S+)\n")
 _CREATES = re.compile(r"^create (?:or replace )?(view|function|type) (?:ponto\.)?(\w+)", re.MULTILINE)
 _IS_OBJECT = re.compile(r"(view|function|type) [a-z_][a-z0-9_]*").fullmatch  # as a file can create it
 # Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know. A function with other
 # parameters would be a second one: what grants rights on it then, by its bare name, fails.
-_NOT_IN_PLACE = (
+_NOT_REPLACEABLE = (
     psycopg2.errors.InvalidTableDefinition,
     psycopg2.errors.InvalidFunctionDefinition,
     psycopg2.errors.AmbiguousFunction,
@@ -32,15 +34,12 @@ _NOT_IN_PLACE = (
 )
 
 
-class RefusedError(Exception):
-    """Something of somebody else's is in the way. The message says what, and what to do."""
-
-
 class _File(NamedTuple):
     """A file as it is, or as it was when it was applied."""
 
+    name: str
     checksum: str
-    makes: list[str]  # "view jornada", in order
+    objects: list[str]  # "view jornada", in the order of their creation
 
 
 def checksum(content: str) -> str:
@@ -48,125 +47,132 @@ def checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, str]) -> Iterator[str]:
-    """Bring views and functions to what the files, by name and in the order of their making, say, in this transaction.
+def select_in_force(contents: Mapping[str, str]) -> dict[str, str]:
+    """Return the files to apply, in their order, each that replaces another in the place of that one.
 
-    Yields:
-        The name of each file before it is applied, and of each file whose change is why others are applied again: a
-        name can come twice. Nothing when no file has changed.
+    Args:
+        contents: of all files, by name.
 
     Raises:
-        RefusedError, psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
+        MigrationError: two files create one object, or a file replaces one that is not applied.
     """
-    cursor.execute(SQL["repeatable_recorded"], {})
-    recorded = {name: _File(checksum, makes) for name, checksum, makes in cursor.fetchall()}
-    for name, file in recorded.items():
-        if unknown := [made for made in file.makes if not _IS_OBJECT(made)]:
-            raise RefusedError(f"migracao_repetivel, row {name}: objetos has {unknown[0]!r}, which no file creates")
-    files = {name: _File(checksum(content), _made_by(content)) for name, content in contents.items()}
-    changed = _changed(cursor, recorded, files)
-    if not changed:
-        return
-    yield changed[0]
-    ours, wanted = _objects(recorded), _objects(files)
-    if taken := _existing(cursor, sorted(_names(wanted) - _names(ours))):
-        raise RefusedError(f"{', '.join(taken)} exists already and is not this project's; rename or drop it")
-    if ours.keys() <= wanted.keys():  # what nothing makes any more has to go
-        cursor.execute("savepoint in_place")
-        try:
-            yield from _run(cursor, contents, files, _again(changed, recorded, files))
-        except _NOT_IN_PLACE:
-            cursor.execute("rollback to savepoint in_place")
-        else:
-            return
-    yield changed[0]
-    # As they were made, before what came later.
-    _drop(cursor, [made for made in wanted if made in ours] + [made for made in ours if made not in wanted])
-    yield from _run(cursor, contents, files, list(files))
+    replaced = {name: match[1] for name, content in contents.items() if (match := _REPLACES.match(content))}
+    for name, target in replaced.items():
+        if target not in contents or target in replaced:
+            raise MigrationError(f"{name}: replaces {target}, which is not applied; name a file that is")
+    order: list[str] = []
+    for name in contents:
+        if name not in replaced:
+            order += [new for new, target in replaced.items() if target == name] or [name]
+    creators: dict[str, str] = {}
+    for name in order:
+        for created in _created_by(contents[name]):
+            if (other := creators.setdefault(created, name)) != name:
+                raise MigrationError(
+                    f"{name}: creates {created}, as {other} does. Rename it, or begin {name} with the line "
+                    f"`-- replaces: {other}`, so that it is applied in place of that file"
+                )
+    return {name: contents[name] for name in order}
 
 
-def _changed(
-    cursor: psycopg2.extensions.cursor, recorded: Mapping[str, _File], files: Mapping[str, _File]
-) -> list[str]:
-    """Give the names of the files that differ from what was applied, or of which something was dropped since."""
-    there = set(_existing(cursor, list(_names(_objects(recorded)))))
+def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, str]) -> list[str]:
+    """Bring views and functions to the state that the files describe, in this transaction.
+
+    Args:
+        cursor: of a transaction.
+        contents: of the files in force, by name, in the order of their application.
+
+    Returns:
+        The names of the files that were applied; none when no file has changed.
+
+    Raises:
+        MigrationError, LockTimeoutError: the transaction must be rolled back.
+    """
+    cursor.execute(SQL["recorded_files"])
+    recorded = {row[0]: _File(*row) for row in cursor.fetchall()}
+    for file in recorded.values():
+        if unknown := [name for name in file.objects if not _IS_OBJECT(name)]:
+            raise MigrationError(
+                f"migracao_repetivel, row {file.name}: objetos has {unknown[0]!r}, which no file creates"
+            )
+    files = {name: _File(name, checksum(content), _created_by(content)) for name, content in contents.items()}
+    old, new = _objects(recorded.values()), _objects(files.values())
+    existing = _existing_names(cursor, old | new)
     changed = [
         name
         for name, file in files.items()
-        if name not in recorded
-        or recorded[name].checksum != file.checksum
-        or not there.issuperset(_names(recorded[name].makes))
+        if recorded.get(name) != file or not existing.issuperset(_bare_names(file.objects))
     ]
-    return changed + [name for name in recorded if name not in files]
-
-
-def _again(changed: list[str], recorded: Mapping[str, _File], files: Mapping[str, _File]) -> list[str]:
-    """Give the files to apply: changed ones, those that made what these replace no more, and what replaces them all."""
-    touched = {
-        made
-        for name in changed
-        if name in recorded
-        for made in recorded[name].makes
-        if name not in files or made not in files[name].makes
-    }
-    again = []
-    for name, file in files.items():
-        if name in changed or touched.intersection(file.makes):
-            again.append(name)
-            touched.update(file.makes)
-    return again
+    removed = [name for name in recorded if name not in files]
+    if not changed and not removed:
+        return []
+    first_change = (changed + removed)[0]
+    if taken := sorted(existing & _bare_names(new) - _bare_names(old)):
+        raise MigrationError(
+            f"{first_change}: {', '.join(taken)} exists already and is not this project's; rename or drop it"
+        )
+    if old <= new:  # otherwise objects have to go
+        cursor.execute("savepoint in_place")
+        try:
+            _run(cursor, contents, files, changed)
+        except MigrationError as error:
+            if not isinstance(error.__cause__, _NOT_REPLACEABLE):
+                raise
+            cursor.execute("rollback to savepoint in_place")
+        else:
+            return changed
+    with error_context(first_change):
+        _drop(cursor, [name for file in recorded.values() for name in file.objects], first_change)
+    _run(cursor, contents, files, list(files))
+    return list(files)
 
 
 def _run(
-    cursor: psycopg2.extensions.cursor, contents: Mapping[str, str], files: Mapping[str, _File], names: list[str]
-) -> Iterator[str]:
-    """Apply these of the files, and forget those that are gone."""
-    cursor.execute(SQL["repeatable_forget"], {"kept": list(files)})
+    cursor: psycopg2.extensions.cursor, contents: Mapping[str, str], files: Mapping[str, _File], names: Iterable[str]
+) -> None:
+    """Apply the files of these names, and forget those that are gone."""
+    cursor.execute(SQL["forget_other_files"], {"kept": list(files)})
     for name in names:
-        yield name
-        run_file(cursor, contents[name])
-        record = {"name": name, "checksum": files[name].checksum, "objects": files[name].makes}
-        cursor.execute(SQL["repeatable_record"], record)
+        with error_context(name):
+            run_file(cursor, contents[name])
+            cursor.execute(SQL["record_file"], files[name]._asdict())
 
 
-def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
-    """Drop what was made, the last first. What a replacement depends on goes after what depends on the replacement."""
-    left = objects[::-1]
-    while left:
-        in_use: dict[str, list[str]] = {}  # by what
-        for made in left:
+def _drop(cursor: psycopg2.extensions.cursor, objects: list[str], change: str) -> None:
+    """Drop objects, each after those that depend on it."""
+    remaining = objects[::-1]
+    while remaining:
+        dependents: dict[str, list[str]] = {}
+        for name in remaining:
             cursor.execute("savepoint drop_one")
+            kind, _, bare_name = name.partition(" ")
             try:
-                kind, _, name = made.partition(" ")
-                cursor.execute(f"drop {kind} if exists {quote_ident(SCHEMA, cursor)}.{quote_ident(name, cursor)}")
+                cursor.execute(f"drop {kind} if exists {quote_ident(SCHEMA, cursor)}.{quote_ident(bare_name, cursor)}")
             except psycopg2.errors.DependentObjectsStillExist as error:
-                in_use[made] = (error.diag.message_detail or "").splitlines()
+                dependents[name] = (error.diag.message_detail or "").splitlines()
                 cursor.execute("rollback to savepoint drop_one")
-        if len(in_use) == len(left):
-            made, dependents = min(in_use.items(), key=lambda item: len(item[1]))  # nearest to what is not ours
-            raise RefusedError(
-                f"this change has to drop {made} and make it anew, but {'; '.join(dependents)}. Drop what depends on "
-                "it yourself, run the migrations again, and create it again to fit. Nothing was changed."
+        if len(dependents) == len(remaining):
+            name, foreign = min(dependents.items(), key=lambda item: len(item[1]))  # nearest to what is not ours
+            raise MigrationError(
+                f"{change}: this change has to drop {name} and make it anew, but {'; '.join(foreign)}. Drop what "
+                "depends on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
             )
-        left = list(in_use)
+        remaining = list(dependents)
 
 
-def _existing(cursor: psycopg2.extensions.cursor, names: list[str]) -> list[str]:
-    """Give those of the names that something in the schema has."""
-    cursor.execute(SQL["repeatable_existing"], {"schema": SCHEMA, "names": names})
-    return [name for (name,) in cursor.fetchall()]
+def _existing_names(cursor: psycopg2.extensions.cursor, objects: Iterable[str]) -> set[str]:
+    """Return those of the objects' bare names that an object of the schema has."""
+    cursor.execute(SQL["existing_names"], {"schema": SCHEMA, "names": list(_bare_names(objects))})
+    return {name for (name,) in cursor.fetchall()}
 
 
-def _made_by(content: str) -> list[str]:
-    """What a file makes: "view jornada", in order."""
+def _created_by(content: str) -> list[str]:
     return list(dict.fromkeys(f"{kind} {name}" for kind, name in _CREATES.findall(content)))
 
 
-def _objects(files: Mapping[str, _File]) -> dict[str, None]:
-    """What files make, each once, where it is made first."""
-    return dict.fromkeys(made for file in files.values() for made in file.makes)
+def _objects(files: Iterable[_File]) -> set[str]:
+    return {name for file in files for name in file.objects}
 
 
-def _names(objects: Iterable[str]) -> set[str]:
-    """The bare names of objects."""
-    return {made.partition(" ")[2] for made in objects}
+def _bare_names(objects: Iterable[str]) -> set[str]:
+    return {name.partition(" ")[2] for name in objects}

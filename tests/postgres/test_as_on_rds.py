@@ -16,7 +16,7 @@ import pytest
 
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import protect, set_function_password
+from ponto.admin.roles import reset_role_limits, set_function_password
 from ponto.connection import Parameters, connect
 from ponto.event import WHOSE
 from ponto.reader import answers, columns
@@ -81,7 +81,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
     assert place.server.ask("select rolsuper from pg_roles where rolname = 'master'") == [(False,)]
 
     assert migrate(owner, "America/Sao_Paulo", SCHEMA).applied
-    protect(owner, dict.fromkeys(ROLES, 10))
+    reset_role_limits(owner, dict.fromkeys(ROLES, 10))
     set_function_password(owner, FUNCTION, FUNCTION, PASSWORD)
     way = {**owner, "user": FUNCTION, "password": PASSWORD}
     secret = entry(**SECRET)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ponto.admin import rights
+from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import REFERENCE, migrate
 from tests.database import SCHEMA, ask
 from tests.postgres.hostile import ZONE, migrated
@@ -150,6 +151,17 @@ def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, 
 
     assert server.rights("person", "master") == set()
     assert grantees(server) == {"master", "ponto_function", "ponto_reader"}
+
+
+@pytest.mark.parametrize("declaration", ["grant select on ponto.missing to ponto_reader", "select 1 / 0"])
+def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
+    server: Server, tmp_path: Path, declaration: str
+) -> None:
+    owner = server.owner("master")
+    (tmp_path / "rights.sql").write_text(declaration)
+
+    with pytest.raises(MigrationError, match=r"^rights of people: (relation|division by zero)"):
+        migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
 
 
 @pytest.mark.parametrize("privilege", ["select", "select (id)"])

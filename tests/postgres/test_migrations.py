@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, folders, migrate
+from ponto.admin.errors import MigrationError
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, folders, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.event import WHEN
@@ -40,8 +41,8 @@ Run = Callable[..., Migrated]
 @pytest.fixture
 def run(empty: Database) -> Run:
     """Give what applies the migrations."""
-    return lambda time_zone=ZONE, schema=REFERENCE["ponto"], patience=PATIENCE: migrate(
-        empty.owner, time_zone, {"ponto": schema}, patience
+    return lambda time_zone=ZONE, schema=REFERENCE["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
+        empty.owner, time_zone, {"ponto": schema}, retry_policy
     )
 
 
@@ -72,20 +73,11 @@ def test_migrations_are_numbered_from_one_without_gaps(name: str) -> None:
 
 
 def test_nothing_else_stands_among_the_migrations() -> None:
-    there = {
-        f"{name}/{path.relative_to(folder).as_posix()}"
-        for name, folder in SCHEMA.items()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-    declared = {
-        f"{name}/{file}"
-        for name, folder in SCHEMA.items()
-        for file in ("roles.sql", "rights.sql")
-        if (folder / file).exists()
-    }
-    assert there == {*migrations(), *declared}
+    for folder in SCHEMA.values():
+        files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert [
+            name for name in files if not re.fullmatch(r"(roles|rights|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
+        ] == []
 
 
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
@@ -278,10 +270,10 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Databas
     with closing(empty.connect()) as gate, ThreadPoolExecutor() as threads:
         gate.cursor().execute("lock table gate")
         try:
-            patient = PATIENCE._replace(lock_ms=60_000)
-            first = threads.submit(run, schema=schema, patience=patient)
+            patient = LOCK_RETRY_POLICY._replace(lock_ms=60_000)
+            first = threads.submit(run, schema=schema, retry_policy=patient)
             until_one_waits_for(empty, "relation")
-            second = threads.submit(run, schema=schema, patience=patient)
+            second = threads.submit(run, schema=schema, retry_policy=patient)
             until_one_waits_for(empty, "advisory")
         finally:
             gate.rollback()
@@ -386,6 +378,21 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     assert "next" not in relations(empty)
 
 
+def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, stage: Stage) -> None:
+    stage.run("first_one", "another")
+    add(
+        stage.folders["another"] / "views" / "00_same.sql",
+        "-- replaces: first_one/views/01_view.sql\ncreate or replace view first_one_view as select 1 as one;\n",
+    )
+
+    assert stage.run("first_one", "another").applied == ["another/views/00_same.sql"]
+    assert empty.ask("select one from first_one_view") == [(1,)]
+
+    stage.run("first_one")
+    with pytest.raises(psycopg2.errors.UndefinedColumn):
+        empty.ask("select one from first_one_view")
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", " reports", ""])
 def test_slices_are_named_and_never_paths(name: str) -> None:
     with pytest.raises(MigrationError, match=rf"^SLICES: '{name}' is not the name of a slice"):
@@ -407,7 +414,7 @@ def test_a_slices_index_has_the_name_of_its_file(empty: Database, stage: Stage) 
 
 # Locks
 
-HURRIED = PATIENCE._replace(lock_ms=300, pause_s=0.3, idle_ms=1_000)
+HURRIED = LOCK_RETRY_POLICY._replace(lock_ms=300, pause_s=0.3, idle_ms=1_000)
 NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
 
 
@@ -429,9 +436,9 @@ def save_one(empty: Database) -> tuple[Outcome, float]:
 
 
 def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
-    assert PATIENCE.lock_ms < TIMEOUTS.lock_ms
-    assert PATIENCE.pause_s * 1000 > PATIENCE.lock_ms  # inserts get through most of the time
-    assert PATIENCE.idle_ms <= 10_000
+    assert LOCK_RETRY_POLICY.lock_ms < TIMEOUTS.lock_ms
+    assert LOCK_RETRY_POLICY.pause_s * 1000 > LOCK_RETRY_POLICY.lock_ms  # inserts get through most of the time
+    assert LOCK_RETRY_POLICY.idle_ms <= 10_000
 
 
 def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_when_the_report_ends(
@@ -440,7 +447,7 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
     (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
     with ThreadPoolExecutor() as threads:
         try:
-            migrated = threads.submit(run, schema=schema, patience=HURRIED._replace(tries=100))
+            migrated = threads.submit(run, schema=schema, retry_policy=HURRIED._replace(tries=100))
             for _ in range(3):
                 until_one_waits_for(empty, "relation")
                 outcome, seconds = save_one(empty)
@@ -460,7 +467,7 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
     (schema / "9001_more.sql").write_text(NEEDS_THE_TABLE)
 
     with pytest.raises(MigrationError) as caught:
-        run(schema=schema, patience=HURRIED._replace(tries=tries))
+        run(schema=schema, retry_policy=HURRIED._replace(tries=tries))
 
     assert str(caught.value) == (
         f"ponto/9001_more.sql: did not get a lock that it needs, tried {tries} times for 0.3 s; "
@@ -479,7 +486,7 @@ def test_a_run_that_waits_for_another_in_vain_names_it(run: Run, report: psycopg
         MigrationError,
         match=r"^another run of the migrations has not ended in 0\.2 s; pid \d+ \(a report, as \w+\) holds locks",
     ):
-        run(patience=PATIENCE._replace(advisory_ms=200))
+        run(retry_policy=LOCK_RETRY_POLICY._replace(advisory_ms=200))
 
 
 def test_without_anybody_in_the_way_there_is_no_pause(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -509,8 +516,9 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     (schema / "9000_lock.sql").write_text(f"{NEEDS_THE_TABLE}; select pg_sleep(0.5)")
     call = (
         "import sys; from pathlib import Path; from psycopg2.extensions import parse_dsn;"
-        "from ponto.admin.migrations import PATIENCE, migrate;"
-        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], {'ponto': Path(sys.argv[3])}, PATIENCE._replace(idle_ms=1_000))"
+        "from ponto.admin.migrations import LOCK_RETRY_POLICY, migrate;"
+        "policy = LOCK_RETRY_POLICY._replace(idle_ms=1_000);"
+        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], {'ponto': Path(sys.argv[3])}, policy)"
     )
     command = [sys.executable, "-c", call, empty.url, ZONE, str(schema)]
     with started(command, stderr=subprocess.PIPE, text=True) as client:

@@ -11,8 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
-from ponto.admin.roles import protect, set_login, set_password
+from ponto.admin.errors import MigrationError
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, migrate
+from ponto.admin.roles import reset_role_limits, set_login, set_password
 from ponto.event import WHEN, WHOSE
 from ponto.punch import Punch
 from ponto.store import Status, Store
@@ -248,7 +249,7 @@ def test_two_databases_whose_slice_goes_at_once_take_its_sign_in_once(server: Se
     for database in (owner, second):
         migrate(database, ZONE, REFERENCE | {"gone": tmp_path})
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
-    patience = PATIENCE._replace(pause_s=0.1)
+    patience = LOCK_RETRY_POLICY._replace(pause_s=0.1)
     with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**owner)) as first, first.cursor() as cursor:
         cursor.execute("alter role ponto_gone nologin")
         migrated = threads.submit(migrate, second, ZONE, REFERENCE, patience)
@@ -380,7 +381,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
         with pytest.raises(
             MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
         ):
-            migrate(owner, ZONE, SCHEMA, patience=PATIENCE._replace(advisory_ms=100))
+            migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_ms=100))
 
 
 # What is set each time
@@ -405,7 +406,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
-    notices = protect(owner, UNKNOWN)
+    notices = reset_role_limits(owner, UNKNOWN)
 
     assert notices == [
         "NOTICE:  settings reset: ponto_function",
@@ -413,23 +414,23 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
         "NOTICE:  settings reset: ponto_reader",
     ]
     assert server.ask(SETTINGS) == []
-    assert protect(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
 
 
 def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
     server: Server, owner: dict[str, str]
 ) -> None:
-    assert protect(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN) == []
     assert server.ask(SETTINGS) == []
     server.ask("grant set on parameter temp_file_limit to master")
 
-    assert protect(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN) == []
     assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
     server.ask("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
-    assert protect(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reader"]
+    assert reset_role_limits(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reader"]
     assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
-    assert protect(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN) == []
     assert ask(sign_in(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
 
 
@@ -439,11 +440,11 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     def limits() -> dict[str, int]:
         return dict(server.ask("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin"))
 
-    assert protect(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN) == []
     unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
     assert limits() == unlimited
 
-    assert protect(owner, {"ponto_function": 1}) == []
+    assert reset_role_limits(owner, {"ponto_function": 1}) == []
 
     assert limits() == unlimited | {"ponto_function": 4}
     stores = [Store(lambda: function, QUICK) for _ in range(5)]
@@ -456,22 +457,22 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     wait_for(lambda: stores[4].save([late]) == [STORED], "room for another connection")
     for store in stores:
         store.close()
-    protect(owner, dict.fromkeys(ROLES, 2))
+    reset_role_limits(owner, dict.fromkeys(ROLES, 2))
     assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}
 
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
     server: Server, owner: dict[str, str]
 ) -> None:
-    protect(owner, FIVE)
+    reset_role_limits(owner, FIVE)
     server.ask("alter role master nocreaterole")
-    assert protect(owner, FIVE) == []  # nothing to alter
+    assert reset_role_limits(owner, FIVE) == []  # nothing to alter
 
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="master may not alter the roles") as caught:
-        protect(owner, SIX)
+        reset_role_limits(owner, SIX)
 
     _do_what_is_said(server, caught.value)
-    assert protect(owner, SIX) == []
+    assert reset_role_limits(owner, SIX) == []
 
 
 # How they sign in

@@ -36,10 +36,12 @@ ARROWS = {
         "config",
         "connection",
     },
-    "ponto.admin.database": {"admin", "admin.owner", "connection"},
+    "ponto.admin.database": {"admin.owner", "connection"},
+    "ponto.admin.errors": set(),
     "ponto.admin.find_punch": {"admin", "admin.owner", "connection", "fields"},
     "ponto.admin.migrations": {
         "admin",
+        "admin.errors",
         "admin.own_schema",
         "admin.owner",
         "admin.repeatable",
@@ -48,9 +50,9 @@ ARROWS = {
     },
     "ponto.admin.own_schema": {"admin", "connection", "database_names"},
     "ponto.admin.owner": {"admin.own_schema", "connection"},
-    "ponto.admin.repeatable": {"admin", "admin.own_schema", "database_names"},
-    "ponto.admin.rights": {"admin", "database_names"},
-    "ponto.admin.roles": {"admin", "admin.owner", "connection", "database_names"},
+    "ponto.admin.repeatable": {"admin", "admin.errors", "admin.own_schema", "database_names"},
+    "ponto.admin.rights": {"admin", "admin.errors", "database_names"},
+    "ponto.admin.roles": {"admin", "admin.errors", "admin.owner", "connection", "database_names"},
     "ponto.bisection": set(),
     "ponto.bootstrap": {"config", "dead_letters", "drain", "punch", "redelivery", "store"},
     "ponto.brought": set(),
@@ -101,6 +103,7 @@ ARROWS = {
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
     "ponto.admin.database": {"psycopg2"},
+    "ponto.admin.errors": {"psycopg2"},
     "ponto.admin.migrations": {"psycopg2", "slices"},  # whichever there are
     "ponto.admin.own_schema": {"psycopg2"},
     "ponto.admin.owner": {"psycopg2"},

@@ -1,3 +1,4 @@
+-- replaces: reports/views/04_punches_that_count.sql
 -- Corrections that stand.
 
 create or replace function ponto.correcoes_vigentes(momento timestamptz default null)

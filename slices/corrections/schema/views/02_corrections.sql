@@ -1,4 +1,5 @@
--- Corrections in local time. One function of these replaces that of the reports.
+-- replaces: reports/views/04_punches_that_count.sql
+-- Corrections in local time.
 
 -- Apart from correcoes(), for whoever corrects may not see names.
 create or replace function ponto.correcoes_sem_nome(
@@ -55,6 +56,8 @@ end;
 
 create or replace view ponto.correcao_local as select * from ponto.correcoes('-infinity', 'infinity');
 
+comment on function ponto.correcoes is
+    'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';
 comment on function ponto.correcoes_sem_nome is 'As correcoes(), without names';
 comment on view ponto.correcao_local is 'Corrections, in the employee''s local time';
 comment on column ponto.correcao_local.id is 'As in correcao';

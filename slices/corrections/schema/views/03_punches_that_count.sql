@@ -1,5 +1,6 @@
--- Punches that count: those that were sent and that nobody disregarded, and those that somebody added. It replaces the
--- function of the reports.
+-- replaces: reports/views/04_punches_that_count.sql
+-- Punches that count: those that were sent and that nobody disregarded, and those that somebody added. The reports' file
+-- knows no corrections.
 
 -- A plain union all and one anti-join, so that a card is planned and read as fast as without corrections.
 create or replace function ponto.batidas(
@@ -36,3 +37,7 @@ begin atomic
             where contra.alvo = registro.id and ponto.do_usuario(contra.usuario_id, usuario)
         );
 end;
+
+comment on function ponto.batidas is
+    'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
+    'of all, with the columns of the view batida_valida, as of an instant (null: now)';

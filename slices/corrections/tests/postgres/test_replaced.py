@@ -1,4 +1,4 @@
-"""The reports' functions that corrections replace: with the slice, without it, and when it comes back."""
+"""The reports' file that corrections replace: with the slice, without it, and when it comes back."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -33,16 +33,17 @@ def stage(migrated_url: str) -> Iterator[Stage]:
         yield stage
 
 
-def test_a_change_of_the_reports_file_alone_is_followed_by_the_replacement(stage: Stage, tmp_path: Path) -> None:
+def test_replaced_file_is_not_applied_and_the_database_names_the_file_in_force(stage: Stage, tmp_path: Path) -> None:
     reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
     with (reports / REPLACED).open("a", encoding="utf-8") as file:
         file.write("-- changed\n")
 
-    replacing = [f"corrections/views/{name}.sql" for name in ("02_corrections", "03_punches_that_count")]
-    assert stage.run(SCHEMA | {"reports": reports}) == Migrated([f"reports/{REPLACED}", *replacing], [])
+    assert stage.run(SCHEMA | {"reports": reports}) == Migrated([], [])
 
+    assert stage.ask("select nome from migracao_repetivel where 'function batidas' = any(objetos)") == [
+        ("corrections/views/03_punches_that_count.sql",)
+    ]
     assert stage.card(1, "2026-11") == CORRECTED
-    assert stage.read("correcoes('2026-11-01', '2026-11-30')", "tipo") == [("inclusao",)]
 
 
 def test_a_change_of_the_replacement_alone_leaves_the_reports_file(stage: Stage, tmp_path: Path) -> None:
@@ -55,15 +56,18 @@ def test_a_change_of_the_replacement_alone_leaves_the_reports_file(stage: Stage,
     assert stage.card(1, "2026-11") == CORRECTED
 
 
-def test_a_replacement_that_is_no_longer_one_gives_the_function_back(stage: Stage, tmp_path: Path) -> None:
-    corrections = Path(shutil.copytree(SCHEMA["corrections"], tmp_path / "corrections"))
-    (corrections / "views" / "03_punches_that_count.sql").unlink()
+def test_database_of_a_release_that_applied_both_files_gets_the_one_in_force(stage: Stage) -> None:
+    stage.ask(
+        "insert into migracao_repetivel (nome, checksum, objetos) values"
+        " (%s, '', array['function batidas', 'function correcoes', 'view batida_valida', 'function batidas_em'])",
+        f"reports/{REPLACED}",
+    )
+    stage.ask("update migracao_repetivel set checksum = '' where nome ~ '^corrections/'")
 
-    done = stage.run(SCHEMA | {"corrections": corrections})
+    stage.run(SCHEMA)
 
-    assert done.applied == [f"reports/{REPLACED}", "corrections/views/02_corrections.sql"]
-
-    assert stage.card(1, "2026-11") == AS_PUNCHED
+    assert stage.ask("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
+    assert stage.card(1, "2026-11") == CORRECTED
 
 
 def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_before(stage: Stage) -> None:
@@ -83,6 +87,7 @@ def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_
 
     assert again.notices == []
     assert {name.partition("/")[0] for name in again.applied} == {"corrections"}
+    assert stage.ask("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
     assert stage.card(1, "2026-11") == CORRECTED
 
 

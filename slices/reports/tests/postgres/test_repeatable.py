@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ponto.admin import repeatable
-from ponto.admin.migrations import PATIENCE, Migrated, MigrationError, migrate
+from ponto.admin.errors import MigrationError
+from ponto.admin.migrations import LOCK_RETRY_POLICY, Migrated, migrate
 from tests.database import SCHEMA, Database, migrations
 
 VIEWS = [name for name in migrations() if "/views/" in name]
@@ -65,7 +65,7 @@ class Stage:
             " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
         )
 
-    def run(self, patience: Any = PATIENCE) -> Migrated:
+    def run(self, patience: Any = LOCK_RETRY_POLICY) -> Migrated:
         return migrate(self.database.owner, "America/Sao_Paulo", self.schema, patience)
 
     def file(self, name: str) -> Path:
@@ -73,7 +73,7 @@ class Stage:
         of, _, path = name.partition("/")
         return self.schema[of] / path
 
-    def refuse(self, said: str, patience: Any = PATIENCE) -> None:
+    def refuse(self, said: str, patience: Any = LOCK_RETRY_POLICY) -> None:
         """Run: it is refused in these words, and changes nothing."""
         before = self.state()
         with pytest.raises(MigrationError, match=said):
@@ -110,11 +110,10 @@ def stage(database: Database, tmp_path: Path) -> Stage:
     return Stage(database, tmp_path / "schema")
 
 
-def test_what_the_files_make_is_what_they_are_known_to_make(stage: Stage) -> None:
-    known = {made for name in VIEWS for made in repeatable._made_by(stage.file(name).read_text())}
+def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
+    recorded = {made for (objects,) in stage.ask("select objetos from migracao_repetivel") for made in objects}
 
-    assert {made for (objects,) in stage.ask("select objetos from migracao_repetivel") for made in objects} == known
-    assert known == {
+    assert recorded == {
         f"{kind} {name}"
         for kind, name in stage.ask(
             "select case relkind when 'v' then 'view' else 'type' end, relname from pg_class"
@@ -298,7 +297,7 @@ def test_behind_an_open_report_a_change_says_who_is_in_the_way(stage: Stage) -> 
 
         stage.refuse(
             f"^{PUNCHES}: did not get a lock .* \\(a report, as ",
-            PATIENCE._replace(tries=2, lock_ms=100, pause_s=0.1),
+            LOCK_RETRY_POLICY._replace(tries=2, lock_ms=100, pause_s=0.1),
         )
 
 

@@ -1,5 +1,5 @@
--- The rights of others than the owner on the schema, and on what is in it: the object, the right, who holds it, and whether
--- the holder may grant it.
+-- name: rights
+-- Rights of others than the owner on the schema and its objects: object, privilege, grantee, whether it is grantable.
 with here as (
     select oid, format('%%I', nspname) as name, nspowner, nspacl from pg_namespace where nspname = %(schema)s
 ),

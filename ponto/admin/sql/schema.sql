@@ -1,3 +1,43 @@
+-- name: remember_search_path
+-- Remember, to the end of the transaction, the schemas of the search path of the owner's sessions: the tables of this
+-- project's first versions are in one of them.
+set local search_path = default;
+select pg_catalog.set_config('ponto.search_path', pg_catalog.current_schemas(false)::pg_catalog.text, true);
+set local search_path = pg_catalog, pg_temp
+
+-- name: create_schema
+do $$
+begin
+    if not exists (select from pg_namespace where nspname = %(schema)s) then
+        create schema ponto;
+    end if;
+exception
+    when insufficient_privilege then
+        raise exception '%% may not create schemas in this database. Nothing was changed.', current_user
+        using
+            errcode = 'insufficient_privilege',
+            hint = format('As an administrator: create schema ponto authorization %%I. Then try again.', current_user);
+end
+$$
+
+-- name: lock_tables
+-- Until the end of the transaction nobody can add a trigger or a foreign key to the tables; inserts go on.
+do $$
+declare
+    name text;
+begin
+    for name in
+        select format('%%I.%%I', nspname, relname)
+        from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+        where nspname = %(schema)s and relkind in ('r', 'p') and (%(all)s or relname like 'migracao%%')
+        order by 1
+    loop
+        execute format('lock table only %%s in row exclusive mode', name);
+    end loop;
+end
+$$
+
+-- name: schema_problems
 -- What would let others change what the schema's owner runs: a line each, and the statement that ends it. Who may create
 -- in the schema, what in it belongs to others, and what no migration makes at its tables: triggers, which run with the
 -- rights of who writes a row; foreign keys of other tables, whose checks and casts run with those of the owner; rules;
@@ -95,3 +135,6 @@ select
 from relation
 where relrowsecurity
 order by 1
+
+-- name: find_punch
+select from ponto.batida where id = %(id)s::uuid

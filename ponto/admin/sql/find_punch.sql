@@ -1,1 +1,0 @@
-select from ponto.batida where id = %(id)s::uuid

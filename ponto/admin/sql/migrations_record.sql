@@ -1,1 +1,0 @@
-insert into ponto.migracao (nome, checksum) values (%(name)s, %(checksum)s)

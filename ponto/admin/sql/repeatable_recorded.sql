@@ -1,1 +1,0 @@
-select nome, checksum, objetos from ponto.migracao_repetivel order by nome

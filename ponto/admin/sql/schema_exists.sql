@@ -1,1 +1,0 @@
-select from pg_namespace where nspname = %(schema)s

@@ -1,0 +1,46 @@
+"""Which files of views are in force, where one replaces another."""
+
+import re
+
+import pytest
+
+from ponto.admin.errors import MigrationError
+from ponto.admin.repeatable import select_in_force
+
+VIEW = "create or replace view ponto.v as select 1;\n"
+LATER = "create or replace view ponto.later as select 2;\n"
+
+
+def test_files_that_replace_another_take_its_place_in_their_order() -> None:
+    replacing = f"-- replaces: one/views/01.sql\n{VIEW}"
+    first = "-- replaces: one/views/01.sql\n"
+    files = {
+        "one/views/01.sql": VIEW,
+        "one/views/02.sql": LATER,
+        "two/views/01.sql": first,
+        "two/views/02.sql": replacing,
+    }
+
+    in_force = select_in_force(files)
+
+    assert list(in_force.items()) == [
+        ("two/views/01.sql", first),
+        ("two/views/02.sql", replacing),
+        ("one/views/02.sql", LATER),
+    ]
+
+
+def test_two_files_that_create_one_object_are_refused() -> None:
+    with pytest.raises(
+        MigrationError,
+        match=r"^two/views/01\.sql: creates view v, as one/views/01\.sql does.* `-- replaces: one/views/01\.sql`",
+    ):
+        select_in_force({"one/views/01.sql": VIEW, "two/views/01.sql": VIEW})
+
+
+@pytest.mark.parametrize("target", ["one/views/02.sql", "two/views/01.sql"])
+def test_file_that_replaces_one_that_is_not_applied_is_refused(target: str) -> None:
+    with pytest.raises(
+        MigrationError, match=rf"^two/views/01\.sql: replaces {re.escape(target)}, which is not applied"
+    ):
+        select_in_force({"one/views/01.sql": VIEW, "two/views/01.sql": f"-- replaces: {target}\n{VIEW}"})
