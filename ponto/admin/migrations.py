@@ -322,15 +322,15 @@ def _find_pending(files: Mapping[str, str], recorded: Mapping[str, str]) -> list
                 "(a local database begins anew, empty, after `make clean`)"
             )
     for name in pending:
-        of_same_slice = [other for other in recorded if _slice_of(other) == _slice_of(name)]
-        for other in of_same_slice:
-            if other not in files:  # of an older release, which was deployed again, nothing is pending
-                raise MigrationError(
-                    f"{other}: was applied to this database, but this code does not have it, and has {name}, which "
-                    "was not (a local database begins anew, empty, after `make clean`)"
-                )
-        if of_same_slice and name < max(of_same_slice):
+        same_slice = [other for other in recorded if _slice_of(other) == _slice_of(name)]
+        # Of an older release, which was deployed again, nothing is pending.
+        if missing := [other for other in same_slice if other not in files]:
             raise MigrationError(
-                f"{name}: comes before {max(of_same_slice)}, which was applied already; give it a new number"
+                f"{missing[0]}: was applied to this database, but this code does not have it, and has {name}, which "
+                "was not (a local database begins anew, empty, after `make clean`)"
+            )
+        if name < max(same_slice, default=""):
+            raise MigrationError(
+                f"{name}: comes before {max(same_slice)}, which was applied already; give it a new number"
             )
     return pending

@@ -21,7 +21,7 @@ from ponto.admin.errors import MigrationError, error_context
 from ponto.admin.own_schema import run_file
 from ponto.database_names import SCHEMA
 
-_REPLACES = re.compile(r"-- replaces: (\S+)\n")
+_REPLACES = re.compile(r"-- replaces: (\S+)\s")
 _CREATES = re.compile(r"^create (?:or replace )?(view|function|type) (?:ponto\.)?(\w+)", re.MULTILINE)
 _IS_OBJECT = re.compile(r"(view|function|type) [a-z_][a-z0-9_]*").fullmatch  # as a file can create it
 # Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know. A function with other
@@ -98,12 +98,15 @@ def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, str]) -> li
     files = {name: _File(name, checksum(content), _created_by(content)) for name, content in contents.items()}
     old, new = _objects(recorded.values()), _objects(files.values())
     existing = _existing_names(cursor, old | new)
+    removed = [name for name in recorded if name not in files]
+    orphans = _objects(recorded[name] for name in removed)  # may have another file's definition
     changed = [
         name
         for name, file in files.items()
-        if recorded.get(name) != file or not existing.issuperset(_bare_names(file.objects))
+        if recorded.get(name) != file
+        or not existing.issuperset(_bare_names(file.objects))
+        or not orphans.isdisjoint(file.objects)
     ]
-    removed = [name for name in recorded if name not in files]
     if not changed and not removed:
         return []
     first_change = (changed + removed)[0]

@@ -393,6 +393,20 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
         empty.ask("select one from first_one_view")
 
 
+def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stays(
+    empty: Database, stage: Stage
+) -> None:
+    view = stage.folders["first_one"] / "views" / "01_view.sql"
+    view.write_text("create or replace view first_one_view as select 1 as one;\n")
+    stage.run("first_one", "another")
+    empty.ask("create or replace view first_one_view as select 2 as one")  # as by a file of an earlier release
+    empty.ask("insert into migracao_repetivel values ('another/views/02.sql', '', array['view first_one_view'])")
+
+    assert stage.run("first_one", "another").applied == ["first_one/views/01_view.sql"]
+
+    assert empty.ask("select one from first_one_view") == [(1,)]
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", " reports", ""])
 def test_slices_are_named_and_never_paths(name: str) -> None:
     with pytest.raises(MigrationError, match=rf"^SLICES: '{name}' is not the name of a slice"):

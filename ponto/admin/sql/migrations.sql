@@ -25,11 +25,7 @@ where granted
     and pid <> pg_backend_pid()
     and database = (select oid from pg_database where datname = current_database())
     and (
-        relation in (
-            select pg_class.oid
-            from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-            where nspname = %(schema)s
-        )
+        relation in (select oid from pg_class where relnamespace = to_regnamespace(%(schema)s))
         or (locktype = 'advisory' and classid = 0x6261 and objid = 0x74696461)
     )
 order by pid

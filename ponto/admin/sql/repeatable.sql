@@ -3,11 +3,9 @@ select nome, checksum, objetos from ponto.migracao_repetivel order by nome
 
 -- name: existing_names
 -- Which of these names an object of the schema has.
-with here as (select oid from pg_namespace where nspname = %(schema)s)
-select relname from pg_class join here on relnamespace = here.oid where relname = any(%(names)s::name[])
+select relname from pg_class where relnamespace = to_regnamespace(%(schema)s) and relname = any(%(names)s::name[])
 union
-select proname from pg_proc join here on pronamespace = here.oid where proname = any(%(names)s::name[])
-order by 1
+select proname from pg_proc where pronamespace = to_regnamespace(%(schema)s) and proname = any(%(names)s::name[])
 
 -- name: forget_other_files
 delete from ponto.migracao_repetivel where nome <> all(%(kept)s::text[])

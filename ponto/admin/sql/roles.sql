@@ -157,44 +157,42 @@ do $$
 declare
     wanted record;
     is_altered boolean; -- by the role itself
-    files text;
+    file_limit text;
     limits constant jsonb := %(limits)s; -- by role; null: as it is
     roles constant text := (select string_agg(key, ', ' order by key) from jsonb_each(limits));
-    here constant text := format('in database %%I', current_database());
 begin
     for wanted in
         select
             rolname as role,
             rolconnlimit <> value::int as is_other_limit,
             value as connections,
-            everywhere.setconfig as settings,
-            there.setconfig is not null as is_altered_here
+            setconfig as settings,
+            coalesce(' in database ' || quote_ident(datname), '') as place
         from jsonb_each_text(limits)
             join pg_roles on rolname = key
-            cross join (select oid as this from pg_database where datname = current_database()) as ours
-            left join pg_db_role_setting as everywhere on (everywhere.setrole, everywhere.setdatabase) = (pg_roles.oid, 0)
-            left join pg_db_role_setting as there on (there.setrole, there.setdatabase) = (pg_roles.oid, this)
-        order by rolname -- notices in one order, whatever the plan
+            cross join (values (null), (current_database())) as scope (name)
+            left join pg_database on datname = scope.name
+            left join pg_db_role_setting on setrole = pg_roles.oid and setdatabase = coalesce(pg_database.oid, 0)
+        order by rolname, place -- notices in one order, whatever the plan
     loop
         -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.
-        if wanted.is_other_limit then
+        if wanted.is_other_limit and wanted.place = '' then
             execute format('alter role %%I connection limit %%s', wanted.role, wanted.connections);
         end if;
-        is_altered := exists (select from unnest(wanted.settings) as setting where setting !~ '^temp_file_limit=');
+        is_altered := exists (
+            select from unnest(wanted.settings) as setting where setting !~ '^temp_file_limit=' or wanted.place <> ''
+        );
         if is_altered then
-            execute format('alter role %%I reset all', wanted.role);
-            raise notice 'settings reset: %%', wanted.role;
+            execute format('alter role %%I%%s reset all', wanted.role, wanted.place);
+            raise notice 'settings reset: %%', wanted.role || wanted.place;
         end if;
-        files := (select split_part(given, '=', 2) from unnest(wanted.settings) as given where given ~ '^temp_file_limit=');
+        file_limit := (select split_part(setting, '=', 2) from unnest(wanted.settings) as setting where setting ~ '^temp_file_limit=');
         if wanted.role = 'ponto_reader'
-            and (files is null or is_altered)
+            and wanted.place = ''
+            and (file_limit is null or is_altered)
             and has_parameter_privilege('temp_file_limit', 'set')
         then
-            execute format('alter role %%I set temp_file_limit = %%L', wanted.role, coalesce(files, '4GB'));
-        end if;
-        if wanted.is_altered_here then
-            execute format('alter role %%I %%s reset all', wanted.role, here);
-            raise notice 'settings reset: %% %%', wanted.role, here;
+            execute format('alter role %%I set temp_file_limit = %%L', wanted.role, coalesce(file_limit, '4GB'));
         end if;
     end loop;
 exception

@@ -8,7 +8,7 @@ set local search_path = pg_catalog, pg_temp
 -- name: create_schema
 do $$
 begin
-    if not exists (select from pg_namespace where nspname = %(schema)s) then
+    if to_regnamespace(%(schema)s) is null then
         create schema ponto;
     end if;
 exception
@@ -27,9 +27,9 @@ declare
     name text;
 begin
     for name in
-        select format('%%I.%%I', nspname, relname)
-        from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-        where nspname = %(schema)s and relkind in ('r', 'p') and (%(all)s or relname like 'migracao%%')
+        select pg_class.oid::regclass
+        from pg_class
+        where relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'p') and (%(all)s or relname like 'migracao%%')
         order by 1
     loop
         execute format('lock table only %%s in row exclusive mode', name);
