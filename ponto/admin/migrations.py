@@ -118,10 +118,9 @@ def migrate(
         retry_policy: how long to wait for locks.
 
     Raises:
-        MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
-            before is not what the folders hold: one of the files was edited, is missing though others of its slice are
-            pending, or comes before one that was applied; or the database is of before there were slices. Or other
-            people's view depends on what would have to be dropped, or two files create one object.
+        MigrationError: the time zone is unknown, a file failed or did not get its locks, or what was applied is not
+            what the folders hold: a file was edited, is missing though others of its slice are pending, or comes before
+            one that was applied. Or two files create one object, or a view of others depends on what has to be dropped.
         NotOwnSchemaError: see `ponto.admin.own_schema`.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
