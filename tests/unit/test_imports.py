@@ -16,17 +16,7 @@ from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {
-        "config",
-        "dead_letters",
-        "drain",
-        "log",
-        "redelivery",
-        "records",
-        "reader",
-        "store",
-        "admin",
-    },
+    "handler": {"admin", "bootstrap", "config", "drain", "log", "message", "reader"},
     "ponto.admin.actions": {
         "admin.database",
         "admin.find_punch",
