@@ -242,7 +242,7 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     try:
         figures = summarize(read(folder / "results.jtl"))
     except (FileNotFoundError, ValueError):
-        raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
+        raise CommandError(f"JMeter sent nothing; its output ends:\n{files.tail(folder / 'jmeter.out')}") from None
     ledger, rows = proof.wait(table, system, figures.accepted, patience, watch.look)
     return LoadResult(figures, rows, ledger, watch.depths, load)
 
@@ -267,7 +267,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
                 process.kill()
                 status = process.wait()
     if status:
-        raise CommandError(f"JMeter ended with {status}; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}")
+        raise CommandError(f"JMeter ended with {status}; its output ends:\n{files.tail(folder / 'jmeter.out')}")
 
 
 def progress(accepted: int, stored: int, queued: int) -> str:

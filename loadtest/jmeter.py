@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tools.kit import jmeter
 from tools.kit.errors import CommandError
+from tools.kit.files import tail
 from tools.kit.jmeter import OLDEST_JAVA, VERSION
 from tools.kit.output import print_status
 
@@ -121,11 +122,6 @@ def verify(home: Path, hashes: Path = HASHES) -> None:
             f"loadtest/{hashes.name} names, so nothing was started. Look where Maven fetches from, then remove {home} "
             "and try again"
         )
-
-
-def tail(file: Path) -> str:
-    """Return the last lines of a text file."""
-    return "\n".join(file.read_text(errors="replace").splitlines()[-15:])
 
 
 def _java() -> str:

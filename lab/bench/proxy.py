@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from tools.local import postgres
+from tools.local import socket_folder
 
 _CHUNK = 1 << 16  # bytes read at once
 
@@ -34,7 +34,7 @@ def running(server: str, milliseconds: float) -> Iterator[str]:
     Yields:
         The folder of its socket, which has the name of the server's.
     """
-    folder = postgres.private_folder()
+    folder = socket_folder.create()
     try:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / Path(server).name))

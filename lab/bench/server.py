@@ -13,7 +13,7 @@ import handler
 from lab.bench import peers, proxy
 from lab.bench.events import Context
 from tools.kit import slices
-from tools.local import postgres, temporary
+from tools.local import postgres, socket_folder, temporary
 
 
 class Server:
@@ -26,7 +26,7 @@ class Server:
 
     def at(self, milliseconds: float) -> AbstractContextManager[str]:
         """Give the folder of a socket by which it is so far away, until the end of the context; see `proxy.running`."""
-        return proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds)
+        return proxy.running(str(Path(self._running.host) / socket_folder.SOCKET), milliseconds)
 
     def use(self, database: str, folder: str | None = None) -> None:
         """Have the handler and the peers connect to a database, made with the project's schema if it is not there.

@@ -6,7 +6,7 @@ import pytest
 
 from lab import versions
 from lab.versions import NotToBeHadError
-from tools.local import postgres
+from tools.local import postgres_programs
 from tools.local.errors import LocalError
 
 
@@ -67,4 +67,4 @@ def test_the_node_package_is_asked_for_where_it_runs_only(monkeypatch: pytest.Mo
 def test_a_folder_without_programs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PONTO_POSTGRES", str(tmp_path))
     with pytest.raises(LocalError, match="PONTO_POSTGRES has to be a folder of PostgreSQL's programs"):
-        postgres.version()
+        postgres_programs.version()

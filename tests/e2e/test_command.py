@@ -22,6 +22,7 @@ from ponto.event import WHOSE
 from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
+from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.local import emulator
 
@@ -44,7 +45,7 @@ class Run:
             wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
         except AssertionError as error:
             log = self.state / "emulator.log"
-            end = emulator.tail(log, 50) if log.exists() else "it has none"
+            end = tail(log, 50) if log.exists() else "it has none"
             raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log:\n{end}") from None
         assert words in self.output(), self.output()
         assert self.process.poll() is None, self.output()

@@ -25,7 +25,7 @@ from ponto.admin.migrations import migrate
 from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
 from tools.kit.project import ROOT
-from tools.local import postgres
+from tools.local import postgres, postgres_programs
 from tools.local.errors import LocalError
 
 # Starts a server in a process of its own, prints what others may know of it, and leaves it running.
@@ -33,7 +33,7 @@ _START = """
 import json, sys
 from pathlib import Path
 from tools.kit.project import ROOT
-from tools.local import postgres
+from tools.local import postgres, postgres_programs
 server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE)
 print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
 """
@@ -278,7 +278,7 @@ def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
     data = folder / "postgres"
     data.mkdir()
     (data / "PG_VERSION").write_text("15\n")
-    with pytest.raises(LocalError, match=f"no data folder of PostgreSQL {postgres.version()}"):
+    with pytest.raises(LocalError, match=f"no data folder of PostgreSQL {postgres_programs.version()}"):
         postgres.start(data)
 
     with pytest.raises(LocalError, match="No server was started"):
@@ -296,7 +296,7 @@ def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
 
 def _copy_programs(folder: Path) -> Path:
     """Copy the wheel's programs; return their folder."""
-    programs = postgres._program("initdb").parent
+    programs = postgres_programs.find("initdb").parent
     wheel = programs.parents[1]  # the programs find its libraries beside it
     shutil.copytree(programs.parent, folder / programs.relative_to(wheel.parent).parent)
     (folder / f"{wheel.name}.libs").symlink_to(wheel.with_name(f"{wheel.name}.libs"))

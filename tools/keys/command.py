@@ -1,7 +1,6 @@
 """`ponto keys`: an API key for each device or site, each with limits of its own."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
 from tools.kit.tables import Column
 from tools.kit.target import explain
+from tools.kit.waiting import Wait
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -316,33 +316,29 @@ def _delete_plan(
 ) -> None:
     # A plan with a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
-    _retried(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
-    _retried(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
+    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
+    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
 
 
-def _retried(change: Callable[[], object], what: str) -> None:
-    """Change a usage plan as soon as AWS lets: of an account it takes one such change in 20 s.
+def _retry(change: Callable[[], object], what: str) -> None:
+    """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused all the time.
     """
-    end = time.monotonic() + _RETRY_SECONDS
-    is_announced = False
+    wait = Wait(
+        f"{what} as soon as AWS admits it: an account may change one in 20 s.",
+        timeout_seconds=_RETRY_SECONDS,
+        pause_seconds=_RETRY_PAUSE,
+    )
     while True:
         try:
             change()
         except ClientError as error:
-            if error.response["Error"].get("Code") != "TooManyRequestsException" or time.monotonic() > end:
+            if error.response["Error"].get("Code") != "TooManyRequestsException" or not wait.pause():
                 raise
         else:
             return
-        if not is_announced:
-            print_status(
-                f"{what} as soon as AWS admits it: an account may change one in 20 s. "
-                f"Waiting for {_RETRY_SECONDS} s at most ..."
-            )
-            is_announced = True
-        time.sleep(_RETRY_PAUSE)
 
 
 @contextmanager

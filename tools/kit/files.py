@@ -1,4 +1,4 @@
-"""Files that a command writes for its user: whole or not there, and never through a link or over a device."""
+"""Files that a command writes for its user, complete or not at all, never through a link or over a device; logs."""
 
 import os
 import stat
@@ -77,6 +77,14 @@ def write_at(file: Path, offset: int, content: bytes) -> None:
             os.fsync(out.fileno())
     except OSError as error:
         raise CommandError(f"cannot write {file}: {error.strerror}") from None
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log, or why it cannot be read: other errors quote it."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError as error:
+        return f"({error.strerror})"
 
 
 @contextmanager

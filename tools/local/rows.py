@@ -2,10 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import psycopg2
@@ -19,8 +17,8 @@ from tools.kit.errors import CommandError
 from tools.kit.event import SHOWN
 from tools.kit.output import print_result
 from tools.kit.tables import Column
+from tools.local import postgres
 
-_PATIENCE = 10  # s
 _NEWEST = sql.SQL("""
 select id, gravada_em - recebida_em, {shown}
 from ponto.batida order by gravada_em desc limit %s
@@ -55,7 +53,7 @@ def rows(count: int, state: Path | None) -> None:
     """The newest COUNT rows of batida (default 10), in the database of the running local stack."""
     address = local_stack.find(state)
     try:
-        newest = _newest(address.database_url, count)
+        newest = postgres.fetch(address.database_url, _NEWEST, [count])
     except psycopg2.OperationalError as error:
         said = " ".join(str(error).split())
         what = f"the local stack runs, but its database does not answer: {said}; repeat the command in a moment"
@@ -78,18 +76,6 @@ def _written(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(" ").removesuffix(":00")  # as psql writes it
     return "" if value is None else str(value)
-
-
-def _newest(url: str, count: int) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(
-        url,
-        hostaddr="",  # not where PGHOSTADDR points
-        connect_timeout=_PATIENCE,
-        options=f"-c statement_timeout={_PATIENCE}s",
-    )
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute(_NEWEST, [count])
-        return cursor.fetchall()
 
 
 def main(words: Sequence[str] | None = None) -> int:

