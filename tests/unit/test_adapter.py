@@ -10,16 +10,16 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
 from tools.kit.event import REFUSED, VALID
-from tools.local import adapter
+from tools.local import adapter, replacements
 from tools.local.errors import LocalError
 
 
 @pytest.mark.parametrize("package", ["ministack", "hypercorn"])
 def test_another_version_stops_it_and_names_each_replacement(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(adapter.VERSIONS, package, "0.1")
+    monkeypatch.setitem(replacements.VERSIONS, package, "0.1")
 
     with pytest.raises(LocalError, match=rf"Installed is {package} [\d.]+, not 0\.1, ") as stopped:
-        adapter.replace(monkeypatch.setattr)
+        replacements.replace(monkeypatch.setattr)
 
     for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):
         assert replaced in str(stopped.value)

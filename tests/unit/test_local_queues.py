@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import adapter
+from tools.local import replacements
 from tools.local.adapter import Message
 
 NOW = 1_800_000_000.0
@@ -57,7 +57,7 @@ def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
     """Give the emulator's own way and this project's."""
     with pytest.MonkeyPatch.context() as patch:
         theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
-        adapter.replace(patch.setattr)
+        replacements.replace(patch.setattr)
         yield theirs, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
 

@@ -17,7 +17,7 @@ from ministack.core import lambda_runtime as runtime  # type: ignore[import-unty
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from tests.waiting import wait_for
-from tools.local import adapter
+from tools.local import adapter_workers, replacements
 
 CODE = """
 import os, time
@@ -82,11 +82,11 @@ class Function:
 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
-    adapter.replace(monkeypatch.setattr)
-    started: list[adapter.Process] = []
+    replacements.replace(monkeypatch.setattr)
+    started: list[adapter_workers.Process] = []
 
-    def start(*words: Any, **how: Any) -> adapter.Process:
-        started.append(adapter.Process(*words, **how))
+    def start(*words: Any, **how: Any) -> adapter_workers.Process:
+        started.append(adapter_workers.Process(*words, **how))
         return started[-1]
 
     monkeypatch.setattr(runtime, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))
@@ -179,7 +179,7 @@ def test_events_wait_for_one_another_and_are_counted_until_they_are_done(functio
         function.send(name)
 
     for left in (3, 2, 1, 0):
-        wait_for(lambda left=left: adapter.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
+        wait_for(lambda left=left: adapter_workers.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
         wait_for(lambda left=left: len([*tmp_path.glob("* runs")]) == min(4 - left, 3), "the next")  # type: ignore[misc]
         for running in tmp_path.glob("* runs"):
             function.end(running.name.removesuffix(" runs"))

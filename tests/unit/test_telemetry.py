@@ -9,7 +9,7 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import adapter
+from tools.local import adapter, replacements
 
 FUNCTION = {"config": {"FunctionName": "function"}}
 GROUP = "/aws/lambda/function"
@@ -20,7 +20,7 @@ def _replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(cloudwatch, "_metrics", cloudwatch._metrics)
     monkeypatch.setattr(logs, "_log_groups", logs._log_groups)
     monkeypatch.setattr(adapter, "_KEPT", 3)
-    adapter.replace(monkeypatch.setattr)
+    replacements.replace(monkeypatch.setattr)
     yield
     logs.reset()
     cloudwatch.reset()

@@ -25,7 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
-from tools.local import adapter, home, saved
+from tools.local import adapter, adapter_workers, home, replacements, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
@@ -43,7 +43,7 @@ def main(port: int, reports: Connection, state: Path) -> int:
     It ends by itself, with status 0, once everything is saved. While a file cannot be written it tries again each
     second. If the state of a service cannot be saved for another reason, it ends with status 1 once the rest is.
     """
-    adapter.replace()
+    replacements.replace()
     everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
     run = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(run), adapter.messages, adapter.accepted)
@@ -137,7 +137,7 @@ class Saver:
 
     def _save_queues(self, give: Callable[[], Any]) -> saved.Report:
         """Save the queues, each time: they are drained meanwhile."""
-        report = saved.Report(unfinished_files=adapter.unfinished_events())  # only files are imported by events
+        report = saved.Report(unfinished_files=adapter_workers.unfinished_events())  # only files are imported by events
         try:
             state = give()
             held = saved.messages(state)
