@@ -6,13 +6,9 @@ The promise: after a 202 a punch ends as exactly one row, or in the dead-letter 
 import contextlib
 import json
 import sys
-import threading
 import time
-import urllib.parse
-import uuid
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -21,17 +17,15 @@ import click
 import psutil
 import psycopg2
 from botocore.exceptions import BotoCoreError
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 
+from lab.chaos.messages import make_messages
+from lab.chaos.traffic import Traffic
 from lab.faults import Kind
-from loadtest.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
+from loadtest.ledger import DeadLetter, Ledger, judge
 from loadtest.rows import rows_of
-from ponto.event import WHEN, WHOSE
-from ponto.punch import FIELDS, Reason, parse
-from tools.kit import commands, event, local_stack, queues
+from tools.kit import commands, local_stack, queues
 from tools.kit import options as opt
-from tools.kit.client import Client, GivenUpError
+from tools.kit.client import GivenUpError
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
 from tools.kit.queue_reader import QueueReader
@@ -48,207 +42,17 @@ _EPILOG = """examples:
 exit status: 0 every accepted message has exactly one end, 1 not so or not proven, 2 no stack runs, 130 after Ctrl-C
 """
 
-_SPREAD = 36  # s over which the punches are spread, if the machine can: one round of all faults
 # Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
-_SPELLS: dict[str, tuple[float, float]] = {Kind.LOCKED: (4, 6), Kind.FROZEN: (11, 13)}
-_SPELL = (1, 4)
+_DURATIONS: dict[str, tuple[float, float]] = {Kind.LOCKED: (4, 6), Kind.FROZEN: (11, 13)}
+_DURATION = (1, 4)
 _CALM = (1, 2)  # s between two faults
 _TICK = 0.25  # s
 _KILL = 0.15  # how likely a worker is killed, each tick
 _BETWEEN_LINES = 2  # s between lines of progress
-_TIMEOUT = 30  # s for a connection to the gateway
-_FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 4, 600  # s, of a client whose punch is not accepted
-_ACCEPTED = 202
-
-# How likely each kind of message is; the rest are new punches.
-_DUPLICATE, _CONFLICT, _POISON = 0.08, 0.03, 0.01
-_HANG_UP = 0.01  # how likely a client goes away before the answer, and tries again
-_RECENT = 200  # messages among which duplicates find their like, so that the two meet
-
-_EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
-_SAO_PAULO = timezone(timedelta(hours=-3))
-
-
-def _body(**fields: Any) -> str:
-    return json.dumps(event.body(1, "2026-10-01T08:00:00Z") | fields)
-
-
-def _body_without(name: str) -> str:
-    return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
-
-
-_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
-_WHOSE, _WHEN = FIELDS[WHOSE].name, FIELDS[WHEN].name
-
-
-POISON = {
-    "not JSON": (Reason.MALFORMED, "hello"),
-    "NaN": (Reason.MALFORMED, _body(id=0).replace(": 0}", ": NaN}")),
-    "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
-    "thousands of digits": (Reason.MALFORMED, '{"id": ' + "9" * 60_000 + "}"),
-    **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
-    "no object": (Reason.INVALID, "[]"),
-    "nothing": (Reason.INVALID, "{}"),
-    **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_WHOSE, _WHEN)},
-    "unknown field": (Reason.INVALID, _body(usuarioID=1)),
-    "64 KiB": (Reason.INVALID, _body(id="x" * (65_536 - len(_body(id=""))))),
-    **{f"NUL in {name}": (Reason.INVALID, _body(**{name: "a\0b"})) for name in _NAMES},
-    "10^400": (Reason.INVALID, _body(**{_WHOSE: 10**400})),
-    **{
-        f"1e400 in {field.name}": (Reason.INVALID, _body(**{field.name: "1e400"}).replace('"1e400"', "1e400"))
-        for field in FIELDS.values()
-    },
-    "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
-    "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
-    "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),
-    **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.REFUSED},
-}
-"""Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
-
-
-def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sent]:
-    """Make up what is sent, in order.
-
-    Args:
-        chance: decides.
-        punches: how many messages.
-        first_employee: each new punch is of the next one.
-    """
-    messages: list[Sent] = []
-    for number in range(punches):
-        employee, kind = first_employee + number, chance.random()
-        recent = [message for message in messages[-_RECENT:] if message.punch]
-        sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
-        if recent and kind < _DUPLICATE:
-            messages.append(chance.choice(recent))
-        elif sent_ids and kind < _DUPLICATE + _CONFLICT:
-            messages.append(_punch(chance, employee, chance.choice(sent_ids)))
-        elif kind < _DUPLICATE + _CONFLICT + _POISON:
-            _, body = chance.choice(list(POISON.values()))
-            messages.append(Sent(None, body))
-        else:
-            messages.append(_punch(chance, employee, str(uuid.uuid4()) if chance.random() < 0.75 else None))
-    return messages
-
-
-def _punch(chance: Random, employee: int, punch_id: str | None) -> Sent:
-    instant = _EIGHT + timedelta(milliseconds=chance.randrange(8 * 3_600_000))
-    written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
-    fields = event.body(employee, written)
-    if punch_id is not None:
-        fields["id"] = chance.choice([punch_id, punch_id.upper()])
-    if chance.random() < 0.5:
-        fields |= event.MORE
-    text = json.dumps(fields)
-    return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)
-
-
-class Traffic:
-    """Clients that send a plan: punches over HTTP as the README tells clients to, the rest to the queue by hand."""
-
-    def __init__(self, address: Address, messages: Sequence[Sent], clients: int, seed: int) -> None:
-        """Sends nothing before `start`.
-
-        Args:
-            address: where to.
-            messages: what, in order.
-            clients: how many at once, with so many connections.
-            seed: decides who hangs up.
-        """
-        self.accepted: dict[str, Sent] = {}  # by message id
-        self.tries: Counter[str] = Counter()  # those that ended without a 202, by why
-        self._address = address
-        self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
-        # The README's clients begin with 1 s, and are not in such a hurry.
-        self._client = Client(
-            address.api_url,
-            self._headers,
-            patience=_PATIENCE,
-            threads=clients,
-            first_wait=_FIRST_WAIT,
-            longest_wait=_LONGEST_WAIT,
-        )
-        self._sqs = address.client("sqs")
-        self._messages = messages
-        self._indices = iter(range(len(messages)))
-        self._one = threading.Lock()
-        self._stop = threading.Event()
-        self._error: Exception | None = None
-        self._began = 0.0
-        self._threads = [
-            threading.Thread(target=self._run, args=(Random(seed + number),), daemon=True)  # noqa: S311
-            for number in range(clients)
-        ]
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._began = time.monotonic()
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """End, whatever is left to send."""
-        self._stop.set()
-        self._client.stop()
-
-    def goes_on(self) -> bool:
-        """Whether something is left to send.
-
-        Raises:
-            LocalError: an answer was none that a client can do something about.
-            GivenUpError: there was none for minutes.
-        """
-        if self._error:
-            raise self._error
-        return any(thread.is_alive() for thread in self._threads)
-
-    def _run(self, chance: Random) -> None:
-        try:
-            while (message := self._next()) and not self._stop.is_set():
-                if message.punch:
-                    self._post(message, chance)
-                else:
-                    with self._one:
-                        sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
-                    self.accepted[sent["MessageId"]] = message
-        except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to: `goes_on` does
-            if not self._stop.is_set():  # which ends a client's waiting
-                self._error = error
-                self.stop()
-
-    def _next(self) -> Sent | None:
-        with self._one:
-            index = next(self._indices, None)
-        if index is None:
-            return None
-        due = self._began + index * _SPREAD / len(self._messages)
-        self._stop.wait(max(0, due - time.monotonic()))
-        return self._messages[index]
-
-    def _post(self, message: Sent, chance: Random) -> None:
-        body = message.body.encode()
-        if chance.random() < _HANG_UP:
-            self._hang_up(body)
-        answer = self._client.send(body)
-        with self._one:
-            self.tries.update(answer.failed)
-        if answer.status != _ACCEPTED:
-            raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
-        self.accepted[json.loads(answer.text)["messageId"]] = message
-
-    def _hang_up(self, body: bytes) -> None:
-        """Send, and go away before the answer."""
-        url = urllib.parse.urlsplit(self._address.api_url)
-        connection = HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT)
-        with contextlib.suppress(OSError, HTTPError):  # it may be refused, too
-            connection.request("POST", url.path, body, self._headers)
-        connection.close()
-        with self._one:
-            self.tries[Kind.HUNG_UP] += 1
 
 
 class ChaosResult(NamedTuple):
-    """What came of a run."""
+    """Result of a run."""
 
     seed: int
     accepted: int
@@ -259,7 +63,7 @@ class ChaosResult(NamedTuple):
     tries: dict[str, int]  # of clients that ended without a 202
 
     def summary(self) -> dict[str, Any]:
-        """Give it for JSON: numbers, and the first few that are not as they should be."""
+        """Return it for JSON: numbers, and the first few messages without exactly one end."""
         ledger = self.ledger
         wrong = {"lost": ledger.lost, "stored_twice": ledger.stored_twice, "misplaced": ledger.misplaced}
         return {
@@ -281,7 +85,7 @@ class Chaos:
     """One run."""
 
     def __init__(self, address: Address, state: Path, punches: int, clients: int, seed: int) -> None:
-        """Breaks nothing yet.
+        """Choose the messages.
 
         Args:
             address: the running stack's.
@@ -337,7 +141,7 @@ class Chaos:
         while True:
             for kind in self._chance.sample(list(kinds), len(kinds)):
                 with kinds[kind]():
-                    self._wait(self._chance.uniform(*_SPELLS.get(kind, _SPELL)), kind)
+                    self._wait(self._chance.uniform(*_DURATIONS.get(kind, _DURATION)), kind)
                 self._happened[kind] += 1
                 self._wait(self._chance.uniform(*_CALM), "calm")
                 if len(self._happened.keys() & kinds) == len(kinds) and not self._traffic.goes_on():

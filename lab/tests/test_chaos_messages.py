@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lab.chaos.command import POISON, make_messages
+from lab.chaos.messages import POISON, make_messages
 from lab.faults import Area, Kind
 from ponto.event import WHEN
 from ponto.punch import NotAPunch, parse

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.chaos.command import POISON
+from lab.chaos.messages import POISON
 from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed

@@ -1,0 +1,93 @@
+"""The messages that `make chaos` sends: punches, duplicates, conflicts, and what the gateway would refuse."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from random import Random
+from typing import Any
+
+from loadtest.ledger import PunchKey, Sent
+from ponto.event import WHEN, WHOSE
+from ponto.punch import FIELDS, Reason, parse
+from tools.kit import event
+
+# How likely each kind of message is; the rest are new punches.
+_DUPLICATE, _CONFLICT, _POISON = 0.08, 0.03, 0.01
+_RECENT = 200  # messages among which duplicates find their like, so that the two meet
+
+_EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
+_SAO_PAULO = timezone(timedelta(hours=-3))
+
+
+def _body(**fields: Any) -> str:
+    return json.dumps(event.body(1, "2026-10-01T08:00:00Z") | fields)
+
+
+def _body_without(name: str) -> str:
+    return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
+
+
+_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
+_WHOSE, _WHEN = FIELDS[WHOSE].name, FIELDS[WHEN].name
+
+
+POISON = {
+    "not JSON": (Reason.MALFORMED, "hello"),
+    "NaN": (Reason.MALFORMED, _body(id=0).replace(": 0}", ": NaN}")),
+    "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
+    "thousands of digits": (Reason.MALFORMED, '{"id": ' + "9" * 60_000 + "}"),
+    **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
+    "no object": (Reason.INVALID, "[]"),
+    "nothing": (Reason.INVALID, "{}"),
+    **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_WHOSE, _WHEN)},
+    "unknown field": (Reason.INVALID, _body(usuarioID=1)),
+    "64 KiB": (Reason.INVALID, _body(id="x" * (65_536 - len(_body(id=""))))),
+    **{f"NUL in {name}": (Reason.INVALID, _body(**{name: "a\0b"})) for name in _NAMES},
+    "10^400": (Reason.INVALID, _body(**{_WHOSE: 10**400})),
+    **{
+        f"1e400 in {field.name}": (Reason.INVALID, _body(**{field.name: "1e400"}).replace('"1e400"', "1e400"))
+        for field in FIELDS.values()
+    },
+    "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
+    "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
+    "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),
+    **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.REFUSED},
+}
+"""Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
+
+
+def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sent]:
+    """Return random messages, in order.
+
+    Args:
+        chance: decides.
+        punches: how many messages.
+        first_employee: each new punch is of the next one.
+    """
+    messages: list[Sent] = []
+    for number in range(punches):
+        employee, kind = first_employee + number, chance.random()
+        recent = [message for message in messages[-_RECENT:] if message.punch]
+        sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
+        if recent and kind < _DUPLICATE:
+            messages.append(chance.choice(recent))
+        elif sent_ids and kind < _DUPLICATE + _CONFLICT:
+            messages.append(_punch(chance, employee, chance.choice(sent_ids)))
+        elif kind < _DUPLICATE + _CONFLICT + _POISON:
+            _, body = chance.choice(list(POISON.values()))
+            messages.append(Sent(None, body))
+        else:
+            messages.append(_punch(chance, employee, str(uuid.uuid4()) if chance.random() < 0.75 else None))
+    return messages
+
+
+def _punch(chance: Random, employee: int, punch_id: str | None) -> Sent:
+    instant = _EIGHT + timedelta(milliseconds=chance.randrange(8 * 3_600_000))
+    written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
+    fields = event.body(employee, written)
+    if punch_id is not None:
+        fields["id"] = chance.choice([punch_id, punch_id.upper()])
+    if chance.random() < 0.5:
+        fields |= event.MORE
+    text = json.dumps(fields)
+    return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)

@@ -1,0 +1,129 @@
+"""The clients of `make chaos`."""
+
+import contextlib
+import json
+import threading
+import time
+import urllib.parse
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+
+from lab.faults import Kind
+from loadtest.ledger import Sent
+from tools.kit.client import Client
+from tools.kit.local_stack import Address
+from tools.local.errors import LocalError
+
+_SPREAD_SECONDS = 36  # over which the punches are spread, if the machine can: one round of all faults
+_TIMEOUT_SECONDS = 30  # for a connection to the gateway
+_FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 4, 600  # s, of a client whose punch is not accepted
+_ACCEPTED = 202
+_HANG_UP = 0.01  # how likely a client goes away before the answer, and tries again
+
+
+class Traffic:
+    """Clients that send a plan: punches over HTTP as the README tells clients to, the rest to the queue by hand."""
+
+    def __init__(self, address: Address, messages: Sequence[Sent], clients: int, seed: int) -> None:
+        """Prepare the clients; `start` begins to send.
+
+        Args:
+            address: where to.
+            messages: what, in order.
+            clients: how many at once, with so many connections.
+            seed: decides who hangs up.
+        """
+        self.accepted: dict[str, Sent] = {}  # by message id
+        self.tries: Counter[str] = Counter()  # those that ended without a 202, by why
+        self._address = address
+        self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
+        # The README's clients begin with 1 s, and are not in such a hurry.
+        self._client = Client(
+            address.api_url,
+            self._headers,
+            patience=_PATIENCE,
+            threads=clients,
+            first_wait=_FIRST_WAIT,
+            longest_wait=_LONGEST_WAIT,
+        )
+        self._sqs = address.client("sqs")
+        self._messages = messages
+        self._indices = iter(range(len(messages)))
+        self._one = threading.Lock()
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        self._began = 0.0
+        self._threads = [
+            threading.Thread(target=self._run, args=(Random(seed + number),), daemon=True)  # noqa: S311
+            for number in range(clients)
+        ]
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._began = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End, whatever is left to send."""
+        self._stop.set()
+        self._client.stop()
+
+    def goes_on(self) -> bool:
+        """Return whether something is left to send.
+
+        Raises:
+            LocalError: an answer was none that a client can do something about.
+            GivenUpError: there was none for minutes.
+        """
+        if self._error:
+            raise self._error
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _run(self, chance: Random) -> None:
+        try:
+            while (message := self._next()) and not self._stop.is_set():
+                if message.punch:
+                    self._post(message, chance)
+                else:
+                    with self._one:
+                        sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
+                    self.accepted[sent["MessageId"]] = message
+        except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to: `goes_on` does
+            if not self._stop.is_set():  # which ends a client's waiting
+                self._error = error
+                self.stop()
+
+    def _next(self) -> Sent | None:
+        with self._one:
+            index = next(self._indices, None)
+        if index is None:
+            return None
+        due = self._began + index * _SPREAD_SECONDS / len(self._messages)
+        self._stop.wait(max(0, due - time.monotonic()))
+        return self._messages[index]
+
+    def _post(self, message: Sent, chance: Random) -> None:
+        body = message.body.encode()
+        if chance.random() < _HANG_UP:
+            self._hang_up(body)
+        answer = self._client.send(body)
+        with self._one:
+            self.tries.update(answer.failed)
+        if answer.status != _ACCEPTED:
+            raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
+        self.accepted[json.loads(answer.text)["messageId"]] = message
+
+    def _hang_up(self, body: bytes) -> None:
+        """Send, and go away before the answer."""
+        url = urllib.parse.urlsplit(self._address.api_url)
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
+        with contextlib.suppress(OSError, HTTPError):  # it may be refused, too
+            connection.request("POST", url.path, body, self._headers)
+        connection.close()
+        with self._one:
+            self.tries[Kind.HUNG_UP] += 1
