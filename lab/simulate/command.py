@@ -14,9 +14,10 @@ import psycopg2
 
 from lab.simulate import schedule, settings, story
 from lab.simulate.checks import BrokenError
+from lab.simulate.plan import Outcome, Plan
 from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
-from lab.simulate.simulation import Outcome, Plan, Simulation
+from lab.simulate.simulation import Simulation
 from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.files import draft, require_writable

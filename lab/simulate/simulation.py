@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
@@ -14,13 +14,14 @@ import boto3
 import psycopg2
 import psycopg2.extensions
 
-from lab.faults import Kind
 from lab.simulate import checks, employees
 from lab.simulate.checks import Accepted, Auditor, BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.database import Database
 from lab.simulate.employees import Sending
 from lab.simulate.functions import Function, Invocation
+from lab.simulate.plan import Outcome, Plan
+from lab.simulate.pollers import Pollers, describe
 from lab.simulate.queue import Message, Queue
 from lab.simulate.schedule import PROMISED, Fault, Schedule
 from lab.simulate.settings import Settings
@@ -31,46 +32,6 @@ _KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the q
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
 _CALM = HOUR
 """After so long without anything wrong nothing older waits."""
-
-_OTHER_POLLER = 0.3
-"""How likely a message goes to a poller that is idle, and not to one that gathers a batch."""
-
-_THROTTLED = 2  # s after which Lambda tries a throttled invocation again: assumed, AWS says that it backs off
-
-
-class Plan(NamedTuple):
-    """All that a run follows from."""
-
-    seed: int
-    days: int
-    employees: Sequence[int]
-    faults: Sequence[Fault]
-    odd: bool = True  # whether SQS does what it warns of
-    sendings: Sequence[Sending] | None = None  # instead of what the employees of the seed send
-
-
-class Outcome(NamedTuple):
-    """How a run ended."""
-
-    counts: dict[str, int]
-    accepted: int
-    broken: BrokenError | None
-    invocations: int
-
-    def __str__(self) -> str:
-        rare = ("removed by operators", "expired")
-        counts = {name: number for name, number in self.counts.items() if number or name not in rare}
-        return ", ".join(f"{name} {number}" for name, number in {"accepted": self.accepted, **counts}.items())
-
-
-class _Gathering:
-    """A batch that a poller gathers."""
-
-    def __init__(self) -> None:
-        self.batch: list[Message] = []
-        self.closed = False
-        self.late = 0.0  # s by which throttles delayed its invocation,
-        self.end = float("inf")  # and when that ends
 
 
 class Simulation:
@@ -125,9 +86,9 @@ class Simulation:
         self._auditor = Auditor(self._audit_connection)
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._order = count()
-        self._free = settings.concurrency  # pollers
-        self._gathering: list[_Gathering] = []
-        self._wakes_at = float("inf")
+        self._pollers = Pollers(
+            self._clock, self._schedule, self._queue, self._chance, settings, self._at, self._invoke, self._trace
+        )
         self._operator_comes = self._watched = False
         self._meanwhile: list[str] = []  # lines of the trace that belong below that of the batch
 
@@ -188,7 +149,7 @@ class Simulation:
 
     def _fault_ends(self, fault: Fault) -> None:
         self._trace(f"over: {fault.kind.sentence}")
-        self._wake()
+        self._pollers.wake()
 
     # Employees and the gateway
 
@@ -204,93 +165,20 @@ class Simulation:
         if self._write_trace:
             self._trace(f"{sending.what}: {accepted}")
         self._queue.add(Message(message_id, sending.body, accepted, now, {}))
-        self._wake()
+        self._pollers.wake()
         self._watch()
 
     def _new_id(self) -> str:
         return str(UUID(int=self._ids.getrandbits(128), version=4))
 
-    # The event source mapping, by https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    # The function, and the end of its batch
 
-    def _wake(self, _: object = None) -> None:
-        """Let pollers receive what is visible.
-
-        "Lambda uses long polling to poll a queue until it becomes active. When messages are available, Lambda starts
-        processing five batches at a time", and with a maximum concurrency no more than that.
-        """
-        queue, now = self._queue, self._clock.now
-        if now >= self._wakes_at:
-            self._wakes_at = float("inf")
-        queue.refresh(now)
-        is_paused = Kind.PAUSED in self._schedule.at(now)
-        while queue.is_visible() and not is_paused:
-            # Which of the pollers gets a message is anybody's guess.
-            if self._free and (not self._gathering or self._chance.random() < _OTHER_POLLER):
-                self._free -= 1
-                self._gathering.append(_Gathering())
-                # "Before invoking the function, Lambda continues to poll messages from the standard queue until the
-                # batch window expires, the invocation payload size quota is reached, or the configured maximum batch
-                # size is reached."
-                self._at(now + self.settings.window, self._window_over, self._gathering[-1])
-            if not self._gathering:
-                break
-            gathering = self._chance.choice(self._gathering) if len(self._gathering) > 1 else self._gathering[0]
-            if not self._receive(gathering):
-                break
-            if len(gathering.batch) == self.settings.batch:
-                self._invoke(gathering)
-        self._wake_when_visible()
-
-    def _receive(self, gathering: _Gathering) -> bool:
+    def _invoke(self, batch: list[Message]) -> float:
+        """Invoke the function; return when it ends."""
         now = self._clock.now
-        message = self._queue.receive(now)
-        if message is None:
-            return False
-        self._judge_holder(message, "is received again")
-        message.holder = gathering
-        gathering.batch.append(message)
-        return True
-
-    def _judge_holder(self, message: Message, what: str) -> None:
-        """Judge what SQS does to a message, by whether an invocation works on it.
-
-        Raises:
-            BrokenError: one does, and neither that it began late nor a copy explains it.
-        """
-        now, holder = self._clock.now, message.holder
-        # Without throttles it would have ended.
-        is_late = holder is not None and holder.late > 0 and now >= holder.end - holder.late
-        if holder is not None and not (message.copied or is_late):
-            text = f"{message.origin} {what} while an invocation still works on it"
-            raise BrokenError("held", now, text, message.origin)
-        if message.copied or is_late:
-            message.origin.excused = True
-
-    def _wake_when_visible(self) -> None:
-        due = self._queue.next_visible()
-        if due is not None and due < self._wakes_at and self._free:
-            self._wakes_at = due
-            self._at(due, self._wake)
-
-    def _window_over(self, gathering: _Gathering) -> None:
-        if not gathering.closed:
-            self._invoke(gathering)
-
-    def _invoke(self, gathering: _Gathering) -> None:
-        if not gathering.closed:
-            gathering.closed = True
-            self._gathering.remove(gathering)
-        now, batch = self._clock.now, gathering.batch
-        if not batch:
-            self._free_poller()
-            return
-        if Kind.THROTTLED in self._schedule.at(now):
-            self._throttle(gathering)
-            return
         self.invocations += 1
         receipts = [message.receipt for message in batch]
         done = self._function.invoke(batch)
-        gathering.end = done.end
         self._clock.now = now
         self._note(batch, done)
         if done.error and not self._function.was_doomed:
@@ -298,24 +186,7 @@ class Simulation:
             raise BrokenError("ended", done.end, what, batch[0].origin)
         failed = set() if self.settings.answer_success else done.failed
         self._at(done.end, self._finish, (batch, receipts, failed, done.is_uncertain))
-
-    def _throttle(self, gathering: _Gathering) -> None:
-        """Try the invocation again in a while.
-
-        "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
-        which point Lambda drops the message" (services-sqs-errorhandling.html there): it becomes visible again, which
-        has cost it a receive. So an invocation may begin so late that another receives its messages meanwhile.
-        """
-        if not gathering.late:
-            self._trace(f"throttled: {_named(gathering.batch)}")
-        gathering.late += _THROTTLED
-        again = self._clock.now + _THROTTLED
-        if again < min(message.visible_at for message in gathering.batch):
-            self._at(again, self._invoke, gathering)
-            return
-        for message in gathering.batch:
-            message.holder = None
-        self._free_poller()
+        return done.end
 
     def _note(self, batch: Sequence[Message], done: Invocation) -> None:
         """Trace what the function's log says."""
@@ -324,7 +195,7 @@ class Simulation:
             why = [error for line in warned for error in line.get("errors", [line["message"]])]
             end = "; ".join([done.error, *why] if done.error else why) or "done"
             took = length(done.end - self._clock.now)
-            self._trace(f"batch of {len(batch)}: {_named(batch)}: {end}, after {took}")
+            self._trace(f"batch of {len(batch)}: {describe(batch)}: {end}, after {took}")
             for text in self._meanwhile:
                 self._write_trace(text)
             self._meanwhile.clear()
@@ -349,12 +220,8 @@ class Simulation:
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
         self.tally.balance(now, self._queue.live, self._dead.live)
-        self._free_poller()
+        self._pollers.free()
         self._watch()
-
-    def _free_poller(self, _: object = None) -> None:
-        self._free += 1
-        self._wake()
 
     # The dead-letter queue and its operators
 
@@ -387,7 +254,7 @@ class Simulation:
 
     def _exhausted(self, message: Message) -> None:
         now, accepted = self._clock.now, message.origin
-        self._judge_holder(message, "is moved to the dead-letter queue")
+        self._pollers.judge_holder(message, "is moved to the dead-letter queue")
         accepted.queued -= 1
         self._trace(f"{accepted} was received {message.receives} times: SQS moves it to the dead-letter queue")
         if accepted.sending.id:
@@ -447,7 +314,7 @@ class Simulation:
         self._trace(f"an operator sends {accepted} back")
         accepted.queued += 1
         self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept))
-        self._wake()
+        self._pollers.wake()
 
     def _expired(self, message: Message) -> None:
         self._judge_expiry(message, _KEPT)
@@ -480,7 +347,7 @@ class Simulation:
         self._watched = False
         now = self._clock.now
         self._dead.refresh(now)
-        self._wake()
+        self._pollers.wake()
         oldest = self._queue.oldest()
         calm = now - self._schedule.calm_since(now)
         if oldest and calm > _CALM and now - oldest.sent > _CALM:
@@ -507,11 +374,3 @@ class Simulation:
         counts = self.tally.counts
         if (len(waiting), len(dead)) != (counts["waiting"], counts["dead-lettered"]):
             raise BrokenError("balance", self._clock.now, f"{counts}, but {len(waiting)} wait and {len(dead)} are dead")
-
-
-def _named(batch: Sequence[Message]) -> str:
-    names = [
-        f"{message.origin} (receive {message.receives})" if message.receives > 1 else str(message.origin)
-        for message in batch[:3]
-    ]
-    return ", ".join(names) + (f" and {len(batch) - 3} more" if len(batch) > 3 else "")

@@ -9,7 +9,7 @@ from lab.simulate import employees
 from lab.simulate.checks import BrokenError
 from lab.simulate.clock import DAY
 from lab.simulate.employees import Sending
-from lab.simulate.simulation import Plan
+from lab.simulate.plan import Plan
 
 _FIRST_LOOK = (1, 3, 16)  # days before the end: what broke a rule mostly began there
 _LIKE = 3  # lines of a kind that a story has at least

@@ -12,8 +12,9 @@ from lab.faults import Kind
 from lab.simulate import settings
 from lab.simulate.clock import DAY, EPOCH, HOUR, ProcessEnded, stamp
 from lab.simulate.employees import Sending
+from lab.simulate.plan import Outcome, Plan
 from lab.simulate.schedule import Fault
-from lab.simulate.simulation import Outcome, Plan, Simulation
+from lab.simulate.simulation import Simulation
 from lab.tests.sendings import sending
 from loadtest.rows import rows_of
 from ponto import bootstrap, drain

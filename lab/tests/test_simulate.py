@@ -20,10 +20,11 @@ from lab.simulate import schedule, settings, story
 from lab.simulate.checks import BrokenError
 from lab.simulate.clock import DAY, HOUR
 from lab.simulate.command import one_processor, run
+from lab.simulate.plan import Outcome, Plan
 from lab.simulate.planted import PLANTED
 from lab.simulate.schedule import Fault
 from lab.simulate.settings import Settings
-from lab.simulate.simulation import Outcome, Plan, Simulation
+from lab.simulate.simulation import Simulation
 from lab.tests.sendings import sending
 from ponto import connection, iam_login
 from tools.kit.packaging import Template
