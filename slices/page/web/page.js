@@ -1,36 +1,19 @@
 /** The page: a clock, a button, and what became of each punch of today. */
 
 import * as database from "./database.js"
+import { broke, draw, show } from "./drawing.js"
 import { choose, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
+import { ask, silence, tell, thank } from "./outcome.js"
+import { DAY_MS, employeeOf, isSilence, reasonOf, timestamp, uuid7 } from "./rules.js"
+import { hurry, MAX_WAIT_MS, reconcile, sync, wake } from "./sending.js"
+import { keyFromAddress, lock, save, take, unlock } from "./settings.js"
 import * as signIn from "./sign-in.js"
-import { DAY_MS, employeeOf, isOverdue, isSilence, isSkewed, keyIn, keyOf, nameOf, reasonOf, timestamp, uuid7 } from "./rules.js"
+import { clockTime, element, locale, make, page } from "./state.js"
 
-const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
 const SHOWN_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
 const AGAIN_MS = 60_000 // between two punches of an employee, or the page asks
-const SHOWN = 100 // punches of each state in the list
-const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
-const REFUSED = ["refused", "conflict"] // nothing is recorded
-
-const element = id => document.getElementById(id)
-const make = (tag, text, properties) => Object.assign(document.createElement(tag), { textContent: text, ...properties })
-const page = {
-  texts: TEXTS["pt-BR"],
-  kiosk: false,
-  writing: 0, // punches that are being kept
-  touched: performance.now(),
-  date: "", // that the clock shows, and its language
-  edited: new Set(), // settings that are not saved yet
-  pool: false, // employees sign in
-  session: false, // one has
-  saidAt: 0, // when the page last said something below the button
-  thanked: null, // the id of the punch that it said it of
-  asked: null, // the employee who is asked whether to punch again
-  unlocked: false, // the settings, by the PIN
-  stuck: false, // a store does not answer, which after a full disk only another start of the page changes
-}
 
 /* Words */
 
@@ -46,9 +29,6 @@ function speak(language) {
   element("saved").textContent = element("proof-state").textContent = ""
   tick()
 }
-
-const locale = () => document.documentElement.lang
-const clockTime = date => date.toTimeString().slice(0, 8) // for both languages; a locale's takes a phone milliseconds
 
 function tick() {
   const now = new Date()
@@ -120,41 +100,6 @@ async function keep(employee, apart) {
   sync()
 }
 
-/**
- * Say something below the button.
- * @param {"good" | "bad" | "question" | ""} kind
- * @param {(string | Node)[]} parts
- */
-function tell(kind, ...parts) {
-  element("outcome").className = kind
-  element("outcome").replaceChildren(...parts)
-  element("question").hidden = kind !== "question"
-  element("employee").ariaInvalid = null
-  page.saidAt = performance.now()
-  page.thanked = page.asked = null
-}
-
-const silence = () => tell("")
-
-/** Say what has become of a punch, with thanks unless it is none. */
-function thank(punch) {
-  const outcome = element("outcome")
-  const kind = REFUSED.includes(punch.state) ? "bad" : "good"
-  const state = stateOf(punch)
-  if (punch.state === "waiting") state.textContent = page.texts.kept
-  if (page.thanked !== punch.body.id || outcome.className !== kind) {
-    const punched = page.texts.punched(clockTime(new Date(punch.body.ponto)), punch.body.usuarioId)
-    tell(kind, kind === "good" ? page.texts.thanks : "", punched, state)
-  } else if (outcome.lastChild.textContent !== state.textContent) outcome.lastChild.replaceWith(state) // this alone is read out
-  page.thanked = punch.body.id
-}
-
-function ask(punch) {
-  const ago = Math.max(1, Math.round((Date.now() - Date.parse(punch.body.ponto)) / 1000))
-  tell("question", page.texts.again(ago))
-  page.asked = punch.body.usuarioId
-}
-
 function reply(again) {
   const employee = page.asked
   silence()
@@ -200,260 +145,7 @@ function makePad() {
   element("pad").append(...keys)
 }
 
-/* What became of the punches */
-
-/** Give a punch's state in words. */
-function stateOf(punch) {
-  const state = make("span", "")
-  if (punch.state === "refused") {
-    const reason = make("span", reasonOf(punch.reason), { lang: "en" }) // the API's own words
-    state.append(page.texts.refused(punch.status, reason.textContent), reason)
-  } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
-  return state
-}
-
-const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
-const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
-
-function line(punch) {
-  const item = make("li", "")
-  const at = new Date(punch.body.ponto)
-  const shown = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
-  const state = stateOf(punch)
-  const overdue = isOverdue(punch)
-  state.className = `state ${overdue ? "overdue" : punch.state}`
-  item.append(make("time", shown, { dateTime: punch.body.ponto }), " ")
-  if (page.kiosk && (overdue || REFUSED.includes(punch.state)))
-    item.append(make("span", page.texts.whose(punch.body.usuarioId), { className: "whose" }), " ")
-  item.append(state, " ", make("span", page.texts.number(punch.body.sequencia), { className: "number" }))
-  return item
-}
-
-let drawing = null
-let outdated = false
-
-/** Give the name of the text that says why punches wait, if anything keeps them. */
-function whyWaiting(retry) {
-  if (!navigator.onLine) return "offline"
-  if (retry) return retry.answered ? "retrying" : "unanswered"
-}
-
-/** Draw everything anew. Whatever changes during a drawing is one drawing after it. */
-function draw() {
-  outdated = true
-  drawing ??= drawAll()
-  return drawing
-}
-
-async function drawAll() {
-  while (outdated) {
-    outdated = false
-    await drawNow().catch(broke)
-  }
-  drawing = null
-}
-
-async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
-  const [waiting, refused, conflicts] = await Promise.all(LASTING.map(database.count))
-  const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
-  const sent = await database.all("sent")
-  const accepted = [...sent.slice(-SHOWN), ...(await database.newest("recorded", SHOWN))]
-  const newestFirst = (one, other) => other.order - one.order
-  const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
-  const earlier = [...lasting, ...sent.slice(0, SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
-  const overdue = sent.filter(isOverdue).length
-  const shown = todays.length + earlier.length
-  page.stuck ||= database.isSilent()
-  const thanked = [...lasting, ...accepted].find(({ body }) => body.id === page.thanked)
-  if (thanked) thank(thanked)
-  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
-  element("todays").replaceChildren(...todays.map(line))
-  element("earlier").replaceChildren(...earlier.map(line))
-  element("before").hidden = earlier.length === 0
-  warn([
-    !found.key && page.texts.noKey,
-    page.pool && !found.session && page.texts.notSignedIn,
-    found.key &&
-      found.refusedKey?.key === found.key &&
-      !(page.pool && !found.session) &&
-      page.texts.stopped(found.refusedKey.status),
-    waiting > 0 && page.texts[whyWaiting(found.retry)],
-    database.isFailing() && page.texts.broken,
-    found.restored && isRecent(found.restored.at) && page.texts.restored(found.restored.punches),
-    isSkewed(found.skew) && page.texts.skewed(found.skew),
-  ])
-  element("who").hidden = !page.pool
-  element("sign").textContent = found.session ? page.texts.signOut(found.session.employee) : page.texts.signIn
-  page.session = found.session !== null
-  element("employee").readOnly = page.session
-  if (page.session) element("employee").value = found.session.employee
-  element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
-  // Another tab may have saved something: what is shown is what is so, but for what somebody edits here.
-  if (page.kiosk !== (found.kiosk === true)) await show(!page.kiosk)
-  if (!page.edited.has("device")) element("device").value = found.device?.name ?? ""
-  if (!page.edited.has("kiosk")) element("kiosk").checked = found.kiosk === true
-  const locked = page.kiosk && found.pin !== null && !page.unlocked
-  if (!page.edited.has("pin")) element("pin").value = locked ? "" : (found.pin ?? "")
-  element("unlock").hidden = !locked
-  element("unlocked").hidden = locked
-  element("device-state").textContent = found.device
-    ? page.texts.deviceState(found.device.dispositivo)
-    : page.texts.deviceUnset
-}
-
-/** Show warnings; what is there already is left alone, or it would be read out again. */
-function warn(texts) {
-  const wanted = texts.filter(Boolean)
-  const warnings = element("warnings")
-  for (const shown of [...warnings.children]) if (!wanted.includes(shown.textContent)) shown.remove()
-  const there = Array.from(warnings.children, shown => shown.textContent)
-  warnings.append(...wanted.filter(text => !there.includes(text)).map(text => make("p", text)))
-}
-
-function broke(error) {
-  console.error(error)
-  page.stuck ||= isSilence(error)
-  warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
-}
-
-/* Sending */
-
-let sending, asking
-
-async function wake() {
-  clearTimeout(sending)
-  let wait = LONGEST_MS
-  try {
-    wait = Math.min((await outbox.flush()) ?? LONGEST_MS, LONGEST_MS)
-    askForReceipts()
-    if (database.isFailing()) await reconcile()
-  } catch (error) {
-    broke(error)
-  }
-  clearTimeout(sending) // another call may have set it meanwhile
-  sending = setTimeout(wake, wait)
-}
-
-const reconcile = () => database.reconcile().then(outbox.changed)
-
-async function askForReceipts() {
-  clearTimeout(asking)
-  let wait = LONGEST_MS
-  try {
-    const next = await outbox.collect()
-    if (next === null) return
-    wait = next
-  } catch (error) {
-    broke(error)
-  }
-  clearTimeout(asking)
-  asking = setTimeout(askForReceipts, wait)
-}
-
-async function hurry() {
-  try {
-    await outbox.hurry(true)
-  } catch (error) {
-    broke(error)
-  }
-  wake()
-}
-
-/** Let the browser send when the network is back, the page closed or not, where it can do that. */
-async function sync() {
-  try {
-    const registration = await navigator.serviceWorker.ready
-    await registration.sync?.register("outbox")
-  } catch {
-    // It is a bonus: not allowed, or not to be had here.
-  }
-}
-
-/* Settings */
-
-async function take(key) {
-  if (key === null) return
-  const { key: old } = await database.remembered("key")
-  if (old && old !== key && !(await confirmed())) return
-  await database.remember("key", key)
-  outbox.changed()
-  hurry()
-}
-
-function confirmed() {
-  const dialog = element("replace")
-  dialog.returnValue = "no"
-  dialog.showModal()
-  return new Promise(resolve =>
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
-  )
-}
-
-/** Take the key out of the address, where it must not stay. */
-function keyFromAddress() {
-  const key = keyIn(location.hash)
-  if (location.hash.startsWith("#key=")) history.replaceState(null, "", location.pathname + location.search)
-  return key
-}
-
-async function save() {
-  element("saved").textContent = "" // of an earlier time, if this one fails
-  const typed = element("key").value
-  const key = typed.trim() === "" ? null : keyOf(typed)
-  element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null
-  if (element("key").ariaInvalid) {
-    element("saved").textContent = page.texts.keyWrong
-    element("key").focus()
-    return
-  }
-  const kiosk = element("kiosk").checked
-  if (page.edited.has("device")) await database.rename(nameOf(element("device").value))
-  if (key !== null) {
-    await database.remember("key", key)
-    element("key").value = ""
-  }
-  if (page.edited.has("pin")) await database.remember("pin", element("pin").value.trim() || null)
-  page.unlocked = true // or a first PIN would hide that it is saved
-  await database.remember("kiosk", kiosk)
-  if (kiosk) await database.remember("employee", null)
-  page.edited.clear()
-  await draw()
-  element("saved").textContent = page.texts.saved
-  outbox.changed()
-  hurry()
-}
-
-async function unlock() {
-  const proof = element("proof").value.trim()
-  element("proof").value = ""
-  element("proof-state").textContent = ""
-  const { pin, key } = await database.remembered("pin", "key")
-  const isRight = proof === pin || (keyOf(proof) !== null && (keyOf(proof) === key || (await outbox.isKnown(keyOf(proof)))))
-  if (!element("settings").open) return // closed meanwhile: the next person has to prove it
-  page.unlocked = isRight
-  element("proof-state").textContent = page.unlocked ? "" : page.texts.proofWrong
-  await draw()
-  element(page.unlocked ? "key" : "proof").focus()
-}
-
-/** Whoever opens the settings next has to know the PIN, too. */
-function lock() {
-  page.unlocked = false
-  page.edited.clear()
-  element("key").value = element("proof").value = element("proof-state").textContent = ""
-  draw()
-}
-
-async function show(kiosk) {
-  page.kiosk = kiosk
-  document.body.classList.toggle("kiosk", kiosk)
-  element("pad").hidden = !kiosk
-  element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk's own pad is enough
-  const { employee } = await database.remembered("employee")
-  if (kiosk) element("employee").value = ""
-  else element("employee").value ||= employee ?? "" // somebody may have begun to type
-}
+/* Sign-in */
 
 /** Where the stage has a user pool: offer it, and take what it sent back. */
 async function joinPool() {
@@ -485,12 +177,14 @@ async function sign() {
   element("sign").disabled = await signIn.leave(session)
 }
 
+/* Storage */
+
 async function exportAll() {
   const lines = (await database.everything()).map(punch => `${JSON.stringify(punch.body)}\n`)
   const href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }))
   const download = `ponto-${timestamp(new Date()).slice(0, 19).replaceAll(":", "")}.ndjson`
   make("a", "", { href, download }).click()
-  setTimeout(() => URL.revokeObjectURL(href), LONGEST_MS)
+  setTimeout(() => URL.revokeObjectURL(href), MAX_WAIT_MS)
 }
 
 /** Ask that the punches outlive a lack of space, and say whether they do. */
