@@ -107,7 +107,7 @@ class Rule(NamedTuple):
 
     name: str  # what is said of a client that breaks it
     asks: str  # what the contract asks
-    convicts: str  # what convicts a client, exactly
+    failure_condition: str  # what a client must have done, exactly, to break it
     judge: Callable[[Seen], Found]
 
 
@@ -374,3 +374,9 @@ RULES = (
     ),
 )
 """The rules: what the contract asks, and what breaks it. docs/clients.md has this table."""
+
+
+def table() -> str:
+    """Return the table of rules for a document."""
+    rows = [f"| {rule.name} | {rule.asks} | {rule.failure_condition} |" for rule in RULES]
+    return "\n".join(["| verdict | what the contract asks | what convicts |", "|---|---|---|", *rows])

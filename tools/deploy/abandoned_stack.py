@@ -7,8 +7,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from tools.kit.errors import CommandError
 from tools.kit.osls import find_stack, stack_name
 from tools.kit.output import print_status
@@ -47,7 +45,10 @@ def delete(formation: "CloudFormationClient", stage: str) -> bool:
     formation.delete_stack(StackName=stack["StackId"])
     began = time.monotonic()
     before = ""
-    while (status := _status(formation, stack["StackId"])) != "DELETE_COMPLETE":
+    while found := find_stack(formation, stage, stack["StackId"]):
+        status = found["StackStatus"]
+        if status == "DELETE_COMPLETE":
+            break
         seconds = time.monotonic() - began
         if status == "DELETE_FAILED" or seconds > DELETE_TIMEOUT_SECONDS:
             state = status if status == "DELETE_FAILED" else f"still {status} after {seconds:.0f} s"
@@ -76,12 +77,3 @@ def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef",
         f"another deploy may be creating the stack {stack_name(stage)}: {reason}. Wait until it has ended, or, if "
         f"there is none, until the stack is {MIN_AGE_SECONDS} s old, and run this again"
     )
-
-
-def _status(formation: "CloudFormationClient", stack_id: str) -> str:
-    try:
-        return formation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
-        return "DELETE_COMPLETE"

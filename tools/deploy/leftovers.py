@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit.errors import CommandError
+from tools.kit.osls import is_missing
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -64,7 +65,9 @@ def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
         stack: the CloudFormation stack's name; it need not exist.
     """
     try:
-        found = sorted(_find(session, stack), key=lambda each: (_place(each), each.logical_id, each.arn))
+        found = sorted(
+            _find(session, stack), key=lambda each: (_ORDER.get(each.kind, len(_ORDER)), each.logical_id, each.arn)
+        )
     except (BotoCoreError, ClientError) as error:
         print_status(
             f"not checked: what an earlier deploy left outside the stack, for {explain(error)}",
@@ -144,16 +147,12 @@ def _stack_members(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
             if not each["ResourceStatus"].startswith("DELETE_"):  # else it is no longer the stack's
                 yield each["ResourceType"].split("::")[1].lower(), _last_segment(each.get("PhysicalResourceId", ""))
     except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
+        if not is_missing(error):
             raise
 
 
 def _last_segment(resource: str) -> str:
     return re.split("[:/]", resource)[-1]
-
-
-def _place(leftover: Leftover) -> int:
-    return _ORDER.get(leftover.kind, len(_ORDER))
 
 
 def _command(leftover: Leftover, region: str) -> str:

@@ -182,16 +182,26 @@ def _renewable_profile(session: "boto3.Session") -> str | None:
     return session.profile_name
 
 
-def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
+def is_missing(error: ClientError) -> bool:
+    """Return whether CloudFormation refused a request because a stack, or a resource of it, does not exist."""
+    return "does not exist" in error.response["Error"].get("Message", "")
+
+
+def find_stack(formation: "CloudFormationClient", stage: str, stack_id: str = "") -> "StackTypeDef | None":
     """Describe a stage's stack; None: there is none.
+
+    Args:
+        formation: the client.
+        stage: the stage.
+        stack_id: of this stack, which is found by its id also after its deletion.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     try:
-        return formation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
+        return formation.describe_stacks(StackName=stack_id or stack_name(stage))["Stacks"][0]
     except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
+        if not is_missing(error):
             raise
         return None
 
@@ -210,7 +220,7 @@ def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
-    """Whether a stack has a resource. One that could not be deleted is no longer the stack's.
+    """Return whether a stack has a resource. One that could not be deleted is no longer the stack's.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
@@ -218,7 +228,7 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
     try:
         found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):  # the stack, or the resource
+        if not is_missing(error):
             raise
         return False
     return not found["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")

@@ -46,23 +46,21 @@ class Faults:
         finally:
             self._server.restart()
 
-    @contextlib.contextmanager
-    def refusing(self) -> Iterator[None]:
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
         """The database ends all sessions and takes no new ones."""
-        try:
-            self._administer(_REFUSE, _END_SESSIONS)
-            yield
-        finally:
-            self._administer(_ALLOW)
+        return self._altered(_REFUSE, _ALLOW)
+
+    def read_only(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing can be written, as on a reader after a failover."""
+        return self._altered(_READ_ONLY, _WRITABLE)
 
     @contextlib.contextmanager
-    def read_only(self) -> Iterator[None]:
-        """Nothing can be written, as on a reader after a failover."""
+    def _altered(self, statement: str, undo: str) -> Iterator[None]:
         try:
-            self._administer(_READ_ONLY, _END_SESSIONS)
+            self._administer(statement, _END_SESSIONS)
             yield
         finally:
-            self._administer(_WRITABLE)
+            self._administer(undo)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
