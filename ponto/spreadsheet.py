@@ -1,4 +1,7 @@
-"""Tables that people keep in a spreadsheet and save as CSV: the cells of each line, and all that is wrong."""
+"""Tables that people keep in a spreadsheet and save as CSV: the cells of each line, and all that is wrong.
+
+In ponto, and not in tools/kit, because a deployed function reads such a table, and the zip has nothing of tools.
+"""
 
 import csv
 import io
@@ -6,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-MOST_FAULTS = 1_000
-"""Faults of a file that are kept; those after them are counted."""
+MAX_FAULTS = 1_000
+"""Faults of a file that are listed; those after them are counted."""
 
 _may_be_a_document = re.compile(r"(?:\d\D*){8}").search
 
@@ -24,7 +27,7 @@ class Fault(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line that has anything in it."""
+    """A line that is not empty."""
 
     line: int  # of the file, from 1: where it begins
     cells: list[str]  # in the order of the columns that were asked for, without spaces at their ends
@@ -37,21 +40,21 @@ class Faults(NamedTuple):
     total: int
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Return whether there is any."""
         return self.total > 0
 
     def counted(self) -> str:
-        """Write how many there are."""
+        """Return how many there are, for people."""
         text = f"{self.total:,} fault{'' if self.total == 1 else 's'}"
         return text if self.total == len(self.listed) else f"{text}, the first {len(self.listed):,} of which are listed"
 
 
 Check = Callable[[Row], Mapping[str, str | None]]
-"""Says what is wrong with the cells of a row, by column; None: nothing."""
+"""Returns what is wrong with the cells of a row, by column; None: nothing."""
 
 
 def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) -> tuple[list[Row], Faults]:
-    """Read a table, whole.
+    """Read a table.
 
     CSV in UTF-8, with or without a byte order mark, with `,` or, as spreadsheets in Brazil write it, `;` between. The
     first line names the columns, in any order and in capitals or not.
@@ -72,7 +75,7 @@ def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) ->
             rows.append(each)
             continue
         total += 1
-        if total <= MOST_FAULTS:
+        if total <= MAX_FAULTS:
             listed.append(each)
     return rows, Faults(listed, total)
 
@@ -108,7 +111,7 @@ def _read(content: bytes, columns: Sequence[str], check: Check) -> Iterator[Row 
 
 
 def _records(text: str) -> Iterator[Row | Fault]:
-    """Give the cells of each record that has any, and at the end where it stops being CSV."""
+    """Yield the cells of each record that has any, and at the end where it stops being CSV."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
@@ -122,9 +125,9 @@ def _records(text: str) -> Iterator[Row | Fault]:
 
 
 def _wrong_names(names: Sequence[str], columns: Sequence[str]) -> str:
-    """Say what is wrong with the names of the columns; empty: nothing."""
+    """Describe what is wrong with the names of the columns; empty: nothing."""
     expected = f"(the first line names {','.join(columns)})"
-    if set(names).isdisjoint(columns):  # it may be somebody's: nothing of it is quoted
+    if set(names).isdisjoint(columns):  # it may be personal data: nothing of it is quoted
         return f"names none of the columns {expected}"
     shown = ["of many digits" if _may_be_a_document(name) else repr(name) for name in names]
     what = [f"column {text} is unknown" for name, text in zip(names, shown, strict=True) if name not in columns]

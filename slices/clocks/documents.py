@@ -6,7 +6,7 @@ No message of this module quotes a document.
 import re
 
 from ponto import spreadsheet
-from ponto.documents import DIGITS, LARGEST_EMPLOYEE, is_cpf, is_pis, wrong_employee
+from ponto.documents import DOCUMENT_DIGITS, MAX_EMPLOYEE_ID, employee_id_fault, is_cpf, is_pis
 from ponto.spreadsheet import Faults, Row
 from slices.imports.forms import GetObject, NotPunches, NotThere
 
@@ -19,7 +19,7 @@ MOST_BYTES = 16 << 20
 COLUMNS = ("documento", "usuarioId")
 
 # ASCII alone: \d knows digits of other scripts.
-_is_document = re.compile(rf"[0-9]{{{DIGITS}}}").fullmatch
+_is_document = re.compile(rf"[0-9]{{{DOCUMENT_DIGITS}}}").fullmatch
 _is_shorter = re.compile(r"[0-9]{8,10}").fullmatch
 
 
@@ -36,10 +36,10 @@ def read(content: bytes) -> tuple[dict[str, int], Faults]:
     def wrong(row: Row) -> dict[str, str | None]:
         document, employee = row.cells
         first = first_line.setdefault(document, row.line)
-        is_wrong = wrong_employee(employee) is not None  # which quotes it, and it may be a document
+        is_wrong = employee_id_fault(employee) is not None  # which quotes it, and it may be a document
         return {
             "documento": f"is on line {first} already" if first != row.line else _wrong_document(document),
-            "usuarioId": f"is not a number from 1 to {LARGEST_EMPLOYEE}" if is_wrong else None,
+            "usuarioId": f"is not a number from 1 to {MAX_EMPLOYEE_ID}" if is_wrong else None,
         }
 
     rows, faults = spreadsheet.read(content, COLUMNS, wrong)
@@ -48,9 +48,9 @@ def read(content: bytes) -> tuple[dict[str, int], Faults]:
 
 def _wrong_document(text: str) -> str | None:
     if _is_shorter(text):
-        return f"has {len(text)} of {DIGITS} digits; has the spreadsheet dropped a zero in front?"
+        return f"has {len(text)} of {DOCUMENT_DIGITS} digits; has the spreadsheet dropped a zero in front?"
     if not _is_document(text):
-        return f"is not {DIGITS} digits, without points or hyphens"
+        return f"is not {DOCUMENT_DIGITS} digits, without points or hyphens"
     if not is_cpf(text) and not is_pis(text):
         return "has the check digits of neither a CPF nor a PIS"
     return None

@@ -10,10 +10,9 @@ import psycopg2
 from ponto.admin.own_schema import protect_writes
 from ponto.admin.owner import connected
 from ponto.connection import Parameters, error_message
-from ponto.database_names import read_sql
+from ponto.database_names import SCHEMA, read_sql
 
 _SQL = Path(__file__).parent / "sql"
-_LOCK = read_sql(_SQL / "lock.sql")
 _COMPARE = read_sql(_SQL / "compare.sql")
 _STORE = read_sql(_SQL / "store.sql")
 
@@ -22,8 +21,8 @@ Employees = Sequence[Mapping[str, Any]]
 
 
 def lock(cursor: psycopg2.extensions.cursor) -> None:
-    """Let another load wait, so that the counts are true; readers go on. The connection as of `store`."""
-    cursor.execute(_LOCK)
+    """Make another load wait, so that the counts are true; readers go on."""
+    cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
 
 
 def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ponto import spreadsheet
-from ponto.documents import is_cpf, wrong_employee
+from ponto.documents import employee_id_fault, is_cpf
 from ponto.spreadsheet import Faults, Row
 
 _NAME = 200  # characters
@@ -49,7 +49,7 @@ def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults
 
     def wrong(row: Row) -> dict[str, str | None]:
         number, name, cpf, zone, cutoff = row.cells
-        wrong_number = wrong_employee(number)
+        wrong_number = employee_id_fault(number)
         if not wrong_number and (first := first_line.setdefault(int(number), row.line)) != row.line:
             wrong_number = f"is on line {first} already"
         return {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.documents import LARGEST_EMPLOYEE, is_cpf, is_pis
+from ponto.documents import MAX_EMPLOYEE_ID, is_cpf, is_pis
 from slices.clocks.documents import read
 from slices.clocks.tests.clocks import cpf, pis
 from tests.documents import blocks
@@ -15,7 +15,7 @@ from tools.kit.project import ROOT
 HEADER = "documento;usuarioId\n"
 tables = st.dictionaries(
     st.integers(1, 10**9 - 1).map(cpf).filter(is_cpf) | st.integers(1, 10**10 - 1).map(pis).filter(is_pis),
-    st.integers(1, LARGEST_EMPLOYEE),
+    st.integers(1, MAX_EMPLOYEE_ID),
 )
 
 
@@ -41,8 +41,8 @@ def test_the_documents_example_is_a_table() -> None:
         (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
         ("00000000000;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
         (f"5;{cpf(123_456_789)}", "line 2, documento: is not 11 digits, without points or hyphens"),
-        (f"{cpf(1)};0", f"line 2, usuarioId: is not a number from 1 to {LARGEST_EMPLOYEE}"),
-        (f"{cpf(1)};123.456.789-09", f"line 2, usuarioId: is not a number from 1 to {LARGEST_EMPLOYEE}"),
+        (f"{cpf(1)};0", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
+        (f"{cpf(1)};123.456.789-09", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
         (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is on line 2 already"),
     ],
 )

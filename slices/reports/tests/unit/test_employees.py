@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.documents import LARGEST_EMPLOYEE, check_digits, is_cpf
+from ponto.documents import MAX_EMPLOYEE_ID, check_digits, is_cpf
 from slices.reports.load.employees import COLUMNS, Employee, read
 
 ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}
@@ -60,7 +60,7 @@ _names = st.text(_CHARACTERS, max_size=200).map(str.strip).filter(bool)
 _cpfs = st.integers(0, 10**9 - 1).map(lambda number: f"{number:09}").map(lambda nine: nine + check_digits(nine))
 _employees = st.builds(
     Employee,
-    usuario_id=st.integers(1, LARGEST_EMPLOYEE),
+    usuario_id=st.integers(1, MAX_EMPLOYEE_ID),
     nome=_names,
     cpf=st.none() | _cpfs.filter(is_cpf),
     fuso=st.none() | st.sampled_from(sorted(ZONES)),
@@ -118,12 +118,12 @@ def test_every_fault_is_said_with_its_line_and_column() -> None:
         "line 6, corte: '12h' is not a time like 04:00",
         "line 7: has 2 columns instead of 5",
         "line 8: has 6 columns instead of 5",
-        f"line 9, usuario_id: 'x' is not a number from 1 to {LARGEST_EMPLOYEE}",
+        f"line 9, usuario_id: 'x' is not a number from 1 to {MAX_EMPLOYEE_ID}",
         "line 9, cpf: has 10 of 11 digits; has the spreadsheet dropped a zero in front?",
     ]
 
 
-@pytest.mark.parametrize("number", ["-1", "1.0", "1e3", "\u0661", str(LARGEST_EMPLOYEE + 1), "9" * 5000, ""])
+@pytest.mark.parametrize("number", ["-1", "1.0", "1e3", "\u0661", str(MAX_EMPLOYEE_ID + 1), "9" * 5000, ""])
 def test_a_number_out_of_range_is_refused(number: str) -> None:
     assert "is not a number from 1 to" in wrong(f"{number},Ana,,,\n")[0]
 

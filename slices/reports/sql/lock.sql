@@ -1,1 +1,0 @@
-lock table ponto.funcionario in share row exclusive mode
