@@ -25,7 +25,6 @@ class Kind(StrEnum):
     sentence: str
 
     def __new__(cls, word: str, area: Area, sentence: str) -> "Kind":
-        """Takes its area, and what people are told."""
         kind = str.__new__(cls, word)
         kind._value_, kind.area, kind.sentence = word, area, sentence
         return kind

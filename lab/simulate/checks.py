@@ -22,7 +22,6 @@ class BrokenError(Exception):
     """A rule does not hold."""
 
     def __init__(self, rule: str, at: float, what: str, about: "Accepted | None" = None) -> None:
-        """Takes a word for the rule, the clock's time, what is wrong, and with which message."""
         super().__init__(what)
         self.rule, self.at, self.about = rule, at, about
 

@@ -47,7 +47,6 @@ class Connection:
     """The way back to a client."""
 
     def __init__(self, connection: socket.socket, method: str = "") -> None:
-        """Takes what the request came by, and its method."""
         self._socket = connection
         self._method = method
 

@@ -52,7 +52,6 @@ class GivenUpError(Exception):
     """No answer for good came in time, or nobody waits for it any more."""
 
     def __init__(self, answer: Response) -> None:
-        """Takes the last answer."""
         self.answer = answer
         super().__init__(f"answered {answer.status}" if answer.status else f"no answer: {answer.message}")
 

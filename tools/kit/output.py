@@ -114,7 +114,6 @@ class Console(rich.console.Console):
     """
 
     def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
-        """Takes where to print: a file, standard error, or else standard output."""
         stream = file or (sys.stderr if stderr else sys.stdout)
         super().__init__(file=_bare(stream), highlight=False, emoji=False, markup=False)
         if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may say 0

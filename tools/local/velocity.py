@@ -21,11 +21,10 @@ class Input:
     """$input, as far as the templates use it."""
 
     def __init__(self, body: str) -> None:
-        """Takes what is to be mapped."""
         self.body = body
 
     def path(self, path: str) -> Any:
-        """Give what is there in the body, which is JSON, or None."""
+        """Return the value at a path of the body, which is JSON, or None."""
         value = json.loads(self.body)
         for name in path.removeprefix("$.").split("."):
             value = value.get(name) if isinstance(value, dict) else None
