@@ -135,7 +135,7 @@ class Simulation:
 
     def _begin(self) -> None:
         for fault in self.plan.faults:
-            self._at(fault.begin, self._fault_begins, fault)
+            self._at(fault.begin, self._trace, str(fault))
             self._at(fault.end, self._fault_ends, fault)
         if self.plan.sendings is None:
             for day in range(self.plan.days):
@@ -143,9 +143,6 @@ class Simulation:
         else:
             for sending in self.plan.sendings:
                 self._at(sending.at, self._send, sending)
-
-    def _fault_begins(self, fault: Fault) -> None:
-        self._trace(str(fault))
 
     def _fault_ends(self, fault: Fault) -> None:
         self._trace(f"over: {fault.kind.sentence}")

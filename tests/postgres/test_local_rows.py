@@ -18,7 +18,7 @@ from tests.database import ask
 from tests.postgres.storing import TEXTS, add
 from tools.kit.event import SHOWN
 from tools.kit.project import ROOT
-from tools.local import rows
+from tools.local import postgres, rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
@@ -72,7 +72,7 @@ def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, m
 def test_a_database_that_stands_still_is_not_waited_for(
     state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "_PATIENCE", 2)  # s: the least that libpq takes
+    monkeypatch.setattr(postgres, "FETCH_SECONDS", 2)  # s: the least that libpq takes
     with psycopg2.connect(migrated_url) as other, other.cursor() as cursor:
         cursor.execute("lock table batida")
         locked = run("--state", state)

@@ -1,6 +1,7 @@
 """Waiting for a service that cannot do something yet."""
 
 import time
+from typing import Any
 
 from tools.kit.output import print_status
 
@@ -8,17 +9,19 @@ from tools.kit.output import print_status
 class Wait:
     """Pauses between the attempts of one call, until a deadline. The first is announced."""
 
-    def __init__(self, notice: str, *, timeout_seconds: float, pause_seconds: float = 0) -> None:
+    def __init__(self, notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Any = time) -> None:
         """Start the time.
 
         Args:
             notice: what the user reads while the command waits; a sentence.
             timeout_seconds: after which no other attempt is due.
             pause_seconds: between two attempts.
+            clock: has `monotonic` and `sleep`.
         """
         self._notice = f"{notice} Waiting for {timeout_seconds} s at most ..."
         self._pause_seconds = pause_seconds
-        self._deadline = time.monotonic() + timeout_seconds
+        self._clock = clock
+        self._deadline = clock.monotonic() + timeout_seconds
         self._is_announced = False
 
     def pause(self) -> bool:
@@ -27,10 +30,10 @@ class Wait:
         Returns:
             Whether one is due; False at once when the time is over.
         """
-        if time.monotonic() > self._deadline:
+        if self._clock.monotonic() > self._deadline:
             return False
         if not self._is_announced:
             print_status(self._notice)
             self._is_announced = True
-        time.sleep(self._pause_seconds)
+        self._clock.sleep(self._pause_seconds)
         return True

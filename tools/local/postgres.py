@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import psutil
 import psycopg2
+from psycopg2.extras import NamedTupleCursor
 from psycopg2.sql import Composable
 
 from tools.local import postgres_programs as programs
@@ -37,7 +38,7 @@ UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test'
 
 _BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
 _CONFIGURATION = "ponto.conf"
-_FETCH_SECONDS = 10
+FETCH_SECONDS = 10
 _START = 120  # s: after a crash it first writes what its log has
 _STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))  # s: fast, then at once, then the kernel's
 
@@ -146,7 +147,7 @@ def attach(data: Path) -> Postgres:
 
 
 def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapping[str, object]) -> list[Any]:
-    """Return the rows of a statement, for which a connection is opened; neither may take longer than ten seconds.
+    """Return the rows of a statement as named tuples, on a connection opened for it, each within ten seconds.
 
     Raises:
         psycopg2.Error: the database does not answer, or refuses.
@@ -154,8 +155,9 @@ def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapp
     connection = psycopg2.connect(
         url,
         hostaddr="",  # not where PGHOSTADDR points
-        connect_timeout=_FETCH_SECONDS,
-        options=f"-c statement_timeout={_FETCH_SECONDS}s",
+        cursor_factory=NamedTupleCursor,
+        connect_timeout=FETCH_SECONDS,
+        options=f"-c statement_timeout={FETCH_SECONDS}s",
     )
     with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(statement, values)

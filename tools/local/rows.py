@@ -20,7 +20,7 @@ from tools.kit.tables import Column
 from tools.local import postgres
 
 _NEWEST = sql.SQL("""
-select id, gravada_em - recebida_em, {shown}
+select id, gravada_em - recebida_em as waited, {shown}
 from ponto.batida order by gravada_em desc limit %s
 """).format(shown=sql.SQL(", ").join(map(sql.Identifier, SHOWN)))
 
@@ -62,17 +62,17 @@ def rows(count: int, state: Path | None) -> None:
         _COLUMNS,
         [
             (
-                identifier,
-                *map(_written, shown),
-                "" if waited is None else f"{waited.total_seconds():.1f} s",
+                row.id,
+                *(_to_text(getattr(row, name)) for name in SHOWN),
+                "" if row.waited is None else f"{row.waited.total_seconds():.1f} s",
             )
-            for identifier, waited, *shown in newest
+            for row in newest
         ],
     )
     print_result(f"the newest {len(newest)}")
 
 
-def _written(value: object) -> str:
+def _to_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(" ").removesuffix(":00")  # as psql writes it
     return "" if value is None else str(value)

@@ -23,10 +23,10 @@ outcome as (
     left join ponto.batida as other on other.id = punch_id
 )
 select
-    count(*) filter (where outcome = 'row'),
-    count(*) filter (where outcome = 'duplicate'),
-    count(*) filter (where outcome = 'dead letter'),
-    count(*) filter (where outcome is null and punch_id is null)
+    count(*) filter (where outcome = 'row') as rows,
+    count(*) filter (where outcome = 'duplicate') as duplicates,
+    count(*) filter (where outcome = 'dead letter') as dead_letters,
+    count(*) filter (where outcome is null and punch_id is null) as unknown
 from outcome
 """
 
@@ -71,7 +71,7 @@ def judge(database_url: str, accepted: Mapping[str, str | None], dead: Collectio
     punches = (punch_id or "null" for punch_id in accepted.values())
     arrays = {"messages": _array(accepted), "punches": _array(punches), "dead": _array(dead)}
     [counts] = postgres.fetch(database_url, _COUNT, arrays)
-    return Verdict(len(accepted), *counts)
+    return Verdict(len(accepted), **counts._asdict())
 
 
 def _array(ids: Iterable[str]) -> str:
