@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import click
 import psutil
@@ -85,7 +84,7 @@ def simulate(
             print_status(again)
             begin = time.monotonic()
             with draft(trace) if trace else nullcontext() as file:
-                outcome = run(plan, deployed, url, partial(_write, file) if file else None)
+                outcome = run(plan, deployed, url, partial(print, file=file) if file else None)
             if outcome.broken:
                 return _print_outcome(plan, deployed, url, outcome, again)
             print_result(f"{outcome} ({days} days of seed {each} in {time.monotonic() - begin:.1f} s)")
@@ -147,10 +146,6 @@ def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, a
     print_result(f"the whole of it: {again}")
     print_result(str(outcome))
     return 1
-
-
-def _write(file: IO[str], line: str) -> None:
-    file.write(f"{line}\n")
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -195,7 +195,7 @@ class Function:
             raise ReadTimeoutError(endpoint_url="https://sqs.simulated")
         self._clock.advance(_CALL)
         if Kind.SQS_REFUSES in kinds and self._chance.random() < 0.7:
-            _refuse(operation)
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
 
     def _draw_doom(self, kinds: frozenset[Kind]) -> None:
         self._doom, self.was_doomed = None, False
@@ -240,10 +240,6 @@ class _Secrets:
         del SecretId
         self._clock.advance(_CALL)
         return {"SecretString": '{"username": "simulated", "password": "simulated"}'}
-
-
-def _refuse(operation: str) -> NoReturn:
-    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
 
 
 def failures(answer: object, everything: set[str]) -> set[str]:

@@ -238,15 +238,12 @@ class Simulation:
         if accepted.sending.id and accepted.row is not Standing.CONFLICT:
             what = f"{accepted}, a good punch, is dead-lettered by the function: {texts['reason']}"
             raise BrokenError("dead letter", now, what, accepted)
-        self._bury(accepted, body, now, attributes)
-
-    def _bury(self, accepted: Accepted, body: str, sent: float, attributes: dict[str, Any]) -> None:
         given = {
             name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
             for name, value in attributes.items()
         }
         accepted.dead_letters += 1
-        self._dead.add(Message(self._new_id(), body, accepted, sent, given))
+        self._dead.add(Message(self._new_id(), body, accepted, now, given))
         self._call_operator()
 
     def _exhausted(self, message: Message) -> None:
@@ -314,20 +311,19 @@ class Simulation:
         self._pollers.wake()
 
     def _expired(self, message: Message) -> None:
-        self._judge_expiry(message, _KEPT)
+        self._expire(message, _KEPT)
         message.origin.queued -= 1
-        message.origin.expired = True
         self.tally.follow(message.origin, self._clock.now)
 
     def _dead_letter_expired(self, message: Message) -> None:
-        self._judge_expiry(message, _KEPT_DEAD)
+        self._expire(message, _KEPT_DEAD)
         message.origin.dead_letters -= 1
-        message.origin.expired = True
         self.tally.follow(message.origin, self._clock.now)
 
-    def _judge_expiry(self, message: Message, kept: int) -> None:
+    def _expire(self, message: Message, kept: int) -> None:
         self._trace(f"{message.origin} expires")
         checks.expired(message.origin, message.sent, kept, self._clock.now)
+        message.origin.expired = True
 
     # What nobody in the system sees
 
