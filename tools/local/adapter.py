@@ -28,6 +28,7 @@ from ponto.punch import NotAPunch, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity
+from tools.local.adapter_workers import unfinished_events as unfinished_events
 from tools.local.asgi import Application, Response
 from tools.local.replacements import replaces
 

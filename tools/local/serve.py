@@ -25,7 +25,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
-from tools.local import adapter, adapter_workers, home, replacements, saved
+from tools.local import adapter, home, replacements, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
@@ -137,7 +137,7 @@ class Saver:
 
     def _save_queues(self, give: Callable[[], Any]) -> saved.Report:
         """Save the queues, each time: they are drained meanwhile."""
-        report = saved.Report(unfinished_files=adapter_workers.unfinished_events())  # only files are imported by events
+        report = saved.Report(unfinished_files=adapter.unfinished_events())  # only files are imported by events
         try:
             state = give()
             held = saved.messages(state)
