@@ -12,6 +12,7 @@ from loadtest.system import System
 from tools.kit import queue_reader
 from tools.kit.functions import Busy
 from tools.kit.reader import Reader
+from tools.kit.rows import RUN_COUNT, RUN_ROWS
 
 RUN = 10**9
 """Employee numbers that a run has to itself."""
@@ -55,16 +56,15 @@ class Table:
         found: list[Row] = []
         with self._reader() as source:
             for first in range(self._employees.start, highest + 1, _AT_ONCE):
-                (rows,) = source.read(run_rows=self._values(first, first + _AT_ONCE - 1))
-                found += (Row(PunchKey(punch, employee, None), punch, stored_at) for punch, employee, stored_at in rows)
+                (rows,) = source.read(RUN_ROWS.bind(**self._values(first, first + _AT_ONCE - 1)))
+                found += (Row(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
         return found
 
     def _count(self) -> tuple[int, int]:
         """Give how many rows there are, and the highest number of an employee, which is 0 where there are none."""
         with self._reader() as source:
-            (rows,) = source.read(run_count=self._values(self._employees.start, self._employees.stop - 1))
-            ((count, highest),) = rows
-            return count, highest or 0
+            ((run,),) = source.read(RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1)))
+            return run.row_count, run.highest_employee_id or 0
 
     def _values(self, first: int, last: int) -> dict[str, object]:
         return {"desde": self._since, "primeiro": first, "ultimo": last}

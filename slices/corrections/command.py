@@ -3,20 +3,21 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from ponto import spreadsheet
 from ponto.spreadsheet import Fault, Faults
+from slices.corrections.rows import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.send import send
 from slices.corrections.write import RefusedError
 from tools.kit import commands, reader, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, print_json, print_result, print_status
+from tools.kit.output import print_json, print_result, print_status
 from tools.kit.tables import Column
 
 _EPILOG = f"""examples:
@@ -51,36 +52,6 @@ _TABLE = (
     Column("reason", least=8, leaves=True),
     Column("by", least=16, leaves=True),
 )
-
-
-class Listed(NamedTuple):
-    """A correction; of the statement `correction_list`."""
-
-    written: datetime
-    id: str
-    kind: str
-    is_undone: bool
-    employee: int
-    instant: datetime
-    local: datetime  # of the instant, in the employee's zone
-    target: str | None
-    reason: str
-    author: str  # "local": nobody vouches for whoever it was
-
-
-class _Punch(NamedTuple):
-    """A punch, or an addition; of the statement `employee_punches`."""
-
-    id: str
-    instant: datetime
-    local: datetime
-    is_added: bool
-    disregarded_by: str | None  # a correction's id; None: it counts
-
-    def time(self) -> str:
-        """Give the local time with its offset: when clocks go back, two punches of an hour differ in nothing else."""
-        offset = self.local - self.instant.astimezone(UTC).replace(tzinfo=None)
-        return self.local.replace(tzinfo=timezone(offset)).timetz().isoformat("seconds")
 
 
 @commands.group(epilog=_EPILOG)
@@ -201,14 +172,14 @@ def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
 def list_corrections(where: reader.Where, month: date, *, as_json: bool) -> None:
     """Print a month's corrections, those that were undone too."""
     with reader.opened(where) as source:
-        (rows,) = source.read(correction_list={"mes": month})
-        found = [Listed(*row) for row in rows]
+        (rows,) = source.read(CORRECTION_LIST.bind(mes=month))
+        found = list(rows)
     if as_json:
-        print_json([camel_case({name: _json(value) for name, value in each._asdict().items()}) for each in found])
+        print_json(list(map(_to_json, found)))
     elif not found:
         print_result("no corrections")
     else:
-        tables.show(_TABLE, map(_cells, found))
+        tables.show(_TABLE, map(cells, found))
 
 
 def _write_one(
@@ -242,18 +213,18 @@ def _found(where: reader.Where, employee: int, at: datetime) -> str:
     minute = at.replace(second=0, microsecond=0)
     margin = timedelta(0) if minute.tzinfo else _FARTHEST
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
-    asked = {"usuario": employee, "de": first - margin, "ate": first + timedelta(minutes=1) + margin}
+    until = first + timedelta(minutes=1) + margin
     with reader.opened(where) as source:
-        (rows,) = source.read(employee_punches=asked)
-        punches = [_Punch(*row) for row in rows if minute.tzinfo or row[2].replace(second=0, microsecond=0) == minute]
-    counting = [each for each in punches if each.disregarded_by is None]
+        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee, de=first - margin, ate=until))
+        punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
+    counting = [each for each in punches if each.desconsiderada_por is None]
     if len(counting) == 1:
         return counting[0].id
     when = f"at {minute.isoformat(timespec='minutes')}"
     if counting:
-        listed = ", ".join(f"{each.id} ({each.time()}{', added' * each.is_added})" for each in counting)
+        listed = ", ".join(f"{each.id} ({each.time()}{', added' * each.e_incluida})" for each in counting)
         raise RefusedError({0: f"employee {employee} has {len(counting)} punches {when}; name one by its ID: {listed}"})
-    before = [f"; {each.id} is disregarded already, by correction {each.disregarded_by}" for each in punches]
+    before = [f"; {each.id} is disregarded already, by correction {each.desconsiderada_por}" for each in punches]
     raise RefusedError({0: f"employee {employee} has no punch that counts {when}{''.join(before)}"})
 
 
@@ -274,10 +245,22 @@ def _of_row(cells: Mapping[str, str]) -> dict[str, Any]:
     return {"usuarioId": whole or None} | {name: cells[name] or None for name in COLUMNS if name != "usuario_id"}
 
 
-def _cells(each: Listed) -> list[str]:
-    what = f"{_DONE[each.kind]}{', undone' if each.is_undone else ''}"
-    return [each.id, what, str(each.employee), f"{each.local:%Y-%m-%d %H:%M}", each.reason, each.author]
+def cells(row: ListedCorrectionRow) -> list[str]:
+    """Return a row of the table of corrections."""
+    what = f"{_DONE[row.tipo]}{', undone' if row.desfeita else ''}"
+    return [row.id, what, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 
 
-def _json(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
+    return {
+        "written": row.criada_em.isoformat(),
+        "id": row.id,
+        "kind": row.tipo,
+        "isUndone": row.desfeita,
+        "employee": row.usuario_id,
+        "instant": row.ponto.isoformat(),
+        "local": row.local.isoformat(),
+        "target": row.alvo,
+        "reason": row.motivo,
+        "author": row.autor,
+    }

@@ -8,7 +8,6 @@ from ponto.reader import kinds
 FOLDER = Path(__file__).parent / "reads"
 
 WRITTEN = ["correcao"]
-OF_PERSON = ["person_corrections"]
 
 PARAMETERS: Mapping[str, Mapping[str, kinds.Kind]] = {
     "correction": {"id": kinds.uuid},

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 
@@ -18,6 +18,15 @@ _STORE = read_sql(_SQL / "store.sql")
 
 Employees = Sequence[Mapping[str, Any]]
 """Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
+
+
+class Counts(NamedTuple):
+    """Numbers of employees that a load inserts, changes and leaves, and of others; the row of compare.sql."""
+
+    inserted: int
+    changed: int
+    unchanged: int
+    others: int
 
 
 def lock(cursor: psycopg2.extensions.cursor) -> None:
@@ -35,10 +44,10 @@ def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool
     if not dry_run:
         lock(cursor)
     cursor.execute(_COMPARE, document)
-    counts = dict(zip(("inserted", "changed", "unchanged", "others"), cursor.fetchone() or (), strict=True))
+    counts = Counts(*cursor.fetchone() or ())
     if not dry_run:
         cursor.execute(_STORE, document)
-    return counts
+    return counts._asdict()
 
 
 def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str, Any]:

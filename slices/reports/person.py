@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from slices.reports.report import as_html, dead_letters, i18n, options, timecard
-from slices.reports.report.as_json import document
-from slices.reports.report.card import Card, vouched
+from slices.reports.report import dead_letters, i18n, options, timecard
+from slices.reports.report.card import Card, author_label
 from slices.reports.report.dead_letters import Unread
 from slices.reports.report.exceptions import reason
 from slices.reports.report.i18n import Language
+from slices.reports.report.output import render_html, to_json
 from slices.reports.report.queries import Reports
 from slices.reports.report.table import TEXT, Column, Kind, Report, Table, instant_in
+from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
 from tools.kit import commands, files, reader, slices, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
@@ -85,13 +86,13 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
         backup_days = _backup_days(where, found)
         page = _page(found, reports, _elsewhere(backup_days, reports.now, language), language)
-        beside = timecard.beside(reports, reports.employer, language)
-        text = document(_fields(found, reports, _elsewhere(backup_days, reports.now, Language("en"))))
+        beside = timecard.template_values(reports, reports.employer, language)
+        text = to_json(_fields(found, reports, _elsewhere(backup_days, reports.now, Language("en"))))
     _make(folder)
     with files.draft(written[0]) as out:
         out.write(f"{text}\n")
     with files.draft(written[1]) as out:
-        as_html.render(
+        render_html(
             out,
             "person.html",
             language,
@@ -128,36 +129,38 @@ def _make(folder: Path) -> None:
 
 def _read(reports: Reports, employee: int, letters: list[DeadLetter] | Unread) -> Kept:
     """Read the database, month by month: each answer is small, however long somebody has been there."""
-    who = {"usuario": employee}
-    brought = [name for module in slices.modules("statements") for name in getattr(module, "OF_PERSON", [])]
-    of_person, months, *of_slices = map(
-        list, reports.read(person=who, person_months=who, **dict.fromkeys(brought, who))
+    statements = [
+        PERSON,
+        PERSON_MONTHS,
+        *(statement for module in slices.modules("rows") for statement in getattr(module, "OF_PERSON", ())),
+    ]
+    (person,), months, *of_slices = map(
+        list, reports.source.read(*(statement.bind(usuario=employee) for statement in statements))
     )
-    zone, row = of_person[0]
     punches: list[Row] = []
     cards: list[Card] = []
     with progress() as display:
-        for (month,) in display.track(months, description="months"):
-            (rows,) = reports.read(person_punches={**who, "mes": month})
-            punches += _rows(rows)
-            cards += timecard.read(reports, month, [employee])
+        for month in display.track(months, description="months"):
+            (rows,) = reports.source.read(PERSON_PUNCHES.bind(usuario=employee, mes=month.mes))
+            punches += _fields_of(rows)
+            cards += timecard.read(reports, month.mes, [employee])
     return Kept(
         employee,
-        ZoneInfo(zone),
-        row and _row(row),
+        ZoneInfo(person.fuso),
+        person.funcionario and _with_instants(person.funcionario),
         punches,
-        list(_rows(chain.from_iterable(of_slices))),
+        list(_fields_of(chain.from_iterable(of_slices))),
         cards,
         [] if isinstance(letters, Unread) else _of(letters, employee),
         letters if isinstance(letters, Unread) else None,
     )
 
 
-def _rows(rows: Iterable[tuple[Row]]) -> Iterator[Row]:
-    return (_row(row) for (row,) in rows)
+def _fields_of(rows: Iterable[RecordRow]) -> Iterator[Row]:
+    return (_with_instants(row.registro) for row in rows)
 
 
-def _row(row: Row) -> Row:
+def _with_instants(row: Row) -> Row:
     return {
         name: datetime.fromisoformat(value) if value and name in _INSTANTS else value for name, value in row.items()
     }
@@ -195,7 +198,7 @@ def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, An
         "funcionario": found.row,
         "batidas": found.punches,
         "correcoes": found.corrections,
-        "espelhos": [timecard.fields(card, reports, reports.employer) for card in found.cards],
+        "espelhos": [timecard.card_fields(card, reports, reports.employer) for card in found.cards],
         "nao_gravadas": None if found.unread else [letter.whole() for letter in found.letters],
         "onde_mais": elsewhere,
     }
@@ -207,7 +210,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
     instant = instant_in(zone)
     of_kind = Kind("whole", lambda name, _: word("arrival", name))
     why = Kind("text", reason)
-    author = Kind("text", lambda name, _: vouched(name, language))
+    author = Kind("text", lambda name, _: author_label(name, language))
 
     def table(title: str, rows: Iterable[Row], **kinds: Kind) -> Table:
         """Give a table of these columns; what else a row has stands together in the last one."""
@@ -217,7 +220,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
 
     employee = found.row or {}
     if employee.get("cpf"):
-        employee = employee | {"cpf": i18n.whole(employee["cpf"])}
+        employee = employee | {"cpf": i18n.format_cpf(employee["cpf"])}
     corrections = ({"chegada" if name == "tipo" else name: row[name] for name in row} for row in found.corrections)
     return Report(
         f"{word('person', 'title')}, {language.column('usuario_id')} {found.employee}",

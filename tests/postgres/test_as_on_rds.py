@@ -26,6 +26,7 @@ from tests.postgres.servers import HBA, Server
 from tests.postgres.storing import QUICK, SECRET, SHOWN, entry, statuses
 from tests.postgres.tls import Authority, front
 from tools.kit import reader
+from tools.kit.rows import PUNCH
 from tools.local import postgres
 
 FUNCTION, REPORTS = "ponto_function", "ponto_reader"
@@ -102,8 +103,8 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         connection.cursor().execute("set role ponto_reader")
         connection.commit()
         with reader.direct(connection) as source:
-            ((row,),) = map(list, source.read(punch={"id": secret.punch.id}))
-    assert row[1] == SECRET[WHOSE]
+            ((row,),) = source.read(PUNCH.bind(id=secret.punch.id))
+    assert row.employee_id == SECRET[WHOSE]
     log = place.server.log.read_text(errors="replace")[before:]
     assert 'violates check constraint "newer"' in log
     assert "out of range for type bigint" in log

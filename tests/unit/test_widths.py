@@ -19,6 +19,7 @@ from tools.keys import command as keys
 from tools.kit import tables
 from tools.kit.dead_letters import REASONS, DeadLetter, Way
 from tools.kit.event import SHOWN
+from tools.kit.rows import KeyRow
 from tools.local import rows
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
@@ -54,7 +55,7 @@ def list_keys() -> None:
 
 
 def list_rows_of_a_key() -> None:
-    tables.show(keys._PUNCHES, [keys._Row("a1b2c3d4e5", ID, 123456, AT.astimezone(ZONE), DEVICE, AT).cells()])
+    tables.show(keys._PUNCHES, [keys.cells(KeyRow("a1b2c3d4e5", ID, 123456, AT.astimezone(ZONE), DEVICE, AT))])
 
 
 def list_rows() -> None:

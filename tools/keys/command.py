@@ -1,7 +1,7 @@
 """`ponto keys`: an API key for each device or site, each with limits of its own."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from tools.kit import commands, reader, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
+from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain
 from tools.kit.waiting import Wait
@@ -214,45 +215,38 @@ def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, 
     deployment = target.find(where)
     ids = _ids(deployment, name)
     with reader.opened(where) as source:
-        found = _rows(source, {"keys": ids or [name], "from_ms": start, "to_ms": end})
+        found = _rows(source, ids or [name], start, end)
     if not ids and not found:
         raise CommandError(f"{deployment.stack} has no key {name}, and no row came with a key of that id", 1)
     if as_json:
-        print_json({"keys": ids or [name], "rows": [row.shown() for row in found]})
+        print_json({"keys": ids or [name], "rows": [_to_json(row) for row in found]})
         return
     if found:
-        tables.show(_PUNCHES, (row.cells() for row in found))
-    employees = counted(len({row.employee for row in found}), "employee")
+        tables.show(_PUNCHES, map(cells, found))
+    employees = counted(len({row.employee_id for row in found}), "employee")
     print_result(f"{counted(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
-class _Row(NamedTuple):
-    """A row of `batida`, as the statement `key_rows` gives it."""
-
-    key: str
-    id: str
-    employee: int
-    punched: datetime
-    device: str | None
-    received: datetime
-
-    def cells(self) -> list[str]:
-        received = f"{self.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-        return [received, self.id, str(self.employee), self.punched.isoformat(" "), self.device or "", self.key]
-
-    def shown(self) -> dict[str, Any]:
-        times = {"received": self.received.isoformat(timespec="milliseconds"), "punched": self.punched.isoformat()}
-        return self._asdict() | times
+def cells(row: KeyRow) -> list[str]:
+    """Return a row of the table of punches."""
+    received = f"{row.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return [received, row.id, str(row.employee_id), row.instant.isoformat(" "), row.device or "", row.key]
 
 
-def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
-    ranges = source.in_ranges({"key_employees": of_keys}, {}, {"key_rows": {**of_keys, "usuarios": None}})
-    found = list[_Row]()
+def _to_json(row: KeyRow) -> dict[str, Any]:
+    times = {"received": row.received.isoformat(timespec="milliseconds"), "punched": row.instant.isoformat()}
+    return to_json(row) | times
+
+
+def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
+    of_keys = {"keys": keys, "from_ms": start, "to_ms": end}
+    ranges = source.in_ranges(KEY_EMPLOYEES.bind(**of_keys), [], [KEY_ROWS.bind(**of_keys, usuarios=None)])
+    found = list[KeyRow]()
     with progress(shown=ranges.employees is not None) as display:
         task = display.add_task("employees", total=ranges.employees)
         for (rows,) in ranges.each:
-            found += map(_Row._make, rows)
-            display.update(task, completed=len({row.employee for row in found}))
+            found += rows
+            display.update(task, completed=len({row.employee_id for row in found}))
     return sorted(found, key=lambda row: (row.received, row.id))
 
 

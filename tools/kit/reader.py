@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast, overload
 
 import click
-from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection, cursor
 
 from ponto.reader import columns, statements
 from ponto.reader.answers import NotSettledError, Why, settle
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Values = Mapping[str, object]
-Rows = Iterator[tuple[Any, ...]]
+Row = TypeVar("Row", bound=NamedTuple)
+Row2 = TypeVar("Row2", bound=NamedTuple)
 
 _AT_ONCE = 2_000  # rows that the server sends at a time
 EPILOG = f"""the database: that of the running local stack; or, with --stage, a stage's, by
@@ -39,13 +39,41 @@ _OTHERWISE = ", or name another database: --stage dev, or --database env"
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
 
+class Query(NamedTuple, Generic[Row]):
+    """A statement of `ponto.reader`, with a value for each of its parameters."""
+
+    name: str
+    row_type: type[Row]
+    values: Mapping[str, object]
+
+    def rows(self, columns: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+        """Yield rows of this type, without control characters."""
+        return map(self.row_type._make, without_controls(columns))
+
+    def execute(self, session: cursor) -> Iterator[Row]:
+        """Run it on a cursor; yield its rows."""
+        session.execute(statements.sql_of(self.name), self.values)
+        return self.rows(session)
+
+
+class Statement(NamedTuple, Generic[Row]):
+    """A statement of `ponto.reader` by its name. The fields of its row type are its columns, in order."""
+
+    name: str
+    row_type: type[Row]
+
+    def bind(self, **values: object) -> Query[Row]:
+        """Return a query: the statement with a value for each of its parameters."""
+        return Query(self.name, self.row_type, values)
+
+
 _controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
 
 
 _NESTED = (dict, list)
 
 
-def without_controls(rows: Iterable[tuple[Any, ...]]) -> Rows:
+def without_controls(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """Yield rows without the control and bidirectional characters of their texts, in JSON documents too.
 
     The tables' own checks refuse these in most texts. Whatever let one in, no report, file or terminal gets it.
@@ -99,27 +127,36 @@ class TooLarge(CommandError):
 class Ranges(NamedTuple):
     """What was read of everybody: in one go, or by ranges of employees."""
 
-    once: list[Rows]
-    each: Iterator[list[Rows]]  # of each range
+    once: Sequence[Iterator[Any]]
+    each: Iterator[Sequence[Iterator[Any]]]  # of each range
     employees: int | None  # how many they are of; None: all was read in one go
 
 
 class Reader(Protocol):
     """Runs statements of `ponto.reader`."""
 
-    def read(self, **asked: Values) -> list[Rows]:
-        """Run statements with their values, all on one snapshot; give the rows of each, which are read once.
+    @overload
+    def read(self, query: Query[Row], /) -> tuple[Iterator[Row]]: ...
+
+    @overload
+    def read(self, query: Query[Row], query2: Query[Row2], /) -> tuple[Iterator[Row], Iterator[Row2]]: ...
+
+    @overload
+    def read(self, *queries: Query[Any]) -> tuple[Iterator[Any], ...]: ...
+
+    def read(self, *queries: Query[Any]) -> Any:
+        """Run queries, all on one snapshot; return the rows of each, which are read once.
 
         Raises:
             CommandError: it cannot be done.
         """
 
-    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
-        """Run statements on everybody; those that do not fit into one answer by ranges of employees.
+    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
+        """Run queries on all employees; those that do not fit into one answer by ranges of employees.
 
         Args:
-            who: the statement that gives the employees' numbers.
-            once: statements whose rows are few.
+            employees: its rows have the employees' numbers, in their only column.
+            once: queries whose rows are few.
             each: the others; their `usuarios` are null, and a range of employees in parts.
 
         Raises:
@@ -135,21 +172,20 @@ class DirectReader:
         self._database = database
         self._is_settled = is_settled
 
-    def read(self, **asked: Values) -> list[Rows]:
-        if not self._is_settled and any(map(statements.asks_earlier, asked.values())):
+    def read(self, *queries: Query[Any]) -> Any:
+        if not self._is_settled and any(statements.asks_earlier(query.values) for query in queries):
             raise RuntimeError("what asks for an earlier instant opens the reader for one")
-        return [self._rows(name, values) for name, values in asked.items()]
+        return [self._rows(query) for query in queries]
 
-    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
+    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
         """In one go, for the rows stay on the server until they are needed."""
-        del who
-        return Ranges(self.read(**once), iter([self.read(**each)]), None)
+        del employees
+        return Ranges(self.read(*once), iter([self.read(*each)]), None)
 
-    def _rows(self, name: str, values: Values) -> Rows:
-        with self._database.cursor(name=f"ponto_{name}") as cursor:
+    def _rows(self, query: Query[Row]) -> Iterator[Row]:
+        with self._database.cursor(name=f"ponto_{query.name}") as cursor:
             cursor.itersize = _AT_ONCE
-            cursor.execute(statements.sql_of(name), values)
-            yield from without_controls(cursor)
+            yield from query.execute(cursor)
 
 
 @contextmanager
@@ -187,7 +223,7 @@ class FunctionReader:
         self._stage = stage
         self._timeout = timeout
 
-    def read(self, **asked: Values) -> list[Rows]:
+    def read(self, *queries: Query[Any]) -> Any:
         """As of every reader; waits for a database that resumes.
 
         Raises:
@@ -195,7 +231,7 @@ class FunctionReader:
             CommandError: the function is missing, does not reach the database, or failed.
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
-        read = {name: statements.written(values) for name, values in asked.items()}
+        read = {query.name: statements.written(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
         wait = Wait(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
@@ -207,11 +243,11 @@ class FunctionReader:
                 break
         if "why" in answer:
             raise self._explained(answer)
-        return [without_controls(columns.unpacked(answer["rows"][name])) for name in asked]
+        return [query.rows(columns.unpacked(answer["rows"][query.name])) for query in queries]
 
-    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
+    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
         try:
-            rows = self.read(**once, **each)
+            rows = self.read(*once, *each)
         except TooLarge:
             print_status(
                 "ponto: it is more than fits into one answer; "
@@ -219,16 +255,16 @@ class FunctionReader:
             )
         else:
             return Ranges(rows[: len(once)], iter([rows[len(once) :]]), None)
-        numbers, *few = self.read(**who, **once)
-        employees = [number for (number,) in numbers]
-        return Ranges(few, self._each(employees, each), len(employees))
+        rows_of_employees, *few = self.read(employees, *once)
+        employee_ids = [employee_id for (employee_id,) in rows_of_employees]
+        return Ranges(few, self._each(employee_ids, each), len(employee_ids))
 
-    def _each(self, employees: Sequence[int], each: Mapping[str, Values]) -> Iterator[list[Rows]]:
-        at, size = 0, max(1, len(employees) // 2)
-        while at < len(employees):
-            some = employees[at : at + size]
+    def _each(self, employee_ids: Sequence[int], each: Sequence[Query[Any]]) -> Iterator[Sequence[Iterator[Any]]]:
+        at, size = 0, max(1, len(employee_ids) // 2)
+        while at < len(employee_ids):
+            some = employee_ids[at : at + size]
             try:
-                rows = self.read(**{name: {**values, "usuarios": some} for name, values in each.items()})
+                rows = self.read(*(query._replace(values={**query.values, "usuarios": some}) for query in each))
             except TooLarge:
                 if size == 1:
                     raise

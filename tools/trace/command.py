@@ -20,8 +20,9 @@ from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, counted, print_json, print_result
 from tools.kit.queues import Depth
+from tools.kit.rows import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow, to_json
 from tools.kit.target import Target, explain
-from tools.kit.traced import Asked, Notes, Row
+from tools.kit.trace_notes import Notes, TraceRequest
 
 _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
@@ -55,10 +56,10 @@ _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a messa
 T = TypeVar("T")
 
 
-class Rows(NamedTuple):
-    """What the database has."""
+class StoredRows(NamedTuple):
+    """Rows that were asked for."""
 
-    rows: list[Row]
+    rows: list[PunchRow]
     notes: list[Notes]  # of the slices
     zone: ZoneInfo  # of the stage
     day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
@@ -107,19 +108,21 @@ def trace(
     since = (
         datetime.now(UTC) - _DEFAULT_MESSAGE_AGE if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC)
     )
-    asked = Asked(identifier, employee, day)
+    request = TraceRequest(identifier, employee, day)
     deployment = target.find(where)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     depth = _attempt("the queue of punches", lambda: queues.depth(deployment.sqs(), deployment.queue_url))
     letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
-    stored = _attempt("the database", lambda: _rows(where, asked, since))
-    found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
-    rows, notes = ([], []) if isinstance(stored, Unread) else stored[:2]
+    stored = _attempt("the database", lambda: _stored_rows(where, request, since))
+    found = [] if isinstance(letters, Unread) else _of(letters, request, stored)
+    rows, notes = ([], []) if isinstance(stored, Unread) else (stored.rows, stored.notes)
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
-    is_answered = asked.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
+    is_answered = (
+        request.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
+    )
     unread = [each for each in (stored, letters) if isinstance(each, Unread)]
     queue = None if is_answered else _queue(deployment, depth, unread)
-    not_known = [] if queue is None else _not_known(asked, since, letters, stored, deployment, where)
+    not_known = [] if queue is None else _not_known(request, since, letters, stored, deployment, where)
     redrive = partial(_redrive, where)
     if as_json:
         print_json(
@@ -139,7 +142,7 @@ def trace(
         if not rows and not found and not any(each.has_id for each in notes):
             nothing = {"no row": stored, "no dead letter": letters}
             said = [what for what, source in nothing.items() if not isinstance(source, Unread)]
-            print_result(f"{' and '.join(said) or 'nothing'} was found of {asked.words}")
+            print_result(f"{' and '.join(said) or 'nothing'} was found of {request}")
         if queue:
             _print_queue(queue)
         if rows and not found and not_known:
@@ -166,52 +169,47 @@ def _dead_letters(deployment: Target) -> list[DeadLetter]:
         return letters.messages
 
 
-def _rows(where: reader.Where, asked: Asked, since: datetime) -> Rows:
+def _stored_rows(where: reader.Where, request: TraceRequest, since: datetime) -> StoredRows:
     with reader.opened(where) as source:
-        if asked.id:
-            zones, found = map(list, source.read(zone={}, punch={"id": asked.id}))
-            zone, day = _zone(zones), None
-            found = found or _rows_of_message(source, asked.id, since)
+        day = None
+        if request.id:
+            (stage,), punches = source.read(ZONE.bind(), PUNCH.bind(id=request.id))
+            rows = list(punches) or _rows_of_message(source, request.id, since)
         else:
-            (zones,) = map(list, source.read(zone={}))
-            zone = _zone(zones)
-            day = _day(source, asked, zone)
-            (found,) = map(list, source.read(punches={"usuario": asked.employee, "de": day[0], "ate": day[1]}))
-        rows = list(map(Row._make, found))
-        return Rows(rows, [module.notes(source, asked, rows) for module in slices.modules("traced")], zone, day)
+            ((stage,),) = source.read(ZONE.bind())
+            day = _day(source, request, ZoneInfo(stage.name))
+            (punches,) = source.read(PUNCHES.bind(usuario=request.employee_id, de=day[0], ate=day[1]))
+            rows = list(punches)
+        notes = [module.notes(source, request, rows) for module in slices.modules("trace_notes")]
+        return StoredRows(rows, notes, ZoneInfo(stage.name), day)
 
 
-def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[tuple[Any, ...]]:
+def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[PunchRow]:
     """Return the row that a message brought which was received since then, if there is one."""
-    (ids,) = source.read(message={"message_id": message_id, "since": since})
-    return [row for (punch_id,) in ids for row in source.read(punch={"id": punch_id})[0]]
+    (messages,) = source.read(MESSAGE.bind(message_id=message_id, since=since))
+    return [row for message in messages for rows in source.read(PUNCH.bind(id=message.id)) for row in rows]
 
 
-def _zone(rows: Iterable[tuple[Any, ...]]) -> ZoneInfo:
-    ((name,),) = rows
-    return ZoneInfo(name)
-
-
-def _day(source: reader.Reader, asked: Asked, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Give when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
-    for module in slices.modules("traced"):
+def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
+    for module in slices.modules("trace_notes"):
         if hasattr(module, "day"):
-            begin, end = module.day(source, asked.employee, asked.day)
+            begin, end = module.day(source, request.employee_id, request.day)
             return begin, end
-    midnight = datetime.combine(cast(date, asked.day), time(), zone)
+    midnight = datetime.combine(cast(date, request.day), time(), zone)
     return midnight, midnight + timedelta(days=1)
 
 
-def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[DeadLetter]:
+def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | Unread) -> list[DeadLetter]:
     """Give the dead letters that were asked for, and of the employee also those that do not tell their day."""
     zone, day = (None, None) if isinstance(stored, Unread) else (stored.zone, stored.day)
     found = []
     for letter in letters:
-        if asked.id:
-            is_it = asked.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
+        if request.id:
+            is_it = request.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
         else:
             punch = _punch(letter, zone or ZoneInfo("UTC"))
-            is_it = letter.employee == asked.employee and (
+            is_it = letter.employee == request.employee_id and (
                 not (punch and day) or day[0] <= getattr(punch, WHEN) < day[1]
             )
         if is_it:
@@ -260,10 +258,10 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
 
 
 def _not_known(
-    asked: Asked,
+    request: TraceRequest,
     since: datetime,
     letters: list[DeadLetter] | Unread,
-    stored: Rows | Unread,
+    stored: StoredRows | Unread,
     deployment: Target,
     where: reader.Where,
 ) -> list[str]:
@@ -276,7 +274,7 @@ def _not_known(
             "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
             f"its log is {log}"
         )
-    if asked.id:
+    if request.id:
         said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_in_utc(since))]
     if isinstance(stored, Unread):
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
@@ -297,10 +295,10 @@ def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: PunchRow) -> dict[str, Any]:
     return {
         name: _in_utc(value, "milliseconds") if isinstance(value, datetime) else value
-        for name, value in camel_case(row._asdict()).items()
+        for name, value in to_json(row).items()
     }
 
 
@@ -313,7 +311,7 @@ def _merged(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _print(
-    rows: list[Row], notes: list[Notes], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
+    rows: list[PunchRow], notes: list[Notes], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
 ) -> None:
     for row in rows:
         of_row = [note.rows[row.id] for note in notes]

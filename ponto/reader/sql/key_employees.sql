@@ -1,5 +1,5 @@
 -- Whose rows came with some API keys; the conditions are those of key_rows.
-select distinct usuario_id
+select distinct usuario_id as employee_id
 from ponto.batida
 where
     chave = any(%(keys)s)

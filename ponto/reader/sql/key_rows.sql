@@ -1,6 +1,6 @@
 -- The rows that came with some API keys, by the time of receipt. The time narrows it by the index; the keys have none.
 -- A list of employees that is null: of all.
-select chave, id, usuario_id, ponto, dispositivo, recebida_em
+select chave as key, id, usuario_id as employee_id, ponto as instant, dispositivo as device, recebida_em as received
 from ponto.batida
 where
     chave = any(%(keys)s)

@@ -1,5 +1,7 @@
 -- The rows of an employee between two instants, as they were sent.
-select id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id, dispositivo
+select
+    id, usuario_id as employee_id, ponto as instant, recebida_em as received, gravada_em as written, chave as key,
+    mensagem_id as message_id, dispositivo as device
 from ponto.batida
 where usuario_id = %(usuario)s
     and ponto.semana(ponto) = any(array(select ponto.semanas(%(de)s, %(ate)s)))

@@ -1,5 +1,5 @@
 -- The punches that run_count counts.
-select id, usuario_id, gravada_em
+select id, usuario_id as employee_id, gravada_em as written
 from ponto.batida
 where
     ponto.semana(ponto) = any(array(select ponto.semanas(%(desde)s, 'infinity')))

@@ -1,2 +1,2 @@
 -- The stage's time zone.
-select ponto.fuso_padrao();
+select ponto.fuso_padrao() as name;

@@ -1,15 +1,15 @@
 -- An employee's punches and additions between two instants, each in local time, and with the correction by which it does
 -- not count. It reads nothing but what those who may write corrections may read.
 select
-    registro.id::text,
+    registro.id::text as id,
     ponto,
-    ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(usuario)s), ponto.fuso_padrao()),
+    ponto at time zone coalesce((select fuso from ponto.funcionario where usuario_id = %(usuario)s), ponto.fuso_padrao()) as local,
     e_incluida,
     (
         select contra.id::text
         from ponto.correcoes_vigentes() as contra
         where contra.alvo = registro.id and contra.tipo = 'desconsideracao'
-    )
+    ) as desconsiderada_por
 from (
     select id, ponto, false
     from ponto.batida

@@ -1,5 +1,5 @@
 -- The rows of an employee's corrections, with all columns that there are.
-select row_to_json(correcao)
+select row_to_json(correcao) as registro
 from ponto.correcao
 where usuario_id = %(usuario)s
 order by criada_em, id

@@ -1,14 +1,14 @@
 """`ponto load employees`: the table of employees, filled from a file."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from ponto.reader.statements import sql_of
 from slices.reports.employees import store
 from slices.reports.load import employees
+from slices.reports.rows import ZONES, ZoneNameRow
 from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -52,21 +52,20 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
     """
     content = loading.content(file)
 
-    def checked(zones: Collection[str]) -> list[dict[str, Any]]:
-        """Give the employees, if nothing is wrong with the file."""
-        found, faults = employees.read(content, zones)
+    def checked(zones: Iterable[ZoneNameRow]) -> list[dict[str, Any]]:
+        """Return the employees, if nothing is wrong with the file."""
+        found, faults = employees.read(content, {zone.name for zone in zones})
         loading.require_none(faults, file, as_json=as_json)
         return [employee._asdict() for employee in found]
 
     if not where.by_function:
         with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
-            cursor.execute(sql_of("zones"))
-            counts = store(cursor, checked({zone for (zone,) in cursor.fetchall()}), dry_run=dry_run)
+            counts = store(cursor, checked(ZONES.bind().execute(cursor)), dry_run=dry_run)
             connection.commit()
     else:
         with reader.opened(where) as source:
-            (zones,) = source.read(zones={})
-        counts = _store_by_function(where, where.stage, checked({zone for (zone,) in zones}), dry_run=dry_run)
+            (zones,) = source.read(ZONES.bind())
+        counts = _store_by_function(where, where.stage, checked(zones), dry_run=dry_run)
     if as_json:
         print_json(counts | {"dryRun": dry_run})
     else:

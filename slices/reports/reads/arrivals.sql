@@ -1,6 +1,6 @@
 -- Punches and corrections of a month that were written after an instant, until another (null: now). A list of employees that
 -- is null: of all.
-select usuario_id, id, tipo, dia, date_trunc('minute', local), dispositivo, autor, motivo, escrita_em
+select usuario_id, id, tipo, dia, date_trunc('minute', local) as local, dispositivo, autor, motivo, escrita_em
 from (
     select usuario_id, id, 'batida', dia, local, dispositivo, null, null, gravada_em
     from ponto.batida_local
@@ -16,4 +16,4 @@ from (
     where criada_em > %(antes)s
 ) as escrita (usuario_id, id, tipo, dia, local, dispositivo, autor, motivo, escrita_em)
 where %(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s)
-order by usuario_id, dia, local, escrita_em, id;
+order by usuario_id, dia, escrita.local, escrita_em, id;

@@ -46,16 +46,16 @@ mudada as materialized (
 )
 select
     mudada.usuario_id,
-    coalesce(agora.nome, antes.nome),
-    coalesce(agora.cpf, antes.cpf),
-    coalesce(antes.dias_trabalhados, 0),
-    coalesce(agora.dias_trabalhados, 0),
-    coalesce(antes.minutos, 0),
-    coalesce(agora.minutos, 0),
-    coalesce(antes.minutos_noturnos, 0),
-    coalesce(agora.minutos_noturnos, 0),
-    coalesce(antes.dias_incompletos, 0),
-    coalesce(agora.dias_incompletos, 0),
+    coalesce(agora.nome, antes.nome) as nome,
+    coalesce(agora.cpf, antes.cpf) as cpf,
+    coalesce(antes.dias_trabalhados, 0) as dias_trabalhados_antes,
+    coalesce(agora.dias_trabalhados, 0) as dias_trabalhados,
+    coalesce(antes.minutos, 0) as minutos_antes,
+    coalesce(agora.minutos, 0) as minutos,
+    coalesce(antes.minutos_noturnos, 0) as minutos_noturnos_antes,
+    coalesce(agora.minutos_noturnos, 0) as minutos_noturnos,
+    coalesce(antes.dias_incompletos, 0) as dias_incompletos_antes,
+    coalesce(agora.dias_incompletos, 0) as dias_incompletos,
     zona_mudou_em
 from mudada
     left join com_outra_zona using (usuario_id)

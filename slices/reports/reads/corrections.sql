@@ -8,7 +8,7 @@ with corrigida as (
     from unnest(%(usuarios)s::bigint[]) as quem
         cross join lateral ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), quem, %(momento)s)
 )
-select usuario_id, id, tipo, dia, date_trunc('minute', local), null, autor, motivo, criada_em
+select usuario_id, id, tipo, dia, date_trunc('minute', local) as local, null as dispositivo, autor, motivo, criada_em as escrita_em
 from corrigida
 where vale
 order by usuario_id, dia, ponto, criada_em;

@@ -1,1 +1,1 @@
-select (select identificacao from ponto.empregador);
+select (select identificacao from ponto.empregador) as identificacao;

@@ -1,5 +1,5 @@
 -- The rows of an employee's punches of a month, by the working day, with all columns that there are.
-select row_to_json(batida)
+select row_to_json(batida) as registro
 from ponto.batida
 where id = any(array(select id from ponto.batidas_enviadas(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), %(usuario)s)))
 order by ponto, id

@@ -9,7 +9,7 @@ with total as (
 )
 select
     usuario_id, total.nome, total.cpf, total.fuso, dias_trabalhados, minutos, minutos_noturnos, dias_incompletos,
-    dias_divididos, case when zona_mudou_em > %(momento)s then zona_mudou_em end
+    dias_divididos, case when zona_mudou_em > %(momento)s then zona_mudou_em end as zona_mudou_em
 from total
     left join ponto.funcionario using (usuario_id)
 order by usuario_id;

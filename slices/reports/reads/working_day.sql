@@ -1,5 +1,5 @@
 -- When a working day of an employee begins and ends; of one who is not in funcionario by the stage's defaults.
-select (%(dia)s + corte) at time zone fuso, (%(dia)s + 1 + corte) at time zone fuso
+select (%(dia)s + corte) at time zone fuso as inicio, (%(dia)s + 1 + corte) at time zone fuso as fim
 from (
     select coalesce(max(fuso), ponto.fuso_padrao()) as fuso, coalesce(max(corte), '04:00') as corte
     from ponto.funcionario

@@ -1,17 +1,17 @@
-"""A time card as people see it: what text and page show of it, and the text, which is laid out by hand."""
+"""A time card, its parts that text and page show, and the text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from slices.reports.report.i18n import Language, clock, mask
-from slices.reports.report.totals import Totals
+from slices.reports.report.i18n import Language, clock, mask_cpf
+from slices.reports.rows import ArrivalRow, TotalsRow
 from tools.kit.output import Console
 
-REGULARLY = 3
+MIN_SPLIT_DAYS = 3
 """Days of a month that a cut-off splits, from which on it is a warning."""
 
 LOCAL = "local"
@@ -20,30 +20,6 @@ LOCAL = "local"
 _WEEKEND = 5  # the day of the week, Monday 0, from which on it is
 _NARROWEST = 6  # columns that the punches have
 _GAP = "  "  # between columns
-
-
-class Written(NamedTuple):
-    """A punch or a correction: which, of when, and who wrote it when and why."""
-
-    usuario_id: int
-    id: str
-    tipo: str  # batida, or as in correcoes
-    dia: date
-    local: datetime  # the punch, naive
-    dispositivo: str | None
-    autor: str | None  # of a correction
-    motivo: str | None
-    escrita_em: datetime  # an instant
-
-    def fields(self) -> dict[str, Any]:
-        """Give it for programs, without its employee."""
-        return {name: value for name, value in self._asdict().items() if name != "usuario_id"}
-
-    def text(self) -> str:
-        """Write it for programs that know no lists."""
-        at = f"{self.local:%Y-%m-%dT%H:%M}"
-        words = (self.tipo, at, self.autor, f"{self.escrita_em:%Y-%m-%dT%H:%M:%SZ}", self.motivo)
-        return " ".join(filter(None, words))
 
 
 class Day(NamedTuple):
@@ -65,14 +41,14 @@ class Day(NamedTuple):
     ultima: datetime | None
     gravada_em: datetime | None
     incluidas: list[int]  # positions, from 1, of those of pontos that somebody added
-    correcoes: list[Written]  # that count
+    correcoes: list[ArrivalRow]  # that count
 
 
 class Card(NamedTuple):
     """The time card of an employee and month."""
 
     mes: date  # its first day
-    totais: Totals
+    totais: TotalsRow
     dias: list[Day]  # every calendar day
 
 
@@ -118,14 +94,14 @@ def marks(day: Day, language: Language) -> list[str]:
     return [language.column(name) for name, is_so in found.items() if is_so]
 
 
-def warning(totals: Totals, language: Language) -> str | None:
+def warning(totals: TotalsRow, language: Language) -> str | None:
     """Warn of a card whose hours are wrong, as the cut-off splits shifts again and again."""
-    if totals.dias_divididos < REGULARLY:
+    if totals.dias_divididos < MIN_SPLIT_DAYS:
         return None
     return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
 
 
-def changed(totals: Totals, language: Language) -> str | None:
+def changed(totals: TotalsRow, language: Language) -> str | None:
     """Say that a card as of an instant has another zone or cut-off than it had then."""
     if totals.zona_mudou_em is None:
         return None
@@ -140,24 +116,24 @@ def corrections(card: Card, language: Language) -> list[str]:
     return [
         language.word(
             "timecard",
-            one.tipo,
-            language.date(one.local.date()),
-            f"{one.local:%H:%M}",
-            vouched(one.autor, language),
-            language.date_time(one.escrita_em.astimezone(zone)),
-            one.motivo,
+            correction.tipo,
+            language.date(correction.local.date()),
+            f"{correction.local:%H:%M}",
+            author_label(correction.autor, language),
+            language.date_time(correction.escrita_em.astimezone(zone)),
+            correction.motivo,
         )
         for day in card.dias
-        for one in day.correcoes
+        for correction in day.correcoes
     ]
 
 
-def vouched(author: str | None, language: Language) -> str:
-    """Name who answers for a correction; a stage of the emulator knows nobody."""
+def author_label(author: str | None, language: Language) -> str:
+    """Return the author of a correction; on a stage of the emulator, with the note that nobody vouches for it."""
     return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author or ""
 
 
-def counts(totals: Totals) -> list[tuple[str, int]]:
+def counts(totals: TotalsRow) -> list[tuple[str, int]]:
     """Give what is counted below the days, by the names of the columns."""
     names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
     return [(name, getattr(totals, name)) for name in names]
@@ -204,7 +180,7 @@ def print_cards(
 def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator[Text]:
     totals = card.totais
     yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
-    cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
+    cpf = f"CPF {mask_cpf(totals.cpf)}" if totals.cpf else ""
     who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
     if employer:
         yield Text(f"{language.word('timecard', 'employer')}: {employer}")

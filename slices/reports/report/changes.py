@@ -1,7 +1,7 @@
 """`ponto report changes`: whose month is another now than at an instant, and what came since."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from slices.reports.report import options, period, queries
-from slices.reports.report.card import Written, vouched
+from slices.reports.report.card import author_label
 from slices.reports.report.i18n import Language, at
 from slices.reports.report.output import Output
 from slices.reports.report.queries import Employees
@@ -27,33 +27,19 @@ from slices.reports.report.table import (
     Table,
     instant_in,
 )
+from slices.reports.rows import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
-from tools.kit.reader import Rows, Where
+from tools.kit.reader import Ranges, Where
 
 
 class Change(NamedTuple):
-    """An employee's month, then and now."""
+    """An employee's changed month, and what came since."""
 
-    usuario_id: int
-    nome: str | None
-    cpf: str | None
-    dias_trabalhados_antes: int
-    dias_trabalhados: int
-    minutos_antes: int
-    minutos: int
-    minutos_noturnos_antes: int
-    minutos_noturnos: int
-    dias_incompletos_antes: int
-    dias_incompletos: int
-    zona_mudou_em: datetime | None  # zone or cut-off, so that both figures are by those of today; None: they did not
-    chegadas: list[Written]
-
-    @property
-    def minutos_diferenca(self) -> int:
-        """What is to be paid beside what was."""
-        return self.minutos - self.minutos_antes
+    month: ChangeRow
+    arrivals: list[ArrivalRow]
 
 
+_COLUMNS = [*map(Column, ChangeRow._fields), Column("chegadas")]
 _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
 
 
@@ -78,11 +64,10 @@ def command(
     language = output.language
     word = language.word
     with queries.reports(where, output, as_of, since) as reports:
-        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
-        changes = list(output.counted(_changes(found.each), "changed months"))
+        ranges = reports.read_month(month, employees, CHANGES, ARRIVALS, since=reports.since)
+        changes = list(output.counted(_changes(ranges), "changed months"))
         if not changes:
-            (has_punches,) = found.once
-            queries.require_punches(has_punches, month, period.last_of(month), employees)
+            queries.require_punches(ranges.once[0], month, period.last_of(month), employees)
         then, zone = reports.since or reports.now, reports.zone
         output.write(
             Report(
@@ -93,35 +78,35 @@ def command(
                     reports.generated(language),
                 ],
                 [
-                    _compared(changes, zone, language),
-                    _arrived(chain.from_iterable(one.chegadas for one in changes), zone, language),
+                    _compared([change.month for change in changes], zone, language),
+                    _arrived(chain.from_iterable(change.arrivals for change in changes), zone, language),
                 ],
                 csv=Table(
-                    [Column(name) for name in Change._fields],
-                    ((*one[:-1], "; ".join(map(Written.text, one.chegadas))) for one in changes),
+                    _COLUMNS,
+                    ((*change.month, "; ".join(map(ArrivalRow.to_text, change.arrivals))) for change in changes),
                 ),
                 head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.instant, "gerado_em": reports.made},
                 listed=(
                     "mudancas",
                     Table(
-                        [Column(name) for name in Change._fields],
-                        ((*one[:-1], list(map(Written.fields, one.chegadas))) for one in changes),
+                        _COLUMNS,
+                        ((*change.month, list(map(ArrivalRow.to_json, change.arrivals))) for change in changes),
                     ),
                 ),
             )
         )
 
 
-def _changes(ranges: Iterable[list[Rows]]) -> Iterable[Change]:
-    for changes, arrivals in ranges:
-        came = defaultdict(list)
-        for each in map(Written._make, arrivals):
-            came[each.usuario_id].append(each)
-        for row in changes:
-            yield Change._make((*row, came[row[0]]))
+def _changes(ranges: Ranges) -> Iterator[Change]:
+    for changes, arrivals in ranges.each:
+        arrivals_of = defaultdict(list)
+        for arrival in arrivals:
+            arrivals_of[arrival.usuario_id].append(arrival)
+        for month in changes:
+            yield Change(month, arrivals_of[month.usuario_id])
 
 
-def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> Table:
+def _compared(changes: Sequence[ChangeRow], zone: ZoneInfo, language: Language) -> Table:
     moved = any(one.zona_mudou_em for one in changes)
     columns = [
         Column("usuario_id", FIGURE),
@@ -137,7 +122,7 @@ def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> 
             one.usuario_id,
             one.nome,
             (one.minutos_antes, one.minutos),
-            one.minutos_diferenca,
+            one.minutos - one.minutos_antes,
             (one.minutos_noturnos_antes, one.minutos_noturnos),
             (one.dias_incompletos_antes, one.dias_incompletos),
             one.zona_mudou_em,
@@ -149,7 +134,7 @@ def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> 
     return table if moved else table.without("zona_mudou_em")
 
 
-def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Table:
+def _arrived(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, language: Language) -> Table:
     columns = (
         Column("usuario_id", FIGURE),
         Column("dia", DATE),
@@ -161,11 +146,11 @@ def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Ta
     )
     rows = (
         (one.usuario_id, one.dia, at(one.local, one.dia), one.tipo, one.escrita_em, _by(one, language), one.motivo)
-        for one in found
+        for one in arrivals
     )
     return Table(columns, rows, language.word("changes", "arrivals"))
 
 
-def _by(one: Written, language: Language) -> str | None:
+def _by(one: ArrivalRow, language: Language) -> str | None:
     """Name who wrote it, a person or the device."""
-    return vouched(one.autor, language) if one.autor else one.dispositivo
+    return author_label(one.autor, language) if one.autor else one.dispositivo

@@ -3,12 +3,12 @@
 import io
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from slices.reports.report.i18n import Language
+from slices.reports.rows import MinuteRow
 from tools.kit import pictures
 from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE
 
@@ -16,18 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Minute(NamedTuple):
-    """A minute of the intake; or several, in sum."""
-
-    minuto: datetime  # when it begins
-    batidas: int
-    recebidas: int
-    gravadas: int
-    fila: int  # the most
-    idade: timedelta | None  # the longest
-
-
-def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> None:
+def draw(file: Path, minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, language: Language) -> None:
     """Draw minutes into a file, which is overwritten if it is there.
 
     Raises:
@@ -36,7 +25,7 @@ def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, lang
     pictures.save(_figure(minutes, zone, title, language), file, file.suffix)
 
 
-def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str:
+def inline(minutes: Sequence[MinuteRow], zone: ZoneInfo, language: Language) -> str:
     """Draw minutes as an SVG element for a page, without a title.
 
     Raises:
@@ -53,17 +42,18 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
     return re.sub(r' (?:width|height)="[0-9.]+pt"', "", svg, count=2)  # as wide as the page
 
 
-def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> "Figure":
+def _figure(minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, language: Language) -> "Figure":
     figure = pictures.new_figure(10, 7.5, title)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     rates, depths, ages = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
-    times, punched, received, stored, queued, _ = zip(*minutes, strict=True)
     label = language.column
+    times, queued = [minute.minuto for minute in minutes], [minute.fila for minute in minutes]
+    punched = [minute.batidas for minute in minutes]
     rates.fill_between(times, punched, color=BLUE, alpha=0.25, linewidth=0, label=label("batidas"))
-    rates.plot(times, received, color=ORANGE, linewidth=2, label=label("recebidas"))
-    rates.plot(times, stored, color=GREEN, linewidth=1, label=label("gravadas"))
+    rates.plot(times, [minute.recebidas for minute in minutes], color=ORANGE, linewidth=2, label=label("recebidas"))
+    rates.plot(times, [minute.gravadas for minute in minutes], color=GREEN, linewidth=1, label=label("gravadas"))
     rates.set_ylabel(language.word("peak", "a_minute"))
     depths.fill_between(times, queued, color=GREEN, alpha=0.5, linewidth=0, step="post", label=label("fila"))
     depths.set_ylabel(language.word("peak", "waiting"))

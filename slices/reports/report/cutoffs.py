@@ -3,11 +3,12 @@
 import click
 
 from slices.reports.report import options, queries
-from slices.reports.report.card import REGULARLY
+from slices.reports.report.card import MIN_SPLIT_DAYS
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
 from slices.reports.report.queries import Employees
 from slices.reports.report.table import CLOCK, FIGURE, NUMBER, SPAN, Column, Report, Table
+from slices.reports.rows import CUTOFFS
 from tools.kit.options import Instead
 from tools.kit.reader import Where
 
@@ -36,7 +37,7 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
     instead_of=("--employee",),
     is_flag=True,
     show_default=False,
-    help=f"Of everybody who punched (default: whose cut-off splits {REGULARLY} days or more).",
+    help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
 )
 @options.written
 def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
@@ -44,14 +45,13 @@ def command(where: Where, *, output: Output, days: Days, employees: Employees, e
     word = output.language.word
     with queries.reports(where, output) as reports:
         first, last = days.until(reports.now.date())
-        days_of = {"de": first, "ate": last, "usuarios": employees}
-        at_least = REGULARLY if employees is None and not everybody else 0
-        has_punches, found = reports.read(
-            punched=reports.punched(first, last, employees), cutoffs={**days_of, "divididos": at_least}
+        at_least = MIN_SPLIT_DAYS if employees is None and not everybody else 0
+        has_punches, cutoffs = reports.source.read(
+            reports.punched(first, last, employees),
+            CUTOFFS.bind(de=first, ate=last, usuarios=employees, divididos=at_least),
         )
         queries.require_punches(has_punches, first, last, employees)
-        rows = list(found)
-        table = Table(_COLUMNS, rows, notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
+        table = Table(_COLUMNS, list(cutoffs), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
         output.write(
             Report(
                 word("cutoffs", "title"),

@@ -1,9 +1,10 @@
 """`ponto report exceptions`: what somebody should look at, and punches that were not stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import click
 
@@ -14,36 +15,22 @@ from slices.reports.report.output import Output
 from slices.reports.report.period import Days
 from slices.reports.report.queries import Employees
 from slices.reports.report.table import DATE, FIGURE, NUMBER, SPAN, TEXT, WORD, Column, Kind, Report, Table
+from slices.reports.rows import EXCEPTIONS, ExceptionRow
 from tools.kit import options as opt
 from tools.kit.dead_letters import REASONS
 from tools.kit.output import print_status
 from tools.kit.reader import Where
 
 
-class Finding(NamedTuple):
-    """An exception: of a punch, or of a whole day; or, summed up, several that have one cause."""
-
-    tipo: str
-    usuario_id: int | None  # None: several, who used the same device
-    nome: str | None
-    dia: date  # the first
-    id: str | None
-    local: datetime | None
-    dispositivo: str | None
-    medida: timedelta | None  # the largest, either way
-    batidas: int | None
-    vezes: int  # how many it sums up
-
-
 def reason(name: str, language: Language) -> str:
-    """Write why a message was dead-lettered; the word that `dlq` knows too."""
+    """Format why a message was dead-lettered, with the word that `dlq` uses too."""
     return f"{name}: {language.word('reason', name)}" if name in REASONS else name
 
 
 _KIND = Kind("whole", lambda name, language: language.word("kind", name))
 _INSTANT = Kind("whole", lambda instant, language: f"{language.date_time(instant)} UTC")
-_COLUMNS = [Column(name, SPAN if name == "medida" else TEXT) for name in Finding._fields[:-1]]
-_AS_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
+_FOR_CSV = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida", "batidas")
+_FOR_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
 _FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of somebody with a long one would
     Column("dia", DATE),
     Column("usuario_id", FIGURE, ("exceptions", "several")),
@@ -115,15 +102,15 @@ def command(
         first, last = days.until(reports.now.date())
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
         somadas = output.format in ("text", "html")
-        days_of = reports.punched(first, last, employees)
-        rows, has_punches = reports.read(
-            exceptions={**days_of, "somadas": somadas, **limits},
-            punched=days_of,
+        punched = reports.punched(first, last, employees)
+        rows, has_punches = reports.source.read(
+            EXCEPTIONS.bind(**punched.values, somadas=somadas, **limits),
+            punched,
         )
         counts = _counts(rows)
         if not counts and (isinstance(groups, Unread) or not groups):
             queries.require_punches(has_punches, first, last, employees)
-        found = output.counted((Finding._make(row) for _, *row in rows), "exceptions")
+        found = output.counted(rows, "exceptions")
         output.write(
             Report(
                 language.word("exceptions", "title"),
@@ -146,7 +133,7 @@ def command(
                     "fila_lida": not isinstance(groups, Unread),
                     "nao_gravadas": None if isinstance(groups, Unread) else [group._asdict() for group in groups],
                 },
-                listed=("excecoes", Table(_COLUMNS, (one[:-1] for one in found)).only(*_AS_JSON)),
+                listed=("excecoes", Table(_columns(_FOR_JSON), map(attrgetter(*_FOR_JSON), found))),
             )
         )
     if isinstance(groups, Unread) and groups != dead_letters.NO_QUEUE:
@@ -156,14 +143,18 @@ def command(
     return 0
 
 
-def _counts(rows: Iterator[tuple[Any, ...]]) -> dict[str, int]:
+def _counts(rows: Iterator[ExceptionRow]) -> dict[str, int]:
     """Read how many exceptions there are of each kind, which stands before them; `rows` goes on with each."""
-    *_, total = next(rows)
+    total = next(rows).vezes
     counts: dict[str, int] = {}
     while sum(counts.values()) < total:
-        _, kind, *_, count = next(rows)
-        counts[kind] = count
+        row = next(rows)
+        counts[row.tipo] = row.vezes
     return counts
+
+
+def _columns(names: Iterable[str]) -> list[Column]:
+    return [Column(name, SPAN if name == "medida" else TEXT) for name in names]
 
 
 def _named(limits: dict[str, Any], language: Language) -> str:
@@ -172,20 +163,26 @@ def _named(limits: dict[str, Any], language: Language) -> str:
     return language.word("exceptions", "limits", *values)
 
 
-def _for_csv(found: Iterable[Finding], groups: Sequence[Group] | Unread) -> Table:
+def _for_csv(found: Iterable[ExceptionRow], groups: Sequence[Group] | Unread) -> Table:
     """Give the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
     dead = [] if isinstance(groups, Unread) else groups
+    names = (*_FOR_CSV, "motivo")
+    values_of = attrgetter(*_FOR_CSV)
+    fields_of_dead = (
+        {"tipo": "nao_gravada", "usuario_id": one.usuario_id, "batidas": one.quantidade, "motivo": one.motivo}
+        for one in dead
+    )
     return Table(
-        [*_COLUMNS, Column("motivo")],
+        _columns(names),
         chain(
-            ((*one[:-1], None) for one in found),
-            (("nao_gravada", one.usuario_id, *[None] * 6, one.quantidade, one.motivo) for one in dead),
+            ((*values_of(row), None) for row in found),
+            ([fields.get(name) for name in names] for fields in fields_of_dead),
         ),
     )
 
 
 def tables(
-    counts: dict[str, int], found: Iterable[Finding], groups: Sequence[Group] | Unread, language: Language
+    counts: dict[str, int], found: Iterable[ExceptionRow], groups: Sequence[Group] | Unread, language: Language
 ) -> list[Table]:
     """Give for people how many exceptions there are of each kind, the dead letters, and each exception."""
     word = language.word
@@ -213,7 +210,7 @@ def tables(
     ]
 
 
-def _when(found: Finding, language: Language) -> str | None:
+def _when(found: ExceptionRow, language: Language) -> str | None:
     """Give the time of an exception, or how many there are."""
     if found.vezes > 1:
         return language.word("exceptions", "times", language.number(found.vezes))

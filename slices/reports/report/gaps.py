@@ -1,8 +1,6 @@
 """`ponto report gaps`: numbers of devices that are missing, and those that came twice."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -12,22 +10,9 @@ from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
 from slices.reports.report.table import FIGURE, Column, Report, Table
+from slices.reports.rows import GAPS, RECEIVED, GapRow
 from tools.kit.options import Instead
-from tools.kit.reader import Values, Where
-
-
-class Gap(NamedTuple):
-    """Numbers of a device that are missing, or one that came twice."""
-
-    dispositivo: str
-    situacao: str  # faltam, repetida
-    numero_inicial: int
-    numero_final: int
-    quantas: int  # numbers that are missing, or rows that have the number
-    ponto_antes: datetime | None  # of the number before, or the earliest of the rows, UTC; None: there is none
-    ponto_depois: datetime  # of the number after, or the latest of the rows, UTC
-    desde: datetime  # since when it shows, UTC
-
+from tools.kit.reader import Where
 
 _FOR_PEOPLE = (
     Column("dispositivo", least=12),
@@ -55,16 +40,15 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     language = output.language
     with queries.reports(where, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
-        between: Values = {"de": first, "ate": last}
-        has_punches, rows = reports.read(received=between, gaps=between)
-        queries.require_received(has_punches, first, last)
-        found = output.counted(map(Gap._make, rows), "gaps")
-        data = Table([Column(name) for name in Gap._fields], found)
+        received, rows = reports.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
+        queries.require_received(received, first, last)
+        gaps = output.counted(rows, "gaps")
+        data = Table([Column(name) for name in GapRow._fields], gaps)
         output.write(
             Report(
                 language.word("gaps", "title"),
                 [*([language.period(first, last)] if first and last else []), language.generated(reports.now)],
-                [_for_people(found, reports.zone, language)],
+                [_for_people(gaps, reports.zone, language)],
                 csv=data,
                 head={"de": first, "ate": last, "gerado_em": reports.made},
                 listed=("lacunas", data),
@@ -72,16 +56,16 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
         )
 
 
-def _for_people(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Table:
-    def row(gap: Gap) -> tuple[str | None, ...]:
-        one = gap.numero_inicial == gap.numero_final
+def _for_people(gaps: Iterable[GapRow], zone: ZoneInfo, language: Language) -> Table:
+    def row(gap: GapRow) -> tuple[str | None, ...]:
+        is_single = gap.numero_inicial == gap.numero_final
         return (
             gap.dispositivo,
             language.word("gaps", gap.situacao, gap.quantas),
-            str(gap.numero_inicial) if one else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
+            str(gap.numero_inicial) if is_single else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
             language.date_time(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else None,
             language.date(gap.desde.astimezone(zone)),
         )
 
     notes, empty = [language.word("gaps", "note")], language.word("gaps", "none")
-    return Table(_FOR_PEOPLE, map(row, found), notes=notes, empty=empty)
+    return Table(_FOR_PEOPLE, map(row, gaps), notes=notes, empty=empty)

@@ -106,11 +106,11 @@ def _time(local: dt.datetime) -> str:
     return f"{local.hour:02}:{local.minute:02}"  # strftime takes five times as long
 
 
-def mask(cpf: str) -> str:
-    """Write a CPF for a screen that others see: its first three and last two digits left out."""
+def mask_cpf(cpf: str) -> str:
+    """Format a CPF for a screen that others see, without its first three and last two digits."""
     return f"***.{cpf[3:6]}.{cpf[6:9]}-**"
 
 
-def whole(cpf: str) -> str:
-    """Write a CPF as on documents."""
+def format_cpf(cpf: str) -> str:
+    """Format a CPF as on documents."""
     return f"{cpf[:3]}.{cpf[3:6]}.{cpf[6:9]}-{cpf[9:]}"

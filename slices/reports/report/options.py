@@ -6,9 +6,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from slices.reports.report import as_csv
 from slices.reports.report.i18n import LANGUAGES, Language
-from slices.reports.report.output import FORMATS, Output
+from slices.reports.report.output import FORMATS, SEPARATORS, Output
 from slices.reports.report.period import DAYS, Days
 from slices.reports.report.queries import Employees
 from tools.kit import commands, reader
@@ -65,7 +64,7 @@ def written(function: Function) -> Function:
         ),
         separator=click.option(
             "--separator",
-            type=click.Choice(as_csv.SEPARATORS),
+            type=click.Choice(SEPARATORS),
             default=",",
             help="Of csv; a Brazilian Excel expects ;.",
         ),

@@ -1,26 +1,53 @@
-"""How a report is written, and where: a format, a language; a file, a pipe or a terminal."""
+"""Output of a report: a format, a language; a file, a pipe or a terminal.
 
+csv and json are for programs: the database's names (in json in camelCase, as on the wire), ISO 8601, and points as
+decimal separators, whatever the language. html is one file that needs nothing else, to be read on a screen and printed
+on A4.
+"""
+
+import csv
+import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from slices.reports.report import as_csv, as_html, as_json, as_text
-from slices.reports.report.i18n import Language
-from slices.reports.report.table import Report
-from tools.kit import files
-from tools.kit.output import data_stream, progress
+from ponto.fields import BLANK
+from slices.reports.report.i18n import Language, format_cpf
+from slices.reports.report.table import BAR, Report, Table, plain
+from tools.kit import files, tables
+from tools.kit.output import Console, camel_case, data_stream, progress
 
 FORMATS = ("text", "csv", "json", "html")
+SEPARATORS = (",", ";")
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+_BUFFERED_PARTS = 200  # of a template, that are written at once
+_MAX_BAR, _MIN_BAR = 20, 5  # columns of the longest bar
+_GAP = 2  # between columns
+
+# A spreadsheet runs text that begins with =, +, - or @, so an apostrophe goes before it, as OWASP advises. Also inside
+# of a text, where a spreadsheet that expects another separator begins a cell; behind invisible characters; and before
+# the full-width characters, which some take for the same.
+_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{BLANK}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 T = TypeVar("T")
 
 
 class Output(NamedTuple):
-    """What the options say of it."""
+    """Format and place of a report, as the options name them."""
 
     format: str  # one of FORMATS
     separator: str  # of csv
@@ -47,28 +74,123 @@ class Output(NamedTuple):
         else:
             yield data_stream()
 
-    def counted(self, found: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-        """Show on a terminal how far it is, unless the report itself appears there.
+    def counted(self, items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+        """Yield items, and show on a terminal how many there were, unless the report itself appears there.
 
         Args:
-            found: what is passed on.
+            items: what is passed on.
             what: its name, in the plural.
-            total: how many there will be; None: nobody knows.
+            total: how many there will be; None: not known.
         """
         shown = bool(self.file or not sys.stdout.isatty())
         bar = () if total is None else (BarColumn(),)
         columns = (SpinnerColumn(), *bar, TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
         with progress(*columns, shown=shown) as display:
-            yield from display.track(found, total=total, description=what)
+            yield from display.track(items, total=total, description=what)
 
     def write(self, report: Report) -> None:
         """Write a report in the format."""
         with self.opened() as out:
             if self.format == "csv":
-                as_csv.write(out, report.csv, self.separator)
+                write_csv(out, report.csv, self.separator)
             elif self.format == "json":
-                as_json.write(out, report)
+                _write_json(out, report)
             elif self.format == "html":
-                as_html.write(out, report, self.language)
+                render_html(
+                    out, "report.html", self.language, report=report, tables=report.shown(self.language), contents=()
+                )
             else:
-                as_text.write(out, report, self.language)
+                write_text(out, report, self.language)
+
+
+def write_csv(out: IO[str], table: Table, separator: str = SEPARATORS[0]) -> None:
+    """Write rows as CSV, as they come; several times in a cell have spaces between."""
+    write_row = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
+    names = table.keys()
+    write_row(names)
+    for row in table.rows:
+        write_row([_csv_cell(name, plain(value)) for name, value in zip(names, row, strict=True)])
+
+
+def _csv_cell(name: str, value: Any) -> Any:
+    match value:
+        case str() if name == "cpf":  # of digits alone a spreadsheet makes a number, without the zeros in front
+            return format_cpf(value)
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return " ".join(map(str, value))
+        case str():  # csv puts a carriage return in no quotes
+            return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
+    return value
+
+
+def _write_json(out: IO[str], report: Report) -> None:
+    """Write a report as one document; a list that may be long in the end, an element a line, as they come."""
+    head = to_json(report.head)
+    if not report.listed:
+        out.write(f"{head}\n")
+        return
+    name, table = report.listed
+    out.write(f'{head[:-2]},\n  "{name}": [')
+    comma = ""
+    for row in table.records():
+        out.write(f"{comma}\n    {to_json(row, indent=None)}")
+        comma = ","
+    out.write("\n  ]\n}\n" if comma else "]\n}\n")
+
+
+def to_json(fields: Mapping[str, Any], indent: int | None = 2) -> str:
+    """Return a JSON document; without `indent` on one line."""
+    return json.dumps(camel_case(plain(dict(fields))), indent=indent, ensure_ascii=False)
+
+
+def render_html(out: IO[str], template: str, language: Language, **values: Any) -> None:
+    """Write a page of a template, as its values come."""
+    stream = _TEMPLATES.get_template(template).stream(
+        language=language, word=language.word, column=language.column, **values
+    )
+    stream.enable_buffering(_BUFFERED_PARTS)
+    for part in stream:
+        out.write(part)
+
+
+def write_text(out: IO[str], report: Report, language: Language) -> None:
+    """Print a report for a terminal; text from outside neither moves the cursor nor styles anything."""
+    console = Console(out)
+
+    def line(text: str = "", style: str = "") -> None:
+        """Print a line, broken between words where it is too long."""
+        for part in tables.wrapped(text, console.width):
+            console.print(Text(part, style))
+
+    line(report.title, "bold")
+    for each in filter(None, report.lines):
+        line(each)
+    for table, rows in report.shown(language):
+        line()
+        if table.title:
+            line(table.title, "bold")
+        if table.warning:
+            line(table.warning, "yellow")
+        elif not rows:
+            line(table.empty)
+        else:
+            _draw_table(console, table, rows, language)
+            for note in table.notes:
+                line(note, "dim")
+
+
+def _draw_table(console: Console, table: Table, rows: list[list[str]], language: Language) -> None:
+    columns = [
+        tables.Column(column.heading(language), column.kind.look == "figure", column.least, column.leaves, column.most)
+        for column in table.columns
+    ]
+    if table.columns[-1].kind is BAR:
+        room = console.width - tables.narrowest(columns[:-1], rows) - _GAP
+        if room < _MIN_BAR:
+            columns.pop()
+        rows = [
+            [*row, "█" * round(min(_MAX_BAR, room) * float(percent) / 100)][: len(columns)] for *row, percent in rows
+        ]
+    tables.draw(console, columns, rows)

@@ -5,23 +5,22 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
 from markupsafe import Markup
 
 from slices.reports.report import chart, options, period, queries
-from slices.reports.report.chart import Minute
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
 from slices.reports.report.queries import Reports
 from slices.reports.report.table import BAR, NUMBER, SPAN, WORD, Column, Report, Table
+from slices.reports.rows import PEAK, RANDOM_IDS, IdCountRow, MinuteRow
 from tools.kit import files, pictures
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Values, Where
+from tools.kit.reader import Where
 
 _MOST_ROWS = 32  # of a table
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
@@ -62,9 +61,9 @@ def command(
     language = output.language
     with queries.reports(where, output) as reports:
         zone = reports.zone
-        start, end = period.stretch(day, start, end, reports.now)
+        start, end = period.peak_bounds(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))
-        if not any(any(minute[1:]) for minute in minutes):
+        if not any(minute.is_busy for minute in minutes):
             since, until = (instant.astimezone(zone).isoformat(" ", "minutes") for instant in (start, end))
             raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
         instants = (language.date_time(instant.astimezone(zone)) for instant in (start, end))
@@ -83,29 +82,21 @@ def command(
                     "de": start,
                     "ate": end,
                     "fuso": zone.key,
-                    "ids_aleatorios": ids.at_random,
+                    "ids_aleatorios": ids.aleatorias,
                     "minutos": list(table.records()),
                 },
             )
         )
 
 
-class Ids(NamedTuple):
-    """How many punches were received, and how many of them under a random id, which a large table pays for."""
-
-    received: int
-    at_random: int
-
-
-def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[Minute], Ids]:
-    """Give the minutes between two instants, and the ids of what was received in them."""
-    between: Values = {"de": start, "ate": end}
-    rows, (ids,) = reports.read(peak=between, random_ids=between)
-    return list(map(Minute._make, rows)), Ids._make(ids)
+def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[MinuteRow], IdCountRow]:
+    """Return the minutes between two instants, and the ids of what was received in them."""
+    minutes, (ids,) = reports.source.read(PEAK.bind(de=start, ate=end), RANDOM_IDS.bind(de=start, ate=end))
+    return list(minutes), ids
 
 
 def tables(
-    minutes: Sequence[Minute], ids: Ids, zone: ZoneInfo, language: Language, *, has_picture: bool = False
+    minutes: Sequence[MinuteRow], ids: IdCountRow, zone: ZoneInfo, language: Language, *, has_picture: bool = False
 ) -> list[Table]:
     """Give for people the sum of a peak and its busiest minutes, then its steps.
 
@@ -121,6 +112,7 @@ def tables(
     total, steps = _sum(minutes), in_steps(minutes)
     has_days = steps[0].minuto.date() != steps[-1].minuto.date()
     most = max(step.batidas for step in steps) or 1
+    figures_of = attrgetter(*_FIGURES)
 
     def when(instant: datetime) -> str:
         return language.date_time(instant) if has_days else f"{instant:%H:%M}"
@@ -136,24 +128,29 @@ def tables(
     label = word("peak", "picture")
     picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
     summary = [
-        (column.heading(language), figure if column.name in _ADDED_UP else None, busiest(column))
-        for column, figure in zip(_COLUMNS[1:], total[1:], strict=True)
+        (column.heading(language), getattr(total, column.name) if column.name in _ADDED_UP else None, busiest(column))
+        for column in _COLUMNS
+        if column.name in _FIGURES
     ]
     return [
         Table(_SUMMARY, summary),
         Table(
             (*_COLUMNS, Column("", BAR)),
-            [(when(step.minuto), *step[1:], step.batidas / most) for step in steps],
+            [(when(step.minuto), *figures_of(step), step.batidas / most) for step in steps],
             notes=[
                 f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}",
-                *([word("peak", "random_ids", *map(language.number, ids[::-1]))] if ids.at_random else []),
+                *(
+                    [word("peak", "random_ids", language.number(ids.aleatorias), language.number(ids.recebidas))]
+                    if ids.aleatorias
+                    else []
+                ),
             ],
             picture=picture,
         ),
     ]
 
 
-def in_steps(minutes: Sequence[Minute]) -> list[Minute]:
+def in_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
     """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
 
     Args:
@@ -161,14 +158,19 @@ def in_steps(minutes: Sequence[Minute]) -> list[Minute]:
     """
     size = next((step for step in _STEPS if len(minutes) <= step * _MOST_ROWS), _STEPS[-1])
     steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _floor(minute.minuto, size))]
-    busy = [at for at, step in enumerate(steps) if any(step[1:])]
+    busy = [at for at, step in enumerate(steps) if step.is_busy]
     return steps[busy[0] : busy[-1] + 1]
 
 
-def _sum(minutes: Sequence[Minute]) -> Minute:
-    begins, punched, received, stored, queued, waited = zip(*minutes, strict=True)
-    longest = max((wait for wait in waited if wait is not None), default=None)
-    return Minute(begins[0], sum(punched), sum(received), sum(stored), max(queued), longest)
+def _sum(minutes: Sequence[MinuteRow]) -> MinuteRow:
+    return MinuteRow(
+        minuto=minutes[0].minuto,
+        batidas=sum(minute.batidas for minute in minutes),
+        recebidas=sum(minute.recebidas for minute in minutes),
+        gravadas=sum(minute.gravadas for minute in minutes),
+        fila=max(minute.fila for minute in minutes),
+        idade=max((minute.idade for minute in minutes if minute.idade is not None), default=None),
+    )
 
 
 def _floor(local: datetime, size: int) -> tuple[datetime, timedelta | None]:

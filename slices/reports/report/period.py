@@ -48,15 +48,15 @@ class Days(NamedTuple):
         return first, last
 
 
-def stretch(
+def peak_bounds(
     day: date | None, start: datetime | None, end: datetime | None, present: datetime
 ) -> tuple[datetime, datetime]:
-    """Give the instants from which and until when a peak is asked for, in UTC.
+    """Return the first and the last instant of a peak, in UTC.
 
     Args:
         day: of the stage's zone; None: today, where `start` is None.
-        start: what --from says, instead of a day; without an offset, the stage's time.
-        end: what --to says.
+        start: --from, instead of a day; without an offset, the stage's time.
+        end: --to.
         present: now, in the stage's zone.
 
     Raises:

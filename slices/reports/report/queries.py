@@ -1,10 +1,10 @@
-"""The reports' queries, all on one snapshot, and the preconditions without which no report is made."""
+"""Queries of the reports, all on one snapshot, and the preconditions without which no report is made."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection
@@ -12,10 +12,12 @@ from psycopg2.extensions import connection
 from slices.reports.report import period
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
+from slices.reports.rows import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
 from tools.kit import reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Ranges, Reader, Rows, Values, Where
+from tools.kit.reader import Query, Ranges, Reader, Statement, Where
+from tools.kit.rows import NOW, ZONE
 
 Employees = list[int] | None
 """Numbers of employees, in order; None: everybody."""
@@ -25,60 +27,68 @@ COMMITTED = timedelta(minutes=2)
 """After which nothing is written any more with an earlier instant; a statement of the drain takes seconds."""
 
 
+class _Stage(NamedTuple):
+    """The stage, as its database knows it."""
+
+    zone: str
+    employer: str | None
+    now: datetime | None = None  # None: not asked for
+
+
 class Reports:
-    """What a report reads: the statements of `ponto.reader`, by name."""
+    """A source of rows, and the instant, stage and language-dependent lines of the reports made of them."""
 
     def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
-        """Takes what runs them.
+        """Read nothing yet.
 
         Args:
-            source: runs the statements.
+            source: runs the queries; a `read` is on one snapshot.
             as_of: of which instant the reports are; without an offset, of the stage's zone; None: of now.
             since: an earlier instant, with which they compare.
         """
-        self._source = source
+        self.source = source
         self._as_of = as_of
         self._since = since
         self._is_in_ranges = False
 
-    def read(self, **asked: Values) -> list[Rows]:
-        """Run statements with their values, all on one snapshot; give the rows of each, which are read once."""
-        return self._source.read(**asked)
-
-    def of_month(self, month: date, employees: Employees, *names: str, **more: object) -> Ranges:
+    def read_month(
+        self, month: date, employees: Employees, *statements: Statement[Any], since: datetime | None = None
+    ) -> Ranges:
         """Read a month by these statements; of everybody, by ranges of employees where it does not fit into one answer.
 
         Args:
             month: its first day.
             employees: of these; None: of everybody who has a time card.
-            names: of the statements, in whose order are the rows of each range. `once` has those of `punched`.
-            more: values that each of them takes beside the usual ones.
+            statements: in whose order are the rows of each range. `once` has those of `PUNCHED`.
+            since: the earlier instant of statements that compare.
         """
-        once = {"punched": self.punched(month, period.last_of(month), employees)}
-        values = {"mes": month, "usuarios": employees, "momento": self.instant, **more}
-        each: dict[str, Values] = dict.fromkeys(names, values)
+        punched = self.punched(month, period.last_of(month), employees)
+        values = {"mes": month, "usuarios": employees, "momento": self.instant} | ({"antes": since} if since else {})
+        each = [statement.bind(**values) for statement in statements]
         if employees is not None:
-            has_punches, *rows = self.read(**once, **each)
+            has_punches, *rows = self.source.read(punched, *each)
             return Ranges([has_punches], iter([rows]), None)
-        who = {"mes": month, "momento": self.instant, "antes": self.since}
-        found = self._source.in_ranges({"employees": who}, once, each)
-        self._is_in_ranges = found.employees is not None
-        return found
+        of_all = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
+        ranges = self.source.in_ranges(of_all, [punched], each)
+        self._is_in_ranges = ranges.employees is not None
+        return ranges
 
-    def punched(self, first: date, last: date, employees: Employees) -> Values:
-        """Give the values of the statement that says whether anybody punched in some working days."""
-        return {"de": first, "ate": last, "usuarios": employees, "momento": self.instant}
+    def punched(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
+        """Return the query whether anybody punched in some working days."""
+        return PUNCHED.bind(de=first, ate=last, usuarios=employees, momento=self.instant)
 
     @cached_property
-    def _here(self) -> dict[str, Any]:
-        names = ("zone", "employer") if self._as_of is None and self._since is None else ("zone", "employer", "now")
-        rows = self.read(**{name: {} for name in names})
-        return {name: value for name, ((value,),) in zip(names, rows, strict=True)}
+    def _stage(self) -> _Stage:
+        queries: list[Query[Any]] = [ZONE.bind(), EMPLOYER.bind()]
+        if self._as_of or self._since:
+            queries.append(NOW.bind())
+        (zone,), (employer,), *now = self.source.read(*queries)
+        return _Stage(zone.name, employer.identificacao, *(row.now for (row,) in now))
 
     @cached_property
     def zone(self) -> ZoneInfo:
         """The stage's time zone."""
-        return ZoneInfo(self._here["zone"])
+        return ZoneInfo(self._stage.zone)
 
     @cached_property
     def instant(self) -> datetime | None:
@@ -105,7 +115,7 @@ class Reports:
         if given is None:
             return None
         instant = period.aware(given, self.zone).astimezone(UTC)
-        if instant > self._here["now"] - COMMITTED:
+        if self._stage.now is None or instant > self._stage.now - COMMITTED:
             raise CommandError(
                 f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
                 "on its way into the table"
@@ -115,7 +125,7 @@ class Reports:
     @property
     def employer(self) -> str:
         """Who employs, as the stage names it: name and document; empty: it names nobody."""
-        return self._here["employer"] or ""
+        return self._stage.employer or ""
 
     @cached_property
     def now(self) -> datetime:
@@ -139,33 +149,33 @@ class Reports:
         return self.now.isoformat(timespec="seconds")
 
 
-def require_punches(found: Rows, first: date, last: date, employees: Employees) -> None:
+def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, employees: Employees) -> None:
     """Refuse a report on working days on which nobody punched, by the rows of `punched`, before its file is begun.
 
     Raises:
         CommandError: there is no punch.
     """
-    if not _is_true(found):
+    if not _exists(punched):
         raise CommandError(f"{_name(employees)} punched from {first} to {last}", 1)
 
 
-def require_received(found: Rows, first: date | None, last: date | None) -> None:
+def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
     """Refuse a report on days on which nothing was received, by the rows of `received`, before its file is begun.
 
     Raises:
         CommandError: there is no punch.
     """
-    if not _is_true(found):
+    if not _exists(received):
         raise CommandError(f"nothing was received from {first} to {last}" if first else "nothing was ever received", 1)
 
 
-def require_known(month: date, employees: Employees, found: Iterable[int], has_punches: Rows) -> int:
+def require_known(month: date, employees: Employees, known: Iterable[int], has_punches: Iterable[ExistenceRow]) -> int:
     """Refuse a report on a month in which nobody punched, or on somebody unknown, before its file is begun.
 
     Args:
         month: its first day.
         employees: who were asked for; None: everybody.
-        found: the numbers of those of them of whom there is something.
+        known: the numbers of those of them of whom there is something.
         has_punches: the rows of `punched`.
 
     Returns:
@@ -174,11 +184,11 @@ def require_known(month: date, employees: Employees, found: Iterable[int], has_p
     Raises:
         CommandError: there is nothing.
     """
-    for employee in sorted(set(employees or []) - set(found)):
+    for employee in sorted(set(employees or []) - set(known)):
         raise CommandError(
             f"employee {employee} has no punches in {month:%Y-%m}, and is not among the loaded employees", 1
         )
-    if _is_true(has_punches):
+    if _exists(has_punches):
         return 0
     message = f"{_name(employees)} punched in {month:%Y-%m}"
     if employees is None:
@@ -204,9 +214,9 @@ def opened(database: connection) -> Iterator[Reports]:
         yield Reports(source)
 
 
-def _is_true(rows: Rows) -> bool:
-    ((found,),) = rows
-    return bool(found)
+def _exists(rows: Iterable[ExistenceRow]) -> bool:
+    (row,) = rows
+    return row.existe
 
 
 def _name(employees: Employees) -> str:

@@ -12,8 +12,8 @@ compared as (
     from given full join ponto.funcionario as stands using (usuario_id)
 )
 select
-    count(*) filter (where not other and new),
-    count(*) filter (where not other and not new and different),
-    count(*) filter (where not other and not new and not different),
-    count(*) filter (where other)
+    count(*) filter (where not other and new) as inserted,
+    count(*) filter (where not other and not new and different) as changed,
+    count(*) filter (where not other and not new and not different) as unchanged,
+    count(*) filter (where other) as others
 from compared

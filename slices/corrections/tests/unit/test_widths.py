@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from slices.corrections import command
+from slices.corrections.rows import ListedCorrectionRow
 from tests.widths import assert_fits
 from tools.kit import tables
 
@@ -17,8 +18,8 @@ AT = datetime(2026, 11, 23, 11, 3, 7, tzinfo=UTC)
 
 def list_corrections() -> None:
     local = AT.replace(tzinfo=None)
-    listed = command.Listed(AT, ID, "desconsideracao", True, EMPLOYEE, AT, local, ID, REASON, ARN)
-    tables.show(command._TABLE, [command._cells(listed)])
+    listed = ListedCorrectionRow(AT, ID, "desconsideracao", True, EMPLOYEE, AT, local, ID, REASON, ARN)
+    tables.show(command._TABLE, [command.cells(listed)])
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])

@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.fields import BLANK
-from slices.reports.report import as_csv, card, peak
+from slices.reports.report import card, peak
 from slices.reports.report.card import Card, Day
-from slices.reports.report.chart import Minute
 from slices.reports.report.exceptions import reason
 from slices.reports.report.i18n import LANGUAGES, Language
+from slices.reports.report.output import write_csv
 from slices.reports.report.table import Column, Table
-from slices.reports.report.totals import Totals
+from slices.reports.rows import IdCountRow, MinuteRow, TotalsRow
 from tools.cli import main
 from tools.kit.dead_letters import REASONS
 from tools.kit.project import ROOT
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-NOBODY = Totals(1, None, None, "UTC", 1, 0, 0, 0, 0)
+NOBODY = TotalsRow(1, None, None, "UTC", 1, 0, 0, 0, 0)
 
 
 def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
@@ -124,13 +124,13 @@ def test_a_day_with_two_offsets_shows_each() -> None:
 
 def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
     start = datetime(2026, 11, 23, 3, tzinfo=UTC)
-    minutes = [Minute(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
+    minutes = [MinuteRow(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
     minutes[8 * 60 + 5] = minutes[8 * 60 + 5]._replace(batidas=3, fila=2, idade=timedelta(seconds=9))
     minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
     minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
 
     busiest, steps = (
-        list(table.cells(Language("en"))) for table in peak.tables(minutes, peak.Ids(0, 0), SAO_PAULO, Language("en"))
+        list(table.cells(Language("en"))) for table in peak.tables(minutes, IdCountRow(0, 0), SAO_PAULO, Language("en"))
     )
 
     assert steps == [
@@ -147,10 +147,10 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     ]
 
 
-def minutes_from(start: datetime, count: int, zone: str) -> list[Minute]:
+def minutes_from(start: datetime, count: int, zone: str) -> list[MinuteRow]:
     """Give minutes in each of which a punch was made, received and stored."""
     each = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
-    return [Minute(minute, 1, 1, 1, 0, None) for minute in each]
+    return [MinuteRow(minute, 1, 1, 1, 0, None) for minute in each]
 
 
 @settings(max_examples=20)
@@ -177,7 +177,7 @@ def test_an_hour_that_is_there_twice_is_two_steps() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     out = io.StringIO(newline="")
-    as_csv.write(out, Table([Column("nome")], [[name]]))
+    write_csv(out, Table([Column("nome")], [[name]]))
 
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
@@ -205,7 +205,7 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
 def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: object, written: str) -> None:
     out = io.StringIO()
 
-    as_csv.write(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
+    write_csv(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
 
     assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
 
@@ -213,7 +213,7 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
 def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
     out = io.StringIO()
 
-    as_csv.write(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
+    write_csv(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
 
     assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
 

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slices.reports.report import as_text, exceptions, peak
-from slices.reports.report.chart import Minute
+from slices.reports.report import exceptions, peak
 from slices.reports.report.dead_letters import Group
-from slices.reports.report.exceptions import Finding
 from slices.reports.report.i18n import LANGUAGES, Language
+from slices.reports.report.output import write_text
 from slices.reports.report.table import Report, Table
+from slices.reports.rows import ExceptionRow, IdCountRow, MinuteRow
 from tests.widths import assert_fits
 from tools.kit.dead_letters import REASONS
 
@@ -25,22 +25,22 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 def show(tables: Sequence[Table], language: Language) -> None:
-    as_text.write(sys.stdout, Report("title", [], tables, Table((), ()), {}), language)
+    write_text(sys.stdout, Report("title", [], tables, Table((), ()), {}), language)
 
 
 def show_peak(language: Language) -> None:
     minutes = [
-        Minute(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
+        MinuteRow(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
         for at in range(3 * 24 * 60)
     ]
-    show(peak.tables(minutes, peak.Ids(1_234_567, 123_456), ZONE, language), language)
+    show(peak.tables(minutes, IdCountRow(1_234_567, 123_456), ZONE, language), language)
 
 
 def show_exceptions(language: Language) -> None:
     far = datetime(1970, 1, 1, 8, 3)
     kinds = ("incompleta", "longa", "dividida", "proxima", "futura", "atrasada", "reaberta", "relogio", "redefinida")
     found = (
-        Finding(kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
+        ExceptionRow(2, kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
         for kind in kinds
     )
     groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in REASONS]

@@ -1,6 +1,6 @@
 -- The rows that came with some API keys, by the time of receipt. The time narrows it by the index; the keys have none.
 -- A list of shops that is null: of all.
-select chave, id, loja, criado, pedido, recebida_em
+select chave as key, id, loja as employee_id, criado as instant, pedido as device, recebida_em as received
 from ponto.batida
 where
     chave = any(%(keys)s)

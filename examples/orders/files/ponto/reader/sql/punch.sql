@@ -1,4 +1,6 @@
 -- The row of an order, by its id.
-select id, loja, criado, recebida_em, gravada_em, chave, mensagem_id, pedido
+select
+    id, loja as employee_id, criado as instant, recebida_em as received, gravada_em as written, chave as key,
+    mensagem_id as message_id, pedido as device
 from ponto.batida
 where id = %(id)s::uuid

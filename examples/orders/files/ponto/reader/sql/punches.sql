@@ -1,5 +1,7 @@
 -- The rows of a shop between two instants, as they were sent.
-select id, loja, criado, recebida_em, gravada_em, chave, mensagem_id, pedido
+select
+    id, loja as employee_id, criado as instant, recebida_em as received, gravada_em as written, chave as key,
+    mensagem_id as message_id, pedido as device
 from ponto.batida
 where loja = %(usuario)s
     and ponto.semana(criado) = any(array(select ponto.semanas(%(de)s, %(ate)s)))

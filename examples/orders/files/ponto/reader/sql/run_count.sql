@@ -1,4 +1,4 @@
-select count(*), max(loja)
+select count(*) as row_count, max(loja) as highest_employee_id
 from ponto.batida
 where
     ponto.semana(criado) = any(array(select ponto.semanas(%(desde)s, 'infinity')))

@@ -1,5 +1,5 @@
 -- The orders that run_count counts.
-select id, loja, gravada_em
+select id, loja as employee_id, gravada_em as written
 from ponto.batida
 where
     ponto.semana(criado) = any(array(select ponto.semanas(%(desde)s, 'infinity')))

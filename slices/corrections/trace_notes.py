@@ -1,0 +1,42 @@
+"""Notes of corrections for `ponto trace`: which rows do not count, and times that were added."""
+
+from collections.abc import Sequence
+
+from slices.corrections.rows import CORRECTION, DISREGARDED
+from slices.reports.rows import CORRECTIONS, ArrivalRow
+from tools.kit.reader import Reader
+from tools.kit.rows import PunchRow
+from tools.kit.trace_notes import Notes, RowNote, TraceRequest
+
+
+def notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
+    """Return which corrections disregard rows, what was added to the day, and whether the id is a correction's."""
+    of_rows = DISREGARDED.bind(ids=[row.id for row in rows])
+    kind = ""
+    additions: list[ArrivalRow] = []
+    if request.id:
+        disregarded, corrections = source.read(of_rows, CORRECTION.bind(id=request.id))
+        kind = "".join(f"{each.tipo} of employee {each.usuario_id}" for each in corrections)
+    else:
+        of_month = CORRECTIONS.bind(mes=request.day, usuarios=[request.employee_id], momento=None)
+        disregarded, arrivals = source.read(of_rows, of_month)
+        additions = [each for each in arrivals if each.tipo == "inclusao" and each.dia == request.day]
+    disregarded_by = {each.alvo: each.id for each in disregarded}
+    return Notes(
+        rows={
+            row.id: RowNote(
+                {"disregardedBy": disregarded_by.get(row.id)},
+                head=f": disregarded by correction {disregarded_by[row.id]}" if row.id in disregarded_by else "",
+            )
+            for row in rows
+        },
+        fields={
+            "additions": [{"id": each.id, "local": f"{each.local:%Y-%m-%dT%H:%M}"} for each in additions],
+            "correction": kind or None,
+        },
+        lines=[
+            *(f"added time {each.local:%Y-%m-%d %H:%M} local, by correction {each.id}" for each in additions),
+            *([f"{request.id} is a correction's id ({kind}): ponto correct list"] if kind else []),
+        ],
+        has_id=bool(kind),
+    )
