@@ -11,16 +11,28 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import IntEnum
 from functools import lru_cache
 from random import Random
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ponto.documents import check_digits
+from slices.reports.demo.people import (
+    DAY,
+    EMPLOYEES_PER_TERMINAL,
+    FIRST_NUMBER,
+    HOUR,
+    MINUTE,
+    SECOND,
+    ZONES,
+    Kind,
+    Person,
+    draw_person,
+    draw_times,
+    is_holiday,
+    works,
+)
 from slices.reports.load.employees import Employee
 
-FIRST_NUMBER = 1_000_001
 LONGEST_DELAY = timedelta(days=10)
 """After the end of the last day nothing arrives later than this."""
 
@@ -57,55 +69,8 @@ class Row(Columns):
     ends: bool  # the last of its working day's punches to be sent
 
 
-_SECOND = 1_000  # times below are in ms, but for what is written
-_MINUTE = 60 * _SECOND
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
-
-
-class Kind(IntEnum):
-    """How somebody works."""
-
-    DAY = 0  # in, out to lunch, in, out
-    BREAK = 1  # the same with a break in the afternoon
-    PART = 2  # half a day
-    NIGHT = 3  # from 22:00, with a break
-
-
-_KINDS = (0.70, 0.16, 0.06, 0.08)
-# Hours after the begin of the shift.
-_PLAN = ((0, 4, 5, 10), (0, 4, 5, 7, 7.25, 10), (0, 4), (0, 4, 5, 8))
-_HABIT = 5 * _MINUTE  # standard deviation, between the employees
-_SPREAD = (
-    4 * _MINUTE,
-    6 * _MINUTE,
-    3 * _MINUTE,
-    6 * _MINUTE,
-    2 * _MINUTE,
-    6 * _MINUTE,
-)  # standard deviation; of a return, of the length of the pause
-_STARTS = ((7, 8, 8, 8, 8, 8, 9), (7, 8, 8, 8, 8, 8, 9), (8, 8, 8, 8, 13, 14, 14), (22,))  # hours
-_WIDEST = 2.5  # standard deviations: nobody comes hours early
-
-# Zone, share of the employees, latitude and longitude of a town in it
-_ZONES = (
-    ("America/Sao_Paulo", 0.80, -23.55, -46.63),
-    ("America/Manaus", 0.06, -3.10, -60.02),
-    ("America/Cuiaba", 0.05, -15.60, -56.10),
-    ("America/Belem", 0.04, -1.45, -48.50),
-    ("America/Rio_Branco", 0.03, -9.97, -67.81),
-    ("America/Noronha", 0.02, -3.85, -32.42),
-)
-_HOLIDAYS = {(1, 1), (4, 21), (5, 1), (9, 7), (10, 12), (11, 2), (11, 15), (11, 20), (12, 25)}  # month, day
-_VACATION = 30  # days a year
-_AT_A_TERMINAL = 25  # employees
-_TERMINALS = 0.6  # share of employees who punch at one; the others have a phone
 _OLD = 7  # every so many terminals, one tells neither its name, nor a number, nor an offset, nor when it sends
-_PLACED = 0.7  # share of the phones that tell where they are
 
-_ABSENT = 0.02  # share of the working days
-_SATURDAYS = 0.25  # share of the employees who work on Saturday mornings
-_OVERTIME, _MOST_OVERTIME = 0.025, 3 * _HOUR
 _FORGOTTEN = 0.015  # of the working days: one punch
 _LOST = 0.05  # of these, which the employee did not forget, but the device
 _TAPPED_TWICE = 0.0015  # of the punches
@@ -115,28 +80,6 @@ _WRONG_CLOCKS = 0.006  # of the devices, for a month
 _TRIED_AGAIN = 0.005  # of what is sent at once
 
 _PER_ROW = 500  # microseconds: the drain writes 2,000 rows/s when many wait
-
-_FORENAMES = """
-Ana Bruno Carla Caio Dalva Davi Elisa Enzo Fabiana Felipe Gisele Gustavo Helena Heitor Irene Igor Joana João Karina
-Lara Luís Marina Mateus Nádia Nuno Olga Otávio Paula Pedro Rita Rui Sônia Saulo Tânia Tomás Úrsula Vera Vítor Yara
-"""
-# Of surnames that nobody has, how they begin and how they end.
-_HEADS = "Bal Cor Dar Fel Gal Jun Lar Mon Nor Pal Quin Ras Sol Tor Val Zan"
-_TAILS = "amundo abreque eldona estrino idalvo imares odelha olunto udrasco upires ínolo óvano"
-
-
-class Person(NamedTuple):
-    """An employee."""
-
-    number: int
-    name: str
-    kind: Kind
-    start: int  # ms after local midnight at which somebody usually begins
-    zone: int  # index in _ZONES
-    saturdays: bool
-    vacation: int  # the day of the year on which it begins
-    terminal: int | None  # None: the employee's own phone
-    placed: bool
 
 
 class Company:
@@ -152,11 +95,10 @@ class Company:
         """
         self.counts: Counter[str] = Counter()  # of what `rows` has given so far
         self._seed = seed
-        self._terminals = employees // _AT_A_TERMINAL + 1
+        self._terminals = employees // EMPLOYEES_PER_TERMINAL + 1
         self._sequences = [0] * (self._terminals + employees)  # the last number of each device
         draw = self._draw("people")
-        words = (_FORENAMES.split(), _HEADS.split(), _TAILS.split())
-        self._people = [_person(draw, index, words) for index in range(employees)]
+        self._people = [draw_person(draw, index) for index in range(employees)]
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -170,7 +112,7 @@ class Company:
             nine = str(999_000_000 + index)
             cutoff = "12:00" if person.kind is Kind.NIGHT else None
             cpf = nine + check_digits(nine)
-            found.append(Employee(person.number, person.name, cpf, _ZONES[person.zone][0], cutoff))
+            found.append(Employee(person.number, person.name, cpf, ZONES[person.zone].name, cutoff))
         return found
 
     def rows(self, first: date, last: date) -> Iterator[list[Row]]:
@@ -184,7 +126,7 @@ class Company:
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
             waiting += self._shifts(day)
-            # Nobody begins a shift earlier than the next day does in UTC, west of which they all are.
+            # All zones lie west of UTC, so no shift of the next day begins before that day does in UTC.
             end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * LONGEST_DELAY)
             self._number(waiting, end)
             rows = sorted((row for row in waiting if row.ready < end * 1_000), key=lambda row: row.ready)
@@ -200,16 +142,16 @@ class Company:
 
     @lru_cache(maxsize=4)  # noqa: B019  a company lives as long as the command
     def outage(self, month: date) -> tuple[int, int]:
-        """Tell when the database is away in the month of a date, on a working day as people come.
+        """Return when the database is away in the month of a date, on a working day as people come.
 
         Returns:
             Begin and end, microseconds since the epoch.
         """
         draw = self._draw("outage", month.year, month.month)
         days = [month.replace(day=number + 1) for number in range(calendar.monthrange(month.year, month.month)[1])]
-        day = draw.choice([day for day in days if day.weekday() < 5 and not _is_holiday(day)])
-        begin = _epoch(day) + 10 * _HOUR + draw.randrange(40, 70) * _MINUTE  # 07:40 in São Paulo
-        return begin * 1_000, (begin + draw.randrange(10, 35) * _MINUTE) * 1_000
+        day = draw.choice([day for day in days if day.weekday() < 5 and not is_holiday(day)])
+        begin = _epoch(day) + 10 * HOUR + draw.randrange(40, 70) * MINUTE  # 07:40 in São Paulo
+        return begin * 1_000, (begin + draw.randrange(10, 35) * MINUTE) * 1_000
 
     def _draw(self, *what: object) -> Random:
         return Random(f"{self._seed} {what}")  # noqa: S311  made up
@@ -220,7 +162,7 @@ class Company:
         skews = self._skews(day.year, day.month)
         limits = {kind: _limits(day.toordinal(), 12 if kind is Kind.NIGHT else 4) for kind in Kind}
         for index, person in enumerate(self._people):
-            if not _works(draw, person, day):
+            if not works(draw, person, day):
                 continue
             device = person.terminal if person.terminal is not None else self._terminals + index
             kind = Kind.PART if day.weekday() == 5 else person.kind
@@ -228,7 +170,7 @@ class Company:
                 draw,
                 person,
                 _epoch(day),
-                _times(draw, person, kind),
+                draw_times(draw, person, kind),
                 device,
                 skews[device],
                 limits[person.kind][person.zone],
@@ -261,13 +203,13 @@ class Company:
         for at in tuple(times):
             if chance() < _TAPPED_TWICE:
                 self.counts["doubleTaps"] += 1
-                times.append(at + draw.randrange(2 * _SECOND, 30 * _SECOND))
+                times.append(at + draw.randrange(2 * SECOND, 30 * SECOND))
         times.sort()
         self.counts["oddDays"] += len(times) % 2
         if person.terminal is not None:
-            times = [at // _SECOND * _SECOND for at in times]  # a terminal knows no fractions
+            times = [at // SECOND * SECOND for at in times]  # a terminal knows no fractions
         offsets = _offsets(midnight)[person.zone]
-        at_right_clock = [midnight + at - offsets[at // _HOUR] for at in times]
+        at_right_clock = [midnight + at - offsets[at // HOUR] for at in times]
         sent_together = None
         if chance() < _OFFLINE:
             self.counts["offlineBatches"] += 1
@@ -280,7 +222,7 @@ class Company:
             if sent_together is None:
                 sent = punched + int(draw.gammavariate(2, 400))
                 if chance() < _TRIED_AGAIN:
-                    sent += int(draw.expovariate(1 / (20 * _SECOND)))
+                    sent += int(draw.expovariate(1 / (20 * SECOND)))
             else:
                 sent = sent_together + turn * 300
             received = (sent + draw.randrange(20, 400)) * 1_000
@@ -288,16 +230,16 @@ class Company:
             if person.placed:
                 # A street of its own for every remainder; the device is off by some metres.
                 street = (person.number % 97 - 48) / 1_000
-                _, _, north, east = _ZONES[person.zone]
-                latitude = round(north + street + draw.gauss(0, 0.0001), 6)
-                longitude = round(east + street + draw.gauss(0, 0.0001), 6)
+                town = ZONES[person.zone]
+                latitude = round(town.latitude + street + draw.gauss(0, 0.0001), 6)
+                longitude = round(town.longitude + street + draw.gauss(0, 0.0001), 6)
                 precision = round(draw.uniform(4, 60), 1)
             rows.append(
                 Row(
                     id=_uuid(draw, f"{punched + skew:012x}7"),
                     usuario_id=person.number,
                     ponto=(punched + skew) * 1_000,
-                    deslocamento=None if is_old else offsets[at // _HOUR] // _MINUTE,
+                    deslocamento=None if is_old else offsets[at // HOUR] // MINUTE,
                     dispositivo=None if is_old else name,
                     offline=None if is_old else sent_together is not None,
                     enviado=None if is_old else (sent + skew) * 1_000,
@@ -334,7 +276,7 @@ class Company:
         """Draw how fast each device's clock is in a month, ms: the terminals' first, then each employee's phone's."""
         draw = self._draw("clocks", year, month)
         return [
-            draw.choice((-1, 1)) * draw.randrange(6 * _MINUTE, 90 * _MINUTE) if draw.random() < _WRONG_CLOCKS else 0
+            draw.choice((-1, 1)) * draw.randrange(6 * MINUTE, 90 * MINUTE) if draw.random() < _WRONG_CLOCKS else 0
             for _ in self._sequences
         ]
 
@@ -353,50 +295,11 @@ class Company:
             counts["waitedAMinute"] += row.gravada_em - row.recebida_em > minute
 
 
-def _person(draw: Random, index: int, words: tuple[list[str], list[str], list[str]]) -> Person:
-    forenames, heads, tails = words
-    surnames = (draw.choice(heads) + draw.choice(tails) for _ in range(2))
-    kind = draw.choices(list(Kind), _KINDS)[0]
-    is_at_terminal = draw.random() < _TERMINALS
-    return Person(
-        number=FIRST_NUMBER + index,
-        name=" ".join((draw.choice(forenames), *surnames)),
-        kind=kind,
-        start=draw.choice(_STARTS[kind]) * _HOUR + int(_bell(draw) * _HABIT),
-        zone=draw.choices(range(len(_ZONES)), [share for _, share, _, _ in _ZONES])[0],
-        saturdays=draw.random() < _SATURDAYS and kind is not Kind.NIGHT,
-        vacation=draw.randrange(365),
-        terminal=index // _AT_A_TERMINAL if is_at_terminal else None,
-        placed=draw.random() < _PLACED and not is_at_terminal,
-    )
-
-
-def _works(draw: Random, person: Person, day: date) -> bool:
-    """Tell whether somebody begins a shift on a day."""
-    is_absent = draw.random() < _ABSENT
-    if is_absent or (day.timetuple().tm_yday - 1 - person.vacation) % 365 < _VACATION:
-        return False
-    if day.weekday() == 6 or _is_holiday(day):
-        return False
-    return person.saturdays if day.weekday() == 5 else True
-
-
-def _times(draw: Random, person: Person, kind: Kind) -> list[int]:
-    """Draw when somebody punches on a day, ms after local midnight."""
-    plan = _PLAN[kind]
-    noise = [_bell(draw) * spread for spread in _SPREAD[: len(plan)]]
-    for out in range(1, len(plan) - 1, 2):  # who goes to lunch late comes back late
-        noise[out + 1] += noise[out]
-    if kind is not Kind.PART and draw.random() < _OVERTIME:
-        noise[-1] += min(draw.gammavariate(2, 30 * _MINUTE), _MOST_OVERTIME)
-    return [person.start + int(hours * _HOUR + late) for hours, late in zip(plan, noise, strict=True)]
-
-
 def _delay(draw: Random) -> int:
     """Draw after how long a day's punches that were made offline are sent, ms."""
     if draw.random() < _DAYS_LATER:
-        return int(draw.uniform(1 * _DAY, 9 * _DAY))
-    return int(min(max(draw.lognormvariate(math.log(2 * _HOUR), 1), 2 * _MINUTE), 20 * _HOUR))
+        return int(draw.uniform(1 * DAY, 9 * DAY))
+    return int(min(max(draw.lognormvariate(math.log(2 * HOUR), 1), 2 * MINUTE), 20 * HOUR))
 
 
 def _uuid(draw: Random, begin: str) -> str:
@@ -408,33 +311,24 @@ def _uuid(draw: Random, begin: str) -> str:
 
 @lru_cache(maxsize=16)
 def _limits(ordinal: int, cutoff: int) -> list[int]:
-    """Tell, for each zone, three days after the end of a day's working day, microseconds since the epoch.
+    """Return, for each zone, three days after the end of a day's working day, microseconds since the epoch.
 
     The cut-off is a local hour.
     """
     then = _epoch(date.fromordinal(ordinal + 4))
-    return [(then + cutoff * _HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(then)]
+    return [(then + cutoff * HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(then)]
 
 
 @lru_cache(maxsize=16)
 def _offsets(midnight: int) -> list[list[int]]:
     """Give each zone's offset from UTC, ms, at the local hours of the day of a midnight in UTC, and of the next."""
-    begin = datetime.fromtimestamp(midnight / _SECOND, UTC).replace(tzinfo=None)
+    begin = datetime.fromtimestamp(midnight / SECOND, UTC).replace(tzinfo=None)
     hours = [begin + timedelta(hours=hour) for hour in range(48)]
-    zones = [ZoneInfo(name) for name, *_ in _ZONES]
+    zones = [ZoneInfo(zone.name) for zone in ZONES]
     return [[(zone.utcoffset(hour) or timedelta()) // timedelta(milliseconds=1) for hour in hours] for zone in zones]
 
 
 @lru_cache(maxsize=16)
 def _epoch(day: date) -> int:
     """Give the midnight of a day in UTC, ms since the epoch."""
-    return int(datetime.combine(day, time(), UTC).timestamp()) * _SECOND
-
-
-def _is_holiday(day: date) -> bool:
-    return (day.month, day.day) in _HOLIDAYS
-
-
-def _bell(draw: Random) -> float:
-    """Draw from the normal distribution, without its tails."""
-    return min(max(draw.gauss(0, 1), -_WIDEST), _WIDEST)
+    return int(datetime.combine(day, time(), UTC).timestamp()) * SECOND

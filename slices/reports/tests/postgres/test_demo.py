@@ -11,7 +11,8 @@ from psycopg2.extensions import parse_dsn
 
 from slices.reports.demo import command as demo
 from slices.reports.demo import store
-from slices.reports.demo.company import FIRST_NUMBER, Company, Row
+from slices.reports.demo.company import Company, Row
+from slices.reports.demo.people import FIRST_NUMBER
 from tests.commands import Result, write_stack
 from tests.database import Database, export
 from tools.cli import main
