@@ -61,7 +61,7 @@ class Table:
         return found
 
     def _count(self) -> tuple[int, int]:
-        """Give how many rows there are, and the highest number of an employee, which is 0 where there are none."""
+        """Return the number of rows, and the highest number of an employee; 0: there are none."""
         with self._reader() as source:
             ((run,),) = source.read(RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1)))
             return run.row_count, run.highest_employee_id or 0

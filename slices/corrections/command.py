@@ -204,7 +204,7 @@ def _refusals(*, as_json: bool) -> Iterator[None]:
 
 
 def _found(where: reader.Where, employee: int, at: datetime) -> str:
-    """Give the id of the one punch, or addition, of an employee in a minute; a naive time is in the employee's zone.
+    """Return the id of the one punch, or addition, of an employee in a minute; a naive time is in the employee's zone.
 
     Raises:
         RefusedError: there is none that counts, or more than one.

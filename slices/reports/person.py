@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 
 class Kept(NamedTuple):
-    """What was found."""
+    """What is kept about an employee."""
 
     employee: int
     zone: ZoneInfo
@@ -167,7 +167,7 @@ def _with_instants(row: Row) -> Row:
 
 
 def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
-    """Give the dead letters that are punches of the employee, or that came by the employee's sign-in."""
+    """Return the dead letters that are punches of the employee, or that came by the employee's sign-in."""
 
     def is_signed_in(letter: DeadLetter) -> bool:
         by = letter.attributes.get("usuarioId")
@@ -183,7 +183,7 @@ def _backup_days(where: reader.Where, found: Kept) -> int | None:
 
 
 def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> list[str]:
-    """Say where else something may be."""
+    """Return where else something may be."""
     if backup_days is None:
         backups = language.word("person", "backups_of_others")
     else:
@@ -194,7 +194,7 @@ def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> li
 def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
     return {
         "usuario_id": found.employee,
-        "gerado_em": reports.made,
+        "gerado_em": reports.generated_at,
         "funcionario": found.row,
         "batidas": found.punches,
         "correcoes": found.corrections,
@@ -213,7 +213,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
     author = Kind("text", lambda name, _: author_label(name, language))
 
     def table(title: str, rows: Iterable[Row], **kinds: Kind) -> Table:
-        """Give a table of these columns; what else a row has stands together in the last one."""
+        """Return a table of these columns; the last column has all other fields of a row."""
         cells = ([*map(row.get, kinds), _others(row, {"usuario_id", *kinds}, zone, language)] for row in rows)
         columns = [*(Column(name, kind) for name, kind in kinds.items()), Column("outros")]
         return Table(columns, cells, title, empty=word("report", "none"))
@@ -262,7 +262,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
 
 
 def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
-    """Give the places of the page, and what is there."""
+    """Return the anchors of the page, and what is there."""
     counts = {
         "corrections": len(found.corrections),
         "rejected": "?" if found.unread else len(found.letters),

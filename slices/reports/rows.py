@@ -107,7 +107,7 @@ class ExceptionRow(NamedTuple):
 
 
 class ExistenceRow(NamedTuple):
-    """Whether there is any."""
+    """Existence of rows."""
 
     existe: bool
 
@@ -126,7 +126,7 @@ class GapRow(NamedTuple):
 
 
 class IdCountRow(NamedTuple):
-    """How many punches were received, and how many of them under a random id, which a large table pays for."""
+    """Numbers of punches that were received, and of those with a random id, which slows a large table down."""
 
     recebidas: int
     aleatorias: int

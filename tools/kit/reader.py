@@ -99,12 +99,12 @@ def _without_controls(value: Any) -> Any:
 
 
 def options(function: Function) -> Function:
-    """Give a command the options of where to read, as the argument `where`."""
+    """Add the options of where to read to a command, as the argument `where`."""
     return cast(Function, database.option(_named(target.collected(function, _OTHERWISE))))
 
 
 def of_deployment(function: Function) -> Function:
-    """Give a command that needs more of a deployment than its database the options that name one, as `where`."""
+    """Add the options that name a deployment to a command that needs more than its database, as `where`."""
     return cast(Function, _named(target.collected(function)))
 
 
@@ -125,7 +125,7 @@ class TooLarge(CommandError):
 
 
 class Ranges(NamedTuple):
-    """What was read of everybody: in one go, or by ranges of employees."""
+    """Rows of all employees, read in one go or by ranges of employees."""
 
     once: Sequence[Iterator[Any]]
     each: Iterator[Sequence[Iterator[Any]]]  # of each range
@@ -168,7 +168,7 @@ class DirectReader:
     """Reads on a connection, as the rows are needed."""
 
     def __init__(self, database: connection, *, is_settled: bool) -> None:
-        """Takes a connection in the transaction that `direct` has begun; settled, it may ask for earlier instants."""
+        """Read on a connection in the transaction that `direct` has begun; earlier instants only if it is settled."""
         self._database = database
         self._is_settled = is_settled
 
@@ -217,7 +217,7 @@ class FunctionReader:
     """Reads by the function of a stage. Each `read` is on its own snapshot."""
 
     def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout: int) -> None:
-        """Asks nothing. A `read` may take `timeout` seconds; 0: as long as the function may. See `invoked`, too."""
+        """Invoke nothing yet. All of a `read` may take `timeout` seconds; 0: as long as the function may."""
         self._functions = functions
         self._name = name
         self._stage = stage
@@ -297,7 +297,7 @@ class FunctionReader:
 
 @contextmanager
 def opened(where: Where, *, earlier: bool = False) -> Iterator[Reader]:
-    """Give what reads where the options said; `earlier` is as of `direct`.
+    """Open the reader that the options named; `earlier` is as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.

@@ -66,7 +66,7 @@ class StoredRows(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """What could not be read, and why."""
+    """Part that could not be read, and why."""
 
     what: str
     why: str
@@ -201,7 +201,7 @@ def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[
 
 
 def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | Unread) -> list[DeadLetter]:
-    """Give the dead letters that were asked for, and of the employee also those that do not tell their day."""
+    """Return the dead letters that were asked for, and of the employee also those that do not tell their day."""
     zone, day = (None, None) if isinstance(stored, Unread) else (stored.zone, stored.day)
     found = []
     for letter in letters:
@@ -225,7 +225,7 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
 
 
 def _queue(deployment: Target, depth: Depth | Unread, unread: list[Unread]) -> dict[str, Any]:
-    """Give how the queue of punches stands, for JSON; what could not be asked is null, and added to what is unread."""
+    """Return the state of the queue of punches, for JSON; what cannot be read is null, and added to `unread`."""
 
     def known(found: T | Unread) -> T | None:
         if isinstance(found, Unread):
@@ -248,7 +248,7 @@ def _queue(deployment: Target, depth: Depth | Unread, unread: list[Unread]) -> d
 
 
 def _health(deployment: Target, until: datetime) -> dict[str, Any]:
-    """Give what CloudWatch has of the last quarter of an hour."""
+    """Return what CloudWatch has of the last quarter of an hour."""
     waited = event_source.waited(deployment, until)
     return {
         # What failed three times or more SQS leaves out of its own age.
@@ -288,7 +288,7 @@ def _not_known(
 
 
 def _redrive(where: reader.Where, letter: DeadLetter) -> str:
-    """Give the command that sends a dead letter back."""
+    """Return the command that sends a dead letter back."""
     stage = where.stage if where.by_function else None
     at = {"--stage": stage, "--profile": where.profile, "--region": where.region, "--state": where.state}
     words = [word for name, value in at.items() if value for word in (name, str(value))]

@@ -12,13 +12,13 @@ from slices.reports.rows import ArrivalRow, TotalsRow
 from tools.kit.output import Console
 
 MIN_SPLIT_DAYS = 3
-"""Days of a month that a cut-off splits, from which on it is a warning."""
+"""Split days of a month from which on a card has a warning."""
 
 LOCAL = "local"
-"""Who corrects on a stage of the emulator, which accepts any signature."""
+"""Author of corrections on a stage of the emulator, which accepts any signature."""
 
 _WEEKEND = 5  # the day of the week, Monday 0, from which on it is
-_NARROWEST = 6  # columns that the punches have
+_MIN_PUNCHES_WIDTH = 6
 _GAP = "  "  # between columns
 
 
@@ -62,7 +62,7 @@ class Punch(NamedTuple):
 
 
 def pairs(day: Day) -> list[list[Punch]]:
-    """Put the punches of a day in pairs, in order; of an odd number, the last one stands alone."""
+    """Return the punches of a day in pairs, in order; of an odd number, the last one alone."""
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
@@ -79,30 +79,30 @@ def _offset(offset: timedelta) -> str:
 
 
 def is_weekend(day: Day) -> bool:
-    """Tell whether it is a Saturday or a Sunday."""
+    """Return whether it is a Saturday or a Sunday."""
     return day.dia.weekday() >= _WEEKEND
 
 
 def marks(day: Day, language: Language) -> list[str]:
-    """Say what is odd about a day."""
-    found = {
+    """Return the marks of what is unusual about a day."""
+    conditions = {
         "incompleta": day.incompleta,
         "repetidas": day.repetidas > 0,
         "dividida": day.minutos_descanso is not None,
         "corrigida": bool(day.correcoes),
     }
-    return [language.column(name) for name, is_so in found.items() if is_so]
+    return [language.column(name) for name, is_so in conditions.items() if is_so]
 
 
-def warning(totals: TotalsRow, language: Language) -> str | None:
-    """Warn of a card whose hours are wrong, as the cut-off splits shifts again and again."""
+def split_warning(totals: TotalsRow, language: Language) -> str | None:
+    """Return the warning that hours are wrong, as the cut-off splits many shifts; None: it does not."""
     if totals.dias_divididos < MIN_SPLIT_DAYS:
         return None
     return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
 
 
-def changed(totals: TotalsRow, language: Language) -> str | None:
-    """Say that a card as of an instant has another zone or cut-off than it had then."""
+def zone_note(totals: TotalsRow, language: Language) -> str | None:
+    """Return the note that a card as of an instant has another zone or cut-off than then; None: it has not."""
     if totals.zona_mudou_em is None:
         return None
     return language.word(
@@ -111,7 +111,7 @@ def changed(totals: TotalsRow, language: Language) -> str | None:
 
 
 def corrections(card: Card, language: Language) -> list[str]:
-    """Say what was added to the days or disregarded of them, by whom, when and why."""
+    """Return what was added to the days or disregarded, by whom, when and why."""
     zone = ZoneInfo(card.totais.fuso)
     return [
         language.word(
@@ -134,13 +134,13 @@ def author_label(author: str | None, language: Language) -> str:
 
 
 def counts(totals: TotalsRow) -> list[tuple[str, int]]:
-    """Give what is counted below the days, by the names of the columns."""
+    """Return the counts below the days, by the names of the columns."""
     names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
     return [(name, getattr(totals, name)) for name in names]
 
 
 def legend(days: Sequence[Day], language: Language) -> str:
-    """Explain the marks of a card, those that are on it."""
+    """Return the legend of the marks that are on a card."""
     on_it = {
         "night": True,
         "next_day": any(local.date() > day.dia for day in days for local in day.locais),
@@ -187,7 +187,7 @@ def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator
     yield Text(_GAP.join(filter(None, who)))
     if as_of:
         yield Text(as_of)
-    for text in filter(None, (changed(totals, language), warning(totals, language))):
+    for text in filter(None, (zone_note(totals, language), split_warning(totals, language))):
         yield Text(text, "yellow")
 
 
@@ -202,7 +202,7 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
         max(map(len, cells)) for cells in zip(heading, total, *((*each, "", "", "") for each in dates), strict=True)
     ]
     beside = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
-    room = max(width - beside, _NARROWEST)
+    room = max(width - beside, _MIN_PUNCHES_WIDTH)
     punches = [_filled([" ".join(map(_punch, pair)) for pair in pairs(day)], room) for day in days]
     widths[2] = max(widths[2], *(len(line) for lines in punches for line in lines))
 

@@ -44,7 +44,7 @@ _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
 
 
 def _both(kind: Kind) -> Kind:
-    """Give the kind of two figures, then and now."""
+    """Return the kind of two figures, then and now."""
     return Kind("figure", lambda values, language: " → ".join(kind.shown(value, language) for value in values))
 
 
@@ -56,14 +56,14 @@ _BOTH_WORKED, _BOTH = _both(WORKED), _both(NUMBER)
 @options.month
 @click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: the --as-of of what was paid.")
 @options.as_of
-@options.written
+@options.output_options
 def command(
     where: Where, *, output: Output, employees: Employees, month: date, since: datetime, as_of: datetime | None
 ) -> None:
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with queries.reports(where, output, as_of, since) as reports:
+    with queries.open_reports(where, output, as_of, since) as reports:
         ranges = reports.read_month(month, employees, CHANGES, ARRIVALS, since=reports.since)
         changes = list(output.counted(_changes(ranges), "changed months"))
         if not changes:
@@ -85,7 +85,12 @@ def command(
                     _COLUMNS,
                     ((*change.month, "; ".join(map(ArrivalRow.to_text, change.arrivals))) for change in changes),
                 ),
-                head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.instant, "gerado_em": reports.made},
+                head={
+                    "mes": f"{month:%Y-%m}",
+                    "desde": then,
+                    "momento": reports.instant,
+                    "gerado_em": reports.generated_at,
+                },
                 listed=(
                     "mudancas",
                     Table(
@@ -152,5 +157,5 @@ def _arrived(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, language: Language)
 
 
 def _by(one: ArrivalRow, language: Language) -> str | None:
-    """Name who wrote it, a person or the device."""
+    """Return the author, a person or the device."""
     return author_label(one.autor, language) if one.autor else one.dispositivo

@@ -39,11 +39,11 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
     show_default=False,
     help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
 )
-@options.written
+@options.output_options
 def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
     """Cut-offs that split shifts, and better ones."""
     word = output.language.word
-    with queries.reports(where, output) as reports:
+    with queries.open_reports(where, output) as reports:
         first, last = days.until(reports.now.date())
         at_least = MIN_SPLIT_DAYS if employees is None and not everybody else 0
         has_punches, cutoffs = reports.source.read(
@@ -58,7 +58,7 @@ def command(where: Where, *, output: Output, days: Days, employees: Employees, e
                 [output.language.period(first, last), output.language.generated(reports.now)],
                 [table.only(*_FOR_PEOPLE)],
                 csv=table.without("folga"),
-                head={"de": first, "ate": last, "usuarios": employees, "gerado_em": reports.made},
+                head={"de": first, "ate": last, "usuarios": employees, "gerado_em": reports.generated_at},
                 listed=("cortes", table.without("folga_minutos")),
             )
         )

@@ -26,13 +26,13 @@ class Group(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """Why the queue was not read."""
+    """Reason for which the queue was not read."""
 
     why: str = ""  # as AWS or the local stack says it
     word: str = ""  # instead, one of the reports' languages
 
     def text(self, language: Language) -> str:
-        """Say it."""
+        """Return it in a language."""
         return language.word("exceptions", self.word) if self.word else self.why
 
 
@@ -43,13 +43,13 @@ option = click.option("--no-queue", is_flag=True, show_default=False, help="Leav
 
 
 def read(where: Where, employees: Employees) -> list[Group] | Unread:
-    """Look into the queue beside a stage or a database, and put together what is alike, of some employees or all."""
+    """Read the dead-letter queue beside a stage or a database, and group it, of some employees or all."""
     found = messages(where)
     return found if isinstance(found, Unread) else grouped(found, employees)
 
 
 def messages(where: Where) -> list[DeadLetter] | Unread:
-    """Look into the queue beside a stage or a database, and put back what was looked at."""
+    """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
     if where.environment:
         return NOT_LOCAL
     try:
@@ -63,11 +63,14 @@ def messages(where: Where) -> list[DeadLetter] | Unread:
 
 
 def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
-    """Put together what has the same reason and employee; the largest groups first."""
-    together: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
+    """Group dead letters by reason and employee; the largest groups first."""
+    times_of: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
         if employees is None or message.employee in employees:
             received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
-            together[message.reason, message.employee].append(received)
-    made = [Group(*whose, len(times), min(times), max(times)) for whose, times in together.items()]
-    return sorted(made, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))
+            times_of[message.reason, message.employee].append(received)
+    groups = [
+        Group(reason, employee_id, len(times), min(times), max(times))
+        for (reason, employee_id), times in times_of.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))

@@ -58,7 +58,7 @@ _SPANS = {
     "desvio": ("--skew", "5m", "Between the device's clock, when it sent, and the time of receipt."),
     "redefinicao": ("--reset", "60d", "So far from its receipt, a punch is found on the day of its receipt."),
 }
-_limits = options.gathered(
+_limits = options.collect_options(
     "limits",
     dict,
     **{
@@ -82,7 +82,7 @@ _limits = options.gathered(
 @_limits
 @dead_letters.option
 @options.as_of
-@options.written
+@options.output_options
 def command(
     where: Where,
     *,
@@ -98,7 +98,7 @@ def command(
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with queries.reports(where, output, as_of) as reports:
+    with queries.open_reports(where, output, as_of) as reports:
         first, last = days.until(reports.now.date())
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
         somadas = output.format in ("text", "html")
@@ -117,7 +117,7 @@ def command(
                 [
                     language.period(first, last),
                     reports.as_of(language),
-                    _named(limits, language),
+                    _format_limits(limits, language),
                     language.generated(reports.now),
                 ],
                 tables(counts, found, groups, language),
@@ -128,7 +128,7 @@ def command(
                     "usuarios": employees,
                     "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
                     "momento": reports.instant,
-                    "gerado_em": reports.made,
+                    "gerado_em": reports.generated_at,
                     "totais": counts,
                     "fila_lida": not isinstance(groups, Unread),
                     "nao_gravadas": None if isinstance(groups, Unread) else [group._asdict() for group in groups],
@@ -157,14 +157,14 @@ def _columns(names: Iterable[str]) -> list[Column]:
     return [Column(name, SPAN if name == "medida" else TEXT) for name in names]
 
 
-def _named(limits: dict[str, Any], language: Language) -> str:
-    """Say what an exception is."""
+def _format_limits(limits: dict[str, Any], language: Language) -> str:
+    """Format the limits of exceptions."""
     values = (limits[name] if name == "dias" else language.span(limits[name]) for name in _LIMITS)
     return language.word("exceptions", "limits", *values)
 
 
 def _for_csv(found: Iterable[ExceptionRow], groups: Sequence[Group] | Unread) -> Table:
-    """Give the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
+    """Return the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
     dead = [] if isinstance(groups, Unread) else groups
     names = (*_FOR_CSV, "motivo")
     values_of = attrgetter(*_FOR_CSV)
@@ -184,7 +184,7 @@ def _for_csv(found: Iterable[ExceptionRow], groups: Sequence[Group] | Unread) ->
 def tables(
     counts: dict[str, int], found: Iterable[ExceptionRow], groups: Sequence[Group] | Unread, language: Language
 ) -> list[Table]:
-    """Give for people how many exceptions there are of each kind, the dead letters, and each exception."""
+    """Return for people how many exceptions there are of each kind, the dead letters, and each exception."""
     word = language.word
     dead_letters = Table(
         _DEAD_LETTERS,
@@ -211,7 +211,7 @@ def tables(
 
 
 def _when(found: ExceptionRow, language: Language) -> str | None:
-    """Give the time of an exception, or how many there are."""
+    """Format the time of an exception, or the number of exceptions."""
     if found.vezes > 1:
         return language.word("exceptions", "times", language.number(found.vezes))
     if found.local is None:

@@ -34,11 +34,11 @@ _FOR_PEOPLE = (
     show_default=False,
     help="Of all that was ever received.",
 )
-@options.written
+@options.output_options
 def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
-    with queries.reports(where, output) as reports:
+    with queries.open_reports(where, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
         received, rows = reports.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
         queries.require_received(received, first, last)
@@ -50,7 +50,7 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
                 [*([language.period(first, last)] if first and last else []), language.generated(reports.now)],
                 [_for_people(gaps, reports.zone, language)],
                 csv=data,
-                head={"de": first, "ate": last, "gerado_em": reports.made},
+                head={"de": first, "ate": last, "gerado_em": reports.generated_at},
                 listed=("lacunas", data),
             )
         )

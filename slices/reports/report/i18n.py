@@ -17,10 +17,10 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))  # the same in bot
 
 
 class Language:
-    """What a report says in one of `LANGUAGES`."""
+    """Words, numbers and dates of one of `LANGUAGES`."""
 
     def __init__(self, name: str) -> None:
-        """Takes one of `LANGUAGES`."""
+        """Load the language of this name."""
         self.name = name
         self.tag = _LOCALES[name].replace("_", "-")  # as HTML has it
         self._locale = Locale.parse(_LOCALES[name])
@@ -30,53 +30,53 @@ class Language:
         self._number = cache(partial(format_decimal, locale=self._locale))
 
     def word(self, section: str, name: str, *values: object) -> str:
-        """Give a word or a sentence, its gaps filled."""
+        """Return a word or a sentence, its gaps filled."""
         text: str = _WORDS[section][name][self.name]
         return text.format(*values) if values else text
 
     def sentences(self, section: str, **values: str) -> list[str]:
-        """Give all of a section, their gaps filled by name."""
+        """Return all of a section, their gaps filled by name."""
         return [texts[self.name].format(**values) for texts in _WORDS[section].values()]
 
     def column(self, name: str) -> str:
-        """Give the label of a column of the database."""
+        """Return the label of a column of the database."""
         return self.word("column", name)
 
     def field(self, name: str) -> str:
-        """Give the label of any column of the database; one that no report shows has its own name only."""
+        """Return the label of any column of the database; one that no report shows has its own name only."""
         return self.column(name) if name in _WORDS["column"] else name
 
     def number(self, value: float) -> str:
-        """Write a number."""
+        """Format a number."""
         return self._number(value)
 
     def date(self, day: dt.date) -> str:
-        """Write a date."""
+        """Format a date."""
         return self._date(day)
 
     def month(self, day: dt.date) -> str:
-        """Write the month of a date."""
+        """Format the month of a date."""
         return format_date(day, self.word("pattern", "month"), self._locale)
 
     def date_time(self, local: dt.datetime) -> str:
-        """Write a date and its time of day, to the minute; no zone."""
+        """Format a date and its time of day, to the minute; no zone."""
         return f"{self.date(local.date())}, {_time(local)}"
 
     def period(self, first: dt.date, last: dt.date) -> str:
-        """Say of which days a report is."""
+        """Format the days of a report."""
         return self.word("report", "period", self.date(first), self.date(last))
 
     def generated(self, now: dt.datetime) -> str:
-        """Say when a report was made; `now` is in the stage's zone."""
+        """Format when a report was generated; `now` is in the stage's zone."""
         offset = f"{now:%z}"
         return self.word("report", "generated", self.date_time(now), f"{now.tzinfo} (UTC{offset[:3]}:{offset[3:]})")
 
     def weekday(self, day: dt.date) -> str:
-        """Give the short name of a day of the week."""
+        """Return the short name of a day of the week."""
         return self._weekdays[day.weekday()]
 
     def span(self, span: dt.timedelta) -> str:
-        """Write a length of time in its two largest units, rounded down; below 10 s with a decimal."""
+        """Format a length of time in its two largest units, rounded down; below 10 s with a decimal."""
         seconds = abs(span.total_seconds())
         sign = "\N{MINUS SIGN}" if span < dt.timedelta(0) else ""
         if seconds < 10:
@@ -91,14 +91,14 @@ class Language:
 
 
 def clock(minutes: int) -> str:
-    """Write worked minutes as hours and minutes, H:MM; hours go on above 24. A difference may be below zero."""
+    """Format worked minutes as hours and minutes, H:MM; hours go on above 24. A difference may be below zero."""
     hours, rest = divmod(abs(minutes), 60)
     sign = "\N{MINUS SIGN}" if minutes < 0 else ""
     return f"{sign}{hours}:{rest:02}"
 
 
 def at(local: dt.datetime, day: dt.date) -> str:
-    """Write a time of a working day, HH:MM; +1 where it is after midnight."""
+    """Format a time of a working day, HH:MM; +1 where it is after midnight."""
     return _time(local) + ("+1" if local.date() > day else "")
 
 

@@ -1,4 +1,4 @@
-"""The options that several reports share, and what each report has from them."""
+"""Options that several reports share."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,7 +8,7 @@ import click
 
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import FORMATS, SEPARATORS, Output
-from slices.reports.report.period import DAYS, Days
+from slices.reports.report.period import DEFAULT_DAYS, Days
 from slices.reports.report.queries import Employees
 from tools.kit import commands, reader
 from tools.kit import options as opt
@@ -22,28 +22,28 @@ STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make the command of a report; `example` is what its example goes on with."""
+    """Return a decorator that makes a function a report's command; `example` is the rest of its example."""
     return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
 
 
-def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
-    """Give a command options, in the order of the help, whose values `make` makes one argument, by their names."""
+def collect_options(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
+    """Add options to a command, in the order of the help; `make` turns their values into one argument."""
 
     def with_options(function: Function) -> Function:
         @wraps(function)
-        def collected(*args: Any, **given: Any) -> Any:
-            made = make(**{name: given.pop(name) for name in options})
-            return function(*args, **{argument: made}, **given)
+        def call(*args: Any, **given: Any) -> Any:
+            value = make(**{name: given.pop(name) for name in options})
+            return function(*args, **{argument: value}, **given)
 
         for option in reversed(options.values()):
-            collected = option(collected)
-        return cast(Function, collected)
+            call = option(call)
+        return cast(Function, call)
 
     return with_options
 
 
 def language(text: str) -> Option:
-    """Give the option of the language, as the argument `language`."""
+    """Return the option of the language, as the argument `language`."""
     return click.option(
         "--lang",
         "language",
@@ -54,9 +54,9 @@ def language(text: str) -> Option:
     )
 
 
-def written(function: Function) -> Function:
-    """Give a command the options of how and where it writes, as `output`, and of where it reads, as `where`."""
-    with_output = gathered(
+def output_options(function: Function) -> Function:
+    """Add the options of how and where a command writes, as `output`, and where it reads, as `where`."""
+    with_output = collect_options(
         "output",
         Output,
         format=click.option(
@@ -78,7 +78,7 @@ def written(function: Function) -> Function:
 
 
 def employees(text: str) -> Option:
-    """Give the option of the employees, as the argument `employees`: their numbers in order, each once."""
+    """Return the option of the employees, as the argument `employees`: their numbers in order, each once."""
 
     def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> Employees:
         return sorted(set(numbers)) or None
@@ -94,8 +94,8 @@ as_of = click.option("--as-of", type=opt.TIME, help="What it said then, two minu
 
 
 def days(first: str = "Working day", why: str = "") -> Callable[[Function], Function]:
-    """Give the options of the days that a report is of, as `days`; the help says what kind, and why until yesterday."""
-    return gathered(
+    """Return the options of a report's days, as `days`; the help names their kind, and why they end yesterday."""
+    return collect_options(
         "days",
         Days,
         month=click.option(
@@ -105,6 +105,6 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
             type=opt.MONTH,
             help="Instead of --from and --to.",
         ),
-        first=click.option("--from", "first", type=opt.DAY, help=f"{first} (default {DAYS} days until --to)."),
+        first=click.option("--from", "first", type=opt.DAY, help=f"{first} (default {DEFAULT_DAYS} days until --to)."),
         last=click.option("--to", "last", type=opt.DAY, help=f"The last day (default yesterday{why})."),
     )

@@ -44,7 +44,7 @@ _PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>'
 @click.option("--from", "start", type=opt.TIME, help="ISO 8601; without an offset, the stage's time.")
 @click.option("--to", "end", type=opt.TIME, help="With --from.")
 @click.option("--picture", type=opt.FILE, metavar="FILE", help="Draw it too: .png or .svg.")
-@options.written
+@options.output_options
 def command(
     where: Where,
     *,
@@ -59,7 +59,7 @@ def command(
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
     language = output.language
-    with queries.reports(where, output) as reports:
+    with queries.open_reports(where, output) as reports:
         zone = reports.zone
         start, end = period.peak_bounds(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))
@@ -98,7 +98,7 @@ def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[MinuteR
 def tables(
     minutes: Sequence[MinuteRow], ids: IdCountRow, zone: ZoneInfo, language: Language, *, has_picture: bool = False
 ) -> list[Table]:
-    """Give for people the sum of a peak and its busiest minutes, then its steps.
+    """Return for people the sum of a peak and its busiest minutes, then its steps.
 
     Args:
         minutes: see `in_steps`.
@@ -174,7 +174,7 @@ def _sum(minutes: Sequence[MinuteRow]) -> MinuteRow:
 
 
 def _floor(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
-    """Give what minutes of the same step have in common; hours of different offsets are different steps."""
+    """Return the key of a minute's step; hours of different offsets are different steps."""
     of_day = 60 * local.hour + local.minute
     begin = of_day - of_day % size
     start = local.replace(hour=begin // 60, minute=begin % 60, tzinfo=None, fold=0)

@@ -1,4 +1,4 @@
-"""The working days and the instants that a report is of, where the options leave some to be found."""
+"""Days and instants of a report, as its options name them or leave them out."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo
 from ponto.reader.statements import LONGEST
 from tools.kit.errors import CommandError
 
-DAYS = 30
-"""How many there are by default."""
+DEFAULT_DAYS = 30
+"""Number of days by default."""
 
-_LONGEST_PEAK = timedelta(days=31)  # a row a minute is held
+_MAX_PEAK = timedelta(days=31)  # a row a minute is held
 
 
 def now(zone: ZoneInfo) -> datetime:
-    """Give the present in the stage's zone."""
+    """Return the present in the stage's zone."""
     return datetime.now(UTC).astimezone(zone)
 
 
 def last_of(month: date) -> date:
-    """Give the last day of a day's month."""
+    """Return the last day of a day's month."""
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
@@ -28,11 +28,11 @@ class Days(NamedTuple):
     """The working days that the options name, or the days of receipt."""
 
     month: date | None  # its first day; None: the others say it
-    first: date | None  # None: DAYS until the last
+    first: date | None  # None: DEFAULT_DAYS until the last
     last: date | None  # None: yesterday, for today's punches have no end yet
 
     def until(self, today: date) -> tuple[date, date]:
-        """Give the first and the last; `today` is the stage's.
+        """Return the first and the last; `today` is the stage's.
 
         Raises:
             CommandError: the first is after the last, or more than a year before it.
@@ -40,7 +40,7 @@ class Days(NamedTuple):
         if self.month:
             return self.month, last_of(self.month)
         last = self.last or today - timedelta(days=1)
-        first = self.first or last - timedelta(days=DAYS - 1)
+        first = self.first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}")
         if last - first > LONGEST:
@@ -69,11 +69,11 @@ def peak_bounds(
         start = datetime.combine(day, datetime.min.time(), present.tzinfo)
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
     start, end = (aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
-    if not start < end <= start + _LONGEST_PEAK:
-        raise CommandError(f"a peak ends after it begins, and lasts at most {_LONGEST_PEAK.days} days")
+    if not start < end <= start + _MAX_PEAK:
+        raise CommandError(f"a peak ends after it begins, and lasts at most {_MAX_PEAK.days} days")
     return start, end
 
 
 def aware(instant: datetime, zone: tzinfo | None) -> datetime:
-    """Give an instant: a time without an offset is of the zone."""
+    """Return an instant: a time without an offset is of the zone."""
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)

@@ -23,8 +23,8 @@ Employees = list[int] | None
 """Numbers of employees, in order; None: everybody."""
 
 
-COMMITTED = timedelta(minutes=2)
-"""After which nothing is written any more with an earlier instant; a statement of the drain takes seconds."""
+COMMIT_MARGIN = timedelta(minutes=2)
+"""Age of an instant before which all rows are committed; a statement of the drain takes seconds."""
 
 
 class _Stage(NamedTuple):
@@ -36,7 +36,7 @@ class _Stage(NamedTuple):
 
 
 class Reports:
-    """A source of rows, and the instant, stage and language-dependent lines of the reports made of them."""
+    """What a report reads, and the instant and the stage that it is of."""
 
     def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
         """Read nothing yet.
@@ -92,30 +92,30 @@ class Reports:
 
     @cached_property
     def instant(self) -> datetime | None:
-        """Of which instant the reports are, in UTC; None: of now.
+        """Instant of which the reports are, in UTC; None: of now.
 
         Raises:
             CommandError: what was written by then may still be on its way to the table.
         """
-        return self._committed(self._as_of)
+        return self._require_committed(self._as_of)
 
     @cached_property
     def since(self) -> datetime | None:
-        """With which instant they compare, in UTC.
+        """Instant with which they compare, in UTC.
 
         Raises:
             CommandError: as of `instant`; or it is not before that.
         """
-        since = self._committed(self._since)
+        since = self._require_committed(self._since)
         if since and self.instant and since >= self.instant:
             raise CommandError("--since must be before --as-of")
         return since
 
-    def _committed(self, given: datetime | None) -> datetime | None:
+    def _require_committed(self, given: datetime | None) -> datetime | None:
         if given is None:
             return None
         instant = period.aware(given, self.zone).astimezone(UTC)
-        if self._stage.now is None or instant > self._stage.now - COMMITTED:
+        if self._stage.now is None or instant > self._stage.now - COMMIT_MARGIN:
             raise CommandError(
                 f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
                 "on its way into the table"
@@ -133,19 +133,19 @@ class Reports:
         return period.now(self.zone)
 
     def generated(self, language: Language) -> str:
-        """Say when it is made, and whether all of it is of one instant."""
+        """Format when the report is generated, and whether all of it is of one instant."""
         text = language.generated(self.now)
         return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
 
     def as_of(self, language: Language) -> str:
-        """Say of which instant it is; empty: of now."""
+        """Format the instant of which the report is; empty: now."""
         if self.instant is None:
             return ""
         return language.word("report", "as_of", language.date_time(self.instant.astimezone(self.zone)), self.zone.key)
 
     @property
-    def made(self) -> str:
-        """The same for programs: ISO 8601, to the second, with the offset."""
+    def generated_at(self) -> str:
+        """`now` for programs: ISO 8601, to the second, with the offset."""
         return self.now.isoformat(timespec="seconds")
 
 
@@ -156,7 +156,7 @@ def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, em
         CommandError: there is no punch.
     """
     if not _exists(punched):
-        raise CommandError(f"{_name(employees)} punched from {first} to {last}", 1)
+        raise CommandError(f"{_nobody(employees)} punched from {first} to {last}", 1)
 
 
 def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
@@ -190,7 +190,7 @@ def require_known(month: date, employees: Employees, known: Iterable[int], has_p
         )
     if _exists(has_punches):
         return 0
-    message = f"{_name(employees)} punched in {month:%Y-%m}"
+    message = f"{_nobody(employees)} punched in {month:%Y-%m}"
     if employees is None:
         raise CommandError(message, 1)
     print_status(f"ponto: {message}")
@@ -198,10 +198,10 @@ def require_known(month: date, employees: Employees, known: Iterable[int], has_p
 
 
 @contextmanager
-def reports(
+def open_reports(
     where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
 ) -> Iterator[Reports]:
-    """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
+    """Open the reports of a database, once their file is known to be writable."""
     output.require_writable()
     with reader.opened(where, earlier=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)
@@ -209,7 +209,7 @@ def reports(
 
 @contextmanager
 def opened(database: connection) -> Iterator[Reports]:
-    """Begin to read on a connection, outside of any transaction; see `reader.direct`."""
+    """Open the reports of a connection that is outside of any transaction; see `reader.direct`."""
     with reader.direct(database) as source:
         yield Reports(source)
 
@@ -219,5 +219,5 @@ def _exists(rows: Iterable[ExistenceRow]) -> bool:
     return row.existe
 
 
-def _name(employees: Employees) -> str:
+def _nobody(employees: Employees) -> str:
     return "none of the employees asked for" if employees else "nobody"

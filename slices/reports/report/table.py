@@ -1,4 +1,4 @@
-"""What a report gives, and each format prints: tables, whose columns say how people read their values.
+"""Tables of reports, which each format writes. Columns say how people read their values.
 
 Programs read them as their types say: see `plain`.
 """
@@ -12,7 +12,7 @@ from slices.reports.report.i18n import Language, clock
 
 
 class Kind(NamedTuple):
-    """What the values of a column are."""
+    """Kind of a column's values."""
 
     look: str  # text, which may wrap; whole, which does not; figure, which stands to the right; bar
     shown: Callable[[Any, Language], str]
@@ -31,7 +31,7 @@ BAR = Kind("bar", lambda share, _: f"{100 * share:.1f}")  # of the longest one, 
 
 
 def instant_in(zone: ZoneInfo) -> Kind:
-    """Give the kind of instants that people read in a time zone."""
+    """Return the kind of instants that people read in a time zone."""
     return Kind("whole", lambda instant, language: language.date_time(instant.astimezone(zone)))
 
 
@@ -46,18 +46,18 @@ class Column(NamedTuple):
     leaves: bool = False
 
     def heading(self, language: Language) -> str:
-        """Give what people read above it."""
+        """Return the heading."""
         return language.column(self.name) if self.name else ""
 
     def cell(self, value: Any, language: Language) -> str:
-        """Give what people read in it."""
+        """Format a value for people."""
         if value is not None:
             return self.kind.shown(value, language)
         return language.word(*self.missing) if self.missing else ""
 
 
 class _Shown(dict[Any, str]):
-    """What people read for each value of a column, which is asked for once."""
+    """Cells of a column by their values; each value is formatted once."""
 
     def __init__(self, column: Column, language: Language) -> None:
         self._column = column
@@ -81,28 +81,28 @@ class Table(NamedTuple):
     anchor: str = ""  # on a page, for links to it
 
     def only(self, *names: str) -> "Table":
-        """Give some columns of it, in this order."""
+        """Return the table with some columns, in this order."""
         places = [[column.name for column in self.columns].index(name) for name in names]
         return self._replace(
             columns=[self.columns[at] for at in places], rows=([row[at] for at in places] for row in self.rows)
         )
 
     def without(self, name: str) -> "Table":
-        """Give all columns of it but one."""
+        """Return the table without a column."""
         return self.only(*(column.name for column in self.columns if column.name != name))
 
     def cells(self, language: Language) -> Iterator[list[str]]:
-        """Give the rows as people read them."""
+        """Yield the rows as people read them."""
         shown = [_Shown(column, language) for column in self.columns]
         for row in self.rows:
             yield [of_column[value] for of_column, value in zip(shown, row, strict=True)]
 
     def keys(self) -> list[str]:
-        """Give the columns' names for programs."""
+        """Return the columns' names for programs."""
         return [column.name + column.kind.unit for column in self.columns]
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Give the rows for programs."""
+        """Return the rows for programs."""
         names = self.keys()
         return (dict(zip(names, map(plain, row), strict=True)) for row in self.rows)
 
@@ -118,7 +118,7 @@ class Report(NamedTuple):
     listed: tuple[str, Table] | None = None  # how it ends: a name, and a list that may be long
 
     def shown(self, language: Language) -> Iterator[tuple[Table, list[list[str]]]]:
-        """Give the tables that have something to say to people, each with its rows as they read them."""
+        """Yield the tables that people see, each with its rows as they read them."""
         for table in self.tables:
             rows = list(table.cells(language))
             if rows or table.empty or table.warning:
@@ -126,7 +126,7 @@ class Report(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """Give a value for programs: times in ISO 8601, local ones to the minute; lengths of time in seconds."""
+    """Return a value for programs: times in ISO 8601, local ones to the minute; lengths of time in seconds."""
     match value:
         case timedelta():
             seconds = value.total_seconds()

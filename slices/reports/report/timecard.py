@@ -43,7 +43,7 @@ _COLUMNS = [Column(name) for name in Day._fields]  # of csv
     help="Who employs, with CNPJ or CPF (default: as the stage names it).",
 )
 @options.as_of
-@options.written
+@options.output_options
 def command(
     where: Where,
     *,
@@ -55,7 +55,7 @@ def command(
 ) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with queries.reports(where, output, as_of) as reports:
+    with queries.open_reports(where, output, as_of) as reports:
         if output.format == "csv" and employees is None:  # needs no totals
             ranges = reports.read_month(month, None, CARDS, CORRECTIONS)
             status = queries.require_known(month, None, (), ranges.once[0])
@@ -173,5 +173,5 @@ def card_fields(time_card: Card, reports: Reports, employer: str) -> dict[str, A
         "funcionario": employee,
         "dias": days,
         "totais": totals,
-        "gerado_em": reports.made,
+        "gerado_em": reports.generated_at,
     }

@@ -26,11 +26,11 @@ _LEAVE = ("nome", "dias_divididos")
 @options.employees("Of this one only; several times: of each.")
 @options.month
 @options.as_of
-@options.written
+@options.output_options
 def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
     """The totals of a month, a row for each employee."""
     word = output.language.word
-    with queries.reports(where, output, as_of) as reports:
+    with queries.open_reports(where, output, as_of) as reports:
         ranges = reports.read_month(month, employees, TOTALS)
         totals = chain.from_iterable(rows for (rows,) in ranges.each)
         rows: list[TotalsRow] = list(output.counted(totals, "employees", ranges.employees))
@@ -51,7 +51,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
                 [reports.as_of(output.language), reports.generated(output.language)],
                 [shown if has_changed_zone else shown.without("zona_mudou_em")],
                 csv=table,
-                head={"mes": f"{month:%Y-%m}", "momento": reports.instant, "gerado_em": reports.made},
+                head={"mes": f"{month:%Y-%m}", "momento": reports.instant, "gerado_em": reports.generated_at},
                 listed=("totais", table),
             )
         )
