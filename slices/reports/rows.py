@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from tools.kit.reader import Statement
+from tools.kit.rows import EmployeeRow, ZoneRow
 
 
 class ArrivalRow(NamedTuple):
@@ -76,12 +77,6 @@ class CutoffRow(NamedTuple):
     restantes: int | None
     folga: timedelta | None
     folga_minutos: int | None
-
-
-class EmployeeRow(NamedTuple):
-    """An employee who has a time card."""
-
-    usuario_id: int
 
 
 class EmployerRow(NamedTuple):
@@ -189,18 +184,6 @@ class WorkingDayRow(NamedTuple):
     fim: datetime
 
 
-class ZoneRow(NamedTuple):
-    """An employee's time zone."""
-
-    fuso: str
-
-
-class ZoneNameRow(NamedTuple):
-    """A time zone that an employee may have."""
-
-    name: str
-
-
 ARRIVALS = Statement("arrivals", ArrivalRow)
 CARDS = Statement("cards", CardRow)
 CHANGES = Statement("changes", ChangeRow)
@@ -220,4 +203,4 @@ RANDOM_IDS = Statement("random_ids", IdCountRow)
 RECEIVED = Statement("received", ExistenceRow)
 TOTALS = Statement("totals", TotalsRow)
 WORKING_DAY = Statement("working_day", WorkingDayRow)
-ZONES = Statement("zones", ZoneNameRow)
+ZONES = Statement("zones", ZoneRow)

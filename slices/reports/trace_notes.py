@@ -23,6 +23,6 @@ def notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
     ((zone,),) = source.read(EMPLOYEE_ZONE.bind(usuario=rows[0].employee_id))
     row_notes = {}
     for row in rows:
-        local = f"{row.instant.astimezone(ZoneInfo(zone.fuso)):%Y-%m-%d %H:%M:%S}, {zone.fuso}"
-        row_notes[row.id] = RowNote({"zone": zone.fuso}, lines={"local": local})
+        local = f"{row.instant.astimezone(ZoneInfo(zone.name)):%Y-%m-%d %H:%M:%S}, {zone.name}"
+        row_notes[row.id] = RowNote({"zone": zone.name}, lines={"local": local})
     return Notes(row_notes)

@@ -16,21 +16,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from ponto.documents import check_digits
-from slices.reports.demo.people import (
-    DAY,
-    EMPLOYEES_PER_TERMINAL,
-    FIRST_NUMBER,
-    HOUR,
-    MINUTE,
-    SECOND,
-    ZONES,
-    Kind,
-    Person,
-    draw_person,
-    draw_times,
-    is_holiday,
-    works,
-)
+from slices.reports.demo import people
+from slices.reports.demo.people import DAY, HOUR, MINUTE, SECOND, ZONES, Kind, Person
 from slices.reports.load.employees import Employee
 
 LONGEST_DELAY = timedelta(days=10)
@@ -95,15 +82,15 @@ class Company:
         """
         self.counts: Counter[str] = Counter()  # of what `rows` has given so far
         self._seed = seed
-        self._terminals = employees // EMPLOYEES_PER_TERMINAL + 1
+        self._terminals = employees // people.EMPLOYEES_PER_TERMINAL + 1
         self._sequences = [0] * (self._terminals + employees)  # the last number of each device
         draw = self._draw("people")
-        self._people = [draw_person(draw, index) for index in range(employees)]
+        self._people = [people.draw_person(draw, index) for index in range(employees)]
 
     @property
     def numbers(self) -> tuple[int, int]:
         """The first and the last employee's."""
-        return FIRST_NUMBER, FIRST_NUMBER + len(self._people) - 1
+        return people.FIRST_NUMBER, people.FIRST_NUMBER + len(self._people) - 1
 
     def employees(self) -> list[Employee]:
         """The employees as the reports know them. Their CPFs are of a range that begins with 999."""
@@ -149,7 +136,7 @@ class Company:
         """
         draw = self._draw("outage", month.year, month.month)
         days = [month.replace(day=number + 1) for number in range(calendar.monthrange(month.year, month.month)[1])]
-        day = draw.choice([day for day in days if day.weekday() < 5 and not is_holiday(day)])
+        day = draw.choice([day for day in days if day.weekday() < 5 and not people.is_holiday(day)])
         begin = _epoch(day) + 10 * HOUR + draw.randrange(40, 70) * MINUTE  # 07:40 in São Paulo
         return begin * 1_000, (begin + draw.randrange(10, 35) * MINUTE) * 1_000
 
@@ -162,7 +149,7 @@ class Company:
         skews = self._skews(day.year, day.month)
         limits = {kind: _limits(day.toordinal(), 12 if kind is Kind.NIGHT else 4) for kind in Kind}
         for index, person in enumerate(self._people):
-            if not works(draw, person, day):
+            if not people.works(draw, person, day):
                 continue
             device = person.terminal if person.terminal is not None else self._terminals + index
             kind = Kind.PART if day.weekday() == 5 else person.kind
@@ -170,7 +157,7 @@ class Company:
                 draw,
                 person,
                 _epoch(day),
-                draw_times(draw, person, kind),
+                people.draw_times(draw, person, kind),
                 device,
                 skews[device],
                 limits[person.kind][person.zone],

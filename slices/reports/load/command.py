@@ -8,12 +8,13 @@ import click
 
 from slices.reports.employees import store
 from slices.reports.load import employees
-from slices.reports.rows import ZONES, ZoneNameRow
+from slices.reports.rows import ZONES
 from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoked
 from tools.kit.output import counted, print_json, print_result
+from tools.kit.rows import ZoneRow
 
 _MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
 
@@ -52,7 +53,7 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
     """
     content = loading.content(file)
 
-    def checked(zones: Iterable[ZoneNameRow]) -> list[dict[str, Any]]:
+    def checked(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
         """Return the employees, if nothing is wrong with the file."""
         found, faults = employees.read(content, {zone.name for zone in zones})
         loading.require_none(faults, file, as_json=as_json)
