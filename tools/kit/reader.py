@@ -29,7 +29,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Row = TypeVar("Row", bound=NamedTuple)
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
-_AT_ONCE = 2_000  # rows that the server sends at a time
+_FETCHED_ROWS = 2_000  # that the server sends at a time
 EPILOG = f"""the database: that of the running local stack; or, with --stage, a stage's, by
 a function and with nothing but AWS credentials; or, with --database env,
 {database.ENVIRONMENT}
@@ -46,9 +46,9 @@ class Query(NamedTuple, Generic[Row]):
     row_type: type[Row]
     values: Mapping[str, object]
 
-    def rows(self, columns: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
-        """Yield rows of this type, without control characters."""
-        return map(self.row_type._make, without_controls(columns))
+    def rows(self, tuples: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
+        """Yield tuples as rows, without control characters."""
+        return map(self.row_type._make, without_controls(tuples))
 
     def execute(self, session: cursor) -> Iterator[Row]:
         """Run it on a cursor; yield its rows."""
@@ -67,9 +67,7 @@ class Statement(NamedTuple, Generic[Row]):
         return Query(self.name, self.row_type, values)
 
 
-_controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
-
-
+_remove_controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
 _NESTED = (dict, list)
 
 
@@ -90,9 +88,9 @@ def without_controls(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...
 def _without_controls(value: Any) -> Any:
     match value:
         case str():
-            return _controls(value)
+            return _remove_controls(value)
         case dict():
-            return {_controls(name): _without_controls(each) for name, each in value.items()}
+            return {_remove_controls(name): _without_controls(each) for name, each in value.items()}
         case list() if any(each.__class__ in (str, dict, list) for each in value):
             return [_without_controls(each) for each in value]
     return value
@@ -155,7 +153,7 @@ class Reader(Protocol):
         """Run queries on all employees; those that do not fit into one answer by ranges of employees.
 
         Args:
-            employees: its rows have the employees' numbers, in their only column.
+            employees: its rows have the `employee_id` of each.
             once: queries whose rows are few.
             each: the others; their `usuarios` are null, and a range of employees in parts.
 
@@ -184,7 +182,7 @@ class DirectReader:
 
     def _rows(self, query: Query[Row]) -> Iterator[Row]:
         with self._database.cursor(name=f"ponto_{query.name}") as cursor:
-            cursor.itersize = _AT_ONCE
+            cursor.itersize = _FETCHED_ROWS
             yield from query.execute(cursor)
 
 
@@ -255,8 +253,8 @@ class FunctionReader:
             )
         else:
             return Ranges(rows[: len(once)], iter([rows[len(once) :]]), None)
-        rows_of_employees, *few = self.read(employees, *once)
-        employee_ids = [employee_id for (employee_id,) in rows_of_employees]
+        employee_rows, *few = self.read(employees, *once)
+        employee_ids = [row.employee_id for row in employee_rows]
         return Ranges(few, self._each(employee_ids, each), len(employee_ids))
 
     def _each(self, employee_ids: Sequence[int], each: Sequence[Query[Any]]) -> Iterator[Sequence[Iterator[Any]]]:
