@@ -256,8 +256,6 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
             ),
             Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere"), anchor="elsewhere"),
         ],
-        csv=Table([], []),
-        head={},
     )
 
 
@@ -297,8 +295,6 @@ def _punches(found: Kept, language: Language) -> Report:
             table(language.word("person", "more"), others),
             table(language.word("person", "ids"), _IDS),
         ],
-        csv=Table([], []),
-        head={},
     )
 
 

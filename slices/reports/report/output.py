@@ -55,15 +55,6 @@ class Output(NamedTuple):
     file: Path | None  # None: standard output
     force: bool  # the file may be there
 
-    def require_writable(self) -> None:
-        """Refuse a file that cannot be written, before the work for it is begun.
-
-        Raises:
-            CommandError: see `files.require_writable`.
-        """
-        if self.file:
-            files.require_writable(self.file, force=self.force)
-
     @contextmanager
     def opened(self) -> Iterator[IO[str]]:
         """Open where the report goes: always UTF-8, as html says of itself and json has to be."""

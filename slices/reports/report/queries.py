@@ -13,7 +13,7 @@ from slices.reports.report import period
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
 from slices.reports.rows import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
-from tools.kit import reader
+from tools.kit import files, reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.kit.reader import Query, Ranges, Reader, Statement, Where
@@ -202,7 +202,8 @@ def open_reports(
     where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
 ) -> Iterator[Reports]:
     """Open the reports of a database, once their file is known to be writable."""
-    output.require_writable()
+    if output.file:
+        files.require_writable(output.file, force=output.force)
     with reader.opened(where, earlier=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)
 

@@ -113,8 +113,8 @@ class Report(NamedTuple):
     title: str
     lines: Sequence[str]  # empty ones are left out
     tables: Sequence[Table]
-    csv: Table
-    head: Mapping[str, Any]  # how the json begins
+    csv: Table = Table((), ())
+    head: Mapping[str, Any] = {}  # how the json begins
     listed: tuple[str, Table] | None = None  # how it ends: a name, and a list that may be long
 
     def shown(self, language: Language) -> Iterator[tuple[Table, list[list[str]]]]:

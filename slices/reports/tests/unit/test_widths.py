@@ -25,7 +25,7 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 def show(tables: Sequence[Table], language: Language) -> None:
-    write_text(sys.stdout, Report("title", [], tables, Table((), ()), {}), language)
+    write_text(sys.stdout, Report("title", [], tables), language)
 
 
 def show_peak(language: Language) -> None:
