@@ -45,10 +45,10 @@ Row = dict[str, Any]
 """A row of a table, all columns by their names."""
 
 
-class Kept(NamedTuple):
+class PersonRecords(NamedTuple):
     """What is kept about an employee."""
 
-    employee: int
+    employee_id: int
     zone: ZoneInfo
     row: Row | None  # of funcionario
     punches: list[Row]
@@ -85,10 +85,10 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
         if not any((found.row, found.punches, found.corrections, found.letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
         backup_days = _backup_days(where, found)
-        page = _page(found, reports, _elsewhere(backup_days, reports.now, language), language)
+        page = _page(found, reports, _other_places(backup_days, reports.now, language), language)
         beside = timecard.template_values(reports, reports.employer, language)
-        text = to_json(_fields(found, reports, _elsewhere(backup_days, reports.now, Language("en"))))
-    _make(folder)
+        text = to_json(_fields(found, reports, _other_places(backup_days, reports.now, Language("en"))))
+    _create_folder(folder)
     with files.draft(written[0]) as out:
         out.write(f"{text}\n")
     with files.draft(written[1]) as out:
@@ -120,14 +120,14 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
     return 1 if found.unread else 0
 
 
-def _make(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise CommandError(f"cannot make {folder}: {error.strerror}") from None
 
 
-def _read(reports: Reports, employee: int, letters: list[DeadLetter] | Unread) -> Kept:
+def _read(reports: Reports, employee_id: int, letters: list[DeadLetter] | Unread) -> PersonRecords:
     """Read the database, month by month: each answer is small, however long somebody has been there."""
     statements = [
         PERSON,
@@ -135,23 +135,23 @@ def _read(reports: Reports, employee: int, letters: list[DeadLetter] | Unread) -
         *(statement for module in slices.modules("rows") for statement in getattr(module, "OF_PERSON", ())),
     ]
     (person,), months, *of_slices = map(
-        list, reports.source.read(*(statement.bind(usuario=employee) for statement in statements))
+        list, reports.source.read(*(statement.bind(usuario=employee_id) for statement in statements))
     )
     punches: list[Row] = []
     cards: list[Card] = []
     with progress() as display:
         for month in display.track(months, description="months"):
-            (rows,) = reports.source.read(PERSON_PUNCHES.bind(usuario=employee, mes=month.mes))
+            (rows,) = reports.source.read(PERSON_PUNCHES.bind(usuario=employee_id, mes=month.mes))
             punches += _fields_of(rows)
-            cards += timecard.read(reports, month.mes, [employee])
-    return Kept(
-        employee,
+            cards += timecard.read(reports, month.mes, [employee_id])
+    return PersonRecords(
+        employee_id,
         ZoneInfo(person.fuso),
         person.funcionario and _with_instants(person.funcionario),
         punches,
         list(_fields_of(chain.from_iterable(of_slices))),
         cards,
-        [] if isinstance(letters, Unread) else _of(letters, employee),
+        [] if isinstance(letters, Unread) else _letters_of(letters, employee_id),
         letters if isinstance(letters, Unread) else None,
     )
 
@@ -166,23 +166,23 @@ def _with_instants(row: Row) -> Row:
     }
 
 
-def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
+def _letters_of(letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLetter]:
     """Return the dead letters that are punches of the employee, or that came by the employee's sign-in."""
 
     def is_signed_in(letter: DeadLetter) -> bool:
         by = letter.attributes.get("usuarioId")
-        return by is not None and by.get("StringValue") == str(employee)
+        return by is not None and by.get("StringValue") == str(employee_id)
 
-    return [letter for letter in letters if letter.employee == employee or is_signed_in(letter)]
+    return [letter for letter in letters if letter.employee == employee_id or is_signed_in(letter)]
 
 
-def _backup_days(where: reader.Where, found: Kept) -> int | None:
+def _backup_days(where: reader.Where, found: PersonRecords) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
     is_known = where.by_function and not found.unread  # that AWS shows the stack
     return target.find(where).backup_days if is_known else None
 
 
-def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> list[str]:
+def _other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
     """Return where else something may be."""
     if backup_days is None:
         backups = language.word("person", "backups_of_others")
@@ -191,9 +191,9 @@ def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> li
     return language.sentences("elsewhere", backups=backups)
 
 
-def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
+def _fields(found: PersonRecords, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
     return {
-        "usuario_id": found.employee,
+        "usuario_id": found.employee_id,
         "gerado_em": reports.generated_at,
         "funcionario": found.row,
         "batidas": found.punches,
@@ -204,7 +204,7 @@ def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, An
     }
 
 
-def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Language) -> Report:
+def _page(found: PersonRecords, reports: Reports, elsewhere: list[str], language: Language) -> Report:
     """Lay out all but the cards and the punches."""
     word, zone = language.word, found.zone
     instant = instant_in(zone)
@@ -223,7 +223,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
         employee = employee | {"cpf": i18n.format_cpf(employee["cpf"])}
     corrections = ({"chegada" if name == "tipo" else name: row[name] for name in row} for row in found.corrections)
     return Report(
-        f"{word('person', 'title')}, {language.column('usuario_id')} {found.employee}",
+        f"{word('person', 'title')}, {language.column('usuario_id')} {found.employee_id}",
         [word("person", "times", zone.key), reports.generated(language)],
         [
             Table(
@@ -259,7 +259,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
     )
 
 
-def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
+def _contents(found: PersonRecords, language: Language) -> list[tuple[str, str]]:
     """Return the anchors of the page, and what is there."""
     counts = {
         "corrections": len(found.corrections),
@@ -271,7 +271,7 @@ def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
     return [*counted, ("elsewhere", language.word("person", "elsewhere"))]
 
 
-def _punches(found: Kept, language: Language) -> Report:
+def _punches(found: PersonRecords, language: Language) -> Report:
     """Lay out the punches: what people ask for, and below it in two tables all other columns that have a value."""
     is_long = any(len(row["dispositivo"] or "") > _ON_A_LINE for row in found.punches)
     kinds = {"dispositivo": TEXT} if is_long else {}
