@@ -11,7 +11,9 @@ from ponto.drain import Drain
 from ponto.message import BatchResponse, read_messages
 
 if TYPE_CHECKING:
-    from ponto.reader import answers
+    from collections.abc import Callable
+
+    from ponto.reader.query_function import QueryStats, Result
 
 
 @cache  # once per execution environment: the next batch reuses the connection and the clients
@@ -56,15 +58,22 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
 
 
-def read(event: Any, context: Any) -> "answers.Result":
-    """Run statements that read; see `ponto.reader.answers.answer`."""
-    from ponto.reader import answers  # as in `schema`
+def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QueryStats]] | None" = None) -> "Result":
+    """Run statements that read; see `ponto.reader.query_function.handle`, which tests replace."""
+    # Imported here: `main`, whose cold starts people wait for, needs none of it.
+    from ponto.reader import query_function
+    from slices import installed
 
     started = time.monotonic()
     database = config.load_database()
-    answer, done = answers.answer(event, database.connection_parameters, context.get_remaining_time_in_millis() / 1000)
-    log.answered("read", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
-    return answer
+    result, stats = (handle or query_function.handle)(
+        event,
+        database.connection_parameters,
+        context.get_remaining_time_in_millis() / 1000,
+        installed.statements(),
+    )
+    log.answered("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
+    return result
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
@@ -72,7 +81,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
 
     `ponto deploy` and `ponto schema` invoke it.
     """
-    # Imported here: `main`, whose cold starts people wait for, needs none of it.
-    from ponto.admin import actions
+    from ponto.admin import actions  # as in `read`
+    from slices import installed
 
-    return actions.run(event, os.environ)
+    return actions.run(event, os.environ, installed.schema_hooks(), installed.schema_folders())

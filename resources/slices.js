@@ -120,7 +120,8 @@ async function patterns({ resolveVariable }) {
     slice.deployed ? ['__init__.py', ...slice.deployed].map((file) => `slices/${name}/${file}`) : []
   );
   const migrations = withSchema.map((name) => `slices/${name}/schema/**`);
-  const always = ['!**', 'handler.py', 'ponto/**', '!ponto/testing.py', 'slices/__init__.py', ...deployed, ...migrations];
+  const code = ['handler.py', 'ponto/**', '!ponto/testing.py', 'slices/__init__.py', 'slices/installed.py'];
+  const always = ['!**', ...code, ...deployed, ...migrations];
   return [...always, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 

@@ -14,7 +14,7 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import folders, migrate
+from ponto.admin.migrations import REFERENCE, migrate
 from ponto.admin.repeatable import select_in_force
 from ponto.database_names import SCHEMA as SCHEMA_NAME
 from tools.kit import slices
@@ -22,7 +22,7 @@ from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
-SCHEMA = folders(slices.with_schema())
+SCHEMA = REFERENCE | slices.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
     "ponto_function": "FUNCTION",
@@ -31,7 +31,7 @@ ROLES = {
 }
 """Each function's role, and how its variables in the environment of `schema` begin."""
 OF_THE_SCHEMA = {
-    "SLICES": ",".join(slices.with_schema()),
+    "SLICES": ",".join(slices.schema_folders()),
     "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
 }
 """What packaging hands to the function `schema` in its environment."""

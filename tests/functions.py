@@ -4,12 +4,14 @@ import contextlib
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 from psycopg2.extensions import parse_dsn
 
 import handler
+from ponto.reader import query_function
 from tests.database import OF_THE_SCHEMA
 
 BY_IAM = {
@@ -45,11 +47,13 @@ class Functions:
             "TIME_ZONE": "America/Sao_Paulo",
             **OF_THE_SCHEMA,
         }
+        self.handle: Callable[..., Any] = query_function.handle
+        """What `read` runs statements with."""
         self.log = io.StringIO()
 
     def call(self, name: str, event: object) -> Any:
         """Call a function of the handler as Lambda does."""
-        return self.run(getattr(handler, name), event)
+        return self.run(partial(handler.read, handle=self.handle) if name == "read" else getattr(handler, name), event)
 
     def run(self, function: Callable[[Any, Any], Any], event: object) -> Any:
         """Call an entry point as Lambda does."""

@@ -44,7 +44,7 @@ class Server:
         host, user = folder or self._running.host, postgres.USER
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
-        os.environ |= {"SLICES": ",".join(slices.with_schema()), "ROLES": ""}
+        os.environ |= {"SLICES": ",".join(slices.schema_folders()), "ROLES": ""}
         handler.schema({}, Context())
         self._database = self._connect(database)
 

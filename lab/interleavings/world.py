@@ -14,11 +14,11 @@ import psycopg2.extensions
 from psycopg2.extensions import parse_dsn
 
 from lab.interleavings.sessions import Session
-from ponto.admin.migrations import folders
+from ponto.admin.migrations import REFERENCE
 from ponto.connection import Parameters, Timeouts
 from ponto.event import WHEN, WHOSE
-from ponto.reader import statements
 from ponto.store import Store
+from slices import installed
 from tools.kit import event, slices
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.
@@ -32,8 +32,8 @@ _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
 _NEWER = "alter table ponto.batida add constraint newer check (chave <> %(refused)s)"
-_EMPTIED = ["ponto.falha", *statements.WRITTEN]
-_RESET = "; ".join(["set session_replication_role = replica", *map("delete from {}".format, _EMPTIED)])
+_EMPTIED = ["falha", *installed.statements().tables_with_write_time]
+_RESET = "; ".join(["set session_replication_role = replica", *map("delete from ponto.{}".format, _EMPTIED)])
 _UNDO = """
 alter table ponto.batida drop constraint if exists proxima;
 delete from ponto.migracao where nome = %(next)s;
@@ -119,7 +119,7 @@ class World:
         self.admin.autocommit = True
         self._ask(_GATES)
         self._ask(_NEWER, {"refused": REFUSED})
-        schema = folders(slices.with_schema())
+        schema = REFERENCE | slices.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it

@@ -1,10 +1,10 @@
 """The actions of the function `schema`, each run as the owner of the database."""
 
-from collections.abc import Callable, Mapping
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from ponto import brought, config
+from ponto import config
 from ponto.admin.database import make_database
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import folders, migrate
@@ -12,13 +12,23 @@ from ponto.admin.roles import reset_role_limits, set_function_password, set_logi
 from ponto.connection import Parameters
 
 Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
-"""Takes the owner's connection parameters and the event, and returns what the function returns."""
+"""Takes the owner's connection parameters and the event; returns the function's result."""
 
 
-def run(event: object, environment: Mapping[str, str]) -> dict[str, Any]:
+class SchemaHooks(NamedTuple):
+    """What a slice adds to the function, as `HOOKS` of its module `schema_hooks`."""
+
+    actions: Mapping[str, Action] = {}  # by name
+    legacy_keys: Mapping[str, str] = {}  # action by the key that named it in events of 1.0.0-rc.1
+    post_migration_step: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
+    """Reads the environment before the migrations, raises ConfigurationError for a wrong value, and returns what runs
+    after them. `make deploy` calls it, too."""
+
+
+def run(
+    event: object, environment: Mapping[str, str], hooks: Collection[SchemaHooks], slice_schemas: Mapping[str, Path]
+) -> dict[str, Any]:
     """Run the action that an event names.
-
-    A slice adds actions by `ACTIONS` of its module `of_schema`.
 
     Args:
         event: {"action": NAME, ...}, with the keys that the action takes:
@@ -27,37 +37,38 @@ def run(event: object, environment: Mapping[str, str]) -> dict[str, Any]:
             {"action": "find", "id": UUID} looks for the row of a punch.
             Events of 1.0.0-rc.1, {"find": UUID} and those of slices without an action, are accepted for one release.
         environment: of the function, as `config.load_schema` reads it, and with what the slices read.
+        hooks: of the slices.
+        slice_schemas: the folders of the slices' migrations, by slice.
 
     Returns:
         For `migrate`: `applied`, the names of the migrations, and `notices`, a line for each change that they
         reported. For `find`: `found`, whether the punch is a row.
 
     Raises:
-        ValueError: there is no such action, or a value of the event is wrong.
+        ValueError: there is no such action, or there are two; or a value of the event is wrong.
         ConfigurationError: the environment lacks a value, or has a wrong one.
+        MigrationError: SLICES names a slice that has no migrations; see also `migrate`.
         psycopg2.Error: no connection, or PostgreSQL refused.
     """
     settings = config.load_schema(environment)
     owner = settings.database.connection_parameters()
-    slice_hooks = brought.modules("of_schema")
 
     def migrate_database(owner: Parameters, _: Mapping[str, Any]) -> dict[str, Any]:
-        return _migrate(owner, settings, slice_hooks, environment)
+        return _migrate(owner, settings, environment, hooks, slice_schemas)
 
-    actions: dict[str, Action] = {"migrate": migrate_database, "find": _find, **brought.actions(slice_hooks)}
+    actions: dict[str, Action] = {"migrate": migrate_database, "find": _find}
+    legacy_keys = {"find": "find"}
+    for hook in hooks:
+        if twice := actions.keys() & hook.actions.keys():
+            raise ValueError(f"actions: {min(twice)!r} is defined twice; rename one")
+        actions |= hook.actions
+        legacy_keys |= hook.legacy_keys
     request = event if isinstance(event, dict) else {}
-    name = request.get("action") or _legacy_action(request, slice_hooks)
+    legacy_action = next((action for key, action in legacy_keys.items() if key in request), "migrate")
+    name = request.get("action") or legacy_action
     if name not in actions:
         raise ValueError(f"action: {name!r} is not known; use one of {', '.join(actions)}")
     return actions[name](owner, request)
-
-
-def _legacy_action(request: Mapping[str, Any], slice_hooks: list[ModuleType]) -> str:
-    """Return the action of an event of 1.0.0-rc.1, which named it by one of its keys."""
-    legacy = {"find": "find"}
-    for hooks in slice_hooks:
-        legacy |= hooks.LEGACY_KEYS
-    return next((action for key, action in legacy.items() if key in request), "migrate")
 
 
 def _find(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,13 +79,15 @@ def _find(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
 def _migrate(
     owner: Parameters,
     settings: config.SchemaSettings,
-    slice_hooks: list[ModuleType],
     environment: Mapping[str, str],
+    hooks: Collection[SchemaHooks],
+    slice_schemas: Mapping[str, Path],
 ) -> dict[str, Any]:
     # Read before anything is changed: a wrong value stops the migrations.
-    steps = [hooks.prepared(environment) for hooks in slice_hooks]
+    steps = [hook.post_migration_step(environment) for hook in hooks if hook.post_migration_step]
+    schema = folders(settings.slices, slice_schemas)
     notices = make_database(owner, settings.created_from) if settings.created_from else []
-    migrated = migrate(owner, settings.zone.key, folders(settings.slices))
+    migrated = migrate(owner, settings.zone.key, schema)
     notices += migrated.notices
     for step in steps:
         step(owner)

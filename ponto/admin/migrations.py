@@ -16,7 +16,6 @@ from typing import NamedTuple
 import psycopg2
 from psycopg2.extensions import quote_ident
 
-import slices
 from ponto.admin import SQL, repeatable, rights, roles
 from ponto.admin.errors import LockTimeoutError, MigrationError, error_context
 from ponto.admin.own_schema import protect_writes, run_file
@@ -81,20 +80,15 @@ class _Holder(NamedTuple):
     description: str
 
 
-def folders(names: Iterable[str]) -> dict[str, Path]:
-    """Give the folders of the reference's migrations and of slices', each behind those that it needs.
+def folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the folders of the reference's migrations, and of these slices'.
 
     Raises:
-        MigrationError: one is no slice's name, or has no such folder. It would count as a slice without migrations, and
-            what it was meant to name as one that is gone.
+        MigrationError: a slice has no such folder. Its views would be dropped, as those of a slice that was removed.
     """
-    of_slices = {name: Path(slices.__path__[0]) / name / "schema" for name in names}
-    for name, folder in of_slices.items():
-        if not name.isidentifier():  # a path could name SQL of another folder
-            raise MigrationError(f"SLICES: {name!r} is not the name of a slice; package and deploy again")
-        if name in REFERENCE or not folder.is_dir():
-            raise MigrationError(f"SLICES: there is no slices/{name}/schema; package and deploy anew")
-    return REFERENCE | of_slices
+    if missing := [name for name in names if name not in slice_schemas]:
+        raise MigrationError(f"SLICES: there is no slices/{missing[0]}/schema; package and deploy again")
+    return REFERENCE | {name: slice_schemas[name] for name in names}
 
 
 def migrate(
@@ -114,7 +108,7 @@ def migrate(
         parameters: of a user who owns the database.
         time_zone: the stage's, by its IANA name ("America/Sao_Paulo"). It becomes the database's default, and
             local times of older tables are read in it.
-        schema: as of `folders`.
+        schema: the folders of the migrations, by slice, each behind those that it needs.
         retry_policy: how long to wait for locks.
 
     Raises:

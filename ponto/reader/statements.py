@@ -1,127 +1,115 @@
-"""The statements that the function may run, by name: a file of `sql/` each, and the kinds of its parameters.
+"""Statements that the function `read` may run, by name, with the types of their parameters.
 
-A slice adds its own by a module `statements`, with their `PARAMETERS` and the `FOLDER` of their files; it may also have
-`WITHOUT_BOUND` and `WRITTEN`, as below. Who asks gives names and values, never SQL. The values travel as JSON.
+The caller sends names and values, never SQL. The values travel as JSON.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ponto import brought
-from ponto.database_names import SCHEMA, read_sql
-from ponto.reader import kinds
+from ponto.database_names import read_sql
+from ponto.reader import parameter_types as types
 
-_OF_SLICES = brought.modules("statements")
-_FOLDERS = [Path(__file__).parent / "sql", *(each.FOLDER for each in _OF_SLICES)]
-
-
-def _read_all(folders: Iterable[Path]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
-        if path.stem in found:
-            raise ValueError(f"{path}: there is a statement of this name already; rename the file")
-        found[path.stem] = read_sql(path)
-    return found
+MAX_RANGE = timedelta(days=366)
+"""From the first to the last day or instant of a statement, `de` and `ate`."""
 
 
-_SQL = _read_all(_FOLDERS)
-
-BEGIN = _SQL["begin"]
-"""What a transaction begins with."""
-
-WRITING = _SQL["writing"]
-"""Before that, where what was there at an earlier instant is asked for."""
-
-WRITTEN = [
-    f"{SCHEMA}.{table}"
-    for table in ("batida", *(table for each in _OF_SLICES for table in getattr(each, "WRITTEN", ())))
-]
-"""Tables whose rows say when they were written, and so what was there at an earlier instant."""
-
-LEFT = _SQL["left"]
-"""Before each part of its rows."""
-
-LONGEST = timedelta(days=366)
-"""From the first to the last day or instant, `de` and `ate`, that a statement is asked for."""
-
-_WITHOUT_BOUND = {name for each in _OF_SLICES for name in getattr(each, "WITHOUT_BOUND", ())}
+class InvalidRequestError(ValueError):
+    """The request names an unknown statement, or gives it other values than it takes. The message quotes neither."""
 
 
-class NotAsked(ValueError):
-    """There is no such statement, or its values are not those that it has. The message names neither value."""
+class Catalogue(NamedTuple):
+    """Statements of the reference, of a slice (`STATEMENTS` of its module `statements`), or of all."""
+
+    sql: Mapping[str, str]  # with psycopg2's named placeholders
+    parameters: Mapping[str, Mapping[str, types.ParameterType]]  # by statement; a value may be null
+    without_bound: AbstractSet[str] = frozenset()  # statements whose `de` or `ate` may be null
+    tables_with_write_time: AbstractSet[str] = frozenset()  # whose rows tell what was there at an earlier instant
+
+    def parse_values(self, name: str, values: Any) -> dict[str, object]:
+        """Return the values of a statement as psycopg2 takes them, from those of `to_json_values`.
+
+        Raises:
+            InvalidRequestError: no statement has this name, one of its values is missing, unknown or of another type,
+                or they span more than MAX_RANGE.
+        """
+        if name not in self.parameters:
+            raise InvalidRequestError("there is no such statement")
+        parameters = self.parameters[name]
+        if not isinstance(values, dict) or values.keys() != parameters.keys():
+            raise InvalidRequestError(f"{name} takes the values {', '.join(parameters) or 'none'}")
+        parsed: dict[str, object] = {}
+        for parameter, parse in parameters.items():
+            try:
+                parsed[parameter] = None if values[parameter] is None else parse(values[parameter])
+            except (ValueError, TypeError, OverflowError):
+                raise InvalidRequestError(f"{name}: {parameter} is of another kind") from None
+        match parsed:
+            case {"de": date() as first, "ate": date() as last}:  # datetimes too
+                is_too_long = last - first > MAX_RANGE
+            case _:
+                is_too_long = {"de", "ate"} <= parsed.keys() and name not in self.without_bound
+        if is_too_long:
+            raise InvalidRequestError(f"{name}: de and ate lie more than a year apart, or one is null")
+        return parsed
 
 
-_OF_KEYS: dict[str, kinds.Kind] = {"keys": kinds.texts, "from_ms": kinds.number, "to_ms": kinds.number}
-_OF_RUN: dict[str, kinds.Kind] = {"desde": kinds.instant, "primeiro": kinds.number, "ultimo": kinds.number}
-
-# Statement -> its parameters. A value may be null, if the statement says what that means.
-PARAMETERS: dict[str, Mapping[str, kinds.Kind]] = {
-    "key_employees": _OF_KEYS,
-    "key_rows": {**_OF_KEYS, "usuarios": kinds.numbers},
-    "message": {"message_id": kinds.uuid, "since": kinds.instant},
-    "now": {},
-    "punch": {"id": kinds.uuid},
-    "punches": {"usuario": kinds.number, "de": kinds.instant, "ate": kinds.instant},
-    "run_count": _OF_RUN,
-    "run_rows": _OF_RUN,
-    "zone": {},
-}
-for _each in _OF_SLICES:
-    PARAMETERS.update(_each.PARAMETERS)
+def read_folder(folder: Path) -> dict[str, str]:
+    """Return the statements of a folder by the names of their files."""
+    return {path.stem: read_sql(path) for path in folder.glob("*.sql")}
 
 
-def sql_of(name: str) -> str:
-    """Give a statement, with psycopg2's named placeholders, or raise NotAsked."""
-    if name not in PARAMETERS:
-        raise NotAsked("there is no such statement")
-    return _SQL[name]
+_KEYS = {"keys": types.texts, "from_ms": types.integer, "to_ms": types.integer}
+_RUN = {"desde": types.instant, "primeiro": types.integer, "ultimo": types.integer}
+REFERENCE = Catalogue(
+    read_folder(Path(__file__).parent / "sql"),
+    {
+        "key_employees": _KEYS,
+        "key_rows": {**_KEYS, "usuarios": types.integers},
+        "message": {"message_id": types.uuid, "since": types.instant},
+        "now": {},
+        "punch": {"id": types.uuid},
+        "punches": {"usuario": types.integer, "de": types.instant, "ate": types.instant},
+        "run_count": _RUN,
+        "run_rows": _RUN,
+        "zone": {},
+    },
+    tables_with_write_time={"batida"},
+)
 
 
-def asks_earlier(values: Mapping[str, object]) -> bool:
-    """Tell whether the values of a statement ask for what was there at an earlier instant."""
+def combine(catalogues: Iterable[Catalogue]) -> Catalogue:
+    """Return the statements of the reference and of slices.
+
+    Raises:
+        ValueError: two statements have one name.
+    """
+    combined = REFERENCE
+    for other in catalogues:
+        if names := combined.sql.keys() & other.sql.keys():
+            raise ValueError(f"{min(names)}.sql: there is a statement of this name already; rename the file")
+        combined = Catalogue(
+            {**combined.sql, **other.sql},
+            {**combined.parameters, **other.parameters},
+            combined.without_bound | other.without_bound,
+            combined.tables_with_write_time | other.tables_with_write_time,
+        )
+    return combined
+
+
+def is_historical(values: Mapping[str, object]) -> bool:
+    """Return whether the values of a statement ask for what was there at an earlier instant."""
     return any(values.get(name) is not None for name in ("momento", "antes"))
 
 
-def written(values: Mapping[str, object]) -> dict[str, object]:
-    """Give the values of a statement as JSON has them."""
+def to_json_values(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of a statement as JSON has them."""
 
-    def write(value: object) -> object:
-        match value:
-            case date():  # a datetime too
-                return value.isoformat()
-            case timedelta():
-                return value.total_seconds()
-        return value
+    def convert(value: object) -> object:
+        if isinstance(value, date):  # a datetime too
+            return value.isoformat()
+        return value.total_seconds() if isinstance(value, timedelta) else value
 
-    return {name: write(value) for name, value in values.items()}
-
-
-def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
-    """Give the values of a statement as psycopg2 takes them, from what `written` wrote.
-
-    Raises:
-        NotAsked: no statement has this name, one of its values is missing, unknown or of another kind, or it asks for
-            more than a year.
-    """
-    sql_of(name)
-    parameters = PARAMETERS[name]
-    if given.keys() != parameters.keys():
-        raise NotAsked(f"{name} takes the values {', '.join(parameters) or 'none'}")
-    found: dict[str, object] = {}
-    for parameter, kind in parameters.items():
-        try:
-            found[parameter] = None if given[parameter] is None else kind(given[parameter])
-        except (ValueError, TypeError, OverflowError):
-            raise NotAsked(f"{name}: {parameter} is of another kind") from None
-    match found:
-        case {"de": date() as first, "ate": date() as last}:  # datetimes too
-            is_bounded = last - first <= LONGEST
-        case {"de": _, "ate": _}:  # a null
-            is_bounded = name in _WITHOUT_BOUND
-        case _:
-            is_bounded = True
-    if not is_bounded:
-        raise NotAsked(f"{name}: de and ate lie more than a year apart, or one is null")
-    return found
+    return {name: convert(value) for name, value in values.items()}

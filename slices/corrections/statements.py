@@ -1,18 +1,18 @@
-"""What corrections add to the statements of the function that reads: a file of `reads/` each."""
+"""Statements of corrections for the function `read`, a file of `reads/` each."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from ponto.reader import kinds
+from ponto.reader import parameter_types as types
+from ponto.reader.statements import Catalogue, read_folder
 
-FOLDER = Path(__file__).parent / "reads"
-
-WRITTEN = ["correcao"]
-
-PARAMETERS: Mapping[str, Mapping[str, kinds.Kind]] = {
-    "correction": {"id": kinds.uuid},
-    "correction_list": {"mes": kinds.day},
-    "disregarded": {"ids": kinds.texts},
-    "employee_punches": {"usuario": kinds.number, "de": kinds.instant, "ate": kinds.instant},
-    "person_corrections": {"usuario": kinds.number},
-}
+STATEMENTS = Catalogue(
+    read_folder(Path(__file__).parent / "reads"),
+    {
+        "correction": {"id": types.uuid},
+        "correction_list": {"mes": types.day},
+        "disregarded": {"ids": types.texts},
+        "employee_punches": {"usuario": types.integer, "de": types.instant, "ate": types.instant},
+        "person_corrections": {"usuario": types.integer},
+    },
+    tables_with_write_time={"correcao"},
+)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
 
-from ponto import brought
+from slices.installed import modules
 
 
 class NotPunches(ValueError):
@@ -73,7 +73,7 @@ class Form(Protocol):
 @cache
 def installed() -> tuple[Form, ...]:
     """Give the forms that there are."""
-    return tuple(cast(Form, module) for module in brought.modules("form"))
+    return tuple(cast(Form, module) for module in modules("form"))
 
 
 def form_of(first: bytes) -> Form | None:

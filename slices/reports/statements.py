@@ -1,42 +1,42 @@
-"""What reports add to the statements of the function that reads: a file of `reads/` each."""
+"""Statements of reports for the function `read`, a file of `reads/` each."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from ponto.reader import kinds
+from ponto.reader import parameter_types as types
+from ponto.reader.statements import Catalogue, read_folder
 
-FOLDER = Path(__file__).parent / "reads"
+_BETWEEN = {"de": types.day, "ate": types.day}
+_INSTANTS = {"de": types.instant, "ate": types.instant}
+_DAYS = {**_BETWEEN, "usuarios": types.integers, "momento": types.instant}
+_MONTH = {"mes": types.day, "usuarios": types.integers, "momento": types.instant}
+_CHANGES = {**_MONTH, "antes": types.instant}
+_PERSON = {"usuario": types.integer}
+_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), types.duration)
 
-WITHOUT_BOUND = {"gaps", "received"}
-WRITTEN = ["funcionario"]  # by zona_mudou_em, which says whose zone or cut-off changed since an instant
-
-_BETWEEN: dict[str, kinds.Kind] = {"de": kinds.day, "ate": kinds.day}
-_INSTANTS: dict[str, kinds.Kind] = {"de": kinds.instant, "ate": kinds.instant}
-_DAYS: dict[str, kinds.Kind] = {**_BETWEEN, "usuarios": kinds.numbers, "momento": kinds.instant}
-_MONTH: dict[str, kinds.Kind] = {"mes": kinds.day, "usuarios": kinds.numbers, "momento": kinds.instant}
-_CHANGES: dict[str, kinds.Kind] = {**_MONTH, "antes": kinds.instant}
-_PERSON: dict[str, kinds.Kind] = {"usuario": kinds.number}
-_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), kinds.span)
-
-PARAMETERS: Mapping[str, Mapping[str, kinds.Kind]] = {
-    "arrivals": _CHANGES,
-    "cards": _MONTH,
-    "changes": _CHANGES,
-    "corrections": _MONTH,
-    "cutoffs": {**_BETWEEN, "usuarios": kinds.numbers, "divididos": kinds.number},
-    "employee_zone": _PERSON,
-    "employees": {"mes": kinds.day, "momento": kinds.instant, "antes": kinds.instant},
-    "employer": {},
-    "exceptions": {**_DAYS, "somadas": kinds.flag, "dias": kinds.number, **_LIMITS},
-    "gaps": _BETWEEN,
-    "peak": _INSTANTS,
-    "person": _PERSON,
-    "person_months": _PERSON,
-    "person_punches": {**_PERSON, "mes": kinds.day},
-    "punched": _DAYS,
-    "random_ids": _INSTANTS,
-    "received": _BETWEEN,
-    "totals": _MONTH,
-    "working_day": {**_PERSON, "dia": kinds.day},
-    "zones": {},
-}
+STATEMENTS = Catalogue(
+    read_folder(Path(__file__).parent / "reads"),
+    {
+        "arrivals": _CHANGES,
+        "cards": _MONTH,
+        "changes": _CHANGES,
+        "corrections": _MONTH,
+        "cutoffs": {**_BETWEEN, "usuarios": types.integers, "divididos": types.integer},
+        "employee_zone": _PERSON,
+        "employees": {"mes": types.day, "momento": types.instant, "antes": types.instant},
+        "employer": {},
+        "exceptions": {**_DAYS, "somadas": types.boolean, "dias": types.integer, **_LIMITS},
+        "gaps": _BETWEEN,
+        "peak": _INSTANTS,
+        "person": _PERSON,
+        "person_months": _PERSON,
+        "person_punches": {**_PERSON, "mes": types.day},
+        "punched": _DAYS,
+        "random_ids": _INSTANTS,
+        "received": _BETWEEN,
+        "totals": _MONTH,
+        "working_day": {**_PERSON, "dia": types.day},
+        "zones": {},
+    },
+    without_bound={"gaps", "received"},
+    tables_with_write_time={"funcionario"},  # by zona_mudou_em: when its zone or cut-off changed
+)

@@ -19,7 +19,8 @@ from ponto.admin.migrations import migrate
 from ponto.admin.roles import reset_role_limits, set_function_password
 from ponto.connection import Parameters, connect
 from ponto.event import WHOSE
-from ponto.reader import answers, columns
+from ponto.reader import packed_rows, query_function
+from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA
 from tests.postgres.servers import HBA, Server
@@ -97,8 +98,9 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
 
     assert is_stored(owner, secret.punch.id)
     set_function_password(owner, REPORTS, REPORTS, PASSWORD)
-    answer, _ = answers.answer({"read": {"zone": {}}, "timeout": 0}, lambda: {**way, "user": REPORTS}, 60)
-    assert [name for (name,) in columns.unpacked(answer["rows"]["zone"])] == ["America/Sao_Paulo"]
+    request = {"read": {"zone": {}}, "timeout": 0}
+    answer, _ = query_function.handle(request, lambda: {**way, "user": REPORTS}, 60, REFERENCE)
+    assert [name for (name,) in packed_rows.unpack(answer["rows"]["zone"])] == ["America/Sao_Paulo"]
     with closing(connect(owner, "report")) as connection:
         connection.cursor().execute("set role ponto_reader")
         connection.commit()

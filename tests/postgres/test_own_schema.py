@@ -17,7 +17,8 @@ from ponto.admin.migrations import migrate
 from ponto.admin.own_schema import NotOwnSchemaError, protect_writes
 from ponto.admin.roles import reset_role_limits
 from ponto.event import WHOSE
-from ponto.reader import answers, columns
+from ponto.reader import packed_rows, query_function
+from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
@@ -42,12 +43,15 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.failing(["message"], float("inf")) == {}
-    result, log = answers.answer(
-        {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0}, lambda: signed_in("ponto_reader", owner), 60
+    result, log = query_function.handle(
+        {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0},
+        lambda: signed_in("ponto_reader", owner),
+        60,
+        REFERENCE,
     )
 
     assert log.error == ""
-    assert list(columns.unpacked(result["rows"]["zone"])) == [(ZONE,)]
+    assert list(packed_rows.unpack(result["rows"]["zone"])) == [(ZONE,)]
     assert is_stored(owner, PUNCH)
     reset_role_limits(owner, dict.fromkeys(ROLES))
     assert migrate(owner, ZONE, SCHEMA).applied == []

@@ -11,8 +11,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.reader import answers, columns, statements
-from ponto.reader.answers import Why
+from ponto.reader import packed_rows, query_function
+from ponto.reader.query_function import ErrorCode
+from ponto.reader.statements import Catalogue, to_json_values
+from slices import installed
 from tests import commands
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
@@ -20,6 +22,7 @@ from tests.functions import Functions
 from tests.postgres.storing import add, in_texts
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
+CATALOGUE = installed.statements()
 
 
 @pytest.fixture
@@ -34,38 +37,38 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def ask(
-    url: str, event: Any, most_bytes: int = answers.MOST_BYTES, **other: str
-) -> tuple[answers.Result, answers.Read]:
-    parameters = parse_dsn(url) | {"user": "ponto_reader"} | other
-    return answers.answer(event, lambda: parameters, 60, most_bytes)
+    url: str, event: Any, catalogue: Catalogue = CATALOGUE, seconds: float = 60, user: str = "ponto_reader", **more: Any
+) -> tuple[query_function.Result, query_function.QueryStats]:
+    return query_function.handle(event, lambda: parse_dsn(url) | {"user": user}, seconds, catalogue, **more)
+
+
+def with_sql(**statements: str) -> Catalogue:
+    """Return the catalogue with other statements under some names."""
+    return CATALOGUE._replace(sql={**CATALOGUE.sql, **statements})
 
 
 def event_of(timeout: float = 0, **read: Any) -> dict[str, Any]:
-    return {"read": {name: statements.written(values) for name, values in read.items()}, "timeout": timeout}
+    return {"read": {name: to_json_values(values) for name, values in read.items()}, "timeout": timeout}
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an answer have room for three employees."""
-    real = answers.answer
-
-    def answer(event: Any, parameters: Any, seconds: float) -> Any:
-        of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
-        is_too_large = any(employees is None or len(employees) > 3 for employees in of)
-        return real(event, parameters, seconds, 0 if is_too_large else answers.MOST_BYTES)
-
-    monkeypatch.setattr(answers, "answer", answer)
+def handle_few(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
+    """Run statements as if a result had room for three employees."""
+    of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
+    is_too_large = any(employees is None or len(employees) > 3 for employees in of)
+    max_bytes = 0 if is_too_large else query_function.MAX_RESULT_BYTES
+    return query_function.handle(event, parameters, seconds, catalogue, max_bytes)
 
 
-def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(statements._SQL, "zone", "select session_user || current_setting('transaction_read_only')")
-    answer, _ = ask(migrated_url, event_of(zone={}))
-    assert list(columns.unpacked(answer["rows"]["zone"])) == [("ponto_readeron",)]
+def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str) -> None:
+    who = with_sql(zone="select session_user || current_setting('transaction_read_only')")
+    answer, _ = ask(migrated_url, event_of(zone={}), who)
+    assert list(packed_rows.unpack(answer["rows"]["zone"])) == [("ponto_readeron",)]
 
-    for statement in ("insert into batida (id) values (gen_random_uuid())", "select * from pg_authid"):
-        monkeypatch.setitem(statements._SQL, "zone", statement)
-        answer, _ = ask(migrated_url, event_of(zone={}), user="postgres" if "insert" in statement else "ponto_reader")
-        assert answer["sqlstate"] in ("25006", "42501", "42601")
+    insert = with_sql(zone="insert into batida (id) values (gen_random_uuid())")
+    answer, _ = ask(migrated_url, event_of(zone={}), insert, user="postgres")
+    assert answer["sqlstate"] in ("25006", "42601")
+    answer, _ = ask(migrated_url, event_of(zone={}), with_sql(zone="select * from pg_authid"))
+    assert answer["sqlstate"] == "42501"
 
 
 @pytest.mark.parametrize(
@@ -84,86 +87,64 @@ def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str, monkeypatc
 def test_nothing_but_a_name_with_its_values_is_run(event: Any, migrated_url: str) -> None:
     answer, done = ask(migrated_url, event)
 
-    assert (answer["why"], done) == (Why.NOT_ASKED, answers.Read([], 0, 0, "not asked"))
+    assert (answer["why"], done) == (ErrorCode.INVALID_REQUEST, query_function.QueryStats([], 0, 0, "not asked"))
 
 
-def test_an_earlier_instant_does_not_wait_for_a_slices_table_that_the_migrations_have_not_made_yet(
-    migrated_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(statements, "WRITTEN", ["ponto.batida", "ponto.not_made_yet"])
+def test_earlier_instant_ignores_tables_that_no_migration_made_yet(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as database:
-        answers.settle(database)
+        query_function.wait_for_writers(database, ["batida", "not_made_yet"])
 
 
-def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(
-    migrated_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise KeyError("a value")
+def test_error_of_the_function_is_logged_by_type_and_place_only(migrated_url: str) -> None:
+    class Failing(dict[str, str]):
+        def __getitem__(self, name: str) -> str:
+            raise KeyError("a value")
 
-    monkeypatch.setattr(columns.Packed, "add", fail)
+    answer, stats = ask(migrated_url, event_of(zone={}), CATALOGUE._replace(sql=Failing()))
 
-    answer, done = ask(migrated_url, event_of(zone={}))
-
-    assert answer["why"] == Why.FAILED
-    assert done.error.startswith("KeyError at test_reader.py:")
-    assert "a value" not in json.dumps([answer, done])
+    assert answer["why"] == ErrorCode.FAILED
+    assert stats.error.startswith("KeyError at test_reader.py:")
+    assert "a value" not in json.dumps([answer, stats])
 
 
 @pytest.mark.parametrize(
     ("timeout", "least_ms", "most_ms"), [(0, 20_000, 25_000), (7, 6_000, 7_000), (60, 20_000, 25_000)]
 )
 def test_a_statement_leaves_the_function_the_time_to_answer(
-    migrated_url: str, monkeypatch: pytest.MonkeyPatch, timeout: int, least_ms: int, most_ms: int
+    migrated_url: str, timeout: int, least_ms: int, most_ms: int
 ) -> None:
-    limit = "select setting::int from pg_settings where name = 'statement_timeout'"
-    monkeypatch.setitem(statements._SQL, "zone", limit)
+    limit = with_sql(zone="select setting::int from pg_settings where name = 'statement_timeout'")
 
-    answer, _ = answers.answer(event_of(timeout, zone={}), lambda: parse_dsn(migrated_url), 30)
+    answer, _ = ask(migrated_url, event_of(timeout, zone={}), limit, 30)
 
-    [(limit_ms,)] = columns.unpacked(answer["rows"]["zone"])
+    [(limit_ms,)] = packed_rows.unpack(answer["rows"]["zone"])
     assert least_ms <= limit_ms <= most_ms
 
 
-def test_a_statement_for_which_no_time_is_left_is_canceled(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(1)")
+def test_a_statement_for_which_no_time_is_left_is_canceled(migrated_url: str) -> None:
+    answer, _ = ask(migrated_url, event_of(zone={}), with_sql(zone="select pg_sleep(1)"), 1)
 
-    answer, _ = answers.answer(event_of(zone={}), lambda: parse_dsn(migrated_url), 1)
-
-    assert (answer["why"], answer["sqlstate"]) == (Why.FAILED, "57014")
+    assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
 
 
-def test_one_deadline_holds_for_all_parts_of_an_answer(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    each = f"case when mod(n, {columns.AT_ONCE}) = 1 then pg_sleep(1)::text end"  # a second for each part
-    slow = f"select {each} from generate_series(1, 30 * {columns.AT_ONCE}) as n"
-    monkeypatch.setitem(statements._SQL, "zone", slow)
-    monkeypatch.setitem(statements._SQL, "now", slow)
+def test_one_deadline_holds_for_all_parts_of_an_answer(migrated_url: str) -> None:
+    each = f"case when mod(n, {packed_rows.MAX_CHUNK_ROWS}) = 1 then pg_sleep(1)::text end"  # a second for each part
+    slow = f"select {each} from generate_series(1, 30 * {packed_rows.MAX_CHUNK_ROWS}) as n"
     begin = time.monotonic()
 
-    answer, _ = answers.answer(event_of(5, zone={}, now={}), lambda: parse_dsn(migrated_url), 100)
+    answer, _ = ask(migrated_url, event_of(5, zone={}, now={}), with_sql(zone=slow, now=slow), 100)
 
-    assert (answer["why"], answer["sqlstate"]) == (Why.FAILED, "57014")
+    assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
     assert time.monotonic() - begin < 30  # all of it takes a minute
-
-
-def test_a_wrong_password_is_no_paused_database(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(*_: Any, **__: Any) -> None:
-        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_reader"')
-
-    monkeypatch.setattr(answers, "connect", connect)
-
-    answer, done = ask(migrated_url, event_of(zone={}))
-
-    assert (answer["why"], done.error) == (Why.SIGN_IN, "sign-in: OperationalError")
 
 
 def test_a_secret_that_cannot_be_read_is_said() -> None:
     def parameters() -> dict[str, str]:
         raise refusal("AccessDeniedException", "not the secret")
 
-    answer, done = answers.answer(event_of(zone={}), parameters, 60)
+    answer, done = query_function.handle(event_of(zone={}), parameters, 60, CATALOGUE)
 
-    assert answer["why"] == Why.FAILED
+    assert answer["why"] == ErrorCode.FAILED
     assert "the password cannot be read" in answer["message"]
     assert "not the secret" not in done.error
 
@@ -180,11 +161,13 @@ def test_the_rows_of_a_key_are_the_same_by_the_function(
     assert calls.operations == ["GetApiKeys", "GetApiKeys", "Invoke"]
 
 
-@pytest.mark.usefixtures("few")
 def test_the_rows_of_a_key_come_in_order_by_ranges_too(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls.instead["GetApiKeys"] = {"items": []}
+    function = Functions(migrated_url, "ponto_reader")
+    function.handle = handle_few
+    calls.instead["Invoke"] = function.invoke
     for number in range(1, 61):
         received = BEGIN + timedelta(seconds=number // 9)
         add(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")

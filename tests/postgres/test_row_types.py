@@ -7,21 +7,22 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.reader import statements
+from ponto.reader import parameter_types as types
+from slices import installed
 from tools.kit import rows, slices
 from tools.kit.reader import Statement
 
-# Parameter type -> a value.
-VALUES: dict[str, object] = {
-    "day": date(2026, 11, 3),
-    "flag": True,
-    "instant": datetime(2026, 11, 3, tzinfo=UTC),
-    "number": 1,
-    "numbers": [1],
-    "span": timedelta(hours=1),
-    "texts": ["0190163d-8694-739b-aea5-966c26f8ad91"],
-    "uuid": "0190163d-8694-739b-aea5-966c26f8ad91",
+VALUES: dict[types.ParameterType, object] = {
+    types.boolean: True,
+    types.day: date(2026, 11, 3),
+    types.duration: timedelta(hours=1),
+    types.instant: datetime(2026, 11, 3, tzinfo=UTC),
+    types.integer: 1,
+    types.integers: [1],
+    types.texts: ["0190163d-8694-739b-aea5-966c26f8ad91"],
+    types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }
+CATALOGUE = installed.statements()
 DECLARED: dict[str, Statement[Any]] = {
     statement.name: statement
     for module in [rows, *slices.modules("rows")]
@@ -30,12 +31,12 @@ DECLARED: dict[str, Statement[Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(statements.PARAMETERS))
+@pytest.mark.parametrize("name", sorted(CATALOGUE.parameters))
 def test_fields_of_a_row_type_are_the_columns_of_its_statement(name: str, migrated_url: str) -> None:
-    values = {parameter: VALUES[kind.__name__] for parameter, kind in statements.PARAMETERS[name].items()}
+    values = {parameter: VALUES[parse] for parameter, parse in CATALOGUE.parameters[name].items()}
 
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
-        cursor.execute(statements.sql_of(name), values)
+        cursor.execute(CATALOGUE.sql[name], values)
         columns = [column.name for column in cursor.description or ()]
 
     assert list(DECLARED[name].row_type._fields) == columns

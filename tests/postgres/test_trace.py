@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from ponto.punch import parse
-from ponto.reader import statements
+from ponto.reader.statements import REFERENCE
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result, Run, runner, write_stack_on
 from tests.database import ask
@@ -187,7 +187,7 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         first,
     )
     ask(migrated_url, "vacuum analyze batida")
-    statement = statements.sql_of("message").replace("%(message_id)s", "'49990'")
+    statement = REFERENCE.sql["message"].replace("%(message_id)s", "'49990'")
     statement = statement.replace("%(since)s", "now() - interval '31 days'")
 
     plan = ask(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]

@@ -80,7 +80,13 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
     code = {name for name in code if "__pycache__" not in name} - {"ponto/testing.py"}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
-    assert names(packed(littered, stage)) == {"handler.py", "slices/__init__.py", *code, *configuration}
+    assert names(packed(littered, stage)) == {
+        "handler.py",
+        "slices/__init__.py",
+        "slices/installed.py",
+        *code,
+        *configuration,
+    }
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])

@@ -16,13 +16,12 @@ from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"admin", "bootstrap", "config", "drain", "log", "message", "reader"},
+    "handler": {"admin", "bootstrap", "config", "drain", "log", "message", "reader", "reader.query_function"},
     "ponto.admin.actions": {
         "admin.database",
         "admin.find_punch",
         "admin.migrations",
         "admin.roles",
-        "brought",
         "config",
         "connection",
     },
@@ -45,7 +44,6 @@ ARROWS = {
     "ponto.admin.roles": {"admin", "admin.errors", "admin.owner", "connection", "database_names"},
     "ponto.bisection": set(),
     "ponto.bootstrap": {"config", "dead_letters", "drain", "punch", "redelivery", "store"},
-    "ponto.brought": set(),
     "ponto.config": {"iam_login"},
     "ponto.connection": set(),
     "ponto.crash_suspects": {"message"},
@@ -72,10 +70,16 @@ ARROWS = {
     "ponto.event": {"derived_id", "fields"},
     "ponto.punch": {"event", "fields"},
     "ponto.redelivery": {"message", "sqs"},
-    "ponto.reader.columns": set(),
-    "ponto.reader.kinds": {"fields"},
-    "ponto.reader.answers": {"connection", "errors", "reader"},
-    "ponto.reader.statements": {"brought", "database_names", "reader"},
+    "ponto.reader.packed_rows": set(),
+    "ponto.reader.parameter_types": {"fields"},
+    "ponto.reader.query_function": {
+        "connection",
+        "database_names",
+        "errors",
+        "reader.packed_rows",
+        "reader.statements",
+    },
+    "ponto.reader.statements": {"database_names", "reader"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
     "ponto.store": {"bisection", "connection", "database_names", "errors", "punch"},
@@ -92,22 +96,22 @@ ARROWS = {
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
+    "handler": {"slices"},  # slices/installed.py, which knows those that there are
     "ponto.admin.database": {"psycopg2"},
     "ponto.admin.errors": {"psycopg2"},
-    "ponto.admin.migrations": {"psycopg2", "slices"},  # whichever there are
+    "ponto.admin.migrations": {"psycopg2"},
     "ponto.admin.own_schema": {"psycopg2"},
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},
     "ponto.admin.rights": {"psycopg2"},
     "ponto.admin.roles": {"psycopg2"},
-    "ponto.brought": {"slices"},  # whichever there are
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.http": {"psycopg2"},
     "ponto.punch": {"orjson"},
     "ponto.redelivery": {"types_boto3_sqs"},
-    "ponto.reader.answers": {"psycopg2"},
+    "ponto.reader.query_function": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
 }
@@ -129,9 +133,8 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             assert node.module is not None
-            found |= (
-                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "ponto" else {node.module}
-            )
+            in_package = node.module in ("ponto", "slices")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if in_package else {node.module}
     return found
 
 
@@ -166,11 +169,16 @@ def test_no_module_of_the_function_imports_the_handler_or_what_runs_it_locally()
 
 # House -> the houses whose modules it may import: never back. What is deployed knows none of them.
 HOUSES = {
+    "ponto": set[str](),
     "slices": {"ponto", "tools"},
     "tools": {"ponto"},
     "loadtest": {"ponto", "tools"},
     "lab": {"ponto", "handler", "tools", "loadtest"},
 }
+
+
+INSTALLED = "slices.installed"
+"""The module by which entry points and commands get what slices add; the core is given it."""
 
 
 @pytest.mark.parametrize("house", HOUSES)
@@ -180,7 +188,7 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
         str(path.relative_to(ROOT)): found
         for path in (ROOT / house).rglob("*.py")
         if not {"tests", "lab"} & set(path.relative_to(ROOT / house).parts)
-        and (found := packages(imports(path)) & others)
+        and (found := packages(imports(path) - ({INSTALLED} if house != "ponto" else set())) & others)
     }
     assert not back
 
@@ -194,6 +202,7 @@ def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.Slice) -> 
         if "tests" not in path.relative_to(each.folder).parts
         for name in imports(path)
         if name.startswith(("tools.", "slices."))
+        and name != INSTALLED
         and not (path not in deployed and name.startswith("tools.kit"))
         and name.split(".")[1] not in (each.name, *each.says["needs"])
     }
@@ -235,7 +244,7 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
     loaded = loaded_by("import handler") - loaded_by("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin"}  # which a batch does without
+    assert not loaded & {"ponto.http", "ponto.reader", "ponto.admin", "slices"}  # which a batch does without
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,12 @@
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ponto.reader import statements
-from ponto.reader.statements import NotAsked
+from ponto.reader.statements import REFERENCE, Catalogue, InvalidRequestError, combine, to_json_values
+from slices import installed
 from tools.kit.project import ROOT
 
 PATHS = [*(ROOT / "ponto" / "reader" / "sql").glob("*.sql"), *(ROOT / "slices").glob("*/reads/*.sql")]
@@ -16,18 +15,18 @@ FILES = {path.stem: path for path in PATHS}
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    assert sorted(path.stem for path in PATHS) == sorted([*statements.PARAMETERS, "begin", "left", "writing"])
-    for name, parameters in statements.PARAMETERS.items():
+    catalogue = installed.statements()
+    assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "writing"])
+    for name, parameters in catalogue.parameters.items():
         sql = FILES[name].read_text(encoding="utf-8")
-        assert statements.sql_of(name) == sql
+        assert catalogue.sql[name] == sql
         assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
 
 
-def test_two_statements_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_statements_of_one_name_are_refused() -> None:
     """Or a slice's would be run in the place of the reference's."""
-    (tmp_path / "now.sql").write_text("select 1")
-    with pytest.raises(ValueError, match=r"/now\.sql: there is a statement of this name already"):
-        statements._read_all([ROOT / "ponto" / "reader" / "sql", tmp_path])
+    with pytest.raises(ValueError, match=r"^now\.sql: there is a statement of this name already"):
+        combine([Catalogue({"now": "select 1"}, {"now": {}})])
 
 
 PUNCHES: dict[str, Any] = {
@@ -49,20 +48,20 @@ PUNCHES: dict[str, Any] = {
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
-    assert statements.read(name, statements.written(values)) == values
+    assert REFERENCE.parse_values(name, to_json_values(values)) == values
 
 
 @pytest.mark.parametrize(
     ("name", "values", "why"),
     [
-        ("begin", {}, "no such statement"),
+        ("writing", {"tables": []}, "no such statement"),
         ("drop table batida", {}, "no such statement"),
         ("zone", {"more": 1}, "takes the values none"),
         ("punches", {"usuario": 7}, "takes the values usuario, de, ate"),
-        ("punches", statements.written(PUNCHES | {"usuario": 2**63}), "usuario is of another kind"),
-        ("punches", statements.written(PUNCHES) | {"de": "2026-11-23T08:00"}, "de is of another kind"),
-        ("punches", statements.written(PUNCHES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
-        ("punches", statements.written(PUNCHES | {"ate": None}), "more than a year"),
+        ("punches", to_json_values(PUNCHES | {"usuario": 2**63}), "usuario is of another kind"),
+        ("punches", to_json_values(PUNCHES) | {"de": "2026-11-23T08:00"}, "de is of another kind"),
+        ("punches", to_json_values(PUNCHES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
+        ("punches", to_json_values(PUNCHES | {"ate": None}), "more than a year"),
         ("punch", {"id": "november"}, "id is of another kind"),
         ("punch", {"id": 1}, "id is of another kind"),
         ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
@@ -72,7 +71,7 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
 def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
     name: str, values: dict[str, Any], why: str
 ) -> None:
-    with pytest.raises(NotAsked) as error:
-        statements.read(name, values)
+    with pytest.raises(InvalidRequestError) as error:
+        REFERENCE.parse_values(name, values)
     assert why in str(error.value)
     assert "november" not in str(error.value)

@@ -12,7 +12,8 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto import brought, config
+from ponto import config
+from slices import installed
 from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
 from tools.kit import commands, osls, parameters, slices, target
 from tools.kit import options as opt
@@ -278,8 +279,9 @@ def read(package: Path) -> Compiled:
     environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
-        for each in brought.modules("of_schema"):
-            each.prepared(environment)
+        for hook in installed.schema_hooks():
+            if hook.post_migration_step:
+                hook.post_migration_step(environment)
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
     return Compiled(

@@ -10,10 +10,18 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast, overload
 
 import click
-from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection, cursor
+from psycopg2.extensions import connection, cursor
 
-from ponto.reader import columns, statements
-from ponto.reader.answers import NotSettledError, Why, settle
+from ponto.reader import packed_rows
+from ponto.reader.query_function import (
+    WRITER_TIMEOUT_SECONDS,
+    ErrorCode,
+    QueryError,
+    begin_snapshot,
+    wait_for_writers,
+)
+from ponto.reader.statements import is_historical, to_json_values
+from slices import installed
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -52,7 +60,7 @@ class Query(NamedTuple, Generic[Row]):
 
     def execute(self, session: cursor) -> Iterator[Row]:
         """Run it on a cursor; yield its rows."""
-        session.execute(statements.sql_of(self.name), self.values)
+        session.execute(installed.statements().sql[self.name], self.values)
         return self.rows(session)
 
 
@@ -171,7 +179,7 @@ class DirectReader:
         self._is_settled = is_settled
 
     def read(self, *queries: Query[Any]) -> Any:
-        if not self._is_settled and any(statements.asks_earlier(query.values) for query in queries):
+        if not self._is_settled and any(is_historical(query.values) for query in queries):
             raise RuntimeError("what asks for an earlier instant opens the reader for one")
         return [self._rows(query) for query in queries]
 
@@ -187,24 +195,25 @@ class DirectReader:
 
 
 @contextmanager
-def direct(database: connection, *, earlier: bool = False) -> Iterator[DirectReader]:
+def direct(
+    database: connection, *, earlier: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
+) -> Iterator[DirectReader]:
     """Begin to read: all that is read until the end is on one snapshot.
 
     Args:
         database: outside of any transaction.
         earlier: it may be asked for what was there at an earlier instant.
+        writer_timeout_seconds: as of `wait_for_writers`.
 
     Raises:
         CommandError: what was written before such an instant may still be committed.
     """
     if earlier:
         try:
-            settle(database)
-        except NotSettledError as error:
+            wait_for_writers(database, installed.statements().tables_with_write_time, writer_timeout_seconds)
+        except QueryError as error:
             raise CommandError(str(error)) from None
-    database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
-    with database.cursor() as cursor:
-        cursor.execute(statements.BEGIN)
+    begin_snapshot(database)
     try:
         yield DirectReader(database, is_settled=earlier)
     finally:
@@ -214,12 +223,21 @@ def direct(database: connection, *, earlier: bool = False) -> Iterator[DirectRea
 class FunctionReader:
     """Reads by the function of a stage. Each `read` is on its own snapshot."""
 
-    def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout: int) -> None:
-        """Invoke nothing yet. All of a `read` may take `timeout` seconds; 0: as long as the function may."""
+    def __init__(
+        self, functions: "LambdaClient", name: str, stage: str, timeout: int, resume_seconds: int = AWAKE_SECONDS
+    ) -> None:
+        """Invoke nothing yet.
+
+        Args:
+            functions, name, stage: as of `invoked`.
+            timeout: seconds that a `read` may take; 0: as many as the function has.
+            resume_seconds: that a `read` waits for a database that resumes.
+        """
         self._functions = functions
         self._name = name
         self._stage = stage
         self._timeout = timeout
+        self._resume_seconds = resume_seconds
 
     def read(self, *queries: Query[Any]) -> Any:
         """As of every reader; waits for a database that resumes.
@@ -229,19 +247,19 @@ class FunctionReader:
             CommandError: the function is missing, does not reach the database, or failed.
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
-        read = {query.name: statements.written(query.values) for query in queries}
+        read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
         wait = Wait(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
-            timeout_seconds=AWAKE_SECONDS,
+            timeout_seconds=self._resume_seconds,
         )
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
-            if answer.get("why") != Why.UNREACHABLE or not wait.pause():
+            if answer.get("why") != ErrorCode.UNREACHABLE or not wait.pause():
                 break
         if "why" in answer:
             raise self._explained(answer)
-        return [query.rows(columns.unpacked(answer["rows"][query.name])) for query in queries]
+        return [query.rows(packed_rows.unpack(answer["rows"][query.name])) for query in queries]
 
     def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
         try:
@@ -275,16 +293,16 @@ class FunctionReader:
         message = answer["message"]
         schema = f"run ponto schema --stage {self._stage}"
         match answer["why"]:
-            case Why.TOO_LARGE:
+            case ErrorCode.TOO_LARGE:
                 return TooLarge("it is more than the 6 MB that AWS admits in an answer; ask for less at a time")
-            case Why.UNREACHABLE:
+            case ErrorCode.UNREACHABLE:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
-            case Why.SIGN_IN:
+            case ErrorCode.SIGN_IN:
                 return CommandError(
                     f"IAM does not let {self._name} in, or it has another password than the database: {message}; "
                     f"{schema}"
                 )
-            case Why.NOT_ASKED:
+            case ErrorCode.INVALID_REQUEST:
                 return CommandError(f"{self._name} is of another version: {message}; deploy stage {self._stage}")
         if answer.get("sqlstate") == "57014" and self._timeout:
             return CommandError(f"it took longer than {self._timeout} s; give a larger --timeout")

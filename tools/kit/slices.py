@@ -104,9 +104,9 @@ def said_by_name(key: str, reference: Mapping[str, Any] | None = None) -> dict[s
     return named
 
 
-def with_schema() -> list[str]:
-    """Give the names of the slices that bring migrations, for `ponto.admin.migrations.folders`."""
-    return [each.name for each in installed() if (each.folder / "schema").is_dir()]
+def schema_folders() -> dict[str, Path]:
+    """Return the folders of the slices' migrations, by slice, each behind those that it needs."""
+    return {each.name: each.folder / "schema" for each in installed() if (each.folder / "schema").is_dir()}
 
 
 def modules(name: str) -> Iterator[ModuleType]:

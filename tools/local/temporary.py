@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import folders, migrate
+from ponto.admin.migrations import REFERENCE, migrate
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.local import postgres
@@ -64,7 +64,7 @@ def server() -> Iterator[str]:
     """
     try:
         with throwaway() as running:
-            migrate(parse_dsn(running.url), _ZONE, folders(slices.with_schema()))
+            migrate(parse_dsn(running.url), _ZONE, REFERENCE | slices.schema_folders())
             yield running.url
     except LocalError as error:
         raise CommandError(str(error)) from None

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ponto.reader.statements import LONGEST
+from ponto.reader.statements import MAX_RANGE
 from tools.kit.errors import CommandError
 
 DEFAULT_DAYS = 30
@@ -43,7 +43,7 @@ class Days(NamedTuple):
         first = self.first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}")
-        if last - first > LONGEST:
+        if last - first > MAX_RANGE:
             raise CommandError(f"--from {first} and --to {last} lie more than a year apart; ask for a year at a time")
         return first, last
 

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 
 from ponto.admin.migrations import migrate
 from ponto.connection import connect
-from ponto.reader import answers, columns, statements
+from ponto.reader import packed_rows, query_function, statements
+from slices import installed
 from slices.corrections.write import Correction, write
 from slices.reports import employees
 from tests.database import ROLES, SCHEMA
@@ -34,9 +35,9 @@ def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: S
         "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},
         "correction_list": {"mes": month},
     }
-    request = {"read": {name: statements.written(each) for name, each in values.items()}, "timeout": 0}
-    result, log = answers.answer(request, lambda: signed_in("ponto_reader", owner), 60)
+    request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}
+    result, log = query_function.handle(request, lambda: signed_in("ponto_reader", owner), 60, installed.statements())
 
     assert log.error == ""
-    assert len(list(columns.unpacked(result["rows"]["correction_list"]))) == 1
-    assert len(list(columns.unpacked(result["rows"]["cards"]))) == 31
+    assert len(list(packed_rows.unpack(result["rows"]["correction_list"]))) == 1
+    assert len(list(packed_rows.unpack(result["rows"]["cards"]))) == 31

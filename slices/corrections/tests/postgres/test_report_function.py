@@ -1,14 +1,12 @@
 """The function that reads, of employees who were corrected, and while a correction is being written."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from slices.corrections.tests.correcting import CORRECTED
 from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import NUMBERS, Run, shared
 from slices.reports.tests.company import database as database
-from slices.reports.tests.postgres.test_report_function import REPORTS, require_settled
+from slices.reports.tests.postgres.test_report_function import REPORTS, require_writer_is_awaited
 from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
 from slices.reports.tests.postgres.test_report_function import run as run
@@ -27,8 +25,5 @@ def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(nam
         assert run(*REPORTS[name], "--format", form, "--stage", "local") == run(*REPORTS[name], "--format", form)
 
 
-@pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
-def test_it_is_refused_until_the_correction_is_committed(
-    run: Run, database: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    require_settled(database, run, WRITTEN, "postgres", where, monkeypatch)
+def test_earlier_instant_is_not_read_while_a_correction_is_uncommitted(database: str) -> None:
+    require_writer_is_awaited(database, "postgres", WRITTEN)

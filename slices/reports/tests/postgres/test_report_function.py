@@ -2,28 +2,31 @@
 
 import json
 import re
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
-from ponto.reader import answers, columns, statements
-from ponto.reader.answers import Why
+from ponto.reader import packed_rows, query_function
+from ponto.reader.query_function import ErrorCode
+from ponto.reader.statements import Catalogue
 from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERS, Run, fill, runner, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests.aws import Calls, refusal, returned
 from tests.commands import write_stack_on
+from tests.events import aws_environment
 from tests.functions import Functions
-from tests.postgres.test_reader import ask, event_of
-from tests.postgres.test_reader import few as few
+from tests.postgres.test_reader import CATALOGUE, ask, event_of, handle_few, with_sql
 from tools.kit import reader as kit_reader
+from tools.kit.errors import CommandError
+from tools.kit.rows import ZONE
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
 REPORTS = {
@@ -45,6 +48,8 @@ REPORTS = {
     "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
     "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
 }
+
+QUICK = query_function.TIMEOUTS._replace(connect_seconds=2)
 
 unchanged = shared(NUMBERS)
 
@@ -68,6 +73,16 @@ def run(
 ) -> Run:
     del calls
     return runner(write_stack_on(tmp_path, database), monkeypatch, capsys)
+
+
+@pytest.fixture
+def few(function: Functions) -> None:
+    """Let a result have room for three employees."""
+    function.handle = handle_few
+
+
+def handle_with(catalogue: Catalogue) -> Any:
+    return lambda event, parameters, seconds, _: query_function.handle(event, parameters, seconds, catalogue)
 
 
 def of_november(employees: list[int] | None = None) -> dict[str, Any]:
@@ -125,8 +140,8 @@ def test_on_a_terminal_ranges_show_how_far_they_are(
     assert shown in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
 
 
-def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers.answer, "__defaults__", (0,))
+def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, function: Functions) -> None:
+    function.handle = partial(query_function.handle, max_bytes=0)
 
     result = run(*REPORTS["gaps of a month"], "--stage", "local")
 
@@ -139,29 +154,27 @@ def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
     )
 
-    answer, done = ask(url, event_of(totals=of_november()), 100_000)
+    answer, done = ask(url, event_of(totals=of_november()), max_bytes=100_000)
 
-    assert (answer["why"], done.error) == (Why.TOO_LARGE, "too large")
+    assert (answer["why"], done.error) == (ErrorCode.TOO_LARGE, "too large")
     assert done.rows < 9_000
-    assert "rows" in ask(url, event_of(totals=of_november()), 400_000)[0]
+    assert "rows" in ask(url, event_of(totals=of_november()), max_bytes=400_000)[0]
 
 
 # One transaction that only reads, as its own role
 
 
-def test_all_statements_of_a_request_are_of_one_instant(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = columns.Packed.add
+def test_all_statements_of_a_request_are_of_one_instant(url: str) -> None:
+    class Changing(dict[str, str]):
+        def __getitem__(self, name: str) -> str:
+            if name == "cards":  # after the rows of totals
+                fill(url, "update funcionario set nome = 'another'")
+            return super().__getitem__(name)
 
-    def add(packed: columns.Packed, rows: Any) -> None:
-        real(packed, rows)
-        monkeypatch.setattr(columns.Packed, "add", real)
-        fill(url, "update funcionario set nome = 'another'")
+    catalogue = CATALOGUE._replace(sql=Changing(CATALOGUE.sql))
+    answer, _ = ask(url, event_of(totals=of_november(), cards=of_november()), catalogue)
 
-    monkeypatch.setattr(columns.Packed, "add", add)
-
-    answer, _ = ask(url, event_of(totals=of_november(), cards=of_november()))
-
-    names = [{row[1] for row in columns.unpacked(packed)} for packed in answer["rows"].values()]
+    names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
     assert names[0] == names[1] != {"another", None}
 
 
@@ -191,8 +204,8 @@ def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: 
         assert value not in said
 
 
-def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(30)")
+def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, function: Functions) -> None:
+    function.handle = handle_with(with_sql(zone="select pg_sleep(30)"))
 
     result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
 
@@ -200,10 +213,8 @@ def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monke
     assert "it took longer than 1 s; give a larger --timeout" in result.err
 
 
-def test_a_database_that_resumes_is_waited_for_with_one_sentence(
-    run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_seconds=2))
+def test_a_database_that_resumes_is_waited_for_with_one_sentence(run: Run, function: Functions, calls: Calls) -> None:
+    function.handle = partial(query_function.handle, timeouts=QUICK)
     there = function.environment["DB_HOST"]
 
     def invoke(*given: Any) -> Any:
@@ -219,17 +230,16 @@ def test_a_database_that_resumes_is_waited_for_with_one_sentence(
     assert calls.operations == ["Invoke"] * 4
 
 
-def test_a_database_that_does_not_resume_is_given_up(
-    run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_seconds=2))
-    monkeypatch.setattr(kit_reader, "AWAKE_SECONDS", 0)
+@pytest.mark.usefixtures("calls")
+def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> None:
+    function.handle = partial(query_function.handle, timeouts=QUICK)
     function.environment["DB_HOST"] = "/nowhere"
+    with aws_environment():
+        client = boto3.client("lambda")
+    source = kit_reader.FunctionReader(client, "batida-ponto-local-read", "local", 0, resume_seconds=0)
 
-    result = run("totals", *MONTH, "--stage", "local")
-
-    assert result.status == 2
-    assert "batida-ponto-local-read cannot connect to the database: connection to server on socket" in result.err
+    with pytest.raises(CommandError, match=r"^batida-ponto-local-read cannot connect to the database: "):
+        source.read(ZONE.bind())
 
 
 @pytest.mark.parametrize(
@@ -260,17 +270,10 @@ def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, r
 
 @pytest.mark.parametrize("instant", [(), AS_OF], ids=["now", "as of"])
 def test_the_function_of_the_release_before_is_of_another_version(
-    instant: tuple[str, ...], run: Run, calls: Calls, function: Functions, monkeypatch: pytest.MonkeyPatch
+    instant: tuple[str, ...], run: Run, function: Functions
 ) -> None:
     """Of what these reports ask, it has `zone` only, with one column."""
-
-    def invoke(call: object, asked: Any) -> Any:
-        with monkeypatch.context() as before:
-            before.setattr(statements, "PARAMETERS", {"zone": {}})
-            before.setattr(statements, "_SQL", {"zone": "select fuso_padrao();"})
-            return function.invoke(call, asked)
-
-    calls.instead["Invoke"] = invoke
+    function.handle = handle_with(Catalogue({"zone": "select fuso_padrao();"}, {"zone": {}}))
 
     result = run("totals", *MONTH, *instant, "--stage", "local")
 
@@ -283,51 +286,65 @@ insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(
 """
 
 
-def require_settled(
-    url: str, run: Run, written: str, user: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+def writing(url: str, user: str, statement: str) -> psycopg2.extensions.connection:
+    """Return a transaction that is open after a statement, as while a standby does not answer."""
+    connection = psycopg2.connect(url, application_name="batidaPonto", user=user)
+    connection.cursor().execute(statement)
+    return connection
+
+
+def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
+    run: Run, function: Functions, database: str
 ) -> None:
-    """Assert that nothing is told of an earlier instant until what a user writes is committed."""
-    monkeypatch.setattr(answers, "SETTLES_S", 0.2)
-    with closing(psycopg2.connect(url, application_name="batidaPonto", user=user)) as open_, open_.cursor() as cursor:
-        cursor.execute(written)  # hangs, as while a standby does not answer
+    function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
+    where = (*MONTH, "--stage", "local")
+    with closing(writing(database, "ponto_function", WRITTEN)) as writer:
         for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
-            refused = run(*earlier, *MONTH, *where)
+            refused = run(*earlier, *where)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {open_.info.backend_pid} (batidaPonto, as {user}), for longer" in refused.err
-        assert run("totals", *MONTH, *where).status == 0
-        open_.rollback()  # closed, it would end some time after this
-    assert run("totals", *MONTH, *AS_OF, *where).status == 0
+            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function), for longer" in refused.err
+        assert run("totals", *where).status == 0
+        writer.rollback()  # closed, it would end some time after this
+    assert run("totals", *AS_OF, *where).status == 0
 
 
-@pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
-def test_a_report_of_an_earlier_instant_is_refused_while_what_was_written_before_is_not_committed(
-    run: Run, database: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    require_settled(database, run, WRITTEN, "ponto_function", where, monkeypatch)
+def require_writer_is_awaited(url: str, user: str, statement: str) -> None:
+    """Assert that no earlier instant is read until the transaction of a statement has ended."""
+    with closing(psycopg2.connect(url)) as reading, closing(writing(url, user, statement)) as writer:
+        begin = partial(kit_reader.direct, reading, earlier=True, writer_timeout_seconds=0.2)
+        pid = writer.info.backend_pid
+        with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\), for longer"), begin():
+            pass
+        writer.rollback()
+        with begin() as source:
+            assert len(source.read(ZONE.bind())) == 1
 
 
-def test_report_of_an_earlier_instant_is_refused_while_a_changed_zone_is_not_committed(
-    run: Run, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    moved = "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"
-    require_settled(database, run, moved, "postgres", (), monkeypatch)
+@pytest.mark.parametrize(
+    ("user", "statement"),
+    [
+        ("ponto_function", WRITTEN),
+        ("postgres", "update funcionario set fuso = 'Asia/Tokyo' where usuario_id = 101"),
+    ],
+)
+def test_earlier_instant_is_not_read_while_a_row_is_uncommitted(database: str, user: str, statement: str) -> None:
+    require_writer_is_awaited(database, user, statement)
 
 
-def test_a_report_of_an_earlier_instant_waits_for_what_is_committed_soon(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    day, look, seen = date(2026, 11, 3), answers._writing, []
-    with closing(psycopg2.connect(url)) as open_:
-        open_.cursor().execute(WRITTEN.replace("101", "777"))
+def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
+    polls: list[float] = []
+    with (
+        closing(psycopg2.connect(url)) as reading,
+        closing(writing(url, "postgres", WRITTEN.replace("101", "777"))) as writer,
+    ):
 
-        def commits(database: psycopg2.extensions.connection) -> dict[str, str]:
-            seen.append(look(database))
-            open_.commit()
-            return seen[-1]
+        def commit(seconds: float) -> None:
+            polls.append(seconds)
+            writer.commit()
 
-        monkeypatch.setattr(answers, "_writing", commits)
-        then = {"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}
-        answer, _ = answers.answer(event_of(punched=then), lambda: parse_dsn(url), 60)
+        query_function.wait_for_writers(reading, CATALOGUE.tables_with_write_time, sleep=commit)
 
-    assert len(seen[0]) == 1
-    assert list(columns.unpacked(answer["rows"]["punched"])) == [(True,)]
+    assert len(polls) == 1
+    day = date(2026, 11, 3)
+    answer, _ = ask(url, event_of(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}))
+    assert list(packed_rows.unpack(answer["rows"]["punched"])) == [(True,)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slices.reports import statements
+from slices.reports.statements import STATEMENTS
 from tests.template.compiled import Packaged, files_of
 from tools.deploy import command as deploy
 from tools.kit.errors import CommandError
@@ -10,9 +10,9 @@ from tools.kit.errors import CommandError
 
 def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "reports") == {
-        *(f"{name}.py" for name in ("__init__", "statements", "of_schema", "employees", "employer")),
-        *(f"reads/{name}.sql" for name in statements.PARAMETERS),
-        *(f"sql/{name}.sql" for name in ("compare", "lock", "store", "employer")),
+        *(f"{name}.py" for name in ("__init__", "statements", "schema_hooks", "employees", "employer")),
+        *(f"reads/{name}.sql" for name in STATEMENTS.parameters),
+        *(f"sql/{name}.sql" for name in ("compare", "store", "employer")),
     }
 
 

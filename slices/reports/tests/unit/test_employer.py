@@ -3,7 +3,7 @@
 import pytest
 
 from ponto.config import ConfigurationError
-from slices.reports import employer, of_schema
+from slices.reports import employer, schema_hooks
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_what_is_no_employer_is_refused_without_quoting_it(text: str, why: str) 
         employer.read(text)
     if text:
         with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{why}.*; it is like") as caught:
-            of_schema.prepared({"EMPLOYER": text})
+            schema_hooks.employer_step({"EMPLOYER": text})
         assert text not in str(caught.value).partition("; it is like")[0]
 
 
 def test_the_parameter_names_nobody_or_an_employer_as_cards_have_it() -> None:
-    named = of_schema.prepared({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
+    named = schema_hooks.employer_step({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
     assert named.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
-    assert of_schema.prepared({}).keywords == {"employer": ""}
+    assert schema_hooks.employer_step({}).keywords == {"employer": ""}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ponto.reader import statements
-from ponto.reader.statements import NotAsked
+from ponto.reader.statements import InvalidRequestError, to_json_values
+from slices.reports.statements import STATEMENTS
 
 EXCEPTIONS: dict[str, Any] = {
     "de": date(2026, 11, 1),
@@ -31,7 +31,7 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
-    assert statements.read(name, statements.written(values)) == values
+    assert STATEMENTS.parse_values(name, to_json_values(values)) == values
 
 
 @pytest.mark.parametrize(
@@ -43,26 +43,30 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
         ("totals", {"mes": "2026-11-01", "usuarios": ["1"], "momento": None}, "usuarios is of another kind"),
         ("totals", {"mes": "2026-11-01", "usuarios": [2**63], "momento": None}, "usuarios is of another kind"),
         ("totals", {"mes": "2026-11-01", "usuarios": 1, "momento": None}, "usuarios is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
+        ("exceptions", to_json_values(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
+        ("exceptions", to_json_values(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
+        ("exceptions", to_json_values(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
         *(
-            (name, statements.written(values | {"de": at("1900-01-01"), "ate": at("2999-12-31")}), "more than a year")
+            (
+                name,
+                to_json_values(values | {"de": at("1900-01-01"), "ate": at("2999-12-31")}),
+                "more than a year",
+            )
             for name, values, at in (
                 ("exceptions", EXCEPTIONS, date.fromisoformat),
                 ("gaps", {}, date.fromisoformat),
                 ("peak", {}, lambda day: datetime.fromisoformat(f"{day}T00:00Z")),
             )
         ),
-        ("exceptions", statements.written(EXCEPTIONS | {"de": None}), "more than a year"),
-        ("peak", statements.written(PEAK | {"ate": None}), "more than a year"),
+        ("exceptions", to_json_values(EXCEPTIONS | {"de": None}), "more than a year"),
+        ("peak", to_json_values(PEAK | {"ate": None}), "more than a year"),
         ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
     ],
 )
 def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
     name: str, values: dict[str, Any], why: str
 ) -> None:
-    with pytest.raises(NotAsked) as error:
-        statements.read(name, values)
+    with pytest.raises(InvalidRequestError) as error:
+        STATEMENTS.parse_values(name, values)
     assert why in str(error.value)
     assert "november" not in str(error.value)

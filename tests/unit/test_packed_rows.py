@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.reader import columns
+from ponto.reader import packed_rows
 
 BIGINT, INT, BOOL, TEXT, UUID = 20, 23, 16, 25, 2950
 DAY, TIME, LOCAL, LOCALS, INSTANT, INSTANTS, SPAN = 1082, 1083, 1114, 1115, 1184, 1185, 1186
@@ -31,16 +31,18 @@ VALUES: dict[int, st.SearchStrategy[Any]] = {
 }
 
 
-def packed(types: list[int], rows: list[tuple[Any, ...]], at_once: int = columns.AT_ONCE) -> columns.Packed:
-    found = columns.Packed(types)
+def packed(
+    types: list[int], rows: list[tuple[Any, ...]], at_once: int = packed_rows.MAX_CHUNK_ROWS
+) -> packed_rows.PackedRows:
+    found = packed_rows.PackedRows()
     for at in range(0, len(rows), at_once):
-        found.add(rows[at : at + at_once])
+        found.add(types, rows[at : at + at_once])
     return found
 
 
 @given(st.lists(st.tuples(*(st.none() | each for each in VALUES.values())), max_size=20))
 def test_rows_of_every_type_come_back_as_they_were(rows: list[tuple[Any, ...]]) -> None:
-    assert list(columns.unpacked(packed(list(VALUES), rows, 7).text())) == rows
+    assert list(packed_rows.unpack(packed(list(VALUES), rows, 7).to_text())) == rows
 
 
 def test_of_a_month_of_cards_each_fact_costs_once() -> None:
@@ -54,9 +56,9 @@ def test_of_a_month_of_cards_each_fact_costs_once() -> None:
     types = [BIGINT, TEXT, DAY, INSTANTS, LOCALS, TIME]
 
     def size(*kept: int) -> int:
-        return len(packed([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).text())
+        return len(packed([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).to_text())
 
-    assert list(columns.unpacked(packed(types, days).text())) == days
+    assert list(packed_rows.unpack(packed(types, days).to_text())) == days
     assert size(3, 4) < 1.2 * size(3)
     assert size(*range(len(types))) < 3 * size(3)
 
@@ -66,4 +68,4 @@ def test_rows_are_counted_and_bytes_but_for_what_zlib_holds_back() -> None:
     found = packed([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
 
     assert found.rows == 1_000
-    assert 0 <= len(base64.b64decode(found.text())) - found.size < 100_000
+    assert 0 <= len(base64.b64decode(found.to_text())) - found.size < 100_000

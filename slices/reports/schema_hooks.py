@@ -1,19 +1,20 @@
-"""What reports add to the function `schema`: who employs, and employees that a command sends."""
+"""Hooks of reports in the function `schema`: who employs, and employees that a command sends."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from ponto.admin.actions import SchemaHooks
 from ponto.config import ConfigurationError
 from ponto.connection import Parameters
 from slices.reports import employees, employer
 
 
-def prepared(environment: Mapping[str, str]) -> "partial[None]":
-    """Give what stores, as the owner and after the migrations, the employer that EMPLOYER names.
+def employer_step(environment: Mapping[str, str]) -> "partial[None]":
+    """Return the step that stores the employer that EMPLOYER names.
 
     Raises:
-        ConfigurationError: it is no employer.
+        ConfigurationError: EMPLOYER names no employer.
     """
     text = environment.get("EMPLOYER", "")
     try:
@@ -27,9 +28,9 @@ def _load(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
     return employees.load(owner, event["employees"], dry_run=event["dryRun"])
 
 
-ACTIONS = {"load_employees": _load}
-"""{"action": "load_employees", "employees": rows, "dryRun": false} stores these, or counts what that would change; see
-`employees.load`."""
-
-LEGACY_KEYS = {"employees": "load_employees"}
-"""Action by the key that named it in 1.0.0-rc.1."""
+HOOKS = SchemaHooks(
+    # {"action": "load_employees", "employees": rows, "dryRun": false} stores these, or counts what that would change.
+    actions={"load_employees": _load},
+    legacy_keys={"employees": "load_employees"},
+    post_migration_step=employer_step,
+)

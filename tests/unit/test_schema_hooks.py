@@ -1,0 +1,48 @@
+"""Actions that slices add to the function `schema`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ponto.admin.actions import SchemaHooks, run
+from ponto.connection import Parameters
+from slices import installed
+from tests.database import OF_THE_SCHEMA
+
+ENVIRONMENT = {
+    **OF_THE_SCHEMA,
+    "DB_HOST": "db",
+    "DB_NAME": "ponto",
+    "DB_USER": "owner",
+    "DB_PASSWORD": "secret",
+    "TIME_ZONE": "America/Sao_Paulo",
+}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+def echo(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
+    return {"user": owner["user"], **event}
+
+
+def test_event_runs_the_action_of_a_slice() -> None:
+    hooks = [SchemaHooks(), SchemaHooks({"echo": echo}, {"say": "echo"})]
+
+    assert run({"action": "echo"}, ENVIRONMENT, hooks, {}) == {"user": "owner", "action": "echo"}
+    assert run({"say": 1}, ENVIRONMENT, hooks, {}) == {"user": "owner", "say": 1}
+
+
+@pytest.mark.parametrize("more", [[SchemaHooks({"migrate": echo})], [SchemaHooks({"echo": echo})] * 2])
+def test_action_that_is_defined_twice_is_refused(more: list[SchemaHooks]) -> None:
+    with pytest.raises(ValueError, match=r"^actions: '\w+' is defined twice; rename one"):
+        run({"action": "find"}, ENVIRONMENT, more, {})
+
+
+def test_actions_of_all_slices_differ() -> None:
+    with pytest.raises(ValueError, match=r"^action: 'unknown' is not known"):
+        run({"action": "unknown"}, ENVIRONMENT, installed.schema_hooks(), {})
