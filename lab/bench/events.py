@@ -45,6 +45,7 @@ def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_pr
         "Records": [
             {
                 "messageId": uuid4(),
+                "receiptHandle": "handle",
                 "body": json.dumps(
                     {
                         **({"id": new_id()} if new_id else {}),
