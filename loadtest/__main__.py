@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,6 +55,14 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
 """
 
 
+@dataclass(frozen=True)
+class Collaborators:
+    """What sends the load, and what is loaded."""
+
+    find_jmeter: Callable[[], JMeter] = jmeter.find
+    find_system: Callable[[str | None, target.Where], System] = systems.find
+
+
 @commands.command(epilog=_EPILOG)
 @click.option("--repeats", type=opt.PERCENT, default=0, metavar="PERCENT", help="Of the punches, sent twice.")
 @click.option("--malformed", type=opt.PERCENT, default=0, metavar="PERCENT", help="On top, that are no punches.")
@@ -83,7 +92,9 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
 @opt.yes
 @click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
 @opt.as_json
+@click.make_pass_decorator(Collaborators, ensure=True)
 def loadtest(
+    collaborators: Collaborators,
     repeats: int,
     malformed: int,
     threads: int,
@@ -124,19 +135,19 @@ def loadtest(
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
     if open_rate:
-        arrivals = {"firstEmployee": first + proof.RUN, "schedule": _schedule(open_rate, open_seconds)}
+        arrivals = {"firstEmployee": first + proof.RUN, "schedule": schedule(open_rate, open_seconds)}
         model = f"open model, {open_rate} punches/s"
         requests = round(open_rate * open_seconds * more)
         plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _run(plans, named, where, patience, yes=yes, report=not no_report, as_json=as_json)
+        return _run(collaborators, plans, named, where, patience, yes=yes, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
 
 
-def _schedule(rate: int, seconds: int) -> str:
+def schedule(rate: int, seconds: int) -> str:
     """Write arrivals at one rate as JMeter's Open Model Thread Group takes them."""
     return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
 
@@ -164,6 +175,7 @@ def _ask(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> 
 
 
 def _run(
+    collaborators: Collaborators,
     plans: Sequence[TestPlan],
     named: str | None,
     where: target.Where,
@@ -173,8 +185,8 @@ def _run(
     report: bool,
     as_json: bool,
 ) -> int:
-    tool = jmeter.find()
-    system = systems.find(named, where)
+    tool = collaborators.find_jmeter()
+    system = collaborators.find_system(named, where)
     if system.description:
         _ask(plans, system.description, is_confirmed=yes)
     folder = ((where.state or STATE) / "loadtest").resolve()
@@ -304,9 +316,9 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, collaborators: Collaborators | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(loadtest, "make loadtest", words)
+    return commands.run(loadtest, "make loadtest", words, collaborators)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,12 @@ class Calls:
         return [made for made in self.made if made.operation == operation]
 
 
+def at_once(call: Call, parameters: dict[str, Any]) -> Any:
+    """Receive messages without waiting for more."""
+    parameters["WaitTimeSeconds"] = 0
+    return call()
+
+
 def refusal(code: str, message: str = "not you", operation: str = "Operation") -> ClientError:
     """Make the error with which AWS refuses a call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)

@@ -16,7 +16,7 @@ import click
 import pytest
 
 from tools import cli
-from tools.kit import jmeter, osls
+from tools.kit import jmeter
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -45,17 +45,22 @@ def needs_jmeter() -> pytest.MarkDecorator:
     return pytest.mark.skipif(not jmeter.is_to_be_had(), reason=reason)
 
 
-def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
-    """Give a function that runs `ponto` with these words, and those that it is given.
+def runner(
+    capsys: pytest.CaptureFixture[str],
+    *before: object,
+    collaborators: object = None,
+    main: Callable[[Sequence[str], Any], int] = cli.main,
+) -> Run:
+    """Return a function that runs `ponto`, or another command, with these words, and those that it is given.
 
     Its argument `typed` is what somebody at a terminal answers; None: nobody is there.
     """
 
-    def run(*words: object, typed: str | None = None) -> Result:
+    def run(*words: object, typed: str | None = None, collaborators: object = collaborators) -> Result:
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(typed))
-            return Result(cli.main([str(word) for word in (*before, *words)]), *capsys.readouterr())
+            patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(io.BytesIO(typed.encode())))
+            return Result(main([str(word) for word in (*before, *words)], collaborators), *capsys.readouterr())
 
     return run
 
@@ -67,7 +72,14 @@ def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None 
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-class _Keyboard(io.StringIO):
+class _Keyboard(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+class Terminal(io.StringIO):
+    """What a command prints to a terminal."""
+
     def isatty(self) -> bool:
         return True
 
@@ -123,21 +135,58 @@ def write_stack_on(folder: Path, url: str, dlq_url: str = "", aws: str = "http:/
     )
 
 
-Ran = list[tuple[str, Sequence[str]]]
-"""Commands that osls was run with, and their options."""
+class FakeSls:
+    """osls that deploys nothing, and packages what it is told to."""
 
+    def __init__(self, status: int = 0) -> None:
+        self.status = status
+        self.ran: list[tuple[str, Sequence[str]]] = []  # commands, and their options
+        self.is_protected = False  # the stage
+        self.template: dict[str, Any] = {
+            "Resources": {
+                "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
+                "SchemaLambdaFunction": {
+                    "Type": "AWS::Lambda::Function",
+                    "Properties": {"Environment": {"Variables": {"TIME_ZONE": "America/Sao_Paulo"}}},
+                },
+            }
+        }
 
-def note_sls(monkeypatch: pytest.MonkeyPatch, status: int = 0) -> Ran:
-    """Let osls make nothing, and end with a status; give what it is run with, as it comes."""
-    ran: Ran = []
-
-    def run(command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
+    def __call__(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
         assert environment["AWS_SECRET_ACCESS_KEY"]
-        ran.append((command, options))
-        return status
+        self.ran.append((command, options))
+        if command == "package":
+            self._package(Path(options[options.index("--package") + 1]))
+        return self.status
 
-    monkeypatch.setattr(osls, "run", run)
-    return ran
+    def add(self, logical_id: str, kind: str, **properties: Any) -> None:
+        """Add a resource to the template."""
+        self.template["Resources"][logical_id] = {"Type": kind, "Properties": properties}
+
+    def add_cluster(self, *, is_protected: bool = False) -> None:
+        self.add(
+            "DatabaseCluster",
+            "AWS::RDS::DBCluster",
+            DeletionProtection=is_protected,
+            ServerlessV2ScalingConfiguration={"MaxCapacity": 0},
+            BackupRetentionPeriod=0,
+        )
+
+    def _package(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        state = {"service": {"provider": {"deletionProtection": self.is_protected}}}
+        (folder / "serverless-state.json").write_text(json.dumps(state), encoding="utf-8")
+        text = json.dumps(self.template)
+        (folder / "cloudformation-template-update-stack.json").write_text(text, encoding="utf-8")
+
+
+def write_gate(folder: Path) -> Path:
+    """Write a folder of slices, one of which has a gate that only a second update makes; return the folder."""
+    gate = folder / "gate"
+    gate.mkdir()
+    update = {"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"}
+    (gate / "slice.yml").write_text(json.dumps({"secondUpdate": [update]}), encoding="utf-8")
+    return folder
 
 
 def write_sls(project: Path, script: str) -> None:

@@ -195,7 +195,7 @@ class _MistakenError(Exception):
     """It did not; the message says why."""
 
 
-def _judge(made: click.Command, name: str, words: Sequence[str] | None = None) -> NoReturn:
+def _judge(made: click.Command, name: str, words: Sequence[str] | None = None, _: object = None) -> NoReturn:
     """Stands for `commands.run`: let the command read the words, and do nothing."""
 
     with pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import port_by_scheme
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import ProtocolError
 
 Response = tuple[int, str, dict[str, str]] | Exception
 """Status, body and headers; or what a connection raises."""
@@ -21,21 +23,13 @@ def answer_requests(
         monkeypatch: undoes it.
         answer: gets method, URL, body and headers.
     """
-    answers: dict[HTTPConnection, Response] = {}
 
-    def request(self: HTTPConnection, method: str, path: str, body: bytes, headers: Any, **_: Any) -> None:
-        scheme = "https" if isinstance(self, HTTPSConnection) else "http"
-        port = "" if self.port == self.default_port else f":{self.port}"
-        found = answers[self] = answer(method, f"{scheme}://{self.host}{port}{path}", body, headers)
+    def urlopen(self: HTTPConnectionPool, method: str, path: str, body: bytes | None = None, **how: Any) -> Any:
+        port = "" if self.port == port_by_scheme[self.scheme] else f":{self.port}"
+        found = answer(method, f"{self.scheme}://{self.host}{port}{path}", body, how.get("headers") or self.headers)
         if isinstance(found, Exception):
-            raise found
-
-    def getresponse(self: HTTPConnection) -> urllib3.HTTPResponse:
-        found = answers.pop(self)
-        assert not isinstance(found, Exception)
+            raise ProtocolError("Connection aborted.", found)
         status, text, headers = found
         return urllib3.HTTPResponse(BytesIO(text.encode()), headers, status, preload_content=False)
 
-    monkeypatch.setattr(HTTPConnection, "request", request)
-    monkeypatch.setattr(HTTPConnection, "getresponse", getresponse)
-    monkeypatch.setattr(HTTPSConnection, "connect", lambda self: setattr(self, "is_verified", True))
+    monkeypatch.setattr(HTTPConnectionPool, "urlopen", urlopen)

@@ -64,9 +64,9 @@ def ponto() -> None:
     """What an operator does with a deployment of the time clock."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(ponto, "ponto", words)
+def main(words: Sequence[str] | None = None, collaborators: object = None) -> int:
+    """Run the command line; see `commands.run`, and `tools.kit.collaborators`."""
+    return commands.run(ponto, "ponto", words, collaborators)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from statistics import median
+from typing import NamedTuple
 
 import click
 
@@ -17,7 +18,16 @@ from tools.kit.tables import Column
 
 CRASHING = (1, 4, 10, 20, 60)
 BATCHES = (10, 100, 1_000)
-ARRIVALS = {"at once": 0, "in 60 s": 60}
+
+
+class Cases(NamedTuple):
+    """The cells of the table, and what runs them."""
+
+    crashing: Sequence[int] = CRASHING
+    batches: Sequence[int] = BATCHES
+    arrivals: Sequence[tuple[str, int]] = (("at once", 0), ("in 60 s", 60))
+    run: Callable[[Case], Ending] = run
+
 
 _EPILOG = """examples:
   make crashes
@@ -36,7 +46,8 @@ exit status: 0 no good punch became a dead letter, 1 one did, 2 the request is w
 @commands.command("crashes", epilog=_EPILOG)
 @click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Runs for each cell.")
 @click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Plant a mistake of ours.")
-def crashes(seeds: int, fault: str | None) -> int:
+@click.make_pass_decorator(Cases, ensure=True)
+def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
     """Measure how long good punches wait beside messages that crash the process.
 
     A thousand messages, of which some crash the process whenever it tries them, wait already or arrive within a minute.
@@ -45,15 +56,19 @@ def crashes(seeds: int, fault: str | None) -> int:
     begin = time.monotonic()
     rows, endings = [], []
     with largest_first() if fault else nullcontext():
-        for arrival, seconds in ARRIVALS.items():
-            for batch in BATCHES:
+        for arrival, seconds in cases.arrivals:
+            for batch in cases.batches:
                 cells = [
-                    [run(Case(crashing, batch, seed, arrival_seconds=seconds)) for seed in range(seeds)]
-                    for crashing in CRASHING
+                    [cases.run(Case(crashing, batch, seed, arrival_seconds=seconds)) for seed in range(seeds)]
+                    for crashing in cases.crashing
                 ]
                 rows.append([arrival, f"{batch:,}", *map(cell, cells)])
                 endings += [ending for each in cells for ending in each]
-    columns = [Column("arrive"), Column("batch", right=True), *(Column(str(each), right=True) for each in CRASHING)]
+    columns = [
+        Column("arrive"),
+        Column("batch", right=True),
+        *(Column(str(each), right=True) for each in cases.crashing),
+    ]
     tables.show(columns, rows)
     print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
     return int(any(ending.lost_to_dlq or ending.stored_and_dead for ending in endings))
@@ -72,6 +87,6 @@ def _minutes(seconds: float) -> str:
     return "never" if math.isinf(seconds) else f"{seconds / 60:,.0f}"
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, cases: Cases | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(crashes, "make crashes", words)
+    return commands.run(crashes, "make crashes", words, cases)

@@ -2,9 +2,10 @@
 
 import multiprocessing
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import NamedTuple, cast
@@ -18,6 +19,7 @@ from lab.interleavings.runs import Run, Stage, judged, stage
 from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from tools.kit import commands
 from tools.kit import options as opt
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import server
@@ -46,11 +48,18 @@ exit status: 0 every rule held, 1 one was broken, and its steps are printed, or 
 
 
 _DEFAULT_MINUTES = 30  # all orders take a quarter of it on two processors
-_MINUTE_SECONDS = 60
 _PROCESSES = 2  # each with a server: a step is taken now by Python, now by PostgreSQL
 _REPORT_SECONDS = 1  # between a process's counts
 _STATUS_SECONDS = 10  # between lines about progress
 _END_SECONDS = 20  # in which a process stops its server
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """What one scenario alone is explored with, in this process."""
+
+    clock: Clock = CLOCK
+    server: Callable[[], AbstractContextManager[str]] = server  # yields the URL of a migrated database
 
 
 class Asked(NamedTuple):
@@ -98,8 +107,15 @@ class Count(NamedTuple):
 @click.option("--order", cls=opt.Instead, instead_of=["--sample"], show_default=False, help="Of one scenario's steps.")
 @click.option("--fault", type=click.Choice(list(PLANTED)), show_default=False, help="Plant a mistake of ours.")
 @click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after so long.")
+@click.make_pass_decorator(Collaborators, ensure=True)
 def interleavings(
-    only: Sequence[str], sample: int | None, seed: int, order: str | None, fault: str | None, minutes: int
+    collaborators: Collaborators,
+    only: Sequence[str],
+    sample: int | None,
+    seed: int,
+    order: str | None,
+    fault: str | None,
+    minutes: int,
 ) -> int:
     """Let the statements of two programs meet in every order.
 
@@ -110,10 +126,13 @@ def interleavings(
     """
     if order and len(only) != 1:
         raise click.UsageError("--order is of one scenario: give one --only.")
-    begin, names = time.monotonic(), list(only or SCENARIOS)
-    asked = Asked(fault, sample, seed, order, begin + _MINUTE_SECONDS * minutes)
+    clock, names = collaborators.clock, list(only or SCENARIOS)
+    begin = clock.monotonic()
+    asked = Asked(fault, sample, seed, order, begin + 60 * minutes)
     done: list[Explored] = []
-    for each in _explore_here(names[0], asked) if len(names) == 1 else _explore_in_processes(names, asked):
+    for each in (
+        _explore_here(names[0], asked, collaborators) if len(names) == 1 else _explore_in_processes(names, asked)
+    ):
         done.append(each)
         if each.shown:
             _tell(each.shown)
@@ -123,7 +142,7 @@ def interleavings(
             return 1
         rest = "" if each.is_complete else "; the time did not suffice for the others"
         print_result(f"{each.name}: {each.interleavings:,} interleavings, {each.outcomes} outcomes{rest}")
-    total, took = sum(each.interleavings for each in done), time.monotonic() - begin
+    total, took = sum(each.interleavings for each in done), clock.monotonic() - begin
     summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do"
     if all(each.is_complete for each in done):
         print_result(summary)
@@ -132,15 +151,15 @@ def interleavings(
     return 1
 
 
-def _explore_here(name: str, asked: Asked) -> Iterator[Explored]:
-    with server() as url, stage(url) as where:
-        progress = _Progress(1)
-        yield find(where, name, asked, lambda count: progress.show([count]))
+def _explore_here(name: str, asked: Asked, collaborators: Collaborators) -> Iterator[Explored]:
+    with collaborators.server() as url, stage(url) as where:
+        progress = _Progress(1, collaborators.clock)
+        yield find(where, name, asked, lambda count: progress.show([count]), collaborators.clock)
 
 
 def _explore_in_processes(names: Sequence[str], asked: Asked) -> Iterator[Explored]:
     """Explore scenarios in processes that each have a server; end the processes whatever happens here."""
-    left, progress = deque(names), _Progress(len(names))
+    left, progress = deque(names), _Progress(len(names), CLOCK)
     workers: dict[Connection, SpawnProcess] = {}
     counts: dict[Connection, Count] = {}
     context = multiprocessing.get_context("spawn")  # no process inherits what another one has open
@@ -200,17 +219,17 @@ def _work(there: Connection, asked: Asked) -> None:
 class _Progress:
     """Lines that say how far the command is."""
 
-    def __init__(self, scenarios: int) -> None:
-        self._scenarios = scenarios
+    def __init__(self, scenarios: int, clock: Clock) -> None:
+        self._scenarios, self._clock = scenarios, clock
         self._explored: list[Explored] = []
-        self._begin = self._shown_at = time.monotonic()
+        self._begin = self._shown_at = clock.monotonic()
 
     def add(self, explored: Explored) -> None:
         self._explored.append(explored)
 
     def show(self, counts: Sequence[Count]) -> None:
         """Print a line, if the last one is old."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not counts or now < self._shown_at + _STATUS_SECONDS:
             return
         self._shown_at = now
@@ -223,7 +242,7 @@ class _Progress:
         )
 
 
-def find(where: Stage, name: str, asked: Asked, report: Callable[[Count], None]) -> Explored:
+def find(where: Stage, name: str, asked: Asked, report: Callable[[Count], None], clock: Clock = CLOCK) -> Explored:
     """Explore a scenario up to an order in which a rule is broken, or until time is up.
 
     Args:
@@ -231,11 +250,12 @@ def find(where: Stage, name: str, asked: Asked, report: Callable[[Count], None])
         name: of the scenario.
         asked: what of it.
         report: is told about each second how many orders were tried.
+        clock: that ends it.
     """
-    if time.monotonic() > asked.end:
+    if clock.monotonic() > asked.end:
         return Explored(name, 0, 0, None, is_complete=False)
     print_status(f"{name}: {SCENARIOS[name].what}")
-    count, outcomes, reported_at = 0, set(), time.monotonic()
+    count, outcomes, reported_at = 0, set(), clock.monotonic()
     for run in explore(
         where, name, PLANTED[asked.fault] if asked.fault else NONE, asked.sample, asked.seed, asked.order
     ):
@@ -243,7 +263,7 @@ def find(where: Stage, name: str, asked: Asked, report: Callable[[Count], None])
         outcomes.add(run.outcome)
         if asked.order or run.broken:
             return Explored(name, count, len(outcomes), run, is_complete=True)
-        now = time.monotonic()
+        now = clock.monotonic()
         if now > asked.end:
             return Explored(name, count, len(outcomes), None, is_complete=False)
         if now > reported_at + _REPORT_SECONDS:
@@ -286,6 +306,6 @@ def _tell(run: Run) -> None:
         print_result(f"broken: {rule}")
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, collaborators: Collaborators | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(interleavings, "make interleavings", words)
+    return commands.run(interleavings, "make interleavings", words, collaborators)

@@ -50,7 +50,7 @@ class Scheduler:
             self._cursor.execute(f"grant usage on sequence gates.gate_{slot} to public")
             self._cursor.execute("select pg_advisory_lock(%s, 1)", (slot,))
         self.changed = threading.Condition()
-        self._sessions: list[Session] = []
+        self.sessions: list[Session] = []
         self._gated: set[Session] = set()  # at a gate in the database
         self._blocked: set[Session] = set()  # by another session
         self._gone: set[Session] = set()  # ended, and the server has nothing left of it
@@ -79,7 +79,7 @@ class Scheduler:
         Raises:
             StuckError: all wait for each other for too long. What a session or `choose` raised is raised, too.
         """
-        self._sessions.clear()
+        self.sessions.clear()
         self._gated.clear()
         self._blocked.clear()
         self._gone.clear()
@@ -106,12 +106,12 @@ class Scheduler:
             self._follow(follow)
             options = self._options(harms if harm_limit else frozenset())
             if not options:
-                if len(self._gone) == len(self._sessions):
+                if len(self._gone) == len(self.sessions):
                     return
                 self._end_deadlock(steps)
                 continue
             step = choose(options)
-            session = next(each for each in self._sessions if each.name == step.rstrip("".join(HARMS)))
+            session = next(each for each in self.sessions if each.name == step.rstrip("".join(HARMS)))
             steps.append((step, self._where(session)))
             if step != session.name:
                 session.is_harmed = True
@@ -120,7 +120,7 @@ class Scheduler:
             self._settle()
 
     def _follow(self, follow: Callable[[Sequence[Session]], Sequence[Session]]) -> None:
-        ended = [each for each in self._sessions if each.has_ended and not each.is_followed]
+        ended = [each for each in self.sessions if each.has_ended and not each.is_followed]
         for session in ended:
             if session.error:
                 raise session.error
@@ -130,7 +130,7 @@ class Scheduler:
 
     def _abandon(self) -> None:
         """Let all threads end."""
-        for session in self._sessions:
+        for session in self.sessions:
             session.is_killed = True
             if session.at:
                 session.go_on()
@@ -138,13 +138,13 @@ class Scheduler:
                 session.hang_up()
 
     def _begin(self, session: Session) -> None:
-        self._sessions.append(session)
+        self.sessions.append(session)
         session.start()
         self._settle()
 
     def _options(self, harms: frozenset[str]) -> list[str]:
         found: list[str] = []
-        for session in self._sessions:
+        for session in self.sessions:
             possible = ""
             if session.at or session in self._gated:
                 found.append(session.name)
@@ -180,11 +180,11 @@ class Scheduler:
                     if not self.changed.wait_for(lambda: session.has_ended, _PATIENCE):
                         raise StuckError(f"{session.name} was killed and did not end for {_PATIENCE} s")
                 if not is_gated:
-                    self._wait(lambda: not self._is_there(pid))
+                    self.wait_until(lambda: not self._is_there(pid))
             case Kind.CUT:
                 # It could wait by itself, and would look every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
-                self._wait(lambda: not self._is_there(pid))
+                self.wait_until(lambda: not self._is_there(pid))
                 if is_gated:
                     self._open(session)
             case Kind.GIVEN_UP:
@@ -220,11 +220,11 @@ class Scheduler:
                 return
             ended = {session for session in moving if session.has_ended}
             pids = {session: session.pid for session in moving}  # it may be connecting anew
-            seen = self._look(list(pids.values()))
+            seen = self.look(list(pids.values()))
             self._gone |= {each for each in ended if not (each.is_killed and seen[pids[each]][1])}
             # Only sessions that are still there block: an autovacuum releases its lock soon, and so has a process that
             # ended after PostgreSQL named it as a blocker.
-            ours = {session.pid for session in self._sessions if session not in self._gone}
+            ours = {session.pid for session in self.sessions if session not in self._gone}
             blocked: set[Session] = set()
             for session, pid in pids.items():
                 blockers, _ = seen[pid]
@@ -244,7 +244,7 @@ class Scheduler:
     def _moving(self) -> list[Session]:
         return [
             session
-            for session in self._sessions
+            for session in self.sessions
             if not session.at and session not in self._gated and session not in self._gone
         ]
 
@@ -259,17 +259,22 @@ class Scheduler:
         pid = session.pid  # as above
         self._cursor.execute("select pg_cancel_backend(%s)", (pid,))
         self._blocked.discard(session)
-        self._wait(lambda: not self._look([pid])[pid][0])
+        self.wait_until(lambda: not self.look([pid])[pid][0])
 
     def _is_there(self, pid: int) -> bool:
-        return self._look([pid])[pid][1]
+        return self.look([pid])[pid][1]
 
-    def _look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+    def look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
         """See by whom each server process is blocked, and whether it is there."""
         self._cursor.execute("execute waiting (%s)", (list(pids),))
         return {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
 
-    def _wait(self, holds: Callable[[], bool]) -> None:
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Look until a condition holds.
+
+        Raises:
+            StuckError: it does not.
+        """
         end = time.monotonic() + _PATIENCE
         while not holds():
             if time.monotonic() > end:

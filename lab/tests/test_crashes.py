@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.crashes import command, simulation
-from lab.crashes.command import BATCHES, CRASHING
+from lab.crashes.command import BATCHES, CRASHING, Cases
 from lab.crashes.planted import largest_first
 from lab.crashes.simulation import Case, Ending, run
 from lab.simulate.clock import HOUR
@@ -80,12 +80,8 @@ def test_trying_the_largest_part_first_starves_good_punches() -> None:
     assert ending.lost_to_dlq > 0
 
 
-def test_the_command_prints_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "BATCHES", (10,))
-    monkeypatch.setattr(command, "CRASHING", (1, 60))
-    monkeypatch.setattr(command, "ARRIVALS", {"at once": 0})
-
-    assert command.main(["--seeds", "1"]) == 0
+def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--seeds", "1"], Cases((1, 60), (10,), [("at once", 0)])) == 0
 
     heading, row, total = capsys.readouterr().out.splitlines()
     assert heading.split() == ["arrive", "batch", "1", "60"]
@@ -94,10 +90,10 @@ def test_the_command_prints_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def test_the_command_counts_good_punches_that_became_dead_letters_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "run", lambda case: Ending(math.inf if case.seed else 60, 2, 1, 9))
+    cases = Cases(run=lambda case: Ending(math.inf if case.seed else 60, 2, 1, 9))
 
-    assert command.main(["--seeds", "2", "--fault", "largest-first"]) == 1
+    assert command.main(["--seeds", "2", "--fault", "largest-first"], cases) == 1
 
     assert "never never +4,2" in capsys.readouterr().out

@@ -1,15 +1,12 @@
 """How the laboratory's commands end when they are told to."""
 
-import runpy
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.waiting import DEADLINE, started
-from tools.kit import commands
+from tools.kit.project import ROOT
 
 # Says that it is up, and undoes what it began until it is told that it may end.
 PROGRAM = """
@@ -26,25 +23,20 @@ finally:
 """
 
 
-@pytest.fixture
-def _handler() -> Iterator[None]:
-    """Restore what SIGTERM does to this process."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+# Runs a module, and prints what SIGTERM does then.
+HANDLER = """
+import contextlib, runpy, signal
+with contextlib.suppress(SystemExit):
+    runpy.run_module("{module}", run_name="__main__")
+print(signal.getsignal(signal.SIGTERM).__name__)
+"""
 
 
-@pytest.mark.usefixtures("_handler")
 @pytest.mark.parametrize("module", ["lab.bench", "lab.chaos", "lab.crashes", "lab.interleavings", "lab.simulate"])
-def test_a_command_undoes_what_it_began_on_sigterm(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    monkeypatch.setattr(sys, "argv", [module, "--help"])
-    monkeypatch.delitem(sys.modules, f"{module}.__main__", raising=False)  # which other tests import
-
-    with pytest.raises(SystemExit):
-        runpy.run_module(module, run_name="__main__")
-
-    assert signal.getsignal(signal.SIGTERM) is commands.exit_on_signal
+def test_a_command_undoes_what_it_began_on_sigterm(module: str) -> None:
+    words = [sys.executable, "-c", HANDLER.format(module=module), "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "exit_on_signal"
 
 
 def test_a_second_sigterm_does_not_interrupt_the_undoing() -> None:

@@ -15,12 +15,14 @@ import psycopg2
 import pytest
 
 from lab.interleavings import command, planted
-from lab.interleavings.command import explore
+from lab.interleavings.command import Collaborators, explore
 from lab.interleavings.runs import Run, Stage, stage
 from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from lab.interleavings.scheduler import Scheduler, StuckError
 from lab.interleavings.sessions import Session
+from tests.clock import TickingClock
 from tests.waiting import DEADLINE, started
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.project import ROOT
 
 DEADLINE_TO_END = 30  # s: two servers are stopped, on a machine that may be busy
@@ -66,31 +68,44 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(he
     assert "C!" not in offered
 
 
+class LateScheduler(Scheduler):
+    """Looks when the first session has connected again."""
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        a, *_ = self.sessions
+        with self.changed:
+            assert self.changed.wait_for(lambda: a.at or a.has_ended, DEADLINE)
+        super().wait_until(holds)
+
+
 def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_connection_is_cut(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
+    migrated_url: str,
 ) -> None:
-    wait = Scheduler._wait
-
-    def wait_late(scheduler: Scheduler, holds: Callable[[], bool]) -> None:
-        a, *_ = scheduler._sessions
-        with scheduler.changed:
-            assert scheduler.changed.wait_for(lambda: a.at or a.has_ended, DEADLINE)
-        wait(scheduler, holds)
-
-    monkeypatch.setattr(Scheduler, "_wait", wait_late)
-
-    [run] = explore(here, "killed", order="A A~")
+    with stage(migrated_url, LateScheduler) as here:
+        [run] = explore(here, "killed", order="A A~")
 
     assert run.broken == []
     assert run.steps[2] == ("A", "before: insert into ponto.batida ( id,")
 
 
-def test_a_killed_session_that_does_not_end_is_named(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = here._scheduler.changed
-    wait_for = changed.wait_for
-    monkeypatch.setattr(changed, "wait_for", lambda holds, timeout=None: timeout is None and wait_for(holds))
+class ImpatientCondition(threading.Condition):
+    """Waits for nothing that has a deadline."""
 
-    with pytest.raises(StuckError, match="A was killed and did not end for"):
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        return timeout is None and super().wait_for(predicate)
+
+
+class ImpatientScheduler(Scheduler):
+    def __init__(self, admin: psycopg2.extensions.connection) -> None:
+        super().__init__(admin)
+        self.changed = ImpatientCondition()
+
+
+def test_a_killed_session_that_does_not_end_is_named(migrated_url: str) -> None:
+    with (
+        stage(migrated_url, ImpatientScheduler) as here,
+        pytest.raises(StuckError, match="A was killed and did not end for"),
+    ):
         list(explore(here, "killed", order="A A!"))
 
 
@@ -107,25 +122,27 @@ def test_hanging_up_on_who_closes_the_connection_just_then_is_no_error(migrated_
     session.hang_up()
 
 
-def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look = Scheduler._look
-    before: dict[int, list[int]] = {}  # who blocked each process
+class SlowScheduler(Scheduler):
+    """Sees who blocks a process, and then whether the blocker is there."""
 
-    def look_at_one_after_the_other(scheduler: Scheduler, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
-        seen = look(scheduler, pids)
+    def __init__(self, admin: psycopg2.extensions.connection) -> None:
+        super().__init__(admin)
+        self._blockers: dict[int, list[int]] = {}  # of each process, at the look before
+
+    def look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+        seen = super().look(pids)
         ended = {pid for pid, (_, is_there) in seen.items() if not is_there}
         for pid, (blockers, is_there) in seen.items():
-            if ended.intersection(was := before.pop(pid, [])):
+            if ended.intersection(was := self._blockers.pop(pid, [])):
                 seen[pid] = was, is_there
             else:
-                before[pid] = blockers
+                self._blockers[pid] = blockers
         return seen
 
-    monkeypatch.setattr(Scheduler, "_look", look_at_one_after_the_other)
 
-    [run] = explore(here, "killed twice", order="A A! B B! B A C B A")
+def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(migrated_url: str) -> None:
+    with stage(migrated_url, SlowScheduler) as here:
+        [run] = explore(here, "killed twice", order="A A! B B! B A C B A")
 
     assert run.broken == []
 
@@ -153,25 +170,29 @@ def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
 
 
 @pytest.fixture
-def _on_this_server(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the command start none of its own."""
-    monkeypatch.setattr(command, "server", lambda: nullcontext(migrated_url))
+def main(migrated_url: str) -> Callable[..., int]:
+    """Return the command's main, which starts no server."""
+
+    def run(*words: str, clock: Clock = CLOCK) -> int:
+        return command.main(words, Collaborators(clock, lambda: nullcontext(migrated_url)))
+
+    return run
 
 
-@pytest.mark.usefixtures("_on_this_server")
-def test_the_command_runs_all_orders_once_and_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--only", "same"]) == 0
+def test_the_command_runs_all_orders_once_and_counts_them(
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("--only", "same") == 0
 
     one, total = capsys.readouterr().out.splitlines()
     assert one == "same: 24 interleavings, 2 outcomes"
     assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: all end as serial ones do", total)
 
 
-@pytest.mark.usefixtures("_on_this_server")
 def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
-    capsys: pytest.CaptureFixture[str],
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["--only", "same", "--fault", "look-up"]) == 1
+    assert main("--only", "same", "--fault", "look-up") == 1
 
     first, *_, broken, again = capsys.readouterr().out.splitlines()
     assert first == "A   before: insert into ponto.batida ( id,"
@@ -179,7 +200,6 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
     assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
 
 
-@pytest.mark.usefixtures("_on_this_server")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -187,17 +207,15 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
         (["--only", "same", "--order", "Z"], "Z is not possible here"),
     ],
 )
-def test_a_wrong_request_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
-    assert command.main(words) == 2
+def test_a_wrong_request_is_told(
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(*words) == 2
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_on_this_server")
-def test_the_command_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "_STATUS_SECONDS", 0)
-    monkeypatch.setattr(command, "_REPORT_SECONDS", 0)
-
-    assert command.main(["--only", "same"]) == 0
+def test_the_command_shows_how_far_it_is(main: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--only", "same", clock=TickingClock(6)) == 0
 
     lines = capsys.readouterr().err.splitlines()
     assert any(
@@ -206,26 +224,18 @@ def test_the_command_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys
     )
 
 
-@pytest.mark.usefixtures("_on_this_server")
 def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "_MINUTE_SECONDS", 0)
-
-    assert command.main(["--only", "same"]) == 1
+    assert main("--only", "same", clock=TickingClock(1_801)) == 1
 
     one, total = capsys.readouterr().out.splitlines()
     assert one == "same: 0 interleavings, 0 outcomes; the time did not suffice for the others"
     assert total.endswith(": all end as serial ones do, but not all were tried; --minutes 60 tries more")
 
 
-def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = SimpleNamespace(monotonic=iter(range(9)).__next__)
-    monkeypatch.setattr(command, "time", clock)
-
-    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), lambda _: None)
+def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(here: Stage) -> None:
+    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), lambda _: None, TickingClock(1))
 
     assert (explored.interleavings, explored.is_complete, explored.is_broken) == (4, False, False)
 

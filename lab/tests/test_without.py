@@ -80,15 +80,15 @@ def test_ci_runs_all_tests_of_the_reference_in_a_fork_and_here_those_that_slices
     assert run(copy, *collect).out == alone.out
 
 
-def test_those_that_need_a_slice_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_that_need_a_slice_go_with_it(tmp_path: Path) -> None:
     for name, needs in {"a": "[]", "b": "[a]", "c": "[b]", "d": "[]"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "slice.yml").write_text(f"needs: {needs}\n")
-    monkeypatch.setattr(slices, "FOLDER", tmp_path)
-    assert [each.name for each in without.removed(["a"])] == ["c", "b", "a"]
-    assert {each.name for each in without.removed([])} == {"a", "b", "c", "d"}
-    with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
-        without.removed(["e"])
+    with slices.in_folder(tmp_path):
+        assert [each.name for each in without.removed(["a"])] == ["c", "b", "a"]
+        assert {each.name for each in without.removed([])} == {"a", "b", "c", "d"}
+        with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
+            without.removed(["e"])
 
 
 def test_a_copy_installs_nothing_though_its_files_are_newer(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def _table(verdicts: list[Verdict]) -> None:
+def print_table(verdicts: list[Verdict]) -> None:
     tables.show(
         (tables.Column("rule"), tables.Column("verdict"), tables.Column("occasions", right=True)),
         [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts],
@@ -234,7 +234,7 @@ def _table(verdicts: list[Verdict]) -> None:
 
 
 def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
-    _table(verdicts)
+    print_table(verdicts)
     for verdict in verdicts:
         for line in verdict.lines():
             print_result(f"{verdict.rule.name}: {line}")

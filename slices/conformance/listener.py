@@ -26,7 +26,7 @@ _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
 _KEPT = 4 * MOST_BYTES  # of a body in memory: a larger one is read on, and refused
 _PIECE = 1 << 14  # bytes read at once
 _HEAD = 1 << 15  # bytes of a request's headers, and a piece more; the gateway takes 10,240
-_CONNECTIONS = 256  # at once; with large heads and bodies they took 110 MB
+MAX_CONNECTIONS = 256  # at once; with large heads and bodies they took 110 MB
 _READ_S = 60.0  # s that a client has for its request
 _POLL_S = 0.1
 _TOO_LONG = message(413, "Request Too Long")
@@ -148,7 +148,7 @@ class _Server(ThreadingTCPServer):
         self._complained = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if len(self._open) >= _CONNECTIONS:
+        if len(self._open) >= MAX_CONNECTIONS:
             with contextlib.suppress(OSError):
                 request.sendall(_BUSY)
             super().shutdown_request(request)

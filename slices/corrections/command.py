@@ -1,9 +1,10 @@
 """`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from slices.corrections.send import send
 from slices.corrections.write import RefusedError
 from tools.kit import commands, reader, tables
 from tools.kit import options as opt
+from tools.kit.clock import Clock
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
 from tools.kit.tables import Column
@@ -63,10 +66,15 @@ def correct() -> None:
 
 
 def _writes(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what all that write one correction take."""
+    """Add what all commands take that write one correction: its options, and the clock."""
+
+    @wraps(command)
+    def call(collaborators: Collaborators, *args: Any, **given: Any) -> Any:
+        return command(*args, clock=collaborators.clock, **given)
+
     reason = click.option("--reason", required=True, metavar="TEXT", help="Why: 3 to 200 characters, on one line.")
     own = click.option("--id", "identifier", metavar="UUID", show_default=False, help="Of version 8, beginning with c.")
-    return reason(own(opt.as_json(reader.options(command))))
+    return reason(own(opt.as_json(reader.options(pass_collaborators(call)))))
 
 
 @correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
@@ -128,7 +136,8 @@ def undo(where: reader.Where, target: str, **given: Any) -> None:
 @click.option("--file", required=True, show_default=False, help="CSV; - reads the standard input.")
 @opt.as_json
 @reader.options
-def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
+@pass_collaborators
+def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.
 
     It is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
@@ -151,7 +160,7 @@ def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
     found: list[dict[str, Any]] = []
     if not faults:
         try:
-            found = send(where, [_of_row(cells) for _, cells in rows])
+            found = send(where, [_of_row(cells) for _, cells in rows], collaborators.clock)
         except RefusedError as error:
             refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
             faults = Faults(refused, len(refused))
@@ -179,14 +188,20 @@ def list_corrections(where: reader.Where, month: date, *, as_json: bool) -> None
     elif not found:
         print_result("no corrections")
     else:
-        tables.show(_TABLE, map(cells, found))
+        print_table(found)
 
 
 def _write_one(
-    where: reader.Where, asked: Mapping[str, Any], reason: str, identifier: str | None, *, as_json: bool
+    where: reader.Where,
+    asked: Mapping[str, Any],
+    reason: str,
+    identifier: str | None,
+    clock: Clock,
+    *,
+    as_json: bool,
 ) -> None:
     with _refusals(as_json=as_json):
-        found = send(where, [{**asked, "motivo": reason, "id": identifier}])
+        found = send(where, [{**asked, "motivo": reason, "id": identifier}], clock)
     _print(found, [asked["tipo"]], as_json=as_json)
 
 
@@ -245,8 +260,12 @@ def _of_row(cells: Mapping[str, str]) -> dict[str, Any]:
     return {"usuarioId": whole or None} | {name: cells[name] or None for name in COLUMNS if name != "usuario_id"}
 
 
-def cells(row: ListedCorrectionRow) -> list[str]:
-    """Return a row of the table of corrections."""
+def print_table(corrections: Iterable[ListedCorrectionRow]) -> None:
+    """Print corrections as a table."""
+    tables.show(_TABLE, map(_cells, corrections))
+
+
+def _cells(row: ListedCorrectionRow) -> list[str]:
     what = f"{_DONE[row.tipo]}{', undone' if row.desfeita else ''}"
     return [row.id, what, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 

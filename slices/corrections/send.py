@@ -13,6 +13,7 @@ from ponto.connection import error_message
 from slices.corrections.write import MAX_CORRECTIONS, RefusedError, as_json, read_all, write
 from tools.kit import database, functions, local_stack, target
 from tools.kit.client import Client, GivenUpError, Response
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
 from tools.kit.output import print_status
@@ -33,7 +34,7 @@ _LOCK_MS = 10_000  # ms that another correction may take
 _FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
-def send(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
+def send(where: target.Where, asked: Corrections, clock: Clock = CLOCK) -> list[dict[str, Any]]:
     """Write corrections, all or nothing, by a stage's API or a login of one's own; give each as the API answers it.
 
     Raises:
@@ -48,7 +49,7 @@ def send(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
     if where.environment:
         return _by_login(where, asked)
     url, session = _address(where)
-    return post(url, session, where.stage, asked)
+    return post(url, session, where.stage, asked, clock)
 
 
 def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
@@ -69,7 +70,9 @@ def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
             raise CommandError(f"{error_message(error)}; send it again") from None
 
 
-def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> list[dict[str, Any]]:
+def post(
+    url: str, session: "boto3.Session", stage: str, asked: Corrections, clock: Clock = CLOCK
+) -> list[dict[str, Any]]:
     """Post corrections to an API, signed; give each as it is answered.
 
     Args:
@@ -77,6 +80,7 @@ def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> 
         session: whose credentials sign, of the API's region.
         stage: the API's, for people.
         asked: the corrections.
+        clock: by which it waits.
 
     Raises:
         RefusedError: some are refused; nothing was written.
@@ -87,7 +91,7 @@ def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> 
     url = f"{url.removesuffix('/ponto')}/correcao"
     body = json.dumps({"correcoes": asked})
     headers = _signed(session, url, body)
-    client = Client(url, headers, patience=_PATIENCE, final=_FINAL, on_wait=_said_once())
+    client = Client(url, headers, patience=_PATIENCE, final=_FINAL, on_wait=_said_once(), clock=clock)
     try:
         answer = client.send(body.encode())
     except GivenUpError as error:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from slices.imports.batches import NotSent
 from slices.imports.lines import Line
 from tools.kit.client import FINAL, MOST_AT_ONCE, Client, GivenUpError
+from tools.kit.clock import Clock
 
 _PATIENCE = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
 _FIRST_WAIT = 0.5  # s
@@ -19,12 +20,13 @@ _CLOSED = {
 class Api:
     """Where punches are posted. For several threads."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, clock: Clock) -> None:
         """Connects to nothing.
 
         Args:
             url: of `POST /ponto`.
             key: the API key; it is sent and never shown.
+            clock: by which it waits.
         """
         self._client = Client(
             url,
@@ -33,6 +35,7 @@ class Api:
             threads=MOST_AT_ONCE,
             final=FINAL | _CLOSED.keys(),
             first_wait=_FIRST_WAIT,
+            clock=clock,
         )
 
     def stop(self) -> None:

@@ -46,7 +46,17 @@ Send = Callable[[Sequence[Line], float], dict[int, str]]
 """Sends at most ten punches before an instant, and says why, by its line's number, for each that can never be sent."""
 
 
-def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THREADS) -> Iterator[Sent]:
+Monotonic = Callable[[], float]
+"""Returns seconds that only grow; see `time.monotonic`."""
+
+
+def send_all(
+    lines: Iterable[Line],
+    send: Send,
+    stop: float,
+    threads: int = THREADS,
+    monotonic: Monotonic = time.monotonic,
+) -> Iterator[Sent]:
     """Send the punches among lines.
 
     What it gives is sent, in the order of the file, so that whoever goes on begins behind it. More may have been sent
@@ -57,6 +67,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THRE
         send: is called by several threads at once.
         stop: `time.monotonic()` seconds past which no batch is begun.
         threads: how many they are.
+        monotonic: the clock.
 
     Raises:
         OutOfTime: it is past `stop`; all that was read is sent.
@@ -79,7 +90,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THRE
                 waiting.append((batch, pool.submit(send, [line for line in batch if line.body], stop)))
                 if len(waiting) == _AHEAD * threads:
                     yield _sent(*waiting.popleft())
-                if time.monotonic() > stop:
+                if monotonic() > stop:
                     end = OutOfTime(f"the time is over, and line {batch[-1].next.line} is not read")
             while waiting:
                 yield _sent(*waiting.popleft())
@@ -134,7 +145,16 @@ class _RefusedError(Exception):
 class Sender:
     """Sends to the queue of punches. For several threads."""
 
-    def __init__(self, sqs: "SQSClient", queue_url: str, *, identity: bool, group: str | None = None) -> None:
+    def __init__(
+        self,
+        sqs: "SQSClient",
+        queue_url: str,
+        *,
+        identity: bool,
+        group: str | None = None,
+        first_delay: float = _FIRST_DELAY,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
         """Calls nobody.
 
         Args:
@@ -143,11 +163,14 @@ class Sender:
             identity: vouch for each punch's employee, as the gateway does for who signed in.
             group: by which the queue tells these punches from those of devices, to hand the devices' over first; None:
                 by none.
+            first_delay: seconds before the second try; then twice as long each time.
+            monotonic: the clock.
         """
         self._sqs = sqs
         self._url = queue_url
         self._identity = identity
         self._group = group
+        self._first_delay, self._monotonic = first_delay, monotonic
 
     def send(self, punches: Sequence[Line], stop: float) -> dict[int, str]:
         """Send at most ten punches, again and again where the queue is what fails.
@@ -164,14 +187,14 @@ class Sender:
         """
         refused: dict[int, str] = {}
         left = list(punches)
-        delay = _FIRST_DELAY
+        delay = self._first_delay
         while left:
             results = in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
             answers = list(zip(left, results, strict=True))
             refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal is not None}
             left = [punch for punch, answer in answers if answer.failure is not None]
             if left:
-                if time.monotonic() + delay > stop:
+                if self._monotonic() + delay > stop:
                     failures = sorted({answer.failure for answer in results if answer.failure is not None})
                     raise NotSent(f"the queue of punches: {', '.join(failures)}")
                 time.sleep(delay)

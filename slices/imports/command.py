@@ -22,6 +22,7 @@ from slices.imports.stored import is_compressed
 from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
 from tools.kit.output import print_json, print_status, progress
@@ -41,7 +42,8 @@ is mended, 2 the file or the deployment is wrong
 @click.argument("file", type=opt.FILE)
 @opt.as_json
 @target.options
-def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
+@pass_collaborators
+def import_file(collaborators: Collaborators, where: target.Where, file: Path, *, as_json: bool) -> int:
     """Send a file's punches through the API; go on after a stop.
 
     FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (slices/imports/README.md). The API key is that of
@@ -59,9 +61,9 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     except NotPunches as error:
         raise CommandError(f"{file}: {error}") from None
     if surveyed:
-        return through_bucket.import_file(where, file, surveyed.form, as_json=as_json)
+        return through_bucket.import_file(where, file, surveyed.form, collaborators.clock, as_json=as_json)
     url, key = _address(where)
-    api = Api(url, key)
+    api = Api(url, key, collaborators.clock)
     with kept(file, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:
         if journal.done.offset:
             before = f"{journal.done.accepted} accepted, {journal.done.refused} refused before"

@@ -14,7 +14,8 @@ from slices.imports.forms import BadFile, BadLine, Form, GetObject, NotPunches, 
 from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank
 from slices.imports.stored import CHUNK, Open, opened, skip
 
-_MOST_REFUSED = 1_000_000  # stop when refused lines exceed punches by that: ten seconds', of which gzip makes 2 KB
+MAX_REFUSED_LINES = 1_000_000
+"""More than punches, after which reading stops: ten seconds', of which gzip makes 2 KB."""
 
 
 class Line(NamedTuple):
@@ -39,7 +40,13 @@ class Surveyed(NamedTuple):
     found: Survey  # of all its lines
 
 
-def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, get_object: GetObject | None = None) -> Iterator[Line]:
+def lines(
+    open_at: Open,
+    zone: tzinfo,
+    start: Position = BEGIN,
+    get_object: GetObject | None = None,
+    max_refused: int = MAX_REFUSED_LINES,
+) -> Iterator[Line]:
     """Read and check the lines of a file.
 
     Gives a heartbeat for each mebibyte without a line, so that the caller can stop there: of a line that is longer, of
@@ -51,6 +58,7 @@ def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, get_object: GetO
         zone: the stage's time zone, in which a time sent without an offset is local.
         start: where to go on. In a compressed file, what comes before is read again.
         get_object: gives what else a form may need; None: only text is read.
+        max_refused: lines more than punches, after which reading stops.
 
     Raises:
         NotPunches: its first line is neither a JSON object nor the header of a CSV file or of a form that there is, its
@@ -70,7 +78,7 @@ def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, get_object: GetO
     with opened(open_at, 0 if in_gzip else begin.offset) as content:
         for _ in skip(content, begin.offset if in_gzip else 0):
             yield _heartbeat(begin)
-        yield from _bounded(_checked(without_blank(split(content, begin), begin), read, zone, begin))
+        yield from _bounded(_checked(without_blank(split(content, begin), begin), read, zone, begin), max_refused)
 
 
 def survey(open_at: Open, reached: Callable[[int], None]) -> Surveyed | None:
@@ -154,14 +162,14 @@ def _check(raw: Raw, read: Read, zone: tzinfo) -> Line | None:
     return Line(number, after, record.body, employee, "", record.attributes)
 
 
-def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
+def _bounded(lines: Iterable[Line], max_refused: int) -> Iterator[Line]:
     """Stop where too many lines are refused."""
     refused = 0  # more than punches
     for line in lines:
         refused += (line.refusal != "") - (line.body != "")
-        if refused > _MOST_REFUSED:
+        if refused > max_refused:
             raise NotPunches(
-                f"at line {line.number} refused lines outnumber punches by more than {_MOST_REFUSED:,}; the last: "
+                f"at line {line.number} refused lines outnumber punches by more than {max_refused:,}; the last: "
                 f"{line.refusal}"
             )
         yield line

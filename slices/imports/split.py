@@ -13,7 +13,7 @@ from slices.imports.stored import CHUNK
 LONGEST = 65_536
 """Bytes of a line: what the queue takes as a body."""
 
-_MOST_BLANK = 1 << 20  # stop when bytes of blank lines exceed others by that: a second's, of which gzip makes 1 KB
+_MAX_BLANK_BYTES = 1 << 20  # more than of other lines: a second's, of which gzip makes 1 KB
 
 
 class Position(NamedTuple):
@@ -55,12 +55,15 @@ def split(content: io.BufferedIOBase, start: Position) -> Iterator[Raw | Positio
         number += 1
 
 
-def without_blank(lines: Iterable[Raw | Position], start: Position) -> Iterator[Raw | Position]:
+def without_blank(
+    lines: Iterable[Raw | Position], start: Position, max_blank_bytes: int = _MAX_BLANK_BYTES
+) -> Iterator[Raw | Position]:
     """Leave out blank lines; give the place behind each mebibyte of them.
 
     Args:
         lines: as `split` cuts them.
         start: of these. What comes before counts as lines that are not blank.
+        max_blank_bytes: of blank lines more than of others, after which it stops.
 
     Raises:
         NotPunches: too many are blank.
@@ -80,7 +83,7 @@ def without_blank(lines: Iterable[Raw | Position], start: Position) -> Iterator[
             yield line
             continue
         blank += size
-        if blank > _MOST_BLANK:
+        if blank > max_blank_bytes:
             raise NotPunches(f"at line {line.number} there is a mebibyte more of blank lines than of others")
         silent += size
         if silent >= CHUNK:

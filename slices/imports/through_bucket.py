@@ -1,7 +1,6 @@
 """A file that the API does not take: into the stage's bucket, and what became of it there."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from slices.imports.forms import Form
 from slices.imports.journal import refused_of
 from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_of
 from tools.kit import files, target
+from tools.kit.clock import Clock
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
 
@@ -23,7 +23,7 @@ _PAUSE = 1.0  # s, between two looks
 _NOT_THERE = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
 
 
-def import_file(where: target.Where, file: Path, form: Form, *, as_json: bool) -> int:
+def import_file(where: target.Where, file: Path, form: Form, clock: Clock, *, as_json: bool) -> int:
     """Upload a file, wait until it is imported, and print the summary.
 
     Returns:
@@ -41,7 +41,7 @@ def import_file(where: target.Where, file: Path, form: Form, *, as_json: bool) -
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_of(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
-    summary = _wait_for(bucket, folder)
+    summary = _wait_for(bucket, folder, clock)
     if "reason" in summary and "line" not in summary:  # of a stage that is older than this command
         raise CommandError(f"the import failed: {summary['reason']}")
     listed = _list(bucket, folder, summary, refused)
@@ -107,9 +107,9 @@ def _list(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) ->
     return str(refused)
 
 
-def _wait_for(bucket: Bucket, folder: str) -> dict[str, Any]:
+def _wait_for(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
     """Give the summary, or the failure, which has a reason."""
-    end = time.monotonic() + _PATIENCE
+    end = clock.monotonic() + _PATIENCE
     with shown("importing"):
         while True:
             code = ""
@@ -123,10 +123,10 @@ def _wait_for(bucket: Bucket, folder: str) -> dict[str, Any]:
                     continue
                 found: dict[str, Any] = json.loads(answer["Body"].read())
                 return found
-            if time.monotonic() > end:
+            if clock.monotonic() > end:
                 raise CommandError(
                     f"no result yet in {bucket.url(folder)} (S3: {code}); ponto dlq list --reason file says whether "
                     "the import failed",
                     1,
                 )
-            time.sleep(_PAUSE)
+            clock.sleep(_PAUSE)

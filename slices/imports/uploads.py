@@ -17,9 +17,9 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from slices.imports.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
+from slices.imports.batches import THREADS, Monotonic, NotSent, OutOfTime, Sender, Sent, send_all
 from slices.imports.forms import NotPunches, NotThere, installed
-from slices.imports.lines import lines, survey
+from slices.imports.lines import MAX_REFUSED_LINES, lines, survey
 from slices.imports.split import BEGIN, Position
 from slices.imports.stored import skip
 
@@ -33,7 +33,7 @@ FAILURE = "failure.json"
 MOST_ROUNDS = 20
 """Invocations for a file: five hours; Lambda gives up one that waits for six. A redrive begins to count anew."""
 
-_RESERVE = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
+RESERVE_SECONDS = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
 _LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
 _TIMEOUT = 10  # s, to connect and again to read
 _IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
@@ -147,7 +147,15 @@ def _continued(task: Task, done: Any) -> Task:
 class Importer:
     """Imports files of the bucket."""
 
-    def __init__(self, zone: tzinfo, s3: Any, sender: Sender, functions: "LambdaClient") -> None:
+    def __init__(
+        self,
+        zone: tzinfo,
+        s3: Any,
+        sender: Sender,
+        functions: "LambdaClient",
+        monotonic: Monotonic = time.monotonic,
+        max_refused: int = MAX_REFUSED_LINES,
+    ) -> None:
         """Calls nobody.
 
         Args:
@@ -155,11 +163,15 @@ class Importer:
             s3: a client of S3.
             sender: to the queue of punches.
             functions: a client of Lambda, to hand on by.
+            monotonic: the clock.
+            max_refused: as of `slices.imports.lines.lines`.
         """
         self._zone = zone
         self._s3 = s3
         self._sender = sender
         self._functions = functions
+        self._monotonic = monotonic
+        self._max_refused = max_refused
 
     def run(self, event: Any, end: float) -> tuple[Task, str]:
         """Import the file of an event, or as much of it as there is time for, and hand the rest on.
@@ -182,7 +194,7 @@ class Importer:
         for other in others:  # S3 sends one file an event; a hand may send more
             self._hand_on(other)
         try:
-            now, why = self._send(task, end - _RESERVE)
+            now, why = self._send(task, end - RESERVE_SECONDS)
         except (NotPunches, TooManyRounds) as error:
             self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.done()))
             raise
@@ -205,13 +217,14 @@ class Importer:
             )
         now = task._replace(rounds=task.rounds + 1)
         open_at = self._opener(task, stop)
-        if task.position == BEGIN and (surveyed := survey(open_at, _before(stop))):
+        if task.position == BEGIN and (surveyed := survey(open_at, _before(stop, self._monotonic))):
             now = now._replace(found={surveyed.form.KEY: surveyed.found.summary()})
         why = ""
         with SpooledTemporaryFile(_IN_MEMORY) as refused:
             try:
-                found_lines = lines(open_at, self._zone, task.position, partial(self._object, task.bucket))
-                for sent in send_all(found_lines, self._sender.send, stop):
+                get_object = partial(self._object, task.bucket)
+                found_lines = lines(open_at, self._zone, task.position, get_object, self._max_refused)
+                for sent in send_all(found_lines, self._sender.send, stop, monotonic=self._monotonic):
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
@@ -242,7 +255,7 @@ class Importer:
                 if error.response["Error"].get("Code") != "InvalidRange":
                     raise
                 return io.BytesIO()  # the file ends there: the time was over with its last line
-            body = cast(IO[bytes], _Timed(answer["Body"], stop))
+            body = cast(IO[bytes], _Timed(answer["Body"], stop, self._monotonic))
             if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
                 for _ in skip(body, offset):
                     pass
@@ -276,14 +289,14 @@ class Importer:
 class _Timed:
     """A body that is read in time: a crafted gzip holds megabytes without a byte of content, all read in one call."""
 
-    def __init__(self, body: IO[bytes], stop: float) -> None:
+    def __init__(self, body: IO[bytes], stop: float, monotonic: Monotonic) -> None:
         self._body = body
-        self._stop = stop
+        self._stop, self._monotonic = stop, monotonic
         self._read = 0
         self.close = body.close
 
     def read(self, size: int) -> bytes:
-        if self._read >= _UNTIMED and time.monotonic() > self._stop:
+        if self._read >= _UNTIMED and self._monotonic() > self._stop:
             raise OutOfTime(f"the time is over, and {self._read} bytes of the file as it is stored were read")
         part = self._body.read(size)
         self._read += len(part)
@@ -302,9 +315,9 @@ def _result(task: Task, name: str) -> str:
     return f"{results_of(task.key, task.version)}{name}"
 
 
-def _before(stop: float) -> Callable[[int], None]:
+def _before(stop: float, monotonic: Monotonic) -> Callable[[int], None]:
     def require_time(line: int) -> None:
-        if time.monotonic() > stop:
+        if monotonic() > stop:
             raise OutOfTime(f"the time is over, and line {line} is not read")
 
     return require_time

@@ -161,10 +161,7 @@ def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> N
     again.stop()
 
 
-def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(emulator, "_BETWEEN_LEFTOVER_LINES", 0.2)
+def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
     aws.reports.close()  # as when the run was killed
     printed: list[str] = []
@@ -174,7 +171,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_i
         if "of 800 messages" in line:
             free_disk(aws)
 
-    emulator.end_leftover(state, print_status)
+    emulator.end_leftover(state, print_status, seconds_between_lines=0.2)
 
     who = f"Process {aws.process.pid}, the emulator of a run that was killed"
     assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in printed[-1]
@@ -184,10 +181,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_i
     again.stop()
 
 
-def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emulator(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(emulator, "_BETWEEN_LEFTOVER_LINES", 0.2)
+def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emulator(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
     aws.reports.close()
 
@@ -195,7 +189,7 @@ def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emula
         raise Stopped
 
     with pytest.raises(UnsavedError, match=rf"^Process {aws.process.pid}, .* has not saved ") as error:
-        emulator.end_leftover(state, press_ctrl_c)
+        emulator.end_leftover(state, press_ctrl_c, seconds_between_lines=0.2)
 
     assert f"`kill -9 {aws.process.pid}` ends it and loses what is not saved." in str(error.value)
     assert aws.is_running()

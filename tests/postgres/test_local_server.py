@@ -335,7 +335,7 @@ def _mode(path: Path) -> int:
 
 
 def test_the_programs_of_another_version_serve_the_schema_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PONTO_POSTGRES", str(versions.programs("16")))
+    monkeypatch.setenv("PONTO_POSTGRES", str(versions.programs("16", versions.Host())))
     server = postgres.start(folder / "postgres", postgres.UNSAFE)
     try:
         assert migrate(parse_dsn(server.url), "America/Sao_Paulo").applied

@@ -3,13 +3,14 @@
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
 
+from tests.clock import FakeClock
 from tests.gateway import Response, answer_requests
 from tools.kit.client import FINAL, Client, GivenUpError
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
 URL = "https://api.example.com/dev/ponto"
@@ -17,22 +18,16 @@ ACCEPTED: Response = (202, '{"message":"accepted","messageId":"1"}', {})
 
 
 class Gateway:
-    """Gives its answers, the last one again and again; notes what came, and for how long the client waited."""
+    """Gives its answers, the last one again and again; notes what came."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = [ACCEPTED]
         self.tries: list[tuple[str, str, bytes | None, str]] = []
-        self.waits: list[float] = []
-        clock = [0.0]
-
-        def wait(_: threading.Event, seconds: float) -> bool:
-            self.waits.append(seconds)
-            clock[0] += seconds
-            return False
-
-        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-        monkeypatch.setattr(threading.Event, "wait", wait)
+        self.clock = FakeClock()
         answer_requests(monkeypatch, self._answer)
+
+    def client(self, clock: Clock | None = None) -> Client:
+        return Client(URL, {"x-api-key": "CANARY"}, patience=300, clock=clock or self.clock)
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         self.tries.append((method, url, body, headers["x-api-key"]))
@@ -44,19 +39,15 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return Gateway(monkeypatch)
 
 
-def client(patience: float = 300) -> Client:
-    return Client(URL, {"x-api-key": "CANARY"}, patience=patience)
-
-
 def test_a_punch_is_sent_and_its_answer_given(gateway: Gateway) -> None:
-    assert client().send(b"{}") == (202, '{"message":"accepted","messageId":"1"}', ())
+    assert gateway.client().send(b"{}") == (202, '{"message":"accepted","messageId":"1"}', ())
     assert gateway.tries == [("POST", URL, b"{}", "CANARY")]
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int) -> None:
     gateway.answers = [(status, '{"message":"why"}', {})]
-    answer = client().send(b"{}")
+    answer = gateway.client().send(b"{}")
     assert (answer.status, answer.message) == (status, "why")
     assert len(gateway.tries) == 1
 
@@ -74,16 +65,18 @@ def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int
 )
 def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Response, named: str) -> None:
     gateway.answers = [answer, answer, ACCEPTED]
-    found = client().send(b"{}")
+    found = gateway.client().send(b"{}")
     assert (found.status, found.failed) == (202, (named, named))
     assert gateway.tries == [("POST", URL, b"{}", "CANARY")] * 3
 
 
 def test_it_waits_longer_each_time_and_a_random_part(gateway: Gateway) -> None:
     gateway.answers = [*[(503, "", {})] * 7, ACCEPTED]
-    client().send(b"{}")
-    assert [int(wait - lost) for wait, lost in zip(gateway.waits, (1, 2, 4, 8, 16, 30, 30), strict=True)] == [0] * 7
-    assert len({wait % 1 for wait in gateway.waits}) == 7
+    gateway.client().send(b"{}")
+    assert [int(wait - lost) for wait, lost in zip(gateway.clock.waits, (1, 2, 4, 8, 16, 30, 30), strict=True)] == [
+        0
+    ] * 7
+    assert len({wait % 1 for wait in gateway.clock.waits}) == 7
 
 
 @pytest.mark.parametrize(
@@ -92,8 +85,8 @@ def test_it_waits_longer_each_time_and_a_random_part(gateway: Gateway) -> None:
 )
 def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: str, least: float) -> None:
     gateway.answers = [(429, "", {"retry-after": asked}), ACCEPTED]
-    client().send(b"{}")
-    (waited,) = gateway.waits
+    gateway.client().send(b"{}")
+    (waited,) = gateway.clock.waits
     assert least <= waited <= max(least, 2)
 
 
@@ -114,15 +107,13 @@ def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> No
 def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Response, why: str) -> None:
     gateway.answers = [answer]
     with pytest.raises(GivenUpError, match=f"^{why}$"):
-        client().send(b"{}")
-    assert 270 < sum(gateway.waits) <= 300
+        gateway.client().send(b"{}")
+    assert 270 < sum(gateway.clock.waits) <= 300
 
 
-def test_whoever_waits_can_be_stopped(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    answer_requests(monkeypatch, gateway._answer)
+def test_whoever_waits_can_be_stopped(gateway: Gateway) -> None:
     gateway.answers = [(503, "", {"retry-after": "200"})]
-    stopped = client()
+    stopped = gateway.client(CLOCK)
     threading.Timer(0.1, stopped.stop).start()
     with pytest.raises(GivenUpError, match=r"^answered 503$"):
         stopped.send(b"{}")
@@ -132,7 +123,7 @@ def test_whoever_waits_can_be_stopped(gateway: Gateway, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("status", [202, 503])
 def test_of_an_endless_answer_a_part_is_read(gateway: Gateway, status: int) -> None:
     gateway.answers = [(status, "x" * 10**6, {}), ACCEPTED]
-    answer = client().send(b"{}")
+    answer = gateway.client().send(b"{}")
     assert (answer.status, len(answer.text) <= 1 << 16) == (202, True)
 
 
@@ -149,7 +140,7 @@ def test_of_an_endless_answer_a_part_is_read(gateway: Gateway, status: int) -> N
 )
 def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str) -> None:
     gateway.answers = [(400, text, {})]
-    assert client().send(b"{}").message == message
+    assert gateway.client().send(b"{}").message == message
 
 
 @pytest.mark.parametrize(

@@ -5,35 +5,37 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-from botocore.credentials import Credentials, DeferredRefreshableCredentials
+from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
 from ponto.event import WHOSE
 from ponto.punch import FIELDS
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
-from tests.commands import note_sls, runner, write_sls
+from tests.clock import FakeClock
+from tests.commands import FakeSls, runner, write_gate, write_sls
 from tests.events import aws
 from tests.gateway import Response, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
-from tools.deploy import proof, quotas, stage_names
-from tools.kit import functions, osls, slices, target
+from tools.deploy import proof, stage_names
+from tools.kit import osls, slices, target
+from tools.kit.collaborators import Collaborators
 from tools.kit.errors import CommandError
 from tools.kit.event import event
 from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
 PUNCH = event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
-NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
-CLUSTER = NOTHING._replace(makes_cluster=True)
+RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
 OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
 
 
@@ -45,10 +47,10 @@ class Prod:
         self.instead = self.calls.instead
         self.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
         self.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.ran = note_sls(monkeypatch)
-        self.compiled = deploy.Compiled(True, needs_token=False, demand=NOTHING)
-        monkeypatch.setattr(deploy, "read", lambda _: self.compiled)
-        self.run = runner(capsys, "deploy", "--stage", "prod")
+        self.sls = FakeSls()
+        self.sls.is_protected = True
+        self.ran = self.sls.ran
+        self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=Collaborators(run_sls=self.sls))
 
     def store(self) -> None:
         """Let it be there, and store what it is sent."""
@@ -98,7 +100,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
 
 
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
-    prod.compiled = prod.compiled._replace(demand=NOTHING._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
+    prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     prod.instead["GetAccountSettings"] = {"AccountLimit": limit}
 
@@ -160,7 +162,8 @@ def test_where_roles_may_not_be_listed_the_deploy_says_what_is_not_checked_and_g
 
 
 def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:
-    prod.compiled = prod.compiled._replace(demand=CLUSTER._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
+    prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
+    prod.sls.add_cluster()
     prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
     given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
     result = prod.run(*given)
@@ -172,29 +175,29 @@ def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_work
     )
 
 
-GATE = {"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"}
-
-
 @pytest.mark.parametrize(
-    ("protects", "later", "status", "first"),
+    ("protects", "has_gate", "status", "first"),
     [
-        (True, (), None, ["deletionProtection=false"]),
-        (True, (), "DELETE_FAILED", ["deletionProtection=false"]),  # it is outside the stack now
-        (True, (), "UPDATE_COMPLETE", []),
-        (False, (), None, []),
-        (True, (GATE,), None, ["deletionProtection=false", "gate=false"]),
-        (False, (GATE,), None, ["gate=false"]),
-        (False, (GATE,), "UPDATE_COMPLETE", []),
+        (True, False, None, ["deletionProtection=false"]),
+        (True, False, "DELETE_FAILED", ["deletionProtection=false"]),  # it is outside the stack now
+        (True, False, "UPDATE_COMPLETE", []),
+        (False, False, None, []),
+        (True, True, None, ["deletionProtection=false", "gate=false"]),
+        (False, True, None, ["gate=false"]),
+        (False, True, "UPDATE_COMPLETE", []),
     ],
 )
 def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_update_of_the_same_run(
-    prod: Prod, protects: bool, later: tuple[Mapping[str, str], ...], status: str | None, first: list[str]
+    prod: Prod, tmp_path: Path, protects: bool, has_gate: bool, status: str | None, first: list[str]
 ) -> None:
-    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, later=later)
+    prod.sls.add_cluster(is_protected=protects)
+    if has_gate:
+        prod.sls.add("Gate", "AWS::Gate")
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
-    said = prod.run("--yes", "--param", "deletionProtection=true").err
+    with slices.in_folder(write_gate(tmp_path)):
+        said = prod.run("--yes", "--param", "deletionProtection=true").err
 
     given = ["--param=deletionProtection=true"]
     changed = given + [f"--param={each}" for each in first]  # of two values for one the last counts
@@ -203,7 +206,7 @@ def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_u
     assert all(options[:5] == region for _, options in prod.ran)
     ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.ran]
     assert ran == [("package", "package", given), *update, ("deploy", "package", given)]
-    assert (GATE["because"] in said) == ("gate=false" in first)
+    assert ("AWS refuses gates to some accounts" in said) == ("gate=false" in first)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +229,7 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
         MasterUserPassword="x" * 8,
         Tags=tags,
     )
-    prod.compiled = prod.compiled._replace(demand=CLUSTER)
+    prod.sls.add_cluster()
     result = prod.run("--yes", "--force")
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
@@ -237,7 +240,7 @@ def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on
     prod: Prod,
 ) -> None:
     prod.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
-    prod.compiled = prod.compiled._replace(demand=CLUSTER)
+    prod.sls.add_cluster()
 
     said = prod.run("--yes").err.splitlines()
 
@@ -268,9 +271,8 @@ def test_an_sls_that_fails_ends_it_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_sls(tmp_path, 'echo "profile=$AWS_DEV_PROFILE path=$PATH"; exit 1')
-    monkeypatch.setattr(osls, "ROOT", tmp_path)
     monkeypatch.setenv("AWS_DEV_PROFILE", "another")
-    assert main(["deploy", "--stage", "dev"]) == 2
+    assert main(["deploy", "--stage", "dev"], Collaborators(run_sls=partial(osls.run, project=tmp_path))) == 2
     captured = capfd.readouterr()
     assert "profile= path=" in captured.err
     assert "node_modules" in captured.err.partition("path=")[2]
@@ -292,7 +294,6 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 def credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -414,8 +415,11 @@ def test_keys_that_expire_soon_are_announced_before_the_deploy(prod: Prod, monke
 @pytest.mark.usefixtures("profiles")
 def test_a_role_with_a_second_factor_is_passed_as_frozen_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{ROLE}\nsource_profile = one\nmfa_serial = m\n")
-    monkeypatch.setattr(DeferredRefreshableCredentials, "get_frozen_credentials", lambda _: Credentials("id", "key"))
-    assert credentials(osls.environment_of(boto3.Session(), "dev")) == KEY
+    expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    keys = {"access_key": "id", "secret_key": "key", "token": None, "expiry_time": expiry}
+    renewed = DeferredRefreshableCredentials(lambda: keys, "assume-role")
+    session: Any = SimpleNamespace(profile_name="ponto", get_credentials=lambda: renewed)
+    assert credentials(osls.environment_of(session, "dev")) == KEY
 
 
 @pytest.mark.usefixtures("profiles")
@@ -452,18 +456,12 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
 
 
 class Gateway:
-    """An API of paper that gives one answer after another, the last again and again; sleeping takes no time."""
+    """An API of paper that gives one answer after another, the last again and again."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[tuple[int, str]] = []  # status 0: none, for this reason
         self.punches: list[Any] = []  # that it got, or None
-        self._now = 0.0
         answer_requests(monkeypatch, self._answer)
-        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
-        monkeypatch.setattr("time.monotonic", lambda: self._now)
-
-    def _sleep(self, seconds: float) -> None:
-        self._now += seconds
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url, headers["x-api-key"]) == ("POST" if body else "GET", URL, "the key")
@@ -482,7 +480,7 @@ FORBIDDEN = (403, '{"message":"Forbidden"}')
 
 def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(gateway: Gateway) -> None:
     gateway.answers = [(0, "no such host"), FORBIDDEN, (500, "{}"), (202, '{"message":"accepted","messageId":"1"}')]
-    assert proof.ask_until(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
+    assert proof.ask_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())["messageId"] == "1"
     assert gateway.punches == [PUNCH] * 4
 
 
@@ -494,7 +492,7 @@ def test_a_gateway_that_keeps_refusing_is_given_up_on_at_once_if_no_patience_hel
 ) -> None:
     gateway.answers = [answer]
     with pytest.raises(CommandError, match=f"was answered {answer[0]} instead of 202: {answer[1]}") as failure:
-        proof.ask_until(URL, "the key", PUNCH, expected=202)
+        proof.ask_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
     assert len(gateway.punches) > 10 if is_patient else len(gateway.punches) == 1
@@ -527,7 +525,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     calls = prod.calls
     calls.made.clear()
 
-    message_id = proof.refuse_and_queue(deployed, URL, "the key", PUNCH)
+    message_id = proof.refuse_and_queue(deployed, URL, "the key", PUNCH, FakeClock())
 
     assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
@@ -546,7 +544,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
-        proof.refuse_and_queue(deployment(), URL, "the key", PUNCH)
+        proof.refuse_and_queue(deployment(), URL, "the key", PUNCH, FakeClock())
     assert "nobody can punch" not in str(failure.value)
     assert "not proven that it asks for a token" in str(failure.value)
 
@@ -555,7 +553,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway
 def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
-        proof.refuse_and_queue(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH)
+        proof.refuse_and_queue(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
     assert failure.value.status == 1
 
 
@@ -587,8 +585,8 @@ def test_what_slices_prove_is_proven_after_the_punch_and_said(
 ) -> None:
     prod.store()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
-    monkeypatch.setattr(slices, "FOLDER", tmp_path / "none")
-    alone = prod.run("--yes", "--json")
+    with slices.absent():
+        alone = prod.run("--yes", "--json")
     assert alone.status == 0, alone.err
 
     (tmp_path / "own").mkdir()
@@ -600,18 +598,17 @@ def test_what_slices_prove_is_proven_after_the_punch_and_said(
         "def give_none(session, stage, url):\n    return None\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(slices, "FOLDER", tmp_path)
 
-    found = prod.run("--yes", "--json").json
+    with slices.in_folder(tmp_path):
+        found = prod.run("--yes", "--json").json
+        printed = prod.run("--yes").out.splitlines()
+
     assert {name: found[name] for name in found.keys() - alone.json.keys()} == {"ownProven": True, "otherProven": False}
-    lines = [line for line in prod.run("--yes").out.splitlines() if line.startswith("proven ")]
+    lines = [line for line in printed if line.startswith("proven ")]
     assert lines[1:] == [f"proven     us-east-1, prod, {URL}"]
 
 
-def test_a_function_that_is_not_ready_is_waited_for(
-    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(functions, "_PAUSE_SECONDS", 0)
+def test_a_function_that_is_not_ready_is_waited_for(prod: Prod, capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter([refusal("CodeArtifactUserPendingException"), refusal("ResourceConflictException")])
 
     def invoke(*_: object) -> Any:
@@ -620,7 +617,8 @@ def test_a_function_that_is_not_ready_is_waited_for(
         return returned({"found": True})()
 
     prod.instead["Invoke"] = invoke
-    assert proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0).id == "punch"
+    functions = boto3.client("lambda")
+    assert proof.await_row(functions, "dev", "punch", "message", 0, FakeClock()).id == "punch"
     assert "batida-ponto-dev-schema is not ready" in capsys.readouterr().err
 
 

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 
 from ponto.event import WHOSE
 from ponto.punch import FIELDS, parse
-from tests.aws import Call, Calls, receive_all, refusal, stack
+from tests.aws import Call, Calls, at_once, receive_all, refusal, stack
+from tests.clock import FakeClock
 from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
 from tests.events import punch as body_of
 from tests.strategies import any_json, in_names
 from tools.cli import main
-from tools.dlq import event_source
-from tools.dlq.command import _show, _table, dlq
-from tools.kit import queue_reader
+from tools.dlq.command import dlq, print_details, print_table
+from tools.kit.collaborators import Collaborators
 from tools.kit.dead_letters import REASONS, DeadLetter, Way, read
 from tools.kit.project import ROOT
 
@@ -61,12 +61,13 @@ class Stage:
         self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url}
         self.drain = ["Enabled"]  # what Lambda says next of the mapping; the last one stays
         self.drain_changed: dict[str, datetime] = {}
-        self._ponto = runner(capsys, "dlq")
+        self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))
         self.calls = Calls(monkeypatch)
         self.instead = self.calls.instead
         self.instead |= {
             "DescribeStacks": lambda *_: stack(**self.outputs),
             "Invoke": {"StatusCode": 202},
+            "ReceiveMessage": at_once,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
             "GetEventSourceMapping": self._mapping,
             "UpdateEventSourceMapping": self._switch,
@@ -128,8 +129,6 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
-        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
-        monkeypatch.setattr(event_source, "_POLL_SECONDS", 0)
         yield Stage(monkeypatch, capsys)
 
 
@@ -259,10 +258,10 @@ def test_the_list_is_narrowed(dev: Stage) -> None:
 def test_whatever_was_received_is_visible_again(dev: Stage, stopped: bool) -> None:
     sent = {dev.reject() for _ in range(12)}
 
-    def stop_at_the_second(receive: Call, _: Any) -> Any:
+    def stop_at_the_second(receive: Call, asked: Any) -> Any:
         if len(dev.calls.of("ReceiveMessage")) == 2:
             raise KeyboardInterrupt
-        return receive()
+        return at_once(receive, asked)
 
     if stopped:
         dev.instead["ReceiveMessage"] = stop_at_the_second
@@ -301,7 +300,7 @@ def test_a_dead_letter_that_comes_again_is_listed_once_and_one_empty_answer_is_n
     dev.reject()
 
     def receive_and_leave(receive: Call, asked: Any) -> Any:
-        asked["VisibilityTimeout"] = 0
+        asked |= {"VisibilityTimeout": 0, "WaitTimeSeconds": 0}
         return {} if len(dev.calls.of("ReceiveMessage")) % 2 else receive()
 
     dev.instead["ReceiveMessage"] = receive_and_leave
@@ -317,8 +316,8 @@ def test_a_dead_letter_that_one_answer_holds_twice_is_one_dead_letter(
     for _ in range(3):
         dev.reject()
 
-    def twice(receive: Call, _: Any) -> Any:
-        answer = receive()
+    def twice(receive: Call, asked: Any) -> Any:
+        answer = at_once(receive, asked)
         return answer | {"Messages": [message for message in answer.get("Messages", []) for _ in range(2)]}
 
     dev.instead["ReceiveMessage"] = twice
@@ -429,8 +428,8 @@ def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
 def test_an_id_that_two_dead_letters_begin_with_is_said_and_nothing_is_done(dev: Stage) -> None:
     first, second = dev.reject(), dev.reject()
 
-    def same_beginning(receive: Call, _: Any) -> Any:
-        found = receive().get("Messages", [])
+    def same_beginning(receive: Call, asked: Any) -> Any:
+        found = at_once(receive, asked).get("Messages", [])
         return {"Messages": [each | {"MessageId": f"ab-{each['MessageId']}"} for each in found]}
 
     dev.instead["ReceiveMessage"] = same_beginning
@@ -505,8 +504,8 @@ def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
     assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
     output = io.StringIO()
     with redirect_stdout(output):
-        _table([found])
-        _show(found)
+        print_table([found])
+        print_details(found)
     output.getvalue().encode()
     if found.way is Way.ASYNCHRONOUS:
         assert found.event()
@@ -973,14 +972,13 @@ def test_a_mapping_that_is_changing_is_waited_for_before_it_is_asked(dev: Stage)
     assert before.count("GetEventSourceMapping") == 3
 
 
-def test_a_state_that_is_not_reached_in_time_is_said(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_source, "_SWITCH_SECONDS", 0)
+def test_a_state_that_is_not_reached_in_time_is_said(dev: Stage) -> None:
     dev.drain = ["Disabling"]
 
     result = dev.run("pause")
 
     assert result.status == 1
-    assert "m is still Disabling after 0 s" in result.err
+    assert "m is still Disabling after 300 s" in result.err
 
 
 def test_a_function_without_a_mapping_is_said(dev: Stage) -> None:

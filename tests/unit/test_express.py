@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,12 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.aws import Calls, refusal
-from tests.commands import Result, runner
+from tests.clock import FakeClock
+from tests.commands import FakeSls, Result, runner, write_gate
 from tests.events import aws
 from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, in_process
-from tools.deploy import command as deploying
-from tools.deploy import express, quotas
-from tools.kit import osls
+from tools.deploy import express
+from tools.kit import slices
+from tools.kit.collaborators import Collaborators
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
@@ -31,6 +33,20 @@ WANTED = express.Wanted(
 )
 
 
+def described(wanted: express.Wanted) -> Any:
+    """Return what a template says of a cluster."""
+    return {
+        "MasterUsername": wanted.owner,
+        "ServerlessV2ScalingConfiguration": wanted.capacity,
+        "DeletionProtection": wanted.is_protected,
+        "BackupRetentionPeriod": wanted.backup_days,
+        "Tags": {key: value for key, value in wanted.tags.items() if key != "whenDeleted"},
+        "WhenDeleted": wanted.tags["whenDeleted"],
+        "Parameters": wanted.log,
+        "LeaveDatabase": wanted.leaves_another,
+    }
+
+
 class Killed(BaseException):
     """The process is no more."""
 
@@ -43,30 +59,28 @@ class Dev:
         self.calls = Calls(monkeypatch)
         self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.wanted: express.Wanted | None = WANTED  # None: the stack makes the cluster
-        self.later: tuple[Mapping[str, str], ...] = ()
         self.sls: list[str] = []  # what it was run with
         self.at_sls: Callable[[], object] = lambda: None  # what happens meanwhile
         self._capsys = capsys
-        monkeypatch.setattr(express, "POLL_SECONDS", 0)
-        monkeypatch.setattr(deploying, "read", lambda _: self._compiled())
-        monkeypatch.setattr(osls, "run", self._run_sls)
-
-    def _compiled(self) -> deploying.Compiled:
-        is_express = self.wanted is not None
-        demand = quotas.Demand({}, makes_network=False, makes_cluster=not is_express, is_express=is_express)
-        return deploying.Compiled(False, needs_token=False, demand=demand, outside=self.wanted, later=self.later)
+        self.packaged = FakeSls()
+        self.clock = FakeClock()
+        self._collaborators = Collaborators(self.clock, self._run_sls)
 
     def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
-        assert environment["AWS_SECRET_ACCESS_KEY"]
         self.sls.append(" ".join((command, *(each for each in options if each.startswith("--param")))))
         if command != "package":
             self.at_sls()
-        return 0
+        elif self.wanted:
+            self.packaged.template["Metadata"] = {"ExpressCluster": described(self.wanted)}
+        else:
+            self.packaged.template.pop("Metadata", None)
+            self.packaged.add_cluster()
+        return self.packaged(command, options, environment)
 
     def deploy(self, *words: str) -> Result:
         """Deploy; the stack that osls does not make is missed afterwards, with status 1."""
         self.sls.clear()
-        return runner(self._capsys, "deploy", "--stage", "dev", *words)()
+        return runner(self._capsys, "deploy", "--stage", "dev", *words, collaborators=self._collaborators)()
 
     def make(self) -> None:
         """Have all of the cluster, and no stack."""
@@ -77,7 +91,7 @@ class Dev:
 
     def remove(self) -> Result:
         self.sls.clear()
-        return runner(self._capsys, "remove", "--stage", "dev", "--yes")()
+        return runner(self._capsys, "remove", "--stage", "dev", "--yes", collaborators=self._collaborators)()
 
     def cluster(self) -> Any:
         """Describe it; None: there is none."""
@@ -184,13 +198,14 @@ def test_the_writer_is_waited_for_too(dev: Dev) -> None:
     assert seen == [(WRITER, "available")]
 
 
-def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev) -> None:
-    dev.later = ({"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"},)
-    assert "AWS refuses gates to some accounts" in dev.deploy().err
-    assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]
+def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev, tmp_path: Path) -> None:
+    dev.packaged.add("Gate", "AWS::Gate")
+    with slices.in_folder(write_gate(tmp_path)):
+        assert "AWS refuses gates to some accounts" in dev.deploy().err
+        assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]
 
-    dev.stack("express")
-    dev.deploy("--param", "database=express")
+        dev.stack("express")
+        dev.deploy("--param", "database=express")
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
 
 
@@ -337,24 +352,20 @@ def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
     assert dev.sls == ["package", "deploy"]
 
 
-def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(
-    dev: Dev, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(express, "_CHANGED", 0.2)
-    monkeypatch.setattr(express, "_SILENT", 0)
+def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(dev: Dev) -> None:
     dev.rds.ignored = {"BackupRetentionPeriod"}
     said = dev.deploy().err
-    assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 0 s" in said
-    assert re.search(r"  the change is not made yet, \d s so far\n", said)
+    assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 300 s" in said
+    assert re.search(r"  the change is not made yet, \d+ s so far\n", said)
     assert dev.sls == ["package", "deploy"]
 
 
-def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(express, "_READY", 0.2)
+def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
     dev.rds.looks = 1_000_000
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
-    assert f"the cluster {NAME} did not become available: after 0 s the cluster is creating" in result.err
+    assert f"the cluster {NAME} did not become available: after 900 s the cluster is creating" in result.err
+    assert 900 < dev.clock.monotonic() <= 910
 
 
 def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:

@@ -12,17 +12,16 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.aws import NO_STACK, Calls, refusal, stack
-from tests.commands import Result, runner
+from tests.clock import FakeClock
+from tests.commands import FakeSls, Result, runner
 from tests.documents import mistake
 from tests.events import aws
 from tests.iam import deploying_role, may
-from tools.deploy import abandoned_stack, failed_events, leftovers, quotas
-from tools.deploy import command as deploying
-from tools.kit import osls
+from tools.deploy import failed_events, leftovers
+from tools.kit.collaborators import Collaborators
 
 STACK = "batida-ponto-dev"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{STACK}/1"
-NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
 EXISTS = "Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/x' already exists"
 VALIDATION_ERROR = {
     "EventType": "VALIDATION_ERROR",
@@ -52,26 +51,25 @@ class Dev:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
         self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.compiled = deploying.Compiled(False, needs_token=False, demand=NOTHING)
+        self.packaged = FakeSls()
+        self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         self.sls: list[str] = []
         self.sls_status = 0
         self.before_sls: Callable[[], object] = lambda: None
         self.after_sls: Mapping[str, Any] = {}  # what AWS answers once `sls deploy` has run
         self._capsys = capsys
-        monkeypatch.setattr(deploying, "read", lambda _: self.compiled)
-        monkeypatch.setattr(osls, "run", self._run_sls)
-        monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", 0)
 
-    def _run_sls(self, command: str, _options: Sequence[str], _environment: Mapping[str, str]) -> int:
+    def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
         self.sls.append(command)
         if command != "deploy":
-            return 0
+            return self.packaged(command, options, environment)
         self.before_sls()
         self.calls.instead |= self.after_sls
         return self.sls_status
 
     def run(self, command: str, *words: str) -> Result:
-        return runner(self._capsys, command, "--stage", "dev", *words)()
+        collaborators = Collaborators(self.clock, self._run_sls)
+        return runner(self._capsys, command, "--stage", "dev", *words, collaborators=collaborators)()
 
 
 @pytest.fixture
@@ -232,24 +230,20 @@ def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) 
 
 @pytest.mark.parametrize("command", [("deploy",), ("remove", "--yes")])
 @pytest.mark.parametrize(
-    ("change_sets", "min_age_seconds", "reason"),
+    ("change_sets", "age_seconds", "reason"),
     [
-        (["CREATE_PENDING"], 0, "its change set is CREATE_PENDING"),
-        (["FAILED", "CREATE_IN_PROGRESS"], 0, "its change set is CREATE_IN_PROGRESS"),
-        (["CREATE_COMPLETE"], 7_200, "it was created 36"),
-        ([], 7_200, "it was created 36"),
+        (["CREATE_PENDING"], 3_600, "its change set is CREATE_PENDING"),
+        (["FAILED", "CREATE_IN_PROGRESS"], 3_600, "its change set is CREATE_IN_PROGRESS"),
+        (["CREATE_COMPLETE"], 150, "it was created 150 s ago"),
+        ([], 150, "it was created 150 s ago"),
     ],
 )
 def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
-    dev: Dev,
-    monkeypatch: pytest.MonkeyPatch,
-    command: Sequence[str],
-    change_sets: Sequence[str],
-    min_age_seconds: int,
-    reason: str,
+    dev: Dev, command: Sequence[str], change_sets: Sequence[str], age_seconds: int, reason: str
 ) -> None:
-    monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", min_age_seconds)
-    dev.calls.instead["DescribeStacks"] = described(status="REVIEW_IN_PROGRESS")
+    stacks = described(status="REVIEW_IN_PROGRESS")
+    dev.calls.instead["DescribeStacks"] = stacks
+    dev.clock = FakeClock(stacks["Stacks"][0]["CreationTime"] + timedelta(seconds=age_seconds))
     dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
 
     result = dev.run(*command)
@@ -260,8 +254,8 @@ def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
     assert "DeleteStack" not in dev.calls.operations
 
 
-def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(abandoned_stack, "MIN_AGE_SECONDS", 7_200)
+def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> None:
+    dev.clock = FakeClock()
     stack_id = abandon(dev)
     dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
     dev.run("deploy")
@@ -277,7 +271,7 @@ def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> N
 
 def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
     stack_id = abandon(dev)
-    dev.compiled = dev.compiled._replace(is_protected=True)
+    dev.packaged.is_protected = True
     assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nobody is there to confirm
     assert status_of(stack_id) == "REVIEW_IN_PROGRESS"
 
@@ -285,15 +279,11 @@ def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        ("DELETE_IN_PROGRESS", "is still DELETE_IN_PROGRESS after 0 s"),
+        ("DELETE_IN_PROGRESS", "is still DELETE_IN_PROGRESS after 302 s"),
         ("DELETE_FAILED", "is DELETE_FAILED"),
     ],
 )
-def test_a_stack_that_is_not_gone_in_time_stops_the_deploy(
-    dev: Dev, monkeypatch: pytest.MonkeyPatch, status: str, reason: str
-) -> None:
-    monkeypatch.setattr(abandoned_stack, "DELETE_TIMEOUT_SECONDS", 0)
-    monkeypatch.setattr(abandoned_stack, "POLL_SECONDS", 0)
+def test_a_stack_that_is_not_gone_in_time_stops_the_deploy(dev: Dev, status: str, reason: str) -> None:
     stack_id = abandon(dev)
     dev.calls.instead["DeleteStack"] = lambda *_: dev.calls.instead.update(DescribeStacks=described(status=status))
     result = dev.run("deploy")
@@ -324,7 +314,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
     tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
     boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
     vpc, subnet, group = leave_network()
-    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=True))
+    dev.packaged.add("Vpc", "AWS::EC2::VPC")
 
     result = dev.run("deploy")
 
@@ -344,7 +334,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
 def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> None:
     vpc, *_ = leave_network()
     dev.calls.instead["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
-    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=True))
+    dev.packaged.add("Vpc", "AWS::EC2::VPC")
     said = dev.run("deploy").err
     assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 networks")
 
@@ -354,7 +344,8 @@ def test_a_deploy_that_makes_no_vpc_or_is_forced_names_them_and_goes_on(
     dev: Dev, makes_network: bool, words: list[str]
 ) -> None:
     vpc, *_ = leave_network()
-    dev.compiled = dev.compiled._replace(demand=NOTHING._replace(makes_network=makes_network))
+    if makes_network:
+        dev.packaged.add("Vpc", "AWS::EC2::VPC")
     result = dev.run("deploy", *words)
     assert f"aws ec2 delete-vpc --vpc-id {vpc}" in result.err
     assert dev.sls == ["package", "deploy"]

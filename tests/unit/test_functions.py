@@ -7,9 +7,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from tests.aws import Calls, refusal, returned
+from tests.clock import FakeClock
 from tests.commands import Run, runner
 from tests.events import aws, aws_environment
-from tools.kit import functions
+from tools.kit.collaborators import Collaborators
 from tools.kit.target import Where, function_of
 
 NOT_READY = (
@@ -23,7 +24,6 @@ MIGRATED = {"applied": ["0001_batida.sql"], "notices": ["password set: ponto_fun
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    monkeypatch.setattr(functions, "_PAUSE_SECONDS", 0)
     with aws():
         yield Calls(monkeypatch)
 
@@ -31,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 @pytest.fixture
 def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
     del calls
-    return runner(capsys, "schema", "--stage", "dev")
+    return runner(capsys, "schema", "--stage", "dev", collaborators=Collaborators(FakeClock()))
 
 
 def not_ready_at_first(code: str, answer: Any) -> Any:
@@ -58,13 +58,10 @@ def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence
     assert calls.operations == ["Invoke"] * 3
 
 
-def test_a_function_that_does_not_get_ready_is_given_up(
-    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(functions, "AWAKE_SECONDS", -1)
+def test_a_function_that_does_not_get_ready_is_given_up(run: Run, calls: Calls) -> None:
     calls.instead["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
     result = run()
-    assert (result.status, calls.operations) == (2, ["Invoke"])
+    assert (result.status, len(calls.of("Invoke"))) == (2, 38)  # one in 5 s, for 180 s
     assert "AWS refused Invoke: ResourceNotReadyException: not yet" in result.err
 
 

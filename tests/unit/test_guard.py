@@ -1,17 +1,17 @@
 """Whom the guard before the emulator lets in, and what it asks the emulator."""
 
 import asyncio
-import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.clock import TickingClock
 from tools.kit import static
+from tools.kit.clock import CLOCK, Clock
 from tools.local import asgi, flow
 from tools.local.asgi import Message, Receive, Scope, Send
 from tools.local.emulator import make_key
@@ -79,11 +79,12 @@ def ask(
     hosts: tuple[str, ...] = (HOST,),
     view: flow.Flow | None = None,
     parts: list[Message] | None = None,
+    limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     **headers: str,
 ) -> Response:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
     public = Public(emulator.call_api, emulator.is_signed, emulator.public_keys)
-    guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME)
+    guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME, limits)
     if closing:
         guarded.close()
     sent: list[Message] = []
@@ -278,6 +279,8 @@ def test_a_user_pools_public_keys_are_public_and_asked_for_by_its_id_alone() -> 
     assert emulator.asked == []
 
 
+NO_LINGERING = asgi.TimeLimits(linger_seconds=0)
+NO_PATIENCE = asgi.TimeLimits(body_seconds=0.01, linger_seconds=0)
 KEYED: dict[str, Any] = {"x_api_key": "key"}
 LARGE: list[Message] = [{"type": "http.request", "body": b"x" * 65_536, "more_body": True}] * 3
 HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
@@ -287,13 +290,12 @@ GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
 @pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MOST + 1), (HALF, 300_000_000)])
 @pytest.mark.parametrize(("status", "expected"), [(400, 413), (403, 403), (401, 401), (415, 415)])
 def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
-    parts: list[Message], length: int | None, status: int, expected: int, monkeypatch: pytest.MonkeyPatch
+    parts: list[Message], length: int | None, status: int, expected: int
 ) -> None:
-    monkeypatch.setattr(asgi, "_LINGER", 0)
     emulator = Emulator(status)
     named: dict[str, Any] = {} if length is None else {"content_length": str(length)}
 
-    answer = ask(emulator, PUNCH, parts=[*parts], **KEYED, **named)
+    answer = ask(emulator, PUNCH, parts=[*parts], limits=NO_LINGERING, **KEYED, **named)
 
     assert answer.status == expected
     assert answer.headers[b"access-control-allow-origin"] == b"*"
@@ -304,13 +306,11 @@ def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 @pytest.mark.parametrize("parts", [HALF, LARGE])
 def test_without_an_api_key_no_body_is_read_before_the_api_has_answered(
-    parts: list[Message], method: str, headers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    parts: list[Message], method: str, headers: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(asgi, "_PATIENCE", 0.01)
-    monkeypatch.setattr(asgi, "_LINGER", 0)
     emulator = Emulator(403, b"no")
 
-    assert ask(emulator, PUNCH, method, parts=[*parts], **headers)[:2] == (403, b"no")
+    assert ask(emulator, PUNCH, method, parts=[*parts], limits=NO_PATIENCE, **headers)[:2] == (403, b"no")
     assert [body for *_, body in emulator.called] == [b""]
 
 
@@ -323,15 +323,15 @@ def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
 
 
 @pytest.mark.parametrize("parts", [HALF, GONE])
-def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "_PATIENCE", 0.01)
-    monkeypatch.setattr(asgi, "_LINGER", 0)
+def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message]) -> None:
     emulator = Emulator()
 
-    assert ask(emulator, PUNCH, parts=[*parts], **KEYED).status == 408
+    assert ask(emulator, PUNCH, parts=[*parts], limits=NO_PATIENCE, **KEYED).status == 408
     assert emulator.called == []
-    assert ask(emulator, parts=[*parts], authorization=SIGNED).status == 0  # as of somebody who went
-    refused(ask(emulator, parts=[*parts]))
+    assert (
+        ask(emulator, parts=[*parts], limits=NO_PATIENCE, authorization=SIGNED).status == 0
+    )  # as of somebody who went
+    refused(ask(emulator, parts=[*parts], limits=NO_PATIENCE))
 
 
 def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -> None:
@@ -361,12 +361,18 @@ ACCEPTED = {"queue": {f"m{number}": None for number in range(12)}, "dlq": {}}
 
 
 @pytest.fixture
-def view(tmp_path: Path) -> flow.Flow:
+def view(view_of: Callable[[Clock], flow.Flow]) -> flow.Flow:
+    return view_of(CLOCK)
+
+
+@pytest.fixture
+def view_of(tmp_path: Path) -> Callable[[Clock], flow.Flow]:
+    """Return a function that makes the view of a stack, by a clock."""
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
-    return flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED)  # another key is tried below
+    return lambda clock: flow.Flow(tmp_path, KEY, QUEUES.__getitem__, ACCEPTED, clock)  # another key is tried below
 
 
 def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(view: flow.Flow) -> None:
@@ -383,9 +389,8 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
     assert json.loads(again.body)["stored"] == 6  # each line of the log once
 
 
-def test_the_view_has_the_last_two_minutes_second_by_second(view: flow.Flow, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = itertools.count(1_000.25)
-    monkeypatch.setattr(flow, "time", SimpleNamespace(monotonic=lambda: next(seconds), time=lambda: 0.0))
+def test_the_view_has_the_last_two_minutes_second_by_second(view_of: Callable[[Clock], flow.Flow]) -> None:
+    view = view_of(TickingClock(1))
     for _ in range(150):
         view.look()
 

@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from tests.aws import Calls, refusal, stack
+from tests.clock import FakeClock
 from tests.commands import Run, runner
 from tests.events import aws
-from tools.keys import command as keys
+from tools.kit.collaborators import Collaborators
 
 TOO_MANY = refusal("TooManyRequestsException", "Too Many Requests", "UpdateUsagePlan")
 DISABLED = "key gate-1 is disabled: nobody punches with it any more"
@@ -28,14 +29,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         calls = Calls(monkeypatch)
         queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
         calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"])
-        monkeypatch.setattr(keys, "_RETRY_PAUSE", 0)
         yield calls
 
 
 @pytest.fixture
 def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
     del calls
-    run = runner(capsys, "keys")
+    run = runner(capsys, "keys", collaborators=Collaborators(FakeClock()))
     ponto: Run = lambda *words: run(*words, "--stage", "dev")  # noqa: E731
     assert ponto("create", "gate-1").status == 0
     return ponto
@@ -76,9 +76,8 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
     ],
 )
 def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
-    calls: Calls, run: Run, monkeypatch: pytest.MonkeyPatch, operation: str, error: Exception
+    calls: Calls, run: Run, operation: str, error: Exception
 ) -> None:
-    monkeypatch.setattr(keys, "_RETRY_SECONDS", -1)
     calls.instead[operation] = error
 
     failed = run("revoke", "gate-1", "--yes", "--forget")

@@ -1,7 +1,6 @@
 """The load test's plans, what it reads of JMeter's results, and its proof, on runs made by hand."""
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -9,21 +8,21 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import pytest
 
 from loadtest import __main__ as command
 from loadtest import jmeter, proof, results, system
-from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.ledger import PunchKey, Row
 from loadtest.system import System
 from tests.aws import Calls, returned, stack
+from tests.commands import runner
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -115,7 +114,7 @@ def test_both_plans_send_the_same_and_assert_status_and_body_of_each_kind() -> N
 
 
 def test_the_schedule_in_the_plan_is_that_of_the_command() -> None:
-    assert f"${{__P(schedule,{command._schedule(200, 20)})}}" in plan("arrivals")
+    assert f"${{__P(schedule,{command.schedule(200, 20)})}}" in plan("arrivals")
 
 
 def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
@@ -200,33 +199,49 @@ class Ran(NamedTuple):
 
 
 Command = Callable[..., Ran]
-SYSTEM = System("http://127.0.0.1:1/ponto", "key", "", "", cast(Any, None), cast(Any, None))
+SYSTEM = System("http://127.0.0.1:1/ponto", "key", "queue", "dead-letters", cast(Any, None), cast(Any, None))
 NOT_TAKEN = line(1, code="429", failure="no_such_thing")
 
 
+class Stored:
+    """The database, and the queues: one punch waits, and there are no dead letters."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = [(row.key, row.punch.employee, row.stored_at) for row in rows]
+
+    def read(self, **asked: Any) -> Any:
+        if run := asked.get("run_count"):
+            return [[(len(self._rows), run["primeiro"])]]
+        return [self._rows]
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
+        return {"Attributes": dict.fromkeys(AttributeNames, "0") | {AttributeNames[0]: str(int(QueueUrl == "queue"))}}
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     def run(
         lines: str,
         rows: list[Row],
         *words: str,
         description: str | None = None,
-        typed: str = "",
+        typed: str | None = None,
+        in_open_model: str = "",
+        has_arrivals: bool = False,
     ) -> Ran:
-        script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({HEADER + lines!r})"
-        monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
-        found: Any = SimpleNamespace(properties=SYSTEM.properties, **SYSTEM._asdict() | {"description": description})
-        found.depth = lambda _: 1
-        monkeypatch.setattr(system, "find", lambda *_: found)
-        stored = SimpleNamespace(count=lambda: len(rows), rows=lambda: rows)
-        monkeypatch.setattr(command, "Table", lambda *_: stored)
-        monkeypatch.setattr(proof, "dead_letters", lambda _: [])
-        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        arrivals = [] if "--open-rate" in words else ["--open-rate", "0"]
-        capsys.readouterr()
-        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *arrivals, *words])
+        script = (
+            f"import os, signal, sys; results = sys.argv[sys.argv.index('-l') + 1]\n"
+            f"if os.path.dirname(results).endswith('open'): {in_open_model or 'pass'}\n"
+            f"open(results, 'w').write({HEADER + lines!r})"
+        )
+        stored: Any = Stored(rows)
+        arrivals = [] if has_arrivals or "--open-rate" in words else ["--open-rate", "0"]
+        system = SYSTEM._replace(sqs=stored, reader=lambda: nullcontext(stored), description=description)
+        collaborators = command.Collaborators(lambda: JMeter((sys.executable, "-c", script), {}), lambda *_: system)
+        start = runner(capsys, "--state", tmp_path, "--no-report", "--patience", "1", main=command.main)
+        result = start(*arrivals, *words, typed=typed, collaborators=collaborators)
         file = tmp_path / "loadtest" / "summary.json"
-        return Ran(status, json.loads(file.read_text()) if file.exists() else None, *capsys.readouterr())
+        return Ran(result.status, json.loads(file.read_text()) if file.exists() else None, result.out, result.err)
 
     return run
 
@@ -305,16 +320,14 @@ def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
     assert ran.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
 
 
-@pytest.mark.parametrize(("words", "rate"), [([], 200), (["--rate", "150"], 150), (["--rate", "900"], 200)])
-def test_arrivals_are_no_faster_than_what_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch, words: list[str], rate: int
-) -> None:
-    plans: list[summaries.TestPlan] = []
-    monkeypatch.setattr(command, "_run", lambda given, *_, **__: plans.extend(given))
+@pytest.mark.parametrize(("asked", "rate"), [(150, 150), (900, 200)])
+def test_arrivals_are_no_faster_than_what_was_asked_for(run: Command, asked: int, rate: int) -> None:
+    summary = run(line(0), [row(0)], "--rate", str(asked), has_arrivals=True).summary
 
-    command.main(words)
-
-    assert [plan.model for plan in plans] == ["closed model, 200 users", f"open model, {rate} punches/s"]
+    assert (summary["model"], summary["open_model"]["model"]) == (
+        "closed model, 200 users",
+        f"open model, {rate} punches/s",
+    )
 
 
 def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
@@ -328,20 +341,13 @@ def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Comm
     assert len(printed) == len(ran.summary)
 
 
-@pytest.mark.parametrize(("failure", "status"), [(CommandError("JMeter ended with 1"), 2), (KeyboardInterrupt(), 130)])
+@pytest.mark.parametrize(
+    ("in_open_model", "status"), [("sys.exit(1)", 2), ("os.kill(os.getppid(), signal.SIGTERM); signal.pause()", 130)]
+)
 def test_what_the_closed_model_came_to_is_kept_when_the_open_one_fails(
-    run: Command, monkeypatch: pytest.MonkeyPatch, failure: BaseException, status: int
+    run: Command, in_open_model: str, status: int
 ) -> None:
-    load = command._load
-
-    def fail_at_arrivals(plan: summaries.TestPlan, *given: Any) -> None:
-        if plan.name == "arrivals":
-            raise failure
-        load(plan, *given)
-
-    monkeypatch.setattr(command, "_load", fail_at_arrivals)
-
-    ran = run(line(0), [row(0)], "--open-rate", "50")
+    ran = run(line(0), [row(0)], "--open-rate", "50", in_open_model=in_open_model)
 
     assert ran.status == status
     assert (ran.summary["accepted"], ran.summary["stored"]) == (1, 1)

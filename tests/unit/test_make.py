@@ -6,6 +6,7 @@ import pwd
 import re
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +26,7 @@ from tools.local import __main__ as local
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is all of the path, and empty; no JMeter is fetched."""
-    monkeypatch.setattr(jmeter, "HOME", tmp_path / "jmeter-home")
+    """Give a folder that is all of the path, and empty."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return tmp_path
@@ -103,12 +103,11 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
     ],
 )
 def test_what_is_missing_is_said_with_what_this_user_can_run_to_get_it(
-    there: list[str], system: str, user: int, said: list[str], programs: Path, monkeypatch: pytest.MonkeyPatch
+    there: list[str], system: str, user: int, said: list[str], programs: Path
 ) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: user)
     add(programs, *there)
 
-    assert missing.lines(system) == said
+    assert missing.lines(system, is_root=user == 0, jmeter_home=programs / "jmeter-home") == said
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md", "CONTRIBUTING.md"])
@@ -147,8 +146,8 @@ def test_a_load_test_is_offered_where_it_can_be_run(
 ) -> None:
     add(programs, *there)
     if is_fetched:
-        jmeter.marker(jmeter.HOME).mkdir(parents=True)
-    local._greet(made_up_stack(), programs)
+        jmeter.marker(programs / "jmeter-home").mkdir(parents=True)
+    local.greet(made_up_stack(), programs, programs / "jmeter-home")
 
     shown = capsys.readouterr().out
     assert ("  make loadtest" in shown) is offered
@@ -162,12 +161,15 @@ def made_up_stack() -> Any:
 
 
 @pytest.fixture
-def greet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[Any], str]:
+def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Any], str]:
     """Return a function that prints the greeting with one slice, and returns what was printed."""
 
     def greet(manifest: Any) -> str:
-        monkeypatch.setattr(slices, "installed", lambda: (slices.Slice("one", tmp_path, manifest),))
-        local._greet(made_up_stack(), tmp_path)
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "one").mkdir()
+        (folder / "one" / "slice.yml").write_text(json.dumps(manifest))
+        with slices.in_folder(folder):
+            local.greet(made_up_stack(), tmp_path)
         return capsys.readouterr().out
 
     return greet

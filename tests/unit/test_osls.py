@@ -24,32 +24,26 @@ from tools.kit.project import ROOT
 SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(osls, "ROOT", tmp_path)
-    return tmp_path
-
-
 def test_its_status_is_returned_and_its_output_is_on_standard_error(
-    project: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    write_sls(project, 'echo "$@ in $PWD for $STAGE"; echo trouble >&2; exit 3')
+    write_sls(tmp_path, 'echo "$@ in $PWD for $STAGE"; echo trouble >&2; exit 3')
 
-    assert osls.run("package", ["--stage", "dev"], {"PATH": os.environ["PATH"], "STAGE": "x"}) == 3
-    assert capfd.readouterr() == ("", f"package --stage dev in {project} for x\ntrouble\n")
+    assert osls.run("package", ["--stage", "dev"], {"PATH": os.environ["PATH"], "STAGE": "x"}, project=tmp_path) == 3
+    assert capfd.readouterr() == ("", f"package --stage dev in {tmp_path} for x\ntrouble\n")
 
 
-def test_its_output_is_in_the_log_if_there_is_one(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write_sls(project, "echo told; echo trouble >&2")
+def test_its_output_is_in_the_log_if_there_is_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_sls(tmp_path, "echo told; echo trouble >&2")
 
-    assert osls.run("deploy", [], os.environ, project / "deploy.log") == 0
-    assert (project / "deploy.log").read_text() == "told\ntrouble\n"
+    assert osls.run("deploy", [], os.environ, tmp_path / "deploy.log", tmp_path) == 0
+    assert (tmp_path / "deploy.log").read_text() == "told\ntrouble\n"
     assert capfd.readouterr() == ("", "")
 
 
-def test_without_it_a_sentence_says_what_installs_it(project: Path) -> None:
+def test_without_it_a_sentence_says_what_installs_it(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="sls is not installed; make setup does it"):
-        osls.run("package", [], {"PATH": str(project)})
+        osls.run("package", [], {"PATH": str(tmp_path)}, project=tmp_path)
 
 
 def has_ended(process: psutil.Process, within: float) -> bool:
@@ -80,8 +74,8 @@ def say_and_wait(process):
     return wait(process)
 
 subprocess.Popen.wait = say_and_wait
-osls.ROOT = Path({str(tmp_path)!r})
-osls.run("package", [], os.environ, Path({str(tmp_path / log)!r}) if {log!r} else None)
+project = Path({str(tmp_path)!r})
+osls.run("package", [], os.environ, project / {log!r} if {log!r} else None, project)
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as run:
         while not all((tmp_path / name).exists() for name in ("waiting", "processes")):

@@ -4,12 +4,13 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 
 import click
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.commands import Line, every_command
+from tests.commands import Line, Terminal, every_command
 from tools.kit import commands, tables
 from tools.kit.errors import CommandError
 from tools.kit.output import Console, data_stream, print_json, print_result, print_status, printable, progress
@@ -62,15 +63,14 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
             shown.add_task(HOSTILE)
         raise error()
 
-    for stream in ("stdout", "stderr"):
-        monkeypatch.setattr(sys, stream, getattr(sys, stream))  # so that it is there again at the end
     monkeypatch.setattr(line.command, "parse_args", lambda *_: [])
     monkeypatch.setattr(line.command, "invoke", print_all)
 
-    try:
-        assert commands.run(line.root, line.name, line.words) == 2
-    except ValueError:
-        traceback.print_exc()
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):  # so that they are there again at the end
+        try:
+            assert commands.run(line.root, line.name, line.words) == 2
+        except ValueError:
+            traceback.print_exc()
 
     printed = capsys.readouterr()
     assert is_harmless(printed.out)
@@ -117,15 +117,15 @@ def _refusing() -> None:
 
 
 def test_data_is_exact_in_a_pipe_and_harmless_on_a_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = HOSTILE.replace("\udcff", "")
 
     data_stream().write(text)
     assert capsys.readouterr().out == text
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    data_stream().write(text)
-    assert is_harmless(capsys.readouterr().out)
+    with redirect_stdout(Terminal()) as terminal:
+        data_stream().write(text)
+    assert is_harmless(terminal.getvalue())
 
 
 def test_nothing_is_styled_by_what_is_printed_beside_a_progress_bar(

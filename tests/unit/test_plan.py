@@ -18,7 +18,7 @@ from ponto import log
 from ponto.drain import Processed
 from tests.commands import Result
 from tools.cli import main
-from tools.kit import output, parameters, slices
+from tools.kit import parameters, slices
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
 from tools.kit.project import ROOT
 from tools.plan import command, costs, settings
@@ -516,7 +516,7 @@ def test_numbers_before_and_after_the_options_are_how_many_employees_are_planned
 
 
 def test_every_example_of_the_help_runs(run: Run) -> None:
-    examples = re.findall(r"^  ponto plan (.*?)(?:   .*)?$", command._EPILOG, re.MULTILINE)
+    examples = re.findall(r"^  ponto plan (.*?)(?:   .*)?$", str(command.plan.epilog), re.MULTILINE)
 
     assert len(examples) >= 3
     for words in examples:
@@ -528,7 +528,7 @@ def test_every_example_of_the_help_runs(run: Run) -> None:
 def test_a_terminal_gets_tables_and_sentences_within_its_columns(
     words: str, columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_PIPED_WIDTH", columns)
+    monkeypatch.setenv("COLUMNS", str(columns))
 
     lines = run(words).out.splitlines()
 

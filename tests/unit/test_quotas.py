@@ -1,7 +1,9 @@
 """What a stage takes is held against the account's quotas before anything is deployed."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -51,7 +53,7 @@ def demand(what: Demand, *, force: bool = False) -> None:
     require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
-def test_a_template_tells_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_tells_what_it_takes(tmp_path: Path) -> None:
     def function(name: str, **more: int) -> Any:
         return {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, **more}}
 
@@ -70,9 +72,11 @@ def test_a_template_tells_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None
 
     # The parameters without which nothing of it needs an account that AWS has verified.
     said = [{"resource": "Gate", "parameter": "gate=false"}, {"resource": "Pool", "parameter": "pool=false"}]
-    monkeypatch.setattr(slices, "said", lambda key: said if key == "secondUpdate" else [])
+    (tmp_path / "gates").mkdir()
+    (tmp_path / "gates" / "slice.yml").write_text(json.dumps({"secondUpdate": said}))
     gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
-    assert demand_of({"Resources": gates}) == NOTHING._replace(verified=("gate=false",))
+    with slices.in_folder(tmp_path):
+        assert demand_of({"Resources": gates}) == NOTHING._replace(verified=("gate=false",))
 
 
 @pytest.mark.parametrize(

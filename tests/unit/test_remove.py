@@ -8,8 +8,9 @@ import boto3
 import pytest
 
 from tests.aws import Calls
-from tests.commands import Ran, Run, note_sls, runner
+from tests.commands import FakeSls, Run, runner
 from tests.events import aws
+from tools.kit.collaborators import Collaborators
 
 STACK = "batida-ponto-dev"
 BUCKETS = {
@@ -65,31 +66,30 @@ def account() -> Iterator[None]:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
-    return note_sls(monkeypatch)
+def sls() -> FakeSls:
+    return FakeSls()
 
 
 @pytest.fixture
-def run(ran: Ran, capsys: pytest.CaptureFixture[str]) -> Run:
-    del ran
-    return runner(capsys, "remove", "--stage", "dev")
+def run(sls: FakeSls, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(capsys, "remove", "--stage", "dev", collaborators=Collaborators(run_sls=sls))
 
 
 @pytest.mark.parametrize(("words", "typed"), [(["--yes"], None), ([], "dev\n")])
 def test_empties_what_goes_with_the_stack_in_all_versions_and_then_removes_it(
-    run: Run, ran: Ran, words: list[str], typed: str | None
+    run: Run, sls: FakeSls, words: list[str], typed: str | None
 ) -> None:
     stage = Stage(BUCKETS)
     result = run(*words, typed=typed)
     assert result.status == 0
     assert stage.full() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
     assert result.err.splitlines()[0].startswith("stage dev: account 123456789012, region us-east-1, as arn:")
-    assert ran == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
+    assert sls.ran == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
     assert result.out == "removed    dev, account 123456789012, region us-east-1\n"
 
 
 def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_question_says_what_goes(
-    run: Run, ran: Ran
+    run: Run, sls: FakeSls
 ) -> None:
     stage = Stage(BUCKETS)
     nobody, another = run(), run(typed="prod\n")
@@ -99,15 +99,15 @@ def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_questi
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
     assert "all that is in SiteBucket, UploadBucket." in asked
     assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
-    assert (stage.full(), ran) == (set(stage.buckets), [])
+    assert (stage.full(), sls.ran) == (set(stage.buckets), [])
 
 
-def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, ran: Ran) -> None:
+def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, sls: FakeSls) -> None:
     stage = Stage(BUCKETS, is_protected=True)
     result = run("--yes")
     assert result.status == 2
     assert "--param terminationProtection=false" in result.err
-    assert (stage.full(), ran) == (set(stage.buckets), [])
+    assert (stage.full(), sls.ran) == (set(stage.buckets), [])
 
 
 def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
@@ -117,9 +117,9 @@ def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
     assert "what stage dev does not keep. Type dev" in result.err
 
 
-def test_an_sls_that_fails_is_not_all_of_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_sls_that_fails_is_not_all_of_it(run: Run, sls: FakeSls) -> None:
     Stage(BUCKETS)
-    note_sls(monkeypatch, status=1)
+    sls.status = 1
     result = run("--yes")
     assert (result.status, result.out) == (1, "")
     assert "sls remove failed, as it says above" in result.err
@@ -131,10 +131,10 @@ def test_a_stage_that_is_not_there_is_said(run: Run) -> None:
     assert f"no stack {STACK} in us-east-1" in result.err
 
 
-def test_an_object_that_cannot_be_deleted_is_named(run: Run, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(BUCKETS)
     refused = {"Key": "a", "Code": "AccessDenied", "Message": "not you"}
     Calls(monkeypatch).instead["DeleteObjects"] = {"Errors": [refused]}
     result = run("--yes")
-    assert (result.status, ran) == (1, [])
+    assert (result.status, sls.ran) == (1, [])
     assert f"S3 does not delete a of {stage.buckets['SiteBucket']}: AccessDenied: not you" in result.err

@@ -3,7 +3,7 @@
 import errno
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from tests.clock import FakeClock
 from tools.local import adapter, saved, serve
 
 Reports = tuple[Connection, Connection]
@@ -19,11 +20,9 @@ QUEUES = {"queues": {"data": {"1": {"name": "punches", "messages": [{"id": "a"},
 
 
 @pytest.fixture
-def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
+def reports(tmp_path: Path) -> Iterator[Reports]:
     """The ends of the pipe through which a saver reports."""
     handler = signal.getsignal(signal.SIGALRM)
-    monkeypatch.setattr(adapter, "are_queues_locked", lambda: False)
-    monkeypatch.setattr(serve, "_RETRY_SECONDS", 0)
     saved.mark_running(tmp_path)
     receiver, sender = Pipe(duplex=False)
     with receiver, sender:
@@ -31,28 +30,38 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports
     signal.signal(signal.SIGALRM, handler)
 
 
-def save(state: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports, **services: Callable[[], Any]) -> int:
-    """Save these services and the queues; return the exit status."""
-    monkeypatch.setattr(adapter, "services", lambda: {"sqs": lambda: QUEUES, **services})
+class Emulator:
+    """Services whose state can be read, and a disk that is full at the first saves."""
+
+    def __init__(self, services: Mapping[str, Callable[[], Any]], failures: int) -> None:
+        self._services = services
+        self._failures = failures
+
+    def are_queues_locked(self) -> bool:
+        return False
+
+    def services(self) -> dict[str, Callable[[], Any]]:
+        return {"sqs": lambda: QUEUES, **self._services}
+
+    def unfinished_events(self) -> int:
+        return 0
+
+    def save(self, folder: Path, name: str, state: Any) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        adapter.save(folder, name, state)
+
+
+def save(state: Path, reports: Reports, *, failures: int = 0, **services: Callable[[], Any]) -> int:
+    """Save these services and the queues, after some failures; return the exit status."""
     with pytest.raises(SystemExit) as end:
-        serve.Saver(state, reports[1], exit_with).save_and_end()
+        serve.Saver(state, reports[1], exit_with, Emulator(services, failures), FakeClock()).save_and_end()
     return int(str(end.value.code))
 
 
 def exit_with(status: int) -> None:
     raise SystemExit(status)
-
-
-def fill_disk(monkeypatch: pytest.MonkeyPatch, saves: int) -> None:
-    """Let the first saves of a file fail."""
-    write, errors = adapter.save, iter([OSError(errno.ENOSPC, "No space left on device")] * saves)
-
-    def save_file(*values: Any) -> None:
-        for error in errors:
-            raise error
-        write(*values)
-
-    monkeypatch.setattr(adapter, "save", save_file)
 
 
 def fail() -> Any:
@@ -61,9 +70,9 @@ def fail() -> Any:
 
 @pytest.mark.parametrize("broken", [fail, lambda: {("not", "JSON"): 1}], ids=["cannot be read", "cannot be written"])
 def test_a_service_whose_state_cannot_be_saved_is_a_loss_and_the_rest_is_saved(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports, broken: Callable[[], Any]
+    tmp_path: Path, reports: Reports, broken: Callable[[], Any]
 ) -> None:
-    assert save(tmp_path, monkeypatch, reports, iam=broken, s3=lambda: {"kept": 1}) == 1
+    assert save(tmp_path, reports, iam=broken, s3=lambda: {"kept": 1}) == 1
 
     report = saved.Report.from_json(reports[0].recv_bytes())
     assert report.describe({}).startswith("0 of 2 messages of punches; the state of iam, which cannot be saved (")
@@ -71,12 +80,8 @@ def test_a_service_whose_state_cannot_be_saved_is_a_loss_and_the_rest_is_saved(
     assert json.loads((saved.folder(tmp_path) / "s3.json").read_text())["payload"] == {"kept": 1}
 
 
-def test_a_full_disk_is_waited_for_and_the_report_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
-) -> None:
-    fill_disk(monkeypatch, saves=3)
-
-    assert save(tmp_path, monkeypatch, reports, iam=dict) == 0
+def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path, reports: Reports) -> None:
+    assert save(tmp_path, reports, failures=3, iam=dict) == 0
 
     first = saved.Report.from_json(reports[0].recv_bytes())
     assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
@@ -84,11 +89,11 @@ def test_a_full_disk_is_waited_for_and_the_report_says_why(
 
 
 def test_a_service_that_writes_files_when_it_is_asked_for_its_state_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
+    tmp_path: Path, reports: Reports
 ) -> None:
     give = Mock(side_effect=[OSError(errno.ENOSPC, "No space left on device"), {"code": 1}])
 
-    assert save(tmp_path, monkeypatch, reports, functions=give) == 0
+    assert save(tmp_path, reports, functions=give) == 0
 
     first = saved.Report.from_json(reports[0].recv_bytes())
     assert first.describe({}).endswith("; the state of functions (No space left on device)")
@@ -110,12 +115,9 @@ def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_pa
         assert saved.read_report(reports) == report
 
 
-def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Reports
-) -> None:
+def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(tmp_path: Path, reports: Reports) -> None:
     saved.folder(tmp_path).mkdir()
     (saved.folder(tmp_path) / "sqs.json").write_text('{"payload": {"queues"')
-    fill_disk(monkeypatch, saves=1)
 
-    assert save(tmp_path, monkeypatch, reports) == 0
+    assert save(tmp_path, reports, failures=1) == 0
     assert saved.Report.from_json(reports[0].recv_bytes()).unsaved == {"punches": 2}

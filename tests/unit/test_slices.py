@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from tools.kit.project import ROOT
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty folder in the place of slices/."""
-    monkeypatch.setattr(slices, "FOLDER", tmp_path)
-    return tmp_path
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Yield an empty folder in the place of slices/."""
+    with slices.in_folder(tmp_path):
+        yield tmp_path
 
 
 def make(folder: Path, **needs: list[str]) -> None:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Pipe
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -20,37 +19,24 @@ from tools.local.errors import LocalError
 from tools.local.watch import Batches
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project whose stack does not start, for its port is in use."""
-
-    def refuse(_: int) -> NoReturn:
-        raise LocalError("in use")
-
-    monkeypatch.setattr(stack, "STATE", tmp_path / ".local")
-    monkeypatch.setattr(emulator, "require_free", refuse)
-    return tmp_path
-
-
 @pytest.mark.parametrize("made_by", ["jmeter-5.6.3", "bench", "loadtest"])
-def test_the_projects_own_folder_is_closed_whoever_made_it(project: Path, made_by: str) -> None:
-    state = project / ".local"
+def test_the_projects_own_folder_is_closed_whoever_made_it(tmp_path: Path, made_by: str) -> None:
+    state = tmp_path / ".local"
     (state / made_by).mkdir(parents=True)
     state.chmod(0o755)
 
-    with pytest.raises(LocalError, match="in use"), stack.running(state, 1):
-        pass
+    stack.make_private(state, project_state=state)
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-def test_a_folder_with_other_things_is_left_as_it_is(project: Path) -> None:
-    state = project / "Documents"
+def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
+    state = tmp_path / "Documents"
     (state / "letters").mkdir(parents=True)
     state.chmod(0o755)
 
-    with pytest.raises(LocalError, match="is open to others, and holds other things"), stack.running(state, 1):
-        pass
+    with pytest.raises(LocalError, match="is open to others, and holds other things"):
+        stack.make_private(state)
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
 
@@ -70,11 +56,9 @@ def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: 
 
 
 def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_read(
-    aws: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+    aws: emulator.Emulator,
 ) -> None:
-    monkeypatch.setattr(stack, "_DEATH", 0)
-
-    with pytest.raises(LocalError) as failure, stack.explained(aws):
+    with pytest.raises(LocalError) as failure, stack.explained(aws, end_seconds=0):
         raise EndpointConnectionError(endpoint_url=aws.url)
 
     assert "The emulator does not answer as it should (EndpointConnectionError: " in str(failure.value)

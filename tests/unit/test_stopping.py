@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Pipe
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.clock import FakeClock
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import __main__ as command
 from tools.local import emulator, saved
@@ -55,18 +55,13 @@ def start() -> Iterator[Start]:
         process.stdout.close()
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator, "_STALLED", 1)
-    monkeypatch.setattr(emulator, "_BETWEEN_LINES", 0.5)
-
-
 def stop(process: subprocess.Popen[bytes], folder: Path) -> list[str]:
     """Stop a process as if it were an emulator; return what is printed."""
     said: list[str] = []
     log = folder / "emulator.log"
     log.touch()
-    emulator.Emulator(process, 1, folder, log, "key", Pipe(duplex=False)[0]).stop(said.append)
+    aws = emulator.Emulator(process, 1, folder, log, "key", Pipe(duplex=False)[0])
+    aws.stop(said.append, stalled_seconds=1, seconds_between_lines=0.5)
     return said
 
 
@@ -146,21 +141,18 @@ def _signals() -> Iterator[None]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, _signals: None) -> SimpleNamespace:
-    """The time that `make run` reads."""
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    return clock
+def clock(_signals: None) -> FakeClock:
+    return FakeClock()
 
 
 def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
-    clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+    clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wait = command.SaveWait()
+    wait = command.SaveWait(clock)
     wait.stop(signal.SIGINT)
 
     assert wait.keep_trying("3 of 4 queued punches.")
-    clock.now = 86_400
+    clock.sleep(86_400)
     assert wait.keep_trying("2 of 4 queued punches.")
     os.kill(os.getpid(), signal.SIGINT)
     assert not wait.keep_trying("2 of 4 queued punches.")
@@ -171,51 +163,46 @@ def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_where_nobody_may_be_there_to_press_ctrl_c_a_failed_save_is_waited_for_a_minute(
-    number: signal.Signals, clock: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+    number: signal.Signals, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wait = command.SaveWait()
+    wait = command.SaveWait(clock)
     wait.stop(number)
-    clock.now = 100  # the first attempt took long
+    clock.sleep(100)  # the first attempt took long
 
     assert wait.keep_trying("missing.")
-    clock.now = 159
+    clock.sleep(59)
     assert wait.keep_trying("missing.")
-    clock.now = 160
+    clock.sleep(1)
     assert not wait.keep_trying("missing.")
 
     assert " It ends in 60 s. " in capsys.readouterr().out
 
 
-def test_sigterm_while_it_waits_for_space_ends_it_a_minute_later(clock: SimpleNamespace) -> None:
-    wait = command.SaveWait()
+def test_sigterm_while_it_waits_for_space_ends_it_a_minute_later(clock: FakeClock) -> None:
+    wait = command.SaveWait(clock)
     wait.stop(signal.SIGINT)
     assert wait.keep_trying("missing.")
 
     os.kill(os.getpid(), signal.SIGTERM)
 
     assert wait.keep_trying("missing.")
-    clock.now = 60
+    clock.sleep(60)
     assert not wait.keep_trying("missing.")
 
 
 @pytest.mark.usefixtures("_signals")
-def test_why_a_run_broke_off_is_printed_before_what_it_lost(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_why_a_run_broke_off_is_printed_before_what_it_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def lose() -> None:
         raise UnsavedError("3 of 4 queued punches are lost")
 
     @contextmanager
-    def running(*_: object, **__: object) -> Iterator[None]:
+    def running(*_: object, **__: object) -> Iterator[Any]:
         with ExitStack() as parts:
             parts.callback(lose)
             raise LocalError("PostgreSQL ended by itself")
             yield
 
-    monkeypatch.setattr(command, "running", running)
-    monkeypatch.setattr(emulator, "isolate", lambda: None)
-
-    assert command.main([]) == 3
+    assert command.run_until_stopped(1, tmp_path, running) == 3
 
     printed = capsys.readouterr().err
     assert printed == "\nmake run: PostgreSQL ended by itself\n\nmake run: 3 of 4 queued punches are lost\n"

@@ -247,13 +247,10 @@ def test_tests_that_share_what_is_dear_run_in_one_process(test: str, unit: str) 
     assert unit_of(test) == unit
 
 
-def test_orders_go_on_after_a_failure_and_end_with_a_summary(
-    suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_orders_go_on_after_a_failure_and_end_with_a_summary(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (suite / "test_it.py").write_text("import sys\ndef test_it(): assert '--randomly-seed=7' not in sys.argv")
-    monkeypatch.setattr(orders, "LOGS", suite / "logs")
 
-    status = orders.main(["--seed", "7", "--seed", "8", str(suite)])
+    status = orders.main(["--seed", "7", "--seed", "8", str(suite)], suite / "logs")
 
     lines = capsys.readouterr().out.splitlines()
     assert status == 1
@@ -262,4 +259,4 @@ def test_orders_go_on_after_a_failure_and_end_with_a_summary(
     assert lines[2] == "1 of 2 orders passed"
     assert lines[3] == f'again: make test ARGS="-n 0 --randomly-seed=7 {suite}"'
     assert "assert" in (suite / "logs" / "7.log").read_text()
-    assert orders.main(["--seed", "8", str(suite)]) == 0
+    assert orders.main(["--seed", "8", str(suite)], suite / "logs") == 0

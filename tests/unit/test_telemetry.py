@@ -17,9 +17,6 @@ GROUP = "/aws/lambda/function"
 
 @pytest.fixture(autouse=True)
 def _replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(cloudwatch, "_metrics", cloudwatch._metrics)
-    monkeypatch.setattr(logs, "_log_groups", logs._log_groups)
-    monkeypatch.setattr(adapter, "_KEPT", 3)
     replacements.replace(monkeypatch.setattr)
     yield
     logs.reset()
@@ -39,11 +36,11 @@ def requests() -> list[str]:
 
 
 def test_only_the_newest_are_kept() -> None:
-    invoke(10)
+    invoke(adapter.KEPT + 10)
 
-    assert requests() == ["7", "8", "9"]
+    assert requests() == [str(number) for number in range(10, adapter.KEPT + 10)]
     # Points are dropped before another comes.
-    assert {len(points) for points in cloudwatch._metrics.values()} == {4}
+    assert {len(points) for points in cloudwatch._metrics.values()} == {adapter.KEPT + 1}
 
 
 def test_a_stop_saves_log_groups_and_nothing_that_was_logged_or_measured() -> None:

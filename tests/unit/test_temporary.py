@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -11,32 +10,25 @@ from tools.local import temporary
 
 
 @pytest.fixture(autouse=True)
-def _memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_tmpdir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr(temporary, "_MEMORY", tmp_path)
-    monkeypatch.setattr(temporary, "_ROOM", 0)
 
 
 def test_they_go_into_memory(tmp_path: Path) -> None:
-    assert temporary.memory() == tmp_path
+    assert temporary.memory(tmp_path, min_free_bytes=0) == tmp_path
 
 
-NO_PROGRAMS = SimpleNamespace(f_bavail=1, f_frsize=1, f_flag=os.ST_NOEXEC)  # as Docker mounts it
+def test_they_do_not_where_tmpdir_names_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    assert temporary.memory(tmp_path, min_free_bytes=0) is None
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "value"),
-    [
-        (os.environ, "TMPDIR", "/elsewhere"),  # somebody wants them there
-        (temporary, "_MEMORY", Path("/absent")),
-        (temporary, "_ROOM", 1 << 60),
-        (os, "statvfs", lambda _: NO_PROGRAMS),
-    ],
-)
-def test_they_do_not_where_there_is_no_room_for_them_or_another_folder_is_wanted(
-    owner: Any, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put = monkeypatch.setitem if owner is os.environ else monkeypatch.setattr
-    put(owner, name, value)
+def test_they_do_not_where_there_is_no_such_folder_or_no_room(tmp_path: Path) -> None:
+    assert temporary.memory(tmp_path / "absent", min_free_bytes=0) is None
+    assert temporary.memory(tmp_path, min_free_bytes=1 << 60) is None
 
-    assert temporary.memory() is None
+
+def test_they_do_not_where_no_program_may_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_docker_mounts_it = SimpleNamespace(f_bavail=1, f_frsize=1, f_flag=os.ST_NOEXEC)
+    monkeypatch.setattr(os, "statvfs", lambda _: as_docker_mounts_it)
+    assert temporary.memory(tmp_path, min_free_bytes=0) is None

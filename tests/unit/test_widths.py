@@ -41,7 +41,7 @@ RUN = {
 
 
 def list_dead_letters() -> None:
-    dlq._table(
+    dlq.print_table(
         DeadLetter(
             ID, Way.REJECTED, reason, "ponto: must be " + "a time " * 20, ID, 1_795_000_000_123, 30, body, {}, {}
         )

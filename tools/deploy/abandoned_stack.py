@@ -3,10 +3,10 @@
 CloudFormation calls it REVIEW_IN_PROGRESS. It has no resources and no template, and osls refuses to deploy it.
 """
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import find_stack, stack_name
 from tools.kit.output import print_status
@@ -26,7 +26,7 @@ def is_abandoned(stack: "StackTypeDef") -> bool:
     return stack["StackStatus"] == "REVIEW_IN_PROGRESS"
 
 
-def delete(formation: "CloudFormationClient", stage: str) -> bool:
+def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) -> bool:
     """Delete a stage's stack if it was never created, and wait until it is gone; leave any other as it is.
 
     Returns:
@@ -39,17 +39,17 @@ def delete(formation: "CloudFormationClient", stage: str) -> bool:
     stack = find_stack(formation, stage)
     if stack is None or not is_abandoned(stack):
         return False
-    _require_no_deploy(formation, stack, stage)
+    _require_no_deploy(formation, stack, stage, clock.now())
     print_status(f"deleting the stack {stack_name(stage)}: it is {stack['StackStatus']}, and has no resources")
     # By its id, which a stack of the same name that another deploy creates meanwhile does not have.
     formation.delete_stack(StackName=stack["StackId"])
-    began = time.monotonic()
+    began = clock.monotonic()
     before = ""
     while found := find_stack(formation, stage, stack["StackId"]):
         status = found["StackStatus"]
         if status == "DELETE_COMPLETE":
             break
-        seconds = time.monotonic() - began
+        seconds = clock.monotonic() - began
         if status == "DELETE_FAILED" or seconds > DELETE_TIMEOUT_SECONDS:
             state = status if status == "DELETE_FAILED" else f"still {status} after {seconds:.0f} s"
             raise CommandError(
@@ -59,14 +59,14 @@ def delete(formation: "CloudFormationClient", stage: str) -> bool:
         if status != before:
             print_status(f"  the stack is {status}")
             before = status
-        time.sleep(POLL_SECONDS)
+        clock.sleep(POLL_SECONDS)
     return True
 
 
-def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef", stage: str) -> None:
+def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef", stage: str, now: datetime) -> None:
     pages = formation.get_paginator("list_change_sets").paginate(StackName=stack["StackName"])
     statuses = [change_set["Status"] for page in pages for change_set in page["Summaries"]]
-    age = datetime.now(UTC) - stack["CreationTime"]
+    age = now - stack["CreationTime"]
     if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & set(statuses):
         reason = f"its change set is {in_creation.pop()}"
     elif set(statuses) != {"FAILED"} and age < timedelta(seconds=MIN_AGE_SECONDS):  # a failed one is never executed

@@ -17,6 +17,7 @@ from slices import installed
 from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
 from tools.kit import commands, osls, parameters, slices, target
 from tools.kit import options as opt
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
 from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
@@ -104,7 +105,17 @@ class Done(NamedTuple):
 @click.option("--wait", type=opt.COUNT, default=180, metavar="SECONDS", help="For the punch's row.")
 @opt.as_json
 @target.account_options
-def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, force: bool, as_json: bool) -> None:
+@pass_collaborators
+def deploy(
+    collaborators: Collaborators,
+    where: target.Where,
+    params: Sequence[str],
+    wait: int,
+    *,
+    yes: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
@@ -117,7 +128,7 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     stage = where.stage
     session, account, described = target.announce(where)
     osls.warn_if_expiring(session)
-    compiled = _deploy(session, where, params, described, is_confirmed=yes, force=force)
+    compiled = _deploy(collaborators, session, where, params, described, is_confirmed=yes, force=force)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
@@ -180,6 +191,7 @@ def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequ
 
 
 def _deploy(
+    collaborators: Collaborators,
     session: "boto3.Session",
     where: target.Where,
     params: Sequence[str],
@@ -204,7 +216,7 @@ def _deploy(
         words += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
         print_status(f"sls {command}")
         before = failed_events.observe(formation, stage) if command == "deploy" else None
-        if osls.run(command, words, osls.environment_of(session, stage)):
+        if collaborators.run_sls(command, words, osls.environment_of(session, stage)):
             if before:
                 failed_events.print_since(formation, stage, before)
             raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
@@ -236,9 +248,9 @@ def _deploy(
         question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
-        abandoned_stack.delete(formation, stage)
+        abandoned_stack.delete(formation, stage, collaborators.clock)
         if compiled.outside:
-            express.make(session, stage, compiled.outside)
+            express.make(session, stage, compiled.outside, collaborators.clock)
         if is_first and (later := _later(compiled)):
             update(Path(temporary) / "first", later)
         update(package)

@@ -4,7 +4,6 @@ Every step looks at what is there first. So a run goes on where one was killed, 
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import service, stack_name
 from tools.kit.output import print_status
@@ -20,9 +20,7 @@ from tools.kit.target import explain
 if TYPE_CHECKING:
     import boto3
 
-POLL_SECONDS = 5.0
-"""Between two looks at what AWS is doing."""
-
+_POLL_SECONDS = 5.0  # between two looks at what AWS is doing
 _READY = 900  # s, for a cluster and its writer, which were seen to take 32
 _CHANGED = 300  # s, for one change
 _GONE = 1_800  # s, for both, which were seen to take 5 to 11 minutes
@@ -63,7 +61,7 @@ def wanted_of(template: Any) -> Wanted | None:
     )
 
 
-def make(session: "boto3.Session", stage: str, wanted: Wanted) -> None:
+def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CLOCK) -> None:
     """Make a stage's cluster, unless it is there, and bring it to what is wanted.
 
     What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
@@ -86,8 +84,8 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted) -> None:
             )
         except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
             _is_there(rds, stage)
-    _wait(lambda: _unready(rds, name), _READY, f"the cluster {name} did not become available")
-    for what, step in _steps(rds, name, wanted):
+    _wait(lambda: _unready(rds, name), _READY, f"the cluster {name} did not become available", clock)
+    for what, step in _steps(rds, name, wanted, clock):
         try:
             step()
         except (BotoCoreError, ClientError) as error:
@@ -135,7 +133,7 @@ def left(session: "boto3.Session", stage: str) -> Left | None:
     return Left(name, is_protected=cluster["DeletionProtection"], is_kept=kept)
 
 
-def delete(session: "boto3.Session", name: str) -> None:
+def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     """Delete a cluster with its instances, without a snapshot, and its parameter group.
 
     Raises:
@@ -161,11 +159,11 @@ def delete(session: "boto3.Session", name: str) -> None:
         return None
 
     late = f"the cluster {name} is not deleted yet. Run this again"
-    _wait(undeleted, _GONE, late, status=1)
-    _wait(grouped, _CHANGED, late, status=1)
+    _wait(undeleted, _GONE, late, clock, status=1)
+    _wait(grouped, _CHANGED, late, clock, status=1)
 
 
-def _steps(rds: Any, name: str, wanted: Wanted) -> Iterator[tuple[str, Callable[[], None]]]:
+def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[str, Callable[[], None]]]:
     """Give what remains to be done to a cluster that is available, each with its name for people."""
     cluster = _present(rds, name)
     if tags := {key: value for key, value in wanted.tags.items() if _tags(cluster).get(key) != value}:
@@ -180,17 +178,20 @@ def _steps(rds: Any, name: str, wanted: Wanted) -> Iterator[tuple[str, Callable[
     ]
     for what, key, value in changes:
         if not _has(cluster, key, value):
-            yield what, partial(_change, rds, name, what, key, value)
+            yield what, partial(_change, rds, name, what, key, value, clock)
     if _writer_instance(rds, name).get("AutoMinorVersionUpgrade"):
-        yield "its automatic minor version upgrades (off)", lambda: _disable_minor_upgrades(rds, name)
+        yield "its automatic minor version upgrades (off)", lambda: _disable_minor_upgrades(rds, name, clock)
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
-        yield "the parameter group that keeps punches out of its log", partial(_keep_log_clean, rds, name, wanted)
+        yield (
+            "the parameter group that keeps punches out of its log",
+            partial(_keep_log_clean, rds, name, wanted, clock),
+        )
     else:
         print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
 
 
-def _change(rds: Any, name: str, what: str, key: str, value: object) -> None:
+def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Clock) -> None:
     """Change one thing of a cluster and wait until it is so: AWS calls it available before it has begun, too."""
     print_status(f"changing {what}")
     given = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
@@ -202,11 +203,11 @@ def _change(rds: Any, name: str, what: str, key: str, value: object) -> None:
         cluster = _present(rds, name)
         return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
 
-    _wait(unasked, _CHANGED, "the cluster takes no change")
-    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
+    _wait(unasked, _CHANGED, "the cluster takes no change", clock)
+    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it", clock)
 
 
-def _disable_minor_upgrades(rds: Any, name: str) -> None:
+def _disable_minor_upgrades(rds: Any, name: str, clock: Clock) -> None:
     """Turn off the writer's automatic minor version upgrades, as resources/cluster.yml does for a cluster of the stack.
 
     Aurora upgrades a cluster automatically only if each of its instances allows it.
@@ -222,11 +223,11 @@ def _disable_minor_upgrades(rds: Any, name: str) -> None:
         is_on = _writer_instance(rds, name).get("AutoMinorVersionUpgrade")
         return "the change is not made yet" if is_on else _unready(rds, name)
 
-    _wait(unasked, _CHANGED, "the writer takes no change")
-    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
+    _wait(unasked, _CHANGED, "the writer takes no change", clock)
+    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it", clock)
 
 
-def _keep_log_clean(rds: Any, name: str, wanted: Wanted) -> None:
+def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
     """Give a cluster a parameter group of its own, of the version that AWS chose, and restart it, for it to count."""
     cluster = _present(rds, name)
     if not _has_group(rds, name):
@@ -250,12 +251,12 @@ def _keep_log_clean(rds: Any, name: str, wanted: Wanted) -> None:
         )
     is_new = cluster["DBClusterParameterGroup"] != name
     if is_new:
-        _change(rds, name, "its parameter group", "DBClusterParameterGroup", name)
+        _change(rds, name, "its parameter group", "DBClusterParameterGroup", name, clock)
     if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
-        _restart(rds, name)
+        _restart(rds, name, clock)
 
 
-def _restart(rds: Any, name: str) -> None:
+def _restart(rds: Any, name: str, clock: Clock) -> None:
     print_status("restarting the writer, from which on its parameter group counts")
 
     def unasked() -> None:
@@ -265,23 +266,24 @@ def _restart(rds: Any, name: str) -> None:
         status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
         return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
 
-    _wait(unasked, _CHANGED, "the writer is not restarted")
-    _wait(unrestarted, _CHANGED, "the writer did not restart")
+    _wait(unasked, _CHANGED, "the writer is not restarted", clock)
+    _wait(unrestarted, _CHANGED, "the writer did not restart", clock)
 
 
-def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, status: int = 2) -> None:
+def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock: Clock, *, status: int = 2) -> None:
     """Look, or try, until nothing is unfinished; what AWS refuses for something that passes is.
 
     Args:
         unfinished: says what is; it is printed when it is something else than before, or has been so for long.
         seconds: for which it may be so.
         late: what is wrong then.
+        clock: by which it waits.
         status: with which the command ends.
 
     Raises:
         CommandError: it is so for longer.
     """
-    began = said = time.monotonic()
+    began = said = clock.monotonic()
     before = None
     while True:
         try:
@@ -292,13 +294,13 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, st
             state = explain(error)
         if not state:
             return
-        now = time.monotonic()
+        now = clock.monotonic()
         if now > began + seconds:
             raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
         if state != before or now > said + _SILENT:
             print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
             before, said = state, now
-        time.sleep(POLL_SECONDS)
+        clock.sleep(_POLL_SECONDS)
 
 
 def _unready(rds: Any, name: str) -> str | None:

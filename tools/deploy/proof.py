@@ -1,13 +1,13 @@
 """What proves a deployed stage: a punch, sent as a device sends it and awaited as a row."""
 
 import json
-import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import LARGEST
 from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.event import event
 from tools.kit.functions import FunctionFailed, invoked
@@ -50,7 +50,7 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
 
 
-def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int) -> Any:
+def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
     """Ask until the gateway answers as it should, for a new stage and key take a moment to be known; give its JSON.
 
     Args:
@@ -58,6 +58,7 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
         key: for the header.
         punch: of one id: it is one punch, however often it is accepted; None: a GET.
         expected: the status.
+        clock: by which it waits.
 
     Raises:
         CommandError: another answer, or none, and time is up; or an answer that no patience changes.
@@ -65,7 +66,9 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     headers = {"x-api-key": key, "content-type": "application/json"}
     # A new key is refused first.
     final = frozenset({expected, 202, 400, 413, 415})
-    client = Client(url, headers, patience=PUBLISHED_SECONDS, final=final, first_wait=_WAIT, longest_wait=_WAIT)
+    client = Client(
+        url, headers, patience=PUBLISHED_SECONDS, final=final, first_wait=_WAIT, longest_wait=_WAIT, clock=clock
+    )
     method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
     try:
         answer = client.send(None if punch is None else json.dumps(punch).encode(), method)
@@ -80,7 +83,7 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     )
 
 
-def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
+def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
     """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
 
     It sends as the operator's role, as a redrive does: the queue's policy denies everybody else. Gives the message's
@@ -91,7 +94,7 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
             take on the role.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    require_token(url, key)
+    require_token(url, key, clock)
     if authorization_of(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
         raise CommandError(
             f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
@@ -108,7 +111,7 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
     return sent["MessageId"]
 
 
-def require_token(url: str, key: str) -> None:
+def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
     """Prove that the gateway asks for a token.
 
     It asks for the list of an employee's own punches, which is published together with the intake. A refused punch
@@ -117,7 +120,7 @@ def require_token(url: str, key: str) -> None:
     Raises:
         CommandError: it asked for none.
     """
-    ask_until(url, key, None, expected=401)
+    ask_until(url, key, None, expected=401, clock=clock)
 
 
 def authorization_of(deployment: Target) -> str:
@@ -135,29 +138,31 @@ def authorization_of(deployment: Target) -> str:
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 
-def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int) -> Proof:
+def await_row(
+    functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int, clock: Clock = CLOCK
+) -> Proof:
     """Ask the function `schema` until the punch is a row.
 
     Raises:
         CommandError: it is none after so many seconds, or the function failed.
     """
-    started = time.monotonic()
-    while not invoke_schema(functions, stage, {"action": "find", "id": punch_id})["found"]:
-        if time.monotonic() - started > seconds:
+    started = clock.monotonic()
+    while not invoke_schema(functions, stage, {"action": "find", "id": punch_id}, clock)["found"]:
+        if clock.monotonic() - started > seconds:
             raise CommandError(
                 f"the punch {punch_id} was accepted as message {message_id}, but is no row after {seconds} s.\n"
                 f"Is the drain paused or failing? ponto dlq list --stage {stage}; "
                 f"npx sls logs --stage {stage} -f batidaPonto. It stays queued; deploy again to try once more.",
                 status=1,
             )
-        time.sleep(1)
-    return Proof(punch_id, message_id, time.monotonic() - started)
+        clock.sleep(1)
+    return Proof(punch_id, message_id, clock.monotonic() - started)
 
 
-def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:
+def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str], clock: Clock = CLOCK) -> Any:
     """Invoke the function `schema`, which alone reaches a private database."""
     try:
-        return invoked(functions, f"{stack_name(stage)}-schema", stage, event)
+        return invoked(functions, f"{stack_name(stage)}-schema", stage, event, clock)
     except FunctionFailed as error:
         raise CommandError(
             f"the function schema failed: {error.reason}\n"

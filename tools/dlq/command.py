@@ -14,6 +14,7 @@ from ponto.sqs import in_batches
 from tools.dlq import event_source
 from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.dead_letters import REASONS, DeadLetter, Way
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status, progress
@@ -94,7 +95,7 @@ def list_dead_letters(
         print_json({"deadLetters": [message.summary() for message in found], "totals": totals})
         return
     if found:
-        _table(found)
+        print_table(found)
     of_all = "" if len(found) == len(messages) else f"{len(found)} of "
     by_reason = _by_reason(totals)
     print_result(f"{of_all}{counted(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
@@ -117,7 +118,7 @@ def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
     if as_json:
         print_json(message.whole())
     else:
-        _show(message)
+        print_details(message)
 
 
 @dlq.command(epilog="example:\n  ponto dlq redrive --reason exhausted --dry-run\n")
@@ -148,7 +149,7 @@ def redrive(
         print_json({"redriven": [message.id for message in redriven], "failed": failed, "dryRun": dry_run})
     else:
         if dry_run and chosen:
-            _table(chosen)
+            print_table(chosen)
         print_result(f"{len(redriven)} {'would be redriven' if dry_run else 'redriven'}, {len(failed)} failed")
         print_result(*_coming_back(redriven))
         _print_failures(failed)
@@ -207,10 +208,11 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
 @dlq.command(epilog="example:\n  ponto dlq pause --stage dev\n")
 @opt.as_json
 @target.options
-def pause(where: target.Where, *, as_json: bool) -> None:
+@pass_collaborators
+def pause(collaborators: Collaborators, where: target.Where, *, as_json: bool) -> None:
     """Stop draining the queue of punches, which go on being accepted."""
     deployment = target.find(where)
-    changed = event_source.switch(deployment, enabled=False)
+    changed = event_source.switch(deployment, enabled=False, clock=collaborators.clock)
     days = event_source.times(deployment).retention / _DAY
     if as_json:
         print_json({"drain": "paused", "changed": changed})
@@ -227,11 +229,12 @@ def pause(where: target.Where, *, as_json: bool) -> None:
 )
 @opt.as_json
 @target.options
-def resume(where: target.Where, *, force: bool, as_json: bool) -> None:
+@pass_collaborators
+def resume(collaborators: Collaborators, where: target.Where, *, force: bool, as_json: bool) -> None:
     """Drain the queue again."""
     deployment = target.find(where)
     unknown = "" if force else _require_time(deployment)
-    changed = event_source.switch(deployment, enabled=True)
+    changed = event_source.switch(deployment, enabled=True, clock=collaborators.clock)
     if as_json:
         print_json({"drain": "running", "changed": changed})
     else:
@@ -337,7 +340,7 @@ def _delete(reader: QueueReader, part: Sequence[DeadLetter], unsent: Mapping[str
     return {name: f"sent, but not deleted (sending it again does no harm): {why}" for name, why in kept.items()}
 
 
-def _table(messages: Iterable[DeadLetter]) -> None:
+def print_table(messages: Iterable[DeadLetter]) -> None:
     tables.show(
         _COLUMNS,
         (
@@ -354,7 +357,7 @@ def _table(messages: Iterable[DeadLetter]) -> None:
     )
 
 
-def _show(message: DeadLetter) -> None:
+def print_details(message: DeadLetter) -> None:
     for name, value in message.summary().items():
         print_result(f"{name:12}  {'' if value is None else value}")
     for name, attribute in message.attributes.items():

@@ -1,11 +1,11 @@
 """Whether the queue of punches is being drained, by the function's event source mapping, and for how long one waits."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ponto.log import NAMESPACE
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
@@ -18,7 +18,7 @@ _RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and wh
 _PERIOD_SECONDS = 300  # of which CloudWatch keeps the figures for 63 days
 
 
-def switch(target: Target, *, enabled: bool) -> bool:
+def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
     """Let the drain run or not, and wait until it does or does not.
 
     Returns:
@@ -31,19 +31,19 @@ def switch(target: Target, *, enabled: bool) -> bool:
     wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
     asked = set[str]()
     for mapping in _mappings(target):
-        deadline = time.monotonic() + _SWITCH_SECONDS
+        deadline = clock.monotonic() + _SWITCH_SECONDS
         while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
             if state == other and mapping not in asked:  # in between (Enabling, Updating, ...) AWS refuses a change
                 functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
                 asked.add(mapping)
-            elif time.monotonic() > deadline:
+            elif clock.monotonic() > deadline:
                 raise CommandError(
                     f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; "
                     "run it again to wait on",
                     1,
                 )
             else:
-                time.sleep(_POLL_SECONDS)
+                clock.sleep(_POLL_SECONDS)
     return bool(asked)
 
 

@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import commands, reader, tables, target
 from tools.kit import options as opt
+from tools.kit.clock import CLOCK, Clock
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
 from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
@@ -170,7 +172,10 @@ def list_keys(where: target.Where, *, as_json: bool) -> None:
 )
 @opt.as_json
 @target.options
-def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: bool) -> None:
+@pass_collaborators
+def revoke(
+    collaborators: Collaborators, where: target.Where, name: str, *, yes: bool, forget: bool, as_json: bool
+) -> None:
     """Disable a key for good.
 
     NAME may be the key's id.
@@ -192,7 +197,14 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
     try:
         if key.id and forget:
             gateway.delete_api_key(apiKey=key.id)
-        _delete_plan(gateway, api_id, deployment.stage, key.usage_plan_id, f"{disabled}. Its usage plan goes")
+        _delete_plan(
+            gateway,
+            api_id,
+            deployment.stage,
+            key.usage_plan_id,
+            f"{disabled}. Its usage plan goes",
+            collaborators.clock,
+        )
     except (BotoCoreError, ClientError) as error:
         raise CommandError(f"{explain(error)}\n{disabled}; repeat the command for what is left of it", 1) from None
     if as_json:
@@ -306,15 +318,20 @@ def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int |
 
 
 def _delete_plan(
-    gateway: "APIGatewayClient", api_id: str, stage: str, plan_id: str, what: str = "the usage plan goes"
+    gateway: "APIGatewayClient",
+    api_id: str,
+    stage: str,
+    plan_id: str,
+    what: str = "the usage plan goes",
+    clock: Clock = CLOCK,
 ) -> None:
     # A plan with a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
-    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
-    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
+    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what, clock)
+    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what, clock)
 
 
-def _retry(change: Callable[[], object], what: str) -> None:
+def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
     """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s.
 
     Raises:
@@ -324,6 +341,7 @@ def _retry(change: Callable[[], object], what: str) -> None:
         f"{what} as soon as AWS admits it: an account may change one in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE,
+        clock=clock,
     )
     while True:
         try:

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
 FINAL = frozenset({202, 400, 401, 403, 413, 415})
@@ -70,6 +70,7 @@ class Client:
         first_wait: float = 1,
         longest_wait: float = 30,
         on_wait: Callable[[Response], None] = lambda _: None,
+        clock: Clock = CLOCK,
     ) -> None:
         """Connects to nothing.
 
@@ -82,6 +83,7 @@ class Client:
             first_wait: seconds before the second try; then twice as long each time, and a random part.
             longest_wait: seconds, the random part aside.
             on_wait: told the last answer before each wait.
+            clock: by which it waits.
 
         Raises:
             CommandError: a header or the proxy's address is none.
@@ -91,7 +93,7 @@ class Client:
                 raise CommandError(f"{name} cannot be sent: it holds a line break, or a character that is not ASCII")
         self._url, self._patience, self._final = url, patience, final
         self._first_wait, self._longest_wait = first_wait, longest_wait
-        self._on_wait = on_wait
+        self._on_wait, self._clock = on_wait, clock
         self._stopped = threading.Event()
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers})
 
@@ -105,7 +107,7 @@ class Client:
         Raises:
             GivenUpError: there is none within the patience, or the client was stopped.
         """
-        ends = time.monotonic() + self._patience
+        ends = self._clock.monotonic() + self._patience
         answer, failed = Response(0, "stopped"), tuple[str, ...]()
         while not self._stopped.is_set():
             wait = min(self._first_wait * 2 ** min(len(failed), 20), self._longest_wait)
@@ -126,10 +128,10 @@ class Client:
                 cause = next((each for each in error.args if isinstance(each, BaseException)), error)
                 answer = Response(0, f"{type(cause).__name__}: {cause}")
                 failed += (type(cause).__name__,)
-            if time.monotonic() + wait > ends:
+            if self._clock.monotonic() + wait > ends:
                 break
             self._on_wait(answer)
-            self._stopped.wait(wait)
+            self._clock.wait(self._stopped, wait)
         raise GivenUpError(answer)
 
 

@@ -107,8 +107,14 @@ def of_slices(name: str) -> Group:
     )
 
 
-def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:
+def run(made: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
     """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
+
+    Args:
+        made: the command.
+        name: by which the user calls it.
+        words: of the command line; None: the process' own.
+        obj: Click's object of the context: collaborators, if they are not the defaults.
 
     Returns:
         The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 74 the output could not be
@@ -120,7 +126,7 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
     with printable_streams():
         status = 0
         try:
-            status = _run(made, name, list(sys.argv[1:] if words is None else words))
+            status = _run(made, name, list(sys.argv[1:] if words is None else words), obj)
             sys.stdout.flush()
         except BrokenPipeError:  # `| head` has seen enough
             _discard(sys.stdout)
@@ -141,9 +147,9 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _run(made: click.Command, name: str, words: list[str]) -> int:
+def _run(made: click.Command, name: str, words: list[str], obj: object) -> int:
     try:
-        with made.make_context(name, words) as context:
+        with made.make_context(name, words, obj=obj) as context:
             status: int | None = made.invoke(context)
     except click.exceptions.Exit as done:  # --help
         return done.exit_code

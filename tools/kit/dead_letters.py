@@ -136,8 +136,8 @@ class DeadLetter(NamedTuple):
             ValueError, RecursionError: it cannot be written as it was read.
         """
         if self._is_of_a_slice:
-            return json.dumps(slices.found(_EVENTS[self.reason]["again"])(_event(self.body))).encode()
-        return json.dumps(_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
+            return json.dumps(slices.found(_EVENTS[self.reason]["again"])(event_of(self.body))).encode()
+        return json.dumps(event_of(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
         """Give what a list shows, for JSON; no punch."""
@@ -207,14 +207,14 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
 
 
 def _of_event(body: str, error: str) -> tuple[Way, str, str]:
-    event = _event(body)
+    event = event_of(body)
     for reason, of_slice in _EVENTS.items():
         if what := slices.found(of_slice["described"])(event):
             return Way.ASYNCHRONOUS, reason, f"{what}: {error}"
     return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
 
 
-def _event(body: str) -> Any:
+def event_of(body: str) -> Any:
     record = _destination_record(body)
     return record["requestPayload"] if record else _object(body)
 

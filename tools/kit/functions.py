@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.waiting import Wait
 
@@ -42,7 +43,7 @@ class FunctionFailed(CommandError):
         self.reason = reason
 
 
-def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -> dict[str, Any]:
+def invoked(functions: "LambdaClient", name: str, stage: str, request: object, clock: Clock = CLOCK) -> dict[str, Any]:
     """Invoke a function of a stage, waiting for one that is not ready, and return its result.
 
     The client's timeout has to be as long as the function's.
@@ -56,6 +57,7 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -
         f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",
         timeout_seconds=AWAKE_SECONDS,
         pause_seconds=_PAUSE_SECONDS,
+        clock=clock,
     )
     while True:
         try:

@@ -42,12 +42,12 @@ def marker(home: Path) -> Path:
     return home / "lib" / "junit"
 
 
-def is_to_be_had() -> bool:
-    """Whether there is a Java that is new enough, and JMeter, or Maven to fetch it."""
+def is_to_be_had(home: Path = HOME) -> bool:
+    """Return whether there is a Java that is new enough, and JMeter, or Maven to fetch it."""
     path = java()
     if path is None or java_version(path) < OLDEST_JAVA:
         return False
-    return bool(marker(HOME).exists() or shutil.which("mvn") or installed())
+    return bool(marker(home).exists() or shutil.which("mvn") or installed())
 
 
 def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:

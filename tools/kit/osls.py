@@ -56,7 +56,13 @@ def stack_name(stage: str) -> str:
     return f"{service()}-{stage}"
 
 
-def run(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:
+def run(
+    command: str,
+    options: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path | None = None,
+    project: Path = ROOT,
+) -> int:
     """Run osls on the project's serverless.yml, and wait for its end.
 
     Args:
@@ -66,6 +72,7 @@ def run(command: str, options: Sequence[str], environment: Mapping[str, str], lo
         log: a file for what it prints. It is then not in the terminal's process group but in one of its own, with the
             pip and the Node that it starts, and whatever interrupts the waiting ends all of them. None: it prints to
             standard error, and Ctrl-C reaches it from the terminal.
+        project: the folder of serverless.yml.
 
     Returns:
         Its exit status.
@@ -75,7 +82,8 @@ def run(command: str, options: Sequence[str], environment: Mapping[str, str], lo
     """
     words = ["sls", command, *options]
     with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
-        process = _start(words, {**environment, "PATH": search_path(environment)}, output, own_group=log is not None)
+        environment = {**environment, "PATH": search_path(environment, project)}
+        process = _start(words, environment, output, project, own_group=log is not None)
         try:
             return process.wait()
         except BaseException:
@@ -83,18 +91,18 @@ def run(command: str, options: Sequence[str], environment: Mapping[str, str], lo
             raise
 
 
-def search_path(environment: Mapping[str, str]) -> str:
+def search_path(environment: Mapping[str, str], project: Path = ROOT) -> str:
     """Give the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
-    return f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
+    return f"{Path(sys.executable).parent}:{project / 'node_modules' / '.bin'}:{environment['PATH']}"
 
 
 def _start(
-    words: Sequence[str], environment: Mapping[str, str], output: IO[Any], *, own_group: bool
+    words: Sequence[str], environment: Mapping[str, str], output: IO[Any], project: Path, *, own_group: bool
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603  our own words
             words,
-            cwd=ROOT,
+            cwd=project,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,9 +1,10 @@
 """The slices that are there, and what their `slice.yml` say; resources/slices.js reads the same for osls."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
-FOLDER = ROOT / "slices"
+_FOLDER = ContextVar("_FOLDER", default=ROOT / "slices")
 
 
 class Slice(NamedTuple):
@@ -26,16 +27,13 @@ class Slice(NamedTuple):
     says: Mapping[str, Any]  # what stands in its slice.yml, as YAML has it
 
 
-_are_absent = ContextVar("_are_absent", default=False)
-
-
 def installed() -> tuple[Slice, ...]:
     """Give the slices that are there, each behind those that it needs.
 
     Raises:
         CommandError: one needs a slice that is not there, or itself, or its slice.yml is no YAML.
     """
-    return () if _are_absent.get() else _in(FOLDER)
+    return _in(_FOLDER.get())
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -74,13 +72,18 @@ def _in(folder: Path) -> tuple[Slice, ...]:
 
 
 @contextmanager
-def absent() -> Iterator[None]:
-    """Let it look as if there were no slice: what the reference's documents say does not change with a folder."""
-    token = _are_absent.set(True)
+def in_folder(folder: Path) -> Iterator[None]:
+    """Read the slices of another folder."""
+    token = _FOLDER.set(folder)
     try:
         yield
     finally:
-        _are_absent.reset(token)
+        _FOLDER.reset(token)
+
+
+def absent() -> AbstractContextManager[None]:
+    """Read no slices: what the reference's documents say does not change with a folder."""
+    return in_folder(Path(os.devnull))
 
 
 def said(key: str) -> Iterator[Any]:

@@ -1,22 +1,20 @@
 """Waiting for a service that cannot do something yet."""
 
-import time
-from typing import Any
-
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.output import print_status
 
 
 class Wait:
     """Pauses between the attempts of one call, until a deadline. The first is announced."""
 
-    def __init__(self, notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Any = time) -> None:
+    def __init__(self, notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Clock = CLOCK) -> None:
         """Start the time.
 
         Args:
             notice: what the user reads while the command waits; a sentence.
             timeout_seconds: after which no other attempt is due.
             pause_seconds: between two attempts.
-            clock: has `monotonic` and `sleep`.
+            clock: measures and sleeps.
         """
         self._notice = f"{notice} Waiting for {timeout_seconds} s at most ..."
         self._pause_seconds = pause_seconds

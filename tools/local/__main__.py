@@ -9,7 +9,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import click
 
 from tools.kit import commands, event, jmeter, slices
 from tools.kit import options as opt
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
@@ -53,8 +55,11 @@ def run_stack(port: int, state: Path | None) -> int:
     letters, keys; stored rows stay. The folder of --state holds data, logs and stack.json.
     """
     emulator.isolate()
-    state = state or STATE
+    return run_until_stopped(port, state or STATE)
 
+
+def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractContextManager[Stack]] = running) -> int:
+    """Run the stack until a signal ends it; return the exit status."""
     save_wait = SaveWait()
 
     def stop(number: signal.Signals) -> None:
@@ -64,7 +69,7 @@ def run_stack(port: int, state: Path | None) -> int:
     raise_once(stop)
     try:
         with running(state, port, print_status=_print_status, keep_trying=save_wait.keep_trying) as stack:
-            _greet(stack, state)
+            greet(stack, state)
             _follow(stack)
     except UnsavedError as error:
         if isinstance(error.__context__, CommandError):  # why the run broke off
@@ -86,8 +91,9 @@ def run_stack(port: int, state: Path | None) -> int:
 class SaveWait:
     """How long a stopping run waits for a save that fails: until Ctrl-C; after another signal 60 s."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = CLOCK) -> None:
         """Wait without a limit."""
+        self._clock = clock
         self._deadline = math.inf  # by `time.monotonic()`
         self._is_waiting = False
         self._next_line = -math.inf  # by `time.monotonic()`
@@ -95,7 +101,7 @@ class SaveWait:
     def stop(self, number: int, _: object = None) -> None:
         """Take note of a signal: the one that stops the run, and each that comes while it waits."""
         if number != signal.SIGINT:
-            self._deadline = min(self._deadline, time.monotonic() + _SAVE_TIMEOUT_SECONDS)
+            self._deadline = min(self._deadline, self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS)
         elif self._is_waiting:
             self._deadline = -math.inf
         if self._is_waiting and number == signal.SIGHUP:
@@ -106,12 +112,12 @@ class SaveWait:
         if not self._is_waiting:
             self._is_waiting = True
             if math.isfinite(self._deadline):
-                self._deadline = time.monotonic() + _SAVE_TIMEOUT_SECONDS
+                self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
             for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # `raise_once` ignores them after the first
                 signal.signal(each, self.stop)
-        left = self._deadline - time.monotonic()
-        if left > 0 and time.monotonic() > self._next_line:
-            self._next_line = time.monotonic() + _REPEAT_SECONDS
+        left = self._deadline - self._clock.monotonic()
+        if left > 0 and self._clock.monotonic() > self._next_line:
+            self._next_line = self._clock.monotonic() + _REPEAT_SECONDS
             end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
             _print_status(
                 f"{missing} Correct that, for example free some space: it tries again each second.{end} Ctrl-C ends it "
@@ -148,14 +154,15 @@ def _print_status(what: str) -> None:
     print(f"  {what}" if what.endswith(".") else f"  {what} ...", flush=True)
 
 
-def _greet(stack: Stack, state: Path) -> None:
+def greet(stack: Stack, state: Path, jmeter_home: Path = jmeter.HOME) -> None:
+    """Print where the stack is, and commands to try."""
     address = stack.address
     conflict_id = uuid7()
     usual = state.resolve() == STATE
     words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
     load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
-    if not jmeter.is_to_be_had():
+    if not jmeter.is_to_be_had(jmeter_home):
         load = ""
     tries = "".join(
         f"  . .venv/bin/activate && ponto {name}{words}\n                 {command['proposed']}\n"

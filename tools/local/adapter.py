@@ -35,7 +35,7 @@ from tools.local.replacements import replaces
 _FINDING = b"$context.error.validationErrorString"
 _HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
 _MOST = 10  # messages that the emulator hands over at once
-_KEPT = 2_000  # log streams of a group, and points of a metric
+KEPT = 2_000  # log streams of a group, and points of a metric
 
 Message = dict[str, Any]
 """One of a queue, as the emulator has it."""
@@ -167,14 +167,14 @@ _UNSAVED = "the emulator can be told not to save what was logged and measured"
 def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **named: Any) -> None:
     original(*values, **named)
     for _, group in logs._log_groups.all_items():
-        for name in list(group["streams"])[:-_KEPT]:
+        for name in list(group["streams"])[:-KEPT]:
             group["streams"].pop(name, None)
 
 
 @replaces(cloudwatch, "_metric_bucket", until=_BOUNDED)
 def _newest_points(original: Callable[[Any], list[Any]], key: Any) -> list[Any]:
     found = original(key)
-    del found[:-_KEPT]
+    del found[:-KEPT]
     return found
 
 

@@ -19,8 +19,11 @@ class Response(NamedTuple):
     body: bytes
 
 
-_PATIENCE = 10.0  # s that a body may take that is read here, and that any other may pause
-_LINGER = 2.0  # s in which somebody who still sends may read the answer
+class TimeLimits(NamedTuple):
+    """Time limits of a request."""
+
+    body_seconds: float = 10.0  # that a body may take that is read here, and that any other may pause
+    linger_seconds: float = 2.0  # in which somebody who still sends may read the answer
 
 
 def values(scope: Scope, name: bytes) -> list[str]:
@@ -28,7 +31,7 @@ def values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for found, value in scope["headers"] if found == name]
 
 
-async def read(scope: Scope, receive: Receive, most: int) -> bytes | None:
+async def read(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes | None:
     """Read a body of at most so many bytes. None: it is larger, and no more of it is read.
 
     Raises:
@@ -37,7 +40,7 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes | None:
     if any(int(length) > most for length in values(scope, b"content-length")):
         return None
     body = b""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(seconds):
         while len(body) <= most:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -48,14 +51,14 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes | None:
     return body if len(body) <= most else None
 
 
-def without_long_pauses(receive: Receive) -> Receive:
+def without_long_pauses(receive: Receive, seconds: float) -> Receive:
     """Take somebody whose body pauses for too long for one who went."""
     comes = True
 
     async def receive_soon() -> Message:
         nonlocal comes
         try:
-            message = await (asyncio.wait_for(receive(), _PATIENCE) if comes else receive())
+            message = await (asyncio.wait_for(receive(), seconds) if comes else receive())
         except TimeoutError:
             message = {"type": "http.disconnect"}
         comes = message.get("more_body", False)
@@ -64,7 +67,7 @@ def without_long_pauses(receive: Receive) -> Receive:
     return receive_soon
 
 
-def early(receive: Receive, send: Send) -> Send:
+def early(receive: Receive, send: Send, seconds: float) -> Send:
     """Answer before the body has come: for a moment it is dropped, so that whoever sends it gets to read the answer.
 
     Hypercorn would wait for ever to hand it over.
@@ -77,7 +80,7 @@ def early(receive: Receive, send: Send) -> Send:
         dropping = asyncio.create_task(_drop(receive))
         try:
             await send({**message, "more_body": True})
-            await asyncio.wait({dropping}, timeout=_LINGER)
+            await asyncio.wait({dropping}, timeout=seconds)
             await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come
         finally:
             dropping.cancel()

@@ -34,10 +34,7 @@ _SERVICES = (
 )
 _MODULE = "tools.local.serve"
 _START = 30  # s
-_STALLED = 60  # s without work, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
-_BETWEEN_LINES = 2  # s between lines of progress
-_BETWEEN_LEFTOVER_LINES = 10  # s between lines on an emulator of a run that was killed
 
 PrintStatus = Callable[[str], None]
 
@@ -78,6 +75,8 @@ class Emulator(NamedTuple):
         print_status: PrintStatus = lambda _: None,
         keep_trying: KeepTrying = lambda _: False,
         labels: Mapping[str, str] = MappingProxyType({}),
+        stalled_seconds: float = 60,
+        seconds_between_lines: float = 2,
     ) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
@@ -88,14 +87,16 @@ class Emulator(NamedTuple):
             print_status: called with what is being done.
             keep_trying: called while not everything is saved. The emulator is killed when it returns false.
             labels: what the messages of a queue are, by the queue's name.
+            stalled_seconds: without work, after which the save is given up.
+            seconds_between_lines: of progress.
 
         Raises:
             UnsavedError: not everything is saved; it says what is missing.
         """
         if not self.is_running():
             return
-        reports = _Reports(self.reports, self.state, labels)
-        _end(psutil.Process(self.process.pid), print_status, reports, keep_trying)
+        reports = _Reports(self.reports, self.state, labels, seconds_between_lines)
+        _end(psutil.Process(self.process.pid), print_status, reports, stalled_seconds, keep_trying)
         reports.receive()
         if count := reports.last.unfinished_files:
             print_status(
@@ -112,8 +113,10 @@ class Emulator(NamedTuple):
 class _Reports:
     """What a stopping emulator reports on what it has saved."""
 
-    def __init__(self, received: Connection | None, state: Path, labels: Mapping[str, str]) -> None:
-        self.seconds_between_lines: float = _BETWEEN_LINES
+    def __init__(
+        self, received: Connection | None, state: Path, labels: Mapping[str, str], seconds_between_lines: float
+    ) -> None:
+        self.seconds_between_lines = seconds_between_lines
         self._received = received  # None: it was started by another run, and cannot report
         self._state = state
         self._labels = labels
@@ -145,9 +148,8 @@ class _Reports:
 class _LeftoverReports(_Reports):
     """What the emulator of a run that was killed reports, through a pipe in its folder."""
 
-    def __init__(self, descriptor: int | None, state: Path, pid: int) -> None:
-        super().__init__(None, state, {})
-        self.seconds_between_lines = _BETWEEN_LEFTOVER_LINES
+    def __init__(self, descriptor: int | None, state: Path, pid: int, seconds_between_lines: float) -> None:
+        super().__init__(None, state, {}, seconds_between_lines)
         self._descriptor = descriptor
         self._pid = pid
         self._missing = f"what it was given since {saved.unsaved_since(state)}"
@@ -256,7 +258,7 @@ def _wait(emulator: Emulator) -> None:
         time.sleep(0.05)
 
 
-def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
+def end_leftover(state: Path, print_status: PrintStatus = lambda _: None, seconds_between_lines: float = 10) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
     They are found by their command line, which names the folder. They save what they hold, and end. `Stopped` ends the
@@ -271,7 +273,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
         if _MODULE in words and words[-1] == str(state):
             try:
                 with saved.open_reports(state) as descriptor:
-                    reports = _LeftoverReports(descriptor, state, process.pid)
+                    reports = _LeftoverReports(descriptor, state, process.pid, seconds_between_lines)
                     _end(process, print_status, reports)
             except Stopped:
                 raise UnsavedError(
@@ -286,7 +288,11 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
 
 
 def _end(
-    process: psutil.Process, print_status: PrintStatus, reports: _Reports, keep_trying: KeepTrying = lambda _: True
+    process: psutil.Process,
+    print_status: PrintStatus,
+    reports: _Reports,
+    stalled_seconds: float = 60,
+    keep_trying: KeepTrying = lambda _: True,
 ) -> None:
     """Ask a process to end, and wait as long as it works: it uses time of the CPU, or reports."""
     began = last = printed = time.monotonic()
@@ -300,7 +306,7 @@ def _end(
                 worked, last = times, time.monotonic()
             is_failing = bool(reports.last.services)
             # A file is complete or not there: nothing is saved by halves.
-            if time.monotonic() > last + _STALLED or (is_failing and not keep_trying(reports.describe())):
+            if time.monotonic() > last + stalled_seconds or (is_failing and not keep_trying(reports.describe())):
                 process.kill()
             if not is_failing and time.monotonic() > printed + reports.seconds_between_lines:
                 printed = time.monotonic()

@@ -19,6 +19,7 @@ import psycopg2
 from ponto.event import WHEN, WHOSE
 from ponto.punch import FIELDS
 from tools.kit import dead_letters, event
+from tools.kit.clock import CLOCK, Clock
 from tools.local import postgres, verdict
 from tools.local.faults import Faults
 from tools.local.watch import Batches
@@ -51,7 +52,12 @@ class Flow:
     """Reads the numbers of one stack, and stops its database when it is asked to."""
 
     def __init__(
-        self, state: Path, key: str, messages: Messages, accepted: Mapping[str, Mapping[str, str | None]]
+        self,
+        state: Path,
+        key: str,
+        messages: Messages,
+        accepted: Mapping[str, Mapping[str, str | None]],
+        clock: Clock = CLOCK,
     ) -> None:
         """Reads nothing yet: the stack may still be starting.
 
@@ -62,6 +68,7 @@ class Flow:
         self._state = state
         self._messages = messages
         self._accepted = accepted
+        self._clock = clock
         self._batches = Batches(state / "emulator.log")
         self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=_KEPT)  # with `time.monotonic()`, oldest first
         self._dead: set[str] = set()  # messages that the queue took in this run, and that were dead letters at a look
@@ -79,7 +86,7 @@ class Flow:
         """Keep the numbers of this moment, once the stack is ready."""
         with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
             address = self._address()
-            self._looks.append((time.monotonic(), self._counts(address)))
+            self._looks.append((self._clock.monotonic(), self._counts(address)))
             self._note_dead_letters(address)
 
     def answer(self, method: str, name: str) -> Response:
@@ -112,7 +119,7 @@ class Flow:
         }
 
     def _numbers(self, address: dict[str, Any]) -> Response:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         dead = self._messages(address["dlq_url"])
         waiting = self._messages(address["queue_url"])
         return 200, {

@@ -68,6 +68,7 @@ class Guard:
         view: flow.Flow | None = None,
         served: Sequence[Files] = (),
         home: Files = dict,
+        limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
         """Admits from the start.
 
@@ -79,12 +80,14 @@ class Guard:
             view: what is at flow.PATH, if anything.
             served: each gives files that lie beside the API.
             home: gives the page at the root, by the path "", and the files that it links to.
+            limits: of a request.
         """
         self._application = application
         self._public = public
         self._view = view
         self._served = served
         self._home = home
+        self._limits = limits
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
         self._closing = False
@@ -114,41 +117,44 @@ class Guard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_for_us(scope):
-            await _say(asgi.early(receive, send), 403, f"this is {self._hosts[0]} only: another Host is refused")
+            await _say(self._early(receive, send), 403, f"this is {self._hosts[0]} only: another Host is refused")
         elif found := _api(scope["path"]):
             await self._call_api(scope, receive, send, **found.groupdict())
         elif self._view and scope["path"].startswith(flow.PATH):
-            await self._show(self._view, scope, asgi.early(receive, send))
+            await self._show(self._view, scope, self._early(receive, send))
         elif asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
             sentence = "no web page may call the local AWS: a request with an Origin is refused"
-            await _say(asgi.early(receive, send), 403, sentence)
+            await _say(self._early(receive, send), 403, sentence)
         elif self._has_key(scope):
-            await self._application(scope, asgi.without_long_pauses(receive), _without_cors(send))
+            await self._application(
+                scope, asgi.without_long_pauses(receive, self._limits.body_seconds), _without_cors(send)
+            )
         elif keys := self._keys_of_pool(scope):
-            await asgi.answer(asgi.early(receive, send), *keys)
+            await asgi.answer(self._early(receive, send), *keys)
         elif file := self._home_file(scope):
-            await _give(asgi.early(receive, send), file, is_whole=scope["method"] == "GET")
+            await _give(self._early(receive, send), file, is_whole=scope["method"] == "GET")
         else:
-            await _say(asgi.early(receive, send), 403, _SIGN)
+            await _say(self._early(receive, send), 403, _SIGN)
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send, api: str, path: str) -> None:
         """Serve a file, or compose a request for the API."""
         method = scope["method"]
         if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
-            await _give(asgi.early(receive, send), file, is_whole=method == "GET")
+            await _give(self._early(receive, send), file, is_whole=method == "GET")
             return
         is_signed = self._public.is_signed(api, method, path)
         if is_signed and (any(asgi.values(scope, b"origin")) or not self._has_key(scope)):
-            await _say(asgi.early(receive, send), 403, _SIGN)
+            await _say(self._early(receive, send), 403, _SIGN)
             return
         try:
             is_read = is_signed or any(asgi.values(scope, b"x-api-key"))
-            body = await asgi.read(scope, receive, MOST_SIGNED if is_signed else MOST) if is_read else None
+            most = MOST_SIGNED if is_signed else MOST
+            body = await asgi.read(scope, receive, most, self._limits.body_seconds) if is_read else None
         except TimeoutError:
-            await _say(asgi.early(receive, send), 408, "the body did not come in time; send it again")
+            await _say(self._early(receive, send), 408, "the body did not come in time; send it again")
             return
         if body is None:
-            send = asgi.early(receive, send)
+            send = self._early(receive, send)
         if self._closing:
             await _say(send, 503, "the local stack is stopping; send the punch again later")
             return
@@ -170,6 +176,9 @@ class Guard:
         else:
             status, body = await asyncio.to_thread(view.answer, scope["method"], name)
             await asgi.answer(send, status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
+
+    def _early(self, receive: Receive, send: Send) -> Send:
+        return asgi.early(receive, send, self._limits.linger_seconds)
 
     def _file(self, name: str) -> static.File | None:
         """Read the file that is asked for, anew each time: a developer reloads and sees what was changed."""

@@ -14,17 +14,17 @@ import resource
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
+from tools.kit.clock import CLOCK, Clock
 from tools.local import adapter, home, replacements, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
@@ -89,13 +89,31 @@ class _TimeoutError(BaseException):
     """The time for saving is over. No `Exception`: the emulator, which catches those, is where it is raised."""
 
 
+class Emulator(Protocol):
+    """What a saver needs of the emulator; see `adapter`."""
+
+    def are_queues_locked(self) -> bool: ...
+
+    def services(self) -> dict[str, Callable[[], Any]]: ...
+
+    def unfinished_events(self) -> int: ...
+
+    def save(self, folder: Path, name: str, state: Any, /) -> None: ...
+
+
 class Saver:
     """Saves what the emulator holds, again and again until all of it is saved, and ends this process."""
 
     def __init__(
-        self, state: Path, reports: Connection, end: Callable[[int], None] = lambda status: _end(status)
+        self,
+        state: Path,
+        reports: Connection,
+        end: Callable[[int], None] = lambda status: _end(status),
+        emulator: Emulator = adapter,
+        clock: Clock = CLOCK,
     ) -> None:
         """`end` ends this process with a status."""
+        self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
         self._reports = reports
@@ -107,14 +125,14 @@ class Saver:
 
     def save_and_end(self) -> None:
         """Try until everything is saved. The process that started this one may kill it instead."""
-        if adapter.are_queues_locked():
+        if self._emulator.are_queues_locked():
             signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have locked them
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, _raise_timeout)
         while (report := self._save()).services:
             self._report(report)
-            time.sleep(_RETRY_SECONDS)
+            self._clock.sleep(_RETRY_SECONDS)
         if report.is_complete:
             saved.mark_clean(self._state)
         self._report(report)
@@ -122,7 +140,7 @@ class Saver:
 
     def _save(self) -> saved.Report:
         """Save the queues, which may take as long as it needs, then the rest, which may not."""
-        states = adapter.services()
+        states = self._emulator.services()
         report = self._save_queues(states.pop("sqs"))
         signal.setitimer(signal.ITIMER_REAL, _REST)
         try:
@@ -137,7 +155,7 @@ class Saver:
 
     def _save_queues(self, give: Callable[[], Any]) -> saved.Report:
         """Save the queues, each time: they are drained meanwhile."""
-        report = saved.Report(unfinished_files=adapter.unfinished_events())  # only files are imported by events
+        report = saved.Report(unfinished_files=self._emulator.unfinished_events())  # only files are imported by events
         try:
             state = give()
             held = saved.messages(state)
@@ -167,7 +185,7 @@ class Saver:
     def _write(self, name: str, state: Any) -> bool:
         """Write the state of a service; return whether that succeeded."""
         try:
-            adapter.save(saved.folder(self._state), name, state)
+            self._emulator.save(saved.folder(self._state), name, state)
         except OSError as error:  # a user can change that: free space, or give back a right
             self._reason = error.strerror or str(error)
             return False

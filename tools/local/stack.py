@@ -27,7 +27,6 @@ from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
-_DEATH = 5  # s that an emulator may take from its last answer to its end
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 PrintStatus = Callable[[str], None]
@@ -82,7 +81,7 @@ def running(
     state = state.resolve()
     if not state.exists():
         emulator.require_free(port)  # a port that is refused leaves no folder behind
-    _make_private(state)
+    make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
@@ -144,8 +143,8 @@ def _name(queue_url: str) -> str:
     return queue_url.rpartition("/")[2]
 
 
-def _make_private(state: Path) -> None:
-    """Make the folder, or take it when it is ours: nobody else may look into it.
+def make_private(state: Path, project_state: Path = STATE) -> None:
+    """Make the folder, or close it to other users if it is the project's own or already a stack's.
 
     Raises:
         LocalError: it is somebody else's, or holds other things.
@@ -156,14 +155,18 @@ def _make_private(state: Path) -> None:
         raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
     if found.st_mode & 0o077:
         # The project's own is ours, whatever made it: the load test keeps JMeter in it, the benchmark its figures.
-        if state != STATE and any(state.iterdir()) and not (state / "lock").exists():
+        if state != project_state and any(state.iterdir()) and not (state / "lock").exists():
             raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
         state.chmod(0o700)
 
 
 @contextlib.contextmanager
-def explained(aws: emulator.Emulator) -> Iterator[None]:
+def explained(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
     """Make one sentence of what a call of the emulator, or its log, fails with.
+
+    Args:
+        aws: the emulator.
+        end_seconds: that it may take from its last answer to its end.
 
     Raises:
         LocalError: it failed, or a file could not be used.
@@ -174,7 +177,7 @@ def explained(aws: emulator.Emulator) -> Iterator[None]:
         if isinstance(error, OSError) and error.filename is not None:
             raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None  # the emulator may be well
         try:
-            aws.process.wait(_DEATH)
+            aws.process.wait(end_seconds)
         except subprocess.TimeoutExpired:
             raise LocalError(
                 f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "

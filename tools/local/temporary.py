@@ -17,16 +17,16 @@ from tools.local.errors import LocalError
 
 _ZONE = "America/Sao_Paulo"
 _MEMORY = Path("/dev/shm")  # noqa: S108  Linux's; mkdtemp's folders are private
-_ROOM = 8 << 30  # bytes that have to be free: several servers may run, and each writes up to a gigabyte of WAL
+_MIN_FREE_BYTES = 8 << 30  # several servers may run, and each writes up to a gigabyte of WAL
 
 
-def memory() -> Path | None:
-    """Return /dev/shm if it has room and allows execution, and if no TMPDIR says where else; None if not."""
-    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+def memory(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES) -> Path | None:
+    """Return the folder if it has room and allows execution, and if no TMPDIR names another; None if not."""
+    if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
         return None
-    found = os.statvfs(_MEMORY)
+    found = os.statvfs(folder)
     room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)
-    return _MEMORY if room > _ROOM and not found.f_flag & os.ST_NOEXEC else None
+    return folder if room > min_free_bytes and not found.f_flag & os.ST_NOEXEC else None
 
 
 @contextmanager

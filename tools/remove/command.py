@@ -9,6 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.deploy import abandoned_stack, express
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
+from tools.kit.clock import Clock
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm_by_name, print_result, print_status
 
@@ -33,7 +35,8 @@ exit status: 0 done, 1 not all of it: run it again, 2 nothing was removed
 @click.option("--stage", required=True, help="As it was deployed.")
 @opt.yes
 @target.account_options
-def remove(where: target.Where, *, yes: bool) -> None:
+@pass_collaborators
+def remove(collaborators: Collaborators, where: target.Where, *, yes: bool) -> None:
     """Empty the buckets that go with a stage, and remove it.
 
     Ends with `sls remove`, and an express cluster's end: the cluster goes as the stage's whenDeleted says, without a
@@ -70,14 +73,14 @@ def remove(where: target.Where, *, yes: bool) -> None:
         raise CommandError("not removed")
 
     if is_abandoned:  # osls asks for its template, which it does not have
-        if not abandoned_stack.delete(formation, stage):
+        if not abandoned_stack.delete(formation, stage, collaborators.clock):
             raise CommandError(
                 f"a deploy creates the stack {osls.stack_name(stage)} now. Wait for it, and run this again"
             )
     elif stack:
-        _remove_stack(session, stage, buckets)
+        _remove_stack(collaborators, session, stage, buckets)
     if goes:
-        _delete(session, goes.name)
+        _delete(session, goes.name, collaborators.clock)
     elif cluster:
         print_status(
             f"kept the cluster {cluster.name} (whenDeleted: Retain): "
@@ -86,7 +89,9 @@ def remove(where: target.Where, *, yes: bool) -> None:
     print_result(f"removed    {stage}, {account}")
 
 
-def _remove_stack(session: "boto3.Session", stage: str, buckets: Mapping[str, str]) -> None:
+def _remove_stack(
+    collaborators: Collaborators, session: "boto3.Session", stage: str, buckets: Mapping[str, str]
+) -> None:
     s3: Any = session.resource("s3")
     for name in buckets.values():
         print_status(f"emptying {name}")
@@ -96,13 +101,13 @@ def _remove_stack(session: "boto3.Session", stage: str, buckets: Mapping[str, st
         "sls remove: 20 to 40 minutes where the functions are in a network, until AWS removes their interfaces"
     )
     options = ["--stage", stage, "--region", session.region_name]
-    if osls.run("remove", options, osls.environment_of(session, stage)):
+    if collaborators.run_sls("remove", options, osls.environment_of(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
 
 
-def _delete(session: "boto3.Session", cluster: str) -> None:
+def _delete(session: "boto3.Session", cluster: str, clock: Clock) -> None:
     try:
-        express.delete(session, cluster)
+        express.delete(session, cluster, clock)
     except (BotoCoreError, ClientError) as error:
         raise CommandError(f"{target.explain(error)}\nMend the cause, and run this again", status=1) from error
 

@@ -2,6 +2,7 @@
 
 from tools.kit import commands, target
 from tools.kit import options as opt
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.functions import FunctionFailed, invoked
 from tools.kit.output import print_json, print_result, print_status
@@ -17,7 +18,8 @@ exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
 @commands.command(epilog=_EPILOG)
 @opt.as_json
 @target.options
-def schema(where: target.Where, *, as_json: bool) -> None:
+@pass_collaborators
+def schema(collaborators: Collaborators, where: target.Where, *, as_json: bool) -> None:
     """Apply the migrations, and set limits and logins of roles.
 
     Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
@@ -26,7 +28,7 @@ def schema(where: target.Where, *, as_json: bool) -> None:
     functions, name = target.function_of(where, "schema", once=True)
     print_status(f"invoking {name}")
     try:
-        answer = invoked(functions, name, where.stage, {"action": "migrate"})
+        answer = invoked(functions, name, where.stage, {"action": "migrate"}, collaborators.clock)
     except FunctionFailed as error:
         raise CommandError(f"{error}\nIts log: npx sls logs --stage {where.stage} -f schema", status=1) from None
     if as_json:

@@ -11,6 +11,7 @@ from slices.reports.demo import store
 from slices.reports.demo.company import LONGEST_DELAY, Company
 from tools.kit import commands, database, target
 from tools.kit import options as opt
+from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.output import print_json, print_result, print_status
 
 _LARGEST = 500_000  # employees; so far their CPFs are a range of their own, and the devices' names of one width
@@ -63,7 +64,9 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 )
 @opt.as_json
 @database.options(timeout=0)
+@pass_collaborators
 def demo(
+    collaborators: Collaborators,
     where: target.Where,
     *,
     employees: int,
@@ -84,7 +87,7 @@ def demo(
 
     Rows of batida are never removed. `make clean` removes the local stack's database with all that is in it.
     """
-    last = _last_day(until or (datetime.now(UTC).date() - LONGEST_DELAY).replace(day=1) - _A_DAY)
+    last = _last_day(until or (collaborators.clock.now().date() - LONGEST_DELAY).replace(day=1) - _A_DAY)
     first = _first_day(last, months)
     into = database.find(where)
     store.require_meant(into, yes_into)

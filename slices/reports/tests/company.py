@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from slices.reports.report import period
 from tests import commands
+from tests.aws import Calls, at_once
 from tests.commands import Run as Run
 from tests.database import ask, cloned
+from tests.events import aws
 from tools.kit.project import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,6 +78,27 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
     ponto = commands.runner(capsys, "report")
     return lambda *words: ponto(*words, "--state", state)
+
+
+@pytest.fixture
+def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A dead-letter queue with three messages; give its URL."""
+    with aws():
+        Calls(monkeypatch).instead["ReceiveMessage"] = at_once
+        sqs = boto3.client("sqs", region_name="us-east-1")
+        queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        for reason, received, body in (
+            ("conflict", 1_793_620_800_000, '{"usuarioId": 102, "ponto": "2026-11-02T08:00-03:00"}'),
+            ("conflict", 1_793_707_200_000, '{"usuarioId": 102, "ponto": "2026-11-03T08:00-03:00"}'),
+            ("malformed", 1_793_707_200_000, "<script>alert(2)</script>"),
+        ):
+            texts = {"reason": reason, "messageId": f"message-{received}", "receivedAt": str(received)}
+            sqs.send_message(
+                QueueUrl=queue,
+                MessageBody=body,
+                MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
+            )
+        yield queue
 
 
 def require_golden(file: Path, found: str) -> None:

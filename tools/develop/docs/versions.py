@@ -9,9 +9,9 @@ from tools.kit.project import ROOT
 _FILES = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}  # how often it stands there, before any package's
 
 
-def files() -> dict[Path, str]:
-    """Give the files that have the version, with that of `ponto/__init__.py`."""
+def files(version: str = __version__) -> dict[Path, str]:
+    """Return the text of the files that have the version, by path."""
     return {
-        path: re.sub('"version": ".*"', f'"version": "{__version__}"', path.read_text(encoding="utf-8"), count=times)
+        path: re.sub('"version": ".*"', f'"version": "{version}"', path.read_text(encoding="utf-8"), count=times)
         for path, times in _FILES.items()
     }

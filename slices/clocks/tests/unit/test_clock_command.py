@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from slices.clocks import documents
 from slices.clocks.afd import Survey, header
 from slices.clocks.tests.clocks import EIGHT, Clock, cpf, is_named_in, month
@@ -129,11 +127,8 @@ def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
     assert stage.stored == {}
 
 
-def test_a_table_larger_than_the_import_reads_is_not_stored(
-    stage: Stage, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(documents, "MOST_BYTES", len(TABLE) - 1)
-    done = run("load", "documents", file_of(tmp_path, TABLE.encode()))
+def test_a_table_larger_than_the_import_reads_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
+    done = run("load", "documents", file_of(tmp_path, bytes(documents.MOST_BYTES + 1)))
     assert done.status == 2
     assert "is larger than" in done.err
     assert stage.stored == {}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ponto.punch import parse
 from slices.clocks import form
-from slices.clocks.documents import KEY
+from slices.clocks.documents import KEY, MOST_BYTES
 from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks
 from slices.imports.batches import OutOfTime
@@ -275,10 +275,9 @@ def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper
     assert paper.queue.bodies == []
 
 
-def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slices.clocks.documents.MOST_BYTES", len(TABLE) - 1)
+def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper) -> None:
     with pytest.raises(NotPunches, match="is larger than"):
-        known(paper).run(paper.upload(Clock().file()))
+        known(paper, " " * (MOST_BYTES + 1)).run(paper.upload(Clock().file()))
 
 
 def test_the_log_tells_neither_document_nor_name(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.conformance import command, listener
+from slices.conformance import listener
 from slices.conformance.contract import Response
 from slices.conformance.listener import Connection
 from slices.conformance.rules import Expected
 from slices.conformance.run import Clock, Kit, Settings, serving
 from slices.conformance.script import Effect, Fault, Script
 from slices.conformance.tests.tools.clients import Client, NewIdEachTime, bodies
-from tests.commands import Result
+from tests.commands import Result, run_process
 from tests.serving import Request, answering
 from tests.serving import Response as Reply
 from tests.waiting import DEADLINE, started, wait_for
@@ -106,13 +106,10 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
     assert re.search(r"^seed 5: 10 punches in \d+ attempts, \d+ accepted, 1 refused$", result.out, re.MULTILINE)
 
 
-def test_a_run_in_which_nothing_came_judges_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command, "raise_once", lambda _: None)  # signals belong to the tests
-
-    assert cli.main(["conformance", "--listen", "127.0.0.1:0", "--for", "0s"]) == 2
-    assert "no punch came" in capsys.readouterr().err
+def test_a_run_in_which_nothing_came_judges_nothing() -> None:
+    done = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
+    assert done.status == 2
+    assert "no punch came" in done.err
 
 
 def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,10 +250,12 @@ def test_large_bodies_that_come_all_at_once_are_refused_without_being_kept() -> 
     assert peak < 60_000_000
 
 
-def test_more_connections_than_it_serves_are_asked_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "_CONNECTIONS", 2)
+def test_more_connections_than_it_serves_are_asked_to_come_later() -> None:
     with doing() as kit:
-        with connected(kit), connected(kit), connected(kit) as waiting:
+        with contextlib.ExitStack() as connections:
+            for _ in range(listener.MAX_CONNECTIONS):
+                connections.enter_context(connected(kit))
+            waiting = connections.enter_context(connected(kit))
             assert waiting.recv(100).startswith(b"HTTP/1.1 429 ")
 
         def accepted() -> bool:

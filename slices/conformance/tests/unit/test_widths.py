@@ -8,7 +8,7 @@ from tests.widths import assert_fits
 
 
 def judge() -> None:
-    command._table([Verdict(rule, Found(1_000_000, [])) for rule in RULES])
+    command.print_table([Verdict(rule, Found(1_000_000, [])) for rule in RULES])
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +13,12 @@ from slices.corrections import send
 from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
-from tests.aws import Calls, stack
+from tests.aws import Calls, returned, stack
+from tests.clock import FakeClock
 from tests.database import Database, export
 from tests.functions import Functions
 from tests.gateway import Response, answer_requests
-from tools.kit import reader as kit_reader
+from tools.kit.collaborators import Collaborators
 
 ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
 HEADER = "tipo,usuario_id,ponto,alvo,motivo\n"
@@ -314,15 +314,22 @@ def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs"}
-    Calls(monkeypatch).instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
-    monkeypatch.setattr(send, "_PATIENCE", 0)
+    calls = Calls(monkeypatch)
+    calls.instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
+    reports = Functions(punched.url, "ponto_reader")
+    calls.instead["Invoke"] = lambda _, given: returned(reports.call("read", json.loads(given["Payload"])))()
     return Api(monkeypatch, Functions(punched.url, "ponto_corrections"))
 
 
 @pytest.fixture
-def on_aws(api: Api, capsys: pytest.CaptureFixture[str]) -> commands.Run:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def on_aws(api: Api, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> commands.Run:
     del api
-    run = commands.runner(capsys, "correct")
+    run = commands.runner(capsys, "correct", collaborators=Collaborators(clock))
     return lambda *words: run(*words, "--stage", "dev")
 
 
@@ -340,22 +347,10 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
     assert "CANARY" not in json.dumps(dict(headers))
 
 
-def test_a_stage_is_asked_for_the_punch_of_a_minute(
-    on_aws: commands.Run, api: Api, punched: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reports = Functions(punched.url, "ponto_reader")
-    asked: list[str] = []
-
-    def invoked(_: object, name: str, stage: str, request: Any) -> dict[str, Any]:
-        asked.extend((name, stage))
-        answer: dict[str, Any] = reports.call("read", request)
-        return answer
-
-    monkeypatch.setattr(kit_reader, "invoked", invoked)
+def test_a_stage_is_asked_for_the_punch_of_a_minute(on_aws: commands.Run, api: Api, punched: Database) -> None:
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
     done = on_aws(*words)
     assert (done.status, done.err) == (0, "")
-    assert [name.endswith("-read") for name in asked[:1]] == [True]
     assert punched.ask("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
 
@@ -388,24 +383,21 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
 def test_what_the_api_has_against_it_is_told(
     on_aws: commands.Run, api: Api, answer: Response, status: int, why: str
 ) -> None:
-    api.answers = [answer]
+    api.answers = [answer] * 100  # to each try
     done = on_aws(*ADD)
     assert (done.status, done.out) == (status, "")
     assert why in done.err
 
 
 def test_a_function_that_is_not_ready_and_a_database_that_resumes_are_waited_for_with_one_sentence(
-    on_aws: commands.Run, api: Api, punched: Database, monkeypatch: pytest.MonkeyPatch
+    on_aws: commands.Run, api: Api, clock: FakeClock, punched: Database
 ) -> None:
-    monkeypatch.setattr(send, "_PATIENCE", 180)
     later = {"Retry-After": "15"}
     api.answers = [(500, '{"message":"there was an error handling your request"}', later), (503, "{}", later)]
-    waits: list[float] = []
-    monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: waits.append(seconds))
 
     done = on_aws(*ADD)
 
-    assert (done.status, len(api.signed), waits) == (0, 3, [15, 15])
+    assert (done.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
     assert rows(punched) == [("inclusao", ANA, AUTHOR)]
     assert done.err.count("answered 500 (there was an error handling your request). A function that nobody") == 1
     assert "Waiting for 180 s at most" in done.err

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import boto3
 import pytest
 
 from slices.corrections import proof
+from tests.clock import FakeClock
 from tests.events import aws
 from tests.gateway import Response, answer_requests
 from tests.unit.test_deploy import URL, Prod
@@ -23,19 +23,12 @@ def account() -> Iterator[None]:
 
 
 class Corrections:
-    """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
+    """An API of paper for corrections: one answer after another, the last again and again."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = []
         self.asked: list[Any] = []
-        self._now = 0.0
         answer_requests(monkeypatch, self._answer)
-        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
-        monkeypatch.setattr("time.sleep", self._sleep)
-        monkeypatch.setattr("time.monotonic", lambda: self._now)
-
-    def _sleep(self, seconds: float) -> None:
-        self._now += seconds
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
@@ -80,7 +73,7 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
     said: str,
 ) -> None:
     corrections.answers = list(answers)
-    assert proof.prove(boto3.Session(), "dev", URL) == expected
+    assert proof.prove(boto3.Session(), "dev", URL, FakeClock()) == expected
     assert len(corrections.asked) == len(answers)
     assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
     assert said in " ".join(capsys.readouterr().err.split())
@@ -107,7 +100,7 @@ def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
 ) -> None:
     corrections.answers = [answer]
     with pytest.raises(CommandError, match=re.escape(said)) as failure:
-        proof.prove(boto3.Session(), "dev", URL)
+        proof.prove(boto3.Session(), "dev", URL, FakeClock())
     assert failure.value.status == 1
     assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
 

@@ -7,7 +7,6 @@ import pytest
 from slices.corrections import command
 from slices.corrections.rows import ListedCorrectionRow
 from tests.widths import assert_fits
-from tools.kit import tables
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
@@ -19,7 +18,7 @@ AT = datetime(2026, 11, 23, 11, 3, 7, tzinfo=UTC)
 def list_corrections() -> None:
     local = AT.replace(tzinfo=None)
     listed = ListedCorrectionRow(AT, ID, "desconsideracao", True, EMPLOYEE, AT, local, ID, REASON, ARN)
-    tables.show(command._TABLE, [command.cells(listed)])
+    command.print_table([listed])
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])

@@ -123,5 +123,5 @@ def test_whatever_resembles_a_files_event_is_listed_shown_and_redriven_as_someth
 
     if found.reason == "file":
         assert found.way is Way.ASYNCHRONOUS
-        before = tasks_of(dead_letters._event(body))
+        before = tasks_of(dead_letters.event_of(body))
         assert tasks_of(json.loads(found.event())) == [task._replace(rounds=0) for task in before]

@@ -4,14 +4,13 @@ import gzip
 import json
 from collections.abc import Callable
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slices.imports import batches, function, uploads
+from slices.imports import function
 from slices.imports.forms import NotPunches
 from slices.imports.tests.unit.test_uploads import RESERVE, Paper, punch
 from slices.imports.uploads import FAILURE, SUMMARY
@@ -32,10 +31,7 @@ class Chains:
         self._chance = chance
         self._mishaps = 12  # at most, or it would not end
         self._ticks = 0
-        self._importer = uploads.importer(function.settings())
-        clock = SimpleNamespace(monotonic=self._tick, sleep=lambda _: None)
-        patch.setattr(batches, "time", clock)
-        patch.setattr(uploads, "time", clock)
+        self._importer = paper.importer(function.settings(), self._tick)
         for target, name in (
             (paper.bucket, "put_object"),
             (paper.bucket, "delete_object"),

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from slices.imports import api as imports_api
 from slices.imports.tests.unit.test_uploads import file, punch
+from tests.clock import FakeClock
 from tests.commands import Result, write_stack
 from tests.gateway import Response, answer_requests
 from tests.unit.test_files import THINGS, state
 from tools import cli
 from tools.kit.client import MOST_AT_ONCE
+from tools.kit.collaborators import Collaborators
 
 ACCEPTED: Response = (202, '{"message":"accepted"}', {})
 FORBIDDEN: Response = (403, '{"message":"Forbidden"}', {})
@@ -69,7 +70,8 @@ class Import:
             return found
 
     def run(self, *words: str) -> Result:
-        status = cli.main(["import", str(self.file), "--state", str(self.file.parent), *words])
+        given = ["import", str(self.file), "--state", str(self.file.parent), *words]
+        status = cli.main(given, Collaborators(FakeClock()))
         done = Result(status, *self._capsys.readouterr())
         assert "CANARY" not in done.out + done.err
         return done
@@ -95,7 +97,6 @@ def importing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     importing.file.write_bytes(file(1, 200))
     write_stack(folder, api_url=URL, api_key="CANARY")
     answer_requests(monkeypatch, importing.answer)
-    monkeypatch.setattr(imports_api, "_FIRST_WAIT", 0.001)
     monkeypatch.delenv("PONTO_API_KEY", raising=False)
     return importing
 

@@ -14,13 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import slices.imports.lines
-import slices.imports.split
 from ponto.punch import NotAPunch, parse
 from slices.imports import forms
 from slices.imports.forms import NotPunches
 from slices.imports.lines import Line, lines, survey
-from slices.imports.split import BEGIN, LONGEST, Position
+from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank
 from tests.strategies import Body, edited_bodies, good_bodies
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -319,47 +317,45 @@ _MIB = 1 << 20
 
 @pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b" " * 63 + b"\n"])
 @pytest.mark.parametrize("start", [BEGIN, Position(len(GOOD) + 1, 2)], ids=["from its begin", "gone on with"])
-def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(
-    monkeypatch: pytest.MonkeyPatch, blank: bytes, start: Position
-) -> None:
+def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
     most = 1 << 16  # with the mebibyte itself: test_uploads.py
-    monkeypatch.setattr(slices.imports.split, "_MOST_BLANK", most)
-    stored = Stored(gzip.compress(GOOD + b"\n" + blank * (2 * most // len(blank)), compresslevel=1))
+    content = GOOD + b"\n" + blank * (2 * most // len(blank))
     line = 2 + (most + len(GOOD) + 1) // len(blank)
     with pytest.raises(NotPunches, match=f"at line {line} there is a mebibyte more of blank lines than of others"):
-        list(lines(stored.open_at, ZONE, start))
+        not_blank(content, most, start)
 
 
-def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def not_blank(content: bytes, max_blank_bytes: int, start: Position = BEGIN) -> list[Raw | Position]:
+    """Return the lines of content that are not blank."""
+    cut = split(io.BytesIO(content[start.offset :]), start)
+    return list(without_blank(cut, start, max_blank_bytes))
+
+
+def test_as_much_blank_as_there_is_of_punches_is_read() -> None:
     most = 1_000
-    monkeypatch.setattr(slices.imports.split, "_MOST_BLANK", most)
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * most
-    assert len(read(content)) == most
+    assert len(not_blank(content, most)) == most
     # All of the file counts, and not one run: so far, there is a byte less for each punch.
-    assert len(read(content + b"\n" * 2 * most + GOOD)) == most + 1
+    assert len(not_blank(content + b"\n" * 2 * most + GOOD, most)) == most + 1
     with pytest.raises(NotPunches, match="at line"):
-        read(content + b"\n" * (2 * most + 1) + GOOD)
+        not_blank(content + b"\n" * (2 * most + 1) + GOOD, most)
 
 
-def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    part = 1 << 16
-    for name in ("CHUNK", "_MOST_BLANK"):
-        monkeypatch.setattr(slices.imports.split, name, part)
-    content = GOOD + b"\n" + b"x" * 4 * part + b"\n" + b"\n" * 3 * part + GOOD
+def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> None:
+    blank = b" " * 1_023 + b"\n"
+    content = GOOD + b"\n" + b"x" * 4 * _MIB + b"\n" + blank * 3 * 1_024 + GOOD
     whole = read(content)
     assert [line.refusal == "" for line in whole] == [True, False, True]
     assert said(lines(Stored(content).open_at, ZONE, whole[1].next)) == said(whole[2:])
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(
-    monkeypatch: pytest.MonkeyPatch, *, compressed: bool
-) -> None:
+def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, compressed: bool) -> None:
     most = 1_000
-    monkeypatch.setattr(slices.imports.lines, "_MOST_REFUSED", most)
 
     def read_as_stored(content: bytes) -> list[Line]:
-        return read(gzip.compress(content) if compressed else content)
+        stored = Stored(gzip.compress(content) if compressed else content)
+        return list(lines(stored.open_at, ZONE, max_refused=most))
 
     content = (GOOD + b"\n") * 2 * most + b"x\n" * 3 * most
     assert len(read_as_stored(content)) == 5 * most  # as many bad ones as there are punches, and these

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from slices.imports import forms, through_bucket
+from slices.imports import forms
 from slices.imports.forms import BadFile
 from tests.aws import Calls, refusal, stack
+from tests.clock import FakeClock
 from tests.commands import Run, runner, write_stack
+from tools.kit.collaborators import Collaborators
 
 BUCKET = "batida-ponto-local-uploads"
 OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead"}
@@ -49,7 +51,6 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Give a stage that takes files."""
-    monkeypatch.setattr(through_bucket, "_PAUSE", 0.001)
     return Stage(Calls(monkeypatch))
 
 
@@ -57,7 +58,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the program on it."""
     write_stack(tmp_path, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
-    made = runner(capsys)
+    made = runner(capsys, collaborators=Collaborators(FakeClock()))
     return lambda *words: made(*words, "--state", tmp_path)
 
 
@@ -200,9 +201,8 @@ def test_an_import_that_failed_says_why_and_what_it_did_before(
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
 def test_a_result_that_does_not_come_is_not_waited_for_for_ever(
-    stage: Stage, run: Run, machine: Path, monkeypatch: pytest.MonkeyPatch, code: str
+    stage: Stage, run: Run, machine: Path, code: str
 ) -> None:
-    monkeypatch.setattr(through_bucket, "_PATIENCE", 0.01)
     stage.missing = code
     done = run("import", machine)
     assert done.status == 1

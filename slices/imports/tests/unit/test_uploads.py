@@ -7,7 +7,6 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -26,7 +25,7 @@ from tests.events import NOT_SQS, Context, record, sqs_event
 from tools.kit import dead_letters
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
-RESERVE = uploads._RESERVE
+RESERVE = uploads.RESERVE_SECONDS
 FUNCTION = "batida-ponto-dev-importacao"
 
 
@@ -146,16 +145,23 @@ class Paper:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
-        patch.setattr(uploads, "importer", self._importer)
-        patch.setattr(batches, "_FIRST_DELAY", 0.001)
+        self.max_refused = lines.MAX_REFUSED_LINES
+        patch.setattr(uploads, "importer", self.importer)
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
         patch.setenv("QUEUE_URL", "https://queue")
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
-    def _importer(self, settings: uploads.Settings) -> Importer:
+    def importer(self, settings: uploads.Settings, monotonic: Callable[[], float] = time.monotonic) -> Importer:
         queue: Any = self.queue
-        sender = Sender(queue, settings.queue_url, identity=settings.identity, group=settings.message_group)
-        return Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions))
+        sender = Sender(
+            queue,
+            settings.queue_url,
+            identity=settings.identity,
+            group=settings.message_group,
+            first_delay=0.001,
+            monotonic=monotonic,
+        )
+        return Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions), monotonic, self.max_refused)
 
     def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
@@ -411,13 +417,10 @@ _MIB = 1 << 20
     ids=["a long name", "empty members", "zeros behind the end"],
 )
 def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
-    paper: Paper, monkeypatch: pytest.MonkeyPatch, content: bytes, has_a_punch: bool
+    paper: Paper, content: bytes, has_a_punch: bool
 ) -> None:
     upload = paper.upload(content)
-    clock = SimpleNamespace(monotonic=lambda: paper.bucket.given / _MIB, sleep=time.sleep)  # a second a mebibyte
-    monkeypatch.setattr(uploads, "time", clock)
-    monkeypatch.setattr(batches, "time", clock)
-    importer = uploads.importer(function.settings())
+    importer = paper.importer(function.settings(), lambda: paper.bucket.given / _MIB)  # a second a mebibyte
     if has_a_punch:
         now, why = importer.run(upload, RESERVE + 1)
         assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTime")
@@ -531,8 +534,8 @@ def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_say
     assert not refused or paper.refused("failure.json") == [{"line": 1, "reason": "body: not JSON, character 1"}]
 
 
-def test_a_redrive_reads_on_where_a_file_failed(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_MOST_REFUSED", 100)
+def test_a_redrive_reads_on_where_a_file_failed(paper: Paper) -> None:
+    paper.max_refused = 100
     paper.run(paper.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
     event = paper.functions.events.pop()
     with pytest.raises(NotPunches, match="at line 121 refused lines outnumber punches by more than 100"):

@@ -177,7 +177,7 @@ def test_get_printed_by_make_run_finds_its_printed_punch(
     nowhere: dict[str, Any] = dict.fromkeys(Address._fields, "") | {"pid": 1}
     address = Address(**nowhere | {"api_url": "http://here/ponto"})
     stack = SimpleNamespace(address=address, aws=SimpleNamespace(log=""), time_zone="America/Sao_Paulo")
-    local._greet(cast(Any, stack), tmp_path)
+    local.greet(cast(Any, stack), tmp_path)
     printed = capsys.readouterr().out
     (body,) = re.findall(r"-d '(.+)'$", printed, re.MULTILINE)
     (looked_up,) = re.findall(r"^curl -sS http://here/ponto/(\S+) ", printed, re.MULTILINE)

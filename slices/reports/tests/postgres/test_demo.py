@@ -1,8 +1,9 @@
 """`ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from slices.reports.demo import command as demo
-from slices.reports.demo import store
 from slices.reports.demo.company import Company, Row
 from slices.reports.demo.people import FIRST_NUMBER
-from tests.commands import Result, write_stack
+from tests.clock import FakeClock
+from tests.commands import Result, runner, write_stack
 from tests.database import Database, export
-from tools.cli import main
+from tools.kit.collaborators import Collaborators
 from tools.plan.costs import ROW_BYTES
 
 Demo = Callable[..., Result]
@@ -32,11 +33,7 @@ def run(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     """Run the command for a local stack's database."""
     write_stack(tmp_path, database_url=migrated_url)
 
-    def run(*words: str) -> Result:
-        status = main(["demo", "--state", str(tmp_path), *words])
-        return Result(status, *capsys.readouterr())
-
-    return run
+    return runner(capsys, "demo", "--state", tmp_path)
 
 
 @pytest.fixture
@@ -47,10 +44,7 @@ def deployed(
     found = parse_dsn(migrated_url)
     export(found, monkeypatch)
 
-    def run(*words: str) -> Result:
-        status = main(["demo", "--database", "env", "--employees", "5", "--months", "1", *words])
-        return Result(status, *capsys.readouterr())
-
+    run = runner(capsys, "demo", "--database", "env", "--employees", 5, "--months", 1)
     return f"{found['host']}/{found['dbname']}", run
 
 
@@ -130,14 +124,9 @@ def test_working_days_are_like_real_ones_and_a_row_takes_what_the_bill_of_a_mont
     assert found == pytest.approx(ROW_BYTES, rel=0.1)
 
 
-def test_by_default_nothing_lies_in_the_future(run: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Clock":
-            return cls(2026, 11, 10, 12, tzinfo=tz)
-
-    monkeypatch.setattr(demo, "datetime", Clock)
-    result = run("--employees", "5", "--months", "2", "--json").json
+def test_by_default_nothing_lies_in_the_future(run: Demo) -> None:
+    clock = FakeClock(datetime(2026, 11, 10, 12, tzinfo=UTC))
+    result = run("--employees", "5", "--months", "2", "--json", collaborators=Collaborators(clock)).json
     # On 10 November something of October may still be on its way.
     assert result["days"] == {"first": "2026-08-01", "last": "2026-09-30"}
 
@@ -225,11 +214,10 @@ def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest
     assert ask("select (select count(*) from batida), (select count(*) from funcionario)") == [(0, 0)]
 
 
-def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(
-    run: Demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "require_room", lambda cursor, *_, **__: cursor.execute("select pg_sleep(30)"))
-    result = run("--timeout", "1")
+def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(run: Demo, database: Database) -> None:
+    with closing(database.connect()) as other:
+        other.cursor().execute("lock table batida")
+        result = run("--timeout", "1")
     assert result.status == 2
     assert "longer than 1 s" in result.err
 

@@ -1,16 +1,13 @@
 """`ponto load employees`, against a real PostgreSQL."""
 
-import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slices.reports.load import command
 from tests.aws import Calls
-from tests.commands import Result, write_stack
+from tests.commands import Result, runner, write_stack
 from tests.database import Database
 from tests.functions import Functions
 from tools.cli import main
@@ -122,12 +119,11 @@ def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database
 
 
 def test_the_standard_input_is_read(
-    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    load: Load, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load(FILE)  # makes the stack
     database.ask("delete from funcionario")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FILE.encode())))
-    assert main(["load", "employees", "-", "--state", str(tmp_path)]) == 0
+    assert runner(capsys, "load", "employees", "-", "--state", tmp_path)(typed=FILE).status == 0
     assert stored(database) == ROWS
 
 
@@ -162,13 +158,9 @@ def test_what_the_table_refuses_is_said_and_in_no_log(
 
 
 @pytest.mark.parametrize("load", ["functions"], indirect=True)
-def test_a_file_that_is_no_request_says_what_to_do(
-    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command, "_MOST_BYTES", 200)
-
-    result = load(FILE)
+def test_a_file_that_is_no_request_says_what_to_do(load: Load, database: Database) -> None:
+    result = load(HEADER + "".join(f"{number};{'é' * 200};;;\n" for number in range(1, 5_001)))
 
     assert result.status == 2
-    assert "3 employees are more than AWS admits in a request (6 MB); load them in several files" in result.err
+    assert "5000 employees are more than AWS admits in a request (6 MB); load them in several files" in result.err
     assert stored(database) == []

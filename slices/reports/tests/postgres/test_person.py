@@ -19,12 +19,11 @@ from slices.reports.tests.company import NOW
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests import commands
-from tests.aws import Calls, refusal, stack
+from tests.aws import Calls, at_once, refusal, stack
 from tests.commands import Result, write_stack_on
 from tests.database import Database, export
 from tests.events import aws, punch
 from tests.functions import Functions
-from tools.kit import queue_reader
 from tools.kit.output import camel_case
 
 # Of 106 also name, zone and a punch of another year, with all of FULL; it punched in December by that zone.
@@ -131,9 +130,10 @@ def dev(
 ) -> Iterator[Stage]:
     with aws(), closing(Database(database)) as opened:
         monkeypatch.delenv("AWS_REGION", raising=False)
-        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         monkeypatch.setattr(period, "now", NOW.astimezone)
-        yield Stage(opened, Calls(monkeypatch), tmp_path, capsys)
+        calls = Calls(monkeypatch)
+        calls.instead["ReceiveMessage"] = at_once
+        yield Stage(opened, calls, tmp_path, capsys)
 
 
 def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) -> None:

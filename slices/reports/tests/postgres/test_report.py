@@ -14,6 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
@@ -24,21 +25,21 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
-from slices.reports.report import dead_letters, queries, timecard
+from slices.reports.report import queries, timecard
 from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
+from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import numbered as numbered
 from slices.reports.tests.company import unchanged as unchanged
 from slices.reports.tests.company import url as url
 from tests import commands
-from tests.commands import Result, write_stack_on
+from tests.commands import Result, Terminal, write_stack_on
 from tests.database import OF_THE_SCHEMA, export
-from tests.events import aws
 from tests.functions import Functions
 from tests.waiting import DEADLINE, started
 from tools.kit import database as kit_database
-from tools.kit import queue_reader, target
+from tools.kit import target
 from tools.kit.project import ROOT
 from tools.kit.queues import depth
 
@@ -96,27 +97,6 @@ def run(
     if "dlq" in request.fixturenames:
         queue = (request.getfixturevalue("dlq"), "https://sqs.us-east-1.amazonaws.com")
     return runner(write_stack_on(tmp_path, database, *queue), monkeypatch, capsys)
-
-
-@pytest.fixture
-def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A dead-letter queue with three messages; give its URL."""
-    with aws():
-        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
-        sqs = boto3.client("sqs", region_name="us-east-1")
-        queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        for reason, received, body in (
-            ("conflict", 1_793_620_800_000, '{"usuarioId": 102, "ponto": "2026-11-02T08:00-03:00"}'),
-            ("conflict", 1_793_707_200_000, '{"usuarioId": 102, "ponto": "2026-11-03T08:00-03:00"}'),
-            ("malformed", 1_793_707_200_000, "<script>alert(2)</script>"),
-        ):
-            texts = {"reason": reason, "messageId": f"message-{received}", "receivedAt": str(received)}
-            sqs.send_message(
-                QueueUrl=queue,
-                MessageBody=body,
-                MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
-            )
-        yield queue
 
 
 @pytest.fixture
@@ -718,27 +698,23 @@ def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
         ]
 
 
-@pytest.mark.usefixtures("dlq")
-def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    instant = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(
-        dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, instant, instant)]
-    )
+def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(run: Run, dlq: str) -> None:
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    reason: Any = {"reason": {"DataType": "String", "StringValue": "\x1b[2J[red]"}}
+    sqs.send_message(QueueUrl=dlq, MessageBody="{}", MessageAttributes=reason)
 
     assert "?[2J[red]" in run(*EXCEPTIONS).out
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_format_moves_a_terminals_cursor_or_turns_a_line(
-    form: str, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_format_moves_a_terminals_cursor_or_turns_a_line(form: str, run: Run, url: str) -> None:
     fill(url, "insert into funcionario (usuario_id, nome) values (108, E'\\x1b[2J\\u009b[red]Eve\\u202e')")
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    terminal = Terminal()
 
-    shown = run("timecard", "--employee", 108, *MONTH, "--format", form).out
+    with redirect_stdout(terminal):
+        run("timecard", "--employee", 108, *MONTH, "--format", form)
 
+    shown = terminal.getvalue()
     shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)  # a heading of ours, in bold
     assert "[red]Eve" in shown
     assert [character for character in "\x1b\u009b\u202e" if character in shown] == []

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -11,9 +10,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from slices.reports.report import dead_letters
 from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner, shared
 from slices.reports.tests.company import database as database
+from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
 from tests.commands import write_stack_on
 from tools.develop import chromium
@@ -73,13 +72,15 @@ Open = Callable[..., Opened]
 @pytest.fixture
 def opened(
     database: str,
+    dlq: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     browser: Browser,
 ) -> Iterator[Open]:
     """Make a report of the company, and open it."""
-    run: Run = runner(write_stack_on(tmp_path, database), monkeypatch, capsys)
+    stack = write_stack_on(tmp_path, database, dlq, "https://sqs.us-east-1.amazonaws.com")
+    run: Run = runner(stack, monkeypatch, capsys)
     page = browser.new_page()
 
     def make(*words: str) -> Opened:
@@ -124,10 +125,8 @@ REPORTS = [
 @pytest.mark.parametrize("language", ["en", "pt"])
 @pytest.mark.parametrize("words", REPORTS, ids=lambda words: words[0])
 def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
-    words: tuple[str, ...], language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], language: str, opened: Open
 ) -> None:
-    instant = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, instant, instant)])
     require_fit(opened(*words, "--lang", language))
 
 
@@ -203,9 +202,8 @@ def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
 
 @pytest.mark.parametrize("words", [("changes", *MONTH, "--since", "2026-11-10T12:00"), ("exceptions", *NOVEMBER)])
 def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_out(
-    words: tuple[str, ...], opened: Open, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], opened: Open
 ) -> None:
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
     page = opened(*words, "--lang", "pt")
     page.widths(_SCREEN)
 
@@ -257,9 +255,8 @@ def shadows(page: Page, part: str) -> tuple[bool, bool]:
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
 def test_on_a_phone_what_goes_on_to_the_right_has_a_shadow_there_until_its_end(
-    words: tuple[str, ...], part: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], part: str, opened: Open
 ) -> None:
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
     page = opened(*words)
     page.widths((390, 800))
 

@@ -1,0 +1,20 @@
+"""The collaborators of a command that a test replaces, by passing others to `tools.cli.main`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+
+from tools.kit import osls
+from tools.kit.clock import CLOCK, Clock
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """What a command uses beside AWS, files and the terminal."""
+
+    clock: Clock = CLOCK
+    run_sls: Callable[..., int] = osls.run
+
+
+pass_collaborators = click.make_pass_decorator(Collaborators, ensure=True)
