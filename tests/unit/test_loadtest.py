@@ -26,6 +26,7 @@ from tests.commands import runner
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
+from tools.kit.reader import Query
 from tools.kit.target import Where
 
 HEADER = (
@@ -209,10 +210,10 @@ class Stored:
     def __init__(self, rows: list[Row]) -> None:
         self._rows = [(row.key, row.punch.employee, row.stored_at) for row in rows]
 
-    def read(self, **asked: Any) -> Any:
-        if run := asked.get("run_count"):
-            return [[(len(self._rows), run["primeiro"])]]
-        return [self._rows]
+    def read(self, query: Query[Any]) -> Any:
+        if query.name == "run_count":
+            return [query.rows([(len(self._rows), query.values["primeiro"])])]
+        return [query.rows(self._rows)]
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803
         return {"Attributes": dict.fromkeys(AttributeNames, "0") | {AttributeNames[0]: str(int(QueueUrl == "queue"))}}

@@ -23,6 +23,7 @@ from tests.gateway import Response, answer_requests
 from tests.unit.test_files import THINGS, state
 from tools import cli
 from tools.kit.client import MOST_AT_ONCE
+from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators
 
 ACCEPTED: Response = (202, '{"message":"accepted"}', {})
@@ -45,6 +46,7 @@ class Import:
         self.keys: set[str] = set()
         self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
         self.seconds = 0.0  # that each answer takes
+        self.clock: Clock = FakeClock()
         self.at_once = 0
         self._now = 0
         self._lock = threading.Lock()
@@ -71,7 +73,7 @@ class Import:
 
     def run(self, *words: str) -> Result:
         given = ["import", str(self.file), "--state", str(self.file.parent), *words]
-        status = cli.main(given, Collaborators(FakeClock()))
+        status = cli.main(given, Collaborators(self.clock))
         done = Result(status, *self._capsys.readouterr())
         assert "CANARY" not in done.out + done.err
         return done
@@ -221,6 +223,7 @@ def test_ctrl_c_ends_the_waiting_too_and_the_same_command_goes_on(importing: Imp
     before = signal.getsignal(signal.SIGINT)
     importing.answers = {500: [(503, "", {"retry-after": "200"})]}  # for which a thread waits
     importing.ctrl_c_at = 500
+    importing.clock = CLOCK
 
     stopped = importing.run()
 
