@@ -7,9 +7,11 @@ module.exports = class PrivateZip {
   constructor(serverless) {
     process.umask(0o077);
     const makeReadable = () => makeReadableForLambda(join(serverless.serviceDir, '.serverless', 'requirements'));
+    // Not `before:`, when serverless-python-requirements links the folder without waiting until the link is there. It adds the
+    // files to the zip in `after:`.
     this.hooks = {
-      'before:package:createDeploymentArtifacts': makeReadable,
-      'before:deploy:function:packageFunction': makeReadable,
+      'package:createDeploymentArtifacts': makeReadable,
+      'deploy:function:packageFunction': makeReadable,
     };
   }
 };

@@ -5,6 +5,7 @@ import pytest
 from slices.corrections.tests.correcting import CORRECTED
 from slices.reports.tests.company import MONTH, NOVEMBER, shared
 from slices.reports.tests.company import database as database
+from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.postgres.test_report_pages import FULL, Open, require_fit, require_whole_words
 from slices.reports.tests.postgres.test_report_pages import browser as browser
 from slices.reports.tests.postgres.test_report_pages import opened as opened
