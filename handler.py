@@ -6,8 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ponto import config, log
-from ponto.bootstrap import create_drain
-from ponto.drain import Drain
+from ponto.drain import Drain, create_drain
 from ponto.message import BatchResponse, read_messages
 
 if TYPE_CHECKING:
@@ -51,10 +50,9 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
         {"milliseconds": round((time.monotonic() - started) * 1000, 1), **processed.ages(now)},
         processed.errors,
     )
-    # The last act: the delays count from here.
-    warnings = [*processed.warnings, drain.shorten_visibility(processed, end)]
-    for warning in filter(None, warnings):
-        log.warning(context.aws_request_id, warning)
+    drain.shorten_visibility(processed, end)  # the last act: the delays count from here
+    for warning in processed.warnings:
+        log.write(warning, context.aws_request_id, level="WARNING")
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
 
 
@@ -72,7 +70,7 @@ def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QuerySta
         context.get_remaining_time_in_millis() / 1000,
         installed.statements(),
     )
-    log.answered("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
+    log.request("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
     return result
 
 

@@ -24,7 +24,7 @@ from loadtest.proof import Table
 from loadtest.results import Tail, read, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import System
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.punch import FIELDS
 from tools.kit import commands, event, files, target
 from tools.kit import options as opt
@@ -39,7 +39,7 @@ _STOPPED = 130
 _PRICED, _REGION = "prod", "us-east-1"  # the stage that has serverless.yml's defaults, and whose list prices
 _PAUSE = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
 # What is sent within its braces, with JMeter's variables.
-_WHOSE = f'"{FIELDS[WHOSE].name}": '
+_WHOSE = f'"{FIELDS[SUBJECT_COLUMN].name}": '
 _FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(f"{_WHOSE}1", f"{_WHOSE}${{usuarioId}}")
 _OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loadtest.ledger import PunchKey, Row
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROWS = sql.SQL("""
 select id, {whose}, {at}, coalesce(mensagem_id, ''), gravada_em
 from ponto.batida where {whose} >= %s and {whose} < %s order by {at}
-""").format(whose=sql.Identifier(WHOSE), at=sql.Identifier(WHEN))
+""").format(whose=sql.Identifier(SUBJECT_COLUMN), at=sql.Identifier(INSTANT_COLUMN))
 
 
 def rows_of(database: "connection", employees: range) -> list[Row]:

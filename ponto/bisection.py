@@ -1,4 +1,4 @@
-"""Trying a batch in halves, so that an item which cannot be processed keeps none of the others back."""
+"""Processing of a batch in halves, so that an item which cannot be processed keeps none of the others back."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -8,19 +8,19 @@ Result = TypeVar("Result")
 Error = TypeVar("Error", bound=Exception)
 
 
-def in_halves(
+def process_in_halves(
     items: Sequence[Item],
     attempt: Callable[[Sequence[Item]], list[Result]],
     catch: type[Error],
     alone: Callable[[Error], Result],
 ) -> list[Result]:
-    """Try the whole; where that fails, its halves, and so on down to the item that it fails on.
+    """Process items together; if that fails, their halves, and so on down to single items. Return a result for each.
 
     Args:
-        items: the whole.
-        attempt: returns a result for each item that it is given, in their order.
-        catch: what of its exceptions an item can be the cause of.
-        alone: the result of an item that such an exception is raised for on its own.
+        items: may be none.
+        attempt: processes some of them, and returns a result for each, in their order.
+        catch: the exceptions of `attempt` that an item can cause.
+        alone: returns the result of an item for which `attempt` raised such an exception.
     """
     try:
         return attempt(items)
@@ -28,4 +28,6 @@ def in_halves(
         if len(items) <= 1:
             return [alone(error) for _ in items]
     middle = len(items) // 2
-    return in_halves(items[:middle], attempt, catch, alone) + in_halves(items[middle:], attempt, catch, alone)
+    return process_in_halves(items[:middle], attempt, catch, alone) + process_in_halves(
+        items[middle:], attempt, catch, alone
+    )

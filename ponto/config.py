@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -36,8 +35,6 @@ _FILE_NAMES = {
 }
 # libpq's keyword -> its name in the environment
 _ENVIRONMENT_NAMES = {keyword: name.upper() for keyword, name in _FILE_NAMES.items()} | {"user": "DB_USER"}
-# What signs a token, which Lambda gives each function; AWS_SESSION_TOKEN is absent where the keys are not temporary.
-_SIGNING_NAMES = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _DEFAULT_PORT = 5432  # PostgreSQL's
 
 
@@ -141,9 +138,7 @@ def parse_time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
-        raise ConfigurationError(
-            f"TIME_ZONE: {name!r} is not a time zone; use a name like America/Sao_Paulo."
-        ) from None
+        raise _invalid("TIME_ZONE", name, "is not a time zone; use a name like America/Sao_Paulo") from None
 
 
 def load_database(
@@ -170,7 +165,7 @@ def load_database(
     by_iam = _choice(environment, "DB_LOGIN", "iam", "secret") == "iam"  # whatever else names the database
     tls = _tls(found, names, rds_certificates)
     if by_iam and tls.get("sslmode") == "disable":
-        raise ConfigurationError(f"{names['sslmode']}: 'disable' would send IAM's token in the clear; use verify-full.")
+        raise _invalid(names["sslmode"], "disable", "would send IAM's token in the clear; use verify-full")
 
     optional = {"port", "sslmode", "sslrootcert"}
     if by_iam or _is_socket(found["host"]):  # whose server may trust its own machine
@@ -178,14 +173,21 @@ def load_database(
     if secret_arn and not by_iam:
         optional |= {"user", "password"}
     missing = [name for keyword, name in names.items() if not found[keyword] and keyword not in optional]
-    missing += [name for name in (*(_SIGNING_NAMES if by_iam else ()), *required) if not environment.get(name)]
+    missing += [
+        name for name in (*(iam_login.REQUIRED_VARIABLES if by_iam else ()), *required) if not environment.get(name)
+    ]
     example = " (serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_"
     _check_missing(missing, example if reads_file else "")
 
     parameters = {keyword: value for keyword, value in found.items() if value and not keyword.startswith("ssl")} | tls
     if not by_iam:
         return Database(parameters, secret_arn)
-    return Database({**parameters, "password": _token_maker(parameters, environment)}, secret_arn, by_iam)
+    port = int(parameters.get("port", _DEFAULT_PORT))
+
+    def sign_in_token() -> str:  # no `partial`: its repr would have the credentials
+        return iam_login.token(parameters["host"], port, parameters["user"], environment)
+
+    return Database({**parameters, "password": sign_in_token}, secret_arn, by_iam)
 
 
 def fetch_login(arn: str) -> Login:
@@ -210,42 +212,27 @@ def fetch_login(arn: str) -> Login:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
-def _token_maker(parameters: Mapping[str, str], environment: Mapping[str, str]) -> Callable[[], str]:
-    """Return a function that signs a token with the credentials that the environment has at that time."""
-
-    def sign() -> str:
-        region, access_key, secret_key = (environment[name] for name in _SIGNING_NAMES)
-        return iam_login.token(
-            host=parameters["host"],
-            port=int(parameters.get("port", _DEFAULT_PORT)),
-            user=parameters["user"],
-            region=region,
-            access_key=access_key,
-            secret_key=secret_key,
-            session_token=environment.get("AWS_SESSION_TOKEN", ""),
-            at=datetime.now(UTC),
-        )
-
-    return sign
-
-
 def _check_missing(names: Sequence[str], advice: str) -> None:
     if names:
         raise ConfigurationError(f"Missing: {', '.join(names)}. Set them in the environment{advice}.")
+
+
+def _invalid(name: str, value: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"{name}: {value!r} {reason}.")
 
 
 def _choice(environment: Mapping[str, str], name: str, *words: str) -> str:
     """Return one of the words, or nothing: a typo must not, say, let everybody punch for everybody."""
     value = environment.get(name, "")
     if value not in ("", *words):
-        raise ConfigurationError(f"{name}: {value!r} is not known; it is {', '.join(words)}, or not set.")
+        raise _invalid(name, value, f"is not known; it is {', '.join(words)}, or not set")
     return value
 
 
 def _number(environment: Mapping[str, str], name: str, unit: str) -> int | None:
     value = environment.get(name, "")
     if value and not value.isdecimal():
-        raise ConfigurationError(f"{name}: {value!r} is not a number of {unit}.")
+        raise _invalid(name, value, f"is not a number of {unit}")
     return int(value) if value else None
 
 
@@ -253,7 +240,7 @@ def _retry_delays(value: str) -> tuple[int, ...]:
     try:
         return tuple(map(int, value.split(","))) if value else ()
     except ValueError:
-        raise ConfigurationError(f"RETRY_DELAYS: {value!r} is no list of seconds, like 5,10,20.") from None
+        raise _invalid("RETRY_DELAYS", value, "is no list of seconds, like 5,10,20") from None
 
 
 def _roles(environment: Mapping[str, str]) -> dict[str, FunctionRole]:
@@ -262,7 +249,7 @@ def _roles(environment: Mapping[str, str]) -> dict[str, FunctionRole]:
     for pair in filter(None, environment["ROLES"].split(",")):
         role, _, prefix = pair.partition(":")
         if not prefix:
-            raise ConfigurationError(f"ROLES: {role!r} has no variables; it is like ponto_function:FUNCTION.")
+            raise _invalid("ROLES", role, "has no variables; it is like ponto_function:FUNCTION")
         concurrency = _number(environment, f"{prefix}_CONCURRENCY", "executions")
         roles[role] = FunctionRole(environment.get(f"{prefix}_SECRET_ARN") or None, concurrency)
     return roles
@@ -275,16 +262,13 @@ def _tls(found: Mapping[str, str], names: Mapping[str, str], rds_certificates: P
     mode = found["sslmode"] or "verify-full"
     if mode == "disable":
         return {"sslmode": mode}
-    wrong_mode = f"{names['sslmode']}: {mode!r}"
     if mode not in _VERIFYING_MODES:
-        raise ConfigurationError(
-            f"{wrong_mode} does not ensure TLS; use verify-full, or disable for a server that has none."
-        )
+        rule = "does not ensure TLS; use verify-full, or disable for a server that has none"
+        raise _invalid(names["sslmode"], mode, rule)
     root = found["sslrootcert"] or str(rds_certificates)
     if mode != "verify-full" and _ROOT / root != rds_certificates:  # a company's authority signs many servers
-        raise ConfigurationError(
-            f"{wrong_mode} looks at no name, and other servers have certificates of {root} too; use verify-full."
-        )
+        rule = f"looks at no name, and other servers have certificates of {root} too; use verify-full"
+        raise _invalid(names["sslmode"], mode, rule)
     if root == "system":
         import ssl  # libpq would look for them where its wheel was built
 

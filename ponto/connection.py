@@ -189,7 +189,7 @@ class Session:
             self._application_name,
             self._timeouts._replace(connect_seconds=int(seconds)),
             settings=self._settings,
-            refresh=self._refresh if self._parameters else None,
+            refresh=self._refresh,
             driver=self._driver,
         )
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
@@ -213,6 +213,7 @@ def connect(
 
     libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
     reason, another attempt is made, which costs time only; except after a wrong password where the text is in English.
+    A token of IAM that is refused is replaced once, or for `timeouts.iam_propagation_seconds`.
 
     Args:
         parameters: they override what is set here.
@@ -228,66 +229,45 @@ def connect(
         CannotConnectError: there was no time for the first attempt; or the last one failed, and `refresh` did before;
             or a login by IAM is refused; or its token cannot be made.
     """
-    credentials = _Credentials(parameters, timeouts, refresh)
-    start = driver.monotonic()
-    seconds = timeouts.connect_seconds
+    has_token = callable(parameters.get("password"))
+    refused_tokens = 0
+    error: Exception = CannotConnectError("no time left to connect")
+    refresh_error: CannotConnectError | None = None
+    start, seconds = driver.monotonic(), timeouts.connect_seconds
+    end = start + seconds
     while seconds >= _MIN_CONNECT_SECONDS:
         try:
-            return _attempt(driver, credentials.parameters, application_name, timeouts, settings, seconds)
-        except psycopg2.OperationalError as error:
-            is_final = credentials.reject(error)
-        end = start + credentials.max_seconds
+            return _attempt(driver, parameters, application_name, timeouts, settings, seconds)
+        except psycopg2.OperationalError as failure:
+            error = failure
+        is_final = is_refused(error)
+        if is_final and has_token:
+            refused_tokens += 1
+            end = max(end, start + timeouts.iam_propagation_seconds)
+            is_final = refused_tokens > 1 and not timeouts.iam_propagation_seconds
+
         last_pause = end - _RETRY_PAUSE_SECONDS - _MIN_CONNECT_SECONDS
-        if not (driver.monotonic() <= last_pause and credentials.refresh()):  # new ones are tried at once
+        if driver.monotonic() > last_pause:
+            break
+        previous = parameters
+        if refresh is not None:
+            try:
+                parameters = refresh()
+            except CannotConnectError as failure:  # the password may well be what it was
+                refresh_error = failure
+            refresh = None
+        if parameters == previous:  # new ones are tried at once
             if is_final or driver.monotonic() > last_pause:
                 break
             driver.sleep(_RETRY_PAUSE_SECONDS)
         seconds = int(end - driver.monotonic())  # libpq takes whole ones
-    raise credentials.error()
 
-
-class _Credentials:
-    """Parameters of the attempts to connect, and why these failed."""
-
-    def __init__(self, parameters: Parameters, timeouts: Timeouts, refresh: Callable[[], Parameters] | None) -> None:
-        self.parameters = parameters
-        self.max_seconds = timeouts.connect_seconds  # for all attempts
-        self._iam_propagation_seconds = timeouts.iam_propagation_seconds
-        self._fetch = refresh  # None once it was called
-        self._refused_tokens = 0
-        self._error: Exception = CannotConnectError("no time left to connect")  # of the last attempt
-        self._refresh_error: CannotConnectError | None = None
-
-    def reject(self, error: psycopg2.OperationalError) -> bool:
-        """Record why an attempt failed; return whether the server would refuse the same parameters again.
-
-        A token that is refused is replaced once, or for `iam_propagation_seconds`.
-        """
-        self._error = error
-        if not is_refused(error) or not callable(self.parameters.get("password")):
-            return is_refused(error)
-        self._refused_tokens += 1
-        self.max_seconds = max(self.max_seconds, self._iam_propagation_seconds)
-        return self._refused_tokens > 1 and not self._iam_propagation_seconds
-
-    def refresh(self) -> bool:
-        """Fetch the parameters again, the first time only; return whether they have changed."""
-        fetch, self._fetch = self._fetch, None
-        previous = self.parameters
-        try:
-            self.parameters = fetch() if fetch else previous
-        except CannotConnectError as error:  # the password may well be what it was
-            self._refresh_error = error
-        return self.parameters != previous
-
-    def error(self) -> Exception:
-        """Return the error of all attempts."""
-        if is_refused(self._error) and (self._refused_tokens or _REFUSED_BY_IAM in str(self._error)):
-            return _access_denied(self._error, by_token=self._refused_tokens > 0)
-        if self._refresh_error is None:
-            return self._error
-        first_line = str(self._error).partition("\n")[0]
-        return CannotConnectError(f"{self._refresh_error}, after {_without_address(first_line)}")
+    if is_refused(error) and (has_token or _REFUSED_BY_IAM in str(error)):
+        raise _access_denied(error, by_token=has_token)
+    if refresh_error is not None:
+        first_line = str(error).partition("\n")[0]
+        raise CannotConnectError(f"{refresh_error}, after {_without_address(first_line)}")
+    raise error
 
 
 def _attempt(

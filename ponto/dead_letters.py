@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.message import Message
 from ponto.punch import Reason
-from ponto.sqs import call, client, in_batches
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call, client
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -65,12 +64,11 @@ class DeadLetters:
             The reason for each message that was not sent, by its id: it has to stay in its own queue.
         """
         unsent: dict[str, str] = {}
-        parts = in_batches(rejections)
-        for part in parts:
+        for start in range(0, len(rejections), MAX_MESSAGES_PER_CALL):
             try:
-                unsent |= self._send(part, deadline)
+                unsent |= self._send(rejections[start : start + MAX_MESSAGES_PER_CALL], deadline)
             except _SendingStoppedError as error:
-                return unsent | _all([*part, *chain.from_iterable(parts)], str(error))
+                return unsent | _all(rejections[start:], str(error))
         return unsent
 
     def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:

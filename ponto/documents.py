@@ -5,9 +5,9 @@ In ponto because several slices have deployed functions that check them.
 
 import re
 
-from ponto.fields import LARGEST
+from ponto.fields import MAX_INTEGER
 
-MAX_EMPLOYEE_ID = LARGEST - 1
+MAX_EMPLOYEE_ID = MAX_INTEGER - 1
 """The largest number of an employee: a deployment's smoke test punches for the one after it."""
 
 DOCUMENT_DIGITS = 11

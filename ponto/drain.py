@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, assert_never
 
+from ponto.config import DrainSettings
 from ponto.crash_suspects import growing_parts, split_by_crash_risk, spread_delay_seconds
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
-from ponto.errors import kind_and_line
+from ponto.log import type_and_location
 from ponto.message import Message
-from ponto.punch import NotAPunch, Punch, Reason, parse
+from ponto.punch import InvalidPunchError, Punch, Reason, parse
 from ponto.redelivery import Redelivery
 from ponto.store import Entry, QueryFailedError, Status, Store
 
@@ -181,8 +182,8 @@ class Drain:
             self._handle_bugs(bugs, processed, deadlines, is_alone=len(messages) == 1)
         return processed
 
-    def shorten_visibility(self, processed: Processed, end: float) -> str:
-        """Have SQS deliver transient failures again soon; return a warning if it does not, or an empty text.
+    def shorten_visibility(self, processed: Processed, end: float) -> None:
+        """Have SQS deliver transient failures again soon; add a warning if it does not.
 
         For the last act of an invocation: from then on the messages are hidden for as long as it says.
         """
@@ -190,8 +191,7 @@ class Drain:
         try:
             self._redelivery.shorten_visibility(transient, end)
         except Exception as error:  # noqa: BLE001  SQS delivers them after the queue's own visibility timeout
-            return _redelivery_warning(error)
-        return ""
+            processed.warnings.append(_redelivery_warning(error))
 
     def _process_part(self, messages: Sequence[Message], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
         """Process a part of a batch; return the messages that the function's own code fails on."""
@@ -201,10 +201,10 @@ class Drain:
         for message in messages:
             try:
                 received.append((message, self._entry(message)))
-            except NotAPunch as error:
+            except InvalidPunchError as error:
                 rejections.append(Rejection(message, error.reason, error.detail))
             except Exception as error:  # noqa: BLE001  a bug must not hold up the other messages of the batch
-                bugs.append(_Bug(message, kind_and_line(error)))
+                bugs.append(_Bug(message, type_and_location(error)))
 
         # SQS promises no order, and of two punches with one id the first is stored.
         received.sort(key=lambda pair: pair[1].received_ms)
@@ -234,7 +234,7 @@ class Drain:
         """Return the punch of a message and what the message says of it.
 
         Raises:
-            NotAPunch: it can never be stored.
+            InvalidPunchError: it can never be stored.
             MissingTimestampError: when it was received cannot be read.
         """
         punch = self._parse(message.body, self._zone)
@@ -244,7 +244,7 @@ class Drain:
             try:
                 punch = punch._replace(id=derive_source_id(message.source_key))
             except InvalidSourceKeyError as error:
-                raise NotAPunch(Reason.INVALID, f"sourceKey: {error}") from None
+                raise InvalidPunchError(Reason.INVALID, f"sourceKey: {error}") from None
         if message.origin is None:
             raise MissingTimestampError("SentTimestamp is missing or not a number")
         is_new_copy = message.origin.message_id != message.id and message.receive_count == 1
@@ -270,7 +270,7 @@ class Drain:
         rejections: list[Rejection] = []
         unknown = ""
         try:
-            failing = self._store.failing([bug.message.id for bug in bugs], deadlines.database)
+            failing = self._store.record_failing([bug.message.id for bug in bugs], deadlines.database)
         except QueryFailedError as error:
             failing, unknown = {}, f"; since when is not known: {error}"
         for message, location in bugs:
@@ -297,10 +297,23 @@ class Drain:
 
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
     if employee_id is None:
-        raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
-    if employee_id != str(punch.employee):
-        raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
+    if employee_id != str(punch.employee_id):
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not the employee who signed in")
 
 
 def _redelivery_warning(error: Exception) -> str:
     return f"redelivery: {type(error).__name__}: {error}"
+
+
+def create_drain(settings: DrainSettings, parse: Parse = parse) -> Drain:
+    """Return a drain that works as the settings say; it connects to nothing yet."""
+    return Drain(
+        settings.zone,
+        Store(settings.database.connection_parameters),
+        DeadLetters(settings.dlq_url),
+        Redelivery(settings.queue_url, settings.retry_delays),
+        identity=settings.identity,
+        visibility_timeout_seconds=settings.visibility_timeout_seconds,
+        parse=parse,
+    )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from ponto.derived_id import derive_id
-from ponto.fields import LARGEST, boolean, display_text, integer, number, timestamp, uuid
+from ponto.fields import MAX_INTEGER, boolean, display_text, integer, number, timestamp, uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,7 +28,7 @@ class Punch(NamedTuple):
             "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
         ),
     ]
-    usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
+    usuario_id: Annotated[int, integer("usuarioId", 1, MAX_INTEGER, "The employee's number.", required=True)]
     ponto: Annotated[
         datetime,  # aware: UTC, or the offset that the device sent
         timestamp(
@@ -70,18 +70,18 @@ class Punch(NamedTuple):
         integer(
             "sequencia",
             1,
-            LARGEST,
+            MAX_INTEGER,
             "The device's own running number of the punch: 1, 2, 3, ...",
         ),
     ] = None
 
     @property
-    def employee(self) -> int:
+    def employee_id(self) -> int:
         """Whose punch it is. Where the stage has a user pool, they must have signed in."""
         return self.usuario_id
 
     @property
-    def compared(self) -> dict[str, int]:
+    def comparison_key(self) -> dict[str, int]:
         """What is equal in two punches with one id that are the same, by column, as `sql/existing.sql` reads it.
 
         An instant is in microseconds since the epoch, UTC.
@@ -89,22 +89,20 @@ class Punch(NamedTuple):
         return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
 
 
-WHOSE, WHEN = "usuario_id", "ponto"
+SUBJECT_COLUMN, INSTANT_COLUMN = "usuario_id", "ponto"
 """The columns of whom it is of, a number, and of its instant: what people look for."""
 
-TIMES = ("ponto", "enviado")
+TIME_COLUMNS = ("ponto", "enviado")
 """Columns whose times, sent without an offset, are local in the stage's time zone."""
 
-_EMPLOYEE, _INSTANT, _OFFSET = map(Punch._fields.index, (WHOSE, WHEN, "deslocamento"))
 
-
-def compute(row: list[Any]) -> None:
-    """Add to a row, in the order of the fields, what is computed of them as they came: the offset of `ponto`."""
-    offset = row[_INSTANT].utcoffset()
+def add_computed_fields(row: dict[str, Any]) -> None:
+    """Add to a row, by column, what is computed from the values as they came: the offset of `ponto`."""
+    offset = row["ponto"].utcoffset()
     if offset is not None:
-        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
+        row["deslocamento"] = (86_400 * offset.days + offset.seconds) // 60
 
 
-def derived(row: list[Any]) -> str:
-    """Give the id of a row that came without one, the same whenever it is sent again."""
-    return derive_id(row[_EMPLOYEE], row[_INSTANT])
+def derive_punch_id(row: dict[str, Any]) -> str:
+    """Return the id of a row that came without one, the same whenever it is sent again."""
+    return derive_id(row["usuario_id"], row["ponto"])

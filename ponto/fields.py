@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-LARGEST = 2**53 - 1
+MAX_INTEGER = 2**53 - 1
 """The largest integer: JavaScript, in clients and in the gateway's templates, rounds larger ones."""
 
 

@@ -12,7 +12,6 @@ import psycopg2
 
 from ponto import log
 from ponto.connection import QUERY_ERRORS, error_message
-from ponto.errors import kind_and_line
 from ponto.fields import Field, read_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
@@ -36,14 +35,10 @@ class Response(TypedDict):
 class Request(NamedTuple):
     """A request. The caller's identity is what AWS verified, never what the request says."""
 
-    method: str = "GET"
     path_parameters: Mapping[str, str] = _NOTHING
-    query_parameters: Mapping[str, str] = _NOTHING
     body: str = ""
     employee_id: int | None = None  # of the employee who signed in
     user_arn: str = ""  # of the IAM identity that signed the request
-    api_key_id: str = ""
-    request_id: str = ""  # Lambda's
 
     def json_object(self, rule: str = "must be a JSON object") -> dict[str, Any]:
         """Return the JSON object that the body is, or raise ValueError with the rule."""
@@ -109,7 +104,7 @@ def handle(
     started = time.monotonic()
     error = ""
     try:
-        result = operation(_parse(event, context.aws_request_id))
+        result = operation(_parse(event))
     except HttpError as refusal:
         result = refusal.result
         error = _kind(refusal.__cause__) if refusal.__cause__ else ""
@@ -118,31 +113,26 @@ def handle(
         error = _kind(failure) if counters else _kind_and_message(failure)
     except Exception as failure:  # noqa: BLE001  Lambda would log its text, which may quote a value
         result = Result({"message": "the function failed; its log has the line"}, 500)
-        error = kind_and_line(failure)
+        error = log.type_and_location(failure)
     if counters:
         outcome = {**dict.fromkeys(counters, 0), **result.counts, "error": error}
-        log.answered(name, context.aws_request_id, (time.monotonic() - started) * 1000, outcome)
+        log.request(name, context.aws_request_id, (time.monotonic() - started) * 1000, outcome)
     elif error:
-        log.warning(context.aws_request_id, f"{name}: {error}")
+        log.write(f"{name}: {error}", context.aws_request_id, level="WARNING")
     complete = {"Content-Type": "application/json", "Cache-Control": "no-store", **headers}
     if result.retry_after_seconds is not None:
         complete["Retry-After"] = str(result.retry_after_seconds)
     return {"statusCode": result.status, "headers": complete, "body": json.dumps(result.body)}
 
 
-def _parse(event: Mapping[str, Any], request_id: str) -> Request:
-    identity = event["requestContext"].get("identity") or {}
-    claims = (event["requestContext"].get("authorizer") or {}).get("claims") or {}
-    employee_id = claims.get(EMPLOYEE_CLAIM) or ""
+def _parse(event: Mapping[str, Any]) -> Request:
+    caller = event["requestContext"]
+    claim = ((caller.get("authorizer") or {}).get("claims") or {}).get(EMPLOYEE_CLAIM) or ""
     return Request(
-        method=event.get("httpMethod") or "",
         path_parameters=event.get("pathParameters") or {},
-        query_parameters=event.get("queryStringParameters") or {},
         body=event.get("body") or "",
-        employee_id=int(employee_id) if _is_employee_id(employee_id) else None,
-        user_arn=identity.get("userArn") or "",
-        api_key_id=identity.get("apiKeyId") or "",
-        request_id=request_id,
+        employee_id=int(claim) if _is_employee_id(claim) else None,
+        user_arn=(caller.get("identity") or {}).get("userArn") or "",
     )
 
 

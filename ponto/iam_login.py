@@ -7,37 +7,30 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBA
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import reduce
 from urllib.parse import quote
 
+REQUIRED_VARIABLES = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""What signs a token; Lambda gives it to each function."""
+
 _LIFETIME_SECONDS = 900  # the longest that AWS admits; a token is checked when connecting only
 
 
-def token(
-    *,
-    host: str,
-    port: int,
-    user: str,
-    region: str,
-    access_key: str,
-    secret_key: str,
-    session_token: str,
-    at: datetime,
-) -> str:
+def token(host: str, port: int, user: str, environment: Mapping[str, str], at: datetime | None = None) -> str:
     """Return the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
 
     Args:
         host: the name that AWS gave the database, no alias: the signature is for this name.
         port: not 443, which AWS leaves out of the signature.
         user: the role of the database.
-        region: where the database is.
-        access_key: of credentials that may connect as the role (`rds-db:connect`).
-        secret_key: of the same credentials.
-        session_token: of the same, if they are temporary, as a function's are; else empty.
+        environment: has REQUIRED_VARIABLES: the region of the database, and credentials that may connect as the role
+            (`rds-db:connect`). Temporary ones, as a function's are, also have AWS_SESSION_TOKEN.
         at: now, with a time zone.
     """
-    instant = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    region, access_key, secret_key = (environment[name] for name in REQUIRED_VARIABLES)
+    instant = (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     day = instant[:8]
     scope = f"{day}/{region}/rds-db/aws4_request"
     query = {
@@ -49,7 +42,7 @@ def token(
         "X-Amz-Expires": str(_LIFETIME_SECONDS),
         "X-Amz-SignedHeaders": "host",
     }
-    if session_token:
+    if session_token := environment.get("AWS_SESSION_TOKEN"):
         query["X-Amz-Security-Token"] = session_token
     parts = [f"{name}={quote(value, safe='')}" for name, value in query.items()]
     empty = hashlib.sha256().hexdigest()  # the body's

@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from traceback import extract_tb
 
 from ponto import __version__
 
@@ -40,30 +42,33 @@ def batch(
         fields["errors"] = errors
     fields[_DIMENSION] = function_name
     fields["_aws"] = {"Timestamp": round(now * 1000), "CloudWatchMetrics": [directive]}
-    _write("WARNING" if errors else "INFO", "batch", request_id, **fields)
+    write("batch", request_id, level="WARNING" if errors else "INFO", **fields)
 
 
-def answered(message: str, request_id: str, milliseconds: float, done: Mapping[str, object]) -> None:
-    """Log how a request was answered; `done` has counts and `error`, the kind of the error, empty if there was none.
+def request(message: str, request_id: str, milliseconds: float, outcome: Mapping[str, object]) -> None:
+    """Log how a request was answered, without a value of the request or of a row.
 
-    It has no value of the request or of a row.
+    Args:
+        message: name of the operation.
+        request_id: of the invocation.
+        milliseconds: that it took.
+        outcome: counts, and `error`: the type of the error, empty if there was none.
     """
-    counts = dict(done)
-    error = counts.pop("error")
-    more = counts | {"milliseconds": round(milliseconds, 1)} | ({"error": error} if error else {})
-    _write("WARNING" if error else "INFO", message, request_id, **more)
+    fields = dict(outcome)
+    error = fields.pop("error")
+    fields["milliseconds"] = round(milliseconds, 1)
+    if error:
+        fields["error"] = error
+    write(message, request_id, level="WARNING" if error else "INFO", **fields)
 
 
-def info(request_id: str, message: str, **more: object) -> None:
-    """Log what an invocation did, without anything of a punch."""
-    _write("INFO", message, request_id, **more)
-
-
-def warning(request_id: str, message: str) -> None:
-    """Log what failed without changing the result of a batch, without anything of a punch."""
-    _write("WARNING", message, request_id)
-
-
-def _write(level: str, message: str, request_id: str, **more: object) -> None:
-    line = {"level": level, "message": message, "requestId": request_id, "version": __version__, **more}
+def write(message: str, request_id: str, *, level: str = "INFO", **fields: object) -> None:
+    """Log one line, which has nothing of a punch."""
+    line = {"level": level, "message": message, "requestId": request_id, "version": __version__, **fields}
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
+
+
+def type_and_location(error: Exception) -> str:
+    """Return the type of an error and the line that raised it, without its text, which may quote a punch."""
+    *_, raised = extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(raised.filename).name}:{raised.lineno}"

@@ -91,8 +91,8 @@ def source_key(attributes: Mapping[str, str]) -> str | None:
     """Return the source key that a message's attributes, by name, carry; None: there is none."""
     if key := attributes.get(_SOURCE_KEY):
         return key
-    parts = [attributes.get(name, "") for name in _SOURCE_KEY_PARTS]
-    return "/".join(parts) if any(parts) else None
+    source, record = map(attributes.get, _SOURCE_KEY_PARTS)
+    return f"{source or ''}/{record or ''}" if source or record else None
 
 
 def carried_origin(attributes: Mapping[str, str], sent_ms: int) -> Origin | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from ponto.event import TIMES, compute, derived
+from ponto.event import TIME_COLUMNS, add_computed_fields, derive_punch_id
 from ponto.event import Punch as Punch
 from ponto.fields import Field, LoneSurrogateError
 
@@ -21,7 +21,7 @@ FIELDS: dict[str, Field] = {
 }
 """What the body may have, by column, in the order of the columns."""
 
-WIRE = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
+WIRE_FIELDS = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
 """The same in the order of the documents and of refusals: first what is required."""
 
 
@@ -36,7 +36,7 @@ class Reason(StrEnum):
     UNEXPECTED = "unexpected"  # our own code fails on it, again and again
 
 
-class NotAPunch(ValueError):
+class InvalidPunchError(ValueError):
     """A message that no retry can make a punch.
 
     `reason` says why, `detail` which field breaks which rule: printable ASCII, 1 to 200 characters, never a
@@ -50,10 +50,9 @@ class NotAPunch(ValueError):
         self.detail = detail
 
 
-_READERS = {field.name: (Punch._fields.index(column), field.read) for column, field in FIELDS.items()}
-_REQUIRED = [Punch._fields.index(column) for column, field in FIELDS.items() if field.required]
-_ID = Punch._fields.index("id")
-_TIMES = list(map(Punch._fields.index, TIMES))
+_READERS = {field.name: (column, field.read) for column, field in FIELDS.items()}
+_REQUIRED = [column for column, field in FIELDS.items() if field.required]
+_EMPTY_ROW: dict[str, Any] = dict.fromkeys(Punch._fields)
 
 
 def parse(body: str, zone: tzinfo) -> Punch:
@@ -66,29 +65,29 @@ def parse(body: str, zone: tzinfo) -> Punch:
         zone: the stage's time zone, in which a time sent without an offset is local.
 
     Raises:
-        NotAPunch: MALFORMED when it is not JSON text, INVALID when it breaks a rule of the schema.
+        InvalidPunchError: MALFORMED when it is not JSON text, INVALID when it breaks a rule of the schema.
     """
     fields = _decode(body)
-    row: list[Any] = [None] * len(Punch._fields)
+    row = _EMPTY_ROW.copy()
     try:
         for name, value in fields.items():
-            index, read = _READERS[name]
-            row[index] = read(value)
+            column, read = _READERS[name]
+            row[column] = read(value)
     except (KeyError, ValueError):
         _refuse(fields)
         raise
-    for index in _REQUIRED:
-        if row[index] is None:
+    for column in _REQUIRED:
+        if row[column] is None:
             _refuse(fields)
 
-    compute(row)
-    for index in _TIMES:
-        time = row[index]
+    add_computed_fields(row)
+    for column in TIME_COLUMNS:
+        time = row[column]
         if time is not None and time.tzinfo is None:
-            row[index] = _from_local(time, zone)
-    if row[_ID] is None:
-        row[_ID] = derived(row)
-    return Punch._make(row)
+            row[column] = _from_local(time, zone)
+    if row["id"] is None:
+        row["id"] = derive_punch_id(row)
+    return Punch._make(row.values())
 
 
 def _decode(body: str) -> dict[str, Any]:
@@ -97,7 +96,7 @@ def _decode(body: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         fields = _decode_again(body)
     if type(fields) is not dict:
-        raise NotAPunch(Reason.INVALID, "body: must be an object")
+        raise InvalidPunchError(Reason.INVALID, "body: must be an object")
     return fields
 
 
@@ -114,11 +113,11 @@ def _decode_again(body: str) -> Any:
     try:
         return _decoder.decode(body.removeprefix("\ufeff"))  # the byte order mark that Windows writes before a text
     except json.JSONDecodeError as error:
-        raise NotAPunch(Reason.MALFORMED, f"body: not JSON, character {error.pos}") from None
+        raise InvalidPunchError(Reason.MALFORMED, f"body: not JSON, character {error.pos}") from None
     except RecursionError:
-        raise NotAPunch(Reason.MALFORMED, "body: nested too deeply") from None
+        raise InvalidPunchError(Reason.MALFORMED, "body: nested too deeply") from None
     except ValueError:
-        raise NotAPunch(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
+        raise InvalidPunchError(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
 
 
 # Anything else may be somebody's name or number, in the place of a field's name.
@@ -126,7 +125,7 @@ _can_be_shown = re.compile("[A-Za-z_]{1,32}").fullmatch
 _NOT_SHOWN = "whose name is not shown: it is not 1 to 32 ASCII letters and underscores"
 
 
-def named(name: str) -> str:
+def describe_unknown_name(name: str) -> str:
     """Complete a sentence about an unknown name, which is shown where it can hold nothing but a misspelt one."""
     return f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
 
@@ -135,18 +134,18 @@ def _refuse(fields: dict[str, Any]) -> None:
     """Raise what is wrong with a body, the same whatever the order of its fields."""
     for name in fields:
         if name not in _READERS:
-            raise NotAPunch(Reason.INVALID, f"unknown field{named(name)}") from None
-    for field in WIRE:
+            raise InvalidPunchError(Reason.INVALID, f"unknown field{describe_unknown_name(name)}") from None
+    for field in WIRE_FIELDS:
         if field.required and field.name not in fields:
-            raise NotAPunch(Reason.INVALID, f"{field.name}: required") from None
-    for field in WIRE:
+            raise InvalidPunchError(Reason.INVALID, f"{field.name}: required") from None
+    for field in WIRE_FIELDS:
         if field.name in fields:
             try:
                 field.read(fields[field.name])
             except LoneSurrogateError:
-                raise NotAPunch(Reason.MALFORMED, f"{field.name}: half a surrogate pair") from None
+                raise InvalidPunchError(Reason.MALFORMED, f"{field.name}: half a surrogate pair") from None
             except ValueError:
-                raise NotAPunch(Reason.INVALID, f"{field.name}: {field.rule}") from None
+                raise InvalidPunchError(Reason.INVALID, f"{field.name}: {field.rule}") from None
 
 
 def _from_local(local: datetime, zone: tzinfo) -> datetime:

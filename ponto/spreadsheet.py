@@ -6,10 +6,10 @@ In ponto, and not in tools/kit, because a deployed function reads such a table, 
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-MAX_FAULTS = 1_000
+MAX_LISTED_FAULTS = 1_000
 """Faults of a file that are listed; those after them are counted."""
 
 _may_be_a_document = re.compile(r"(?:\d\D*){8}").search
@@ -33,20 +33,18 @@ class Row(NamedTuple):
     cells: list[str]  # in the order of the columns that were asked for, without spaces at their ends
 
 
-class Faults(NamedTuple):
-    """What is wrong with a file."""
+class Faults(list[Fault]):
+    """All that is wrong with a file, in order of the lines."""
 
-    listed: list[Fault]  # the first of them, in order of the lines
-    total: int
+    @property
+    def listed(self) -> list[Fault]:
+        """The first of them."""
+        return self[:MAX_LISTED_FAULTS]
 
-    def __bool__(self) -> bool:
-        """Return whether there is any."""
-        return self.total > 0
-
-    def counted(self) -> str:
-        """Return how many there are, for people."""
-        text = f"{self.total:,} fault{'' if self.total == 1 else 's'}"
-        return text if self.total == len(self.listed) else f"{text}, the first {len(self.listed):,} of which are listed"
+    def describe_count(self) -> str:
+        """Return how many there are, as text."""
+        text = f"{len(self):,} fault{'' if len(self) == 1 else 's'}"
+        return f"{text}, the first {MAX_LISTED_FAULTS:,} of which are listed" if len(self) > MAX_LISTED_FAULTS else text
 
 
 Check = Callable[[Row], Mapping[str, str | None]]
@@ -67,61 +65,49 @@ def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) ->
     Returns:
         The rows without a fault, and the faults, both in order of the lines.
     """
-    rows: list[Row] = []
-    listed: list[Fault] = []
-    total = 0
-    for each in _read(content, columns, check):
-        if isinstance(each, Row):
-            rows.append(each)
-            continue
-        total += 1
-        if total <= MAX_FAULTS:
-            listed.append(each)
-    return rows, Faults(listed, total)
-
-
-def _read(content: bytes, columns: Sequence[str], check: Check) -> Iterator[Row | Fault]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        yield Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")
-        return
-    records = _records(text)
-    first = next(records, Row(1, []))
-    if isinstance(first, Fault):
-        yield first
-        return
+        return [], Faults([Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")])
+    records, csv_faults = _read_csv(text)
+    if csv_faults and not records:
+        return [], csv_faults
+    header, *lines = records or [Row(1, [])]
     known = {name.lower(): name for name in columns}
-    names = [known.get(name.lower(), name.lower()) for name in first.cells]
+    names = [known.get(name.lower(), name.lower()) for name in header.cells]
     if wrong_names := _wrong_names(names, columns):
-        yield Fault(first.line, None, wrong_names)
-        yield from (each for each in records if isinstance(each, Fault))
-        return
+        return [], Faults([Fault(header.line, None, wrong_names), *csv_faults])
+
+    rows: list[Row] = []
+    faults = Faults()
     order = [names.index(name) for name in columns]
-    for each in records:
-        if isinstance(each, Fault):
-            yield each
-        elif len(each.cells) != len(names):
-            yield Fault(each.line, None, f"has {len(each.cells)} columns instead of {len(names)}")
-        else:
-            row = Row(each.line, [each.cells[index] for index in order])
-            faults = [Fault(row.line, column, what) for column, what in check(row).items() if what]
-            yield from faults or (row,)
+    for line, cells in lines:
+        if len(cells) != len(names):
+            faults.append(Fault(line, None, f"has {len(cells)} columns instead of {len(names)}"))
+            continue
+        row = Row(line, [cells[index] for index in order])
+        wrong_cells = [Fault(line, column, what) for column, what in check(row).items() if what]
+        faults += wrong_cells
+        if not wrong_cells:
+            rows.append(row)
+    return rows, Faults([*faults, *csv_faults])
 
 
-def _records(text: str) -> Iterator[Row | Fault]:
-    """Yield the cells of each record that has any, and at the end where it stops being CSV."""
+def _read_csv(text: str) -> tuple[list[Row], Faults]:
+    """Return the records that are not empty, and where the text stops being CSV, if it does."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[Row] = []
     line = 1
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield Row(line, [cell.strip() for cell in cells])
+                rows.append(Row(line, [cell.strip() for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
-        yield Fault(line, None, f"is not CSV: {error}")
+        return rows, Faults([Fault(line, None, f"is not CSV: {error}")])
+    return rows, Faults()
 
 
 def _wrong_names(names: Sequence[str], columns: Sequence[str]) -> str:

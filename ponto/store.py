@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg2
 
-from ponto.bisection import in_halves
+from ponto.bisection import process_in_halves
 from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, error_message
 from ponto.database_names import read_sql
-from ponto.errors import kind_and_line
+from ponto.log import type_and_location
 from ponto.punch import FIELDS, Punch
 
 _SQL = Path(__file__).parent / "sql"
@@ -40,7 +40,7 @@ class ExistingRow(NamedTuple):
 
     id: str
     mensagem_id: str | None  # the message that brought it
-    compared: Mapping[str, int]  # as `Punch.compared`
+    comparison_key: Mapping[str, int]  # as `Punch.comparison_key`
 
 
 class Entry(NamedTuple):
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
     is_new_copy: bool = False  # first receive of a redriven message: a row of `message_id` is not of this copy
 
     @property
-    def columns(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[Any, ...]:
         """Values in the order of COLUMNS."""
         return (*self.punch, self.received_ms, self.message_id, self.api_key_id)
 
@@ -82,9 +82,7 @@ class Outcome(NamedTuple):
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
 _REDELIVERED = Outcome(Status.REDELIVERED)
-_STATUSES_WITH_ROW = {Status.STORED, Status.DUPLICATE, Status.REDELIVERED, Status.CONFLICT}
 _ROW_NOT_VISIBLE = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
-_REPEAT = Outcome(Status.FAILED, "an earlier punch of this batch had its id, and was refused")
 
 
 class QueryFailedError(Exception):
@@ -121,33 +119,22 @@ class Store:
         """
         if not entries:
             return []
-        first: dict[str, int] = {}  # index in entries, by id: a statement carries an id once
-        for index, entry in enumerate(entries):
-            first.setdefault(entry.punch.id, index)
-        saved = self._save_distinct([entries[index] for index in first.values()], deadline)
-        if len(first) == len(entries):
-            return saved
+        given_up: Outcome | None = None  # of all entries not tried yet
 
-        # A repeat is compared with the row of its id. Without a row it has the outcome of the first entry of its id.
-        outcome_by_id = dict(zip(first, saved, strict=True))
-        outcomes = [outcome_by_id[entry.punch.id] for entry in entries]
-        repeats = [index for index, entry in enumerate(entries) if first[entry.punch.id] != index]
-        to_compare = [index for index in repeats if outcomes[index].status in _STATUSES_WITH_ROW]
-        for index in repeats:
-            if outcomes[index].status is Status.REFUSED:
-                outcomes[index] = _REPEAT
-        if to_compare:
-            compared = in_halves(
-                [entries[index] for index in to_compare],
-                lambda part: self._compare(part, deadline),
-                Exception,
-                _outcome_of_error,
-            )
-            for index, outcome in zip(to_compare, compared, strict=True):
-                outcomes[index] = outcome
-        return outcomes
+        def attempt(part: Sequence[Entry]) -> list[Outcome]:
+            nonlocal given_up
+            if given_up is None:
+                try:
+                    return self._insert(part, deadline)
+                except QUERY_ERRORS as error:
+                    if _sqlstate(error).startswith(_ENTRY_ERROR_CLASSES):
+                        raise
+                    given_up = self._give_up(error)
+            return [given_up] * len(part)
 
-    def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+        return process_in_halves(entries, attempt, Exception, _outcome_of_error)
+
+    def record_failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
         """Record messages that the function's own code fails on; return for how many seconds, by id, if not new.
 
         Raises:
@@ -162,44 +149,35 @@ class Store:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
-    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Store entries of distinct ids, in halves down to one that PostgreSQL refuses or this code fails on."""
-        given_up: Outcome | None = None  # of all entries not tried yet
-
-        def attempt(part: Sequence[Entry]) -> list[Outcome]:
-            nonlocal given_up
-            if given_up is None:
-                try:
-                    return self._insert(part, deadline)
-                except QUERY_ERRORS as error:
-                    if _sqlstate(error).startswith(_ENTRY_ERROR_CLASSES):
-                        raise
-                    given_up = self._give_up(error)
-            return [given_up] * len(part)
-
-        return in_halves(entries, attempt, Exception, _outcome_of_error)
-
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Insert entries of distinct ids, and compare those whose id was taken."""
+        """Insert entries, and compare those whose id was taken, by a row or by an earlier entry."""
         rows = self._session.execute(_STORE, {"entries": _document(entries)}, deadline)
+        outcomes = [_STORED] * len(entries)
         if len(rows) == len(entries):
-            return [_STORED] * len(entries)
+            return outcomes
         new = {punch_id for (punch_id,) in rows}
-        taken = iter(self._compare([entry for entry in entries if entry.punch.id not in new], deadline))
-        return [_STORED if entry.punch.id in new else next(taken) for entry in entries]
+        taken = []
+        for index, entry in enumerate(entries):
+            if entry.punch.id in new:
+                new.remove(entry.punch.id)
+            else:
+                taken.append(index)
+        for index, outcome in zip(taken, self._compare([entries[index] for index in taken], deadline), strict=True):
+            outcomes[index] = outcome
+        return outcomes
 
     def _compare(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         """Compare entries with the rows under their ids."""
+        ids = [entry.punch.id for entry in entries]
         try:
-            existing = self._existing([entry.punch.id for entry in entries], deadline)
+            rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
         except QUERY_ERRORS as error:
             return [self._give_up(error)] * len(entries)
-        rows = [existing.get(entry.punch.id) for entry in entries]
-        return [_compare(entry, row) if row else _ROW_NOT_VISIBLE for entry, row in zip(entries, rows, strict=True)]
-
-    def _existing(self, ids: list[str], deadline: float) -> dict[str, ExistingRow]:
-        rows = map(ExistingRow._make, self._session.execute(_EXISTING, {"ids": ids}, deadline))
-        return {row.id: row for row in rows}
+        existing = {row.id: row for row in map(ExistingRow._make, rows)}
+        return [
+            compare(entry, existing[entry.punch.id]) if entry.punch.id in existing else _ROW_NOT_VISIBLE
+            for entry in entries
+        ]
 
     def _give_up(self, error: Exception) -> Outcome:
         """Return the outcome of an error that the data did not cause; the connection may be broken, and is closed."""
@@ -208,8 +186,9 @@ class Store:
         return _failed(error)
 
 
-def _compare(entry: Entry, row: ExistingRow) -> Outcome:
-    differing = [column for column, value in entry.punch.compared.items() if row.compared[column] != value]
+def compare(entry: Entry, row: ExistingRow) -> Outcome:
+    """Return the outcome of an entry whose id is that of a row."""
+    differing = [column for column, value in entry.punch.comparison_key.items() if row.comparison_key[column] != value]
     if differing:
         return Outcome(
             Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(differing)}"
@@ -219,7 +198,7 @@ def _compare(entry: Entry, row: ExistingRow) -> Outcome:
 
 
 def _document(entries: Sequence[Entry]) -> str:
-    rows = [entry.columns for entry in entries]
+    rows = [entry.values for entry in entries]
     numbers = [number for row in rows for index in _NUMBERS if (number := row[index])]
     if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
         with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
@@ -229,7 +208,7 @@ def _document(entries: Sequence[Entry]) -> str:
 
 def _outcome_of_error(error: Exception) -> Outcome:
     if not isinstance(error, psycopg2.Error):
-        return Outcome(Status.UNEXPECTED, kind_and_line(error))
+        return Outcome(Status.UNEXPECTED, type_and_location(error))
     if not _sqlstate(error).startswith(_REFUSAL_CLASS):
         return _failed(error)  # whose message has names of the schema, but no value
     detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', error_message(error))}"  # quotes may hold personal data

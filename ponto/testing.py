@@ -7,18 +7,15 @@ assert [entry.message_id for entry in fakes.store.rows.values()] == ["m1"]
 """
 
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ponto.bisection import in_halves
 from ponto.dead_letters import DeadLetters, Rejection
-from ponto.drain import Drain, Parse
-from ponto.errors import kind_and_line
+from ponto.drain import Drain
 from ponto.message import Message
-from ponto.punch import parse
 from ponto.redelivery import Redelivery
-from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
+from ponto.store import Entry, ExistingRow, Outcome, QueryFailedError, Status, Store, compare
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """Time zone of the test drain."""
@@ -39,7 +36,7 @@ class InMemoryStore(Store):
         self.rows: dict[str, Entry] = {}  # by punch id
         self.batches: list[list[Entry]] = []  # the entries of each statement, whatever their outcome
         self.outcomes: dict[str, Outcome | Exception] = {}  # by message id: instead of storing
-        self.failing_seconds: dict[str, float] | None = {}  # result of `failing`, by message id; None: no answer
+        self.failing_seconds: dict[str, float] | None = {}  # result of `record_failing`, by message id; None: no answer
         self._calls = calls
 
     @property
@@ -50,9 +47,9 @@ class InMemoryStore(Store):
     def save(self, entries: Sequence[Entry], deadline: float = 0) -> list[Outcome]:
         """Store entries, or return what `outcomes` has; an exception there becomes UNEXPECTED, as in `Store`."""
         _record(self._calls, "save", deadline)
-        return in_halves(entries, self._save, Exception, lambda error: Outcome(Status.UNEXPECTED, kind_and_line(error)))
+        return super().save(entries, deadline)
 
-    def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+    def record_failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
         """Return what `failing_seconds` has of these messages."""
         _record(self._calls, "failing", deadline)
         if self.failing_seconds is None:
@@ -62,24 +59,22 @@ class InMemoryStore(Store):
     def close(self) -> None:
         """Do nothing."""
 
-    def _save(self, entries: Sequence[Entry]) -> list[Outcome]:
+    def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         for entry in entries:
             if isinstance(error := self.outcomes.get(entry.message_id), Exception):
                 raise error
+        del deadline
         self.batches.append(list(entries))
-        return [self._save_one(entry) for entry in entries]
+        return [self._insert_one(entry) for entry in entries]
 
-    def _save_one(self, entry: Entry) -> Outcome:
+    def _insert_one(self, entry: Entry) -> Outcome:
         outcome = self.outcomes.get(entry.message_id)
         if isinstance(outcome, Outcome):
             return outcome
         row = self.rows.setdefault(entry.punch.id, entry)
         if row is entry:
             return Outcome(Status.STORED)
-        if row.punch.compared != entry.punch.compared:
-            return Outcome(Status.CONFLICT, f"id {entry.punch.id} belongs to another punch")
-        is_redelivered = row.message_id == entry.message_id and not entry.is_new_copy
-        return Outcome(Status.REDELIVERED if is_redelivered else Status.DUPLICATE)
+        return compare(entry, ExistingRow(row.punch.id, row.message_id, row.punch.comparison_key))
 
 
 class InMemoryDeadLetters(DeadLetters):
@@ -94,9 +89,9 @@ class InMemoryDeadLetters(DeadLetters):
     def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         """Keep the rejections, but for those that `refused` has."""
         _record(self._calls, "send", deadline)
-        ids = {rejection.message.id for rejection in rejections}
         self.sent += [rejection for rejection in rejections if rejection.message.id not in self.refused]
-        return {message_id: reason for message_id, reason in self.refused.items() if message_id in ids}
+        ids = [rejection.message.id for rejection in rejections]
+        return {message_id: self.refused[message_id] for message_id in ids if message_id in self.refused}
 
 
 class InMemoryRedelivery(Redelivery):
@@ -134,25 +129,9 @@ class Collaborators:
         self.dead_letters = InMemoryDeadLetters(self.calls)
         self.redelivery = InMemoryRedelivery(self.calls)
 
-    def drain(
-        self,
-        *,
-        identity: bool = False,
-        visibility_timeout_seconds: int = 0,
-        parse: Parse = parse,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> Drain:
-        """Return a drain with these collaborators; for the arguments see `Drain`."""
-        return Drain(
-            ZONE,
-            self.store,
-            self.dead_letters,
-            self.redelivery,
-            identity=identity,
-            visibility_timeout_seconds=visibility_timeout_seconds,
-            parse=parse,
-            clock=clock,
-        )
+    def drain(self, **options: Any) -> Drain:
+        """Return a drain with these collaborators; the options are keyword arguments of `Drain`."""
+        return Drain(ZONE, self.store, self.dead_letters, self.redelivery, **options)
 
 
 def _record(calls: list[Call], name: str, deadline: float) -> None:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from loadtest.ledger import PunchKey, Sent
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, Reason, parse
 from tools.kit import event
 
@@ -28,7 +28,7 @@ def _body_without(name: str) -> str:
 
 
 _NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
-_WHOSE, _WHEN = FIELDS[WHOSE].name, FIELDS[WHEN].name
+_WHOSE, _WHEN = FIELDS[SUBJECT_COLUMN].name, FIELDS[INSTANT_COLUMN].name
 
 
 POISON = {

@@ -79,7 +79,7 @@ NONE = Planted()
 
 PLANTED: dict[str, Planted] = {
     "look-up": _OneStatement(),
-    "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
+    "order": _Replaced("rows are stored in the order in which they came", {"order by id, position\n": ""}, _STORES),
     "advisory-lock": _Replaced(
         "migrations do not wait for each other",
         {"select pg_advisory_lock(0x626174696461)": "select 0"},

@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import Session
 from ponto.admin.migrations import REFERENCE
 from ponto.connection import Parameters, Timeouts
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
 from slices import installed
 from tools.kit import event, slices
@@ -39,7 +39,11 @@ alter table ponto.batida drop constraint if exists proxima;
 delete from ponto.migracao where nome = %(next)s;
 """
 _UNDO_VIEW = "update ponto.migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
-_ROWS = f"select id, {WHOSE}, (extract(epoch from {WHEN}) * 1000000)::bigint, mensagem_id from ponto.batida order by id"  # noqa: S608  columns
+_ROWS = f"""
+select id, {SUBJECT_COLUMN}, (extract(epoch from {INSTANT_COLUMN}) * 1000000)::bigint, mensagem_id
+from ponto.batida
+order by id
+"""  # noqa: S608  columns
 _MIGRATED = """
 select
     (select count(*) from pg_constraint where conname = 'proxima'),
@@ -193,7 +197,7 @@ class World:
         if key not in self._stores:
             way = {**self.way, "user": "ponto_function"}
             self._stores[key] = Store(lambda: way, _FOREVER)
-        self._stores[key].failing(["nothing"], math.inf)
+        self._stores[key].record_failing(["nothing"], math.inf)
         return self._stores[key]
 
     def forget(self, session: Session) -> None:

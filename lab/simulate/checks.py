@@ -9,12 +9,13 @@ from lab.simulate.clock import length
 from lab.simulate.employees import Sending
 from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from loadtest.rows import rows_of
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
-_LOOK_UP = (
-    f"prepare audit (uuid[]) as select id::text, {WHOSE}, {WHEN}, mensagem_id from ponto.batida where id = any($1)"  # noqa: S608
-)
+_LOOK_UP = f"""
+prepare audit (uuid[]) as
+select id::text, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from ponto.batida where id = any($1)
+"""  # noqa: S608
 _EVERYBODY = range(1, 2**53)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from lab.chaos.messages import POISON, make_messages
 from lab.faults import Area, Kind
-from ponto.event import WHEN
-from ponto.punch import NotAPunch, parse
+from ponto.event import INSTANT_COLUMN
+from ponto.punch import InvalidPunchError, parse
 from tools.local.faults import Faults
 
 
@@ -19,7 +19,7 @@ def test_what_is_sent_is_what_the_ledger_expects() -> None:
     for punch, body in messages:
         if punch:
             found = parse(body, ZoneInfo("America/Sao_Paulo"))
-            assert (found.id, found.employee, getattr(found, WHEN)) == punch
+            assert (found.id, found.employee_id, getattr(found, INSTANT_COLUMN)) == punch
     ids = [punch.id for punch, _ in messages if punch]
     assert 0 < sum(punch is None for punch, _ in messages) < 60
     assert 1_600 < len(set(ids)) < len({body for punch, body in messages if punch}) < len(ids)
@@ -29,7 +29,7 @@ def test_what_is_sent_is_what_the_ledger_expects() -> None:
 def test_poison_is_dead_lettered_for_the_reason_it_says(name: str) -> None:
     reason, body = POISON[name]
 
-    with pytest.raises(NotAPunch) as refusal:
+    with pytest.raises(InvalidPunchError) as refusal:
         parse(body, ZoneInfo("America/Sao_Paulo"))
 
     assert refusal.value.reason == reason

@@ -1,9 +1,9 @@
 """Outages, long and short, and code of ours that fails meanwhile: what becomes of the punches, and how soon."""
 
 from collections.abc import Callable, Iterable
+from datetime import tzinfo
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -17,8 +17,8 @@ from lab.simulate.schedule import Fault
 from lab.simulate.simulation import Simulation
 from lab.tests.sendings import sending
 from loadtest.rows import rows_of
-from ponto import bootstrap, drain
-from ponto.punch import parse
+from ponto import drain
+from ponto.punch import Punch, parse
 from ponto.store import Store
 from tests.template.compiled import Compile
 
@@ -95,12 +95,12 @@ def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fa
 def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Fault]:
     """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
 
-    def failing(body: str, zone: ZoneInfo) -> Any:
+    def failing(body: str, zone: tzinfo) -> Punch:
         if body == poison.body:
             fail()
         return parse(body, zone)
 
-    patch.setattr(bootstrap, "parse_punch", failing)
+    patch.setattr(drain, "create_drain", partial(drain.create_drain, parse=failing))
     return [Fault(0, days * DAY, Kind.OUR_CODE)]
 
 

@@ -14,7 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
 from ponto.database_names import SCHEMA
-from ponto.errors import kind_and_line
+from ponto.log import type_and_location
 from ponto.reader.packed_rows import MAX_CHUNK_ROWS, PackedRows
 from ponto.reader.statements import REFERENCE, Catalogue, InvalidRequestError, is_historical
 
@@ -160,7 +160,7 @@ def _explain(failed: Exception) -> tuple[ErrorCode, str, str]:
             return failed.code, str(failed), failed.error
         case psycopg2.Error():
             return ErrorCode.FAILED, error_message(failed), f"{type(failed).__name__} {failed.pgcode or ''}".strip()
-    return ErrorCode.FAILED, kind_and_line(failed), kind_and_line(failed)
+    return ErrorCode.FAILED, type_and_location(failed), type_and_location(failed)
 
 
 def _parse(event: Any, catalogue: Catalogue) -> tuple[dict[str, dict[str, object]], float]:
@@ -176,7 +176,7 @@ def _connect(parameters: Callable[[], Parameters], timeouts: Timeouts, end: floa
         current = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
         message = f"the password cannot be read: {error}"
-        raise QueryError(ErrorCode.FAILED, message, kind_and_line(error)) from None
+        raise QueryError(ErrorCode.FAILED, message, type_and_location(error)) from None
     settings = {**_SETTINGS, "statement_timeout": _remaining_ms(end)}
     try:
         return connect(current, "ponto read", timeouts, settings=settings)

@@ -1,9 +1,9 @@
--- Return what is stored under these ids: the message that brought it, and the values that Punch.compared has, by the
+-- Return what is stored under these ids: the message that brought it, and the values that Punch.comparison_key has, by the
 -- same names: the employee, and the instant in microseconds since the epoch. An integer, because two datetimes of
 -- different zones can be unequal in Python and still be the same instant.
 select
     id,
     mensagem_id,
-    json_build_object('usuario_id', usuario_id, 'ponto', (extract(epoch from ponto) * 1000000)::bigint) as compared
+    json_build_object('usuario_id', usuario_id, 'ponto', (extract(epoch from ponto) * 1000000)::bigint) as comparison_key
 from ponto.batida
 where id = any(%(ids)s::uuid[])

@@ -1,8 +1,9 @@
 -- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array; store.py
--- replaces each name in braces by the position of that value, as Entry.columns has them. An object instead of an array costs
+-- replaces each name in braces by the position of that value, as Entry.values has them. An object instead of an array costs
 -- 8 percent (json) or 24 percent (jsonb) of this statement.
 --
--- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
+-- In order of id, so that workers with the same ids wait for each other instead of deadlocking; of entries with one id
+-- the first is stored.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to
 -- wait for a session that was inserting the same id, its snapshot is older than that row and cannot see it.
 insert into ponto.batida (
@@ -24,7 +25,7 @@ select
     to_timestamp((entry ->> {recebida_ms})::double precision / 1000),
     entry ->> {mensagem_id},
     entry ->> {chave}
-from jsonb_array_elements(%(entries)s::jsonb) as entry
-order by id
+from jsonb_array_elements(%(entries)s::jsonb) with ordinality as entries (entry, position)
+order by id, position
 on conflict (id) do nothing
 returning id

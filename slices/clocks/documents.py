@@ -74,7 +74,7 @@ def employees(get_object: GetObject) -> dict[str, int]:
     found, faults = read(content)
     if faults:
         raise NotPunches(
-            f"{KEY} has {faults.total} faults, the first in line {faults.listed[0].line}; ponto load "
+            f"{KEY} has {len(faults)} faults, the first in line {faults.listed[0].line}; ponto load "
             "documents says which they are"
         )
     return found

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import click
 
-from ponto.event import WHEN
-from ponto.punch import WIRE, NotAPunch, parse
+from ponto.event import INSTANT_COLUMN
+from ponto.punch import WIRE_FIELDS, InvalidPunchError, parse
 from slices.conformance import rules
 from slices.conformance.rules import Attempt, End, Expected, Seen, Verdict
 from slices.conformance.run import Kit, Settings, serving
@@ -33,7 +33,7 @@ exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing
 """
 
 
-_REQUIRED = [field.name for field in WIRE if field.required]
+_REQUIRED = [field.name for field in WIRE_FIELDS if field.required]
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -164,8 +164,8 @@ def expected_in(file: Path, count: int) -> Expected:
             else:
                 named = {name: fields[name] for name in _REQUIRED}
                 punch = parse(json.dumps(named), UTC)
-                whats[punch.employee, getattr(punch, WHEN)] += 1
-        except (ValueError, AttributeError, KeyError, NotAPunch):
+                whats[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
+        except (ValueError, AttributeError, KeyError, InvalidPunchError):
             raise CommandError(
                 f"{file}, line {number}: not an object with an id, or with {' and '.join(_REQUIRED)}"
             ) from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import NamedTuple
 
-from ponto.punch import NotAPunch, Punch, parse
+from ponto.punch import InvalidPunchError, Punch, parse
 
 MOST_BYTES = 65_536
 """Of a body: what the queue takes, `maximumMessageSize` in resources/queues.yml."""
@@ -55,7 +55,7 @@ def read(body: bytes) -> Punch | str:
         return parse(body.decode(), UTC)
     except UnicodeDecodeError:
         return "body: must be UTF-8 text"
-    except NotAPunch as error:
+    except InvalidPunchError as error:
         return error.detail
 
 

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from typing import NamedTuple
 
-from ponto.event import WHEN, derived
+from ponto.event import INSTANT_COLUMN, derive_punch_id
 from ponto.punch import Punch
 from slices.conformance import contract, rules
 from slices.conformance.contract import Response
@@ -138,7 +138,7 @@ class Kit:
             fault = self._script.next(number, begun)
             attempt = Attempt(number, "", None, begun, None, is_silent=fault.effect in SILENT, done=fault.text())
             if isinstance(found, Punch):
-                attempt = attempt._replace(id=found.id, what=(found.employee, getattr(found, WHEN)))
+                attempt = attempt._replace(id=found.id, what=(found.employee_id, getattr(found, INSTANT_COLUMN)))
             index = len(self._attempts)
             self._attempts.append(attempt)
             if fault.held:
@@ -170,7 +170,7 @@ class Kit:
         if isinstance(found, str):
             keys: list[Hashable] = [sha256(body).digest()]  # whatever was sent, and however much of it
         else:
-            keys = [found.id, derived(list(found))]
+            keys = [found.id, derive_punch_id(found._asdict())]
         number = next((self._numbers[key] for key in keys if key in self._numbers), None)
         if number is None:
             number = self._punches

@@ -163,15 +163,15 @@ def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_js
             found = send(where, [_of_row(cells) for _, cells in rows], collaborators.clock)
         except RefusedError as error:
             refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
-            faults = Faults(refused, len(refused))
+            faults = Faults(refused)
     if not faults:
         _print(found, [cells["tipo"] for _, cells in rows], as_json=as_json)
         return
     if as_json:
-        print_json({"refused": [fault._asdict() for fault in faults.listed], "total": faults.total})
+        print_json({"refused": [fault._asdict() for fault in faults.listed], "total": len(faults)})
     else:
         print_status(*map(str, faults.listed))
-    raise CommandError(f"{file}: {faults.counted()}; nothing was written", status=1)
+    raise CommandError(f"{file}: {faults.describe_count()}; nothing was written", status=1)
 
 
 @correct.command("list", epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n")

@@ -80,7 +80,7 @@ def _text(name: str, rule: str, read: Callable[[object], str], *, required: bool
 
 
 _FIELDS = {
-    "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, "", required=True),
+    "usuario_id": fields.integer("usuarioId", 1, fields.MAX_INTEGER, "", required=True),
     "ponto": fields.timestamp("ponto", "", required=True),
     "alvo": _text("alvo", "must be the whole id of a punch or of a correction", fields.read_uuid),
     "motivo": _text(

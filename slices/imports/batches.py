@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ponto.bisection import in_halves
+from ponto.bisection import process_in_halves
 from ponto.sqs import MAX_MESSAGES_PER_CALL, call, is_message_error
 from slices.imports.lines import Line
 from slices.imports.split import Position
@@ -189,7 +189,7 @@ class Sender:
         left = list(punches)
         delay = self._first_delay
         while left:
-            results = in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
+            results = process_in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
             answers = list(zip(left, results, strict=True))
             refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal is not None}
             left = [punch for punch, answer in answers if answer.failure is not None]

@@ -35,9 +35,9 @@ def main(event: Any, context: Any) -> None:
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     task, why = uploads.importer(settings()).run(event, end)
-    log.info(
-        context.aws_request_id,
+    log.write(
         "import",
+        context.aws_request_id,
         file=task.key,
         nextLine=task.position.line,
         accepted=task.accepted,

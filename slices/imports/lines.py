@@ -8,7 +8,7 @@ from datetime import tzinfo
 from gzip import GzipFile
 from typing import NamedTuple
 
-from ponto.punch import NotAPunch, parse
+from ponto.punch import InvalidPunchError, parse
 from slices.imports import text
 from slices.imports.forms import BadFile, BadLine, Form, GetObject, NotPunches, Read, Survey, form_of
 from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank
@@ -156,8 +156,8 @@ def _check(raw: Raw, read: Read, zone: tzinfo) -> Line | None:
     if record is None:
         return None
     try:
-        employee = parse(record.body, zone).employee
-    except NotAPunch as error:
+        employee = parse(record.body, zone).employee_id
+    except InvalidPunchError as error:
         return Line(number, after, refusal=record.refusal or error.detail)
     return Line(number, after, record.body, employee, "", record.attributes)
 

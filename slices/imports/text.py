@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import orjson
 
-from ponto.punch import WIRE, named
+from ponto.punch import WIRE_FIELDS, describe_unknown_name
 from slices.imports.forms import BadLine, NotPunches, Read, Record
 
-_COLUMNS = {field.name: field.type for field in WIRE}
-_REQUIRED = [field.name for field in WIRE if field.required]
+_COLUMNS = {field.name: field.type for field in WIRE_FIELDS}
+_REQUIRED = [field.name for field in WIRE_FIELDS if field.required]
 
 _integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
 _number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
@@ -46,7 +46,7 @@ def _wrong_header(columns: Sequence[str]) -> str:
     if not set(columns) >= set(_REQUIRED):
         return " is neither a JSON object nor a header, and no slice that is here reads it"
     if unknown := [name for name in columns if name not in _COLUMNS]:
-        return f": unknown column{named(unknown[0])}"
+        return f": unknown column{describe_unknown_name(unknown[0])}"
     if twice := [name for name in columns if columns.count(name) > 1]:
         return f": column '{twice[0]}' twice"
     return ""
@@ -69,8 +69,8 @@ def _of_csv(columns: Sequence[str], separator: str) -> Read:
             raise BadLine("line: not CSV") from None
         if len(cells) != len(columns):
             raise BadLine(f"line: {len(cells)} cells, and the header has {len(columns)}")
-        named = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
-        return Record(orjson.dumps(named).decode())
+        describe_unknown_name = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
+        return Record(orjson.dumps(describe_unknown_name).decode())
 
     return read
 

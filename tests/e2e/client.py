@@ -12,7 +12,7 @@ import urllib3
 
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.rows import rows_of
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
@@ -34,7 +34,7 @@ def sent(body: object) -> Sent:
     """Tell what `Client.post` sends of a punch that it is given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
-    return Sent(PunchKey(punch.id, punch.employee, getattr(punch, WHEN)), text)
+    return Sent(PunchKey(punch.id, punch.employee_id, getattr(punch, INSTANT_COLUMN)), text)
 
 
 class Client:
@@ -102,7 +102,7 @@ class Client:
         """Let PostgreSQL refuse an employee's punches for good, by an error of the class that the data causes."""
         self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
-            f"if new.{WHOSE} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
+            f"if new.{SUBJECT_COLUMN} = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
             "return new; end $$; "
             "create trigger refuse before insert on ponto.batida for each row execute function refuse()"
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
@@ -168,7 +168,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch again
-    assert ask(run.address()["database_url"], f"select {WHOSE} from ponto.batida") == [(123,)]
+    assert ask(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
@@ -191,7 +191,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.stop(signal.SIGKILL)
     run = start(emulator.free_port())  # somebody else may have taken the first one meanwhile
     run.wait_until_ready()
-    assert ask(run.address()["database_url"], f"select {WHOSE} from ponto.batida") == [(123,)]
+    assert ask(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     run.punch()
     run.wait_until("stored 1")
     assert f":{first['aws_endpoint_url'].rpartition(':')[2]}/" not in json.dumps(run.address())

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import urllib3
 
-from ponto.event import WHOSE
-from ponto.punch import NotAPunch, Punch, parse
+from ponto.event import SUBJECT_COLUMN
+from ponto.punch import InvalidPunchError, Punch, parse
 from ponto.store import ExistingRow
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import Client
@@ -116,7 +116,7 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
 
 def differing(punch: Punch, stored: Mapping[str, int]) -> list[str]:
     """Give the columns by which a punch is not that of a row."""
-    return [column for column, value in punch.compared.items() if stored[column] != value]
+    return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
 
 def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_know(
@@ -132,15 +132,15 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
         body = each.sample.body.decode()
         try:
             punches[each.message_id] = parse(body, ZONE)
-        except NotAPunch as error:
+        except InvalidPunchError as error:
             expected[each.message_id] = DeadLetter(error.reason, error.detail, body)
     assert bool(expected) == bool(NAMES)
     assert {dead_letter.detail for dead_letter in expected.values()} <= UNKNOWABLE
 
-    ids = {punch.id: punch.employee for punch in punches.values()}
-    rows = client.query(f"select id::text, {WHOSE} from ponto.batida where id = any(%s::uuid[])", list(ids))
+    ids = {punch.id: punch.employee_id for punch in punches.values()}
+    rows = client.query(f"select id::text, {SUBJECT_COLUMN} from ponto.batida where id = any(%s::uuid[])", list(ids))
     assert dict(rows) == ids
-    stored = {row.id: row.compared for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
+    stored = {row.id: row.comparison_key for row in map(ExistingRow._make, client.query(EXISTING, list(ids)))}
     assert len(ids) > 500  # without an id, equal punches are one
     for each in accepted:  # of an event that is more than its id is made of, one may contradict another
         punch = punches.get(each.message_id)

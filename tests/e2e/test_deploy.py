@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from tests.commands import Result, run_process
 from tests.database import ask, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE
@@ -39,7 +39,7 @@ class Account(NamedTuple):
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        return ask(self.database.url, f"select id::text, {WHOSE} from ponto.batida")
+        return ask(self.database.url, f"select id::text, {SUBJECT_COLUMN} from ponto.batida")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from tests.commands import Run, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
@@ -87,10 +87,8 @@ def test_three_hundred_dead_letters_become_rows_with_the_time_of_their_first_rec
     assert run("redrive", "--all").out == "300 redriven, 0 failed\n"
 
     client.wait_until_drained()
-    rows = client.query(
-        f"select mensagem_id, extract(epoch from recebida_em)::float from ponto.batida where {WHOSE} = any(%s)",
-        employees,
-    )
+    columns = "mensagem_id, extract(epoch from recebida_em)::float"
+    rows = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = any(%s)", employees)
     assert {row[0] for row in rows} == ids
     assert len(rows) == 300
     assert max(row[1] for row in rows) <= sent_at

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from tests import rds_api
 from tests.commands import Result, run_process
 from tests.database import ROLES, migrations
@@ -85,7 +85,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     assert done.err.index("making the cluster") < done.err.index("sls deploy")
     assert done.json["applied"] == migrations()
     assert f"database made: {DATABASE}" in done.err
-    rows = server.ask(f"select id::text, {WHOSE} from ponto.batida", DATABASE)
+    rows = server.ask(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
     assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
     assert account.login.refused == []
     assert {*account.before.connections} == {"TLS"}

@@ -26,7 +26,7 @@ _KILLER = """
 import os, signal
 from functools import cache
 from ponto import config
-from ponto.bootstrap import create_drain
+from ponto.drain import create_drain
 from ponto.punch import parse
 import original
 from original import schema

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from loadtest.ledger import Ledger
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, parse
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
@@ -40,10 +40,10 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
     assert answer.status == 202
     assert answer.body["message"] == "accepted"
     client.wait_until_drained()
-    punch = parse(json.dumps(body | {FIELDS[WHEN].name: "2026-10-01T08:00:00-03:00"}), UTC)
+    punch = parse(json.dumps(body | {FIELDS[INSTANT_COLUMN].name: "2026-10-01T08:00:00-03:00"}), UTC)
     sent = {column: getattr(punch, column) for column, field in FIELDS.items() if field.name in body}
     columns = ", ".join((*sent, "mensagem_id"))
-    found = client.query(f"select {columns} from ponto.batida where {WHOSE} = %s", employee)
+    found = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
     assert found == [(*sent.values(), answer.body["messageId"])]
 
 
@@ -218,8 +218,8 @@ def test_a_body_cannot_add_parameters_to_the_message(client: Client, employee: i
 
     assert client.post(event.body(employee, "2026-10-01T08:00:00Z", **in_names(text))).status == 202
     client.wait_until_drained()
-    columns = [WHOSE, *(column for column, field in FIELDS.items() if field.name in in_names(text))]
-    found = client.query(f"select {', '.join(columns)} from ponto.batida where {WHOSE} = %s", employee)
+    columns = [SUBJECT_COLUMN, *(column for column, field in FIELDS.items() if field.name in in_names(text))]
+    found = client.query(f"select {', '.join(columns)} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
     assert found == [(employee, *[text] * len(in_names(text)))]
 
 
@@ -284,6 +284,8 @@ def test_the_database_shows_local_times_as_the_original_did(client: Client, empl
     client.post(event.body(employee, "2026-10-01T08:00:00"))
     client.wait_until_drained()
 
-    found = client.query(f"select {WHOSE}, {WHEN}::text from ponto.batida where {WHOSE} = %s", employee)
+    found = client.query(
+        f"select {SUBJECT_COLUMN}, {INSTANT_COLUMN}::text from ponto.batida where {SUBJECT_COLUMN} = %s", employee
+    )
 
     assert found == [(employee, "2026-10-01 08:00:00-03")]

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, parse
 from tests.page import view
 from tests.page.axe import require_nothing
@@ -36,7 +36,7 @@ NUMBERS: dict[str, Any] = {
     "verdict": {"accepted": 1200, "rows": 1200, "duplicates": 0, "deadLetters": 0, "lost": 0},
     "looks": [{"secondsAgo": 0.5, "accepted": 1200, "stored": 1100, "waiting": 0}],
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
-    "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
+    "example": {"body": event.body(1, ""), "whose": FIELDS[SUBJECT_COLUMN].name, "when": FIELDS[INSTANT_COLUMN].name},
 }
 LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
 
@@ -182,7 +182,7 @@ def test_it_sends_punches_each_with_an_id_of_version_7(stack: Made, screen: Wind
     ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
     assert len(set(ids)) == 50
     assert {each.version for each in ids} == {7}
-    instants = [datetime.fromisoformat(punch[FIELDS[WHEN].name]).timestamp() for punch in stack.accepted]
+    instants = [datetime.fromisoformat(punch[FIELDS[INSTANT_COLUMN].name]).timestamp() for punch in stack.accepted]
     assert [round((each.int >> 80) / 1000 - instant) for each, instant in zip(ids, instants, strict=True)] == [0] * 50
     expect(page.locator("#state")).to_have_text("All is stored.")
 

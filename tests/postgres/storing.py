@@ -12,7 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Timeouts
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, Outcome, Status
 from tests.events import RECEIVED_MS, punch
@@ -80,8 +80,8 @@ def in_texts(value: str | None) -> dict[str, Any]:
 
 
 SECRET: dict[str, Any] = {
-    WHOSE: 4_242_424_242,
-    WHEN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
+    SUBJECT_COLUMN: 4_242_424_242,
+    INSTANT_COLUMN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
     **{
         column: 12.3456789
         for column, field in FIELDS.items()

@@ -18,7 +18,7 @@ from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import reset_role_limits, set_function_password
 from ponto.connection import Parameters, connect
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
@@ -92,9 +92,9 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         if place.has_tls:
             assert place.server.ask(ENCRYPTED, "master") == [(FUNCTION, True)]
         # What fails would show its values in the log, were it not for the settings.
-        place.server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000) not valid", "master")
+        place.server.ask(f"alter table batida add constraint newer check ({SUBJECT_COLUMN} < 1000) not valid", "master")
         assert statuses(store.save([entry(**SECRET)])) == [Status.FAILED]
-        assert statuses(store.save([entry(**SECRET | {WHOSE: 2**63})])) == [Status.REFUSED]
+        assert statuses(store.save([entry(**SECRET | {SUBJECT_COLUMN: 2**63})])) == [Status.REFUSED]
 
     assert is_stored(owner, secret.punch.id)
     set_function_password(owner, REPORTS, REPORTS, PASSWORD)
@@ -106,7 +106,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         connection.commit()
         with reader.direct(connection) as source:
             ((row,),) = source.read(PUNCH.bind(id=secret.punch.id))
-    assert row.employee_id == SECRET[WHOSE]
+    assert row.employee_id == SECRET[SUBJECT_COLUMN]
     log = place.server.log.read_text(errors="replace")[before:]
     assert 'violates check constraint "newer"' in log
     assert "out of range for type bigint" in log

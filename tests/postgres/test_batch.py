@@ -19,7 +19,7 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.connection import Parameters, Timeouts, connect
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import Reason, parse
 from tests.database import OF_THE_SCHEMA, Database, ask, migrations
 from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Record, punch, record, sqs_event
@@ -65,7 +65,7 @@ class Stage:
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
-        found = self.ask(f"select id, {WHOSE}, {WHEN}, mensagem_id from batida")
+        found = self.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
         assert len({row[0] for row in found}) == len(found)
         return {row[0]: row[1:] for row in found}
 
@@ -118,7 +118,7 @@ def deploy(
 def stage(database: Database, deploy: Callable[[Database], Stage]) -> Stage:
     # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
     # known to be.
-    database.ask(f"alter table batida add check (1 / ({WHOSE} - 13) <= 1)")
+    database.ask(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
     return deploy(database)
 
 
@@ -152,8 +152,11 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
     assert len(dead_letters) == 4 + len(REFUSED)
     assert all(each.body == bodies[each.message_id] for each in dead_letters)
     assert {each.message_id: (each.reason, each.attributes["detail"][1]) for each in dead_letters} == {
-        "conflict within": ("conflict", f"id {A} belongs to a punch with another {WHOSE}"),
-        "conflict with older": ("conflict", f"id {B} belongs to a punch with another {WHOSE} and {WHEN}"),
+        "conflict within": ("conflict", f"id {A} belongs to a punch with another {SUBJECT_COLUMN}"),
+        "conflict with older": (
+            "conflict",
+            f"id {B} belongs to a punch with another {SUBJECT_COLUMN} and {INSTANT_COLUMN}",
+        ),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
         **{detail: ("invalid", detail) for _, detail in REFUSED},
         "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
@@ -190,7 +193,7 @@ def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     ]
     stored = record(punch(2, **in_names(text)), f"message {text}")
     assert stage.deliver(*refused, stored) == []
-    columns = ", ".join((WHOSE, "mensagem_id", *TEXTS))
+    columns = ", ".join((SUBJECT_COLUMN, "mensagem_id", *TEXTS))
     assert stage.ask(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
     assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
         each["messageId"]: each["body"] for each in refused
@@ -210,7 +213,7 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage.ask(
-        f"alter table batida add column turno text check (turno is not null or {WHOSE} <> 7);"
+        f"alter table batida add column turno text check (turno is not null or {SUBJECT_COLUMN} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
     )
     stage.add(8, mensagem_id="taken")

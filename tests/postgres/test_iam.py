@@ -98,19 +98,20 @@ class System:
     def parameters(self, **changed: Any) -> dict[str, Any]:
         """Give the drain's libpq keywords, with what makes its tokens."""
         key = self.rds.keys["ASIAPONTO_FUNCTION"]
-        given = {
-            "host": HOST,
-            "port": self.rds.port,
-            "user": FUNCTION,
-            "region": REGION,
-            "access_key": "ASIAPONTO_FUNCTION",
-            "secret_key": key.secret,
-            "session_token": key.session_token,
-            "at": datetime.now(UTC),
-            **changed,
+        environment = {
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "ASIAPONTO_FUNCTION",
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_SESSION_TOKEN": key.session_token,
         }
+        arguments: dict[str, Any] = {"host": HOST, "port": self.rds.port, "user": FUNCTION, "at": datetime.now(UTC)}
+        for name, value in changed.items():
+            (environment if name in environment else arguments)[name] = value
         self.sign_in_as(FUNCTION)
-        return {**config.load_drain().database.parameters, "password": lambda: token(**given)}
+        return {
+            **config.load_drain().database.parameters,
+            "password": lambda: token(**arguments, environment=environment),
+        }
 
     def end_sessions(self) -> None:
         """End what the functions have open, as idling does."""
@@ -262,11 +263,11 @@ def test_a_token_that_is_not_right_in_every_part_is_refused(system: System) -> N
         ({"user": READER}, "user"),
         ({"host": "db.example.com"}, "host"),
         ({"port": 5431}, "host"),
-        ({"region": "us-east-1"}, "scope"),
-        ({"access_key": "ASIANOBODY"}, "access key"),
-        ({"secret_key": "another"}, "signature"),
-        ({"session_token": "another"}, "session token"),
-        ({"session_token": ""}, "session token"),
+        ({"AWS_REGION": "us-east-1"}, "scope"),
+        ({"AWS_ACCESS_KEY_ID": "ASIANOBODY"}, "access key"),
+        ({"AWS_SECRET_ACCESS_KEY": "another"}, "signature"),
+        ({"AWS_SESSION_TOKEN": "another"}, "session token"),
+        ({"AWS_SESSION_TOKEN": ""}, "session token"),
     ]
     for changed, why in cases:
         system.rds.refused.clear()

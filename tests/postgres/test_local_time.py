@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.event import WHEN
+from ponto.event import INSTANT_COLUMN
 from ponto.punch import parse
 from tests.events import punch
 
@@ -53,7 +53,7 @@ def by_postgres(database_url: str, locals_: list[datetime], zone: str) -> list[d
 
 def by_consumer(locals_: list[datetime], zone: str) -> list[datetime]:
     tz = ZoneInfo(zone)
-    return [getattr(parse(punch(1, at.isoformat()), tz), WHEN) for at in locals_]
+    return [getattr(parse(punch(1, at.isoformat()), tz), INSTANT_COLUMN) for at in locals_]
 
 
 def around(instant: datetime) -> Iterator[datetime]:

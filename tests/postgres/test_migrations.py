@@ -22,7 +22,7 @@ from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, folders, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
-from ponto.event import WHEN
+from ponto.event import INSTANT_COLUMN
 from ponto.store import Outcome, Status, Store
 from tests.database import SCHEMA, Database, ask, migrations
 from tests.documents import derived_ids, derived_ids_in
@@ -125,7 +125,7 @@ def test_the_table_shows_the_stages_local_time(empty: Database, run: Run) -> Non
     run()
     storing.add(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
 
-    assert ask(empty.owner, f"select {WHEN}::text from batida") == [("2026-10-01 08:00:00-03",)]
+    assert ask(empty.owner, f"select {INSTANT_COLUMN}::text from batida") == [("2026-10-01 08:00:00-03",)]
 
 
 def test_another_time_zone_takes_effect_without_a_migration(empty: Database, run: Run) -> None:

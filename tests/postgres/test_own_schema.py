@@ -16,7 +16,7 @@ from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.own_schema import NotOwnSchemaError, protect_writes
 from ponto.admin.roles import reset_role_limits
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
@@ -42,7 +42,7 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
         first = entry(EMPLOYEE, punch_id=PUNCH)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
-        assert store.failing(["message"], float("inf")) == {}
+        assert store.record_failing(["message"], float("inf")) == {}
     result, log = query_function.handle(
         {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0},
         lambda: signed_in("ponto_reader", owner),
@@ -112,7 +112,7 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
 
     server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"), "master")
     assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert ask(owner, f"select {WHOSE} from ponto.batida") == [(EMPLOYEE,)]
+    assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 
 
 def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
@@ -137,7 +137,7 @@ def test_an_object_that_a_row_of_the_migrations_names_is_never_run_as_sql(server
     with pytest.raises(MigrationError, match=r"objetos has 'view x; drop table .*', which no file creates"):
         migrate(owner, ZONE, SCHEMA)
 
-    assert ask(owner, f"select {WHOSE} from ponto.batida") == [(EMPLOYEE,)]
+    assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 
 
 def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
@@ -221,7 +221,9 @@ def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
-    assert ask(owner, f"select (select count(*) from scans.batida), {WHOSE} from ponto.batida") == [(0, EMPLOYEE)]
+    assert ask(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
+        (0, EMPLOYEE)
+    ]
     assert server.rights("scans_function", "master") == set()  # on what is in the schema ponto
     ask(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

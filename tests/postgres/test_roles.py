@@ -14,7 +14,7 @@ import pytest
 from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, migrate
 from ponto.admin.roles import reset_role_limits, set_login, set_password
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
@@ -62,7 +62,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
         set_password(owner, role, "one")
-        assert ask(way, f"select current_user, {WHOSE} from batida") == []
+        assert ask(way, f"select current_user, {SUBJECT_COLUMN} from batida") == []
     assert server.ask(
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
@@ -299,15 +299,15 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     assert store.save([first]) == [REDELIVERED]
     [conflict] = store.save([entry(2, punch_id=first.punch.id)])
     assert conflict.status is Status.CONFLICT
-    assert store.failing(["m"], time.monotonic() + 60) == {}
-    assert store.failing(["m"], time.monotonic() + 60).keys() == {"m"}
+    assert store.record_failing(["m"], time.monotonic() + 60) == {}
+    assert store.record_failing(["m"], time.monotonic() + 60).keys() == {"m"}
     store.close()
 
 
 @pytest.mark.usefixtures("owner")
 def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     assert server.rights("ponto_function", "master") == {
-        *(("batida", name, "select") for name in ("id", *entry().punch.compared, "mensagem_id")),
+        *(("batida", name, "select") for name in ("id", *entry().punch.comparison_key, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
         ("falha", None, "delete"),
@@ -323,7 +323,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
 REFUSED = {
     "ponto_function": [
         *ANYBODY,
-        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {WHOSE} = 2",
+        f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {SUBJECT_COLUMN} = 2",
         "begin; lock table batida in row exclusive mode",
         "begin; lock table batida in access exclusive mode",
         "create schema more",
@@ -346,7 +346,7 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
     past = datetime(1999, 12, 31, tzinfo=UTC)
     add(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
-        f"select {WHOSE}, {WHEN} from batida",
+        f"select {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida",
         "select lo_create(0)",
         "select pg_advisory_lock(0x626174696461)",
         "notify batida",

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from ponto.admin.migrations import migrate
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, SECRET, SHOWN, add, entry
@@ -66,7 +66,7 @@ def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's
 
 
 def break_check(store: Store, server: Server) -> None:
-    server.ask(f"alter table batida add constraint newer check ({WHOSE} < 1000) not valid", "master")
+    server.ask(f"alter table batida add constraint newer check ({SUBJECT_COLUMN} < 1000) not valid", "master")
     store.save([entry(**SECRET)])
 
 
@@ -78,12 +78,12 @@ def wait_for_a_lock(store: Store, server: Server) -> None:
 
 
 def send_a_bad_value(store: Store, _: Server) -> None:
-    store.save([entry(**SECRET | {WHOSE: 2**63})])
+    store.save([entry(**SECRET | {SUBJECT_COLUMN: 2**63})])
 
 
 def repeat_an_id(_: Store, server: Server) -> None:
     arguments = server.as_superuser("master")
-    row = {WHOSE: SECRET[WHOSE], WHEN: SECRET[WHEN], "id": str(uuid.UUID(int=1))}
+    row = {SUBJECT_COLUMN: SECRET[SUBJECT_COLUMN], INSTANT_COLUMN: SECRET[INSTANT_COLUMN], "id": str(uuid.UUID(int=1))}
     add(arguments, **row)
     with pytest.raises(psycopg2.errors.UniqueViolation):
         add(arguments, **row)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import TIMEOUTS, Parameters, Session, Timeouts, connect
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from tests.database import Database
@@ -37,7 +37,7 @@ SESSION = "from pg_stat_activity where datname = current_database() and applicat
 
 
 def punches(database: Database) -> list[tuple[str, int, datetime]]:
-    return database.ask(f"select id, {WHOSE}, {WHEN} from batida order by id")
+    return database.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida order by id")
 
 
 def of(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
@@ -214,16 +214,27 @@ def test_repeats_within_a_batch_are_compared_with_what_stands(
     assert statuses(store.save([first, different, entry(), same])) == [*outcomes, Status.STORED, Status.DUPLICATE]
 
 
-def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store: Store, database: Database) -> None:
+def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database) -> None:
     refused = entry(1)._replace(api_key_id="\x00")
     good = entry(1, punch_id=refused.punch.id)
 
     outcomes = store.save([refused, refused, good, good])
 
-    assert statuses(outcomes) == [Status.REFUSED, Status.FAILED, Status.FAILED, Status.FAILED]
-    assert outcomes[1].detail == "an earlier punch of this batch had its id, and was refused"
-    assert punches(database) == []
-    assert statuses(store.save([good, good])) == [Status.STORED, Status.REDELIVERED]
+    assert statuses(outcomes) == [Status.REFUSED, Status.REFUSED, Status.STORED, Status.REDELIVERED]
+    assert len(punches(database)) == 1
+
+
+def test_of_entries_with_one_id_one_statement_stores_the_first(
+    patient: Store, database: Database, statements: list[str]
+) -> None:
+    firsts = [entry(1) for _ in range(50)]
+    repeats = [entry(2, punch_id=first.punch.id) for first in firsts]
+
+    outcomes = patient.save([*firsts, *repeats, *reversed(repeats)])
+
+    assert statuses(outcomes) == [*[Status.STORED] * 50, *[Status.CONFLICT] * 100]
+    assert [whose for _, whose, _ in punches(database)] == [1] * 50
+    assert ["insert into" in statement for statement in statements] == [True, False]
 
 
 # Other sessions
@@ -445,18 +456,18 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
     store: Store, database: Database
 ) -> None:
     soon = time.monotonic() + 60
-    assert store.failing(["a", "b"], soon) == {}
+    assert store.record_failing(["a", "b"], soon) == {}
     database.ask("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
     database.ask("insert into falha values ('old', now() - interval '15 days')")
 
-    found = store.failing(["a", "b", "c", "c"], soon)
+    found = store.record_failing(["a", "b", "c", "c"], soon)
 
     assert found.keys() == {"a", "b"}
     assert 31 * 60 <= found["a"] < 32 * 60
     assert 0 < found["b"] < 60
     assert database.ask("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
     end_session(database)
-    assert store.failing(["c"], soon).keys() == {"c"}  # on a fresh connection
+    assert store.record_failing(["c"], soon).keys() == {"c"}  # on a fresh connection
 
 
 @pytest.mark.parametrize(
@@ -469,10 +480,10 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
 def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict[str, str], why: str) -> None:
     store = Store(lambda: database.function | breaks, QUICK)
     with pytest.raises(QueryFailedError) as caught:
-        store.failing(["a"], time.monotonic() + 60)
+        store.record_failing(["a"], time.monotonic() + 60)
     assert str(caught.value).startswith(why)
     with pytest.raises(QueryFailedError, match="no time left"):
-        store.failing(["a"], time.monotonic() - 1)
+        store.record_failing(["a"], time.monotonic() - 1)
 
 
 # Poison
@@ -499,19 +510,19 @@ create index on batida (wide(chave))
             )
         ),
         ({"punch_id": 'secret"\n"'}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
-        ({WHOSE: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
+        ({SUBJECT_COLUMN: 2**63}, Status.REFUSED, "SQLSTATE 22003: value ... is out of range for type bigint"),
         *(
             ({column: float("nan")}, Status.REFUSED, "SQLSTATE 22P02: invalid input syntax for type json")
             for column, field in FIELDS.items()
             if field.type == "number"
         ),
         (
-            {WHEN: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
+            {INSTANT_COLUMN: EIGHT.replace(tzinfo=timezone(timedelta(hours=20)))},
             Status.REFUSED,
             "SQLSTATE 22009: time zone displacement out of range: ...",
         ),
         # What another schema makes impossible waits.
-        ({WHOSE: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
+        ({SUBJECT_COLUMN: None}, Status.FAILED, "NotNullViolation (SQLSTATE 23502): null value in column"),
         ({"api_key_id": "wide"}, Status.FAILED, "ProgramLimitExceeded (SQLSTATE 54000): index row"),
     ],
 )
@@ -547,20 +558,20 @@ def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
 
 class Unwritable(Entry):
     @property
-    def columns(self) -> NoReturn:
+    def values(self) -> NoReturn:
         raise KeyError("of somebody")
 
 
 class Incomparable(Punch):
     @property
-    def compared(self) -> NoReturn:
+    def comparison_key(self) -> NoReturn:
         raise KeyError("of somebody")
 
 
 @pytest.mark.parametrize(
     "break_entry",
     [lambda good: Unwritable(*good), lambda good: good._replace(punch=Incomparable(*good.punch))],
-    ids=["columns", "compared"],
+    ids=["values", "comparison key"],
 )
 def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_processed(
     store: Store, break_entry: Callable[[Entry], Entry]

@@ -17,7 +17,7 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.punch import FIELDS
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
 from tests.clock import FakeClock
@@ -653,4 +653,4 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
-    assert schema["properties"][FIELDS[WHOSE].name]["maximum"] == proof.RESERVED_EMPLOYEE
+    assert schema["properties"][FIELDS[SUBJECT_COLUMN].name]["maximum"] == proof.RESERVED_EMPLOYEE

@@ -17,7 +17,7 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.punch import FIELDS, parse
 from tests.aws import Call, Calls, at_once, receive_all, refusal, stack
 from tests.clock import FakeClock
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
-WHOSE_FIELD = FIELDS[WHOSE].name
+WHOSE_FIELD = FIELDS[SUBJECT_COLUMN].name
 # As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
 PUNCH = body_of(7, "2026-10-01T08:00:00Z", **in_names("portão 日")).replace("\\u65e5", "\u65e5").replace(", ", ",  ", 1)
 PUNCH = f'{PUNCH[:-1]}, "{WHOSE_FIELD}": 7}}\n'

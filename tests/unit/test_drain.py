@@ -43,7 +43,7 @@ def process(to: Collaborators | Drain, *messages: Message) -> Processed:
 
 def stored(fakes: Collaborators) -> list[list[int]]:
     """The employees of each batch."""
-    return [[entry.punch.employee for entry in batch] for batch in fakes.store.batches]
+    return [[entry.punch.employee_id for entry in batch] for batch in fakes.store.batches]
 
 
 def reasons(fakes: Collaborators) -> list[tuple[str, Reason, str]]:
@@ -64,7 +64,7 @@ class Buggy(Collaborators):
 
     def _parse(self, body: str, zone: tzinfo) -> Punch:
         read = parse(body, zone)
-        if read.employee == BUG:
+        if read.employee_id == BUG:
             raise ZeroDivisionError(body)
         return read
 
@@ -388,7 +388,7 @@ def test_exactly_the_employee_who_signed_in_punches(employee: int, other: int | 
     process(fakes.drain(identity=True), signed_in(text(str(other or employee)), employee))
 
     is_stored = other is None or other == employee
-    assert (stored(fakes)[0], len(reasons(fakes))) == (([employee], 0) if is_stored else ([], 1))
+    assert (stored(fakes), len(reasons(fakes))) == (([[employee]], 0) if is_stored else ([], 1))
 
 
 def test_an_invalid_punch_is_invalid_whoever_signed_in() -> None:

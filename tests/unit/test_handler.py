@@ -16,7 +16,7 @@ from ponto import __version__
 from ponto.config import ConfigurationError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import Drain
-from ponto.event import WHEN
+from ponto.event import INSTANT_COLUMN
 from ponto.message import BatchResponse, NotFromSqsError
 from ponto.punch import Punch, Reason, parse
 from ponto.redelivery import VisibilityNotChangedError
@@ -76,7 +76,7 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key(fake
     records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
 
     assert run(fakes, *records) == {"batchItemFailures": []}
-    assert [(entry.punch.employee, *entry[1:]) for entry in fakes.store.entries] == [
+    assert [(entry.punch.employee_id, *entry[1:]) for entry in fakes.store.entries] == [
         (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
         (2, "m2", RECEIVED_MS + 2, None, False),
         (3, "m3", RECEIVED_MS + 3, None, False),
@@ -120,7 +120,7 @@ def test_a_record_without_what_the_function_can_do_without_is_stored(fakes: Coll
 def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Collaborators) -> None:
     run(fakes, record(punch(1, "2026-10-01T08:00")))
     [entry] = fakes.store.entries
-    assert getattr(entry.punch, WHEN).isoformat() == "2026-10-01T11:00:00+00:00"
+    assert getattr(entry.punch, INSTANT_COLUMN).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
 def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(fakes: Collaborators) -> None:

@@ -46,16 +46,14 @@ def request_of(event: dict[str, Any]) -> Request:
 
 def test_operation_gets_what_the_gateway_knows_of_request_and_caller() -> None:
     event = {
-        "httpMethod": "POST",
         "pathParameters": {"id": "7"},
-        "queryStringParameters": {"page": "2"},
         "body": "{}",
         "requestContext": {
-            "identity": {"userArn": "arn:of:ana", "apiKeyId": "key"},
+            "identity": {"userArn": "arn:of:ana"},
             "authorizer": {"claims": {EMPLOYEE_CLAIM: "123", "sub": "8"}},
         },
     }
-    assert request_of(event) == Request("POST", {"id": "7"}, {"page": "2"}, "{}", 123, "arn:of:ana", "key", "request")
+    assert request_of(event) == Request({"id": "7"}, "{}", 123, "arn:of:ana")
 
 
 def test_caller_is_nobody_whatever_the_request_itself_says() -> None:
@@ -65,10 +63,10 @@ def test_caller_is_nobody_whatever_the_request_itself_says() -> None:
         "queryStringParameters": {"userArn": "arn", **claims},
         "pathParameters": None,
         "body": json.dumps({"requestContext": {"identity": {"userArn": "arn"}, "authorizer": {"claims": claims}}}),
-        "requestContext": {"identity": {"userArn": None, "apiKeyId": None}, "authorizer": None},
+        "requestContext": {"identity": {"userArn": None}, "authorizer": None},
     }
     request = request_of(event)
-    assert (request.employee_id, request.user_arn, request.api_key_id) == (None, "", "")
+    assert (request.employee_id, request.user_arn) == (None, "")
 
 
 @pytest.mark.parametrize("claim", ["", "0", "05", " 5", "-5", "5.0", "\u0665", "5\n", "9" * 17])

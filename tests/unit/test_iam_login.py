@@ -78,13 +78,11 @@ def test_a_token_is_botocores_byte_for_byte(
 ) -> None:
     local = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     credentials = Credentials(access_key, secret_key, session_token or None)
-    assert token(
-        host=host,
-        port=port,
-        user=user,
-        region=region,
-        access_key=access_key,
-        secret_key=secret_key,
-        session_token=session_token,
-        at=local,
-    ) == of_botocore(host, port, user, region, credentials, local)
+    environment = {
+        "AWS_REGION": region,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_SESSION_TOKEN": session_token,
+    }
+    expected = of_botocore(host, port, user, region, credentials, local)
+    assert token(host, port, user, environment, local) == expected

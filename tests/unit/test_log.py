@@ -103,7 +103,7 @@ def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsy
 
 
 def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    log.warning("request-1", "what")
+    log.write("what", "request-1", level="WARNING")
     assert json.loads(capsys.readouterr().out) == {
         "level": "WARNING",
         "message": "what",

@@ -16,7 +16,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from ponto.event import WHEN
+from ponto.event import INSTANT_COLUMN
 from ponto.punch import FIELDS
 from tools.develop import missing
 from tools.kit import jmeter, local_stack, slices
@@ -201,7 +201,7 @@ def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[[Any], str]
     first, second = (UUID(body["id"]) for body in bodies)
     assert (first.version, first.variant) == (7, RFC_4122)
     assert first != second
-    age = datetime.now(UTC) - datetime.fromisoformat(bodies[1][FIELDS[WHEN].name])
+    age = datetime.now(UTC) - datetime.fromisoformat(bodies[1][FIELDS[INSTANT_COLUMN].name])
     assert timedelta(0) <= age < timedelta(minutes=1)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ponto import event, fields
 from ponto.punch import FIELDS as FIELDS_OF
-from ponto.punch import WIRE, NotAPunch, Reason, parse
+from ponto.punch import WIRE_FIELDS, InvalidPunchError, Reason, parse
 from tests.events import punch
 from tests.strategies import (
     BAD_VALUES,
@@ -38,7 +38,7 @@ TIMESTAMP = ecma(TIMESTAMP_PATTERN)
 def admitted_by_consumer(body: str) -> bool:
     try:
         parse(body, UTC)
-    except NotAPunch as error:
+    except InvalidPunchError as error:
         # Half a surrogate pair in a text: the one thing that the schema cannot refuse.
         return error.detail.endswith(": half a surrogate pair")
     return True
@@ -48,7 +48,7 @@ def test_is_a_valid_draft_4_schema_that_refuses_unknown_fields() -> None:
     jsonschema.Draft4Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert SCHEMA["additionalProperties"] is False
-    assert SCHEMA["required"] == [field.name for field in WIRE if field.required]
+    assert SCHEMA["required"] == [field.name for field in WIRE_FIELDS if field.required]
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -58,7 +58,7 @@ def test_describes_every_field(name: str) -> None:
 
 
 def test_all_timestamps_have_one_pattern() -> None:
-    assert {PATTERNS[FIELDS_OF[column].name] for column in event.TIMES} == {TIMESTAMP_PATTERN}
+    assert {PATTERNS[FIELDS_OF[column].name] for column in event.TIME_COLUMNS} == {TIMESTAMP_PATTERN}
 
 
 @pytest.mark.parametrize("pattern", set(PATTERNS.values()))
@@ -169,7 +169,7 @@ def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour:
 def test_the_one_difference_is_half_a_surrogate_pair_in_a_text(name: str) -> None:
     text = json.dumps(GOOD | {name: "\ud800"})
     assert is_admitted(text)
-    with pytest.raises(NotAPunch) as refusal:
+    with pytest.raises(InvalidPunchError) as refusal:
         parse(text, UTC)
     assert refusal.value.reason is Reason.MALFORMED
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loadtest import summary
-from ponto.event import TIMES
+from ponto.event import TIME_COLUMNS
 from ponto.punch import FIELDS
 from tests.events import punch
 from tests.widths import assert_fits
@@ -61,7 +61,7 @@ def list_rows_of_a_key() -> None:
 def list_rows() -> None:
     shown = {
         name: "2026-11-23 08:03:07.123456-03"
-        if name in TIMES
+        if name in TIME_COLUMNS
         else DEVICE
         if "maxLength" in FIELDS[name].limits
         else "123456"

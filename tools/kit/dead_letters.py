@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
-from ponto.event import WHOSE
+from ponto.event import SUBJECT_COLUMN
 from ponto.message import carried_origin, source_key
-from ponto.punch import FIELDS, NotAPunch, Reason, parse
+from ponto.punch import FIELDS, InvalidPunchError, Reason, parse
 from tools.kit import slices
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-_EMPLOYEE = FIELDS[WHOSE].name  # on the wire
+_EMPLOYEE = FIELDS[SUBJECT_COLUMN].name  # on the wire
 _TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # a derived id that differs between them depends on the stage's zone
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,7 +100,7 @@ class DeadLetter(NamedTuple):
             return self.source_id
         try:
             ids = {parse(self.body, each).id for each in ((zone,) if zone else _TWO_ZONES)}
-        except NotAPunch:
+        except InvalidPunchError:
             return self.punch_id
         return ids.pop() if len(ids) == 1 else None
 

@@ -29,7 +29,7 @@ def require_none(faults: Faults, file: str, *, as_json: bool) -> None:
     if not faults:
         return
     if as_json:
-        print_json({"faults": [fault._asdict() for fault in faults.listed], "total": faults.total})
+        print_json({"faults": [fault._asdict() for fault in faults.listed], "total": len(faults)})
     else:
         print_status(*map(str, faults.listed))
-    raise CommandError(f"{file}: {faults.counted()}; nothing was stored")
+    raise CommandError(f"{file}: {faults.describe_count()}; nothing was stored")

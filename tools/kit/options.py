@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ponto.fields import LARGEST
+from ponto.fields import MAX_INTEGER
 
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
 _LONGEST_AGE = timedelta(days=365_000)  # what a database can still add to a date
@@ -156,7 +156,7 @@ POSITIVE = Whole(1, 2**31 - 1)
 COUNT = Whole(0, 2**31 - 1)
 PERCENT = Whole(0, 100)
 PORT = Whole(1, 65_535)
-EMPLOYEE = Whole(1, LARGEST)
+EMPLOYEE = Whole(1, MAX_INTEGER)
 RATE = Kind("RATE", "not a number above 0", _finite)
 MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = Kind("DATE", "not a date, like 2026-11-23", _day)

@@ -24,7 +24,7 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.fields import read_uuid
-from ponto.punch import NotAPunch, parse
+from ponto.punch import InvalidPunchError, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity
@@ -220,7 +220,7 @@ def _finding(body: bytes) -> str:
         parse(body.decode(), UTC)
     except UnicodeDecodeError:
         return "body: must be UTF-8 text"
-    except NotAPunch as error:
+    except InvalidPunchError as error:
         return error.detail
     return "it does not match ponto/punch.schema.json"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from ponto.event import WHEN, WHOSE
+from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS
 from tools.kit import dead_letters, event
 from tools.kit.clock import CLOCK, Clock
@@ -131,7 +131,11 @@ class Flow:
             "error": self._error,
             "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
             "api": {"url": address["api_url"], "key": address["api_key"]},
-            "example": {"body": event.body(1, ""), "whose": FIELDS[WHOSE].name, "when": FIELDS[WHEN].name},
+            "example": {
+                "body": event.body(1, ""),
+                "whose": FIELDS[SUBJECT_COLUMN].name,
+                "when": FIELDS[INSTANT_COLUMN].name,
+            },
         }
 
     def _note_dead_letters(self, address: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import click
 import psycopg2
 from psycopg2 import sql
 
-from ponto.event import TIMES
+from ponto.event import TIME_COLUMNS
 from ponto.punch import FIELDS
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
@@ -26,7 +26,7 @@ from ponto.batida order by gravada_em desc limit %s
 
 
 def _column(name: str) -> Column:
-    if name in TIMES:
+    if name in TIME_COLUMNS:
         return Column(name)
     is_text = "maxLength" in FIELDS[name].limits
     return Column(name, least=12, leaves=True) if is_text else Column(name, right=True)

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.event import WHEN
+from ponto.event import INSTANT_COLUMN
 from ponto.fields import read_uuid
-from ponto.punch import NotAPunch, Punch, parse
+from ponto.punch import InvalidPunchError, Punch, parse
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, queues, reader, slices, target
 from tools.kit import options as opt
@@ -210,7 +210,7 @@ def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | U
         else:
             punch = _punch(letter, zone or ZoneInfo("UTC"))
             is_it = letter.employee == request.employee_id and (
-                not (punch and day) or day[0] <= getattr(punch, WHEN) < day[1]
+                not (punch and day) or day[0] <= getattr(punch, INSTANT_COLUMN) < day[1]
             )
         if is_it:
             found.append(letter)
@@ -220,7 +220,7 @@ def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | U
 def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
     try:
         return parse(letter.body, zone)
-    except NotAPunch:
+    except InvalidPunchError:
         return None
 
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ponto.derived_id import derive_id
-from ponto.punch import WIRE, NotAPunch, Punch, Reason, parse
+from ponto.punch import WIRE_FIELDS, InvalidPunchError, Punch, Reason, parse
 from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -20,7 +20,7 @@ BRT = timezone(timedelta(hours=-3))
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 
 TIMESTAMP = "must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
-RULES = {field.name: field.rule for field in WIRE} | {
+RULES = {field.name: field.rule for field in WIRE_FIELDS} | {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
     "ponto": TIMESTAMP,
     "id": "must be a UUID, but not the nil or the max UUID nor of version 8",
@@ -39,8 +39,8 @@ def read(zone: tzinfo = SAO_PAULO, **fields: Any) -> Punch:
     return parse(json.dumps(GOOD | fields), zone)
 
 
-def refusal(body: str) -> NotAPunch:
-    with pytest.raises(NotAPunch) as caught:
+def refusal(body: str) -> InvalidPunchError:
+    with pytest.raises(InvalidPunchError) as caught:
         parse(body, SAO_PAULO)
     return caught.value
 
@@ -48,7 +48,7 @@ def refusal(body: str) -> NotAPunch:
 def refused(body: str) -> str | None:
     try:
         parse(body, SAO_PAULO)
-    except NotAPunch as error:
+    except InvalidPunchError as error:
         return error.detail
     return None
 

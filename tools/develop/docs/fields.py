@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ponto.punch import WIRE
+from ponto.punch import WIRE_FIELDS
 from tools.kit.project import ROOT
 
 SCHEMA = ROOT / "ponto" / "punch.schema.json"
@@ -17,9 +17,9 @@ def schema() -> str:
         "description": "One punch of one employee: the body of POST /ponto.",
         "type": "object",
         "additionalProperties": False,
-        "required": [field.name for field in WIRE if field.required],
+        "required": [field.name for field in WIRE_FIELDS if field.required],
         "properties": {
-            field.name: {"description": field.description, "type": field.type, **field.limits} for field in WIRE
+            field.name: {"description": field.description, "type": field.type, **field.limits} for field in WIRE_FIELDS
         },
     }
     return json.dumps(document, indent=2) + "\n"
@@ -28,7 +28,7 @@ def schema() -> str:
 def table() -> str:
     """Give the table of fields for a document."""
     rows = ["| field | type | |", "|---|---|---|"]
-    for field in WIRE:
+    for field in WIRE_FIELDS:
         kind = field.type + (", required" if field.required else "")
         limits = f" From {field.limits['minimum']} to {field.limits['maximum']}." if "minimum" in field.limits else ""
         rows.append(f"| `{field.name}` | {kind} | {field.description}{limits} |")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from ponto.derived_id import derive_id
-from ponto.fields import LARGEST, display_text, integer, timestamp, uuid
+from ponto.fields import MAX_INTEGER, display_text, integer, timestamp, uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,7 +21,7 @@ class Punch(NamedTuple):
         uuid("id", "Idempotency key: any UUID but version 8, nil and max. When absent: of pedido, loja and criado."),
     ]
     pedido: Annotated[str, display_text("pedido", 64, "The order's name, as its shop says it.", required=True)]
-    loja: Annotated[int, integer("loja", 1, LARGEST, "The shop's number.", required=True)]
+    loja: Annotated[int, integer("loja", 1, MAX_INTEGER, "The shop's number.", required=True)]
     criado: Annotated[
         datetime,  # aware
         timestamp("criado", "When it was ordered; without Z or an offset local in the stage's zone.", required=True),
@@ -29,12 +29,12 @@ class Punch(NamedTuple):
     total_centavos: Annotated[int, integer("totalCentavos", 0, 10**12, "What it comes to, in cents.", required=True)]
 
     @property
-    def employee(self) -> int:
+    def employee_id(self) -> int:
         """Whose order it is."""
         return self.loja
 
     @property
-    def compared(self) -> dict[str, int | str]:
+    def comparison_key(self) -> dict[str, int | str]:
         """What is equal in two orders with one id that are the same, by column, as `sql/existing.sql` reads it."""
         return {
             "pedido": self.pedido,
@@ -44,19 +44,17 @@ class Punch(NamedTuple):
         }
 
 
-WHOSE, WHEN = "loja", "criado"
+SUBJECT_COLUMN, INSTANT_COLUMN = "loja", "criado"
 """The columns of whom it is of, a number, and of its instant: what people look for."""
 
-TIMES = ("criado",)
+TIME_COLUMNS = ("criado",)
 """Columns whose times, sent without an offset, are local in the stage's time zone."""
 
-_ORDER, _SHOP, _CREATED = map(Punch._fields.index, ("pedido", "loja", "criado"))
 
-
-def compute(row: list[Any]) -> None:
+def add_computed_fields(row: dict[str, Any]) -> None:
     """Add nothing to a row."""
 
 
-def derived(row: list[Any]) -> str:
-    """Give the id of a row that came without one, the same whenever it is sent again."""
-    return derive_id(f"{row[_SHOP]}|{row[_ORDER]}", row[_CREATED])
+def derive_punch_id(row: dict[str, Any]) -> str:
+    """Return the id of a row that came without one, the same whenever it is sent again."""
+    return derive_id(f"{row['loja']}|{row['pedido']}", row["criado"])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.punch import NotAPunch, parse
+from ponto.punch import InvalidPunchError, parse
 from slices.imports import forms
 from slices.imports.forms import NotPunches
 from slices.imports.lines import Line, lines, survey
@@ -244,7 +244,7 @@ def test_a_line_is_judged_as_a_message_is(bodies: list[Body], compressed: bool, 
 def _judged(text: str) -> str:
     try:
         parse(text, ZONE)
-    except NotAPunch as error:
+    except InvalidPunchError as error:
         return error.detail
     return text
 

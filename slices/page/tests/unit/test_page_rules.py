@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ponto.fields import LARGEST
+from ponto.fields import MAX_INTEGER
 from slices.page.site import WEB
 from tools.kit.project import ROOT
 
@@ -158,19 +158,19 @@ def test_the_clocks_are_compared_in_the_middle_of_a_quick_answer() -> None:
 
 
 def test_employees_are_whole_numbers_that_javascript_keeps_exactly() -> None:
-    texts = ["1", " 0123 ", str(LARGEST), str(LARGEST + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
-    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, LARGEST, *[None] * 8]
+    texts = ["1", " 0123 ", str(MAX_INTEGER), str(MAX_INTEGER + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
+    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, MAX_INTEGER, *[None] * 8]
 
 
 def test_the_employee_who_signed_in_is_written_in_the_token_as_the_function_writes_it() -> None:
-    good = ['"41"', f'"{LARGEST}"']
+    good = ['"41"', f'"{MAX_INTEGER}"']
     bad = ['"0x29"', '"4.1e1"', '"041"', '" 41"', '"41.0"', '"-41"', '"0"', '""', '"null"']
-    bad += [f'"{LARGEST + 1}"', "undefined", "null", "[41]", "{}"]
+    bad += [f'"{MAX_INTEGER + 1}"', "undefined", "null", "[41]", "{}"]
     jwt = '"h." + btoa(JSON.stringify({ "custom:usuarioId": claim })) + ".s"'
 
     found = evaluate(f"[{', '.join(good + bad)}].map(claim => rules.employeeIn({jwt}))")
 
-    assert found == [41, LARGEST, *[None] * len(bad)]
+    assert found == [41, MAX_INTEGER, *[None] * len(bad)]
 
 
 def test_what_is_no_token_names_nobody() -> None:

@@ -112,7 +112,7 @@ def test_ids_are_all_different_and_of_the_devices_clock(rows: list[Row]) -> None
 def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_range_of_their_own() -> None:
     staff = Company(7, 500).employees()
     lines = [",".join(employees.COLUMNS), *(",".join(str(cell or "") for cell in employee) for employee in staff)]
-    assert employees.read("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (staff, ([], 0))
+    assert employees.read("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (staff, [])
     assert {(employee.cpf or "")[:3] for employee in staff} == {"999"}
     assert len({employee.cpf for employee in staff}) == len(staff)
     assert len({employee.fuso for employee in staff}) == 6

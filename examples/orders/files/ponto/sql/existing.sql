@@ -1,4 +1,4 @@
--- Return what is stored under these ids: the message that brought it, and the values that Punch.compared has.
+-- Return what is stored under these ids: the message that brought it, and the values that Punch.comparison_key has.
 select
     id,
     mensagem_id,
@@ -7,6 +7,6 @@ select
         'loja', loja,
         'criado', (extract(epoch from criado) * 1000000)::bigint,
         'total_centavos', total_centavos
-    ) as compared
+    ) as comparison_key
 from ponto.batida
 where id = any(%(ids)s::uuid[])

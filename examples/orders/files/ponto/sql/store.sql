@@ -1,7 +1,8 @@
 -- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array; store.py
--- replaces each name in braces by the position of that value, as Entry.columns has them.
+-- replaces each name in braces by the position of that value, as Entry.values has them.
 --
--- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
+-- In order of id, so that workers with the same ids wait for each other instead of deadlocking; of entries with one id
+-- the first is stored.
 insert into ponto.batida (
     id, pedido, loja, criado, total_centavos, recebida_em, mensagem_id, chave
 )
@@ -14,7 +15,7 @@ select
     to_timestamp((entry ->> {recebida_ms})::double precision / 1000),
     entry ->> {mensagem_id},
     entry ->> {chave}
-from jsonb_array_elements(%(entries)s::jsonb) as entry
-order by id
+from jsonb_array_elements(%(entries)s::jsonb) with ordinality as entries (entry, position)
+order by id, position
 on conflict (id) do nothing
 returning id
