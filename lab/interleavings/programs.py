@@ -9,8 +9,8 @@ import psycopg2
 
 from lab.interleavings.sessions import Session
 from lab.interleavings.world import REFUSED, Message, World
-from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import LockRetryPolicy, migrate
+from ponto.admin.owner import MigrationError
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain, Processed
 from ponto.message import read_messages

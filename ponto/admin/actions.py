@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ponto import config
-from ponto.admin.database import make_database
-from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import folders, migrate
-from ponto.admin.roles import reset_role_limits, set_function_password, set_login
+from ponto.admin.owner import MigrationError, connected, fetch, make_database
+from ponto.admin.roles import reset_role_limits, set_login, set_password
 from ponto.connection import Parameters
+from ponto.fields import read_uuid
 
 Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
 """Takes the owner's connection parameters and the event; returns the function's result."""
@@ -52,11 +52,10 @@ def run(
     """
     settings = config.load_schema(environment)
     owner = settings.database.connection_parameters()
-
-    def migrate_database(owner: Parameters, _: Mapping[str, Any]) -> dict[str, Any]:
-        return _migrate(owner, settings, environment, hooks, slice_schemas)
-
-    actions: dict[str, Action] = {"migrate": migrate_database, "find": _find}
+    actions: dict[str, Action] = {
+        "migrate": lambda owner, _: _migrate(owner, settings, environment, hooks, slice_schemas),
+        "find": find_punch,
+    }
     legacy_keys = {"find": "find"}
     for hook in hooks:
         if twice := actions.keys() & hook.actions.keys():
@@ -71,9 +70,11 @@ def run(
     return actions[name](owner, request)
 
 
-def _find(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
-    punch_id = request.get("id", request.get("find"))
-    return {"found": is_stored(owner, str(punch_id))}
+def find_punch(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether the punch of a request is a row."""
+    punch_id = read_uuid(str(request.get("id", request.get("find"))))
+    with connected(owner) as connection, connection.cursor() as session:
+        return {"found": bool(fetch(session, "find_punch", id=punch_id))}
 
 
 def _migrate(
@@ -95,6 +96,11 @@ def _migrate(
     notices += set_login(owner, settings.roles, by_iam=settings.database.by_iam)
     for role, each in settings.roles.items():
         if each.secret_arn:
-            set_function_password(owner, role, *config.fetch_login(each.secret_arn))
+            user, password = config.fetch_login(each.secret_arn)
+            if user != role:  # a writer of the secret may not set the password of another role
+                raise MigrationError(
+                    f"The function's secret has the username {user!r}; it must be {role}. It was not used."
+                )
+            set_password(owner, role, password)
             notices.append(f"password set: {role}")
     return {"applied": migrated.applied, "notices": notices}

@@ -3,34 +3,36 @@
 A file is recorded as its slice's name, or `ponto`, and its own: `ponto/0001_batida.sql`. All that a run applies is
 one transaction, but for files named `*.concurrently.sql`: such a file makes one index, which has the file's name
 without the number, without holding up inserts, and no transaction can do that. What comes before it is committed.
-Files of the folder `views` are applied again when their content has changed; see `repeatable`. For `roles.sql` see
-`roles.create`, for `rights.sql` see `rights.enforce`.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import psycopg2
-from psycopg2.extensions import quote_ident
+from psycopg2.extensions import connection, cursor, quote_ident
 
 from ponto.admin import SQL, repeatable, rights, roles
-from ponto.admin.errors import LockTimeoutError, MigrationError, error_context
-from ponto.admin.own_schema import protect_writes, run_file
-from ponto.admin.owner import connected
+from ponto.admin.owner import (
+    LockTimeoutError,
+    MigrationError,
+    connected,
+    error_context,
+    fetch,
+    protect_writes,
+    run_file,
+    run_statements,
+)
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
-from ponto.database_names import SCHEMA
+from ponto.database_names import ROLE_PREFIX, SCHEMA
 
 REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
 """The folder of the reference's migrations, by its name."""
 
 _CONCURRENTLY = ".concurrently.sql"
-_MAX_ADVISORY_WAIT_MS = 500
-"""How long a statement waits for the advisory lock before it asks again. An index that the other run builds waits for
-that statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
 
 
 class LockRetryPolicy(NamedTuple):
@@ -62,22 +64,6 @@ class _Files(NamedTuple):
     rights: Mapping[str, str]
     numbered: Mapping[str, str]
     views: Mapping[str, str]
-
-
-class _Transaction(NamedTuple):
-    """Result of a transaction of migrations."""
-
-    applied: list[str]
-    notices: list[str]
-    next_index: str | None  # the file that comes next, to be applied concurrently
-
-
-class _Holder(NamedTuple):
-    """Another transaction that holds a lock that a migration may need."""
-
-    pid: int
-    transaction: str
-    description: str
 
 
 def folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -> dict[str, Path]:
@@ -115,20 +101,24 @@ def migrate(
         MigrationError: the time zone is unknown, a file failed or did not get its locks, or what was applied is not
             what the folders hold: a file was edited, is missing though others of its slice are pending, or comes before
             one that was applied. Or two files create one object, or a view of others depends on what has to be dropped.
-        NotOwnSchemaError: see `ponto.admin.own_schema`.
+        NotOwnSchemaError: see `protect_writes`.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = _read_files(schema)
     applied: list[str] = []
-    with connected(parameters) as connection:
-        _take_advisory_lock(connection, retry_policy)
+    notices: list[str] = []
+    with connected(parameters) as owner:
+        owner.autocommit = True
+        _take_advisory_lock(owner, retry_policy)
+        owner.autocommit = False
         while True:
-            result = _apply_with_retries(connection, files, time_zone, retry_policy)
-            applied += result.applied
-            if result.next_index is None:
-                return Migrated(applied, [notice.strip() for notice in connection.notices] + result.notices)
-            _build_index(connection, result.next_index, files.numbered[result.next_index], retry_policy)
-            applied.append(result.next_index)
+            migrated, next_index = _apply_with_retries(owner, files, time_zone, retry_policy)
+            applied += migrated.applied
+            notices += migrated.notices
+            if next_index is None:
+                return Migrated(applied, list(dict.fromkeys(notices)))
+            _build_index(owner, next_index, files.numbered[next_index], retry_policy)
+            applied.append(next_index)
 
 
 def _read_files(schema: Mapping[str, Path]) -> _Files:
@@ -146,163 +136,145 @@ def _read_files(schema: Mapping[str, Path]) -> _Files:
     return _Files(by_slice("roles.sql"), by_slice("rights.sql"), by_name("[0-9]*.sql"), views)
 
 
-def _take_advisory_lock(connection: psycopg2.extensions.connection, policy: LockRetryPolicy) -> None:
-    timeouts = {
-        "idle": str(policy.idle_ms),
-        "advisory": str(min(_MAX_ADVISORY_WAIT_MS, policy.advisory_ms)),
-        "lock": str(policy.lock_ms),
-    }
+def _take_advisory_lock(owner: connection, policy: LockRetryPolicy) -> None:
     deadline = time.monotonic() + policy.advisory_ms / 1000
-    connection.autocommit = True
-    with connection.cursor() as cursor:
+    with owner.cursor() as session:
         while True:
             try:
-                cursor.execute(SQL["take_advisory_lock"], timeouts)
-                break
+                session.execute(SQL["take_advisory_lock"], policy._asdict())
             except psycopg2.errors.LockNotAvailable as error:
                 if time.monotonic() >= deadline:
                     raise MigrationError(
                         f"another run of the migrations has not ended in {policy.advisory_ms / 1000:g} s; "
-                        f"{_describe_holders(_read_holders(connection))}. Nothing was changed."
+                        f"{_describe_holders(_read_holders(owner))}. Nothing was changed."
                     ) from error
-    connection.autocommit = False
+            else:
+                return
 
 
 def _apply_with_retries(
-    connection: psycopg2.extensions.connection, files: _Files, time_zone: str, policy: LockRetryPolicy
-) -> _Transaction:
-    """Apply until all locks are obtained."""
-    holders: list[_Holder] = []
-    notice_count = len(connection.notices)
+    owner: connection, files: _Files, time_zone: str, policy: LockRetryPolicy
+) -> tuple[Migrated, str | None]:
+    """Apply until all locks are obtained; see `_apply`."""
+    holders: dict[str, str] = {}
     for attempt in range(1, policy.tries + 1):
         if attempt > 1:
             time.sleep(policy.pause_s)
         try:
-            return _apply(connection, files, time_zone)
+            return _apply(owner, files, time_zone)
         except LockTimeoutError as error:
             step = str(error)
-            connection.rollback()
-            del connection.notices[notice_count:]
+            owner.rollback()
             # Those that were there at the try before, too: inserts come and go.
-            holders = [holder for holder in _read_holders(connection) if attempt == 1 or holder in holders]
-            connection.rollback()
+            current = _read_holders(owner)
+            holders = {key: text for key, text in current.items() if attempt == 1 or key in holders}
+            owner.rollback()
     raise MigrationError(
         f"{step}: did not get a lock that it needs, tried {policy.tries} times for {policy.lock_ms / 1000:g} s; "
         f"{_describe_holders(holders)}. It was undone; try again when that transaction has ended."
     )
 
 
-def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone: str) -> _Transaction:
-    """Apply what one transaction can, and commit. After an error, closing the connection rolls it back."""
-    with connection.cursor() as cursor:
+def _apply(owner: connection, files: _Files, time_zone: str) -> tuple[Migrated, str | None]:
+    """Apply what one transaction can, and commit; also return the file that comes next, to be applied concurrently."""
+    owner.notices.clear()
+    with owner.cursor() as session:
         with error_context("before the first migration"):
-            cursor.execute(SQL["remember_search_path"])
-            _refuse_release_candidate(cursor)
-            initial_rights = rights.read_rights(cursor)
-            cursor.execute(SQL["create_schema"], {"schema": SCHEMA})
-            rights.revoke_defaults(cursor, initial_rights)
-            cursor.execute(SQL["begin_migrations"], {"time_zone": time_zone})
-            recorded = dict(cursor.fetchall())
+            initial_rights, recorded = _prepare(session, time_zone)
             pending = _find_pending(files.numbered, recorded)
-            protect_writes(cursor, all_tables=bool(pending))
-            roles.create(cursor, files.roles)
+            protect_writes(session, all_tables=bool(pending))
+            notices = roles.create(session, files.roles)
         applied = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
         for name in applied:
             with error_context(name):
-                run_file(cursor, files.numbered[name])
-                _record(cursor, name, files.numbered[name])
+                run_file(session, files.numbered[name])
+                _record(session, name, files.numbered[name])
         is_complete = applied == pending
-        newer = _newer_than(files, recorded)
-        notices = _describe_orphans(files, recorded, newer)
-        if is_complete and not newer:
+        removed = dict.fromkeys(_slice_of(name) for name in recorded if _slice_of(name) not in files.roles)
+        notices += [
+            f"slices/{name} is not there: its tables stay, and its roles lose their rights and may not sign in"
+            for name in removed
+        ]
+        newer = [name for name in recorded if _slice_of(name) in files.roles and name not in files.numbered]
+        if newer:
+            notices.append(
+                f"the schema is newer than this code, and its views stay as they are: it has {', '.join(newer)}"
+            )
+        elif is_complete:
             with error_context("views"):
-                applied += repeatable.apply(cursor, files.views)
+                applied += repeatable.apply(session, files.views)
         with error_context("rights"):
-            notices += roles.describe_members(cursor)
-            own_roles = roles.slices_by_role(cursor)
-            removed_roles = {role for role, slice_name in own_roles.items() if slice_name not in files.roles}
-            if not is_complete:
-                rights.revoke_defaults(cursor, initial_rights)
-            elif newer:
-                notices += rights.revoke_of_others(cursor, initial_rights, own_roles.keys() - removed_roles)
-            else:
-                notices += rights.enforce(cursor, files.rights, initial_rights, own_roles, removed_roles)
-    connection.commit()
-    return _Transaction(applied, notices, None if is_complete else pending[len(applied)])
+            notices += [line for (line,) in fetch(session, "role_members")]
+            own_roles = dict(fetch(session, "slices_by_role", prefix=ROLE_PREFIX))
+            removed_roles = [role for role, name in own_roles.items() if name not in files.roles]
+            declarations = files.rights if is_complete and not newer else None
+            notices += rights.enforce(session, declarations, initial_rights, own_roles, removed_roles)
+    owner.commit()
+    notices = [notice.strip() for notice in owner.notices] + notices
+    return Migrated(applied, notices), None if is_complete else pending[len(applied)]
 
 
-def _refuse_release_candidate(cursor: psycopg2.extensions.cursor) -> None:
-    cursor.execute(SQL["release_candidate_schemas"], {})
-    for (schema,) in cursor.fetchall():
+def _prepare(session: cursor, time_zone: str) -> tuple[list[rights.Right], dict[str, str]]:
+    """Create the schema and the migrations' tables; return the rights before, and checksums of applied files."""
+    session.execute(SQL["remember_search_path"])
+    for (schema,) in fetch(session, "release_candidate_schemas"):
         raise MigrationError(
             f"{schema}.migracao: this database was migrated by 1.0.0-rc.1 or earlier, from which no migration "
             "leads on. Nothing was changed. A local database begins again, empty, after `make clean`; what is "
             "deployed needs a new stage, or another database, and its rows are copied: "
             "docs/operations.md#copy-the-rows-of-an-older-stage"
         )
+    initial_rights = rights.read_rights(session)
+    run_statements(session, "create_schema", "{statement} authorization {user}")
+    for right in set(rights.read_rights(session)).difference(initial_rights):  # by default privileges
+        session.execute(right.revoke)
+    if not fetch(session, "set_time_zone", time_zone=time_zone):
+        raise MigrationError(f'invalid value for parameter "TimeZone": "{time_zone}"')
+    run_statements(session, "set_default_time_zone", time_zone=time_zone)
+    return initial_rights, dict(fetch(session, "create_tables"))
 
 
-def _record(cursor: psycopg2.extensions.cursor, name: str, content: str) -> None:
-    cursor.execute(SQL["record_migration"], {"name": name, "checksum": checksum(content)})
+def _record(session: cursor, name: str, content: str) -> None:
+    session.execute(SQL["record_migration"], {"name": name, "checksum": checksum(content)})
 
 
-def _build_index(
-    connection: psycopg2.extensions.connection, name: str, statement: str, policy: LockRetryPolicy
-) -> None:
+def _build_index(owner: connection, name: str, statement: str, policy: LockRetryPolicy) -> None:
     """Build the index of a file. One of an interrupted build is dropped first, one that was completed is kept."""
     index = PurePosixPath(name).name.partition("_")[2].removesuffix(_CONCURRENTLY)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
+    owner.autocommit = True
+    with owner.cursor() as session:
         try:
             # It waits for all transactions that began before, and nobody waits behind it. If this client is gone by
             # then, PostgreSQL completes it all the same.
-            cursor.execute("set lock_timeout = 0")
-            cursor.execute(SQL["index_is_valid"], {"schema": SCHEMA, "index": index})
-            is_valid = cursor.fetchone()
-            if is_valid == (False,):
-                cursor.execute(f"drop index concurrently {quote_ident(SCHEMA, cursor)}.{quote_ident(index, cursor)}")
-            if is_valid != (True,):
-                run_file(cursor, statement)
-            cursor.execute("select set_config('lock_timeout', %s, false)", (str(policy.lock_ms),))
-            connection.autocommit = False
-            protect_writes(cursor, all_tables=False)
-            _record(cursor, name, statement)
+            session.execute("set lock_timeout = 0")
+            is_valid = fetch(session, "index_is_valid", index=index)
+            if is_valid == [(False,)]:
+                session.execute(f"drop index concurrently {quote_ident(SCHEMA, session)}.{quote_ident(index, session)}")
+            if is_valid != [(True,)]:
+                run_file(session, statement)
+            session.execute("set lock_timeout = %s", [policy.lock_ms])
+            owner.autocommit = False
+            protect_writes(session, all_tables=False)
+            _record(session, name, statement)
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
-    connection.commit()
+    owner.commit()
 
 
-def _read_holders(connection: psycopg2.extensions.connection) -> list[_Holder]:
-    with connection.cursor() as cursor:
-        cursor.execute(SQL["lock_holders"], {"schema": SCHEMA})
-        return [_Holder(*row) for row in cursor.fetchall()]
+def _read_holders(owner: connection) -> dict[str, str]:
+    """Return descriptions of other transactions that hold a lock that a migration may need, by transaction."""
+    with owner.cursor() as session:
+        return dict(fetch(session, "lock_holders"))
 
 
-def _describe_holders(holders: Sequence[_Holder]) -> str:
+def _describe_holders(holders: Mapping[str, str]) -> str:
     if not holders:
         return "who holds it is not known"
-    return f"{' and '.join(each.description for each in holders)} hold{'s' if len(holders) == 1 else ''} locks"
+    return f"{' and '.join(holders.values())} hold{'s' if len(holders) == 1 else ''} locks"
 
 
 def _slice_of(name: str) -> str:
     return name.partition("/")[0]
-
-
-def _newer_than(files: _Files, recorded: Iterable[str]) -> list[str]:
-    """Return the applied migrations that are missing in a folder that is there."""
-    return [name for name in recorded if _slice_of(name) in files.roles and name not in files.numbered]
-
-
-def _describe_orphans(files: _Files, recorded: Iterable[str], newer: Sequence[str]) -> list[str]:
-    """Return a line for each slice that is in the database and has no folder, and one for newer migrations."""
-    removed = dict.fromkeys(_slice_of(name) for name in recorded if _slice_of(name) not in files.roles)
-    notices = [
-        f"slices/{name} is not there: its tables stay, and its roles lose their rights and may not sign in"
-        for name in removed
-    ]
-    if newer:
-        notices.append(f"the schema is newer than this code, and its views stay as they are: it has {', '.join(newer)}")
-    return notices
 
 
 def _find_pending(files: Mapping[str, str], recorded: Mapping[str, str]) -> list[str]:

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from ponto.admin.own_schema import protect_writes
-from ponto.admin.owner import connected
+from ponto.admin.owner import connected, protect_writes
 from ponto.connection import Parameters, error_message
 from ponto.database_names import SCHEMA, read_sql
 

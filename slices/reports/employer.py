@@ -5,8 +5,7 @@ from itertools import cycle
 from pathlib import Path
 
 from ponto import fields
-from ponto.admin.own_schema import protect_writes
-from ponto.admin.owner import connected
+from ponto.admin.owner import connected, protect_writes
 from ponto.connection import Parameters
 from ponto.database_names import read_sql
 from ponto.documents import is_cpf

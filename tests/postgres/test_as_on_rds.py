@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from ponto.admin.find_punch import is_stored
+from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import reset_role_limits, set_function_password
+from ponto.admin.roles import reset_role_limits, set_password
 from ponto.connection import Parameters, connect
 from ponto.event import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
@@ -84,7 +84,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
 
     assert migrate(owner, "America/Sao_Paulo", SCHEMA).applied
     reset_role_limits(owner, dict.fromkeys(ROLES, 10))
-    set_function_password(owner, FUNCTION, FUNCTION, PASSWORD)
+    set_password(owner, FUNCTION, PASSWORD)
     way = {**owner, "user": FUNCTION, "password": PASSWORD}
     secret = entry(**SECRET)
     with closing(Store(lambda: way, QUICK)) as store:
@@ -96,8 +96,8 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         assert statuses(store.save([entry(**SECRET)])) == [Status.FAILED]
         assert statuses(store.save([entry(**SECRET | {SUBJECT_COLUMN: 2**63})])) == [Status.REFUSED]
 
-    assert is_stored(owner, secret.punch.id)
-    set_function_password(owner, REPORTS, REPORTS, PASSWORD)
+    assert find_punch(owner, {"id": secret.punch.id}) == {"found": True}
+    set_password(owner, REPORTS, PASSWORD)
     request = {"read": {"zone": {}}, "timeout": 0}
     answer, _ = query_function.handle(request, lambda: {**way, "user": REPORTS}, 60, REFERENCE)
     assert [name for (name,) in packed_rows.unpack(answer["rows"]["zone"])] == ["America/Sao_Paulo"]

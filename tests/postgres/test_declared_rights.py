@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ponto.admin import rights
-from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import REFERENCE, migrate
+from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, ask
 from tests.postgres.hostile import ZONE, migrated
 from tests.postgres.servers import Server
@@ -162,11 +161,3 @@ def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
 
     with pytest.raises(MigrationError, match=r"^rights of people: (relation|division by zero)"):
         migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
-
-
-@pytest.mark.parametrize("privilege", ["select", "select (id)"])
-def test_a_right_is_written_as_postgresql_reads_it(privilege: str) -> None:
-    right = rights.Right("table ponto.batida", privilege, "app", is_grantable=True)
-
-    assert right.grant == f"grant {privilege} on table ponto.batida to app with grant option"
-    assert right.revoke == f"revoke {privilege} on table ponto.batida from app cascade"

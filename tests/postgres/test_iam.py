@@ -18,7 +18,7 @@ import pytest
 
 import handler
 from ponto import config
-from ponto.admin.database import make_database
+from ponto.admin.owner import make_database
 from ponto.connection import Parameters, Settings, connect, with_password
 from ponto.iam_login import token
 from ponto.store import Outcome, Status, Store

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, folders, migrate
+from ponto.admin.owner import MigrationError
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.event import INSTANT_COLUMN

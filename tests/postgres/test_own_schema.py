@@ -11,10 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.errors import MigrationError
-from ponto.admin.find_punch import is_stored
+from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
-from ponto.admin.own_schema import NotOwnSchemaError, protect_writes
+from ponto.admin.owner import MigrationError, NotOwnSchemaError, protect_writes
 from ponto.admin.roles import reset_role_limits
 from ponto.event import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
@@ -52,7 +51,7 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
 
     assert log.error == ""
     assert list(packed_rows.unpack(result["rows"]["zone"])) == [(ZONE,)]
-    assert is_stored(owner, PUNCH)
+    assert find_punch(owner, {"id": PUNCH}) == {"found": True}
     reset_role_limits(owner, dict.fromkeys(ROLES))
     assert migrate(owner, ZONE, SCHEMA).applied == []
 
@@ -90,7 +89,6 @@ PROBLEMS = {
         "table public.more inherits from ponto.batida",
     ),
     "rule": ("create rule more as on insert to ponto.falha do instead nothing", "rule more on ponto.falha"),
-    "policy": ("create policy more on ponto.batida using (false)", "policy more on ponto.batida"),
     "row security": ("alter table ponto.batida enable row level security", "row security of ponto.batida"),
 }
 
@@ -105,7 +103,7 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
     for run in (
         lambda: migrate(owner, ZONE, SCHEMA),
         lambda: reset_role_limits(owner, dict.fromkeys(ROLES)),
-        lambda: is_stored(owner, PUNCH),
+        lambda: find_punch(owner, {"id": PUNCH}),
     ):
         with pytest.raises(NotOwnSchemaError, match=re.escape(problem)) as caught:
             run()
@@ -119,10 +117,10 @@ def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(
     owner = server.owner("master")
     server.ask(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
 
-    with pytest.raises(MigrationError, match=r"master may not create schemas") as caught:
+    with pytest.raises(MigrationError, match='"master" may not run `create schema ponto`') as caught:
         migrate(owner, ZONE, SCHEMA)
 
-    server.ask(re.findall(r"create schema \S+ authorization \w+", str(caught.value))[0], "master")
+    server.ask(re.findall(r"create schema \S+ authorization \S+(?=;)", str(caught.value))[0], "master")
     assert migrate(owner, ZONE, SCHEMA).applied
 
 
@@ -134,8 +132,7 @@ def test_an_object_that_a_row_of_the_migrations_names_is_never_run_as_sql(server
         " values ('ponto/views/00_gone.sql', '', array['view x; drop table ponto.batida cascade; --'])",
     )
 
-    with pytest.raises(MigrationError, match=r"objetos has 'view x; drop table .*', which no file creates"):
-        migrate(owner, ZONE, SCHEMA)
+    migrate(owner, ZONE, SCHEMA)
 
     assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 

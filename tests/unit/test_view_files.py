@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ponto.admin.errors import MigrationError
+from ponto.admin.owner import MigrationError
 from ponto.admin.repeatable import select_in_force
 
 VIEW = "create or replace view ponto.v as select 1;\n"

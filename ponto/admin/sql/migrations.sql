@@ -1,22 +1,22 @@
 -- name: take_advisory_lock
 -- Take the advisory lock of the migrations for this session: one run at a time. Fails after a while if another has it.
-select
-    set_config('idle_session_timeout', %(idle)s, false), -- the client may be stopped or gone: then the server gives up
-    set_config('idle_in_transaction_session_timeout', %(idle)s, false), -- its locks by itself
-    set_config('statement_timeout', '0', false), -- copying rows may take long
-    set_config('lock_timeout', %(advisory)s, false);
+set idle_session_timeout = %(idle_ms)s; -- the client may be stopped or gone: then the server gives up its locks by itself
+set idle_in_transaction_session_timeout = %(idle_ms)s;
+set statement_timeout = 0; -- copying rows may take long
+-- Before it asks again: an index that the other run builds waits for this statement, and after 1 s PostgreSQL would end one
+-- of the two as deadlocked.
+select set_config('lock_timeout', least(500, %(advisory_ms)s)::text, false);
 
 -- The lock's number is "batida" in ASCII. Whoever comes second waits here, then finds everything applied. It has no
 -- other lock meanwhile, so nobody waits for it but an index that is built concurrently, which waits for all that began.
 select pg_advisory_lock(0x626174696461);
 
 -- From here on whoever writes to a table waits behind this session, should it have to wait for a lock itself.
-select set_config('lock_timeout', %(lock)s, false)
+set lock_timeout = %(lock_ms)s
 
 -- name: lock_holders
 -- Other transactions that hold a lock that a migration may need: on a relation of this schema, or the advisory lock.
 select distinct
-    pid,
     virtualtransaction,
     format('pid %%s (%%s, as %%s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename)
 from pg_locks
@@ -28,49 +28,35 @@ where granted
         relation in (select oid from pg_class where relnamespace = to_regnamespace(%(schema)s))
         or (locktype = 'advisory' and classid = 0x6261 and objid = 0x74696461)
     )
-order by pid
+order by 2
 
 -- name: release_candidate_schemas
 -- Schemas in which 1.0.0-rc.1 or earlier kept its migrations: without the oids of roles, which later versions record.
 select format('%%I', nspname)
 from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
-    join pg_namespace using (nspname)
-    join pg_class on relnamespace = pg_namespace.oid
-where relname = 'migracao'
-    and relowner in (select oid from pg_roles where rolname = current_user or rolsuper)
-    and array['nome', 'checksum', 'aplicada_em']::name[] <@ array(
-        select attname from pg_attribute where attrelid = pg_class.oid
-    )
-    and not exists (
-        select
-        from pg_attribute
-        where attrelid = to_regclass(format('%%I.migracao_papel', nspname)) and attname = 'oid' and attnum > 0
-    )
+    join pg_class on relnamespace = to_regnamespace(quote_ident(nspname))
+    join pg_roles on pg_roles.oid = relowner and (rolname = current_user or rolsuper)
+    join pg_attribute on attrelid = pg_class.oid
+where (relname, attname) in (('migracao', 'aplicada_em'), ('migracao_papel', 'oid'))
+group by nspname
+having bool_and(relname = 'migracao')
 
--- name: begin_migrations
--- Set the stage's time zone and create the tables of the migrations. Returns what is recorded as applied.
+-- name: set_time_zone
+-- Set the stage's time zone for this transaction. No row: PostgreSQL does not know it by name. It also takes POSIX zones,
+-- whose sign is the other way round: "UTC+3" is west of Greenwich.
+select set_config('timezone', name, true) from pg_timezone_names where name = %(time_zone)s
 
-select set_config('timezone', %(time_zone)s, true);
+-- name: set_default_time_zone
+-- For people who query the table: they see local times, as in the first version.
+select format('alter database %%I set timezone = %%L', current_database(), %(time_zone)s), null
+where not exists (
+    select
+    from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
+    where datname = current_database() and setrole = 0 and 'TimeZone=' || %(time_zone)s = any(setconfig)
+)
 
-do $$
-declare
-    zone constant text := current_setting('timezone');
-begin
-    -- PostgreSQL also takes POSIX zones, whose sign is the other way round: "UTC+3" is west of Greenwich.
-    if not exists (select from pg_timezone_names where name = zone) then
-        raise exception 'invalid value for parameter "TimeZone": "%%"', zone;
-    end if;
-    -- For people who query the table: they see local times, as in the first version.
-    if not exists (
-        select
-        from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
-        where datname = current_database() and setrole = 0 and 'TimeZone=' || zone = any(setconfig)
-    ) then
-        execute format('alter database %%I set timezone = %%L', current_database(), zone);
-    end if;
-end
-$$;
-
+-- name: create_tables
+-- Create the tables of the migrations. Returns what is recorded as applied.
 set local client_min_messages = warning; -- they are there from the second time on
 
 create table if not exists ponto.migracao (

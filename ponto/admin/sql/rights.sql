@@ -1,5 +1,5 @@
 -- name: rights
--- Rights of others than the owner on the schema and its objects: object, privilege, grantee, whether it is grantable.
+-- Rights of others than the owner on the schema and its objects, as `Right` has them.
 with here as (
     select oid, format('%%I', nspname) as name, nspowner, nspacl from pg_namespace where nspname = %(schema)s
 ),
@@ -25,8 +25,15 @@ held (object, privilege, grantee, is_grantable, owner) as (
         join here on pronamespace = here.oid
         cross join aclexplode(coalesce(proacl, acldefault('f', proowner)))
 )
-select object, privilege, case grantee when 0 then 'public' else grantee::regrole::text end, bool_or(is_grantable)
+select
+    name,
+    role,
+    format('grant %%s to %%s%%s', name, role, case when bool_or(is_grantable) then ' with grant option' end),
+    format('revoke %%s from %%s cascade', name, role),
+    privilege ~ '^select' or object ~ '^schema' and privilege = 'usage'
 from held
+    cross join lateral format('%%s on %%s', privilege, object) as name
+    cross join lateral (select case grantee when 0 then 'public' else grantee::regrole::text end) as named (role)
 where grantee <> owner
-group by 1, 2, 3
-order by 1, 2, 3
+group by object, privilege, name, role
+order by object, privilege, role

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ponto.admin.errors import MigrationError
 from ponto.admin.migrations import LOCK_RETRY_POLICY, Migrated, migrate
+from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, Database, migrations
 
 VIEWS = [name for name in migrations() if "/views/" in name]
@@ -257,7 +257,8 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
     stage.refuse(
         "^"
         + re.escape(
-            f"{DAYS}: this change has to drop function jornadas and make it anew, but view public.mine depends on "
+            f"{DAYS}: cannot change return type of existing function: this change has to drop function jornadas and "
+            "make it anew, but view public.mine depends on "
             "function ponto.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
             "view public.mine. Drop what depends on it yourself, run the migrations again, and create it again to fit. "
             "Nothing was changed."
@@ -305,7 +306,7 @@ def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
     stage.ask("create function media() returns int language sql return 1")
     stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
 
-    stage.refuse(f"^{NIGHT}: media exists already and is not this project's")
+    stage.refuse(f"^{NIGHT}: function media exists already and is not this project's")
 
 
 def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
