@@ -1,27 +1,28 @@
 """Division of a batch by the risk of a crash."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 from ponto.message import Message
 
 MAX_TRUSTED_RECEIVES = 3
-"""A message received at most so often, or first received less than so many visibility timeouts ago, is no suspect."""
+"""A message is a suspect if it was received more often, and first received at least so many visibility timeouts ago."""
 
 MAX_EARLY_RECEIVES = 6
 """Up to which a suspect is hidden for less than the visibility timeout."""
 
 
-class Batch(NamedTuple):
+class Division(NamedTuple):
     """A batch, divided by the risk that a message crashes the process."""
 
     trusted: list[Message]
-    suspects: list[Message]  # in the order in which they are to be tried
+    suspect_parts: list[Sequence[Message]]  # in the order in which they are to be tried
+    delays_seconds: Mapping[str, int]  # how long to hide each suspect, by message id
 
 
-def split_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds: float) -> Batch:
+def divide_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds: int) -> Division:
     """Divide a batch by what SQS counted.
 
     No code can catch a crash of its process: the message reappears after the queue's own visibility timeout each time.
@@ -30,15 +31,19 @@ def split_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds:
 
     Args:
         messages: the batch.
-        visibility_timeout_seconds: the queue's own. If it is not known, 0, all that was received more often than
-            MAX_TRUSTED_RECEIVES are suspects.
+        visibility_timeout_seconds: the queue's own; 0: not known. Then all that was received more often than
+            MAX_TRUSTED_RECEIVES are suspects, and no delay is known.
     """
-    latest_ms = 1000 * (time.time() - MAX_TRUSTED_RECEIVES * visibility_timeout_seconds)
-    batch = Batch([], [])
+    suspect_before_ms = 1000 * (time.time() - MAX_TRUSTED_RECEIVES * visibility_timeout_seconds)
+    trusted: list[Message] = []
+    suspects: list[Message] = []
     for message in messages:
-        (batch.suspects if _is_suspect(message, latest_ms) else batch.trusted).append(message)
-    batch.suspects.sort(key=_digest)
-    return batch
+        (suspects if _is_suspect(message, suspect_before_ms) else trusted).append(message)
+    suspects.sort(key=_digest)
+    delays = {}
+    if visibility_timeout_seconds:
+        delays = {message.id: spread_delay_seconds(message, visibility_timeout_seconds) for message in suspects}
+    return Division(trusted, list(growing_parts(suspects)), delays)
 
 
 def growing_parts(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
@@ -60,10 +65,10 @@ def spread_delay_seconds(message: Message, visibility_timeout_seconds: int) -> i
     return shortest + int.from_bytes(_digest(message)[-4:], "big") % shortest
 
 
-def _is_suspect(message: Message, latest_ms: float) -> bool:
+def _is_suspect(message: Message, suspect_before_ms: float) -> bool:
     if message.receive_count <= MAX_TRUSTED_RECEIVES:
         return False
-    return message.first_received_ms is not None and message.first_received_ms <= latest_ms
+    return message.first_received_ms is not None and message.first_received_ms <= suspect_before_ms
 
 
 def _digest(message: Message) -> bytes:

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from typing import NamedTuple, assert_never
 
 from ponto.config import DrainSettings
-from ponto.crash_suspects import growing_parts, split_by_crash_risk, spread_delay_seconds
+from ponto.crash_suspects import divide_by_crash_risk
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.log import type_and_location
@@ -163,19 +163,20 @@ class Drain:
             messages: the batch.
             end: when the function must have ended, `time.monotonic()` seconds.
         """
-        # Time for dead letters, and for a call that changes visibility; half of it where the timeout is short.
+        # The last 8 s, or half of what is left if that is less: for dead letters, and then for changes of visibility.
         reserve = min(DEAD_LETTER_SECONDS, (end - self._clock()) / 2)
         deadlines = _Deadlines(end - reserve, end - reserve / 2)
         processed = Processed()
-        trusted, suspects = split_by_crash_risk(messages, self._visibility_timeout_seconds)
+        trusted, suspect_parts, delays_seconds = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
         bugs = self._process_part(trusted, processed, deadlines) if trusted else []
-        untried, is_spread = suspects, False
-        for part in growing_parts(suspects):
-            if processed.has_rows and not is_spread:  # nothing but a suspect can still end this invocation
-                self._spread(untried, processed, deadlines.database)
+        is_spread = not delays_seconds
+        for index, part in enumerate(suspect_parts):
+            if processed.has_rows and not is_spread:  # database and code work: only a suspect can crash the process now
+                untried = [message for later in suspect_parts[index:] for message in later]
+                delays = [(message, delays_seconds[message.id]) for message in untried]
+                self._spread(delays, processed, deadlines.database)
                 is_spread = True
             bugs += self._process_part(part, processed, deadlines)
-            untried = untried[len(part) :]
         if processed.has_rows:
             self._last_stored = self._clock()
         if bugs:
@@ -240,9 +241,9 @@ class Drain:
         punch = self._parse(message.body, self._zone)
         if self.identity:
             _require_signed_in(message.employee_id, punch)
-        if message.source_key:  # two records of a source may be of one employee and minute
+        if source_key := message.source_key:  # two records of a source may be of one employee and minute
             try:
-                punch = punch._replace(id=derive_source_id(message.source_key))
+                punch = punch._replace(id=derive_source_id(source_key))
             except InvalidSourceKeyError as error:
                 raise InvalidPunchError(Reason.INVALID, f"sourceKey: {error}") from None
         if message.origin is None:
@@ -250,11 +251,8 @@ class Drain:
         is_new_copy = message.origin.message_id != message.id and message.receive_count == 1
         return Entry(punch, *message.origin, message.api_key_id, is_new_copy)
 
-    def _spread(self, suspects: Sequence[Message], processed: Processed, deadline: float) -> None:
+    def _spread(self, delays: Sequence[tuple[Message, int]], processed: Processed, deadline: float) -> None:
         """Hide suspects for different times, so that they reappear in different batches if one crashes the process."""
-        if not self._visibility_timeout_seconds:
-            return
-        delays = [(message, spread_delay_seconds(message, self._visibility_timeout_seconds)) for message in suspects]
         try:
             self._redelivery.set_visibility(delays, min(deadline, self._clock() + MAX_SPREAD_SECONDS))
         except Exception as error:  # noqa: BLE001  they reappear all the same, together

@@ -65,7 +65,7 @@ class Message(NamedTuple):
     @property
     def source_key(self) -> str | None:
         """Text from which the id of an imported record is derived; see `derived_id.derive_source_id`."""
-        return source_key(self.sender_attributes)
+        return read_source_key(self.sender_attributes)
 
 
 _NO_ATTRIBUTES: Mapping[str, str] = {}
@@ -87,7 +87,7 @@ def read_messages(event: Any) -> list[Message]:
     return list(map(_read, records))
 
 
-def source_key(attributes: Mapping[str, str]) -> str | None:
+def read_source_key(attributes: Mapping[str, str]) -> str | None:
     """Return the source key that a message's attributes, by name, carry; None: there is none."""
     if key := attributes.get(_SOURCE_KEY):
         return key

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from ponto import drain
+from ponto import crash_suspects
 from ponto.message import Message
 from ponto.redelivery import Redelivery
 
@@ -20,5 +20,8 @@ def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
 @contextmanager
 def largest_first() -> Iterator[None]:
     """Try the largest part of the suspects first, and let them come back together."""
-    with patch.object(drain, "growing_parts", halves), patch.object(Redelivery, "set_visibility", lambda *_: None):
+    with (
+        patch.object(crash_suspects, "growing_parts", halves),
+        patch.object(Redelivery, "set_visibility", lambda *_: None),
+    ):
         yield

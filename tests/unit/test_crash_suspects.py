@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.crash_suspects import growing_parts, split_by_crash_risk, spread_delay_seconds
+from ponto.crash_suspects import divide_by_crash_risk, growing_parts, spread_delay_seconds
 from ponto.message import Message
 from tests.events import message
 
@@ -28,20 +28,26 @@ def first_received(read: Message, seconds: float) -> Message:
 def test_a_message_that_reappears_soon_is_no_suspect(receives: int, minutes: float, is_suspect: bool) -> None:
     known, new = first_received(received(receives), 60 * minutes), received(1, "new")
 
-    assert split_by_crash_risk([known, new], 451) == (([new], [known]) if is_suspect else ([known, new], []))
+    division = divide_by_crash_risk([known, new], 451)
+
+    assert division.trusted == ([new] if is_suspect else [known, new])
+    assert division.suspect_parts == ([[known]] if is_suspect else [])
+    assert division.delays_seconds.keys() == ({known.id} if is_suspect else set())
 
 
 def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read() -> None:
     odd = received(200)._replace(first_received_ms=None)
-    assert split_by_crash_risk([odd], 451).suspects == []
+    assert divide_by_crash_risk([odd], 451).suspect_parts == []
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=120))
 def test_only_what_was_received_often_is_suspect_and_nothing_is_left_out(counts: list[int]) -> None:
     messages = [received(times, str(number)) for number, times in enumerate(counts)]
 
-    trusted, suspects = split_by_crash_risk(messages, 0)
+    trusted, parts, delays = divide_by_crash_risk(messages, 0)
+    suspects = [message for part in parts for message in part]
 
+    assert delays == {}
     assert trusted == [message for message in messages if message.receive_count <= 3]
     assert sorted(suspects, key=messages.index) == [message for message in messages if message.receive_count > 3]
 
@@ -60,7 +66,7 @@ def test_the_first_suspect_is_tried_alone_and_parts_double(size: int) -> None:
 def test_a_crashing_message_is_not_always_tried_before_the_same_neighbours() -> None:
     def first_suspect(receives: int) -> str:
         messages = [received(receives, str(number)) for number in range(8)]
-        return split_by_crash_risk(messages, 0).suspects[0].id
+        return divide_by_crash_risk(messages, 0).suspect_parts[0][0].id
 
     assert len({first_suspect(receives) for receives in range(4, 40)}) > 4
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.event import SUBJECT_COLUMN
-from ponto.message import carried_origin, source_key
+from ponto.message import carried_origin, read_source_key
 from ponto.punch import FIELDS, InvalidPunchError, Reason, parse
 from tools.kit import slices
 
@@ -84,7 +84,7 @@ class DeadLetter(NamedTuple):
     @property
     def source_id(self) -> str | None:
         """The id of an imported record, whatever the body says; None: it has no source key, or an invalid one."""
-        key = source_key(_texts(self.attributes))
+        key = read_source_key(_texts(self.attributes))
         try:
             return derive_source_id(key) if key else None
         except InvalidSourceKeyError:
