@@ -128,7 +128,7 @@ def _read(record: Mapping[str, Any]) -> Message:
     return Message(
         id=message_id,
         body=record["body"],
-        receipt_handle=record["receiptHandle"],
+        receipt_handle=record.get("receiptHandle", ""),  # an event written by hand may lack it
         receive_count=max(1, _number(system, "ApproximateReceiveCount") or 1),
         sent_ms=sent_ms,
         first_received_ms=_number(system, "ApproximateFirstReceiveTimestamp"),

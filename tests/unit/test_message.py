@@ -81,6 +81,11 @@ def test_an_imported_record_has_a_source_key(attributes: dict[str, str], source_
     assert read(made).source_key == source_key
 
 
+def test_an_event_written_by_hand_may_lack_receipt_handle_and_attributes() -> None:
+    made = {"messageId": "m1", "body": "{}", "eventSource": "aws:sqs"}
+    assert read(made)[:4] == ("m1", "{}", "", 1)
+
+
 def test_a_message_without_a_readable_sent_timestamp_has_no_origin() -> None:
     made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
     made["attributes"] = {"SentTimestamp": "soon"}
