@@ -12,7 +12,7 @@ _SOURCE_KEY = "sourceKey"
 # 1.0.0-rc.1 sent the two parts of a source key as two attributes; the release after the next may drop them.
 _SOURCE_KEY_PARTS = ("relogio", "nsr")
 # Only the gateway and imports set them. A dead letter keeps them, for a redrive is judged by them.
-_SENDER_ATTRIBUTES = ("usuarioId", "apiKeyId", _SOURCE_KEY, *_SOURCE_KEY_PARTS)
+_SENDER_ATTRIBUTES = frozenset({"usuarioId", "apiKeyId", _SOURCE_KEY, *_SOURCE_KEY_PARTS})
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 _is_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # a message put on the queue by hand may have any text
 
@@ -120,32 +120,26 @@ def _read(record: Mapping[str, Any]) -> Message:
     message_id: str = record["messageId"]
     system = record.get("attributes") or _NO_ATTRIBUTES
     sent_ms = _number(system, "SentTimestamp")
-    attributes = _string_attributes(record)
-    is_redriven = "messageId" in attributes  # nothing else names an earlier message
-    origin = None
-    if sent_ms is not None:
-        origin = (carried_origin(attributes, sent_ms) if is_redriven else None) or Origin(message_id, sent_ms)
+    origin = None if sent_ms is None else Origin(message_id, sent_ms)
+    is_redriven, sender_attributes = False, _NO_ATTRIBUTES
+    if attributes := record.get("messageAttributes"):
+        # Empty and binary ones have no text.
+        texts = {name: text for name, value in attributes.items() if value and (text := value.get("stringValue"))}
+        sender_attributes = {name: text for name, text in texts.items() if name in _SENDER_ATTRIBUTES}
+        is_redriven = "messageId" in texts  # only a redrive sends it
+        if is_redriven and sent_ms is not None:
+            origin = carried_origin(texts, sent_ms) or origin
     return Message(
-        id=message_id,
-        body=record["body"],
-        receipt_handle=record.get("receiptHandle", ""),  # an event written by hand may lack it
-        receive_count=max(1, _number(system, "ApproximateReceiveCount") or 1),
-        sent_ms=sent_ms,
-        first_received_ms=_number(system, "ApproximateFirstReceiveTimestamp"),
-        origin=origin,
-        is_redriven=is_redriven,
-        sender_attributes={name: attributes[name] for name in _SENDER_ATTRIBUTES if name in attributes}
-        if attributes
-        else _NO_ATTRIBUTES,
+        message_id,
+        record["body"],
+        record.get("receiptHandle", ""),  # an event written by hand may lack it
+        max(1, _number(system, "ApproximateReceiveCount") or 1),
+        sent_ms,
+        _number(system, "ApproximateFirstReceiveTimestamp"),
+        origin,
+        is_redriven,
+        sender_attributes,
     )
-
-
-def _string_attributes(record: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the message attributes that have a text: empty and binary ones have none."""
-    attributes = record.get("messageAttributes")
-    if not attributes:
-        return _NO_ATTRIBUTES
-    return {name: text for name, value in attributes.items() if (text := (value or {}).get("stringValue"))}
 
 
 def _number(system: Mapping[str, Any], name: str) -> int | None:
