@@ -69,8 +69,8 @@ def _of_csv(columns: Sequence[str], separator: str) -> Read:
             raise BadLine("line: not CSV") from None
         if len(cells) != len(columns):
             raise BadLine(f"line: {len(cells)} cells, and the header has {len(columns)}")
-        describe_unknown_name = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
-        return Record(orjson.dumps(describe_unknown_name).decode())
+        fields = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
+        return Record(orjson.dumps(fields).decode())
 
     return read
 

@@ -61,6 +61,15 @@ def test_excluded_value_of_a_stage_stops_this_stage_only(packed: Pack, tmp_path:
     packed(project, "dev")
 
 
+def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(packed: Pack, tmp_path: Path) -> None:
+    project = copied(tmp_path, with_slices=False)
+    with (project / "resources" / "parameters.yml").open("a") as file:
+        file.write("default: { backupDays: 30 }\n")
+
+    with pytest.raises(PackagingError, match=r"has `default:`, which no stage reads\. Move its values"):
+        packed(project, "prod")
+
+
 @pytest.mark.parametrize(
     ("declaration", "given", "value"),
     [
