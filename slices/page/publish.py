@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 """The object of the page itself: the distribution's DefaultRootObject."""
 
-_LAST = ("", "sw.js")  # the page names the other files; the worker holds the hashes of all
+_LAST = ("page.js", "", "sw.js")  # in order: what imports the others, the page that names it, the hashes of all
 
 
 def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs_token: bool) -> str | None:
@@ -56,7 +56,7 @@ def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
         botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
     """
     files = site.files(sign_in=sign_in)
-    for name in sorted(files, key=lambda name: (name in _LAST, name)):
+    for name in (*sorted(files.keys() - set(_LAST)), *_LAST):
         body, headers = files[name]
         s3.put_object(
             Bucket=bucket,

@@ -48,7 +48,7 @@ def test_the_page_and_its_worker_come_after_what_they_name_and_what_is_no_file_o
     publish.publish(s3, BUCKET)
 
     changed = [made.parameters["Key"] for made in calls.made if made.operation in ("PutObject", "DeleteObject")]
-    assert changed[-3:] == ["index.html", "sw.js", "old.js"]
+    assert changed[-4:] == ["page.js", "index.html", "sw.js", "old.js"]
     assert len(changed) == len(site.files()) + 1
     publish.publish(s3, BUCKET)
     assert keys(s3) == {name or "index.html" for name in site.files()}
