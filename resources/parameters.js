@@ -39,9 +39,7 @@ function parse(name, text, stage) {
 /** Return the values of all stages, for `params` of serverless.yml: osls resolves them first, and nothing else after a stop. */
 async function stages({ options, resolveVariable }) {
   check();
-  if (STAGES.default) {
-    stop('resources/parameters.yml has `default:`, which no stage reads. Move its values to the declarations below `parameters:`.');
-  }
+  if (STAGES.default) stop('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
   const stage = await resolveVariable('sls:stage');
   const values = { ...STAGES[stage] };
   for (const option of options.param ?? []) {
