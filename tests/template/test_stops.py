@@ -45,6 +45,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
         (["alarms=few"], "alarms: 'few' is not one of all, essential"),
         (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),
+        (["alarmEmail="], "--param: alarmEmail= has no value, which sls does not take: leave it empty in resources/"),
         (["backupDays=a week"], "backupDays: 'a week' is not a whole number from 1 to 35"),
         # It would stop the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is not a whole number of 1 or more, or none"),
