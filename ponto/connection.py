@@ -126,7 +126,7 @@ class Session:
         """Set up the session without a connection.
 
         Args:
-            parameters: called for the first connection, and after one has failed, for the password may have rotated.
+            parameters: called for the first connection, and when a later one fails, for the password may have rotated.
             timeouts: time limits of the session.
             application_name: the session's name in PostgreSQL.
             settings: of the session, in addition to its timeouts.
@@ -183,13 +183,16 @@ class Session:
             return cursor.fetchall()
 
     def _connect(self, deadline: float) -> _Connection:
-        seconds = min(self._timeouts.connect_seconds, deadline - self._driver.monotonic())  # of which one is finite
+        refresh = None if self._parameters is None else self._refresh  # those of a first connection are new
+        parameters = self._parameters or self._refresh()
+        # What is left after that, which may have taken seconds; one of the two is finite.
+        seconds = min(self._timeouts.connect_seconds, deadline - self._driver.monotonic())
         connection = connect(
-            self._parameters or self._refresh(),
+            parameters,
             self._application_name,
             self._timeouts._replace(connect_seconds=int(seconds)),
             settings=self._settings,
-            refresh=self._refresh,
+            refresh=refresh,
             driver=self._driver,
         )
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
@@ -266,7 +269,7 @@ def connect(
         raise _access_denied(error, by_token=has_token)
     if refresh_error is not None:
         first_line = str(error).partition("\n")[0]
-        raise CannotConnectError(f"{refresh_error}, after {_without_address(first_line)}")
+        raise CannotConnectError(f"{refresh_error}, after {_without_address(first_line)}") from error
     raise error
 
 

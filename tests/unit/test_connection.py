@@ -184,6 +184,23 @@ def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
     assert server.now <= 1_005
 
 
+def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once_for_a_first_connection(server: Server) -> None:
+    fetched = []
+
+    def fetch() -> Parameters:
+        server.now += MAX_SECRET_SECONDS
+        fetched.append(server.now)
+        return {"password": "new"}
+
+    server.answers = lambda _: REFUSALS["refused"]
+
+    with pytest.raises(psycopg2.OperationalError):
+        Session(fetch, Timeouts(), driver=server).execute("select", {}, 10)
+
+    assert server.now <= 10
+    assert fetched == [MAX_SECRET_SECONDS]
+
+
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'
 LIBPQ = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER} failed: FATAL:  another\n"
 
