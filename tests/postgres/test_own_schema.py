@@ -113,6 +113,22 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
     assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "set role other; alter default privileges in schema ponto grant select on tables to public; reset role",
+        "create publication rows for tables in schema ponto",
+    ],
+    ids=["default privileges", "publication"],
+)
+def test_what_others_say_about_the_schema_outside_of_it_stops_no_migration(server: Server, statement: str) -> None:
+    owner = migrated(server)
+    server.ask(f"create role other; {statement}", "master")
+
+    assert migrate(owner, ZONE, SCHEMA).applied == []
+    assert find_punch(owner, {"id": PUNCH}) == {"found": True}
+
+
 def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
     owner = server.owner("master")
     server.ask(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")

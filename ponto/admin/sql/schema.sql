@@ -40,9 +40,12 @@ object as (
         left join pg_shdepend as owned
             on (owned.classid, owned.objid, owned.deptype) = (member.classid, member.objid, 'o')
             and owned.dbid = (select oid from pg_database where datname = current_database())
-    where not exists ( -- what belongs to a type
-        select from pg_depend as part where (part.classid, part.objid, part.deptype) = (member.classid, member.objid, 'i')
-    )
+    where member.classid::regclass::text not in ( -- name the schema, but are not in it, and run nothing
+            'pg_default_acl', 'pg_publication_namespace'
+        )
+        and not exists ( -- what belongs to a type
+            select from pg_depend as part where (part.classid, part.objid, part.deptype) = (member.classid, member.objid, 'i')
+        )
 )
 select
     format('schema %%s belongs to %%s', name, nspowner::regrole),
