@@ -71,7 +71,10 @@ def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | No
         role: _CONNECTIONS_PER_EXECUTION * (executions or 0) + _CONNECTIONS_OF_PEOPLE.get(role, 0) or None
         for role, executions in concurrency.items()
     }
-    return _run(parameters, "limit_roles", _remedy(limits), limits=json.dumps(limits))
+    with connected(parameters) as connection, connection.cursor() as session:
+        notices = run_statements(session, "limit_roles", _remedy(limits), limits=json.dumps(limits))
+        connection.commit()
+        return notices
 
 
 def set_login(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -> list[str]:
@@ -81,7 +84,12 @@ def set_login(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -
     """
     remedy = _remedy(["rds_iam", *roles]) if by_iam else f"revoke rds_iam from {', '.join(roles)}"
     try:
-        return _run(parameters, "set_login", remedy, roles=list(roles), by_iam=by_iam)
+        with connected(parameters) as connection, connection.cursor() as session:
+            notices = run_statements(session, "set_login", remedy, roles=list(roles), by_iam=by_iam)
+            if notices and not by_iam and (problems := fetch(session, "indirect_iam", roles=list(roles))):
+                raise MigrationError(f"a password would not count: {describe_problems(problems)}")
+            connection.commit()
+            return notices
     except errors.UndefinedObject as error:
         raise MigrationError(
             "there is no role rds_iam, so this is no RDS: set dbLogin to secret, and deploy"
@@ -94,11 +102,3 @@ def set_password(parameters: Parameters, role: str, password: str) -> None:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
         session.execute(f"alter role {quote_ident(role, session)} password %s", [hashed])
         connection.commit()
-
-
-def _run(parameters: Parameters, query: str, remedy: str, **values: object) -> list[str]:
-    """Run the statements of a query in a transaction, and return their notices."""
-    with connected(parameters) as connection, connection.cursor() as session:
-        notices = run_statements(session, query, remedy, **values)
-        connection.commit()
-        return notices

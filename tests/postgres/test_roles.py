@@ -536,6 +536,19 @@ def test_an_owner_who_may_not_revoke_what_somebody_else_granted_is_told_what_an_
     assert server.ask(GRANTED_IAM) == [(0,)]
 
 
+def test_a_role_that_keeps_rds_iam_by_way_of_another_is_no_success(server: Server, owner: dict[str, str]) -> None:
+    server.ask("create role rds_iam; grant rds_iam to master with admin option; create role via; grant rds_iam to via")
+    set_login(owner, ["ponto_function"], by_iam=True)
+    server.ask("grant via to ponto_function")
+
+    with pytest.raises(MigrationError, match="ponto_function is a member of via, which has rds_iam") as caught:
+        set_login(owner, ["ponto_function"], by_iam=False)
+
+    server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"))
+    assert set_login(owner, ["ponto_function"], by_iam=False) == ["NOTICE:  signs in by password: ponto_function"]
+    assert server.ask(GRANTED_IAM) == [(0,)]
+
+
 # Passwords
 
 

@@ -188,3 +188,12 @@ from member
 where not %(by_iam)s and grantor is not null
 group by rolname
 order by 2
+
+-- name: indirect_iam
+-- Roles through which the functions' roles still are members of rds_iam: a line each, and the statement that ends it.
+select
+    format('%%s is a member of %%s, which has rds_iam', member::regrole, roleid::regrole),
+    format('revoke %%s from %%s', roleid::regrole, member::regrole)
+from pg_auth_members join pg_roles on pg_roles.oid = member
+where rolname = any(%(roles)s::name[]) and pg_has_role(roleid, to_regrole('rds_iam'), 'member')
+order by 1
