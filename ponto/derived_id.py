@@ -1,6 +1,6 @@
-"""The ids of punches that come without one: UUIDv8s, which no client may send.
+"""Ids of punches that are sent without one, and of imported records: UUIDs of version 8, which no client may send.
 
-`docs/derived-ids.md` says how to compute it elsewhere, with test vectors.
+`docs/derived-ids.md` specifies them, with test vectors.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def derive_id(key: int | str, instant: datetime) -> str:
     In order of the instant, by milliseconds, so that the index of a growing table grows at its end.
 
     Args:
-        key: whose it is: the employee's number; of another event a number, or a text that UTF-8 can hold.
+        key: the employee's number; of another event a number, or a text that UTF-8 can hold.
         instant: when it happened, in any zone, from 1899-12-31T00:00:00Z.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The one event that is taken: the fields of a punch, whose it is, what makes two the same, and its id.
+"""Declaration of the event: the fields of a punch, its employee, the key by which two are compared, and its id.
 
-All else reads this: the parser (`punch.py`), the gateway's schema, the documents' tables. docs/adapt.md takes another.
+The parser (`punch.py`), the gateway's schema and the documents' tables follow from it. docs/adapt.md replaces it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Punch(NamedTuple):
-    """What an employee did: the one declaration of the fields, each with its name on the wire, its rule and its text.
+    """A punch of an employee: each field with its name on the wire, its rule and its description.
 
-    What has no default comes first. The names here are the columns of `batida`, and `sql/store.sql` takes a row in this
-    order.
+    The names are those of the columns of `batida`. Fields without a default come first.
     """
 
     id: Annotated[
@@ -77,12 +76,12 @@ class Punch(NamedTuple):
 
     @property
     def employee_id(self) -> int:
-        """Whose punch it is. Where the stage has a user pool, they must have signed in."""
+        """Number of the employee, who must have signed in where the stage has a user pool."""
         return self.usuario_id
 
     @property
     def comparison_key(self) -> dict[str, int]:
-        """What is equal in two punches with one id that are the same, by column, as `sql/existing.sql` reads it.
+        """Values that two punches with one id must share to be the same punch, by column, as in `sql/existing.sql`.
 
         An instant is in microseconds since the epoch, UTC.
         """
@@ -90,7 +89,7 @@ class Punch(NamedTuple):
 
 
 SUBJECT_COLUMN, INSTANT_COLUMN = "usuario_id", "ponto"
-"""The columns of whom it is of, a number, and of its instant: what people look for."""
+"""The columns of the employee's number and of the instant, by which people look for punches."""
 
 TIME_COLUMNS = ("ponto", "enviado")
 """Columns whose times, sent without an offset, are local in the stage's time zone."""

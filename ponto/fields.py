@@ -1,4 +1,4 @@
-"""What a field of a punch may hold: the rule of each kind, as the gateway's JSON Schema, as a check, and in words.
+"""Kinds of fields of a punch: the rule of each as JSON Schema for the gateway, as a check, and in words.
 
 A rule is read by several engines: the gateway's (Java), PostgreSQL's, JavaScript's. So patterns keep to ASCII classes,
 look behind nothing, and do not trust `$`, which in Python and Java is also before a last line break.
@@ -156,7 +156,7 @@ _END = r"(?![\n\r\u0085\u2028\u2029])$"
 _NAME = rf"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_END}"
 
 # Not the nil UUID, nor the max one: an id that was never set would make all punches of a fleet one. And not version 8,
-# which derived ids have: or anybody could take beforehand the one that a colleague's next punch will get.
+# which derived ids have: a client could send the id of a colleague's next punch in advance.
 _HEX = "[0-9a-fA-F]"
 _UUID = rf"^(?![0-]{{36}}|[fF-]{{36}}){_HEX}{{8}}-{_HEX}{{4}}-[0-79a-fA-F]{_HEX}{{3}}-{_HEX}{{4}}-{_HEX}{{12}}{_END}"
 _uuid = re.compile(_UUID).fullmatch

@@ -1,4 +1,4 @@
-"""A punch, as `event.py` declares it, read from the wire for the table `batida`.
+"""Parser of punches from the wire, by the declaration in `event.py`.
 
 API Gateway checks the same rules first, by `punch.schema.json`, which `make docs` writes from here. They are checked
 again because messages reach the queue by other ways too (a script, a redrive).
@@ -26,22 +26,22 @@ WIRE_FIELDS = tuple(sorted(FIELDS.values(), key=lambda field: not field.required
 
 
 class Reason(StrEnum):
-    """Why a record is dead-lettered. The values travel as message attributes: change none."""
+    """Why a message is dead-lettered. The values travel as message attributes: change none."""
 
     MALFORMED = "malformed"  # not JSON text
     INVALID = "invalid"  # JSON, but not a punch by the schema
     IDENTITY = "identity"  # a punch, but not of the employee who signed in
     CONFLICT = "conflict"  # its id already belongs to a punch of another employee or instant
     REFUSED = "refused"  # PostgreSQL can never store it
-    UNEXPECTED = "unexpected"  # our own code fails on it, again and again
+    UNEXPECTED = "unexpected"  # the function's own code fails on it, again and again
 
 
 class InvalidPunchError(ValueError):
-    """A message that no retry can make a punch.
+    """The body of a message is not a punch, and no retry changes that.
 
-    `reason` says why, `detail` which field breaks which rule: printable ASCII, 1 to 200 characters, never a
-    value that was sent (personal data), so that it can be logged and be a message attribute. Of an unknown field's name
-    it has as much as a misspelt one needs.
+    `detail` names the field and the rule that it breaks: printable ASCII, 1 to 200 characters, so that it can be logged
+    and be a message attribute. It quotes no value that was sent, which is personal data, and the name of an unknown
+    field only if it is short and plain.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -120,13 +120,13 @@ def _decode_again(body: str) -> Any:
         raise InvalidPunchError(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
 
 
-# Anything else may be somebody's name or number, in the place of a field's name.
+# Another name may be a person's name or number, sent in the place of a field's name.
 _can_be_shown = re.compile("[A-Za-z_]{1,32}").fullmatch
 _NOT_SHOWN = "whose name is not shown: it is not 1 to 32 ASCII letters and underscores"
 
 
 def describe_unknown_name(name: str) -> str:
-    """Complete a sentence about an unknown name, which is shown where it can hold nothing but a misspelt one."""
+    """Return the end of a message about an unknown name, which is shown only if it is short and plain."""
     return f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
 
 

@@ -24,7 +24,7 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 _HOUR = 3_600  # s: no function ends by its timeout here
 _TRIES = 3  # of whatever comes back: more is a defect
 # Who waits does until the scheduler says otherwise.
-_PATIENT = LockRetryPolicy(tries=2, lock_ms=0, pause_s=0, advisory_ms=0, idle_ms=0)
+_PATIENT = LockRetryPolicy(tries=2, lock_ms=0, pause_seconds=0, advisory_ms=0, idle_ms=0)
 
 
 class Program(Protocol):

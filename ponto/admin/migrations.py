@@ -44,7 +44,7 @@ class LockRetryPolicy(NamedTuple):
 
     tries: int = 12  # a minute in all
     lock_ms: int = 2_000  # for one lock
-    pause_s: float = 3  # between two tries
+    pause_seconds: float = 3  # between two tries
     advisory_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
     idle_ms: int = 5_000  # how long a client that was stopped keeps its locks: more than the pause
 
@@ -159,7 +159,7 @@ def _apply_with_retries(
     holders: dict[str, str] = {}
     for attempt in range(1, policy.tries + 1):
         if attempt > 1:
-            time.sleep(policy.pause_s)
+            time.sleep(policy.pause_seconds)
         try:
             return _apply(owner, files, time_zone)
         except LockTimeoutError as error:

@@ -1,1 +1,1 @@
-"""The function that reads: statements by name, their rows as columns, and what runs them."""
+"""The function `read`: its statements, by name, and the form in which their rows travel."""

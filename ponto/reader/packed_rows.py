@@ -1,6 +1,6 @@
-"""Rows as they travel: columns, in which each value is what has changed since the one above it, compressed.
+"""Rows on their way from the function `read` to its caller: compressed columns of differences between rows.
 
-So what a row repeats costs next to nothing: its employee, or its times in another zone. Both ends share this file.
+Values that repeat, such as the employee's number, take almost no room. Both ends use this module.
 """
 
 import base64
@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 MAX_CHUNK_ROWS = 500
-"""Rows whose columns stand together: few, for zlib looks back 32 KiB only."""
+"""Rows that are packed together: few, for zlib looks back 32 KiB only."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _LOCAL_EPOCH = datetime(1970, 1, 1)
@@ -28,7 +28,7 @@ _NUMBERS: dict[str, tuple[Callable[[Any], int], Callable[[int], Any]]] = {
     "instant": (lambda at: (at - _EPOCH) // _MICROSECOND, lambda n: _EPOCH + n * _MICROSECOND),
     "span": (lambda span: span // _MICROSECOND, lambda n: n * _MICROSECOND),
 }
-_LIST = " list"  # behind the kind of its values
+_LIST = " list"  # after the kind of its values
 # PostgreSQL's number of a type -> the kind; other values are JSON's own.
 _OF_TYPE = {
     20: "number",  # bigint; smaller ones are no running numbers

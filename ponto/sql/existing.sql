@@ -1,6 +1,6 @@
--- Return what is stored under these ids: the message that brought it, and the values that Punch.comparison_key has, by the
--- same names: the employee, and the instant in microseconds since the epoch. An integer, because two datetimes of
--- different zones can be unequal in Python and still be the same instant.
+-- Return the rows with these ids: the message that brought each, and the values of Punch.comparison_key by the same
+-- names: the employee, and the instant in microseconds since the epoch. An integer, because two datetimes of different
+-- zones can be unequal in Python and still be the same instant.
 select
     id,
     mensagem_id,

@@ -1,5 +1,5 @@
--- Since when our own code has failed on these messages, in seconds; those that it fails on for the first time are
--- remembered, and not returned. Forgets what no queue can hold any more.
+-- For how many seconds the function's own code has failed on these messages. Those that it fails on for the first time
+-- are recorded, and not returned. Forgets messages that no queue can hold any more.
 with forgotten as (
     delete from ponto.falha where desde < clock_timestamp() - interval '14 days'
 ), remembered as (

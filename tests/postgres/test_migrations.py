@@ -423,7 +423,7 @@ def test_a_slices_index_has_the_name_of_its_file(empty: Database, stage: Stage) 
 
 # Locks
 
-HURRIED = LOCK_RETRY_POLICY._replace(lock_ms=300, pause_s=0.3, idle_ms=1_000)
+HURRIED = LOCK_RETRY_POLICY._replace(lock_ms=300, pause_seconds=0.3, idle_ms=1_000)
 NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
 
 
@@ -446,7 +446,7 @@ def save_one(empty: Database) -> tuple[Outcome, float]:
 
 def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
     assert LOCK_RETRY_POLICY.lock_ms < TIMEOUTS.lock_ms
-    assert LOCK_RETRY_POLICY.pause_s * 1000 > LOCK_RETRY_POLICY.lock_ms  # inserts get through most of the time
+    assert LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_ms  # inserts get through most of the time
     assert LOCK_RETRY_POLICY.idle_ms <= 10_000
 
 

@@ -250,7 +250,7 @@ def test_two_databases_whose_slice_goes_at_once_take_its_sign_in_once(server: Se
     for database in (owner, second):
         migrate(database, ZONE, REFERENCE | {"gone": tmp_path})
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
-    patience = LOCK_RETRY_POLICY._replace(pause_s=0.1)
+    patience = LOCK_RETRY_POLICY._replace(pause_seconds=0.1)
     with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**owner)) as first, first.cursor() as cursor:
         cursor.execute("alter role ponto_gone nologin")
         migrated = threads.submit(migrate, second, ZONE, REFERENCE, patience)

@@ -1,6 +1,7 @@
 -- name: take_advisory_lock
 -- Take the advisory lock of the migrations for this session: one run at a time. Fails after a while if another has it.
-set idle_session_timeout = %(idle_ms)s; -- the client may be stopped or gone: then the server gives up its locks by itself
+-- If the client is stopped or gone, the server releases its locks.
+set idle_session_timeout = %(idle_ms)s;
 set idle_in_transaction_session_timeout = %(idle_ms)s;
 set statement_timeout = 0; -- copying rows may take long
 -- Before it asks again: an index that the other run builds waits for this statement, and after 1 s PostgreSQL would end one

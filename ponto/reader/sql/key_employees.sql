@@ -1,4 +1,4 @@
--- Whose rows came with some API keys; the conditions are those of key_rows.
+-- Employees whose rows came with some API keys; the conditions are those of key_rows.
 select distinct usuario_id as employee_id
 from ponto.batida
 where

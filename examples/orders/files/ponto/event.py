@@ -1,6 +1,6 @@
-"""The one event that is taken: the fields of an order, whose it is, what makes two the same, and its id.
+"""Declaration of the event: the fields of an order, its shop, the key by which two are compared, and its id.
 
-All else reads this: the parser (`punch.py`), the gateway's schema, the documents' tables.
+The parser (`punch.py`), the gateway's schema and the documents' tables follow from it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -30,12 +30,12 @@ class Punch(NamedTuple):
 
     @property
     def employee_id(self) -> int:
-        """Whose order it is."""
+        """Number of the shop."""
         return self.loja
 
     @property
     def comparison_key(self) -> dict[str, int | str]:
-        """What is equal in two orders with one id that are the same, by column, as `sql/existing.sql` reads it."""
+        """Values that two orders with one id must share to be the same order, by column, as in `sql/existing.sql`."""
         return {
             "pedido": self.pedido,
             "loja": self.loja,
@@ -45,7 +45,7 @@ class Punch(NamedTuple):
 
 
 SUBJECT_COLUMN, INSTANT_COLUMN = "loja", "criado"
-"""The columns of whom it is of, a number, and of its instant: what people look for."""
+"""The columns of the shop's number and of the instant, by which people look for orders."""
 
 TIME_COLUMNS = ("criado",)
 """Columns whose times, sent without an offset, are local in the stage's time zone."""

@@ -298,7 +298,7 @@ def test_behind_an_open_report_a_change_says_who_is_in_the_way(stage: Stage) -> 
 
         stage.refuse(
             f"^{PUNCHES}: did not get a lock .* \\(a report, as ",
-            LOCK_RETRY_POLICY._replace(tries=2, lock_ms=100, pause_s=0.1),
+            LOCK_RETRY_POLICY._replace(tries=2, lock_ms=100, pause_seconds=0.1),
         )
 
 

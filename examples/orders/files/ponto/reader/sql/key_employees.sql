@@ -1,4 +1,4 @@
--- Whose rows came with some API keys; the conditions are those of key_rows.
+-- Shops whose rows came with some API keys; the conditions are those of key_rows.
 select distinct loja as employee_id
 from ponto.batida
 where
