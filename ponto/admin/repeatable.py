@@ -16,6 +16,13 @@ from ponto.admin import SQL
 from ponto.admin.owner import MigrationError, error_context, fetch, run_file, try_statement
 
 _REPLACES = re.compile(r"-- replaces: (\S+)\s")
+# Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know.
+_NOT_IN_PLACE = (
+    errors.InvalidTableDefinition,
+    errors.InvalidFunctionDefinition,
+    errors.AmbiguousFunction,
+    errors.DuplicateObject,
+)
 _CREATES = re.compile(r"^create (?:or replace )?(view|function|type) (?:ponto\.)?(\w+)", re.MULTILINE)
 
 
@@ -80,7 +87,9 @@ def apply(session: cursor, contents: Mapping[str, str]) -> list[str]:
         session.execute("savepoint in_place")
         try:
             _run(session, contents, changed)
-        except MigrationError as error:  # cannot be replaced, or is wrong: then it fails again
+        except MigrationError as error:
+            if not isinstance(error.__cause__, _NOT_IN_PLACE):
+                raise
             reason = str(error).splitlines()[0]
             session.execute("rollback to savepoint in_place")
         else:

@@ -393,6 +393,17 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
         empty.ask("select one from first_one_view")
 
 
+def test_wrong_file_is_no_reason_to_drop_the_views_of_others(empty: Database, stage: Stage) -> None:
+    stage.run("first_one", "another")
+    empty.ask("create view public.others as select * from first_one_view")
+    (stage.folders["first_one"] / "views" / "01_view.sql").write_text("create or replace view first_one_view as selec;")
+
+    with pytest.raises(MigrationError, match="01_view") as caught:
+        stage.run("first_one", "another")
+
+    assert "drop" not in str(caught.value)
+
+
 def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stays(
     empty: Database, stage: Stage
 ) -> None:
