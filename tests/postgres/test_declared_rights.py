@@ -96,6 +96,7 @@ def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Serv
     owner = migrated(server)
     server.ask("create role app")
     ask(owner, "grant insert on all tables in schema ponto to app")
+    ask(owner, "grant truncate on ponto.falha to ponto_function")  # as a newer release may declare
     ask(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
     ask(owner, "insert into ponto.migracao_papel (nome, fatia, oid) values ('app', 'ponto', 0)")
 
@@ -103,7 +104,8 @@ def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Serv
 
     assert "revoked: insert on table ponto.batida from app" in notices
     assert server.rights("app", "master") == set()
-    assert ("batida", "id", "insert") in server.rights("ponto_function", "master")
+    function_rights = server.rights("ponto_function", "master")
+    assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_rights
 
 
 def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:

@@ -378,6 +378,22 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     assert "next" not in relations(empty)
 
 
+def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: Database, stage: Stage) -> None:
+    for name, folder in stage.folders.items():
+        add(folder / "rights.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
+    newer = stage.folders["first_one"] / "0002_newer.sql"
+    add(newer, "create table newer ();\n")
+    stage.run("first_one", "another")
+    newer.unlink()
+
+    stage.run("first_one")
+
+    rights = (
+        "select has_table_privilege('ponto_' || name, name, 'insert') from unnest(array['first_one', 'another']) name"
+    )
+    assert empty.ask(rights) == [(True,), (False,)]
+
+
 def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, stage: Stage) -> None:
     stage.run("first_one", "another")
     add(
