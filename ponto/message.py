@@ -118,21 +118,23 @@ def _is_from_sqs(record: object) -> bool:
 
 def _read(record: Mapping[str, Any]) -> Message:
     message_id: str = record["messageId"]
+    body: Any = record.get("body")  # always a text from SQS; otherwise the parser fails on it, on this message alone
     system = record.get("attributes") or _NO_ATTRIBUTES
     sent_ms = _number(system, "SentTimestamp")
     origin = None if sent_ms is None else Origin(message_id, sent_ms)
     is_redriven, sender_attributes = False, _NO_ATTRIBUTES
-    if attributes := record.get("messageAttributes"):
-        # Empty and binary ones have no text.
-        texts = {name: text for name, value in attributes.items() if value and (text := value.get("stringValue"))}
+    attributes = record.get("messageAttributes")
+    if attributes and isinstance(attributes, dict):
+        values = ((name, value.get("stringValue")) for name, value in attributes.items() if isinstance(value, dict))
+        texts = {name: text for name, text in values if text}  # empty and binary ones have no text
         sender_attributes = {name: text for name, text in texts.items() if name in _SENDER_ATTRIBUTES}
         is_redriven = "messageId" in texts  # only a redrive sends it
         if is_redriven and sent_ms is not None:
             origin = carried_origin(texts, sent_ms) or origin
     return Message(
         message_id,
-        record["body"],
-        record.get("receiptHandle", ""),  # an event written by hand may lack it
+        body,
+        record.get("receiptHandle") or "",  # an event written by hand may lack it
         max(1, _number(system, "ApproximateReceiveCount") or 1),
         sent_ms,
         _number(system, "ApproximateFirstReceiveTimestamp"),

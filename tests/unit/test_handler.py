@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import sys
 import time
 from datetime import tzinfo
 from typing import Any
@@ -21,7 +22,7 @@ from ponto.message import BatchResponse, NotFromSqsError
 from ponto.punch import Punch, Reason, parse
 from ponto.redelivery import VisibilityNotChangedError
 from ponto.store import Outcome, Status
-from ponto.testing import Collaborators
+from ponto.testing import Collaborators, InMemoryRedelivery
 from tests.events import NOT_SQS, RECEIVED_MS, Context, Record, punch, record, sqs_event
 from tests.strategies import FIELDS, TIMES, any_json, edited_bodies, good_bodies
 from tools.kit.event import REFUSED
@@ -108,13 +109,26 @@ def test_a_record_whose_sent_timestamp_cannot_be_read_fails_alone(fakes: Collabo
     "odd",
     [
         {"messageAttributes": None},
+        {"messageAttributes": {"usuarioId": "7"}},
         {"attributes": {"SentTimestamp": str(RECEIVED_MS)}},  # a receive count that cannot be read is a first one
+        {"receiptHandle": None},
     ],
     ids=str,
 )
 def test_a_record_without_what_the_function_can_do_without_is_stored(fakes: Collaborators, odd: dict[str, Any]) -> None:
     assert run(fakes, record(punch(1), "before"), (record(punch(2), "odd") | odd)) == {"batchItemFailures": []}
     assert [entry.message_id for entry in fakes.store.entries] == ["before", "odd"]
+
+
+@pytest.mark.parametrize(("lacking", "is_stored"), [("receiptHandle", True), ("body", False)])
+def test_a_record_that_lacks_a_key_keeps_no_other_back(fakes: Collaborators, lacking: str, *, is_stored: bool) -> None:
+    odd = record(punch(2), "odd")
+    del odd[lacking]
+
+    response = run(fakes, record(punch(1), "before"), odd, record(punch(3), "after"))
+
+    assert failed(response) == ([] if is_stored else ["odd"])
+    assert {"before", "after"} <= {entry.message_id for entry in fakes.store.entries}
 
 
 def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Collaborators) -> None:
@@ -260,8 +274,21 @@ def test_only_what_the_database_failed_on_is_delivered_again_sooner(
 
     assert sorted(failed(response)) == ["bug", "conflict", "gone"]
     assert fakes.redelivery.shortened == ["gone"]
-    assert fakes.calls[-1].name == "shorten_visibility"  # the last act
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_visibility_is_shortened_after_the_batch_is_logged(
+    fakes: Collaborators, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Announced(InMemoryRedelivery):
+        def shorten_visibility(self, *_: object) -> None:
+            sys.stdout.write("shortened\n")
+
+    fakes.redelivery = Announced(fakes.calls)
+
+    run(fakes, record(punch()))
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["shortened"]
 
 
 @pytest.mark.parametrize(
