@@ -13,7 +13,7 @@ import pytest
 
 from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
-from ponto.admin.owner import MigrationError, NotOwnSchemaError, protect_writes
+from ponto.admin.owner import MigrationError, NotOwnSchemaError, connected, protect_writes
 from ponto.admin.roles import reset_role_limits
 from ponto.event import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
@@ -127,6 +127,15 @@ def test_what_others_say_about_the_schema_outside_of_it_stops_no_migration(serve
 
     assert migrate(owner, ZONE, SCHEMA).applied == []
     assert find_punch(owner, {"id": PUNCH}) == {"found": True}
+
+
+def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: Server) -> None:
+    owner = migrated(server)
+    ask(owner, "alter database master set default_transaction_isolation = serializable")
+
+    with connected(owner) as connection, connection.cursor() as session:
+        session.execute("show transaction_isolation")
+        assert session.fetchall() == [("read committed",)]
 
 
 def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
