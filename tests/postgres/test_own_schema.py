@@ -121,7 +121,7 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
     ],
     ids=["default privileges", "publication"],
 )
-def test_what_others_say_about_the_schema_outside_of_it_stops_no_migration(server: Server, statement: str) -> None:
+def test_default_privileges_and_publications_stop_no_migration(server: Server, statement: str) -> None:
     owner = migrated(server)
     server.ask(f"create role other; {statement}", "master")
 

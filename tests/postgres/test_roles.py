@@ -536,7 +536,7 @@ def test_an_owner_who_may_not_revoke_what_somebody_else_granted_is_told_what_an_
     assert server.ask(GRANTED_IAM) == [(0,)]
 
 
-def test_a_role_that_keeps_rds_iam_by_way_of_another_is_no_success(server: Server, owner: dict[str, str]) -> None:
+def test_login_by_password_of_an_indirect_member_of_rds_iam_is_refused(server: Server, owner: dict[str, str]) -> None:
     server.ask("create role rds_iam; grant rds_iam to master with admin option; create role via; grant rds_iam to via")
     set_login(owner, ["ponto_function"], by_iam=True)
     server.ask("grant via to ponto_function")

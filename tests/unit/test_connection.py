@@ -184,7 +184,7 @@ def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
     assert server.now <= 1_005
 
 
-def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once_for_a_first_connection(server: Server) -> None:
+def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once(server: Server) -> None:
     fetched = []
 
     def fetch() -> Parameters:
