@@ -125,8 +125,11 @@ def _read(record: Mapping[str, Any]) -> Message:
     is_redriven, sender_attributes = False, _NO_ATTRIBUTES
     attributes = record.get("messageAttributes")
     if attributes and isinstance(attributes, dict):
-        values = ((name, value.get("stringValue")) for name, value in attributes.items() if isinstance(value, dict))
-        texts = {name: text for name, text in values if text}  # empty and binary ones have no text
+        texts = {  # empty and binary ones have none
+            name: text
+            for name, value in attributes.items()
+            if isinstance(value, dict) and (text := value.get("stringValue"))
+        }
         sender_attributes = {name: text for name, text in texts.items() if name in _SENDER_ATTRIBUTES}
         is_redriven = "messageId" in texts  # only a redrive sends it
         if is_redriven and sent_ms is not None:
