@@ -1,6 +1,6 @@
 """docs/adapt.md, done: a fork takes orders in the place of punches, without any slice, and loses none under load.
 
-The page's commands (rm -r, cp -R, git grep and xargs perl) are run by `lab.fork`; `make fork` tests the fork.
+The page's commands (rm -r, echo, cp -R, git grep and xargs perl) are run by `lab.fork`; `make fork` tests the fork.
 """
 
 import json

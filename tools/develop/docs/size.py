@@ -14,13 +14,13 @@ _PARTS = {
 }
 _ENGLISH = (
     "The reference is small: about {python} deployed lines of Python, {sql} of SQL, and {resources} that declare the "
-    "AWS resources (`make docs` counts them). What else there is stands in slices, each a folder "
-    "that you can delete, with those that need it."
+    "AWS resources (`make docs` counts them). Everything else is in slices, each a folder "
+    "that a line of `slices/enabled.txt` turns on."
 )
 _PORTUGUESE = (
     "A parte implantada é pequena: cerca de {python} linhas de Python, {sql} de SQL e {resources} que declaram os "
-    "recursos da AWS (`make docs` as conta). O resto está em slices: cada um é uma pasta que pode "
-    "ser apagada, junto com as que precisam dela."
+    "recursos da AWS (`make docs` as conta). O resto está em slices: cada um é uma "
+    "pasta, ativada por uma linha de `slices/enabled.txt`."
 )
 
 
