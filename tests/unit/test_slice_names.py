@@ -9,12 +9,7 @@ from tools.kit import slices
 from tools.kit.project import ROOT
 
 HOUSES = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".github", ".ci")
-# What tells of slices whether or not they are there: the list of all, what has changed, why something is as it is.
-EXCEPTIONS = {
-    "slices/README.md",
-    "CHANGELOG.md",
-    *(f"docs/decisions/{path.name}" for path in ROOT.glob("docs/decisions/*")),
-}
+EXCEPTIONS = {"CHANGELOG.md"}  # what has changed, also of slices that are gone
 
 
 def files() -> Iterator[Path]:

@@ -26,6 +26,11 @@ class Slice(NamedTuple):
     folder: Path
     says: Mapping[str, Any]  # what stands in its slice.yml, as YAML has it
 
+    @property
+    def needs(self) -> list[str]:
+        """The names of the slices that it needs."""
+        return self.says.get("needs") or []
+
 
 def installed() -> tuple[Slice, ...]:
     """Give the slices that are there, each behind those that it needs.
