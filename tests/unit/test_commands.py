@@ -1,5 +1,6 @@
 """How every command line ends, and what its help and a shell's completion show."""
 
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from tests.commands import Line, every_command, write_stack
 from tests.waiting import DEADLINE
+from tools import cli
 from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -80,6 +82,11 @@ def test_help_fits_80_columns_and_cuts_nothing(
     usage, *printed = capsys.readouterr().out.splitlines()
     assert len(usage) <= 80
     assert [text for text in printed if len(text) > 80 or text.endswith("...")] == []
+
+
+def test_help_of_a_group_that_only_slices_have_names_its_commands() -> None:
+    for group, _, name in (each.partition(" ") for each in cli.COMMANDS):
+        assert not name or re.search(rf"\b{name}\b", cli.ponto.commands[group].help or "")
 
 
 def test_a_reader_who_has_seen_enough_is_no_error() -> None:

@@ -101,7 +101,7 @@ def of_slices(name: str) -> Group:
     return Group(
         name,
         commands=Lazy({each: command["from"] for each, command in own.items()}),
-        help=next((command["group"] for command in own.values() if "group" in command), None),
+        help=f"{name.capitalize()} {' or '.join(sorted(own))}.",
         epilog=f"examples:\n{examples}\n",
         context_settings=_SETTINGS,
     )
