@@ -1,5 +1,9 @@
 """What the tests of both houses share: how they run, and a database, AWS, a deployed system and compiled templates."""
 
+from slices import enabled
+
+collect_ignore = [f"slices/{path.name}" for path in enabled.FOLDER.glob("*/") if path.name not in enabled.names()]
+
 pytest_plugins = [
     "tests.suite",
     "tests.database",

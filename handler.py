@@ -60,7 +60,7 @@ def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QuerySta
     """Run statements that read; see `ponto.reader.query_function.handle`, which tests replace."""
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
     from ponto.reader import query_function
-    from slices import installed
+    from slices import enabled
 
     started = time.monotonic()
     database = config.load_database()
@@ -68,7 +68,7 @@ def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QuerySta
         event,
         database.connection_parameters,
         context.get_remaining_time_in_millis() / 1000,
-        installed.statements(),
+        enabled.statements(),
     )
     log.request("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
     return result
@@ -80,6 +80,6 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     `ponto deploy` and `ponto schema` invoke it.
     """
     from ponto.admin import actions  # as in `read`
-    from slices import installed
+    from slices import enabled
 
-    return actions.run(event, os.environ, installed.schema_hooks(), installed.schema_folders())
+    return actions.run(event, os.environ, enabled.schema_hooks(), enabled.schema_folders())

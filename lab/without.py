@@ -4,6 +4,7 @@ The copy has this project's packages and its own code: PYTHONPATH comes before w
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,16 +33,17 @@ exit status: 0 all of it passed, 1 something did not, 2 the request is wrong
 """
 
 
-def removed(names: Sequence[str]) -> list[Slice]:
+def removed(names: Sequence[str], there: Sequence[Slice] | None = None) -> list[Slice]:
     """Give the slices that go with these, the last first: themselves, and those that need one that goes.
 
     Args:
         names: of slices; none: all go.
+        there: slices; by default those of this project.
 
     Raises:
         CommandError: there is no such slice.
     """
-    there = slices.installed()
+    there = slices.installed() if there is None else there
     if unknown := sorted(set(names) - {each.name for each in there}):
         raise CommandError(
             f"there is no slice {', '.join(unknown)}; there are {', '.join(each.name for each in there)}"
@@ -49,7 +51,7 @@ def removed(names: Sequence[str]) -> list[Slice]:
     gone = set(names or (each.name for each in there))
     found: list[Slice] = []
     for each in there:  # behind those that it needs
-        if {each.name, *(each.says.get("needs") or ())} & gone:
+        if {each.name, *each.needs} & gone:
             gone.add(each.name)
             found.insert(0, each)
     return found
@@ -85,8 +87,10 @@ def copy(names: Sequence[str]) -> Iterator[Path]:
 
 def remove(project: Path, gone: Sequence[Slice]) -> None:
     """Remove slices from a copy, as anybody would."""
+    listed = project / "slices" / "enabled.txt"
     for each in gone:
         subprocess.run(["rm", "-r", project / "slices" / each.name], check=True)
+        listed.write_text(re.sub(rf"^{each.name}\n", "", listed.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def environment(project: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 // A Deployment is a snapshot: API Gateway publishes a change only with a new one. Its logical id is
 // therefore derived from all that api.yml and the slices define of it, so that a changed API is a new resource.
 const { createHash } = require('node:crypto');
-const { listed, together } = require('./slices.js');
+const { ENDPOINTS, together } = require('./slices.js');
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
@@ -17,7 +17,7 @@ module.exports = async (context) => {
     // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
     ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
-    ...listed('methods').map(({ method, path, limit }) => [method, path, limit]),
+    ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, limit }) => [method, path, limit]),
   ].map(async ([HttpMethod, path, name, more]) => ({
     HttpMethod,
     ResourcePath: `/${path.replaceAll('/', '~1')}`, // a path's own slash

@@ -126,7 +126,7 @@ async function deletion(context) {
 // Employees who sign in.
 
 /** Return `required` where a slice asks that employees sign in. */
-const identity = async (context) => (await together(context, 'environment')).IDENTITY ?? null;
+const identity = async (context) => (Object.keys(await together(context, 'identity')).length ? 'required' : null);
 
 // The stack.
 

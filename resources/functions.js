@@ -2,7 +2,7 @@
 // does, and the parameter that reserves its executions.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { listed } = require('./slices.js');
+const { ENDPOINTS } = require('./slices.js');
 
 // Declarations name roles literally, as files of SQL do.
 const names = readFileSync(join(__dirname, '..', 'ponto', 'database_names.py'), 'utf8');
@@ -11,7 +11,7 @@ const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 const FUNCTIONS = [
   { name: 'function', id: 'BatidaPonto', role: 'ponto_function', does: 'stores punches', reserves: 'reservedConcurrency' },
   { name: 'read', id: 'Read', role: 'ponto_reader', does: 'reads', reserves: 'readConcurrency' },
-  ...listed('databaseFunctions'),
+  ...ENDPOINTS,
 ];
 
 /** `secret` is the logical id of its secret: FunctionSecret. */

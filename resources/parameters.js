@@ -1,7 +1,40 @@
-// Parameters by their declarations (parameters.yml, slices/*/slice.yml). --param and the file give texts;
+// Parameters by their declarations (parameters.yml, slices/*/aws.yml). --param and the file give texts;
 // `${file(resources/parameters.js):backupDays}` is a number, and `stages` stops a deploy with a value that its declaration excludes.
-const { DECLARATIONS, STAGES, check } = require('./slices.js');
+const { readFileSync, readdirSync } = require('node:fs');
+const { join } = require('node:path');
+const { PARAMETERS } = require('./http.js');
+const { SLICES, check } = require('./slices.js');
 const stop = require('./stop.js');
+const read = require('./yaml.js');
+
+// The reference's declarations, and the values of stages: of this file alone, or one of a slice that is off would go unnoticed.
+const { parameters: ofReference, ...STAGES } = read('resources/parameters.yml');
+for (const stage of Object.keys(STAGES)) STAGES[stage] ??= {};
+const DECLARATIONS = { ...ofReference };
+const ROOT = join(__dirname, '..');
+
+/** Return what a slice declares: of a parameter of its functions of the API only what differs from http.yml. */
+function declaredBy({ parameters, endpoints }) {
+  const declared = { ...parameters };
+  for (const { name } of endpoints) {
+    for (const [end, declaration] of Object.entries(PARAMETERS)) {
+      declared[name + end] = { ...declaration, ...declared[name + end] };
+    }
+  }
+  return declared;
+}
+for (const slice of SLICES.values()) Object.assign(DECLARATIONS, declaredBy(slice));
+
+/** Stop with a parameter that a slice's files use and nothing declares. */
+function checkUses(name) {
+  const folder = `slices/${name}`;
+  for (const file of readdirSync(join(ROOT, folder)).filter((each) => /\.(yml|js)$/.test(each))) {
+    const text = readFileSync(join(ROOT, folder, file), 'utf8');
+    const used = [...text.matchAll(/(?:\bparam:|parameters\.js\):)(\w+)/g)].map(([, parameter]) => parameter);
+    const missing = used.find((parameter) => !(parameter in DECLARATIONS));
+    if (missing) stop(`${folder}/${file} uses the parameter \`${missing}\`, which nothing declares. Declare it, or correct its name.`);
+  }
+}
 
 /** @typedef {{ type: string, default: any, values?: any[], min?: number, max?: number, optional?: boolean }} Declaration */
 
@@ -40,12 +73,24 @@ function parse(name, text, stage) {
 async function stages({ options, resolveVariable }) {
   check();
   if (STAGES.default) stop('resources/parameters.yml has `default:`, which no stage reads. Move its values below `parameters:`.');
+  const taken = new Set(Object.keys(ofReference));
+  for (const [name, slice] of SLICES) {
+    const declared = Object.keys(declaredBy(slice));
+    const twice = declared.find((parameter) => taken.has(parameter));
+    if (twice) stop(`slices/${name}/aws.yml declares the parameter \`${twice}\`, which exists already. Give it another name.`);
+    declared.forEach((parameter) => taken.add(parameter));
+    checkUses(name);
+  }
+  for (const [each, values] of Object.entries(STAGES)) {
+    const unknown = Object.keys(values).find((name) => !(name in DECLARATIONS));
+    if (unknown) stop(`${each} has a parameter ${unknown}, which has no default: is the slice that has it off?`);
+  }
   const stage = await resolveVariable('sls:stage');
   const values = { ...STAGES[stage] };
   for (const option of options.param ?? []) {
     const [, name, text] = /^([^=]*)=?(.*)$/s.exec(option);
     // osls ignores an unknown one, which may be of a slice that is gone.
-    if (!(name.trim() in DECLARATIONS)) stop(`--param: there is no parameter ${name.trim()}; is the slice that has it gone?`);
+    if (!(name.trim() in DECLARATIONS)) stop(`--param: there is no parameter ${name.trim()}; is the slice that has it off?`);
     if (!text.trim()) stop(`--param: ${name}= has no value, which sls does not take: leave it empty in resources/parameters.yml.`);
     values[name] = text.trimEnd();
   }

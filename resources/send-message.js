@@ -17,7 +17,7 @@ const unlessEmpty = (value, parameters) => `#if("${value.replace('$', '$!')}" !=
 
 module.exports = async (context) => {
   const isFair = await context.resolveVariable('file(resources/parameters.js):fairQueue');
-  const { name, value } = await together(context, 'attribute');
+  const [[name, value] = []] = Object.entries(await together(context, 'identity'));
   return [
     'Action=SendMessage',
     parameter('MessageBody', '$input.body'),

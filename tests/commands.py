@@ -180,15 +180,6 @@ class FakeSls:
         (folder / "cloudformation-template-update-stack.json").write_text(text, encoding="utf-8")
 
 
-def write_gate(folder: Path) -> Path:
-    """Write a folder of slices, one of which has a gate that only a second update makes; return the folder."""
-    gate = folder / "gate"
-    gate.mkdir()
-    update = {"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"}
-    (gate / "slice.yml").write_text(json.dumps({"secondUpdate": [update]}), encoding="utf-8")
-    return folder
-
-
 def write_sls(project: Path, script: str) -> None:
     """Write a project's `sls`: what it does is a script of sh."""
     file = project / "node_modules" / ".bin" / "sls"

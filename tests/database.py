@@ -17,21 +17,22 @@ from psycopg2.extensions import parse_dsn
 from ponto.admin.migrations import REFERENCE, migrate
 from ponto.admin.repeatable import select_in_force
 from ponto.database_names import SCHEMA as SCHEMA_NAME
+from slices import enabled
 from tools.kit import slices
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
-SCHEMA = REFERENCE | slices.schema_folders()
+SCHEMA = REFERENCE | enabled.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
     "ponto_function": "FUNCTION",
     "ponto_reader": "READ",
-    **{each["role"]: each["name"].upper() for each in slices.said("databaseFunctions")},
+    **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
 }
 """Each function's role, and how its variables in the environment of `schema` begin."""
 OF_THE_SCHEMA = {
-    "SLICES": ",".join(slices.schema_folders()),
+    "SLICES": ",".join(enabled.schema_folders()),
     "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
 }
 """What packaging hands to the function `schema` in its environment."""

@@ -1,4 +1,4 @@
-"""`ponto`: what an operator does with a deployment. A slice brings commands of its own, by its slice.yml."""
+"""`ponto`: what an operator does with a deployment. Slices add commands of their own."""
 
 import sys
 from collections.abc import Sequence
@@ -6,57 +6,82 @@ from collections.abc import Sequence
 import click
 
 from ponto import __version__
+from slices import enabled
 from tools.kit import commands, slices
+from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error
 
+
+def _deploy() -> click.Command:
+    from tools.deploy.command import deploy
+
+    return deploy
+
+
+def _dlq() -> click.Command:
+    from tools.dlq.command import dlq
+
+    return dlq
+
+
+def _keys() -> click.Command:
+    from tools.keys.command import keys
+
+    return keys
+
+
+def _plan() -> click.Command:
+    from tools.plan.command import plan
+
+    return plan
+
+
+def _remove() -> click.Command:
+    from tools.remove.command import remove
+
+    return remove
+
+
+def _schema() -> click.Command:
+    from tools.schema.command import schema
+
+    return schema
+
+
+def _trace() -> click.Command:
+    from tools.trace.command import trace
+
+    return trace
+
+
 _OF_THE_REFERENCE = {
-    "deploy": {
-        "from": "tools.deploy.command:deploy",
-        "example": "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
-    },
-    "dlq": {
-        "from": "tools.dlq.command:dlq",
-        "example": "ponto dlq list                   the dead letters of the running local stack",
-    },
-    "keys": {
-        "from": "tools.keys.command:keys",
-        "example": "ponto keys create gate-1         an API key for a device or site, its value shown once",
-    },
-    "plan": {
-        "from": "tools.plan.command:plan",
-        "example": "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
-    },
-    "remove": {
-        "from": "tools.remove.command:remove",
-        "example": "ponto remove --stage dev         empty its buckets, and remove it",
-    },
-    "schema": {
-        "from": "tools.schema.command:schema",
-        "example": "ponto schema --stage dev         apply the migrations, and set the roles' logins",
-    },
-    "trace": {
-        "from": "tools.trace.command:trace",
-        "example": "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
-    },
+    "deploy": LazyCommand(_deploy, "ponto deploy --stage dev         deploy, migrate, and prove it with one punch"),
+    "dlq": LazyCommand(_dlq, "ponto dlq list                   the dead letters of the running local stack"),
+    "keys": LazyCommand(
+        _keys, "ponto keys create gate-1         an API key for a device or site, its value shown once"
+    ),
+    "plan": LazyCommand(
+        _plan, "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs"
+    ),
+    "remove": LazyCommand(_remove, "ponto remove --stage dev         empty its buckets, and remove it"),
+    "schema": LazyCommand(_schema, "ponto schema --stage dev         apply the migrations, and set the roles' logins"),
+    "trace": LazyCommand(
+        _trace, "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue"
+    ),
 }
 try:
-    COMMANDS = slices.said_by_name("commands", _OF_THE_REFERENCE)
-except CommandError as error:  # of a folder that is not whole: `commands.run` comes too late
+    slices.check()
+    COMMANDS = commands.collect(_OF_THE_REFERENCE, enabled.load())
+except CommandError as error:  # `commands.run` comes too late
     print_error(f"ponto: {error}")
     sys.exit(error.status)
-_LAZY = commands.Lazy({name: command["from"] for name, command in COMMANDS.items() if " " not in name})
-for _name in COMMANDS:
-    _group, _, _rest = _name.partition(" ")
-    if _rest and _group not in _LAZY:  # which only slices have commands of
-        _LAZY[_group] = commands.of_slices(_group)
-_EXAMPLES = "\n".join(f"  {command['example']}" for _, command in sorted(COMMANDS.items()) if "example" in command)
 
 
 @commands.group(
     "ponto",
-    commands=_LAZY,
-    epilog=f"examples:\n{_EXAMPLES}\n\n"
+    commands=commands.lazy(COMMANDS),
+    epilog=f"examples:\n{commands.examples(COMMANDS)}\n\n"
     "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")

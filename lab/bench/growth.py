@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from lab import brought
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4
 from lab.bench.harness import (
@@ -23,11 +22,12 @@ from lab.bench.harness import (
     with_figure,
 )
 from lab.bench.server import Server
+from slices import enabled
 from tools.kit.ids import uuid7
 
 BATCH = 100
 READINGS: dict[str, Reading] = {
-    name: reading for each in brought.modules("bench") for name, reading in getattr(each, "READINGS", {}).items()
+    name: reading for each in enabled.collect(lambda each: each.laboratory()) for name, reading in each.readings.items()
 }
 _TIMES = 21  # that each is read in each case, of employees at random
 

@@ -12,7 +12,7 @@ import psycopg2
 import handler
 from lab.bench import peers, proxy
 from lab.bench.events import Context
-from tools.kit import slices
+from slices import enabled
 from tools.local import postgres, socket_folder, temporary
 
 
@@ -44,7 +44,7 @@ class Server:
         host, user = folder or self._running.host, postgres.USER
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
-        os.environ |= {"SLICES": ",".join(slices.schema_folders()), "ROLES": ""}
+        os.environ |= {"SLICES": ",".join(enabled.schema_folders()), "ROLES": ""}
         handler.schema({}, Context())
         self._database = self._connect(database)
 

@@ -1,10 +1,10 @@
 """Which programs meet, and over what; a slice brings scenarios of its own, and planted faults."""
 
-from lab import brought
 from lab.interleavings import planted
 from lab.interleavings.programs import Draining, Migrating, Redriving
 from lab.interleavings.scenario import Scenario, batch
 from lab.interleavings.world import REFUSED, Message
+from slices import enabled
 
 
 def _refused(sender: str, punch: int) -> Message:
@@ -86,6 +86,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 PLANTED = dict(planted.PLANTED)
-for _each in brought.modules("interleavings"):
-    SCENARIOS |= _each.SCENARIOS
-    PLANTED |= getattr(_each, "PLANTED", {})
+for _each in enabled.collect(lambda each: each.laboratory()):
+    SCENARIOS |= _each.scenarios
+    PLANTED |= _each.faults

@@ -18,8 +18,8 @@ from ponto.admin.migrations import REFERENCE
 from ponto.connection import Parameters, Timeouts
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
-from slices import installed
-from tools.kit import event, slices
+from slices import enabled
+from tools.kit import event
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.
 _FOREVER = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
@@ -32,7 +32,7 @@ _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
 _NEWER = "alter table ponto.batida add constraint newer check (chave <> %(refused)s)"
-_EMPTIED = ["falha", *installed.statements().tables_with_write_time]
+_EMPTIED = ["falha", *enabled.statements().tables_with_write_time]
 _RESET = "; ".join(["set session_replication_role = replica", *map("delete from ponto.{}".format, _EMPTIED)])
 _UNDO = """
 alter table ponto.batida drop constraint if exists proxima;
@@ -123,7 +123,7 @@ class World:
         self.admin.autocommit = True
         self._ask(_GATES)
         self._ask(_NEWER, {"refused": REFUSED})
-        schema = REFERENCE | slices.schema_folders()
+        schema = REFERENCE | enabled.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it

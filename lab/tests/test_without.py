@@ -53,7 +53,7 @@ def removed(copy: Path, names: list[str]) -> Iterator[set[str]]:
 def test_every_remaining_test_is_collected_and_the_commands_run(copy: Path, names: list[str]) -> None:
     without.require_own_code(copy)
     with removed(copy, names) as gone:
-        assert {path.parent.name for path in copy.glob("slices/*/slice.yml")} == set(ALL) - gone
+        assert {path.name for path in copy.glob("slices/*/")} - {"__pycache__"} == set(ALL) - gone
         helped = run(copy, "tools.cli", "--help")
         assert helped.status == 0, helped.err
         collected = run(copy, "pytest", "--collect-only", "-q")
@@ -83,12 +83,13 @@ def test_ci_runs_all_tests_of_the_reference_in_a_fork_and_here_those_that_slices
 def test_those_that_need_a_slice_go_with_it(tmp_path: Path) -> None:
     for name, needs in {"a": "[]", "b": "[a]", "c": "[b]", "d": "[]"}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "slice.yml").write_text(f"needs: {needs}\n")
-    with slices.in_folder(tmp_path):
-        assert [each.name for each in without.removed(["a"])] == ["c", "b", "a"]
-        assert {each.name for each in without.removed([])} == {"a", "b", "c", "d"}
-        with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
-            without.removed(["e"])
+        (tmp_path / name / "aws.yml").write_text(f"needs: {needs}\n")
+    (tmp_path / "enabled.txt").write_text("a\nb\nc\nd\n")
+    there = slices.read(tmp_path)
+    assert [each.name for each in without.removed(["a"], there)] == ["c", "b", "a"]
+    assert {each.name for each in without.removed([], there)} == {"a", "b", "c", "d"}
+    with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
+        without.removed(["e"], there)
 
 
 def test_a_copy_installs_nothing_though_its_files_are_newer(tmp_path: Path) -> None:

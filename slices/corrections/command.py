@@ -15,12 +15,13 @@ from ponto.spreadsheet import Fault, Faults
 from slices.corrections.rows import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
 from slices.corrections.send import send
 from slices.corrections.write import RefusedError
-from tools.kit import commands, reader, tables
+from tools.kit import commands, listing, reader, tables
 from tools.kit import options as opt
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
+from tools.kit.reader import Query
 from tools.kit.tables import Column
 
 _EPILOG = f"""examples:
@@ -174,23 +175,6 @@ def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_js
     raise CommandError(f"{file}: {faults.describe_count()}; nothing was written", status=1)
 
 
-@correct.command("list", epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n")
-@click.option("--month", type=opt.MONTH, required=True, help="Of the punches that were corrected.")
-@opt.as_json
-@reader.options
-def list_corrections(where: reader.Where, month: date, *, as_json: bool) -> None:
-    """Print a month's corrections, those that were undone too."""
-    with reader.opened(where) as source:
-        (rows,) = source.read(CORRECTION_LIST.bind(mes=month))
-        found = list(rows)
-    if as_json:
-        print_json(list(map(_to_json, found)))
-    elif not found:
-        print_result("no corrections")
-    else:
-        print_table(found)
-
-
 def _write_one(
     where: reader.Where,
     asked: Mapping[str, Any],
@@ -283,3 +267,18 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
         "reason": row.motivo,
         "author": row.autor,
     }
+
+
+@listing.command(
+    "list",
+    epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n",
+    group=correct,
+    columns=_TABLE,
+    to_cells=_cells,
+    to_json=_to_json,
+    empty="no corrections",
+)
+@click.option("--month", type=opt.MONTH, required=True, help="Of the punches that were corrected.")
+def list_corrections(month: date) -> Query[ListedCorrectionRow]:
+    """Print a month's corrections, those that were undone too."""
+    return CORRECTION_LIST.bind(mes=month)

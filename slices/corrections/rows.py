@@ -56,6 +56,3 @@ CORRECTION_LIST = Statement("correction_list", ListedCorrectionRow)
 DISREGARDED = Statement("disregarded", DisregardedRow)
 EMPLOYEE_PUNCHES = Statement("employee_punches", PunchRow)
 PERSON_CORRECTIONS = Statement("person_corrections", RecordRow)
-
-OF_PERSON = [PERSON_CORRECTIONS]
-"""Statements that `ponto person` runs too."""

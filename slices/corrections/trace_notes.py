@@ -6,7 +6,7 @@ from slices.corrections.rows import CORRECTION, DISREGARDED
 from slices.reports.rows import CORRECTIONS, ArrivalRow
 from tools.kit.reader import Reader
 from tools.kit.rows import PunchRow
-from tools.kit.trace_notes import Notes, RowNote, TraceRequest
+from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 
 def notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
@@ -40,3 +40,6 @@ def notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> No
         ],
         has_id=bool(kind),
     )
+
+
+NOTES = TraceNotes(notes)

@@ -1,13 +1,14 @@
-"""Forms of files that other slices bring: a module `form` each, which has what `Form` says.
+"""Forms of files that other slices add, as `FileFormatSlice` of `slice.py`.
 
 Text, NDJSON or CSV, is read without one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
-from slices.installed import modules
+from slices import enabled
+from slices.imports.slice import FileFormatSlice
 
 
 class NotPunches(ValueError):
@@ -73,7 +74,7 @@ class Form(Protocol):
 @cache
 def installed() -> tuple[Form, ...]:
     """Give the forms that there are."""
-    return tuple(cast(Form, module) for module in modules("form"))
+    return tuple(each.file_format() for each in enabled.load().values() if isinstance(each, FileFormatSlice))
 
 
 def form_of(first: bytes) -> Form | None:

@@ -1,28 +1,5 @@
-// Whether there is a page (site.yml), and where it signs employees in.
-const headers = require('./headers.json'); // which `make run` sends, too: site.py
-const { listed } = require('../../resources/slices.js');
-const stop = require('../../resources/stop.js');
-
-const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy
-const CLIENT = /^[A-Za-z0-9_+]{1,128}$/;
-
-/** Where the page signs employees in: a user pool's domain and an app client; null: nowhere. */
-async function signInOf(resolveVariable) {
-  const [domain, client] = await Promise.all(
-    ['userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
-  );
-  if (!domain && !client) return null;
-  const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
-  if (!signsIn || !domain || !client) {
-    const by = listed('signInBy').map((given) => given.split('=')[0]);
-    stop(`userPoolDomain and userPoolClientId go together, and with ${by.join() || 'a slice by which employees sign in'}.`);
-  }
-  if (!HOST.test(domain)) {
-    stop(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
-  }
-  if (!CLIENT.test(client)) stop(`userPoolClientId: '${client}' is not the id of an app client.`);
-  return { domain, client };
-}
+// Whether there is a page (site.yml).
+const { signInOf } = require('./sign_in.js');
 
 async function template({ resolveVariable }) {
   const signIn = await signInOf(resolveVariable);
@@ -32,15 +9,7 @@ async function template({ resolveVariable }) {
   return { Resources, Outputs: { ...Outputs, ...pool } };
 }
 
-/** The policy lets the page ask its own origin, and the user pool for tokens where there is one. */
-async function contentSecurityPolicy({ resolveVariable }) {
-  const signIn = await signInOf(resolveVariable);
-  const policy = headers['content-security-policy'];
-  return signIn ? policy.replace("connect-src 'self'", `connect-src 'self' https://${signIn.domain}`) : policy;
-}
-
 module.exports = {
-  Resources: async (context) => (await template(context)).Resources ?? {},
-  Outputs: async (context) => (await template(context)).Outputs ?? {},
-  contentSecurityPolicy,
+  Resources: async (context) => (await template(context)).Resources,
+  Outputs: async (context) => (await template(context)).Outputs,
 };

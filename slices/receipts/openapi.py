@@ -1,4 +1,7 @@
-"""openapi.json: how receipts are asked for, in OpenAPI 3.1, by hand but for what the code says."""
+"""openapi.json: how receipts are asked for, in OpenAPI 3.1, by hand but for what the code says.
+
+`python -m slices.receipts.openapi` writes it.
+"""
 
 import json
 from typing import Any
@@ -29,3 +32,7 @@ def text() -> str:
 
 def _json(operation: Any, status: str) -> Any:
     return operation["responses"][status]["content"]["application/json"]
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

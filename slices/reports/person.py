@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from slices import enabled
 from slices.reports.report import dead_letters, i18n, options, timecard
 from slices.reports.report.card import Card, author_label
 from slices.reports.report.dead_letters import Unread
@@ -18,11 +19,13 @@ from slices.reports.report.output import render_html, to_json
 from slices.reports.report.queries import Reports
 from slices.reports.report.table import TEXT, Column, Kind, Report, Table, instant_in
 from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
-from tools.kit import commands, files, reader, slices, target
+from slices.reports.slice import ReportsExtension
+from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
+from tools.kit.reader import Statement
 
 _EPILOG = f"""examples:
   ponto person 123 --output folder
@@ -129,10 +132,15 @@ def _create_folder(folder: Path) -> None:
 
 def _read(reports: Reports, employee_id: int, letters: list[DeadLetter] | Unread) -> PersonRecords:
     """Read the database, month by month: each answer is small, however long somebody has been there."""
-    statements = [
+    statements: list[Statement[Any]] = [
         PERSON,
         PERSON_MONTHS,
-        *(statement for module in slices.modules("rows") for statement in getattr(module, "OF_PERSON", ())),
+        *(
+            statement
+            for each in enabled.load().values()
+            if isinstance(each, ReportsExtension)
+            for statement in each.person_statements()
+        ),
     ]
     (person,), months, *of_slices = map(
         list, reports.source.read(*(statement.bind(usuario=employee_id) for statement in statements))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from slices.reports.rows import EMPLOYEE_ZONE, WORKING_DAY
 from tools.kit.reader import Reader
 from tools.kit.rows import PunchRow
-from tools.kit.trace_notes import Notes, RowNote, TraceRequest
+from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 
 def day(source: Reader, employee_id: int, of: date) -> tuple[datetime, datetime]:
@@ -26,3 +26,6 @@ def notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
         local = f"{row.instant.astimezone(ZoneInfo(zone.name)):%Y-%m-%d %H:%M:%S}, {zone.name}"
         row_notes[row.id] = RowNote({"zone": zone.name}, lines={"local": local})
     return Notes(row_notes)
+
+
+NOTES = TraceNotes(notes, day)

@@ -1,6 +1,6 @@
 // Employees who sign in: what a stage with a user pool has besides, laid over POST /ponto and over the slices' methods that
 // are for employees.
-const { listed } = require('../../resources/slices.js');
+const { ENDPOINTS } = require('../../resources/slices.js');
 const stop = require('../../resources/stop.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
@@ -23,12 +23,9 @@ module.exports = async ({ resolveVariable }) => {
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const ofEmployees = listed('methods').filter(({ isOfEmployees }) => isOfEmployees);
+  const ofEmployees = ENDPOINTS.filter(({ callers }) => callers === 'employees').flatMap(({ methods }) => methods);
   return {
-    environment: { IDENTITY: 'required' },
-    attribute: { name: 'usuarioId', value: CLAIM },
-    // The stage asks for tokens before the function does: what came without one would be a dead letter.
-    extensions: { BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] } }, // added to what osls writes
+    identity: { usuarioId: CLAIM },
     Resources: {
       EmployeeSignIn: {
         Type: 'AWS::ApiGateway::Authorizer',
@@ -42,6 +39,8 @@ module.exports = async ({ resolveVariable }) => {
       },
     },
     overlays: {
+      // The stage asks for tokens before the function does: what came without one would be a dead letter.
+      BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
       PostPunch: laidOver(signsIn),
       PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(

@@ -3,16 +3,19 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from ponto.event import SUBJECT_COLUMN
+from slices import enabled
 from tests.commands import Result, run_process
 from tests.database import ask, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE
-from tools.kit import osls, slices
+from tools.kit import osls
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
@@ -60,11 +63,11 @@ def account() -> Iterator[Account]:
         shutil.rmtree(state)
 
 
-def ask_slices(of_slices: list[Any], when: str, aws: emulator.Emulator, done: Any) -> None:
-    """Let the slices look at what was deployed, given what the command printed."""
-    for each in of_slices:
-        if when in each:
-            slices.found(each[when])(aws, done)
+def ask_slices(function: str, *arguments: Any) -> list[Any]:
+    """Call a function of each slice's module `tests.e2e.deploying` that has it; return what they return."""
+    names = [f"slices.{name}.tests.e2e.deploying" for name in enabled.names()]
+    modules = [import_module(name) for name in names if find_spec(name)]
+    return [getattr(module, function)(*arguments) for module in modules if hasattr(module, function)]
 
 
 def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes_it_again(account: Account) -> None:
@@ -85,19 +88,17 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
 
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
     cloud = [f"--param={given}" for given in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]
-    of_slices = list(slices.said("deployTests"))
-    cloud += [f"--param={each['parameter']}" for each in of_slices if "parameter" in each]
-    once = [f"--param={slices.found(each['once'])(account.aws)}" for each in of_slices if "once" in each]
+    cloud += [f"--param={given}" for given in ask_slices("parameter")]
+    once = [f"--param={given}" for given in ask_slices("parameter_of_first_deploy", account.aws)]
     done = account.deploy("--json", *cloud, *once)
     assert done.status == 0, done.err
     assert done.json["applied"] == migrations()
     assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
-    assert [name for name in slices.said_by_name("proofs") if done.json[name] is not True] == []
     key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")
 
-    ask_slices(of_slices, "then", account.aws, done.json)
+    ask_slices("check", account.aws, done.json)
     s3 = account.aws.client("s3")
     buckets = [found["Name"] for found in s3.list_buckets()["Buckets"] if "deploymentbucket" not in found["Name"]]
 
@@ -106,7 +107,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert again.status == 0, again.err
     assert again.json["applied"] == []
     assert {row[0] for row in account.rows()} == {done.json["punch"]["id"], again.json["punch"]["id"]}
-    ask_slices(of_slices, "afterwards", account.aws, again.json)
+    ask_slices("check_second_deploy", account.aws, again.json)
 
     removed = account.remove()
     assert removed.status == 0, removed.err

@@ -14,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue, to_json_values
-from slices import installed
+from slices import enabled
 from tests import commands
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
@@ -22,7 +22,7 @@ from tests.functions import Functions
 from tests.postgres.storing import add, in_texts
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
-CATALOGUE = installed.statements()
+CATALOGUE = enabled.statements()
 
 
 @pytest.fixture

@@ -2,14 +2,15 @@
 
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import psycopg2
 import pytest
 
 from ponto.reader import parameter_types as types
-from slices import installed
-from tools.kit import rows, slices
+from slices import enabled
+from tools.kit import rows
 from tools.kit.reader import Statement
 
 VALUES: dict[types.ParameterType, object] = {
@@ -22,10 +23,13 @@ VALUES: dict[types.ParameterType, object] = {
     types.texts: ["0190163d-8694-739b-aea5-966c26f8ad91"],
     types.uuid: "0190163d-8694-739b-aea5-966c26f8ad91",
 }
-CATALOGUE = installed.statements()
+CATALOGUE = enabled.statements()
+ROWS_OF_SLICES = [
+    import_module(f"slices.{name}.rows") for name in enabled.names() if (enabled.FOLDER / name / "rows.py").exists()
+]
 DECLARED: dict[str, Statement[Any]] = {
     statement.name: statement
-    for module in [rows, *slices.modules("rows")]
+    for module in [rows, *ROWS_OF_SLICES]
     for statement in vars(module).values()
     if isinstance(statement, Statement)
 }

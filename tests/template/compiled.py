@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from tools.develop.templates import SWITCHES
-from tools.kit import osls
+from tools.kit import osls, parameters, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -21,6 +21,15 @@ from tools.local.stack import quick_package
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
+
+with slices.absent():
+    _OF_THE_REFERENCE = parameters.declarations().keys()
+REQUIRED_SIGN_IN = [
+    f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"
+    for name, declaration in parameters.declarations().items()
+    if name not in _OF_THE_REFERENCE and declaration.get("unit") == "ARN"
+]
+"""Parameters by which employees must sign in, where a slice has any: slices name nothing else by its ARN."""
 
 # Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
 Packaged = Callable[..., Package]

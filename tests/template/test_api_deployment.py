@@ -6,12 +6,12 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.template.compiled import Compile
+from tests.template.compiled import Compile, copied
 from tools.kit import osls
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 API = [  # in the order of resources/api.yml
     "Api",
@@ -74,13 +74,16 @@ def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile
     assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == 5
 
 
-def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(prod: Template) -> None:
+def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(
+    prod: Template, tmp_path: Path
+) -> None:
+    project = copied(tmp_path, with_slices=False)
     given = []
     for change in CHANGES.values():
         api = copy.deepcopy({name: prod.properties(name) for name in [*API, *KEYS]})
         change(api)
         given.append(_variables(prod, api))
-    made = dict(zip(CHANGES, ids(given), strict=True))
+    made = dict(zip(CHANGES, _ids(project, given), strict=True))
     assert {what for what, name in made.items() if name == deployment(prod)} == UNPUBLISHED
 
 
@@ -101,11 +104,11 @@ def _variables(template: Template, api: Any) -> dict[str, Any]:
     return {"file(resources/api.yml):Resources": resources, "sls:stage": "prod"}
 
 
-def ids(variables: list[dict[str, Any]]) -> list[str]:
-    """Give the deployments that resources/api-deployment.js makes of these variables, several times over."""
+def _ids(project: Path, variables: list[dict[str, Any]]) -> list[str]:
+    """Return the deployments that a project's api-deployment.js makes of these variables, several times over."""
     run = subprocess.run(
         ["node", "-e", SCRIPT],
-        cwd=ROOT,
+        cwd=project,
         env={"PATH": osls.search_path(os.environ)},
         input=json.dumps(variables),
         capture_output=True,

@@ -20,8 +20,9 @@ def declare(tmp_path: Path) -> Declare:
         project = copied(tmp_path, with_slices=False)
         folder = project / "slices" / "another"
         folder.mkdir()
-        (folder / "slice.yml").write_text(f"parameters: {{ path: {declaration} }}\n")
-        (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n")
+        outputs = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
+        (folder / "aws.yml").write_text(f"parameters: {{ path: {declaration} }}\n{outputs}")
+        (project / "slices" / "enabled.txt").write_text("another\n")
         return project
 
     return declare

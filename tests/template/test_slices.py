@@ -1,168 +1,208 @@
-"""A slice goes by its folder: what is left compiles, and has no part of it."""
+"""A slice that is off leaves nothing in the template, and a mistake in one stops osls with one sentence."""
 
 import json
 import re
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Pack, Packaged, copied
+from tests.template.compiled import REQUIRED_SIGN_IN, Pack, Packaged, copied
 from tools.develop.templates import SWITCHES
-from tools.kit import slices
+from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
 
 ALL = {each.name: each for each in slices.installed()}
-EVERYTHING = (*SWITCHES, *slices.said("signInBy"))
+EVERYTHING = (*SWITCHES, *REQUIRED_SIGN_IN)
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
-
-Without = Callable[..., Path]
 
 
 @pytest.fixture
-def without(tmp_path: Path) -> Without:
-    """Give a copy of the project without these slices, and without those that need them."""
+def bare(tmp_path: Path) -> Path:
+    """Return a copy of the project without slices."""
+    return copied(tmp_path, with_slices=False)
 
-    def without(*names: str) -> Path:
-        project = copied(tmp_path)
-        for name, each in ALL.items():
-            if {name, *(each.says.get("needs") or ())} & set(names):
-                shutil.rmtree(project / "slices" / name)
-        return project
 
-    return without
+def add(project: Path, name: str, aws: str) -> None:
+    """Add a slice with this aws.yml."""
+    (project / "slices" / name).mkdir()
+    (project / "slices" / name / "aws.yml").write_text(aws)
+    turn_on(project, name)
+
+
+def turn_on(project: Path, *names: str) -> None:
+    with (project / "slices" / "enabled.txt").open("a") as file:
+        file.writelines(f"{name}\n" for name in names)
+
+
+def turn_off(project: Path, *names: str) -> None:
+    file = project / "slices" / "enabled.txt"
+    lines = file.read_text().splitlines()
+    file.write_text("".join(f"# {line}\n" if line in names else f"{line}\n" for line in lines))
+
+
+def needing(name: str) -> set[str]:
+    """Return the names of a slice and of those that cannot be without it."""
+    gone = {name}
+    for each in ALL.values():
+        if gone & set(each.needs):
+            gone.add(each.name)
+    return gone
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "local"])
-def test_without_any_slice_the_reference_is_left(packed: Pack, without: Without, stage: str) -> None:
-    left = packed(without(*ALL), stage)
-    template = left.template()
+def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path, stage: str) -> None:
+    project = copied(tmp_path)
+    turn_off(project, *ALL)
+
+    template = packed(project, stage).template()
+
     assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
-    assert {method["HttpMethod"] for method in template.of_type("AWS::ApiGateway::Method").values()} == {
-        "POST",
-        "OPTIONS",
-    }
+    methods = template.of_type("AWS::ApiGateway::Method").values()
+    assert {method["HttpMethod"] for method in methods} == {"POST", "OPTIONS"}
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_without_one_slice_nothing_of_it_is_left(packed: Pack, without: Without, whole: Packaged, name: str) -> None:
+def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, whole: Packaged, name: str) -> None:
     everything = whole("prod", *EVERYTHING).template()
-    project = without(name)
-    known = {
-        parameter
-        for each in ALL.values()
-        if (project / "slices" / each.name).exists()
-        for parameter in each.says.get("parameters") or {}
-    }
+    project, off = copied(tmp_path), needing(name)
+    turn_off(project, *off)
+    known = {parameter for each in ALL if each not in off for parameter in parameters.of_slice(ALL[each])}
+
     left = packed(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
+
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
-    packed(project, "dev")
     gone = set(filter(is_ours, everything.resources.keys() - left.resources.keys()))
-    says = ALL[name].says
-    assert gone >= {f"{each['id']}LambdaFunction" for each in says.get("databaseFunctions") or ()}
-    assert gone >= {each["id"] for each in says.get("methods") or ()}
-    went = [each.folder for each in ALL.values() if not (project / "slices" / each.name).exists()]
-    assert bool(gone) == any(any(folder.glob("aws.*")) for folder in went)
+    assert gone >= {f"{each.capitalize()}LambdaFunction" for each in ALL[name].http}
+    brings = {"http", "functions", "Resources"}
+    assert bool(gone) == any(brings & ALL[each].aws.keys() or (ALL[each].folder / "aws.js").exists() for each in off)
     assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
     assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
 
 
-def test_a_slice_without_one_that_it_needs_stops_the_deploy(packed: Pack, without: Without) -> None:
-    project = without()
-    (project / "slices" / "one").mkdir()
-    (project / "slices" / "one" / "slice.yml").write_text("needs: [two]\n")
-    with pytest.raises(PackagingError, match="slices/one needs slices/two, which is not there") as caught:
-        packed(project, "dev")
-    assert str(caught.value).count("Cannot resolve variable") == 1
+def test_slice_whose_folder_is_missing_stops_osls(packed: Pack, bare: Path) -> None:
+    turn_on(bare, "one")
+
+    with pytest.raises(PackagingError) as caught:
+        packed(bare, "dev")
+
+    message = (
+        "`slices/enabled.txt` lists `one`, but there is no folder slices/one. Remove the line, or restore the folder."
+    )
+    assert stopped_once(caught.value, message)
 
 
-def test_two_slices_that_differ_about_a_resource_stop_the_deploy(packed: Pack, without: Without) -> None:
-    project = without()
-    for name, path in (("one", "um"), ("two", "dois")):
-        folder = project / "slices" / name
-        folder.mkdir()
-        (folder / "slice.yml").write_text("needs: []\n")
-        (folder / "aws.yml").write_text(f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
-    with pytest.raises(PackagingError, match=r"Two slices differ about Outputs\.Path\.Value"):
-        packed(project, "dev")
-
-
-READ_TWICE = "databaseFunctions: [{ name: read, id: Other, role: other, does: reads, reserves: readConcurrency }]"
+def stopped_once(error: PackagingError, message: str) -> bool:
+    """Return whether osls reported this and nothing else."""
+    return str(error).count(message) == str(error).count("Cannot resolve variable") == 1
 
 
 @pytest.mark.parametrize(
-    ("declared", "brought", "message"),
+    ("aws", "message"),
     [
-        ("", "Resources: { PunchQueue: { Type: AWS::SQS::Queue } }", "Resources has PunchQueue"),  # of queues.yml
-        ("", "Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources has ReadRole"),  # of roles.js
-        ("", "Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources has ReadLambdaFunction"),
-        ("", "Outputs: { ApiUrl: { Value: here } }", "Outputs has ApiUrl"),
-        ("", "functions: { schema: { handler: slices/one/function.main } }", "functions has schema"),
-        ("", "alarms: { dead-letters: { MetricName: none } }", "alarms has dead-letters"),
-        (READ_TWICE, "", "databaseFunctions: two are called read"),
+        (
+            "needs: [two]",
+            "`one` needs `two`, which `slices/enabled.txt` does not list before it. "
+            "Add it above `one`, or remove `one`.",
+        ),
+        ("Resorces: {}", "slices/one/aws.yml has the unknown key `Resorces`. Use one of needs, zip, "),
+        (
+            "Outputs: { Path: { Value: '${param:path}' } }",
+            "slices/one/aws.yml uses the parameter `path`, which nothing declares. Declare it, or correct its name.",
+        ),
+        (
+            "Outputs: { Path: { Value: '${file(resources/parameters.js):path}' } }",
+            "slices/one/aws.yml uses the parameter `path`, which nothing declares. Declare it, or correct its name.",
+        ),
+        (
+            "parameters: { memory: { type: integer, default: 1, reason: None. } }",
+            "slices/one/aws.yml declares the parameter `memory`, which exists already. Give it another name.",
+        ),
+        (
+            "zip: [function.py]",
+            "slices/one/aws.yml: `zip` names function.py, but slices/one has no such file. "
+            "Correct the name, or add the file.",
+        ),
+        (
+            "zip: [sql/*.sql]",
+            "slices/one/aws.yml: `zip` names sql/*.sql, but slices/one has no such file. "
+            "Correct the name, or add the file.",
+        ),
+        (
+            "overlays: { RequestLambdaFunction: { Metadata: { a: 1 } } }",
+            "slices/one/aws.yml: `overlays` changes RequestLambdaFunction, but no resource or function has this name. "
+            "Define it, or correct the name.",
+        ),
+        (
+            "overlays: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }",
+            "slices/one/aws.yml: `overlays` changes PostPunsh, but no resource or function has this name. "
+            "Define it, or correct the name.",
+        ),
+    ],
+    ids=["needs", "key", "parameter", "typed parameter", "taken parameter", "file", "files", "function", "method"],
+)
+def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str, message: str) -> None:
+    add(bare, "one", f"{aws}\n")
+
+    with pytest.raises(PackagingError) as caught:
+        packed(bare, "dev")
+
+    assert stopped_once(caught.value, message)
+
+
+def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: Path) -> None:
+    for name, path in (("one", "um"), ("two", "dois")):
+        add(bare, name, f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
+    message = r"slices/two/aws\.yml: Outputs\.Path\.Value differs from another slice's\. Give it another name, or"
+    with pytest.raises(PackagingError, match=message):
+        packed(bare, "dev")
+
+
+READ_TWICE = "{ zip: [function.py], http: { read: { get: /outra, role: ponto_other } } }"
+POSTED_TWICE = "{ zip: [function.py], http: { other: { post: /ponto, role: ponto_other } } }"
+
+
+@pytest.mark.parametrize(
+    ("aws", "message"),
+    [
+        ("Resources: { PunchQueue: { Type: AWS::SQS::Queue } }", "Resources has PunchQueue"),  # of queues.yml
+        ("Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources has ReadRole"),  # of roles.js
+        ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources has ReadLambdaFunction"),
+        ("Outputs: { ApiUrl: { Value: here } }", "Outputs has ApiUrl"),
+        ("functions: { schema: { handler: slices/one/function.main } }", "functions has schema"),
+        ("alarms: { dead-letters: { MetricName: none } }", "alarms has dead-letters"),
+        (READ_TWICE, "http: two functions are called read"),
+        (POSTED_TWICE, "http.other answers POST /ponto, which exists already. Choose another path."),
     ],
 )
-def test_a_slice_cannot_take_what_the_reference_has(
-    packed: Pack, without: Without, declared: str, brought: str, message: str
-) -> None:
-    project = without()
-    folder = project / "slices" / "one"
-    folder.mkdir()
-    (folder / "slice.yml").write_text(declared or "needs: []")
-    (folder / "aws.yml").write_text(brought)
+def test_a_slice_cannot_take_what_the_reference_has(packed: Pack, bare: Path, aws: str, message: str) -> None:
+    add(bare, "one", aws)
+    (bare / "slices" / "one" / "function.py").touch()
     with pytest.raises(PackagingError, match=message) as caught:
-        packed(project, "dev")
-    assert not declared or str(caught.value).count("Cannot resolve variable") == 1
+        packed(bare, "dev")
+    assert "http" not in aws or str(caught.value).count("Cannot resolve variable") == 1
 
 
-def test_a_slice_cannot_take_a_parameter_that_there_is(packed: Pack, without: Without) -> None:
-    project = without()
-    folder = project / "slices" / "another"
-    folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { memory: 1 }\n")
-    with pytest.raises(PackagingError, match=r"slices/another/slice\.yml: there is a parameter memory already"):
-        packed(project, "dev")
-
-
-def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, without: Without) -> None:
-    project = without()
-    with (project / "resources" / "parameters.yml").open("a") as file:
+def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, bare: Path) -> None:
+    with (bare / "resources" / "parameters.yml").open("a") as file:
         file.write("staging: { path: dois }\n")
-    folder = project / "slices" / "another"
-    folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { path: { type: text, default: um, reason: A path. } }\n")
-    (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${param:path}' } }\n")
-    assert packed(project, "staging").template().outputs["Path"]["Value"] == "dois"
-    assert packed(project, "prod").template().outputs["Path"]["Value"] == "um"
+    declaration = "parameters: { path: { type: text, default: um, reason: A path. } }\n"
+    add(bare, "another", declaration + "Outputs: { Path: { Value: '${param:path}' } }\n")
+    assert packed(bare, "staging").template().outputs["Path"]["Value"] == "dois"
+    assert packed(bare, "prod").template().outputs["Path"]["Value"] == "um"
 
 
-def test_a_slice_whose_yaml_is_broken_is_named(packed: Pack, without: Without) -> None:
-    project = without()
-    (project / "slices" / "another").mkdir()
-    (project / "slices" / "another" / "slice.yml").write_text("needs: [\n")
-    with pytest.raises(PackagingError, match=r"slices/another/slice\.yml"):
-        packed(project, "dev")
+def test_a_slice_whose_yaml_is_broken_is_named(packed: Pack, bare: Path) -> None:
+    add(bare, "another", "needs: [\n")
+    with pytest.raises(PackagingError, match=r"slices/another/aws\.yml"):
+        packed(bare, "dev")
 
 
-def test_a_parameter_of_a_slice_that_is_gone_stops_the_deploy_however_it_is_given(
-    packed: Pack, without: Without
-) -> None:
-    """Or a stage where employees must sign in would take punches of anybody, because a folder went."""
-    project = without()
-    with pytest.raises(PackagingError, match="there is no parameter signInAt; is the slice that has it gone"):
-        packed(project, "prod", "signInAt=there")
-    file = project / "resources" / "parameters.yml"
+def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(packed: Pack, bare: Path) -> None:
+    """Or a stage where employees must sign in would take punches of anybody, because a line went."""
+    with pytest.raises(PackagingError, match="there is no parameter signInAt; is the slice that has it off"):
+        packed(bare, "prod", "signInAt=there")
+    file = bare / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
     with pytest.raises(PackagingError, match="prod has a parameter signInAt, which has no default"):
-        packed(project, "prod")
-
-
-def test_slices_that_need_one_another_stop_the_deploy(packed: Pack, without: Without) -> None:
-    project = without()
-    for name, other in (("one", "two"), ("two", "one")):
-        (project / "slices" / name).mkdir()
-        (project / "slices" / name / "slice.yml").write_text(f"needs: [{other}]\n")
-    with pytest.raises(PackagingError, match="slices/one needs itself"):
-        packed(project, "dev")
+        packed(bare, "prod")

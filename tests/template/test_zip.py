@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from slices import enabled
 from tests.template.compiled import OneProcess, Pack, Packaged, Zip, names
 from tools.kit.osls import search_path
 from tools.kit.packaging import NO_AWS, Package, copy_project
@@ -83,7 +84,9 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
     assert names(packed(littered, stage)) == {
         "handler.py",
         "slices/__init__.py",
-        "slices/installed.py",
+        "slices/definition.py",
+        "slices/enabled.py",
+        "slices/enabled.txt",
         *code,
         *configuration,
     }
@@ -91,7 +94,8 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
 def test_holds_the_migrations_of_all_slices(whole: Packaged, stage: str) -> None:
-    kept = {str(file.relative_to(ROOT)) for file in ROOT.glob("slices/*/schema/**/*.sql")}
+    folders = enabled.schema_folders().values()
+    kept = {str(file.relative_to(ROOT)) for folder in folders for file in folder.rglob("*.sql")}
     assert {name for name in names(whole(stage)) if name.startswith("slices/") and name.endswith(".sql")} >= kept
 
 

@@ -28,7 +28,7 @@ from tests.strategies import any_json, in_names
 from tools.cli import main
 from tools.dlq.command import dlq, print_details, print_table
 from tools.kit.collaborators import Collaborators
-from tools.kit.dead_letters import REASONS, DeadLetter, Way, read
+from tools.kit.dead_letters import DeadLetter, Way, read, reasons
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
@@ -499,7 +499,7 @@ _bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, any_json() | 
 def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
     """Hold a message, whatever it is, to being listed, shown and redriven as something; give what it was taken for."""
     found = read(message(body, **attributes))
-    assert found.reason in REASONS
+    assert found.reason in reasons()
     assert found.whole()["body"] == body
     assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
     output = io.StringIO()

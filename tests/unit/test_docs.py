@@ -1,6 +1,7 @@
 """What the documents say, held against what they say it of."""
 
 import re
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -8,11 +9,15 @@ import pytest
 import yaml
 from PIL import Image, ImageSequence
 
+from ponto.punch import Reason
+from slices import enabled
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
+from tools import cli
 from tools.develop.docs import fields, files, marks, words
+from tools.develop.docs.commands import leaves
 from tools.kit import parameters, slices
-from tools.kit.dead_letters import REASONS
+from tools.kit.dead_letters import Way
 from tools.kit.project import DOCUMENTS, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,11 +46,20 @@ OF_THE_EVENT = {  # by the tests of the event, which go when another event comes
     "tests/event/lab/test_bench_command.py": ("python -m lab.bench",),
 }
 RUN_BY |= {file: run for file, run in OF_THE_EVENT.items() if (ROOT / file).exists()}
-RUN_BY |= {  # what a slice says of its commands
-    f"slices/{each.name}/{file}": tuple(run)
-    for each in slices.installed()
-    for file, run in (each.says.get("runBy") or {}).items()
-}
+
+
+def run_by_slices() -> Iterator[str]:
+    """Yield the commands of slices whose words a test of the slice has."""
+    every = [name for name, *_ in leaves("ponto", cli.ponto)]
+    for slice_name, each in enabled.load().items():
+        tests = (enabled.FOLDER / slice_name / "tests").rglob("test_*.py")
+        texts = [path.read_text(encoding="utf-8") for path in tests]
+        own = tuple(f"ponto {name} " for name in each.commands())
+        for name in (name for name in every if f"{name} ".startswith(own)):
+            if any(all(word in text for word in name.split()) for text in texts):
+                yield name
+
+
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
@@ -58,7 +72,7 @@ NOT_RUN |= {
     for command in run
     if file not in RUN_BY
 }
-OWN_REASONS = [str(reason) for reason in REASONS if reason not in slices.said_by_name("events")]
+OWN_REASONS = [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS]
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
 NEEDS_AWS = re.compile(r"^(aws|npx sls|make deploy) |--stage (?!local)|^export \w+=|\bSTAGE=|^psql ")
 
@@ -138,7 +152,7 @@ def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document:
 
 @each_document
 def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path) -> None:
-    known = (*chain.from_iterable(RUN_BY.values()), *NOT_RUN, *SETTINGS)
+    known = (*chain.from_iterable(RUN_BY.values()), *run_by_slices(), *NOT_RUN, *SETTINGS)
 
     assert [c for c in map(resolved, shell(document, "")) if not c.startswith(known) and c != "make test"] == []
 
@@ -209,9 +223,11 @@ def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
 def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() -> None:
     for each in slices.installed():
         text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
-        assert _listed(text) == sorted(each.says.get("parameters") or {}), each.name
-        assert [reason for reason in each.says.get("events") or () if f"`{reason}`" not in text] == [], each.name
-        assert f"<!-- from ponto --help: {each.name} -->" in text or "commands" not in each.says, each.name
+        assert _listed(text) == sorted(parameters.of_slice(each)), each.name
+        own = enabled.load()[each.name]
+        event = own.dead_letter_event()
+        assert event is None or f"`{event.reason}`" in text, each.name
+        assert f"<!-- from ponto --help: {each.name} -->" in text or not own.commands(), each.name
 
 
 def test_the_example_of_a_stages_parameters_is_as_the_file_takes_it() -> None:

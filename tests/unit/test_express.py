@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,12 +12,12 @@ from botocore.exceptions import ClientError
 
 from tests.aws import Calls, refusal
 from tests.clock import FakeClock
-from tests.commands import FakeSls, Result, runner, write_gate
+from tests.commands import FakeSls, Result, runner
 from tests.events import aws
 from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, in_process
 from tools.deploy import express
-from tools.kit import slices
 from tools.kit.collaborators import Collaborators
+from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
@@ -64,7 +63,8 @@ class Dev:
         self._capsys = capsys
         self.packaged = FakeSls()
         self.clock = FakeClock()
-        self._collaborators = Collaborators(self.clock, self._run_sls)
+        self.hooks: list[DeployHook] = []
+        self._collaborators = Collaborators(self.clock, self._run_sls, lambda: self.hooks)
 
     def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
         self.sls.append(" ".join((command, *(each for each in options if each.startswith("--param")))))
@@ -198,14 +198,15 @@ def test_the_writer_is_waited_for_too(dev: Dev) -> None:
     assert seen == [(WRITER, "available")]
 
 
-def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev, tmp_path: Path) -> None:
+def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev) -> None:
+    gate = SecondUpdate("Gate", "gate=false", "AWS refuses gates to some accounts")
+    dev.hooks = [DeployHook(lambda _: DeployResult("gate", None), gate)]
     dev.packaged.add("Gate", "AWS::Gate")
-    with slices.in_folder(write_gate(tmp_path)):
-        assert "AWS refuses gates to some accounts" in dev.deploy().err
-        assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]
+    assert "AWS refuses gates to some accounts" in dev.deploy().err
+    assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]
 
-        dev.stack("express")
-        dev.deploy("--param", "database=express")
+    dev.stack("express")
+    dev.deploy("--param", "database=express")
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
 
 

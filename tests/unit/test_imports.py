@@ -86,7 +86,7 @@ ARROWS = {
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
-    "handler": {"slices"},  # slices/installed.py, which knows those that there are
+    "handler": {"slices"},  # slices/enabled.py
     "ponto.admin.migrations": {"psycopg2"},
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},
@@ -164,8 +164,8 @@ HOUSES = {
 }
 
 
-INSTALLED = "slices.installed"
-"""The module by which entry points and commands get what slices add; the core is given it."""
+MECHANISM = {"slices.definition", "slices.enabled"}
+"""The modules by which entry points and commands get what slices add; the core is given it."""
 
 
 @pytest.mark.parametrize("house", HOUSES)
@@ -175,23 +175,23 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
         str(path.relative_to(ROOT)): found
         for path in (ROOT / house).rglob("*.py")
         if not {"tests", "lab"} & set(path.relative_to(ROOT / house).parts)
-        and (found := packages(imports(path) - ({INSTALLED} if house != "ponto" else set())) & others)
+        and (found := packages(imports(path) - (MECHANISM if house != "ponto" else set())) & others)
     }
     assert not back
 
 
 @pytest.mark.parametrize("each", slices.installed(), ids=lambda each: each.name)
 def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.Slice) -> None:
-    deployed = {path for pattern in each.says.get("deployed", ()) for path in each.folder.glob(pattern)}
+    deployed = {path for pattern in each.aws.get("zip", ()) for path in each.folder.glob(pattern)}
     others = {
         str(path.relative_to(ROOT)): name
         for path in each.folder.rglob("*.py")
         if "tests" not in path.relative_to(each.folder).parts
         for name in imports(path)
         if name.startswith(("tools.", "slices."))
-        and name != INSTALLED
+        and name not in MECHANISM
         and not (path not in deployed and name.startswith("tools.kit"))
-        and name.split(".")[1] not in (each.name, *each.says["needs"])
+        and name.split(".")[1] not in (each.name, *each.needs)
     }
     assert not others
 

@@ -6,8 +6,7 @@ import pwd
 import re
 import shlex
 import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +17,11 @@ import pytest
 
 from ponto.event import INSTANT_COLUMN
 from ponto.punch import FIELDS
+from slices.definition import Slice
 from tools.develop import missing
-from tools.kit import jmeter, local_stack, slices
+from tools.kit import jmeter, local_stack
 from tools.kit.project import ROOT
+from tools.kit.static import LocalFiles
 from tools.local import __main__ as local
 
 
@@ -161,38 +162,36 @@ def made_up_stack() -> Any:
 
 
 @pytest.fixture
-def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Any], str]:
+def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return a function that prints the greeting with one slice, and returns what was printed."""
 
-    def greet(manifest: Any) -> str:
-        folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        (folder / "one").mkdir()
-        (folder / "one" / "slice.yml").write_text(json.dumps(manifest))
-        with slices.in_folder(folder):
-            local.greet(made_up_stack(), tmp_path)
+    def greet(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
+        own = Slice()
+        own.local_files = lambda: files  # type: ignore[method-assign]
+        local.greet(made_up_stack(), tmp_path, load_slices=lambda: {"one": own}, endpoints=http.items)
         return capsys.readouterr().out
 
     return greet
 
 
 @pytest.mark.parametrize(
-    ("served", "begins"),
+    ("files", "begins"),
     [
-        ({}, "\nReady. Punch so:\n\ncurl -sS http://here/ponto "),
+        (None, "\nReady. Punch so:\n\ncurl -sS http://here/ponto "),
         (
-            {"page_url": {"greeting": "Punch here"}},
+            LocalFiles("page_url", "Punch here", dict),
             "\nReady. Punch here:\n\n  http://here/#key=abc\n\nor so:\n\ncurl -sS http://here/ponto ",
         ),
     ],
     ids=["nothing", "a page"],
 )
 def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
-    served: Any, begins: str, greet: Callable[[Any], str]
+    files: LocalFiles | None, begins: str, greet: Callable[..., str]
 ) -> None:
-    assert greet({"local": served}).startswith(begins)
+    assert greet({}, files).startswith(begins)
 
 
-def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[[Any], str]) -> None:
+def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[..., str]) -> None:
     bodies = []
     for _ in range(2):
         words = shlex.split(greet({}).partition("\ncurl ")[2].partition("\n\n")[0])
@@ -205,14 +204,14 @@ def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[[Any], str]
     assert timedelta(0) <= age < timedelta(minutes=1)
 
 
-def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Callable[[Any], str]) -> None:
-    method = {"id": "Get", "method": "GET", "path": "/ponto/{id}"}
+def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Callable[..., str]) -> None:
+    entry = {"get": "/ponto/{id}", "role": "ponto_one"}
 
-    proposed = greet({"methods": [method | {"proposed": "whether it is a row"}]})
+    proposed = greet({"one": entry | {"proposed": "whether it is a row"}})
 
     (punch_id,) = re.findall('"id": "(.+?)"', proposed)
     assert f"\nThen ask whether it is a row:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n" in proposed
-    assert "Then ask" not in greet({"methods": [method]})
+    assert "Then ask" not in greet({"one": entry})
 
 
 Check = Callable[..., "subprocess.CompletedProcess[str]"]

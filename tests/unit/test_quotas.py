@@ -1,9 +1,7 @@
 """What a stage takes is held against the account's quotas before anything is deployed."""
 
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,7 +12,7 @@ from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
 from tools.deploy.quotas import Demand, demand_of, require
 from tools.deploy.zones import Network
-from tools.kit import slices
+from tools.kit.deploy_hook import SecondUpdate
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 
@@ -53,7 +51,7 @@ def demand(what: Demand, *, force: bool = False) -> None:
     require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
-def test_a_template_tells_what_it_takes(tmp_path: Path) -> None:
+def test_a_template_tells_what_it_takes() -> None:
     def function(name: str, **more: int) -> Any:
         return {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name, **more}}
 
@@ -71,12 +69,9 @@ def test_a_template_tells_what_it_takes(tmp_path: Path) -> None:
     assert demand_of({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
 
     # The parameters without which nothing of it needs an account that AWS has verified.
-    said = [{"resource": "Gate", "parameter": "gate=false"}, {"resource": "Pool", "parameter": "pool=false"}]
-    (tmp_path / "gates").mkdir()
-    (tmp_path / "gates" / "slice.yml").write_text(json.dumps({"secondUpdate": said}))
+    later = [SecondUpdate("Gate", "gate=false", "Why."), SecondUpdate("Pool", "pool=false", "Why.")]
     gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
-    with slices.in_folder(tmp_path):
-        assert demand_of({"Resources": gates}) == NOTHING._replace(verified=("gate=false",))
+    assert demand_of({"Resources": gates}, later) == NOTHING._replace(verified=("gate=false",))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from ponto.admin.actions import SchemaHooks, run
 from ponto.connection import Parameters
-from slices import installed
+from slices import enabled
 from tests.database import OF_THE_SCHEMA
 
 ENVIRONMENT = {
@@ -45,4 +45,4 @@ def test_action_that_is_defined_twice_is_refused(more: list[SchemaHooks]) -> Non
 
 def test_actions_of_all_slices_differ() -> None:
     with pytest.raises(ValueError, match=r"^action: 'unknown' is not known"):
-        run({"action": "unknown"}, ENVIRONMENT, installed.schema_hooks(), {})
+        run({"action": "unknown"}, ENVIRONMENT, enabled.schema_hooks(), {})

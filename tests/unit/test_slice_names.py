@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from tools.kit import slices
+from slices import enabled
+from tools.kit import parameters, slices
 from tools.kit.project import ROOT
 
 HOUSES = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".github", ".ci")
@@ -22,16 +23,16 @@ def files() -> Iterator[Path]:
 def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
     """Give what names a slice: its path, its module, and each command, function, parameter, role and table of it."""
     yield rf"\b{folders}[./]{each.name}\b"
-    for command in each.says.get("commands") or ():
+    for command in enabled.load()[each.name].commands():
         yield rf"(?<!from )\bponto {command}\b"
         words = ", ".join(f'"{word}"' for word in command.split())
         yield rf"\brun\w*\((capsys, )?{words}"
-    for function in each.says.get("databaseFunctions") or ():
-        yield rf"\b{function['id']}(LambdaFunction|Role|Secret|LogGroup|Policy)\b"
-        yield rf"\b{function['role']}\b"
-    for function in each.says.get("otherFunctions") or ():
-        yield rf"(?i:\b{function['name']}(LambdaFunction|Role|LogGroup)?\b)"
-    for parameter in each.says.get("parameters") or ():
+    for name, entry in each.http.items():
+        yield rf"\b{name.capitalize()}(LambdaFunction|Role|Secret|LogGroup|Policy)\b"
+        yield rf"\b{entry['role']}\b"
+    for parameter, declaration in parameters.of_slice(each).items():
+        if "reserves" in declaration:
+            yield rf"(?i:\b{declaration['reserves']}(LambdaFunction|Role|LogGroup)?\b)"
         # As a parameter is named: some are words of the language.
         yield rf"`{parameter}`|param:{parameter}\b|parameters\.js\):{parameter}\b|\b{parameter}=|^\s+{parameter}:"
     for path in each.folder.glob("schema/*.sql"):

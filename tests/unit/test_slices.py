@@ -5,53 +5,58 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from slices import enabled
+from slices.definition import Slice
 from tools import cli
-from tools.kit import slices
+from tools.kit import commands, slices
+from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Yield an empty folder in the place of slices/."""
-    with slices.in_folder(tmp_path):
-        yield tmp_path
-
-
 def make(folder: Path, **needs: list[str]) -> None:
+    """Enable slices which need others, in this order."""
     for name, others in needs.items():
         (folder / name).mkdir()
-        (folder / name / "slice.yml").write_text(f"needs: {others}\n")
+        (folder / name / "aws.yml").write_text(f"needs: {others}\n")
+    with (folder / "enabled.txt").open("a") as file:
+        file.writelines(f"{name}\n" for name in needs)
 
 
-def test_a_slice_comes_behind_those_that_it_needs(folder: Path) -> None:
-    make(folder, a=["c"], b=[], c=["d"], d=[])
-    assert [each.name for each in slices.installed()] == ["d", "c", "a", "b"]
+def test_slices_have_the_order_of_the_list(tmp_path: Path) -> None:
+    make(tmp_path, b=[], a=["b"], c=[])
+    assert [each.name for each in slices.read(tmp_path)] == ["b", "a", "c"]
 
 
-def test_slices_that_need_one_another_are_refused(folder: Path) -> None:
-    make(folder, a=["b"], b=["a"])
-    with pytest.raises(CommandError, match="slices/a needs itself"):
-        slices.installed()
+def test_what_the_list_comments_out_is_off(tmp_path: Path) -> None:
+    make(tmp_path, a=[], b=[])
+    (tmp_path / "enabled.txt").write_text("# The slices\n\n#a\nb  # the second\n")
+    assert [each.name for each in slices.read(tmp_path)] == ["b"]
 
 
-def test_a_slice_that_is_needed_and_not_there_is_named(folder: Path) -> None:
-    make(folder, a=["b"])
-    with pytest.raises(CommandError, match="slices/a needs slices/b, which is not there: bring it back, or delete"):
-        slices.installed()
+@pytest.mark.parametrize("needs", [{"a": ["b"]}, {"a": ["b"], "b": []}], ids=["not listed", "listed after it"])
+def test_a_slice_before_one_that_it_needs_is_refused(tmp_path: Path, needs: dict[str, list[str]]) -> None:
+    make(tmp_path, **needs)
+    with pytest.raises(CommandError, match=r"^`a` needs `b`, which .* does not list before it\. Add it above `a`, or"):
+        slices.read(tmp_path)
+
+
+def test_a_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "enabled.txt").write_text("a\n")
+    with pytest.raises(CommandError, match=r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"):
+        slices.read(tmp_path)
 
 
 @pytest.mark.parametrize("target", ["run", "check", "test", "docs"])
 def test_make_reports_a_missing_slice_in_one_line(target: str, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "copy", with_slices=False)
-    (project / "slices" / "a").mkdir()
-    (project / "slices" / "a" / "slice.yml").write_text("needs: [b]\n")
+    make(project / "slices", a=["b"])
     (project / ".venv").symlink_to(ROOT / ".venv")
     installed = [".venv/.installed", "node_modules/.installed", ".venv-audit/.installed"]
     words = ["make", *(word for file in installed for word in ("-o", file)), target]
@@ -60,27 +65,64 @@ def test_make_reports_a_missing_slice_in_one_line(target: str, tmp_path: Path) -
     done = subprocess.run(words, cwd=project, env=path, capture_output=True, text=True, check=False)
 
     message, of_make = done.stderr.splitlines()
-    assert message == "slices/a needs slices/b, which is not there: bring it back, or delete both"
+    assert message.startswith("`a` needs `b`, which `slices/enabled.txt` does not list before it.")
     assert of_make.startswith("make: ***")
     assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_two_commands_of_one_name_are_refused(folder: Path) -> None:
-    make(folder, a=[], b=[])
-    for name in ("a", "b"):
-        (folder / name / "slice.yml").write_text(f"commands: {{ listen: {{ from: {name} }} }}\n")
-    with pytest.raises(CommandError, match=r"slices/b/slice\.yml: commands: there is a 'listen' already"):
-        slices.said_by_name("commands")
-    with pytest.raises(CommandError, match=r"slices/a/slice\.yml: commands: there is a 'listen' already"):
-        slices.said_by_name("commands", {"listen": {}})
+class Listening(Slice):
+    """A slice with a command, which its module lacks."""
+
+    def commands(self) -> dict[str, LazyCommand]:
+        def load() -> click.Command:
+            from tools.cli import listen  # type: ignore[attr-defined]
+
+            return listen  # type: ignore[no-any-return]
+
+        return {"listen": LazyCommand(load)}
+
+
+def test_two_commands_of_one_name_are_refused() -> None:
+    with pytest.raises(CommandError, match=r"^slices/b/slice\.py: command 'listen': there is another one of this name"):
+        commands.collect({}, {"a": Listening(), "b": Listening()})
+    with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen': there is another one of this name"):
+        commands.collect({"listen": LazyCommand(lambda: cli.ponto)}, {"a": Listening()})
+
+
+def test_command_that_its_module_lacks_is_named() -> None:
+    command = commands.collect({}, {"a": Listening()})["listen"]
+    with pytest.raises(CommandError, match=r"^slices/a/slice\.py: command 'listen': cannot import name 'listen' from"):
+        command.load()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "module 'slices.a.slice' has no attribute 'SLICE'"),
+        ("import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
+        (None, "No module named 'slices.a.slice'"),
+    ],
+    ids=["no object", "a wrong import", "no file"],
+)
+def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str | None, words: str) -> None:
+    project = copy_project(tmp_path / "project", with_slices=False)
+    make(project / "slices", a=[])
+    if text is not None:
+        (project / "slices" / "a" / "slice.py").write_text(text)
+    run = [sys.executable, "-m", "tools.cli", "--help"]
+
+    done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"ponto: a slice that `slices/enabled.txt` lists cannot be imported: {words}. Correct it.\n"
 
 
 @pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
-def test_a_slice_whose_yaml_is_broken_is_named(folder: Path, text: str) -> None:
-    make(folder, a=[])
-    (folder / "a" / "slice.yml").write_text(text)
-    with pytest.raises(CommandError, match=r"^slices/a/slice\.yml: "):
-        slices.installed()
+def test_a_slice_whose_yaml_is_broken_is_named(tmp_path: Path, text: str) -> None:
+    make(tmp_path, a=[])
+    (tmp_path / "a" / "aws.yml").write_text(text)
+    with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
+        slices.read(tmp_path)
 
 
 def test_the_readme_has_every_key_of_the_slices() -> None:
@@ -89,19 +131,8 @@ def test_the_readme_has_every_key_of_the_slices() -> None:
     named = {
         name for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
     }
-    assert {f"{each.name}: {key}" for each in slices.installed() for key in each.says if key not in named} == set()
-
-
-def test_all_that_a_slice_names_in_its_code_is_there() -> None:
-    """Some of it is looked up after a deploy only."""
-    missing = []
-    for each in slices.installed():
-        for name in re.findall(r"\bslices\.[\w.]+:\w+", (each.folder / "slice.yml").read_text(encoding="utf-8")):
-            try:
-                slices.found(name)
-            except (ImportError, AttributeError) as error:
-                missing.append(f"{each.name}: {error}")
-    assert missing == []
+    keys = {f"{each.name}: {key}" for each in slices.installed() for key in each.aws if key not in named}
+    assert keys == set()
 
 
 def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:
@@ -110,11 +141,13 @@ def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "tools.cli", "--help"]
     done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"ponto: slices/another needs slices/one_that_went, which is not there: .*\n", done.stderr)
+    assert re.fullmatch("ponto: `another` needs `one_that_went`, which .*\n", done.stderr)
 
 
-def test_without_slices_the_commands_are_the_references(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project", with_slices=False)
+@pytest.mark.parametrize("are_there", [False, True], ids=["deleted", "turned off"])
+def test_without_slices_the_commands_are_the_references(tmp_path: Path, are_there: bool) -> None:
+    project = copy_project(tmp_path / "project", with_slices=are_there)
+    (project / "slices" / "enabled.txt").write_text("# none\n")
     program = (
         "import tools, tools.cli as cli; print(tools.__file__); print(list(cli.ponto.commands));"
         "raise SystemExit(cli.main(['--help']))"
@@ -123,11 +156,30 @@ def test_without_slices_the_commands_are_the_references(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     file, names, *_ = done.stdout.splitlines()
     assert Path(file).is_relative_to(project)
-    brought = {name.partition(" ")[0] for name in slices.said_by_name("commands")}
+    brought = {name.partition(" ")[0] for each in enabled.load().values() for name in each.commands()}
     assert not brought & set(ast.literal_eval(names))
 
 
-PLACES = {name: command["from"].partition(":")[0] for name, command in cli.COMMANDS.items()}
+def test_tests_and_documents_of_a_slice_that_is_off_are_left_out(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project", with_slices=False)
+    (project / "slices" / "a").mkdir()
+    (project / "slices" / "a" / "README.md").write_text("# A\n")
+    program = "import conftest; from tools.kit import project; print(conftest.collect_ignore, *project.DOCUMENTS)"
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True)
+
+    assert "'slices/a'" in done.stdout
+    assert str(project / "slices" / "README.md") in done.stdout
+    assert "slices/a/README.md" not in done.stdout
+
+
+def place(command: click.Command) -> str:
+    """Return the module of a command's function."""
+    assert command.callback
+    return command.callback.__module__
+
+
+PLACES = {name: place(command.load()) for name, command in cli.COMMANDS.items()}
 
 
 @pytest.mark.parametrize("name", sorted({*cli.ponto.commands, *PLACES}))

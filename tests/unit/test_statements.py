@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from ponto.reader.statements import REFERENCE, Catalogue, InvalidRequestError, combine, to_json_values
-from slices import installed
+from slices import enabled
 from tools.kit.project import ROOT
 
-PATHS = [*(ROOT / "ponto" / "reader" / "sql").glob("*.sql"), *(ROOT / "slices").glob("*/reads/*.sql")]
+PATHS = [
+    *(ROOT / "ponto" / "reader" / "sql").glob("*.sql"),
+    *(path for name in enabled.names() for path in (enabled.FOLDER / name / "reads").glob("*.sql")),
+]
 FILES = {path.stem: path for path in PATHS}
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    catalogue = installed.statements()
+    catalogue = enabled.statements()
     assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "writing"])
     for name, parameters in catalogue.parameters.items():
         sql = FILES[name].read_text(encoding="utf-8")

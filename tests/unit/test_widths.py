@@ -17,7 +17,7 @@ from tests.widths import assert_fits
 from tools.dlq import command as dlq
 from tools.keys import command as keys
 from tools.kit import tables
-from tools.kit.dead_letters import REASONS, DeadLetter, Way
+from tools.kit.dead_letters import DeadLetter, Way, reasons
 from tools.kit.event import SHOWN
 from tools.kit.rows import KeyRow
 from tools.local import rows
@@ -45,7 +45,7 @@ def list_dead_letters() -> None:
         DeadLetter(
             ID, Way.REJECTED, reason, "ponto: must be " + "a time " * 20, ID, 1_795_000_000_123, 30, body, {}, {}
         )
-        for reason in REASONS
+        for reason in reasons()
         for body in (punch(EMPLOYEE), "{")
     )
 
@@ -75,7 +75,7 @@ def load() -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
-    "ponto dlq list": (list_dead_letters, [ID, str(EMPLOYEE), "2026-11-18 11:06:40Z", *REASONS]),
+    "ponto dlq list": (list_dead_letters, [ID, str(EMPLOYEE), "2026-11-18 11:06:40Z", *reasons()]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23 08:03:07-03:00"]),
     "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07.123456-03"]),

@@ -3,7 +3,7 @@
 import json
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,11 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import config
-from slices import installed
+from slices import enabled
 from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
-from tools.kit import commands, osls, parameters, slices, target
+from tools.kit import commands, osls, parameters, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
+from tools.kit.deploy_hook import DeployHook, Deployment, DeployResult, SecondUpdate
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
 from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
@@ -44,7 +45,7 @@ class Compiled(NamedTuple):
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
     protects_cluster: bool = False  # against deletion, by a rollback too
-    later: tuple[Mapping[str, str], ...] = ()  # what slices have a second update make
+    later: Sequence[SecondUpdate] = ()  # of slices
     outside: express.Wanted | None = None  # the cluster that is made outside the stack
 
 
@@ -58,8 +59,7 @@ class Done(NamedTuple):
     applied: list[str]  # migrations
     notices: list[str]  # of the migrations
     punch: proof.Proof
-    of_slices: dict[str, str | None]  # what they prove, by their names for it; None: not proven, as was said
-    published: dict[str, str | None]  # URLs of what slices brought, by their names for it; None: not on this stage
+    of_slices: Sequence[DeployResult]
     url: str
     key_id: str  # never the key
 
@@ -71,8 +71,7 @@ class Done(NamedTuple):
     def for_machines(self) -> dict[str, Any]:
         """Everything, and the command for the key."""
         found = self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
-        of_slices = {f"{name}Url": url for name, url in found.pop("published").items()}
-        of_slices |= {name: proven is not None for name, proven in found.pop("of_slices").items()}
+        of_slices = {each.key: each.value for each in found.pop("of_slices")}
         return camel_case(found) | of_slices
 
     def for_people(self) -> list[str]:
@@ -82,10 +81,9 @@ class Done(NamedTuple):
             f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
             f"migrated   {', '.join(self.applied) or 'nothing to do'}",
             f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
-            *(f"proven     {proven}" for proven in self.of_slices.values() if proven),
             f"URL        {self.url}",
             f"API key    {self.show_key()}",
-            *(f"{name:10} {url}" for name, url in self.published.items() if url),
+            *(each.line for each in self.of_slices if each.line),
         ]
 
 
@@ -128,9 +126,10 @@ def deploy(
     stage = where.stage
     session, account, described = target.announce(where)
     osls.warn_if_expiring(session)
-    compiled = _deploy(collaborators, session, where, params, described, is_confirmed=yes, force=force)
+    hooks = collaborators.deploy_hooks()
+    compiled = _deploy(collaborators, hooks, session, where, params, described, is_confirmed=yes, force=force)
     try:
-        done = _migrate_and_prove(session, stage, account, compiled, wait)
+        done = _migrate_and_prove(hooks, session, stage, account, compiled, wait)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -144,7 +143,9 @@ def deploy(
         print_result(*done.for_people())
 
 
-def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compiled: Compiled, wait: int) -> Done:
+def _migrate_and_prove(
+    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled, wait: int
+) -> Done:
     outputs = outputs_of(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
     # what is silent for minutes is forgotten by a NAT on the way.
@@ -159,11 +160,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
     deployment = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
-    published = {
-        name: slices.found(hook)(session, outputs, needs_token=compiled.needs_token)
-        for name, hook in slices.said_by_name("publishes").items()
-    }
-    of_slices = {name: slices.found(hook)(session, stage, url) for name, hook in slices.said_by_name("proofs").items()}
+    deployed = Deployment(session, stage, outputs, url, compiled.needs_token)
     return Done(
         stage,
         account,
@@ -171,8 +168,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
         compiled.is_protected,
         **migrated,
         punch=proven,
-        of_slices=of_slices,
-        published=published,
+        of_slices=[each.finish(deployed) for each in hooks],
         url=url,
         key_id=outputs["ApiKeyId"],
     )
@@ -192,6 +188,7 @@ def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequ
 
 def _deploy(
     collaborators: Collaborators,
+    hooks: Sequence[DeployHook],
     session: "boto3.Session",
     where: target.Where,
     params: Sequence[str],
@@ -232,7 +229,7 @@ def _deploy(
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
         sls("package", "--package", package)
-        compiled = read(package)
+        compiled = read(package, hooks)
         if compiled.outside:
             if not compiled.outside.leaves_another:
                 cluster.require_express(stage, database)
@@ -274,12 +271,12 @@ def _later(compiled: Compiled) -> list[str]:
         print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
         parameters.append("deletionProtection=false")
     for each in compiled.later:
-        print_status(each["because"])
-        parameters.append(each["parameter"])
+        print_status(each.reason)
+        parameters.append(each.parameter)
     return parameters
 
 
-def read(package: Path) -> Compiled:
+def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
     """Read what `sls package` wrote.
 
     Raises:
@@ -291,16 +288,18 @@ def read(package: Path) -> Compiled:
     environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
-        for hook in installed.schema_hooks():
+        for hook in enabled.schema_hooks():
             if hook.post_migration_step:
                 hook.post_migration_step(environment)
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
+    updates = [hook.second_update for hook in hooks]
+    later = tuple(each for each in updates if each and each.resource in template["Resources"])
     return Compiled(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
-        demand=quotas.demand_of(template),
+        demand=quotas.demand_of(template, later),
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         outside=express.wanted_of(template),
-        later=tuple(each for each in slices.said("secondUpdate") if each["resource"] in template["Resources"]),
+        later=later,
     )

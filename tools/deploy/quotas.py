@@ -8,10 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import zones
 from tools.kit import slices
+from tools.kit.deploy_hook import SecondUpdate
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.osls import DATABASE_CLUSTER, has_resource
 from tools.kit.output import print_status
+from tools.kit.parameters import declarations
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ def parameters() -> dict[str, str]:
     return {
         "batidaPonto": "reservedConcurrency",
         "read": "readConcurrency",
-        **{each["name"]: each["reserves"] for each in slices.said("databaseFunctions")},
-        **{each["name"]: each["reserves"] for each in slices.said("otherFunctions")},
+        **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
+        **{each["reserves"]: name for name, each in declarations().items() if "reserves" in each},
     }
 
 
@@ -58,8 +60,8 @@ class Short(NamedTuple):
     changed: tuple[str, ...] = ()  # parameters, `name=value`, with which a deploy needs no more than there is
 
 
-def demand_of(template: Any) -> Demand:
-    """Read what a compiled template takes."""
+def demand_of(template: Any, later: Iterable[SecondUpdate] = ()) -> Demand:
+    """Read what a compiled template takes, and what its first update leaves out."""
     resources: Mapping[str, Any] = template["Resources"]
     functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
     key = "ReservedConcurrentExecutions"
@@ -76,9 +78,7 @@ def demand_of(template: Any) -> Demand:
         network=zones.network_of(resources),
         throttles=_throttles(resources),
         verified=tuple(
-            each["parameter"]
-            for each in slices.said("secondUpdate")
-            if resources.get(each["resource"], {}).get("Type") == "AWS::CloudFront::Distribution"
+            each.parameter for each in later if resources[each.resource]["Type"] == "AWS::CloudFront::Distribution"
         ),
     )
 

@@ -4,15 +4,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools.kit import slices
+from tools.kit import parameters, slices
 from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
 SWITCHES = [  # all that slices leave off
     f"{name}=true"
     for each in slices.installed()
-    for name, declaration in (each.says.get("parameters") or {}).items()
-    if declaration["default"] is False
+    for name, declaration in parameters.of_slice(each).items()
+    if (declaration["type"], declaration["default"]) == ("boolean", "false")
 ]
 
 _TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABCDEFGHIJKL01234")

@@ -15,7 +15,7 @@ from tools.dlq import event_source
 from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
-from tools.kit.dead_letters import REASONS, DeadLetter, Way
+from tools.kit.dead_letters import DeadLetter, Way, reasons
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status, progress
 from tools.kit.queue_reader import QueueReader
@@ -49,10 +49,10 @@ exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 _reasons = click.option(
     "--reason",
     "reasons",
-    type=click.Choice([str(reason) for reason in REASONS]),
+    type=click.Choice([str(reason) for reason in reasons()]),
     multiple=True,
     metavar="REASON",
-    help=f"One of {', '.join(REASONS)}; may be repeated.",
+    help=f"One of {', '.join(reasons())}; may be repeated.",
 )
 
 

@@ -1,12 +1,13 @@
 """The collaborators of a command that a test replaces, by passing others to `tools.cli.main`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
 
 from tools.kit import osls
 from tools.kit.clock import CLOCK, Clock
+from tools.kit.deploy_hook import DeployHook, deploy_hooks
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Collaborators:
 
     clock: Clock = CLOCK
     run_sls: Callable[..., int] = osls.run
+    deploy_hooks: Callable[[], Sequence[DeployHook]] = deploy_hooks
 
 
 pass_collaborators = click.make_pass_decorator(Collaborators, ensure=True)

@@ -11,14 +11,16 @@ import signal
 import sys
 import textwrap
 from collections import UserDict
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
 from itertools import groupby
-from typing import Any, NoReturn, TextIO, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import shell_complete
 
+from slices.definition import Slice
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import is_write_error, print_error, print_status, printable_streams
@@ -85,26 +87,63 @@ def group(
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 
+class LazyCommand(NamedTuple):
+    """A command of `ponto`."""
+
+    load: Callable[[], click.Command]  # imports it, when it is asked for
+    example: str = ""  # in `ponto --help`
+    suggestion: str = ""  # what `make run` suggests it for
+
+
 class Lazy(UserDict[str, Any]):
-    """Commands by their names; of one given as `module:attribute`, the module is imported when it is asked for."""
+    """Commands by their names; one that is given as a function is loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
         command = super().__getitem__(name)
-        return cast(click.Command, slices.found(command) if isinstance(command, str) else command)
+        return command if isinstance(command, click.Command) else command()
 
 
-def of_slices(name: str) -> Group:
-    """Make a group that has no commands but those of slices: that called `load documents`, in `load`."""
-    found = {tuple(each.split()): command for each, command in slices.said_by_name("commands").items()}
-    own = {each[1]: command for each, command in found.items() if each[0] == name and len(each) > 1}
-    examples = "\n".join(f"  {command['example']}" for _, command in sorted(own.items()) if "example" in command)
-    return Group(
-        name,
-        commands=Lazy({each: command["from"] for each, command in own.items()}),
-        help=f"{name.capitalize()} {' or '.join(sorted(own))}.",
-        epilog=f"examples:\n{examples}\n",
-        context_settings=_SETTINGS,
-    )
+def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) -> dict[str, LazyCommand]:
+    """Return the commands of the reference and of slices, by name.
+
+    Raises:
+        CommandError: two have the same name.
+    """
+    found = dict(reference)
+    for slice_name, each in enabled.items():
+        for name, command in each.commands().items():
+            where = f"slices/{slice_name}/slice.py: command '{name}'"
+            if name in found:
+                raise CommandError(f"{where}: there is another one of this name. Rename it.")
+            found[name] = command._replace(load=partial(_load, command, where))
+    return found
+
+
+def _load(command: LazyCommand, where: str) -> click.Command:
+    try:
+        return command.load()
+    except ImportError as error:
+        raise CommandError(f"{where}: {error}. Correct the import.") from None
+
+
+def lazy(found: Mapping[str, LazyCommand]) -> Lazy:
+    """Return commands, `load documents` in a group `load` that is made unless there is one."""
+    made = Lazy({name: command.load for name, command in found.items() if " " not in name})
+    for group_name in {name.partition(" ")[0] for name in found} - made.keys():
+        own = {name.partition(" ")[2]: each for name, each in found.items() if name.startswith(f"{group_name} ")}
+        made[group_name] = Group(
+            group_name,
+            commands=Lazy({name: command.load for name, command in own.items()}),
+            help=f"{group_name.capitalize()} {' or '.join(sorted(own))}.",
+            epilog=f"examples:\n{examples(own)}\n",
+            context_settings=_SETTINGS,
+        )
+    return made
+
+
+def examples(found: Mapping[str, LazyCommand]) -> str:
+    """Return the examples of commands, a line each."""
+    return "\n".join(f"  {command.example}" for _, command in sorted(found.items()) if command.example)
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
@@ -149,6 +188,7 @@ def _discard(stream: TextIO) -> None:
 
 def _run(made: click.Command, name: str, words: list[str], obj: object) -> int:
     try:
+        slices.check()
         with made.make_context(name, words, obj=obj) as context:
             status: int | None = made.invoke(context)
     except click.exceptions.Exit as done:  # --help

@@ -2,16 +2,17 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.event import SUBJECT_COLUMN
 from ponto.message import carried_origin, read_source_key
 from ponto.punch import FIELDS, InvalidPunchError, Reason, parse
-from tools.kit import slices
+from slices import enabled
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -38,10 +39,23 @@ class Way(StrEnum):
         return self is Way.ASYNCHRONOUS
 
 
-_EVENTS = slices.said_by_name("events")
+@cache
+def _events() -> "dict[str, DeadLetterEvent]":
+    return {event.reason: event for event in enabled.collect(lambda each: each.dead_letter_event())}
 
-REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, *_EVENTS)
-"""Why a message is there: the function's reasons, a word for each way that gives none, and the slices' events."""
+
+def reasons() -> list[str]:
+    """Return why a message is there: the function's reasons, a word for each way that gives none, events of slices."""
+    return [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, *_events()]
+
+
+class DeadLetterEvent(NamedTuple):
+    """An event that Lambda gives up on."""
+
+    reason: str  # in the dead-letter queue
+    function: str  # that the event is for, by its name in serverless.yml
+    describe: Callable[[Any], str | None]  # takes an event; None: it is another one
+    restart: Callable[[Any], Any]  # returns the event with which the function is invoked again
 
 
 class DeadLetter(NamedTuple):
@@ -122,12 +136,12 @@ class DeadLetter(NamedTuple):
 
     @property
     def function(self) -> str | None:
-        """The slice's function that the event is for, as in its slice.yml; None: it is of no slice."""
-        return _EVENTS[self.reason]["function"] if self._is_of_a_slice else None
+        """The slice's function that the event is for; None: it is of no slice."""
+        return self._event_of_slice.function if self._event_of_slice else None
 
     @property
-    def _is_of_a_slice(self) -> bool:
-        return self.way is Way.ASYNCHRONOUS and self.reason in _EVENTS
+    def _event_of_slice(self) -> DeadLetterEvent | None:
+        return _events().get(self.reason) if self.way is Way.ASYNCHRONOUS else None
 
     def event(self) -> bytes:
         """Give the event of the asynchronous invocation that failed, as its slice has it invoked again.
@@ -135,8 +149,8 @@ class DeadLetter(NamedTuple):
         Raises:
             ValueError, RecursionError: it cannot be written as it was read.
         """
-        if self._is_of_a_slice:
-            return json.dumps(slices.found(_EVENTS[self.reason]["again"])(event_of(self.body))).encode()
+        if self._event_of_slice:
+            return json.dumps(self._event_of_slice.restart(event_of(self.body))).encode()
         return json.dumps(event_of(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
@@ -208,8 +222,8 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
 
 def _of_event(body: str, error: str) -> tuple[Way, str, str]:
     event = event_of(body)
-    for reason, of_slice in _EVENTS.items():
-        if what := slices.found(of_slice["described"])(event):
+    for reason, of_slice in _events().items():
+        if what := of_slice.describe(event):
             return Way.ASYNCHRONOUS, reason, f"{what}: {error}"
     return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
 

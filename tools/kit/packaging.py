@@ -88,6 +88,7 @@ def copy_project(target: Path, *, with_requirements: bool = False, with_slices: 
     if not with_slices:
         for folder in (target / "slices").glob("*/"):
             shutil.rmtree(folder)
+        (target / "slices" / "enabled.txt").write_text("")
     if not with_requirements:
         (target / "locks" / "requirements.txt").unlink()
     return target

@@ -21,7 +21,7 @@ from ponto.reader.query_function import (
     wait_for_writers,
 )
 from ponto.reader.statements import is_historical, to_json_values
-from slices import installed
+from slices import enabled
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -60,7 +60,7 @@ class Query(NamedTuple, Generic[Row]):
 
     def execute(self, session: cursor) -> Iterator[Row]:
         """Run it on a cursor; yield its rows."""
-        session.execute(installed.statements().sql[self.name], self.values)
+        session.execute(enabled.statements().sql[self.name], self.values)
         return self.rows(session)
 
 
@@ -210,7 +210,7 @@ def direct(
     """
     if earlier:
         try:
-            wait_for_writers(database, installed.statements().tables_with_write_time, writer_timeout_seconds)
+            wait_for_writers(database, enabled.statements().tables_with_write_time, writer_timeout_seconds)
         except QueryError as error:
             raise CommandError(str(error)) from None
     begin_snapshot(database)

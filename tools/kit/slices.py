@@ -1,22 +1,17 @@
-"""The slices that are there, and what their `slice.yml` say; resources/slices.js reads the same for osls."""
+"""The enabled slices, and what commands need of their `aws.yml`, which resources/slices.js reads for osls."""
 
-import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
 
+from slices import enabled
 from tools.kit.errors import CommandError
-from tools.kit.project import ROOT
-
-_FOLDER = ContextVar("_FOLDER", default=ROOT / "slices")
 
 
 class Slice(NamedTuple):
@@ -24,116 +19,100 @@ class Slice(NamedTuple):
 
     name: str
     folder: Path
-    says: Mapping[str, Any]  # what stands in its slice.yml, as YAML has it
+    aws: Mapping[str, Any]  # its aws.yml, numbers and booleans as texts
 
     @property
     def needs(self) -> list[str]:
         """The names of the slices that it needs."""
-        return self.says.get("needs") or []
+        return self.aws.get("needs") or []
+
+    @property
+    def http(self) -> Mapping[str, Mapping[str, Any]]:
+        """Its functions of the API, by their names."""
+        return self.aws.get("http") or {}
+
+
+_are_absent = ContextVar("_are_absent", default=False)
 
 
 def installed() -> tuple[Slice, ...]:
-    """Give the slices that are there, each behind those that it needs.
+    """Return the enabled slices, in order.
 
     Raises:
-        CommandError: one needs a slice that is not there, or itself, or its slice.yml is no YAML.
+        CommandError: one is not there, or needs one that is not listed before it, or its aws.yml is no YAML.
     """
-    return _in(_FOLDER.get())
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    where = f"slices/{file.parent.name}/{file.name}"
-    try:
-        says = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise CommandError(f"{where}: {error}") from None
-    if not isinstance(says, dict):
-        raise CommandError(f"{where}: it has no keys, as slices/README.md lists them")
-    return says
+    return () if _are_absent.get() else read(enabled.FOLDER)
 
 
 @cache
-def _in(folder: Path) -> tuple[Slice, ...]:
-    found = {file.parent.name: file for file in sorted(folder.glob("*/slice.yml"))}
-    ordered: dict[str, Slice] = {}
-
-    def add(name: str, needed_by: tuple[str, ...] = ()) -> None:
-        if name in needed_by:
-            raise CommandError(f"slices/{name} needs itself, by {' -> '.join((*needed_by, name))}")
-        says = _read(found[name])
-        for other in says.get("needs") or ():
+def read(folder: Path) -> tuple[Slice, ...]:
+    """Read the slices of a folder; see `installed`."""
+    found: dict[str, Slice] = {}
+    for name in enabled.names(folder):
+        if not (folder / name).is_dir():
+            raise CommandError(
+                f"`slices/enabled.txt` lists `{name}`, but there is no folder slices/{name}. Remove the line, or "
+                "restore the folder."
+            )
+        each = Slice(name, folder / name, _parse(folder / name / "aws.yml"))
+        for other in each.needs:
             if other not in found:
                 raise CommandError(
-                    f"slices/{name} needs slices/{other}, which is not there: bring it back, or delete both"
+                    f"`{name}` needs `{other}`, which `slices/enabled.txt` does not list before it. Add it above "
+                    f"`{name}`, or remove `{name}`."
                 )
-            if other not in ordered:
-                add(other, (*needed_by, name))
-        ordered[name] = Slice(name, found[name].parent, says)
+        found[name] = each
+    return tuple(found.values())
 
-    for name in found:
-        if name not in ordered:
-            add(name)
-    return tuple(ordered.values())
+
+def _parse(file: Path) -> Mapping[str, Any]:
+    where = f"slices/{file.parent.name}/{file.name}"
+    if not file.exists():
+        return {}
+    try:
+        keys = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
+    except yaml.YAMLError as error:
+        raise CommandError(f"{where}: {error}") from None
+    if not isinstance(keys, dict):
+        raise CommandError(f"{where} has no keys. Write those that slices/README.md lists.")
+    return keys
+
+
+def endpoints() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and the entry of each function of the API, in the order of the slices."""
+    for each in installed():
+        yield from each.http.items()
+
+
+def check() -> None:
+    """Check that the enabled slices can be used.
+
+    Raises:
+        CommandError: see `installed`; or a `slice.py` cannot be imported.
+    """
+    installed()
+    try:
+        enabled.load()
+    except (ImportError, AttributeError) as error:
+        raise CommandError(
+            f"a slice that `slices/enabled.txt` lists cannot be imported: {error}. Correct it."
+        ) from None
 
 
 @contextmanager
-def in_folder(folder: Path) -> Iterator[None]:
-    """Read the slices of another folder."""
-    token = _FOLDER.set(folder)
+def absent() -> Iterator[None]:
+    """Let it look as if there were no slice: what the reference's documents say does not change with a folder."""
+    token = _are_absent.set(True)
     try:
         yield
     finally:
-        _FOLDER.reset(token)
-
-
-def absent() -> AbstractContextManager[None]:
-    """Read no slices: what the reference's documents say does not change with a folder."""
-    return in_folder(Path(os.devnull))
-
-
-def said(key: str) -> Iterator[Any]:
-    """Give the items of the lists that the slices have under a key, in the order of the slices."""
-    for each in installed():
-        yield from each.says.get(key) or ()
-
-
-def said_by_name(key: str, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Give what the reference and the slices have under a key by names, in this order.
-
-    Raises:
-        CommandError: two have the same name; see also `installed`.
-    """
-    named = dict(reference or {})
-    for each in installed():
-        for name, value in (each.says.get(key) or {}).items():
-            if name in named:
-                raise CommandError(f"slices/{each.name}/slice.yml: {key}: there is a '{name}' already")
-            named[name] = value
-    return named
-
-
-def schema_folders() -> dict[str, Path]:
-    """Return the folders of the slices' migrations, by slice, each behind those that it needs."""
-    return {each.name: each.folder / "schema" for each in installed() if (each.folder / "schema").is_dir()}
-
-
-def modules(name: str) -> Iterator[ModuleType]:
-    """Import the modules of this name that slices have, in the order of the slices."""
-    for each in installed():
-        if (each.folder / f"{name}.py").exists():
-            yield importlib.import_module(f"slices.{each.name}.{name}")
-
-
-def found(name: str) -> Any:
-    """Import what a name like `slices.one.command:one` means."""
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+        _are_absent.reset(token)
 
 
 def main() -> int:
     """Print what is wrong with the slices, if anything; for make, before it runs what needs them."""
     try:
-        installed()
+        check()
     except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return error.status

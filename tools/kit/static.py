@@ -1,6 +1,6 @@
 """The files of a folder as a server has to send them to a browser."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,14 @@ class File(NamedTuple):
 
     body: bytes
     headers: dict[str, str]  # its type's, and those of all; names in lower case
+
+
+class LocalFiles(NamedTuple):
+    """Files that `make run` serves beside the API."""
+
+    key: str  # of their address, in stack.json
+    greeting: str  # of the link
+    read: Callable[[], Mapping[str, File]]
 
 
 def files(folder: Path, headers: Mapping[str, str] = HEADERS) -> dict[str, File]:

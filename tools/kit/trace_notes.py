@@ -1,8 +1,11 @@
 """Notes of slices for `ponto trace`: about the rows that were found, and about what was asked for."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
+
+from tools.kit.reader import Reader
+from tools.kit.rows import PunchRow
 
 
 class TraceRequest(NamedTuple):
@@ -31,3 +34,12 @@ class Notes(NamedTuple):
     fields: Mapping[str, Any] = {}  # that --json has beside the rows
     lines: Sequence[str] = ()  # below the rows, for people
     has_id: bool = False  # something of the slice's has the id that was asked for
+
+
+class TraceNotes(NamedTuple):
+    """Functions of a slice that read its notes."""
+
+    notes: Callable[[Reader, TraceRequest, Sequence[PunchRow]], Notes]
+    day: Callable[[Reader, int, date], tuple[datetime, datetime]] | None = (
+        None  # when an employee's day begins and ends
+    )

@@ -9,13 +9,15 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from slices import enabled
+from slices.definition import Slice
 from tools.kit import commands, event, jmeter, slices
 from tools.kit import options as opt
 from tools.kit.clock import CLOCK, Clock
@@ -154,9 +156,16 @@ def _print_status(what: str) -> None:
     print(f"  {what}" if what.endswith(".") else f"  {what} ...", flush=True)
 
 
-def greet(stack: Stack, state: Path, jmeter_home: Path = jmeter.HOME) -> None:
+def greet(
+    stack: Stack,
+    state: Path,
+    jmeter_home: Path = jmeter.HOME,
+    load_slices: Callable[[], Mapping[str, Slice]] = enabled.load,
+    endpoints: Callable[[], Iterable[tuple[str, Mapping[str, str]]]] = slices.endpoints,
+) -> None:
     """Print where the stack is, and commands to try."""
     address = stack.address
+    of_slices = load_slices().values()
     conflict_id = uuid7()
     usual = state.resolve() == STATE
     words = "" if usual else f" --state {shlex.quote(str(state))}"
@@ -165,17 +174,18 @@ def greet(stack: Stack, state: Path, jmeter_home: Path = jmeter.HOME) -> None:
     if not jmeter.is_to_be_had(jmeter_home):
         load = ""
     tries = "".join(
-        f"  . .venv/bin/activate && ponto {name}{words}\n                 {command['proposed']}\n"
-        for name, command in slices.said_by_name("commands").items()
-        if "proposed" in command
+        f"  . .venv/bin/activate && ponto {name}{words}\n                 {command.suggestion}\n"
+        for each in of_slices
+        for name, command in each.commands().items()
+        if command.suggestion
     )
     punch_id = uuid7()
     gets = "".join(
-        f"Then ask {method['proposed']}:\n\n{address.get_command(method['path'].replace('{id}', punch_id))}\n\n"
-        for method in slices.said("methods")
-        if "proposed" in method
+        f"Then ask {entry['proposed']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
+        for _, entry in endpoints()
+        if "proposed" in entry
     )
-    served = [each["greeting"] for each in slices.said_by_name("local").values()]
+    served = [files.greeting for each in of_slices if (files := each.local_files())]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
         f"""

@@ -18,10 +18,12 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from slices import enabled
 from tools.develop.install import explain_network
-from tools.kit import osls, slices
+from tools.kit import osls
 from tools.kit.files import draft, tail
 from tools.kit.local_stack import STAGE, STATE, Address
+from tools.kit.parameters import local_values
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
@@ -108,7 +110,7 @@ def running(
 
         with explained(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
-            deployment, outputs, key = _deploy(state, aws, database, slices.said_by_name("run") | dict(parameters(aws)))
+            deployment, outputs, key = _deploy(state, aws, database, local_values() | dict(parameters(aws)))
             gaps.close_all(deployment)
 
             print_status("applying the migrations")
@@ -126,7 +128,7 @@ def running(
             pid=os.getpid(),
         )
         labels |= {_name(address.queue_url): "queued punches", _name(address.dlq_url): "dead letters"}
-        of_slices = dict.fromkeys(slices.said_by_name("local"), address.root_url)
+        of_slices = {files.key: address.root_url for files in enabled.collect(lambda each: each.local_files())}
         _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
         environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]

@@ -10,7 +10,7 @@ import psutil
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import REFERENCE, migrate
-from tools.kit import slices
+from slices import enabled
 from tools.kit.errors import CommandError
 from tools.local import postgres
 from tools.local.errors import LocalError
@@ -64,7 +64,7 @@ def server() -> Iterator[str]:
     """
     try:
         with throwaway() as running:
-            migrate(parse_dsn(running.url), _ZONE, REFERENCE | slices.schema_folders())
+            migrate(parse_dsn(running.url), _ZONE, REFERENCE | enabled.schema_folders())
             yield running.url
     except LocalError as error:
         raise CommandError(str(error)) from None

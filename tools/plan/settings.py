@@ -112,4 +112,4 @@ def _secrets(values: Mapping[str, str]) -> int:
     login = values["dbLogin"] if values["dbLogin"] not in _NONE else ("secret" if existing else "iam")
     if login == "iam" or (existing and not values["dbSecretArn"]):
         return 0
-    return 2 + len(list(slices.said("databaseFunctions"))) + (not existing)
+    return 2 + len(list(slices.endpoints())) + (not existing)

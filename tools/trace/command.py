@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ponto.event import INSTANT_COLUMN
 from ponto.fields import read_uuid
 from ponto.punch import InvalidPunchError, Punch, parse
+from slices import enabled
 from tools.dlq import event_source
-from tools.kit import commands, local_stack, queue_reader, queues, reader, slices, target
+from tools.kit import commands, local_stack, queue_reader, queues, reader, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
@@ -22,7 +23,7 @@ from tools.kit.output import camel_case, counted, print_json, print_result
 from tools.kit.queues import Depth
 from tools.kit.rows import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow, to_json
 from tools.kit.target import Target, explain
-from tools.kit.trace_notes import Notes, TraceRequest
+from tools.kit.trace_notes import Notes, TraceNotes, TraceRequest
 
 _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
@@ -180,8 +181,12 @@ def _stored_rows(where: reader.Where, request: TraceRequest, since: datetime) ->
             day = _day(source, request, ZoneInfo(stage.name))
             (punches,) = source.read(PUNCHES.bind(usuario=request.employee_id, de=day[0], ate=day[1]))
             rows = list(punches)
-        notes = [module.notes(source, request, rows) for module in slices.modules("trace_notes")]
+        notes = [each.notes(source, request, rows) for each in _trace_notes()]
         return StoredRows(rows, notes, ZoneInfo(stage.name), day)
+
+
+def _trace_notes() -> list[TraceNotes]:
+    return enabled.collect(lambda each: each.trace_notes())
 
 
 def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) -> list[PunchRow]:
@@ -192,11 +197,11 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
 
 def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
-    for module in slices.modules("trace_notes"):
-        if hasattr(module, "day"):
-            begin, end = module.day(source, request.employee_id, request.day)
-            return begin, end
-    midnight = datetime.combine(cast(date, request.day), time(), zone)
+    employee_id, day = cast(int, request.employee_id), cast(date, request.day)
+    for each in _trace_notes():
+        if each.day:
+            return each.day(source, employee_id, day)
+    midnight = datetime.combine(day, time(), zone)
     return midnight, midnight + timedelta(days=1)
 
 

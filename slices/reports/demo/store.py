@@ -12,9 +12,10 @@ import psycopg2.errors
 import psycopg2.extensions
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from slices import enabled
 from slices.reports import employees
 from slices.reports.demo.company import Columns, Company, Row
-from tools.kit import slices
+from slices.reports.slice import ReportsExtension
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
 from tools.kit.output import progress
@@ -84,7 +85,8 @@ def analyze(connection: psycopg2.extensions.connection) -> None:
 def correct(connection: psycopg2.extensions.connection, company: Company, last: date) -> int:
     """Have slices correct days of the month that ends on a day; give how many they have corrected."""
     with connection.cursor() as cursor:
-        return sum(slices.found(name)(cursor, company.numbers, last) for name in slices.said("demo"))
+        extensions = [each for each in enabled.load().values() if isinstance(each, ReportsExtension)]
+        return sum(each.correct_demo(cursor, company.numbers, last) for each in extensions)
 
 
 def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *, alone: bool) -> None:

@@ -18,7 +18,7 @@ from tools.kit.reader import Where
 class Group(NamedTuple):
     """Dead letters with the same reason and employee."""
 
-    motivo: str  # one of `tools.kit.dead_letters.REASONS`
+    motivo: str  # one of `tools.kit.dead_letters.reasons`
     usuario_id: int | None  # None: the body does not tell
     quantidade: int
     primeira: datetime  # when the gateway received the oldest, UTC

@@ -17,14 +17,14 @@ from slices.reports.report.queries import Employees
 from slices.reports.report.table import DATE, FIGURE, NUMBER, SPAN, TEXT, WORD, Column, Kind, Report, Table
 from slices.reports.rows import EXCEPTIONS, ExceptionRow
 from tools.kit import options as opt
-from tools.kit.dead_letters import REASONS
+from tools.kit.dead_letters import reasons
 from tools.kit.output import print_status
 from tools.kit.reader import Where
 
 
 def reason(name: str, language: Language) -> str:
     """Format why a message was dead-lettered, with the word that `dlq` uses too."""
-    return f"{name}: {language.word('reason', name)}" if name in REASONS else name
+    return f"{name}: {language.word('reason', name)}" if name in reasons() else name
 
 
 _KIND = Kind("whole", lambda name, language: language.word("kind", name))

@@ -5,7 +5,6 @@ from pathlib import Path
 import psycopg2.extensions
 
 from tools.develop.docs import fields, figures, marks, openapi, versions
-from tools.kit import slices
 from tools.kit.project import DOCUMENTS
 
 
@@ -16,22 +15,12 @@ def document(path: Path) -> str:
     return figures_of(text) if figures_of else text
 
 
-def of_slices() -> dict[Path, str]:
-    """Give the files in slices' folders that their code writes."""
-    return {
-        each.folder / name: slices.found(writer)()
-        for each in slices.installed()
-        for name, writer in (each.says.get("files") or {}).items()
-    }
-
-
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
     return {
         fields.SCHEMA: fields.schema(),
         openapi.FILE: openapi.openapi(),
         **versions.files(),
-        **of_slices(),
         **{path: document(path) for path in DOCUMENTS},
     }
 

@@ -8,6 +8,7 @@ what `ponto plan 20000 --stage dev` prints, in a fence
 import contextlib
 import io
 import os
+import pkgutil
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -100,6 +101,6 @@ _WRITERS: Writers = {
     r"from ponto --help: (\w+)": commands.table_of,
     r"from the deployed files": size.english,
     r"from the deployed files, in Portuguese": size.portuguese,
-    **{mark: slices.found(name) for mark, name in slices.said_by_name("documents").items()},
+    r"from (slices\.[\w.]+:\w+)": lambda function: pkgutil.resolve_name(function)(),
 }
 _OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}

@@ -18,8 +18,8 @@ def table(first: str, last: str) -> str:
 
 def table_of(name: str) -> str:
     """Return the table of a slice's parameters."""
-    (manifest,) = (each.says for each in slices.installed() if each.name == name)
-    return _table(manifest["parameters"])
+    (declared,) = (parameters.of_slice(each) for each in slices.installed() if each.name == name)
+    return _table(declared)
 
 
 def _table(names: Iterable[str]) -> str:

@@ -24,4 +24,6 @@ def test_without_uploads_there_is_none(compiled: Compile) -> None:
 
 
 def test_the_zip_holds_what_the_function_of_imports_loads(packaged: Packaged) -> None:
-    assert files_of(packaged("prod"), "clocks") == {f"{name}.py" for name in ("__init__", "form", "afd", "documents")}
+    assert files_of(packaged("prod"), "clocks") == {
+        f"{name}.py" for name in ("__init__", "slice", "form", "afd", "documents")
+    }

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slices import installed
+from slices import enabled
 from slices.corrections.tests.correcting import Database, Written, counting, histories, store
 from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.reporting import DAY, HOUR, SAO_PAULO, SECOND, Row, Story, rules, to_minute, working_days
@@ -38,7 +38,7 @@ def changes(database: Database, month: date, since: datetime, until: datetime | 
     """Return the rows of `changes` for all employees."""
     values = {"mes": month, "usuarios": None, "momento": until, "antes": since}
     with database.session.cursor() as cursor:
-        cursor.execute(installed.statements().sql["changes"], values)
+        cursor.execute(enabled.statements().sql["changes"], values)
         return cursor.fetchall()
 
 

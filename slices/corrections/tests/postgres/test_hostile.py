@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from ponto.admin.migrations import migrate
 from ponto.connection import connect
 from ponto.reader import packed_rows, query_function, statements
-from slices import installed
+from slices import enabled
 from slices.corrections.write import Correction, write
 from slices.reports import employees
 from tests.database import ROLES, SCHEMA
@@ -36,7 +36,7 @@ def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: S
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}
-    result, log = query_function.handle(request, lambda: signed_in("ponto_reader", owner), 60, installed.statements())
+    result, log = query_function.handle(request, lambda: signed_in("ponto_reader", owner), 60, enabled.statements())
 
     assert log.error == ""
     assert len(list(packed_rows.unpack(result["rows"]["correction_list"]))) == 1

@@ -1,18 +1,15 @@
 """How corrections are taken: signed, by a function of their own."""
 
-import copy
 import json
 import re
 
 import pytest
 
 from tests.iam import ACCOUNT, Principal, arn_of, may, policy_of, role_of
-from tests.template.compiled import Compile, Packaged, files_of
+from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of
 from tests.template.own_role import require_own_role
-from tests.template.test_api_deployment import ids
 from tests.template.test_compiled_gateway import throttles
 from tests.template.test_rights import DESCRIBE_STACK, rights
-from tools.kit import slices
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -21,7 +18,7 @@ METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${
 
 def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "corrections") == {
-        *(f"{name}.py" for name in ("__init__", "function", "statements", "write")),
+        *(f"{name}.py" for name in ("__init__", "slice", "function", "statements", "write")),
         *(
             f"reads/{name}.sql"
             for name in ("correction", "correction_list", "disregarded", "employee_punches", "person_corrections")
@@ -31,7 +28,7 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
 
 
 def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, compiled: Compile) -> None:
-    for each in (template, *(compiled("prod", by) for by in slices.said("signInBy"))):
+    for each in (template, *(compiled("prod", by) for by in REQUIRED_SIGN_IN)):
         method = each.properties("PostCorrection")
         assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "CorrectionResource"})
         assert method["AuthorizationType"] == "AWS_IAM"
@@ -57,16 +54,6 @@ def test_only_one_machine_knows_an_author_that_aws_does_not_name(compiled: Compi
 
 def test_a_request_with_corrections_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
-
-
-def test_whether_a_correction_is_signed_is_published(prod: Template) -> None:
-    brought = {name: copy.deepcopy(prod.resources[name]) for name in ("CorrectionResource", "PostCorrection")}
-    given = []
-    for kind in ("AWS_IAM", "NONE"):
-        brought["PostCorrection"]["Properties"]["AuthorizationType"] = kind
-        resources = {"file(slices/corrections/aws.yml):Resources, null": copy.deepcopy(brought)}
-        given.append({"file(resources/api.yml):Resources": {}, "sls:stage": "prod"} | resources)
-    assert len(set(ids(given))) == 2
 
 
 def test_the_method_is_throttled(compiled: Compile) -> None:

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from slices.corrections import proof
+from slices.corrections.slice import SLICE
 from tests.clock import FakeClock
 from tests.events import aws
 from tests.gateway import Response, answer_requests
@@ -120,6 +121,7 @@ def test_a_deploy_sends_one_after_its_punch_and_says_so(
 
     prod = Prod(monkeypatch, capsys)
     prod.store()
+    prod.hooks = [SLICE.deploy_hook()]
     answer_requests(monkeypatch, answer)
 
     done = prod.run("--yes", "--json")

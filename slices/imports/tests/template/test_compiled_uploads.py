@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from slices.imports.uploads import MOST_ROUNDS
-from tests.template.compiled import Compile, Packaged, files_of, tls_only
+from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of, tls_only
 from tests.template.test_rights import rights
 from tests.template.test_stops import stopped
 from tools.deploy import command as deploy
-from tools.kit import slices
 from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
@@ -45,7 +44,7 @@ def others(template: Any) -> set[str]:
 
 
 def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
-    names = ("__init__", "function", "uploads", "lines", "stored", "split", "text", "forms", "batches")
+    names = ("__init__", "slice", "function", "uploads", "lines", "stored", "split", "text", "forms", "batches")
     assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
 
 
@@ -112,7 +111,7 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
 
 
-@pytest.mark.parametrize("by", list(slices.said("signInBy")))
+@pytest.mark.parametrize("by", REQUIRED_SIGN_IN)
 def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile, by: str) -> None:
     function = compiled("prod", by, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"

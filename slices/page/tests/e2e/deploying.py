@@ -8,7 +8,12 @@ from slices.page.publish import INDEX
 from tools.local.emulator import Emulator
 
 
-def require(aws: Emulator, done: Any) -> None:
+def parameter() -> str:
+    """Return the parameter by which there is a page."""
+    return "site=true"
+
+
+def check(aws: Emulator, done: Any) -> None:
     """Hold the page to being where CloudFront fetches it, as browsers need it.
 
     Args:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from importlib import import_module
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
+from slices import enabled
 from slices.page.tests.page.between import Between
 from slices.page.tests.page.phone import Phone, clock, enter_key, phone, press, punch
-from tools.kit import slices
 
 SPEED = 50  # of the page's clock. A page that did not back off would look slow; test_outbox.py sees its waits.
 PUNCHES = 10
@@ -21,7 +22,9 @@ AbortSignal.timeout = () => new AbortController().signal // the kit ends its sil
 
 Trial = Callable[..., AbstractContextManager[Any]]  # which gives a URL and complaints
 
-tried_by = pytest.mark.parametrize("trial", [module.trial for module in slices.modules("trial")])
+# Not imported by name: the page works without conformance.
+TRIALS = [import_module("slices.conformance.trial").trial] if "conformance" in enabled.names() else []
+tried_by = pytest.mark.parametrize("trial", TRIALS)
 
 
 def require_conformance(browser: Browser, server: Between, trial: Trial, seeds: Sequence[int]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from slices.page import publish, site
-from tests.template.compiled import Compile, Packaged, tls_only
+from slices.page.slice import SLICE
+from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, tls_only
 from tools.deploy import command as deploy
-from tools.kit import slices
 from tools.kit.packaging import PackagingError, Template
 
 SITE = {
@@ -21,7 +21,7 @@ SITE = {
 }
 DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
 SIGN_IN = (f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
-signed_in_by = pytest.mark.parametrize("by", list(slices.said("signInBy")))
+signed_in_by = pytest.mark.parametrize("by", REQUIRED_SIGN_IN)
 
 # Amazon's own, by the ids in its documentation.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -186,10 +186,10 @@ def test_what_is_named_for_a_whole_account_names_stage_and_region(template: Temp
 
 
 def test_a_first_clusters_first_update_is_without_it(packaged: Packaged) -> None:
-    (later,) = deploy.read(packaged("prod", "site=true").folder).later
-    assert later["parameter"] == "site=false"
-    assert "AWS refuses CloudFront to an account that it has not verified" in later["because"]
-    assert deploy.read(packaged("prod").folder).later == ()
+    (later,) = deploy.read(packaged("prod", "site=true").folder, [SLICE.deploy_hook()]).later
+    assert later.parameter == "site=false"
+    assert "AWS refuses CloudFront to an account that it has not verified" in later.reason
+    assert deploy.read(packaged("prod").folder, [SLICE.deploy_hook()]).later == ()
 
 
 def test_what_is_neither_on_nor_off_stops_the_deploy(compiled: Compile) -> None:

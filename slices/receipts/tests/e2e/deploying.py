@@ -7,7 +7,7 @@ from tools.deploy.proof import ask_until
 from tools.local.emulator import Emulator
 
 
-def require_no_list(aws: Emulator, done: Any) -> None:
+def check_second_deploy(aws: Emulator, done: Any) -> None:
     """Hold the method to giving nobody's list of punches, given what `ponto deploy --json` printed."""
     key = aws.client("apigateway").get_api_key(apiKey=done["keyId"], includeValue=True)["value"]
     assert ask_until(done["url"], key, None, expected=404) == {"message": NO_LIST}

@@ -17,6 +17,7 @@ FOLDER = ROOT / "slices" / "receipts"
 def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "receipts") == {
         "__init__.py",
+        "slice.py",
         "function.py",
         "lookup.py",
         "sql/receipt.sql",

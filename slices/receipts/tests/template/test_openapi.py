@@ -28,7 +28,7 @@ OPERATIONS = {path: item["get"] for path, item in DOCUMENT["paths"].items()}
 
 
 def test_it_is_what_the_code_says_now() -> None:
-    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "make docs writes it"
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "python -m slices.receipts.openapi writes it"
 
 
 def test_it_is_openapi() -> None:

@@ -22,7 +22,7 @@ from slices.reports.report.output import write_csv
 from slices.reports.report.table import Column, Table
 from slices.reports.rows import IdCountRow, MinuteRow, TotalsRow
 from tools.cli import main
-from tools.kit.dead_letters import REASONS
+from tools.kit.dead_letters import reasons
 from tools.kit.project import ROOT
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -63,7 +63,7 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
     assert len(kinds) == 11
     for kind in kinds:
         assert language.word("kind", kind)
-    for why in REASONS:
+    for why in reasons():
         assert reason(why, language).startswith(f"{why}: ")
 
 

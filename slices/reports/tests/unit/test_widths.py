@@ -14,7 +14,7 @@ from slices.reports.report.output import write_text
 from slices.reports.report.table import Report, Table
 from slices.reports.rows import ExceptionRow, IdCountRow, MinuteRow
 from tests.widths import assert_fits
-from tools.kit.dead_letters import REASONS
+from tools.kit.dead_letters import reasons
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
@@ -43,13 +43,13 @@ def show_exceptions(language: Language) -> None:
         ExceptionRow(2, kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
         for kind in kinds
     )
-    groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in REASONS]
+    groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in reasons()]
     show(exceptions.tables(dict.fromkeys(kinds, 12_345), found, groups, language), language)
 
 
 REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
     "ponto report peak": (show_peak, ["█" * 5]),
-    "ponto report exceptions": (show_exceptions, [str(EMPLOYEE), *REASONS]),
+    "ponto report exceptions": (show_exceptions, [str(EMPLOYEE), *reasons()]),
 }
 
 

@@ -3,7 +3,7 @@
 from tools.local.emulator import Emulator
 
 
-def user_pool(aws: Emulator) -> str:
+def parameter_of_first_deploy(aws: Emulator) -> str:
     """Make a user pool; give the parameter that names it."""
     pool = aws.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Arn"]
     return f"userPoolArn={pool}"

@@ -56,8 +56,13 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         },
     }
     before = plain["Resources"]
-    signed = [each for each in slices.said("methods") if each.get("isOfEmployees")]
-    asking = [each["id"] for each in signed if each["method"] != "OPTIONS"]
+    methods = {name: each["Properties"] for name, each in before.items() if each["Type"] == "AWS::ApiGateway::Method"}
+    for_employees = [name.capitalize() for name, entry in slices.endpoints() if entry.get("callers") == "employees"]
+    asking = [
+        name
+        for name, method in methods.items()
+        if any(f"{function}LambdaFunction" in json.dumps(method) for function in for_employees)
+    ]
     post, *others = (resources[name]["Properties"] for name in ("PostPunch", *asking))
     for method in (post, *others):
         assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
@@ -76,7 +81,10 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         method["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
     allowed = "method.response.header.Access-Control-Allow-"
-    for name in ("PunchPreflight", *(each["id"] for each in signed if each["method"] == "OPTIONS")):
+    for name in (
+        "PunchPreflight",
+        *(name for name, method in methods.items() if method["HttpMethod"] == "OPTIONS" and name != "PunchPreflight"),
+    ):
         answer, unsigned = _preflight(resources, name), _preflight(before, name)
         headers = unsigned.pop(f"{allowed}Headers").removesuffix("'")
         assert answer.pop(f"{allowed}Headers") == f"{headers},Authorization'"

@@ -22,7 +22,13 @@ from tests.waiting import wait_for
 from tools.kit import slices
 from tools.local.emulator import Emulator
 
-ASKING = [each for each in slices.said("methods") if each.get("isOfEmployees") and each["method"] == "GET"]
+ASKING = [
+    entry[verb]
+    for _, entry in slices.endpoints()
+    if entry.get("callers") == "employees"
+    for verb in ("get", "list")
+    if verb in entry
+]
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
 
 
@@ -295,7 +301,7 @@ def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
 # What slices answer to employees
 
 
-@pytest.mark.parametrize("path", [each["path"] for each in ASKING if each["path"].endswith("/{id}")])
+@pytest.mark.parametrize("path", [path for path in ASKING if path.endswith("/{id}")])
 def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
     client: Client, pool: UserPool, path: str
 ) -> None:
@@ -314,7 +320,7 @@ def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
     assert client.post(b"", "GET", content_type=None, authorization=others).body == {"batidas": []}
 
 
-@pytest.mark.parametrize("path", [each["path"] for each in ASKING])
+@pytest.mark.parametrize("path", ASKING)
 def test_what_is_for_employees_takes_the_sign_in_and_the_key(client: Client, pool: UserPool, path: str) -> None:
     token = pool.sign_in(next(EMPLOYEES)).identity
     below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))

@@ -1,0 +1,81 @@
+"""What corrections add: a command, statements, the proof of a deploy, notes of a trace, and corrections of the demo."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from slices.reports.slice import ReportsExtension
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import click
+    import psycopg2.extensions
+
+    from ponto.reader.statements import Catalogue
+    from tools.kit.commands import LazyCommand
+    from tools.kit.deploy_hook import DeployHook, Deployment
+    from tools.kit.laboratory import Laboratory
+    from tools.kit.reader import Statement
+    from tools.kit.trace_notes import TraceNotes
+
+
+class Corrections(ReportsExtension):
+    """Forgotten punches and wrong ones."""
+
+    def commands(self) -> "Mapping[str, LazyCommand]":
+        """Return `ponto correct`."""
+        from tools.kit.commands import LazyCommand
+
+        def correct() -> "click.Command":
+            from slices.corrections.command import correct
+
+            return correct
+
+        example = "ponto correct list --month 2026-11   who added or disregarded which punches, and why"
+        return {"correct": LazyCommand(correct, example)}
+
+    def statements(self) -> "Catalogue":
+        """Return the statements of `reads`."""
+        from slices.corrections.statements import STATEMENTS
+
+        return STATEMENTS
+
+    def trace_notes(self) -> "TraceNotes":
+        """Return notes of the corrections of punches."""
+        from slices.corrections.trace_notes import NOTES
+
+        return NOTES
+
+    def deploy_hook(self) -> "DeployHook":
+        """Return what proves that corrections reach their table."""
+        from tools.kit.deploy_hook import DeployHook, DeployResult
+
+        def prove(deployed: "Deployment") -> DeployResult:
+            from slices.corrections import proof
+
+            proven = proof.prove(deployed.session, deployed.stage, deployed.url)
+            return DeployResult("correctionsProven", proven is not None, proven and f"proven     {proven}")
+
+        return DeployHook(prove)
+
+    def laboratory(self) -> "Laboratory":
+        """Return a correction among drains."""
+        from slices.corrections.lab.interleavings import SCENARIOS
+        from tools.kit.laboratory import Laboratory
+
+        return Laboratory(SCENARIOS)
+
+    def person_statements(self) -> "Sequence[Statement[Any]]":
+        """Return the statement of an employee's corrections."""
+        from slices.corrections.rows import PERSON_CORRECTIONS
+
+        return [PERSON_CORRECTIONS]
+
+    def correct_demo(self, cursor: "psycopg2.extensions.cursor", numbers: tuple[int, int], last: "date") -> int:
+        """Correct a day of the month."""
+        from slices.corrections.demo import correct
+
+        return correct(cursor, numbers, last)
+
+
+SLICE = Corrections()

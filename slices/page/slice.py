@@ -1,0 +1,39 @@
+"""What the page adds: its files, for `make run` and `ponto deploy`."""
+
+from typing import TYPE_CHECKING
+
+from slices.definition import Slice
+
+if TYPE_CHECKING:
+    from tools.kit.deploy_hook import DeployHook, Deployment
+    from tools.kit.static import LocalFiles
+
+
+class Page(Slice):
+    """The page for employees."""
+
+    def local_files(self) -> "LocalFiles":
+        """Return the page."""
+        from slices.page import site
+        from tools.kit.static import LocalFiles
+
+        return LocalFiles("page_url", "Punch on this page, which keeps the key", site.files)
+
+    def deploy_hook(self) -> "DeployHook":
+        """Return what publishes the page."""
+        from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
+
+        def publish(deployed: "Deployment") -> DeployResult:
+            from slices.page.publish import publish_stage
+
+            url = publish_stage(deployed.session, deployed.outputs, needs_token=deployed.needs_token)
+            return DeployResult("pageUrl", url, url and f"page       {url}")
+
+        reason = (
+            "the page comes by a second update: AWS refuses CloudFront to an account that it has not verified, and the "
+            "rollback would take all else along. If it is refused, ask AWS, and deploy with site: false"
+        )
+        return DeployHook(publish, SecondUpdate("SiteDistribution", "site=false", reason))
+
+
+SLICE = Page()

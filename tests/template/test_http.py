@@ -1,0 +1,115 @@
+"""Functions of the API that a slice defines by a line of `http`."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template.compiled import Pack, copied
+from tests.template.test_api_deployment import deployment
+from tests.template.test_compiled_gateway import require_preflight, throttles
+from tests.template.test_rights import connect, rights
+from tools.kit.packaging import PackagingError, Template
+
+Define = Callable[..., Template]
+
+
+@pytest.fixture
+def define(packed: Pack, tmp_path: Path) -> Define:
+    """Return a function that compiles dev with one slice, whose `http` has this function `request`."""
+
+    def define(entry: str, more: str = "zip: [function.py]", *given: str) -> Template:
+        project = copied(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
+        folder = project / "slices" / "one"
+        folder.mkdir()
+        (folder / "function.py").touch()
+        (folder / "aws.yml").write_text(f"http: {{ request: {entry} }}\n{more}\n")
+        (project / "slices" / "enabled.txt").write_text("one\n")
+        return packed(project, "dev", *given).template()
+
+    return define
+
+
+def test_method_and_role_make_a_function_with_its_rights(define: Define) -> None:
+    template = define("{ post: /solicitacao, role: ponto_requests }")
+
+    function: Any = template.properties("RequestLambdaFunction")
+    assert function["Handler"] == "slices/one/function.main"
+    assert function["Description"] == "Answers POST /solicitacao"
+    assert function["Environment"]["Variables"]["DB_USER"] == "ponto_requests"
+    assert (function["Timeout"], function["ReservedConcurrentExecutions"]) == (20, 2)
+    assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
+    assert connect("ponto_requests") in rights(template)["RequestRole"]
+    assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
+    exempt = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
+    assert [each["id"] for each in exempt] == ["CKV_AWS_116"]
+
+
+def test_method_asks_for_a_key_and_is_throttled(define: Define) -> None:
+    template = define("{ post: /solicitacao, role: ponto_requests }")
+
+    method = template.properties("PostRequest")
+    assert (method["HttpMethod"], method["AuthorizationType"], method["ApiKeyRequired"]) == ("POST", "NONE", True)
+    assert template.properties("RequestResource") == {
+        "RestApiId": {"Ref": "Api"},
+        "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+        "PathPart": "solicitacao",
+    }
+    assert throttles(template)["POST", "/~1solicitacao"] == (5, 10)
+
+
+def test_change_of_callers_is_published(define: Define) -> None:
+    by_key = define("{ post: /solicitacao, role: ponto_requests }")
+    signed = define("{ post: /solicitacao, role: ponto_requests, callers: iam }")
+
+    assert signed.properties("PostRequest")["AuthorizationType"] == "AWS_IAM"
+    assert deployment(signed) != deployment(by_key)
+
+
+def test_declaration_changes_a_default_only(define: Define) -> None:
+    more = "zip: [function.py]\nparameters: { requestRateLimit: { default: 7 } }"
+
+    template = define("{ post: /solicitacao, role: ponto_requests }", more, "requestBurstLimit=8")
+
+    assert throttles(template)["POST", "/~1solicitacao"] == (7, 8)
+
+
+def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(define: Define) -> None:
+    template = define("{ list: /turnos, get: '/turnos/{id}', callers: employees, role: ponto_shifts }")
+
+    assert template.properties("ListRequests")["ResourceId"] == {"Ref": "RequestResource"}
+    assert template.properties("GetRequest")["ResourceId"] == {"Ref": "RequestResource1"}
+    assert template.properties("RequestResource1")["ParentId"] == {"Ref": "RequestResource"}
+    require_preflight(template, "RequestPreflight", "RequestResource", "GET,OPTIONS", "X-Api-Key")
+    require_preflight(template, "RequestPreflight1", "RequestResource1", "GET,OPTIONS", "X-Api-Key")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{ post: /x }", "http.request lacks `role`. Name the role of the database: ponto_NAME."),
+        ("{ role: ponto_x }", "http.request lacks a method. Add one of get, list, post, put, delete with its path."),
+        ("{ role: ponto_x, past: /x }", "http.request has the unknown key `past`. Use one of get, list, post, "),
+        ("{ role: ponto_x, post: x }", "http.request.post is `x`. Write a path: /name or /name/{id}."),
+        (
+            "{ role: ponto_x, post: /x, callers: iron }",
+            "http.request.callers is `iron`. Use one of devices, employees, iam.",
+        ),
+    ],
+)
+def test_mistake_in_an_entry_stops_osls_once(define: Define, entry: str, message: str) -> None:
+    with pytest.raises(PackagingError) as caught:
+        define(entry)
+
+    assert str(caught.value).count(f"slices/one/aws.yml: {message}") == 1
+    assert str(caught.value).count("Cannot resolve variable") == 1
+
+
+def test_function_whose_file_is_not_zipped_stops_osls_once(define: Define) -> None:
+    with pytest.raises(PackagingError) as caught:
+        define("{ post: /x, role: ponto_x }", more="")
+
+    message = "slices/one/aws.yml: http.request needs function.py, which `zip` lacks. Add it to `zip`."
+    assert str(caught.value).count(message) == str(caught.value).count("Cannot resolve variable") == 1

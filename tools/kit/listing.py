@@ -1,0 +1,69 @@
+"""Commands that list the rows of a statement."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, time
+from typing import Any
+
+import click
+
+from tools.kit import commands, reader, tables
+from tools.kit import options as opt
+from tools.kit.output import camel_case, print_json, print_result
+from tools.kit.reader import Query, Row
+from tools.kit.tables import Column
+
+
+def row_to_json(row: Any) -> dict[str, Any]:
+    """Return the fields of a row as --json names them; times as ISO 8601."""
+    fields = row._asdict().items()
+    return camel_case({name: each.isoformat() if isinstance(each, date | time) else each for name, each in fields})
+
+
+def row_to_cells(row: Any) -> list[str]:
+    """Return the fields of a row as text."""
+    return ["" if each is None else str(each) for each in row]
+
+
+def command(
+    name: str,
+    *,
+    epilog: str,
+    group: click.Group | None = None,
+    columns: Sequence[Column] | None = None,
+    to_cells: Callable[[Row], Sequence[str]] = row_to_cells,
+    to_json: Callable[[Row], Any] = row_to_json,
+    empty: str = "no rows",
+) -> Callable[[Callable[..., Query[Row]]], click.Command]:
+    """Make a command, with `--json` and the options of where to read, of a function that returns what to read.
+
+    Args:
+        name: of the command.
+        epilog: examples, as of `commands.command`.
+        group: that the command is added to.
+        columns: of the table; by default the fields of a row.
+        to_cells: returns a row of the table.
+        to_json: returns a row for --json.
+        empty: what is printed in place of an empty table.
+    """
+
+    def decorate(function: Callable[..., Query[Row]]) -> click.Command:
+        def call(where: reader.Where, *, as_json: bool, **options: Any) -> None:
+            query = function(**options)
+            with reader.opened(where) as source:
+                (rows,) = source.read(query)
+                found = list(rows)
+            if as_json:
+                print_json([to_json(row) for row in found])
+            elif not found:
+                print_result(empty)
+            else:
+                tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, found))
+
+        made = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
+        made.help = function.__doc__
+        made.params[:0] = reversed(getattr(function, "__click_params__", []))
+        if group:
+            group.add_command(made)
+        return made
+
+    return decorate
