@@ -21,7 +21,7 @@ export NODE_COMPILE_CACHE := $(CACHE)/node
 export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders without fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -83,9 +83,6 @@ missing: setup
 
 test-orders: setup ## the end-to-end tests in ten random orders
 	@python -m lab.orders $(ARGS)
-
-without: setup .venv-audit/.installed ## check and test a copy without SLICE, or without any slice
-	@python -m lab.without $(addprefix --slice ,$(SLICE)) $(ARGS)
 
 fork: setup .venv-audit/.installed ## make a fork for another event; check and test it
 	@python -m lab.fork $(ARGS)

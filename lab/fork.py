@@ -3,7 +3,9 @@
 It runs the page's own commands in a copy, with the files of examples/orders.
 """
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,18 +14,67 @@ from pathlib import Path
 
 import click
 
-from lab import without
 from tools.develop import logged
 from tools.kit import commands
+from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "docs" / "adapt.md"
+_SHARED = (".venv", ".venv-audit", "node_modules")
+CHECK = ["make", *(f"--old-file={name}/.installed" for name in _SHARED), "--no-print-directory", "check"]
+"""That installs nothing, whatever is newer in a copy."""
 _EPILOG = """examples:
   make fork                                    make check and all tests, in a fork
   make fork ARGS="tests/unit tests/postgres"   a part of the tests
 
 exit status: 0 all of it passed, 1 something did not, 2 the request is wrong
 """
+
+
+def copy_project(project: Path) -> Path:
+    """Copy what git knows of this project, as it is here, to a folder that does not exist yet; return the folder.
+
+    The copy has this project's packages and its own code: PYTHONPATH comes before what pip installed.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if name not in _SHARED and (ROOT / name).exists():  # or it was removed, and not committed yet
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project / name)
+    for name in _SHARED:
+        (project / name).symlink_to(ROOT / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # its tests make copies, too
+    return project
+
+
+def environment(project: Path) -> dict[str, str]:
+    """Return the environment in which a copy's own code runs."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST", "STAGE"))}
+    return given | {"PYTHONPATH": str(project)}
+
+
+def require_own_code(project: Path) -> None:
+    """Check that the copy runs its own code.
+
+    Raises:
+        CommandError: it would run this project's code.
+    """
+    program = "import tools; print(tools.__file__)"
+    asked = [sys.executable, "-c", program]
+    file = subprocess.run(asked, cwd=project, env=environment(project), stdout=subprocess.PIPE, text=True, check=True)
+    if not Path(file.stdout.strip()).is_relative_to(project):
+        raise CommandError(f"the copy {project} would run {file.stdout.strip()}")
+
+
+def run(project: Path, words: Sequence[str]) -> bool:
+    """Run a command in a copy; return whether it succeeded."""
+    return subprocess.run(words, cwd=project, env=environment(project), check=False).returncode == 0
 
 
 def steps() -> list[str]:
@@ -46,13 +97,13 @@ def make(project: Path) -> None:
         subprocess.run(words, cwd=project, check=True)
     for step in steps():
         subprocess.run(["sh", "-ec", step], cwd=project, check=True)
-    environment = without.environment(project)
+    own = environment(project)
     for words in (
         [sys.executable, "-m", "tools.develop.docs"],
         ["ruff", "format", "--quiet", "."],
         ["ruff", "check", "--quiet", "--fix", "."],
     ):
-        subprocess.run(words, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(words, cwd=project, env=own, stdout=subprocess.DEVNULL, check=True)
     subprocess.run(["git", "add", "--all"], cwd=project, check=True)
 
 
@@ -65,19 +116,19 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
     WORDS are paths for pytest, and its options after --.
     """
     with tempfile.TemporaryDirectory(prefix="ponto-fork-") as temporary:
-        project = without.copied(Path(temporary) / "project")
-        without.require_own_code(project)
+        project = copy_project(Path(temporary) / "project")
+        require_own_code(project)
         make(project)
         logged.print_line(f"tests: {_count(project)} in the fork, {_count(ROOT)} here")
-        checked = no_check or without.run(project, without.CHECK)
-        return 0 if without.run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
+        checked = no_check or run(project, CHECK)
+        return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 
 def _count(project: Path) -> int:
     """Count the tests of the reference, which are no slice's."""
     words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests", "lab/tests"]
     listed = subprocess.run(
-        words, cwd=project, env=without.environment(project), stdout=subprocess.PIPE, text=True, check=True
+        words, cwd=project, env=environment(project), stdout=subprocess.PIPE, text=True, check=True
     ).stdout
     return sum(map(int, re.findall(r"^[\w/.]+: (\d+)$", listed, re.MULTILINE)))
 

@@ -2,11 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from slices import enabled
 from tests.template.compiled import REQUIRED_SIGN_IN, Pack, Packaged, copied
+from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
@@ -49,9 +53,34 @@ def needing(name: str) -> set[str]:
     return gone
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod", "local"])
-def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path, stage: str) -> None:
-    project = copied(tmp_path)
+def load(project: Path) -> set[str]:
+    """Load all that the slices of a project add, and print the help; return the names of its commands."""
+    program = (
+        "import json; from slices import enabled, definition; from tools import cli;"
+        "methods = [name for name in vars(definition.Slice) if name[0] != '_'];"
+        "[getattr(each, name)() for each in enabled.load().values() for name in methods];"
+        "print(json.dumps([cli.__file__, *(name for name, command in cli.COMMANDS.items() if command.load())]));"
+        "raise SystemExit(cli.main(['--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    file, *names = json.loads(done.stdout.splitlines()[0])
+    assert Path(file).is_relative_to(project)
+    return set(names)
+
+
+def commands_of(*names: str) -> set[str]:
+    """Return the names of the commands of slices."""
+    return {command for name in names for command in enabled.load()[name].commands()}
+
+
+@pytest.mark.parametrize(
+    ("stage", "are_there"),
+    [("dev", True), ("prod", True), ("local", True), ("dev", False)],
+    ids=["dev", "prod", "local", "deleted"],
+)
+def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path, stage: str, are_there: bool) -> None:
+    project = copied(tmp_path, with_slices=are_there)
     turn_off(project, *ALL)
 
     template = packed(project, stage).template()
@@ -59,6 +88,7 @@ def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path, s
     assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
     methods = template.of_type("AWS::ApiGateway::Method").values()
     assert {method["HttpMethod"] for method in methods} == {"POST", "OPTIONS"}
+    assert load(project) == cli.COMMANDS.keys() - commands_of(*ALL)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -78,6 +108,7 @@ def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, wh
     assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
     assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
+    assert load(project) == cli.COMMANDS.keys() - commands_of(*off)
 
 
 def test_slice_whose_folder_is_missing_stops_osls(packed: Pack, bare: Path) -> None:

@@ -39,7 +39,6 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "lab/tests/test_crashes.py": ("python -m lab.crashes",),
     "lab/tests/test_interleavings.py": ("python -m lab.interleavings",),
     "lab/tests/test_simulate.py": ("python -m lab.simulate",),
-    "lab/tests/test_without.py": ("python -m lab.without",),
 }
 OF_THE_EVENT = {  # by the tests of the event, which go when another event comes
     "tests/event/e2e/test_adapt.py": ("rm -r", "echo", "cp -R", "git grep", "xargs perl", "python -m lab.fork"),

@@ -1,6 +1,5 @@
 """The slices as the commands see them."""
 
-import ast
 import os
 import re
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 import click
 import pytest
 
-from slices import enabled
 from slices.definition import Slice
 from tools import cli
 from tools.kit import commands, slices
@@ -142,22 +140,6 @@ def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:
     done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch("ponto: `another` needs `one_that_went`, which .*\n", done.stderr)
-
-
-@pytest.mark.parametrize("are_there", [False, True], ids=["deleted", "turned off"])
-def test_without_slices_the_commands_are_the_references(tmp_path: Path, are_there: bool) -> None:
-    project = copy_project(tmp_path / "project", with_slices=are_there)
-    (project / "slices" / "enabled.txt").write_text("# none\n")
-    program = (
-        "import tools, tools.cli as cli; print(tools.__file__); print(list(cli.ponto.commands));"
-        "raise SystemExit(cli.main(['--help']))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    file, names, *_ = done.stdout.splitlines()
-    assert Path(file).is_relative_to(project)
-    brought = {name.partition(" ")[0] for each in enabled.load().values() for name in each.commands()}
-    assert not brought & set(ast.literal_eval(names))
 
 
 def test_tests_and_documents_of_a_slice_that_is_off_are_left_out(tmp_path: Path) -> None:

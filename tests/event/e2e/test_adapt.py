@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab import fork, without
+from lab import fork
 from tests import documents
 from tests.commands import needs_jmeter
 from tests.e2e.client import Client
@@ -47,7 +47,7 @@ def copy() -> Iterator[Copy]:
     """Make the fork, and run it as `make run` does."""
     folder = Path(tempfile.mkdtemp(prefix="ponto-adapt-"))
     try:
-        project = without.copied(folder / "project")
+        project = fork.copy_project(folder / "project")
         fork.make(project)
         with running(project) as copy:
             yield copy
