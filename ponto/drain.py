@@ -169,13 +169,13 @@ class Drain:
         processed = Processed()
         trusted, suspect_parts, delays_seconds = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
         bugs = self._process_part(trusted, processed, deadlines) if trusted else []
-        is_spread = not delays_seconds
+        must_spread = bool(delays_seconds)
         for index, part in enumerate(suspect_parts):
-            if processed.has_rows and not is_spread:  # database and code work: only a suspect can crash the process now
+            if must_spread and processed.has_rows:  # database and code work: only a suspect can crash the process now
                 untried = [message for later in suspect_parts[index:] for message in later]
                 delays = [(message, delays_seconds[message.id]) for message in untried]
                 self._spread(delays, processed, deadlines.database)
-                is_spread = True
+                must_spread = False
             bugs += self._process_part(part, processed, deadlines)
         if processed.has_rows:
             self._last_stored = self._clock()

@@ -1,4 +1,4 @@
-"""Visibility of messages that failed: SQS delivers those that the database failed on again soon, then later."""
+"""Visibility of messages that failed: at first they are delivered again soon, then after ever longer delays."""
 
 import time
 from collections.abc import Callable, Sequence

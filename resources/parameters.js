@@ -91,7 +91,7 @@ async function stages({ options, resolveVariable }) {
     const [, name, text] = /^([^=]*)=?(.*)$/s.exec(option);
     // osls ignores an unknown one, which may be of a slice that is gone.
     if (!(name.trim() in DECLARATIONS)) stop(`--param: there is no parameter ${name.trim()}; is the slice that has it off?`);
-    if (!text.trim()) stop(`--param: ${name}= has no value, which sls does not take: leave it empty in resources/parameters.yml.`);
+    if (!text) stop(`--param: ${name}= has no value, which sls does not take: leave it empty in resources/parameters.yml.`);
     values[name] = text.trimEnd();
   }
   const defaults = {};
