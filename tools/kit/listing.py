@@ -59,6 +59,7 @@ def command(
             else:
                 tables.show(columns or [*map(Column, query.row_type._fields)], map(to_cells, found))
 
+        call.__module__ = function.__module__  # where the command is defined
         made = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
         made.help = function.__doc__
         made.params[:0] = reversed(getattr(function, "__click_params__", []))
