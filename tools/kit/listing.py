@@ -33,7 +33,7 @@ def command(
     to_cells: Callable[[Row], Sequence[str]] = row_to_cells,
     to_json: Callable[[Row], Any] = row_to_json,
     empty: str = "no rows",
-) -> Callable[[Callable[..., Query[Row]]], click.Command]:
+) -> Callable[[Callable[..., Query[Any]]], click.Command]:
     """Make a command, with `--json` and the options of where to read, of a function that returns what to read.
 
     Args:
@@ -46,7 +46,7 @@ def command(
         empty: what is printed in place of an empty table.
     """
 
-    def decorate(function: Callable[..., Query[Row]]) -> click.Command:
+    def decorate(function: Callable[..., Query[Any]]) -> click.Command:
         def call(where: reader.Where, *, as_json: bool, **options: Any) -> None:
             query = function(**options)
             with reader.opened(where) as source:
