@@ -63,7 +63,8 @@ def correct(open_session: Callable[[], connection], author: str, request: Reques
 
     Raises:
         HttpError: 400 or 409 with the reasons, by position, of those whose form or whose content is refused; 403
-            without an author; 503 while another transaction holds the lock of corrections; 500 where sending the request again does not help.
+            without an author; 503 while another transaction holds the lock of corrections; 500 where sending the
+            request again does not help.
         psycopg2.Error, CannotConnectError: the database does not answer, or is busy.
     """
     author = author or request.user_arn
