@@ -87,8 +87,7 @@ DRIVER = Driver()
 
 
 class CannotConnectError(Exception):
-    """No connection was attempted, for example because Secrets Manager does not answer or no time is left; or IAM
-    refuses the login, and the message names what may be missing."""
+    """There is no connection; the message says why: Secrets Manager does not answer, no time is left, IAM refuses."""
 
 
 class NoTimeLeftError(Exception):
@@ -232,45 +231,70 @@ def connect(
         CannotConnectError: there was no time for the first attempt; or the last one failed, and `refresh` did before;
             or a login by IAM is refused; or its token cannot be made.
     """
-    has_token = callable(parameters.get("password"))
-    refused_tokens = 0
+    credentials = _Credentials(parameters, refresh, timeouts.iam_propagation_seconds)
     error: Exception = CannotConnectError("no time left to connect")
-    refresh_error: CannotConnectError | None = None
     start, seconds = driver.monotonic(), timeouts.connect_seconds
     end = start + seconds
     while seconds >= _MIN_CONNECT_SECONDS:
         try:
-            return _attempt(driver, parameters, application_name, timeouts, settings, seconds)
+            return _attempt(driver, credentials.parameters, application_name, timeouts, settings, seconds)
         except psycopg2.OperationalError as failure:
             error = failure
-        is_final = is_refused(error)
-        if is_final and has_token:
-            refused_tokens += 1
-            end = max(end, start + timeouts.iam_propagation_seconds)
-            is_final = refused_tokens > 1 and not timeouts.iam_propagation_seconds
-
+        end = max(end, start + credentials.reject(error))
         last_pause = end - _RETRY_PAUSE_SECONDS - _MIN_CONNECT_SECONDS
         if driver.monotonic() > last_pause:
             break
-        previous = parameters
-        if refresh is not None:
-            try:
-                parameters = refresh()
-            except CannotConnectError as failure:  # the password may well be what it was
-                refresh_error = failure
-            refresh = None
-        if parameters == previous:  # new ones are tried at once
-            if is_final or driver.monotonic() > last_pause:
+        if not credentials.refresh():  # new ones are tried at once
+            if credentials.are_final or driver.monotonic() > last_pause:
                 break
             driver.sleep(_RETRY_PAUSE_SECONDS)
         seconds = int(end - driver.monotonic())  # libpq takes whole ones
+    raise credentials.explain(error)
 
-    if is_refused(error) and (has_token or _REFUSED_BY_IAM in str(error)):
-        raise _access_denied(error, by_token=has_token)
-    if refresh_error is not None:
+
+class _Credentials:
+    """Parameters of a connection, which can be refreshed once."""
+
+    def __init__(
+        self, parameters: Parameters, refresh: Callable[[], Parameters] | None, iam_propagation_seconds: int
+    ) -> None:
+        self.parameters = parameters
+        self.are_final = False  # whether another attempt with them is of no use
+        self._refresh = refresh
+        self._refresh_error: CannotConnectError | None = None
+        self._has_token = callable(parameters.get("password"))
+        self._refused_tokens = 0
+        self._iam_propagation_seconds = iam_propagation_seconds
+
+    def reject(self, error: Exception) -> int:
+        """Note why an attempt failed; return for how many seconds from the first one to try at least."""
+        self.are_final = is_refused(error)
+        if not (self.are_final and self._has_token):
+            return 0
+        self._refused_tokens += 1
+        self.are_final = self._refused_tokens > 1 and not self._iam_propagation_seconds
+        return self._iam_propagation_seconds
+
+    def refresh(self) -> bool:
+        """Fetch the parameters again, the first time only; return whether they have changed."""
+        refresh, self._refresh, previous = self._refresh, None, self.parameters
+        if refresh is not None:
+            try:
+                self.parameters = refresh()
+            except CannotConnectError as error:  # the password may well be what it was
+                self._refresh_error = error
+        return self.parameters != previous
+
+    def explain(self, error: Exception) -> Exception:
+        """Return the last error, or one that names the refused login, or the refresh that failed before."""
+        if is_refused(error) and (self._has_token or _REFUSED_BY_IAM in str(error)):
+            return _access_denied(error, by_token=self._has_token)
+        if self._refresh_error is None:
+            return error
         first_line = str(error).partition("\n")[0]
-        raise CannotConnectError(f"{refresh_error}, after {_without_address(first_line)}") from error
-    raise error
+        explained = CannotConnectError(f"{self._refresh_error}, after {_without_address(first_line)}")
+        explained.__cause__ = error
+        return explained
 
 
 def _attempt(

@@ -29,7 +29,7 @@ def batch(
     Args:
         request_id: of the invocation.
         function_name: the metrics' dimension.
-        now: when PostgreSQL had answered, s since the epoch.
+        now: when the batch was processed, s since the epoch.
         counts: by the metric's name.
         milliseconds: durations, by the metric's name.
         errors: why messages failed, without anything of a punch.

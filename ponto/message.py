@@ -40,7 +40,7 @@ class Message(NamedTuple):
     id: str
     body: str
     receipt_handle: str
-    receive_count: int  # this receive included; 1 if it cannot be read: a first receive proves nothing
+    receive_count: int  # this receive included; 1 if it cannot be read
     sent_ms: int | None  # when SQS stored this message, ms since the epoch, UTC; None: it cannot be read
     first_received_ms: int | None  # when SQS first handed it out, likewise
     origin: Origin | None  # this message, or that of a dead letter which was sent back; None: `sent_ms` is None

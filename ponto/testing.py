@@ -6,7 +6,7 @@ handler.main(event, context, fakes.drain())
 assert [entry.message_id for entry in fakes.store.rows.values()] == ["m1"]
 """
 
-import time
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -38,26 +38,24 @@ class InMemoryStore(Store):
         self.outcomes: dict[str, Outcome | Exception] = {}  # by message id: instead of storing
         self.failing_seconds: dict[str, float] | None = {}  # result of `record_failing`, by message id; None: no answer
         self._calls = calls
+        super().__init__(dict)  # which is never connected
 
     @property
     def entries(self) -> list[Entry]:
         """Entries of all batches."""
         return [entry for batch in self.batches for entry in batch]
 
-    def save(self, entries: Sequence[Entry], deadline: float = 0) -> list[Outcome]:
-        """Store entries, or return what `outcomes` has; an exception there becomes UNEXPECTED, as in `Store`."""
-        _record(self._calls, "save", deadline)
+    def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
+        """Store entries, or return what `outcomes` has; an exception there has the outcome that it has in `Store`."""
+        self._calls.append(Call("save", deadline))
         return super().save(entries, deadline)
 
     def record_failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
         """Return what `failing_seconds` has of these messages."""
-        _record(self._calls, "failing", deadline)
+        self._calls.append(Call("failing", deadline))
         if self.failing_seconds is None:
             raise QueryFailedError("OperationalError: gone")
         return {name: seconds for name, seconds in self.failing_seconds.items() if name in message_ids}
-
-    def close(self) -> None:
-        """Do nothing."""
 
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         for entry in entries:
@@ -88,7 +86,7 @@ class InMemoryDeadLetters(DeadLetters):
 
     def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         """Keep the rejections, but for those that `refused` has."""
-        _record(self._calls, "send", deadline)
+        self._calls.append(Call("send", deadline))
         self.sent += [rejection for rejection in rejections if rejection.message.id not in self.refused]
         ids = [rejection.message.id for rejection in rejections]
         return {message_id: self.refused[message_id] for message_id in ids if message_id in self.refused}
@@ -106,14 +104,14 @@ class InMemoryRedelivery(Redelivery):
 
     def shorten_visibility(self, messages: Sequence[Message], end: float) -> None:
         """Remember the messages."""
-        _record(self._calls, "shorten_visibility", end)
+        self._calls.append(Call("shorten_visibility", end))
         self.shortened += [message.id for message in messages]
         if self.error:
             raise self.error
 
     def set_visibility(self, delays: Sequence[tuple[Message, int]], end: float) -> None:
         """Remember the delays."""
-        _record(self._calls, "set_visibility", end)
+        self._calls.append(Call("set_visibility", end))
         if self.error:
             raise self.error
         self.hidden_seconds |= {message.id: seconds for message, seconds in delays}
@@ -132,9 +130,3 @@ class Collaborators:
     def drain(self, **options: Any) -> Drain:
         """Return a drain with these collaborators; the options are keyword arguments of `Drain`."""
         return Drain(ZONE, self.store, self.dead_letters, self.redelivery, **options)
-
-
-def _record(calls: list[Call], name: str, deadline: float) -> None:
-    if deadline <= time.monotonic():
-        raise AssertionError(f"{name} was called past its deadline")
-    calls.append(Call(name, deadline))

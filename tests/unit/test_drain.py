@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ponto.connection import CannotConnectError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.message import Message, read_messages
@@ -411,3 +412,15 @@ def test_every_part_of_a_batch_has_the_deadlines_of_the_whole() -> None:
     assert len(fakes.store.batches) > 2
     assert dict(fakes.calls)["save"] == end - DEAD_LETTER_SECONDS
     assert dict(fakes.calls)["send"] == end - DEAD_LETTER_SECONDS / 2
+
+
+def test_an_in_memory_store_has_the_outcomes_of_a_real_one() -> None:
+    fakes = Collaborators()
+    fakes.store.outcomes = {"m1": CannotConnectError("gone"), "m2": ZeroDivisionError()}
+
+    processed = process(fakes, message(1))
+    assert processed.failures["m1"].is_transient
+
+    processed = process(fakes, message(2))
+    assert processed.failures["m2"].detail.startswith("unexpected: ZeroDivisionError")
+    assert fakes.store.save([]) == []
