@@ -40,7 +40,7 @@ class ExistingRow(NamedTuple):
 
     id: str
     mensagem_id: str | None  # the message that brought it
-    comparison_key: Mapping[str, int]  # as `Punch.comparison_key`
+    comparison_key: Mapping[str, object]  # as `Punch.comparison_key`
 
 
 class Entry(NamedTuple):

@@ -114,7 +114,7 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
     assert 0 < len(lenient) < 250
 
 
-def differing(punch: Punch, stored: Mapping[str, int]) -> list[str]:
+def differing(punch: Punch, stored: Mapping[str, object]) -> list[str]:
     """Give the columns by which a punch is not that of a row."""
     return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
