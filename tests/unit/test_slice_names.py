@@ -20,7 +20,7 @@ def files() -> Iterator[Path]:
         yield from (path for path in (ROOT / house).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
+def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[str]:
     """Give what names a slice: its path, its module, and each command, function, parameter, role and table of it."""
     yield rf"\b{folders}[./]{each.name}\b"
     for command in enabled.load()[each.name].commands():
@@ -40,7 +40,7 @@ def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
             yield rf"\b{table}\b"
 
 
-def named(each: slices.Slice) -> list[str]:
+def named(each: slices.SliceManifest) -> list[str]:
     """Give where a slice is named outside its folder, as file, line and what stands there."""
     pattern = re.compile("|".join(patterns(each)), re.MULTILINE)
     found = []

@@ -20,7 +20,7 @@ def declarations() -> dict[str, dict[str, Any]]:
     return declared
 
 
-def of_slice(each: slices.Slice) -> dict[str, dict[str, Any]]:
+def of_slice(each: slices.SliceManifest) -> dict[str, dict[str, Any]]:
     """Return the declarations of a slice's parameters, with those of its functions of the API."""
     declared: dict[str, dict[str, Any]] = dict(each.aws.get("parameters") or {})
     for name in each.http:

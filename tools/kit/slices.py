@@ -14,8 +14,8 @@ from slices import enabled
 from tools.kit.errors import CommandError
 
 
-class Slice(NamedTuple):
-    """A folder of slices/."""
+class SliceManifest(NamedTuple):
+    """What the `aws.yml` of an enabled slice declares."""
 
     name: str
     folder: Path
@@ -35,7 +35,7 @@ class Slice(NamedTuple):
 _are_absent = ContextVar("_are_absent", default=False)
 
 
-def installed() -> tuple[Slice, ...]:
+def installed() -> tuple[SliceManifest, ...]:
     """Return the enabled slices, in order.
 
     Raises:
@@ -45,16 +45,16 @@ def installed() -> tuple[Slice, ...]:
 
 
 @cache
-def read(folder: Path) -> tuple[Slice, ...]:
+def read(folder: Path) -> tuple[SliceManifest, ...]:
     """Read the slices of a folder; see `installed`."""
-    found: dict[str, Slice] = {}
+    found: dict[str, SliceManifest] = {}
     for name in enabled.names(folder):
         if not (folder / name).is_dir():
             raise CommandError(
                 f"`slices/enabled.txt` lists `{name}`, but there is no folder slices/{name}. Remove the line, or "
                 "restore the folder."
             )
-        each = Slice(name, folder / name, _parse(folder / name / "aws.yml"))
+        each = SliceManifest(name, folder / name, _parse(folder / name / "aws.yml"))
         for other in each.needs:
             if other not in found:
                 raise CommandError(
