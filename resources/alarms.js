@@ -1,6 +1,6 @@
 // The alarms of alarms.yml that a stage has, and the topic that they notify: one of yours, or the stack's own
 // (alarm-topic.yml), with an e-mail subscription where there is an address.
-const { together } = require('./slices.js');
+const { origins, together } = require('./slices.js');
 const stop = require('./stop.js');
 const values = require('./values.js');
 
@@ -40,7 +40,10 @@ module.exports = async (context) => {
     ...(metricMath === 'supported' && onExpressions),
     ...(database !== 'existing' && ofTheCluster),
   };
-  const all = { ...ofReference, ...(await together(context, 'alarms', Object.keys(ofReference))) };
+  const ofSlices = await together(context, 'alarms');
+  const twice = Object.keys(ofSlices).find((section) => section in ofReference);
+  if (twice) stop(`${origins.get(twice)} exists already in the reference. Give it another name.`);
+  const all = { ...ofReference, ...ofSlices };
   const wanted = alarms === 'all' ? Object.keys(all) : ESSENTIAL;
 
   const { arn, resources: topicResources } = await topic(context);

@@ -1,15 +1,17 @@
 // A Deployment is a snapshot: API Gateway publishes a change only with a new one. Its logical id is
 // therefore derived from all that api.yml and the slices define of it, so that a changed API is a new resource.
 const { createHash } = require('node:crypto');
-const { ENDPOINTS, together } = require('./slices.js');
+const { ENDPOINTS, changes, together } = require('./slices.js');
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const [brought, changed] = [await together(context, 'Resources'), await together(context, 'overlays')];
-  const published = [api, brought, changed].flatMap(Object.entries).filter(([, { Type }]) =>
+  const defined = [api, await together(context, 'Resources')].flatMap(Object.entries).filter(([, { Type }]) =>
     /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
+  const ids = new Set(defined.map(([id]) => id));
+  const changed = (await changes(context)).filter(({ id }) => ids.has(id));
+  const published = [...defined, ...changed];
   const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
   const throttled = [
@@ -29,7 +31,7 @@ module.exports = async (context) => {
     Resources: {
       [deployment]: {
         Type: 'AWS::ApiGateway::Deployment',
-        DependsOn: [...new Set(published.map(([name]) => name))].filter((name) => name !== 'Api'),
+        DependsOn: [...ids].filter((id) => id !== 'Api'),
         Properties: { RestApiId: { Ref: 'Api' } },
       },
       ApiStage: {

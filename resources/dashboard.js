@@ -1,5 +1,6 @@
 // One page, read from left to right as the data flows: gateway, queue, function, database, dead letters.
-const { together } = require('./slices.js');
+const { origins, together } = require('./slices.js');
+const stop = require('./stop.js');
 
 const WIDTH = 24; // units of the grid
 const HEIGHT = 6;
@@ -115,10 +116,9 @@ module.exports = async (context) => {
   // Where nobody signs in, the function logs no such metric.
   const isLogged = (reason) => reason !== 'identity' || signsIn;
   const flow = columns(named, REASONS.filter(isLogged), cluster);
-  for (const [column, graphs] of Object.entries(await together(context, 'graphs'))) {
-    for (const [title, { unit, invocationsOf, metrics }] of Object.entries(graphs)) {
-      flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));
-    }
+  for (const [title, { column, unit, invocationsOf, metrics }] of Object.entries(await together(context, 'graphs'))) {
+    if (!flow[column]) stop(`${origins.get(title)}.column is ${column}. Use one of ${Object.keys(flow).join(', ')}.`);
+    flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));
   }
   const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {

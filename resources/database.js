@@ -7,7 +7,7 @@ const checkDeployed = require('./deployed.js');
 const express = require('./express-cluster.js');
 const FUNCTIONS = require('./functions.js');
 const { byPasswords, byTokens } = require('./login.js');
-const { together, withSchema } = require('./slices.js');
+const { withSchema } = require('./slices.js');
 const stop = require('./stop.js');
 const values = require('./values.js');
 
@@ -99,7 +99,7 @@ async function ofSchema(context, database, owner, secrets) {
     variables[`${each.name.toUpperCase()}_SECRET_ARN`] = secrets[each.name] ?? null;
     variables[`${each.name.toUpperCase()}_CONCURRENCY`] = String(await derived.executions(context, each)); // connections at most
   }
-  return { ...variables, ...(await together(context, 'schemaEnvironment')) };
+  return variables;
 }
 
 module.exports = async (context) => {

@@ -27,13 +27,16 @@ const KEYS = [...Object.keys(VERBS), 'role', 'callers', 'does', 'description', '
 const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
 const verbsOf = (entry) => Object.keys(entry).filter((key) => key in VERBS);
 
+const OF_REFERENCE = ['function', 'read', 'schema']; // as functions.js and serverless.yml have them
+
 /** Methods that the API has. */
 const taken = new Set(['POST /ponto', 'OPTIONS /ponto']);
 
 /** Stop with what is wrong with an entry. */
-function check(where, entry, zip) {
+function check(where, name, entry) {
   const unknown = Object.keys(entry).find((key) => !KEYS.includes(key));
   if (unknown) stop(`${where} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
+  if (OF_REFERENCE.includes(name)) stop(`${where}: the reference has a function of this name. Give it another name.`);
   if (!entry.role) stop(`${where} lacks \`role\`. Name the role of the database: ponto_NAME.`);
   if (!verbsOf(entry).length) stop(`${where} lacks a method. Add one of ${Object.keys(VERBS).join(', ')} with its path.`);
   const wrong = verbsOf(entry).find((verb) => !/^(\/([\w-]+|\{\w+\}))+$/.test(entry[verb]));
@@ -45,7 +48,6 @@ function check(where, entry, zip) {
     if (taken.has(method)) stop(`${where} answers ${method}, which exists already. Choose another path.`);
     taken.add(method);
   }
-  if (!zip.includes('function.py')) stop(`${where} needs function.py, which \`zip\` lacks. Add it to \`zip\`.`);
 }
 
 /** References to the resource of each path of the API. */
@@ -79,12 +81,12 @@ function route(id, name, entry) {
 /**
  * Return what `http` of a slice defines.
  * @param {string} slice its name
- * @param {{ http: object, zip: string[] }} aws its aws.yml
+ * @param {{ http: object }} aws its aws.yml
  * @returns {Endpoint[]}
  */
-const endpoints = (slice, { http, zip }) =>
+const endpoints = (slice, { http }) =>
   Object.entries(http).map(([name, entry]) => {
-    check(`slices/${slice}/aws.yml: http.${name}`, entry, zip);
+    check(`slices/${slice}/aws.yml: http.${name}`, name, entry);
     const id = capitalised(name);
     const { role, callers = 'devices' } = entry;
     const { methods, resources } = route(id, name, entry);
@@ -109,8 +111,8 @@ async function template({ resolveVariable }, { slice, name, id: Id, does, caller
   const origin = await resolveVariable('param:corsOrigin');
   const { description = capitalised(does), environment, timeout } = entry;
   const values = { slice, name, Id, does, description, origin };
-  const { function: lambda, overlay, invocation, resource, method } = filled(values);
-  const Resources = { [`${Id}Invocation`]: invocation };
+  const { function: lambda, functionMetadata, invocation, resource, method } = filled(values);
+  const Resources = { [`${Id}Invocation`]: invocation, [`${Id}LambdaFunction`]: functionMetadata };
   for (const { id, parent, part } of resources) Resources[id] = withProperties(resource, { ParentId: parent, PathPart: part });
   const answered = methods.filter((each) => each.method !== 'OPTIONS');
   for (const { id, method: HttpMethod, resource: ResourceId } of answered) {
@@ -122,7 +124,7 @@ async function template({ resolveVariable }, { slice, name, id: Id, does, caller
   }
   const cors = callers === 'employees' && { CORS_ORIGIN: origin };
   const own = { environment: { ...lambda.environment, ...cors, ...environment }, ...(timeout && { timeout }) };
-  return { functions: { [name]: { ...lambda, ...own } }, Resources, overlays: { [`${Id}LambdaFunction`]: overlay } };
+  return { functions: { [name]: { ...lambda, ...own } }, Resources };
 }
 
 module.exports = { PARAMETERS, endpoints, template };

@@ -1,14 +1,11 @@
 // The slices of slices/enabled.txt, and what they add to serverless.yml and to the files beside this one (slices/README.md).
-const { existsSync, readdirSync, readFileSync } = require('node:fs');
-const { basename, dirname, join } = require('node:path');
+const { existsSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
 const http = require('./http.js');
 const stop = require('./stop.js');
 const read = require('./yaml.js');
 
-const KEYS = [
-  'needs', 'zip', 'parameters', 'http', 'functions', 'Resources', 'Outputs', 'overlays', 'senders', 'identity', 'schemaEnvironment',
-  'alarms', 'graphs',
-];
+const KEYS = ['needs', 'zip', 'parameters', 'http', 'functions', 'Resources', 'Outputs', 'identity', 'alarms', 'graphs'];
 
 const pathOf = (file) => join(__dirname, '..', file);
 
@@ -21,13 +18,6 @@ const SLICES = new Map();
 function checkKeys(file, part) {
   const unknown = Object.keys(part).find((key) => !KEYS.includes(key));
   if (unknown) stop(`${file} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
-}
-
-/** Return whether a folder has a file of a name, in which * stands for any letters. */
-function hasFile(folder, pattern) {
-  const name = RegExp(`^${basename(pattern).replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
-  const files = pathOf(join(folder, dirname(pattern)));
-  return existsSync(files) && readdirSync(files).some((file) => name.test(file));
 }
 
 /** Read a slice's aws.yml; stop with what is wrong with it. */
@@ -43,8 +33,9 @@ function add(name) {
     const where = `which \`slices/enabled.txt\` does not list before it. Add it above \`${name}\`, or remove \`${name}\`.`;
     stop(`\`${name}\` needs \`${needed}\`, ${where}`);
   }
-  const missing = slice.zip.find((pattern) => !hasFile(folder, pattern));
-  if (missing) stop(`${file}: \`zip\` names ${missing}, but ${folder} has no such file. Correct the name, or add the file.`);
+  if (Object.keys(slice.http).length) slice.zip = ['function.py', ...slice.zip];
+  const missing = slice.zip.find((each) => !existsSync(pathOf(`${folder}/${each}`)));
+  if (missing) stop(`${file}: ${folder} has no ${missing} to zip. Correct the name, or add it.`);
   SLICES.set(name, { ...slice, endpoints: http.endpoints(name, slice) });
 }
 
@@ -66,22 +57,6 @@ const ENDPOINTS = [...SLICES.values()].flatMap(({ endpoints }) => endpoints);
 /** Stop with what is wrong with the slices; resources/parameters.js calls it first. */
 function check() {
   if (problem) stop(problem);
-  const names = require('./functions.js').map(({ name }) => name); // here, for that file loads this one
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice) stop(`http: two functions are called ${twice}; give the slice's another name.`);
-}
-
-const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
-
-/** Add a slice's part to those of the others; what both define differently stops the deploy. */
-function merge(into, part, where) {
-  for (const [key, value] of Object.entries(part)) {
-    if (isObject(into[key]) && isObject(value)) merge(into[key], value, `${where}.${key}`);
-    else if (!(key in into)) into[key] = structuredClone(value);
-    else if (JSON.stringify(into[key]) !== JSON.stringify(value)) {
-      stop(`${where}.${key} differs from another slice's. Give it another name, or the same value.`);
-    }
-  }
 }
 
 /** Return what a slice's aws.js has under a key: it exports the keys, or a function that returns them. */
@@ -94,6 +69,7 @@ async function dynamic(context, file, key) {
 
 /** Return what the slices have under a key, as pairs of its origin and that. */
 async function partsOf(context, key) {
+  await context.resolveVariable('param:memory'); // with it all parameters are checked, before one that is missing is asked for
   const parts = [];
   for (const [name, slice] of SLICES) {
     const [yml, js] = [`slices/${name}/aws.yml`, `slices/${name}/aws.js`];
@@ -104,21 +80,44 @@ async function partsOf(context, key) {
   return parts.filter(([, part]) => part);
 }
 
-/** Return what the slices have under a key, merged; a name that is taken stops the deploy. */
-async function together(context, key, taken = []) {
-  const found = {};
+/** @type {Map<string, string>} Where each thing that slices define is from, for messages. */
+const origins = new Map();
+
+/** Return what the slices define under a key, by name; two that define the same name stop the deploy. */
+async function together(context, key) {
+  const all = {};
   for (const [origin, part] of await partsOf(context, key)) {
-    const twice = Object.keys(part).find((name) => taken.includes(name));
-    if (twice) stop(`${origin}: ${key} has ${twice}, which the reference has already. Give it another name.`);
-    merge(found, part, `${origin}: ${key}`);
+    for (const [name, value] of Object.entries(part)) {
+      if (key === 'Resources' && !value.Type) continue; // a change
+      if (name in all) stop(`${origin}: ${key}.${name} is defined by another slice, too. Give it another name.`);
+      all[name] = value;
+      origins.set(name, `${origin}: ${key}.${name}`);
+    }
   }
-  return found;
+  return all;
 }
 
-/** Return who may send to the queue of punches. */
+/** Return what the slices change of resources that something else defines: what has no Type. */
+async function changes(context) {
+  const parts = (await partsOf(context, 'Resources')).map(([origin, part]) =>
+    Object.entries(part).filter(([, { Type }]) => !Type).map(([id, change]) => ({ origin, id, change }))
+  );
+  return parts.flat();
+}
+
+/** Return what the slices define, for resources: of serverless.yml. */
+async function template(context) {
+  return { Resources: await together(context, 'Resources'), Outputs: await together(context, 'Outputs') };
+}
+
+const sendsPunches = ({ Action, Resource }) => Action === 'sqs:SendMessage' && JSON.stringify(Resource).includes('"PunchQueue"');
+
+/** Return who may send to the queue of punches: the slices' roles whose own policies say so, too. */
 async function senders(context) {
-  const roles = ['ApiRole', 'OperatorRole', ...Object.keys(await together(context, 'senders'))];
-  return roles.map((role) => ({ 'Fn::GetAtt': [role, 'Arn'] }));
+  const statements = ({ Properties: { Policies = [] } = {} }) => Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+  const roles = Object.entries(await together(context, 'Resources')).filter(([, { Type }]) => Type === 'AWS::IAM::Role');
+  const sending = roles.filter(([, role]) => statements(role).some(sendsPunches)).map(([id]) => id);
+  return ['ApiRole', 'OperatorRole', ...sending].map((id) => ({ 'Fn::GetAtt': [id, 'Arn'] }));
 }
 
 /** The slices that have migrations (slices/enabled.py has the same). */
@@ -126,54 +125,13 @@ const withSchema = [...SLICES.keys()].filter((name) => existsSync(pathOf(`slices
 
 /** Return what is zipped: the code that functions load, and rds_config.py where there is one. */
 async function patterns({ resolveVariable }) {
-  const files = ([name, { zip }]) => ['__init__.py', 'slice.py', 'schema/**', ...zip].map((file) => `slices/${name}/${file}`);
+  const files = ([name, { zip }]) =>
+    ['__init__.py', 'slice.py', 'schema', ...zip].map((each) => `slices/${name}/${each}`).flatMap((path) => [path, `${path}/**`]);
   const list = ['__init__.py', 'definition.py', 'enabled.py', 'enabled.txt'].map((file) => `slices/${file}`);
   const code = ['handler.py', 'ponto/**', '!ponto/testing.py', ...list, ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 
-/** Return the names of the reference's functions, resources and outputs. */
-async function ofReference({ resolveVariable }) {
-  const { functions, resources } = read('serverless.yml');
-  const own = resources.filter((part) => !String(part).includes('slices.js'));
-  const resolve = (part) => (isObject(part) ? part : resolveVariable(part.slice('${'.length, -'}'.length)));
-  const parts = await Promise.all(own.map(resolve));
-  const names = (key) => parts.flatMap((part) => Object.keys(part?.[key] ?? {}));
-  return { functions: Object.keys(functions[0]), Resources: names('Resources'), Outputs: names('Outputs') };
-}
+const functions = (context) => together(context, 'functions');
 
-/** Return the logical ids of what osls makes of functions. */
-const idsOf = (functions) =>
-  functions.flatMap((name) => ['LambdaFunction', 'LogGroup'].map((kind) => name[0].toUpperCase() + name.slice(1) + kind));
-
-/** For functions: of serverless.yml. */
-const functions = (context) => together(context, 'functions', Object.keys(read('serverless.yml').functions[0]));
-
-/** For resources: of serverless.yml: what the slices add. */
-async function template(context) {
-  const taken = await ofReference(context);
-  return {
-    Resources: await together(context, 'Resources', [...taken.Resources, ...idsOf(taken.functions)]),
-    Outputs: await together(context, 'Outputs', taken.Outputs),
-  };
-}
-
-/** For resources: of serverless.yml: what the slices change; of what osls makes of functions, as `extensions`. */
-async function overlays(context) {
-  const own = await ofReference(context);
-  const byOsls = idsOf([...own.functions, ...Object.keys(await functions(context))]);
-  const known = [...own.Resources, ...Object.keys(await together(context, 'Resources')), ...byOsls];
-  const found = { Resources: {}, extensions: {} };
-  for (const [origin, part] of await partsOf(context, 'overlays')) {
-    const unknown = Object.keys(part).find((id) => !known.includes(id));
-    if (unknown) {
-      stop(`${origin}: \`overlays\` changes ${unknown}, but no resource or function has this name. Define it, or correct the name.`);
-    }
-    for (const [id, change] of Object.entries(part)) {
-      merge(byOsls.includes(id) ? found.extensions : found.Resources, { [id]: change }, `${origin}: overlays`);
-    }
-  }
-  return found;
-}
-
-module.exports = { ENDPOINTS, SLICES, check, functions, overlays, patterns, senders, template, together, withSchema };
+module.exports = { ENDPOINTS, SLICES, changes, check, functions, origins, patterns, senders, template, together, withSchema };

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from tools.kit.commands import LazyCommand
     from tools.kit.dead_letters import DeadLetterEvent
     from tools.kit.deploy_hook import DeployHook
-    from tools.kit.laboratory import Laboratory
-    from tools.kit.static import LocalFiles
     from tools.kit.trace_notes import TraceNotes
 
 
@@ -37,10 +35,4 @@ class Slice:
         """Return the event of the slice's function that Lambda may give up on."""
 
     def deploy_hook(self) -> "DeployHook | None":
-        """Return what `ponto deploy` does besides."""
-
-    def local_files(self) -> "LocalFiles | None":
-        """Return files that `make run` serves."""
-
-    def laboratory(self) -> "Laboratory | None":
-        """Return what the slice adds to `make interleavings` and `make bench`."""
+        """Return what `ponto deploy` and `make run` also do."""

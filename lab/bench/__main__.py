@@ -12,10 +12,10 @@ from typing import Any
 import click
 import psycopg2
 
+from lab import extensions
 from lab.bench import cold, drain, growth, workers
 from lab.bench.harness import Found, Part, Sizes, show
 from lab.bench.server import running
-from slices import enabled
 from tools.kit import commands, files
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -28,9 +28,7 @@ OF_THE_REFERENCE = {
     "workers": Part("five processes at once", workers.measure),
     "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
 }
-PARTS: dict[str, Part] = OF_THE_REFERENCE | {
-    name: part for each in enabled.collect(lambda each: each.laboratory()) for name, part in each.benchmarks.items()
-}
+PARTS: dict[str, Part] = OF_THE_REFERENCE | extensions.collect("bench", "PARTS")
 
 _LISTED = "\n".join(f"  {name:11} {part.what}" for name, part in PARTS.items())
 _EPILOG = f"""parts:

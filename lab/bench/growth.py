@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from lab import extensions
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4
 from lab.bench.harness import (
@@ -22,13 +23,10 @@ from lab.bench.harness import (
     with_figure,
 )
 from lab.bench.server import Server
-from slices import enabled
 from tools.kit.ids import uuid7
 
 BATCH = 100
-READINGS: dict[str, Reading] = {
-    name: reading for each in enabled.collect(lambda each: each.laboratory()) for name, reading in each.readings.items()
-}
+READINGS: dict[str, Reading] = extensions.collect("bench", "READINGS")
 _TIMES = 21  # that each is read in each case, of employees at random
 
 # Kind of ids -> who makes them here, and in PostgreSQL.

@@ -1,10 +1,10 @@
 """Which programs meet, and over what; a slice brings scenarios of its own, and planted faults."""
 
+from lab import extensions
 from lab.interleavings import planted
 from lab.interleavings.programs import Draining, Migrating, Redriving
 from lab.interleavings.scenario import Scenario, batch
 from lab.interleavings.world import REFUSED, Message
-from slices import enabled
 
 
 def _refused(sender: str, punch: int) -> Message:
@@ -85,7 +85,5 @@ SCENARIOS: dict[str, Scenario] = {
         migrates=True,
     ),
 }
-PLANTED = dict(planted.PLANTED)
-for _each in enabled.collect(lambda each: each.laboratory()):
-    SCENARIOS |= _each.scenarios
-    PLANTED |= _each.faults
+SCENARIOS |= extensions.collect("interleavings", "SCENARIOS")
+PLANTED = planted.PLANTED | extensions.collect("interleavings", "PLANTED")

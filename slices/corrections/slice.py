@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
     from tools.kit.deploy_hook import DeployHook, Deployment
-    from tools.kit.laboratory import Laboratory
     from tools.kit.reader import Statement
     from tools.kit.trace_notes import TraceNotes
 
@@ -57,13 +56,6 @@ class Corrections(ReportsExtension):
             return DeployResult("correctionsProven", proven is not None, proven and f"proven     {proven}")
 
         return DeployHook(prove)
-
-    def laboratory(self) -> "Laboratory":
-        """Return a correction among drains."""
-        from slices.corrections.lab.interleavings import SCENARIOS
-        from tools.kit.laboratory import Laboratory
-
-        return Laboratory(SCENARIOS)
 
     def person_statements(self) -> "Sequence[Statement[Any]]":
         """Return the statement of an employee's corrections."""

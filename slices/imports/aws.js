@@ -12,7 +12,6 @@ module.exports = async (context) => {
   return {
     functions: { importacao: { ...importacao, environment: { ...importacao.environment, ...group } } },
     Resources: { ...Resources, ImportacaoRole: await role(context, 'Importacao', { statements, isInNetwork: false }) },
-    senders: { ImportacaoRole: true },
     ...others,
   };
 };

@@ -6,22 +6,16 @@ from slices.definition import Slice
 
 if TYPE_CHECKING:
     from tools.kit.deploy_hook import DeployHook, Deployment
-    from tools.kit.static import LocalFiles
 
 
 class Page(Slice):
     """The page for employees."""
 
-    def local_files(self) -> "LocalFiles":
-        """Return the page."""
-        from slices.page import site
-        from tools.kit.static import LocalFiles
-
-        return LocalFiles("page_url", "Punch on this page, which keeps the key", site.files)
-
     def deploy_hook(self) -> "DeployHook":
-        """Return what publishes the page."""
+        """Return what publishes the page, and its files for `make run`."""
+        from slices.page import site
         from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
+        from tools.kit.static import LocalFiles
 
         def publish(deployed: "Deployment") -> DeployResult:
             from slices.page.publish import publish_stage
@@ -33,7 +27,10 @@ class Page(Slice):
             "the page comes by a second update: AWS refuses CloudFront to an account that it has not verified, and the "
             "rollback would take all else along. If it is refused, ask AWS, and deploy with site: false"
         )
-        return DeployHook(publish, SecondUpdate("SiteDistribution", "site=false", reason))
+        second_update = SecondUpdate("SiteDistribution", "site=false", reason)
+        return DeployHook(
+            publish, second_update, LocalFiles("page_url", "Punch on this page, which keeps the key", site.files)
+        )
 
 
 SLICE = Page()

@@ -1,4 +1,4 @@
-"""What reports add: commands, statements, hooks of the function `schema`, notes of a trace, parts of the laboratory."""
+"""What reports add: commands, statements, hooks of the function `schema`, and notes of a trace."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ponto.admin.actions import SchemaHooks
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
-    from tools.kit.laboratory import Laboratory
     from tools.kit.reader import Statement
     from tools.kit.trace_notes import TraceNotes
 
@@ -100,13 +99,6 @@ class Reports(Slice):
         from slices.reports.trace_notes import NOTES
 
         return NOTES
-
-    def laboratory(self) -> "Laboratory":
-        """Return the reports of the laboratory."""
-        from slices.reports.lab import bench, interleavings
-        from tools.kit.laboratory import Laboratory
-
-        return Laboratory(interleavings.SCENARIOS, interleavings.PLANTED, bench.PARTS, bench.READINGS)
 
 
 SLICE = Reports()

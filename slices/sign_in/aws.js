@@ -7,13 +7,12 @@ const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
 const ALLOWED = 'method.response.header.Access-Control-Allow-';
 
-const laidOver = (Properties) => ({ Type: 'AWS::ApiGateway::Method', Properties });
-
-const signsIn = { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } };
+const signsIn = { Properties: { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } } };
 
 /** A browser may send what it may without sign-in, and its token. */
-const preflight = (headers, more) =>
-  laidOver({ Integration: { IntegrationResponses: [{ ResponseParameters: { [`${ALLOWED}Headers`]: headers, ...more } }] } });
+const preflight = (headers, more) => ({
+  Properties: { Integration: { IntegrationResponses: [{ ResponseParameters: { [`${ALLOWED}Headers`]: headers, ...more } }] } },
+});
 
 module.exports = async ({ resolveVariable }) => {
   const userPool = await resolveVariable('param:userPoolArn');
@@ -37,16 +36,15 @@ module.exports = async ({ resolveVariable }) => {
           IdentitySource: 'method.request.header.Authorization',
         },
       },
-    },
-    overlays: {
+
       // The stage asks for tokens before the function does: what came without one would be a dead letter.
       BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
-      PostPunch: laidOver(signsIn),
+      PostPunch: signsIn,
       PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(
         ofEmployees.map(({ id, method }) => [
           id,
-          method === 'OPTIONS' ? preflight("'X-Api-Key,Authorization'") : laidOver(signsIn),
+          method === 'OPTIONS' ? preflight("'X-Api-Key,Authorization'") : signsIn,
         ])
       ),
     },

@@ -18,11 +18,10 @@ import pytest
 from loadtest.ledger import Ledger
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, parse
-from slices import enabled
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
 from tests.strategies import NAMES, in_names
-from tools.kit import event
+from tools.kit import deploy_hook, event
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
@@ -265,7 +264,7 @@ def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> 
 def test_the_address_file_says_where_everything_is(deployed: Deployed) -> None:
     written, address = json.loads((deployed.state / "stack.json").read_text()), deployed.stack.address
 
-    files = enabled.collect(lambda each: each.local_files())
+    files = deploy_hook.local_files()
     assert written == address._asdict() | {each.key: address.root_url for each in files}
     assert set(written) >= {"api_url", "api_key", "database_url", "queue_url", "dlq_url", "aws_endpoint_url", "pid"}
     assert written["aws_access_key_id"] == deployed.stack.aws.key

@@ -20,7 +20,7 @@ Define = Callable[..., Template]
 def define(packed: Pack, tmp_path: Path) -> Define:
     """Return a function that compiles dev with one slice, whose `http` has this function `request`."""
 
-    def define(entry: str, more: str = "zip: [function.py]", *given: str) -> Template:
+    def define(entry: str, more: str = "", *given: str) -> Template:
         project = copied(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
         folder = project / "slices" / "one"
         folder.mkdir()
@@ -69,7 +69,7 @@ def test_change_of_callers_is_published(define: Define) -> None:
 
 
 def test_declaration_changes_a_default_only(define: Define) -> None:
-    more = "zip: [function.py]\nparameters: { requestRateLimit: { default: 7 } }"
+    more = "parameters: { requestRateLimit: { default: 7 } }"
 
     template = define("{ post: /solicitacao, role: ponto_requests }", more, "requestBurstLimit=8")
 
@@ -105,11 +105,3 @@ def test_mistake_in_an_entry_stops_osls_once(define: Define, entry: str, message
 
     assert str(caught.value).count(f"slices/one/aws.yml: {message}") == 1
     assert str(caught.value).count("Cannot resolve variable") == 1
-
-
-def test_function_whose_file_is_not_zipped_stops_osls_once(define: Define) -> None:
-    with pytest.raises(PackagingError) as caught:
-        define("{ post: /x, role: ponto_x }", more="")
-
-    message = "slices/one/aws.yml: http.request needs function.py, which `zip` lacks. Add it to `zip`."
-    assert str(caught.value).count(message) == str(caught.value).count("Cannot resolve variable") == 1

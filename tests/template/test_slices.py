@@ -125,7 +125,7 @@ def test_slice_whose_folder_is_missing_stops_osls(packed: Pack, bare: Path) -> N
 
 def stopped_once(error: PackagingError, message: str) -> bool:
     """Return whether osls reported this and nothing else."""
-    return str(error).count(message) == str(error).count("Cannot resolve variable") == 1
+    return str(error).count(message) == 1 and str(error).count("Cannot resolve variable") <= 1
 
 
 @pytest.mark.parametrize(
@@ -150,27 +150,21 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml declares the parameter `memory`, which exists already. Give it another name.",
         ),
         (
-            "zip: [function.py]",
-            "slices/one/aws.yml: `zip` names function.py, but slices/one has no such file. "
-            "Correct the name, or add the file.",
+            "http: { one: { get: /um, role: ponto_one } }",
+            "slices/one/aws.yml: slices/one has no function.py to zip. Correct the name, or add it.",
         ),
         (
-            "zip: [sql/*.sql]",
-            "slices/one/aws.yml: `zip` names sql/*.sql, but slices/one has no such file. "
-            "Correct the name, or add the file.",
+            "Resources: { RequestLambdaFunction: { Metadata: { a: 1 } } }",
+            "slices/one/aws.yml: Resources.RequestLambdaFunction has no Type, and changes nothing that exists. "
+            "Add its Type, or correct the name.",
         ),
         (
-            "overlays: { RequestLambdaFunction: { Metadata: { a: 1 } } }",
-            "slices/one/aws.yml: `overlays` changes RequestLambdaFunction, but no resource or function has this name. "
-            "Define it, or correct the name.",
-        ),
-        (
-            "overlays: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }",
-            "slices/one/aws.yml: `overlays` changes PostPunsh, but no resource or function has this name. "
-            "Define it, or correct the name.",
+            "Resources: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }",
+            "slices/one/aws.yml: Resources.PostPunsh has no Type, and changes nothing that exists. "
+            "Add its Type, or correct the name.",
         ),
     ],
-    ids=["needs", "key", "parameter", "typed parameter", "taken parameter", "file", "files", "function", "method"],
+    ids=["needs", "key", "parameter", "typed parameter", "taken parameter", "file", "function", "method"],
 )
 def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str, message: str) -> None:
     add(bare, "one", f"{aws}\n")
@@ -184,25 +178,28 @@ def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str
 def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: Path) -> None:
     for name, path in (("one", "um"), ("two", "dois")):
         add(bare, name, f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
-    message = r"slices/two/aws\.yml: Outputs\.Path\.Value differs from another slice's\. Give it another name, or"
+    message = r"slices/two/aws\.yml: Outputs\.Path is defined by another slice, too\. Give it another name\."
     with pytest.raises(PackagingError, match=message):
         packed(bare, "dev")
 
 
-READ_TWICE = "{ zip: [function.py], http: { read: { get: /outra, role: ponto_other } } }"
-POSTED_TWICE = "{ zip: [function.py], http: { other: { post: /ponto, role: ponto_other } } }"
+READ_TWICE = "{ http: { read: { get: /outra, role: ponto_other } } }"
+POSTED_TWICE = "{ http: { other: { post: /ponto, role: ponto_other } } }"
 
 
 @pytest.mark.parametrize(
     ("aws", "message"),
     [
-        ("Resources: { PunchQueue: { Type: AWS::SQS::Queue } }", "Resources has PunchQueue"),  # of queues.yml
-        ("Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources has ReadRole"),  # of roles.js
-        ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources has ReadLambdaFunction"),
-        ("Outputs: { ApiUrl: { Value: here } }", "Outputs has ApiUrl"),
-        ("functions: { schema: { handler: slices/one/function.main } }", "functions has schema"),
-        ("alarms: { dead-letters: { MetricName: none } }", "alarms has dead-letters"),
-        (READ_TWICE, "http: two functions are called read"),
+        (
+            "Resources: { PunchQueue: { Type: AWS::SQS::Queue } }",
+            "Resources.PunchQueue exists already",
+        ),  # of queues.yml
+        ("Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources.ReadRole exists already"),  # of roles.js
+        ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources.ReadLambdaFunction exists already"),
+        ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists already"),
+        ("functions: { schema: { handler: slices/one/function.main } }", "functions.schema exists already"),
+        ("alarms: { dead-letters: { MetricName: none } }", "alarms.dead-letters exists already"),
+        (READ_TWICE, "http.read: the reference has a function of this name"),
         (POSTED_TWICE, "http.other answers POST /ponto, which exists already. Choose another path."),
     ],
 )
@@ -211,7 +208,7 @@ def test_a_slice_cannot_take_what_the_reference_has(packed: Pack, bare: Path, aw
     (bare / "slices" / "one" / "function.py").touch()
     with pytest.raises(PackagingError, match=message) as caught:
         packed(bare, "dev")
-    assert "http" not in aws or str(caught.value).count("Cannot resolve variable") == 1
+    assert str(caught.value).count("Cannot resolve variable") <= 1
 
 
 def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, bare: Path) -> None:

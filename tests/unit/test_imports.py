@@ -182,7 +182,7 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
 
 @pytest.mark.parametrize("each", slices.installed(), ids=lambda each: each.name)
 def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.SliceManifest) -> None:
-    deployed = {path for pattern in each.aws.get("zip", ()) for path in each.folder.glob(pattern)}
+    deployed = {each.folder / name for name in ("function.py", *each.aws.get("zip", ()))}
     others = {
         str(path.relative_to(ROOT)): name
         for path in each.folder.rglob("*.py")

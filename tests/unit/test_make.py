@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -20,6 +21,7 @@ from ponto.punch import FIELDS
 from slices.definition import Slice
 from tools.develop import missing
 from tools.kit import jmeter, local_stack
+from tools.kit.deploy_hook import DeployHook
 from tools.kit.project import ROOT
 from tools.kit.static import LocalFiles
 from tools.local import __main__ as local
@@ -167,7 +169,7 @@ def greet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., s
 
     def greet(http: Mapping[str, Any], files: LocalFiles | None = None) -> str:
         own = Slice()
-        own.local_files = lambda: files  # type: ignore[method-assign]
+        own.deploy_hook = lambda: DeployHook(Mock(), None, files)  # type: ignore[method-assign]
         local.greet(made_up_stack(), tmp_path, load_slices=lambda: {"one": own}, endpoints=http.items)
         return capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""What `ponto deploy` does for a slice."""
+"""What `ponto deploy` and `make run` do for a slice."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -7,6 +7,8 @@ from slices import enabled
 
 if TYPE_CHECKING:
     import boto3
+
+    from tools.kit.static import LocalFiles
 
 
 class Deployment(NamedTuple):
@@ -36,12 +38,18 @@ class SecondUpdate(NamedTuple):
 
 
 class DeployHook(NamedTuple):
-    """What `ponto deploy` does for a slice."""
+    """What `ponto deploy` and `make run` do for a slice."""
 
     finish: Callable[[Deployment], DeployResult]  # once the stage stores punches
     second_update: SecondUpdate | None = None
+    local_files: "LocalFiles | None" = None  # that `make run` serves
 
 
 def deploy_hooks() -> list[DeployHook]:
-    """Return what the slices add to `ponto deploy`."""
+    """Return the hooks of the slices."""
     return enabled.collect(lambda each: each.deploy_hook())
+
+
+def local_files() -> "list[LocalFiles]":
+    """Return the files of slices that `make run` serves."""
+    return [hook.local_files for hook in deploy_hooks() if hook.local_files]

@@ -1,4 +1,4 @@
-"""The enabled slices, and what commands need of their `aws.yml`, which resources/slices.js reads for osls."""
+"""The enabled slices with their `aws.yml`, which resources/slices.js reads for osls."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,17 +19,9 @@ class SliceManifest(NamedTuple):
 
     name: str
     folder: Path
-    aws: Mapping[str, Any]  # its aws.yml, numbers and booleans as texts
-
-    @property
-    def needs(self) -> list[str]:
-        """The names of the slices that it needs."""
-        return self.aws.get("needs") or []
-
-    @property
-    def http(self) -> Mapping[str, Mapping[str, Any]]:
-        """Its functions of the API, by their names."""
-        return self.aws.get("http") or {}
+    aws: Mapping[str, Any]  # numbers and booleans as texts
+    needs: list[str]  # names of slices
+    http: Mapping[str, Mapping[str, Any]]  # its functions of the API, by name
 
 
 _are_absent = ContextVar("_are_absent", default=False)
@@ -39,42 +31,41 @@ def installed() -> tuple[SliceManifest, ...]:
     """Return the enabled slices, in order.
 
     Raises:
-        CommandError: one is not there, or needs one that is not listed before it, or its aws.yml is no YAML.
+        CommandError: a slice is missing, needs one that is not listed before it, or has an aws.yml that is no YAML.
     """
     return () if _are_absent.get() else read(enabled.FOLDER)
 
 
 @cache
 def read(folder: Path) -> tuple[SliceManifest, ...]:
-    """Read the slices of a folder; see `installed`."""
-    found: dict[str, SliceManifest] = {}
+    """Read the enabled slices of a folder; see `installed`."""
+    manifests: dict[str, SliceManifest] = {}
     for name in enabled.names(folder):
         if not (folder / name).is_dir():
             raise CommandError(
                 f"`slices/enabled.txt` lists `{name}`, but there is no folder slices/{name}. Remove the line, or "
                 "restore the folder."
             )
-        each = SliceManifest(name, folder / name, _parse(folder / name / "aws.yml"))
-        for other in each.needs:
-            if other not in found:
+        aws = _read_yaml(folder / name / "aws.yml")
+        manifests[name] = SliceManifest(name, folder / name, aws, aws.get("needs") or [], aws.get("http") or {})
+        for other in manifests[name].needs:
+            if other not in manifests:
                 raise CommandError(
                     f"`{name}` needs `{other}`, which `slices/enabled.txt` does not list before it. Add it above "
                     f"`{name}`, or remove `{name}`."
                 )
-        found[name] = each
-    return tuple(found.values())
+    return tuple(manifests.values())
 
 
-def _parse(file: Path) -> Mapping[str, Any]:
-    where = f"slices/{file.parent.name}/{file.name}"
-    if not file.exists():
-        return {}
+def _read_yaml(file: Path) -> Mapping[str, Any]:
     try:
-        keys = yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
+        keys = yaml.load(file.read_text(encoding="utf-8") if file.exists() else "{}", yaml.BaseLoader)  # noqa: S506
     except yaml.YAMLError as error:
-        raise CommandError(f"{where}: {error}") from None
+        raise CommandError(f"slices/{file.parent.name}/{file.name}: {error}") from None
     if not isinstance(keys, dict):
-        raise CommandError(f"{where} has no keys. Write those that slices/README.md lists.")
+        raise CommandError(
+            f"slices/{file.parent.name}/{file.name} has no keys. Write those that slices/README.md lists."
+        )
     return keys
 
 
@@ -101,7 +92,7 @@ def check() -> None:
 
 @contextmanager
 def absent() -> Iterator[None]:
-    """Let it look as if there were no slice: what the reference's documents say does not change with a folder."""
+    """Act as if no slice were enabled, so that the reference's documents do not depend on slices."""
     token = _are_absent.set(True)
     try:
         yield
@@ -109,15 +100,8 @@ def absent() -> Iterator[None]:
         _are_absent.reset(token)
 
 
-def main() -> int:
-    """Print what is wrong with the slices, if anything; for make, before it runs what needs them."""
+if __name__ == "__main__":  # for make, before it runs what needs the slices
     try:
         check()
     except CommandError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.status
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        sys.exit(str(error))

@@ -185,7 +185,8 @@ def greet(
         for _, entry in endpoints()
         if "proposed" in entry
     )
-    served = [files.greeting for each in of_slices if (files := each.local_files())]
+    hooks = [hook for each in of_slices if (hook := each.deploy_hook())]
+    served = [hook.local_files.greeting for hook in hooks if hook.local_files]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
         f"""

@@ -23,7 +23,7 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from slices import enabled
+from tools.kit import deploy_hook
 from tools.kit.clock import CLOCK, Clock
 from tools.local import adapter, home, replacements, saved
 from tools.local.flow import Flow, key
@@ -47,7 +47,7 @@ def main(port: int, reports: Connection, state: Path) -> int:
     everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
     run = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(run), adapter.messages, adapter.accepted)
-    files = enabled.collect(lambda each: each.local_files())
+    files = deploy_hook.local_files()
     page = home.files(state.parent, {each.key: each.greeting for each in files})
     guard = Guard(adapter.application, everybody, port, run, view, [each.read for each in files], page)
     _raise_limit_of_files()

@@ -18,9 +18,8 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from slices import enabled
 from tools.develop.install import explain_network
-from tools.kit import osls
+from tools.kit import deploy_hook, osls
 from tools.kit.files import draft, tail
 from tools.kit.local_stack import STAGE, STATE, Address
 from tools.kit.parameters import local_values
@@ -128,7 +127,7 @@ def running(
             pid=os.getpid(),
         )
         labels |= {_name(address.queue_url): "queued punches", _name(address.dlq_url): "dead letters"}
-        of_slices = {files.key: address.root_url for files in enabled.collect(lambda each: each.local_files())}
+        of_slices = {files.key: address.root_url for files in deploy_hook.local_files()}
         _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
         environment = deployment.resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
