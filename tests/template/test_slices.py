@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
+from tools.kit.project import ROOT
 
 ALL = {each.name: each for each in slices.installed()}
 EVERYTHING = (*SWITCHES, *REQUIRED_SIGN_IN)
@@ -109,6 +111,19 @@ def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, wh
     assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
     assert load(project) == cli.COMMANDS.keys() - commands_of(*off)
+
+
+def test_example_of_a_slice_is_one(packed: Pack, bare: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "shifts", bare / "slices" / "shifts")
+    turn_on(bare, "shifts")
+
+    template = packed(bare, "dev").template()
+
+    assert "ShiftLambdaFunction" in template.resources
+    assert "shifts" in load(bare)
+    words = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
+    tested = subprocess.run(words, cwd=bare, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout
 
 
 def test_slice_whose_folder_is_missing_stops_osls(packed: Pack, bare: Path) -> None:

@@ -1,0 +1,20 @@
+"""The statement that reads shifts, and the command that lists them."""
+
+from typing import NamedTuple
+
+from tools.kit import listing, reader
+
+
+class ShiftRow(NamedTuple):
+    """Row of reads/shifts.sql."""
+
+    id: int
+
+
+SHIFTS = reader.Statement("shifts", ShiftRow)
+
+
+@listing.command("shifts", epilog="example:\n  ponto shifts --stage dev\n")
+def shifts() -> reader.Query[ShiftRow]:
+    """List closed shifts."""
+    return SHIFTS.bind()

@@ -1,0 +1,1 @@
+create role ponto_shifts login; -- closes shifts

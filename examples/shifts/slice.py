@@ -1,0 +1,37 @@
+"""What shifts add: a command and a statement. A method imports what it needs, for this file is imported by every command."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slices.definition import Slice
+
+if TYPE_CHECKING:
+    import click
+
+    from ponto.reader.statements import Catalogue
+    from tools.kit.commands import LazyCommand
+
+
+class Shifts(Slice):
+    """Closed shifts."""
+
+    def commands(self) -> "Mapping[str, LazyCommand]":
+        """Return `ponto shifts`."""
+        from tools.kit.commands import LazyCommand
+
+        def shifts() -> "click.Command":
+            from slices.shifts.rows import shifts
+
+            return shifts
+
+        return {"shifts": LazyCommand(shifts, "ponto shifts                      closed shifts")}
+
+    def statements(self) -> "Catalogue":
+        """Return the statements of `reads`, with the types of their parameters."""
+        from ponto.reader.statements import Catalogue, read_folder
+
+        return Catalogue(read_folder(Path(__file__).parent / "reads"), {"shifts": {}})
+
+
+SLICE = Shifts()
