@@ -1,4 +1,7 @@
-"""What shifts add: a command and a statement. A method imports what it needs, for this file is imported by every command."""
+"""What shifts add: a command and a statement.
+
+Every command imports this file, so each method imports what it needs.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

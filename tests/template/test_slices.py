@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,8 +113,9 @@ def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, wh
 
 
 def test_example_of_a_slice_is_one(packed: Pack, bare: Path) -> None:
-    shutil.copytree(ROOT / "examples" / "shifts", bare / "slices" / "shifts")
-    turn_on(bare, "shifts")
+    (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "slices" / "README.md").read_text(), re.DOTALL)
+    assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
+    subprocess.run(["sh", "-c", commands], cwd=bare, check=True)
 
     template = packed(bare, "dev").template()
 

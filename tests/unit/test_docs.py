@@ -26,6 +26,7 @@ CI = ".ci/run"
 RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest that a command begins with counts
     CI: (".ci/run", "make setup", "make check", "python -m pytest"),
     "tests/page/test_pictures.py": ("make pictures",),
+    "tests/template/test_slices.py": ("cp -r examples/shifts", "echo shifts"),
     "tests/template/test_zip.py": ("make package",),
     "tests/e2e/test_create.py": ("npx osls create", "git grep", "xargs -0 perl"),
     "tests/e2e/test_command.py": ("python -m tools.local", "python -m tools.local.rows"),
