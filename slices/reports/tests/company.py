@@ -31,11 +31,12 @@ def fill(url: str, statement: str | None = None, *values: object) -> None:
 
 
 NUMBERS = """
+insert into ponto.funcionario (usuario_id, nome) values (108, E'\\x1b[2J\\u009b[red]Eve\\u2067\\u202e');
 insert into ponto.batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
 select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
 from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
 """
-"""Punches with numbers of their device, of which two are missing and one comes twice."""
+"""Punches with numbers of their device, of which two are missing and one comes twice; the name moves a cursor."""
 
 
 def shared(*statements: str) -> Any:
@@ -101,12 +102,16 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield queue
 
 
-def require_golden(file: Path, found: str) -> None:
-    """Assert that a report is a golden file, or write the file anew (`GOLDEN=write`)."""
+def require_golden(file: Path, words: tuple[str, ...], run: Run) -> None:
+    """Assert that a report is a golden file, NAME.LANGUAGE.FORMAT; `GOLDEN=write` writes the file."""
+    _, language, form = file.name.split(".")
+    printed = run(*words, "--lang", language, "--format", {"txt": "text"}.get(form, form)).out
+    if form == "txt" and words[0] != "timecard":  # whose notes are a line each
+        assert max(map(len, printed.splitlines())) <= 80
     # The picture is matplotlib's, and looked at elsewhere; the style is every page's.
-    found = re.sub(r"<svg\b.*?</svg>", "<svg></svg>", found, flags=re.DOTALL)
+    printed = re.sub(r"<svg\b.*?</svg>", "<svg></svg>", printed, flags=re.DOTALL)
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8").removesuffix("\n")
-    found = found.replace(f"<style>\n{style}</style>", "<style></style>")
+    printed = printed.replace(f"<style>\n{style}</style>", "<style></style>")
     if os.environ.get("GOLDEN") == "write":
-        file.write_text(found, encoding="utf-8")
-    assert found == file.read_text(encoding="utf-8")
+        file.write_text(printed, encoding="utf-8")
+    assert printed == file.read_text(encoding="utf-8")
