@@ -3,7 +3,6 @@
 import pytest
 
 from slices.corrections.tests.correcting import CORRECTED
-from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import NUMBERS, Run, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report_function import REPORTS, require_writer_is_awaited
@@ -21,8 +20,8 @@ WRITTEN = (
 
 @pytest.mark.parametrize("name", ["timecards", "exceptions", "timecards as of", "changes"])
 def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(name: str, run: Run) -> None:
-    for form in FORMATS:
-        assert run(*REPORTS[name], "--format", form, "--stage", "local") == run(*REPORTS[name], "--format", form)
+    words = (*REPORTS[name], "--format", "json")
+    assert run(*words, "--stage", "local") == run(*words)
 
 
 def test_earlier_instant_is_not_read_while_a_correction_is_uncommitted(database: str) -> None:

@@ -15,7 +15,6 @@ import pytest
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue
-from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERS, Run, fill, runner, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
@@ -92,24 +91,27 @@ def of_november(employees: list[int] | None = None) -> dict[str, Any]:
 # Both ways
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, run: Run, calls: Calls) -> None:
-    for form in FORMATS:
-        direct = run(*REPORTS[name], "--format", form)
-        assert not calls.made
+@pytest.mark.parametrize(
+    ("name", "form"),
+    # In another format, these two read by other statements or values.
+    [*((name, "json") for name in REPORTS), ("timecards", "csv"), ("exceptions", "text")],
+)
+def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str, run: Run, calls: Calls) -> None:
+    direct = run(*REPORTS[name], "--format", form)
+    assert not calls.made
 
-        assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
-        # At most the zone first, of which today's date is; then all else in one go, of one instant.
-        assert calls.operations in (["Invoke"], ["Invoke"] * 2)
-        calls.made.clear()
+    assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
+    # At most the zone first, of which today's date is; then all else in one go, of one instant.
+    assert calls.operations in (["Invoke"], ["Invoke"] * 2)
 
 
 # What does not fit
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", ["timecards", "totals"])
+@pytest.mark.parametrize(
+    ("name", "form"), [("timecards", "text"), ("timecards", "csv"), ("timecards", "html"), ("totals", "json")]
+)
 def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_so(
     name: str, form: str, run: Run
 ) -> None:
