@@ -2,90 +2,110 @@
 
 import contextlib
 import socket
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Any, Self
 
 SOCKET = ".s.PGSQL.5432"
 
 _REFUSAL = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host\0\0"
 
 
-class Proxy:
-    """Stands on a Unix socket of its own before the server's."""
+class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A server in front of the socket of PostgreSQL, with a thread for each connection."""
 
-    def __init__(self, folder: Path, server: str) -> None:
-        """Listens on nothing yet; see `running`.
+    def __init__(self, address: Any, folder: str) -> None:
+        """Listen.
 
         Args:
-            folder: where its socket is; the path has to be short.
-            server: the folder of the server's socket.
+            address: where it listens.
+            folder: of the socket of PostgreSQL.
         """
+        super().__init__(address, socketserver.BaseRequestHandler)
+        self.folder = folder
+        self.ending = threading.Event()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Serve until the end of the context."""
+        with self:
+            thread = threading.Thread(target=self.serve_forever, args=(0.05,))
+            thread.start()
+            try:
+                yield self
+            finally:
+                self.ending.set()
+                self.shutdown()
+                thread.join()
+
+    def finish_request(self, request: Any, client_address: object) -> None:  # noqa: ARG002
+        """Serve a connection, which the client may break off."""
+        with contextlib.suppress(OSError):
+            self.serve(request)
+
+    def serve(self, client: socket.socket) -> None:
+        """Serve a connection."""
+        raise NotImplementedError
+
+    def relay(self, client: socket.socket, first: bytes = b"") -> Iterator[tuple[bool, bytes]]:
+        """Pass on what both sides send until one ends; yield it before that, and whether it is from the client.
+
+        Args:
+            client: a connection.
+            first: what is sent to PostgreSQL before the client's words.
+        """
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(Path(self.folder) / SOCKET))
+            server.sendall(first)
+            for each in (client, server):
+                each.settimeout(0.005)
+            while not self.ending.is_set():
+                for sender, receiver in ((client, server), (server, client)):
+                    try:
+                        content = sender.recv(1 << 20)
+                    except TimeoutError:
+                        continue
+                    if not content:
+                        return
+                    yield sender is client, content
+                    receiver.sendall(content)
+
+
+class Proxy(Relay):
+    """A relay with a Unix socket."""
+
+    address_family = socket.AF_UNIX
+
+    def __init__(self, folder: Path, server: str) -> None:
+        """Listen on a socket in a folder, whose path has to be short."""
+        super().__init__(str(folder / SOCKET), server)
         self.host = str(folder)
-        self.delay = 0.0  # s from accepting a connection to passing on what it says
+        self.delay_seconds = 0.0  # from accepting a connection to passing on what it says
         self.cut_after: bytes | None = None  # once: the answer to what holds this is dropped, and the connection
         self.cuts = 0
         self.resumes_at = 0.0  # on the clock of time.monotonic(): until then it refuses as a paused Aurora does
         self.accepted = 0
-        self._server = str(Path(server) / SOCKET)
         self._refusals = cycle(("end", "28000", "silence"))
-        self._ending = threading.Event()
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator["Proxy"]:
-        """Serve, until the end of the context."""
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(Path(self.host) / SOCKET))
-            listener.listen()
-            listener.settimeout(0.05)
-            acceptor = threading.Thread(target=self._accept, args=(listener,))
-            acceptor.start()
-            try:
-                yield self
-            finally:
-                self._ending.set()
-                acceptor.join()
-
-    def _accept(self, listener: socket.socket) -> None:
-        serving = []
-        while not self._ending.is_set():
-            with contextlib.suppress(TimeoutError):
-                client, _ = listener.accept()
-                self.accepted += 1
-                serving.append(threading.Thread(target=self._serve, args=(client,)))
-                serving[-1].start()
-        for thread in serving:
-            thread.join()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
-            if self._ending.wait(self.delay):
+    def serve(self, client: socket.socket) -> None:
+        """Serve a connection as the settings say."""
+        self.accepted += 1
+        if self.ending.wait(self.delay_seconds):
+            return
+        if time.monotonic() < self.resumes_at:
+            self._refuse(client)
+            return
+        is_cut = False
+        for is_client, content in self.relay(client):
+            if is_client and self.cut_after and self.cut_after in content:
+                is_cut, self.cut_after = True, None
+            elif is_cut and not is_client:  # with autocommit the answer comes after the commit
+                self.cuts += 1
                 return
-            if time.monotonic() < self.resumes_at:
-                self._refuse(client)
-                return
-            server.connect(self._server)
-            server.settimeout(0.01)
-            client.settimeout(0.01)
-            cut = False
-            while not self._ending.is_set():
-                asked = read(client)
-                if asked == b"":
-                    return
-                if asked:
-                    if self.cut_after and self.cut_after in asked:
-                        cut, self.cut_after = True, None
-                    server.sendall(asked)
-                answered = read(server)
-                if answered == b"":
-                    return
-                if answered and cut:  # with autocommit the answer comes after the commit
-                    self.cuts += 1
-                    return
-                if answered:
-                    client.sendall(answered)
 
     def _refuse(self, client: socket.socket) -> None:
         client.recv(1 << 20)  # what libpq begins with
@@ -93,15 +113,7 @@ class Proxy:
             case "28000":
                 client.sendall(b"E" + (4 + len(_REFUSAL)).to_bytes(4) + _REFUSAL)
             case "end":
-                self._ending.wait(0.5)
+                self.ending.wait(0.5)
             case "silence":
                 client.settimeout(30)
                 client.recv(1)  # until it gives up
-
-
-def read(from_: socket.socket) -> bytes | None:
-    """Return what has come: None if nothing, b"" if it has ended."""
-    try:
-        return from_.recv(1 << 20)
-    except TimeoutError:
-        return None

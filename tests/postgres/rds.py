@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 
 from tests.database import ask
 from tests.postgres.servers import Server
-from tests.postgres.tls import Front, front
+from tests.postgres.tls import Front
 
 HOST = "localhost"
 REGION = "sa-east-1"
@@ -59,9 +59,9 @@ class Rds:
         """Serve until the end of the context.
 
         Args:
-            certificate: as of `front`.
+            certificate: as of `Front`.
         """
-        with front(self.server.as_superuser()["host"], certificate, self._admit) as where:
+        with Front(self.server.as_superuser()["host"], certificate, self._admit).running() as where:
             self.port = where.port
             yield where
 

@@ -217,14 +217,14 @@ def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_onc
     database: Database, make: Make, proxy: Proxy
 ) -> None:
     system, batch = make(database.owner, QUICK._replace(connect_seconds=2), proxy), punches()
-    proxy.delay = 30
+    proxy.delay_seconds = 30
     began = time.monotonic()
 
     assert sorted(system.deliver(*batch)) == ids(batch)
 
     assert time.monotonic() - began < 4
     assert proxy.accepted == 1
-    proxy.delay = 0
+    proxy.delay_seconds = 0
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []

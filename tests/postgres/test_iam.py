@@ -22,7 +22,7 @@ from ponto.admin.owner import make_database
 from ponto.connection import Parameters, Settings, connect, with_password
 from ponto.iam_login import token
 from ponto.store import Outcome, Status, Store
-from tests.database import OF_THE_SCHEMA, ROLES, ask, migrations
+from tests.database import OF_THE_SCHEMA, ROLES, migrations
 from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.rds import HOST, REGION, Key, Rds
 from tests.postgres.servers import Server
@@ -118,8 +118,8 @@ class System:
         self.rds.server.ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
 
 
-def saved(parameters: Callable[[], Parameters]) -> Outcome:
-    store = Store(parameters, QUICK._replace(connect_seconds=8))
+def saved(parameters: Callable[[], Parameters], connect_seconds: int = 8) -> Outcome:
+    store = Store(parameters, QUICK._replace(connect_seconds=connect_seconds))
     [outcome] = store.save([entry()])
     store.close()
     return outcome
@@ -211,45 +211,25 @@ def test_schema_waits_for_a_right_that_is_not_known_everywhere_yet(system: Syste
     assert {why for whys in system.rds.refused for why in whys} == {"rds-db:connect"}
 
 
-def test_whoever_reads_is_told_what_is_missing(system: System) -> None:
-    system.apply_schema()
-    system.rds.keys["ASIAPONTO_READER"] = system.rds.keys["ASIAPONTO_FUNCTION"]
-
-    result = system.read()
-
-    assert result["why"] == "sign-in"
-    assert result["message"] == f'FATAL:  PAM authentication failed for user "{READER}": {LACKS}'
-
-
 def test_neither_the_drain_nor_what_reads_loads_boto3(system: System) -> None:
     system.apply_schema()
-    system.sign_in_as(FUNCTION)
-    code = """
-import json, sys, handler
-from tests_context import Context
-event = json.loads(sys.argv[1])
-print(handler.main(event, Context()) if "Records" in event else list(handler.read(event, Context())))
-print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
-""".replace(
-        "from tests_context import Context",
-        """
-class Context:
-    aws_request_id = "1"
-    def get_remaining_time_in_millis(self):
-        return 60_000
-""",
-    )
-    for role, event, answer in (
-        (FUNCTION, sqs_event(new_punch()), "{'batchItemFailures': []}"),
-        (READER, {"read": {"zone": {}}, "timeout": 0}, "['rows']"),
+    for role, function, event, result in (
+        (FUNCTION, "main", sqs_event(new_punch()), "{'batchItemFailures': []}"),
+        (READER, "read", {"read": {"zone": {}}, "timeout": 0}, "{'rows':"),
     ):
         system.sign_in_as(role)
+        code = f"""
+import json, sys, types, handler
+context = types.SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 60_000)
+print(handler.{function}(json.loads(sys.argv[1]), context))
+print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
+"""
         ran = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(event)], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", code, json.dumps(event)], cwd=ROOT, capture_output=True, text=True, check=True
         )
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.splitlines()[-1] == "[]", ran.stdout
-        assert answer in ran.stdout.splitlines()
+        *_, returned, loaded = ran.stdout.splitlines()
+        assert returned.startswith(result)
+        assert loaded == "[]"
 
 
 # Tokens
@@ -262,11 +242,7 @@ def test_a_token_that_is_not_right_in_every_part_is_refused(system: System) -> N
         ({"at": datetime.now(UTC) - timedelta(days=1)}, "age"),
         ({"user": READER}, "user"),
         ({"host": "db.example.com"}, "host"),
-        ({"port": 5431}, "host"),
-        ({"AWS_REGION": "us-east-1"}, "scope"),
-        ({"AWS_ACCESS_KEY_ID": "ASIANOBODY"}, "access key"),
         ({"AWS_SECRET_ACCESS_KEY": "another"}, "signature"),
-        ({"AWS_SESSION_TOKEN": "another"}, "session token"),
         ({"AWS_SESSION_TOKEN": ""}, "session token"),
     ]
     for changed, why in cases:
@@ -277,43 +253,6 @@ def test_a_token_that_is_not_right_in_every_part_is_refused(system: System) -> N
         for refused in system.rds.refused:
             assert {why} <= set(refused) <= {why, "signature"}
         assert len(system.rds.refused) == 2, why
-
-
-def test_a_clock_may_differ_by_less_than_a_token_lives(system: System) -> None:
-    system.apply_schema()
-    for minutes, good in ((-20, False), (-4, True), (0, True), (14, True), (16, False), (20, False)):
-        system.rds.refused.clear()
-        system.rds.ahead_s = 60 * minutes
-
-        outcome = system.save()
-
-        assert outcome == (STORED if good else Outcome(Status.FAILED, refusal(FUNCTION))), minutes
-        assert system.rds.refused == ([] if good else [["age"], ["age"]])
-
-
-def test_each_connection_is_of_the_credentials_of_its_moment(system: System) -> None:
-    system.apply_schema()
-    before = len(system.rds.tokens)
-    assert system.deliver(new_punch()) == []
-    system.end_sessions()
-    system.rds.keys["ASIASECOND"] = system.rds.keys.pop("ASIAPONTO_FUNCTION")._replace(secret="new")  # noqa: S106
-    system.sign_in_as(FUNCTION, "ASIASECOND")
-
-    response = handler.main(sqs_event(new_punch()), Context())
-
-    assert response == {"batchItemFailures": []}
-    first, second = system.rds.tokens[before:]
-    assert ("=ASIAPONTO_FUNCTION%2F" in first, "=ASIASECOND%2F" in second) == (True, True)
-    assert system.rds.refused == []
-
-
-def test_a_session_that_is_open_outlives_its_token(system: System) -> None:
-    system.apply_schema()
-    store = Store(lambda: system.parameters(), QUICK)
-    assert store.save([entry()]) == [STORED]
-    system.rds.ahead_s = 3_600
-    assert store.save([entry()]) == [STORED]
-    store.close()
 
 
 # TLS
@@ -331,7 +270,7 @@ def test_no_token_goes_to_a_server_whose_certificate_is_not_right(
         (None, "server does not support SSL, but SSL was required"),
     ):
         with system.rds.running(certificate) as other:
-            outcome = saved(lambda other=other: {**way, "port": other.port})  # type: ignore[misc]
+            outcome = saved(lambda other=other: {**way, "port": other.port}, 3)  # type: ignore[misc]
         assert outcome.status is Status.FAILED
         assert why in outcome.detail
     assert len(system.rds.tokens) == before
@@ -410,25 +349,3 @@ def test_an_owner_who_may_make_no_database_is_told_so(system: System) -> None:
     assert make_database(parameters, "postgres") == []
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied to create database"):
         make_database({**parameters, "dbname": "pontodb"}, "postgres")
-
-
-# What the grants of IAM reach
-
-
-def test_whoever_is_a_member_of_a_functions_role_signs_in_by_iam_too(system: System) -> None:
-    system.rds.server.ask("create role ana login password 'hers'")
-    way = {**system.parameters(), "dbname": "postgres", "user": "ana", "password": "hers"}
-    system.apply_schema()
-    with pytest.raises(psycopg2.errors.DependentObjectsStillExist):  # so the documents say cascade
-        system.rds.server.ask(f"revoke rds_iam from {OWNER}")
-    system.rds.server.ask(f"revoke rds_iam from {OWNER} cascade; grant {READER} to ana")
-    assert ask(way, "select current_user") == [("ana",)]
-
-    system.rds.server.ask(f"grant rds_iam to {', '.join(ROLES)}")
-
-    reached = "select rolname from pg_roles where pg_has_role(oid, 'rds_iam', 'member') and not rolsuper order by 1"
-    assert {name for (name,) in system.rds.server.ask(reached)} == {*ROLES, OWNER, "ana", "rds_iam"}
-    for user, password in (("ana", "hers"), (OWNER, OWNER)):
-        with pytest.raises(psycopg2.OperationalError, match=f'PAM authentication failed for user "{user}"'):
-            ask({**way, "user": user, "password": password}, "select")
-    assert system.apply_schema() == {"applied": [], "notices": []}  # of the owner, by a token
