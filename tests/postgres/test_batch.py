@@ -200,15 +200,6 @@ def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     }
 
 
-def test_with_no_time_left_the_whole_batch_comes_back(stage: Stage) -> None:
-    batch = [record(punch(1), "good"), record("{", "malformed")]
-    assert stage.deliver(*batch, seconds=0) == ["good", "malformed"]
-    assert stage.rows() == {}
-    assert stage.queue.dead_letters() == []
-    assert stage.deliver(*batch) == []
-    assert len(stage.rows()) == len(stage.queue.dead_letters()) == 1
-
-
 def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,36 +221,6 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
     ]
     stage.ask("alter table batida drop column turno; drop index one_a_message")
     assert stage.deliver(*batch) == []
-
-
-def test_a_column_that_must_be_given_and_that_the_code_does_not_know_makes_the_whole_batch_wait(stage: Stage) -> None:
-    stage.ask("alter table batida add column turno text not null")
-    batch = [record(punch(employee)) for employee in range(20, 40)]
-
-    assert len(stage.deliver(*batch)) == 20
-
-    assert stage.queue.dead_letters() == []
-    stage.ask("alter table batida alter turno drop not null")
-    assert stage.deliver(*batch) == []
-    assert len(stage.rows()) == 20
-
-
-# Outages
-
-
-def test_an_unreachable_server_is_logged_without_the_password(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("ponto.connection.connect", _connect_once)
-    monkeypatch.setenv("DB_HOST", "/nonexistent")
-    monkeypatch.setenv("DB_PASSWORD", "CANARY")
-    handler.environment_drain.cache_clear()
-    assert stage.deliver(record(punch(**in_names("CANARY")), "good"), record("CANARY", "malformed")) == ["good"]
-    out, err = capfd.readouterr()
-    line = json.loads(out)
-    assert (line["level"], line["failed"], line["rejected"]) == ("WARNING", 1, 1)
-    assert [error.partition(":")[0] for error in line["errors"]] == ["OperationalError"]
-    assert "CANARY" not in out + err
 
 
 # Any batches
@@ -413,9 +374,3 @@ def test_schema_accepts_the_events_of_the_release_before(stage: Stage) -> None:
 
     assert handler.schema({"find": derived(1)}, Context()) == {"found": True}
     assert handler.schema({}, Context()) == {"applied": [], "notices": []}
-
-
-@pytest.mark.usefixtures("stage")
-def test_schema_refuses_an_action_that_it_does_not_know() -> None:
-    with pytest.raises(ValueError, match=r"^action: 'migrat' is not known; use one of migrate, find"):
-        handler.schema({"action": "migrat"}, Context())

@@ -12,7 +12,6 @@ from psycopg2.extensions import parse_dsn
 from tests.commands import write_stack
 from tests.database import ask, export
 from tests.postgres.storing import add
-from tools import cli
 from tools.kit import commands, database, local_stack
 from tools.kit.errors import CommandError
 from tools.kit.target import Where
@@ -158,8 +157,6 @@ def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, envir
         (("--database", "env", "--state", "there"), "--database is not allowed with --state"),
         (("--database", "prod"), "'prod' is not 'env'"),
         (("--timeout", "-1"), "Invalid value for '--timeout'"),
-        (("--timeout", "x"), "Invalid value for '--timeout'"),
-        (("--timeout", "1.5"), "Invalid value for '--timeout'"),
         (("--timeout", "9999999"), "Invalid value for '--timeout'"),
     ],
     ids=str,
@@ -179,21 +176,6 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
                 connection.commit()
         with database.connect(Where(state=stack), read_only=True) as connection:
             assert one(connection, "select count(*) from ponto.batida") == int(commit)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        # Their queues and keys are a deployment's: its own database is read, whatever else there is.
-        ("trace --employee 1 --day 2026-11-24 --database env", "No such option '--database'"),
-        ("keys rows gate-1 --database env", "No such option '--database'"),
-    ],
-)
-def test_a_database_by_hand_is_refused_beside_a_deployment(
-    words: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(words.split()) == 2
-    assert said in capsys.readouterr().err
 
 
 # What it says when it cannot

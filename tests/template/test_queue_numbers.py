@@ -97,6 +97,7 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
     assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
     assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
+    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # which tcp_user_timeout would cut short
 
 
 @pytest.mark.parametrize(
