@@ -1,7 +1,8 @@
 """The function's store; and a PostgreSQL of its own for what concerns a whole server: roles, and passwords."""
 
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,13 @@ class Server:
         self.ask(f"create database {name} owner {name}")
         self.ask(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
         return self.as_superuser(name) | {"user": name, "password": name}
+
+    def do_what_is_printed(self, error: Exception, database: str = "postgres") -> None:
+        """Run the statements that an error asks an administrator to run; roles that it names may not exist."""
+        [_, statements] = re.split(r"As an administrator(?:, check what it is, then)?: ", str(error))
+        for statement in statements.removesuffix("; and try again").split("; "):
+            with suppress(psycopg2.errors.UndefinedObject):
+                self.ask(statement.removeprefix("and, where they exist: "), database)
 
     def rights(self, role: str, database: str) -> set[tuple[Any, ...]]:
         """What a role may do with what of ours: relation, column (None: all of it), privilege."""

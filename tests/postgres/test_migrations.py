@@ -63,21 +63,14 @@ def relations(empty: Database) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", SCHEMA)
-def test_migrations_are_numbered_from_one_without_gaps(name: str) -> None:
-    names = sorted(path.name for path in SCHEMA[name].glob("[0-9]*.sql"))
-
-    assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+(?:\.concurrently)?\.sql", name)[1] for name in names] == [  # type: ignore[index]
-        f"{number:04}" for number in range(1, len(names) + 1)
-    ]
-
-
-def test_nothing_else_stands_among_the_migrations() -> None:
+def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
     for folder in SCHEMA.values():
-        files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         assert [
             name for name in files if not re.fullmatch(r"(roles|rights|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
         ] == []
+        numbers = sorted(int(name[:4]) for name in files if "/" not in name and name[0].isdigit())
+        assert numbers == list(range(1, len(numbers) + 1))
 
 
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
@@ -261,25 +254,6 @@ def until_one_waits_for(empty: Database, locktype: str) -> None:
         " and database = (select oid from pg_database where datname = current_database())"
     )
     wait_for(lambda: empty.ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
-
-
-def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Database, run: Run, schema: Path) -> None:
-    empty.ask("create table gate ()")
-    (schema / "9000_gate.sql").write_text("lock table public.gate")
-    # Not the session that looks: a build of an index that finds it looking waits until its transaction ends.
-    with closing(empty.connect()) as gate, ThreadPoolExecutor() as threads:
-        gate.cursor().execute("lock table gate")
-        try:
-            patient = LOCK_RETRY_POLICY._replace(lock_ms=60_000)
-            first = threads.submit(run, schema=schema, retry_policy=patient)
-            until_one_waits_for(empty, "relation")
-            second = threads.submit(run, schema=schema, retry_policy=patient)
-            until_one_waits_for(empty, "advisory")
-        finally:
-            gate.rollback()
-
-        assert first.result().applied == migrations({"ponto": schema})
-        assert second.result() == Migrated([], [])
 
 
 # Slices

@@ -1,7 +1,7 @@
 """The roles that the migrations make: who may make them, and what each may do, and may not."""
 
 import re
-import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
 from tests.postgres.servers import ANYBODY, Server, not_refused
-from tests.postgres.storing import QUICK, REDELIVERED, STORED, add, entry
+from tests.postgres.storing import QUICK, STORED, add, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
@@ -115,17 +115,6 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
     assert [migrated.result().applied for migrated in both] == [ALL, []]
 
 
-def test_an_owner_who_may_make_no_roles_is_told_what_an_administrator_does(server: Server) -> None:
-    owner = server.owner("clerk", attributes="")
-
-    with pytest.raises(MigrationError, match='"clerk" may not run `create role ponto_') as caught:
-        migrate(owner, ZONE, SCHEMA)
-    assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
-
-    _do_what_is_said(server, caught.value)
-    assert migrate(owner, ZONE, SCHEMA).applied == ALL
-
-
 @pytest.mark.usefixtures("owner")
 def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Server) -> None:
     second = server.owner("second")
@@ -136,24 +125,10 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
     assert ask(second, "select from pg_namespace where nspname = 'ponto'") == []
 
 
-def test_roles_that_an_administrator_created_need_a_grant(server: Server) -> None:
-    owner = server.owner("master")
-    server.ask("create role ponto_function; create role ponto_reader")
-
-    with pytest.raises(
-        MigrationError, match=r'"master" may not run `alter role ponto_function login password null`'
-    ) as caught:
-        migrate(owner, ZONE, REFERENCE)
-    _do_what_is_said(server, caught.value)
-
-    migrate(owner, ZONE, REFERENCE)
-    set_password(owner, "ponto_function", "two")
-    assert ask(way(owner, "two"), "select id from ponto.batida") == []
-
-
-HOSTILE = {
+# Beside roles of functions that others created before, and their owner may grant.
+PREPARED = {
     "member": (
-        "create role ponto_function; create role mallory in role ponto_function",
+        "create role ponto_function login password 'known'; create role mallory in role ponto_function",
         "mallory is a member of ponto_function",
     ),
     "admin": (
@@ -168,10 +143,14 @@ HOSTILE = {
         "create role powerful; create role ponto_function in role powerful",
         "ponto_function is a member of powerful",
     ),
+    "creator": (  # whom PostgreSQL makes its administrator
+        "create role mallory createrole; set role mallory; create role ponto_function",
+        "mallory is a member of ponto_function.* drop role ponto_function",
+    ),
 }
 
 
-@pytest.mark.parametrize(("before", "problem"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(("before", "problem"), PREPARED.values(), ids=PREPARED)
 def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_their_access(
     server: Server, before: str, problem: str
 ) -> None:
@@ -183,51 +162,33 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
         migrate(owner, ZONE, REFERENCE)
     assert ask(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
-    server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"))
+    server.do_what_is_printed(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        ask(way(owner, "known"), "select 1")
+        ask({**owner, "user": "ponto_function", "password": "known"}, "select 1")
 
 
-def test_the_password_of_a_role_that_others_created_is_removed(server: Server) -> None:
-    owner = server.owner("master")
-    server.ask("create role ponto_function login password 'known'; create role ponto_reader")
-    server.ask("grant ponto_function, ponto_reader to master with admin option")
+@pytest.mark.parametrize(
+    ("attributes", "before", "lacks"),
+    [
+        ("", "select", "create role ponto_"),
+        ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
+    ],
+    ids=["no right to create roles", "roles of an administrator"],
+)
+def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
+    server: Server, attributes: str, before: str, lacks: str
+) -> None:
+    owner = server.owner("clerk", attributes)
+    server.ask(before)
 
-    notices = migrate(owner, ZONE, REFERENCE).notices
-
-    assert "NOTICE:  role ponto_function existed: its password was removed" in notices
-    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        ask(way(owner, "known"), "select 1")
-
-
-def test_a_role_whose_creator_postgresql_made_its_administrator_is_dropped(server: Server) -> None:
-    owner = server.owner("master")
-    mallory = server.owner("mallory")
-    ask(mallory, "create role ponto_function; create role ponto_reader")
-    server.ask("grant ponto_function, ponto_reader to master with admin option")
-
-    with pytest.raises(
-        MigrationError, match=r"mallory is a member of ponto_function.* drop role ponto_function"
-    ) as caught:
+    with pytest.raises(MigrationError, match=f'"clerk" may not run `{lacks}') as caught:
         migrate(owner, ZONE, REFERENCE)
+    assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
-    server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"))
+    server.do_what_is_printed(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask(mallory, "set role ponto_reader")
-
-
-def way(owner: dict[str, str], password: str) -> dict[str, str]:
-    return {**owner, "user": "ponto_function", "password": password}
-
-
-def _do_what_is_said(server: Server, error: Exception) -> None:
-    hint = str(error).partition("As an administrator: ")[2]
-    alter, grant = re.findall(r"(alter role \S+ createrole|grant [\w, ]+ to \S+ with admin option)", hint)
-    server.ask(alter)
-    if server.ask("select 1 from pg_roles where rolname = 'ponto_function'"):
-        server.ask(grant)
+    assert ask(sign_in(owner, "ponto_function"), "select id from ponto.batida") == []
 
 
 def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
@@ -291,18 +252,6 @@ def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_say
 
 
 # What they may do
-
-
-def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> None:
-    store, first = Store(lambda: function), entry()
-
-    assert store.save([first, entry()]) == [STORED, STORED]
-    assert store.save([first]) == [REDELIVERED]
-    [conflict] = store.save([entry(2, punch_id=first.punch.id)])
-    assert conflict.status is Status.CONFLICT
-    assert store.record_failing(["m"], time.monotonic() + 60) == {}
-    assert store.record_failing(["m"], time.monotonic() + 60).keys() == {"m"}
-    store.close()
 
 
 @pytest.mark.usefixtures("owner")
@@ -388,7 +337,6 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
 # What is set each time
 
 UNKNOWN = dict.fromkeys(ROLES)
-FIVE, SIX = dict.fromkeys(ROLES, 5), dict.fromkeys(ROLES, 6)
 SETTINGS = (
     "select rolname, case setdatabase when 0 then null else datname end, setconfig"
     " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
@@ -462,20 +410,6 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}
 
 
-def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
-    server: Server, owner: dict[str, str]
-) -> None:
-    reset_role_limits(owner, FIVE)
-    server.ask("alter role master nocreaterole")
-    assert reset_role_limits(owner, FIVE) == []  # nothing to alter
-
-    with pytest.raises(MigrationError, match='"master" may not run `alter role ponto_') as caught:
-        reset_role_limits(owner, SIX)
-
-    _do_what_is_said(server, caught.value)
-    assert reset_role_limits(owner, SIX) == []
-
-
 # How they sign in
 
 BY_IAM = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
@@ -508,45 +442,44 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
         set_login(owner, ROLES, by_iam=True)
 
 
-def test_an_owner_who_may_not_grant_rds_iam_is_told_what_an_administrator_does(
-    server: Server, owner: dict[str, str]
+@pytest.mark.parametrize(
+    ("before", "alter", "lacks"),
+    [
+        (
+            "alter role master nocreaterole",
+            lambda owner: reset_role_limits(owner, dict.fromkeys(ROLES, 6)),
+            "master.* may not run `alter role ponto_",
+        ),
+        (
+            "create role rds_iam",
+            lambda owner: set_login(owner, ROLES, by_iam=True),
+            "master.* may not run `grant rds_iam to ponto_",
+        ),
+        (
+            f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}",
+            lambda owner: set_login(owner, ROLES, by_iam=False),
+            "master.* may not run `revoke rds_iam from ponto_",
+        ),
+        (
+            "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_function;"
+            "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_function",
+            lambda owner: set_login(owner, ["ponto_function"], by_iam=False),
+            "ponto_function is a member of via, which has rds_iam",
+        ),
+    ],
+    ids=["limits", "login by IAM", "login by password", "an indirect member of rds_iam"],
+)
+def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
+    server: Server, owner: dict[str, str], before: str, alter: Callable[[dict[str, str]], list[str]], lacks: str
 ) -> None:
-    server.ask("create role rds_iam")
+    server.ask(before)
+    with pytest.raises(MigrationError, match=lacks) as caught:
+        alter(owner)
 
-    with pytest.raises(MigrationError, match='"master" may not run `grant rds_iam to ponto_') as caught:
-        set_login(owner, ROLES, by_iam=True)
+    server.do_what_is_printed(caught.value)
 
-    _do_what_is_said(server, caught.value)
-    assert set_login(owner, ROLES, by_iam=True) == BY_IAM
-
-
-@pytest.mark.parametrize("may_grant", [True, False])
-def test_an_owner_who_may_not_revoke_what_somebody_else_granted_is_told_what_an_administrator_does(
-    server: Server, owner: dict[str, str], may_grant: bool
-) -> None:
-    server.ask(f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}")
-    if may_grant:
-        server.ask("grant rds_iam to master with admin option")
-
-    with pytest.raises(MigrationError, match='"master" may not run `revoke rds_iam from ponto_') as caught:
-        set_login(owner, ROLES, by_iam=False)
-
-    server.ask(str(caught.value).partition("As an administrator: ")[2].removesuffix("; and try again"))
-    assert set_login(owner, ROLES, by_iam=False) == []
-    assert server.ask(GRANTED_IAM) == [(0,)]
-
-
-def test_login_by_password_of_an_indirect_member_of_rds_iam_is_refused(server: Server, owner: dict[str, str]) -> None:
-    server.ask("create role rds_iam; grant rds_iam to master with admin option; create role via; grant rds_iam to via")
-    set_login(owner, ["ponto_function"], by_iam=True)
-    server.ask("grant via to ponto_function")
-
-    with pytest.raises(MigrationError, match="ponto_function is a member of via, which has rds_iam") as caught:
-        set_login(owner, ["ponto_function"], by_iam=False)
-
-    server.ask(str(caught.value).partition("then: ")[2].removesuffix("; and try again"))
-    assert set_login(owner, ["ponto_function"], by_iam=False) == ["NOTICE:  signs in by password: ponto_function"]
-    assert server.ask(GRANTED_IAM) == [(0,)]
+    alter(owner)
+    assert alter(owner) == []
 
 
 # Passwords
