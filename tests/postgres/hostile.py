@@ -18,40 +18,30 @@ EMPLOYEE = 123
 _PLANT = """
 do $$
 declare
-    built_in record;
+    plant text;
 begin
-    for built_in in
+    for plant in
         select
-            format('function public.%I(%s)', proname, pg_get_function_identity_arguments(oid)) as name,
-            pg_get_function_result(oid) as result
+            format(
+                'create function public.%I(%s) returns %s language plpgsql '
+                'as $f$ begin raise exception ''planted''; end $f$',
+                proname, pg_get_function_identity_arguments(oid), pg_get_function_result(oid)
+            )
         from pg_proc
         where pronamespace = 'pg_catalog'::regnamespace and prokind = 'f' and proname = any(array[{functions}])
-    loop
-        begin
-            execute format(
-                'create %s returns %s language plpgsql as $f$ begin raise exception ''planted''; end $f$',
-                built_in.name,
-                built_in.result
-            );
-        exception
-            when others then null;
-        end;
-    end loop;
-    for built_in in
-        select oprname, oprleft::regtype as left, oprright::regtype as right, oprresult::regtype as result
+        union all
+        select
+            format(
+                'create or replace function public.planted(%1$s, %2$s) returns %3$s language plpgsql '
+                'as $f$ begin raise exception ''planted''; end $f$;'
+                'create operator public.%4$s (leftarg = %1$s, rightarg = %2$s, function = public.planted)',
+                oprleft::regtype, oprright::regtype, oprresult::regtype, oprname
+            )
         from pg_operator
         where oprnamespace = 'pg_catalog'::regnamespace and oprkind = 'b' and oprname = any(array[{operators}])
     loop
         begin
-            execute format(
-                'create or replace function public.planted(%s, %s) returns %s language plpgsql '
-                'as $f$ begin raise exception ''planted''; end $f$',
-                built_in.left, built_in.right, built_in.result
-            );
-            execute format(
-                'create operator public.%s (leftarg = %s, rightarg = %s, function = public.planted)',
-                built_in.oprname, built_in.left, built_in.right
-            );
+            execute plant;
         exception
             when others then null;
         end;

@@ -128,16 +128,6 @@ def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
     assert ("batida", "id", "insert") in server.rights("ponto_function", "master")
 
 
-def test_where_nothing_differs_nothing_is_written(server: Server) -> None:
-    owner = migrated(server)
-    written = "select oid, xmin from pg_class where relnamespace = 'ponto'::regnamespace order by 1"
-    before = ask(owner, written)
-
-    migrate(owner, ZONE, SCHEMA)
-
-    assert ask(owner, written) == before
-
-
 def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, tmp_path: Path) -> None:
     owner = server.owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_people nologin;\n")

@@ -5,24 +5,19 @@ import json
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
-from lab import versions
-from ponto.admin.migrations import migrate
-from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
 from tools.kit.project import ROOT
 from tools.local import postgres, postgres_programs
@@ -60,16 +55,6 @@ def stopped() -> Iterator[Path]:
         data = Path(name) / "postgres"
         postgres.start(data, postgres.UNSAFE).stop()
         yield data
-
-
-def test_a_server_that_dies_is_seen_to_be_dead(stopped: Path) -> None:
-    server = postgres.start(stopped, postgres.UNSAFE)
-    assert server.is_running()
-
-    os.kill(server.pid, signal.SIGKILL)
-
-    wait_for(lambda: not server.is_running(), "its death to be seen")
-    server.stop()  # no matter
 
 
 def test_only_the_project_s_own_folder_is_written_and_no_user_added(folder: Path) -> None:
@@ -117,8 +102,8 @@ def test_a_long_path_moves_the_socket_to_a_private_folder_that_goes_with_it(fold
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["with a space a@b+c~d", 'josé\'s, 100% "new" = data'])
-def test_any_path_will_do(folder: Path, name: str) -> None:
+def test_any_path_will_do(folder: Path) -> None:
+    name = 'josé\'s a@b+c~d, 100% "new" = data'
     (folder / name).mkdir()
 
     server = postgres.start(folder / name / "postgres", postgres.UNSAFE)
@@ -218,22 +203,104 @@ def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytes
     assert list(folder.iterdir()) == []
 
 
+# What a run that was killed may leave
+
+
+@contextlib.contextmanager
+def _running(_: postgres.Postgres) -> Iterator[None]:
+    yield
+
+
+@contextlib.contextmanager
+def _frozen(server: postgres.Postgres) -> Iterator[None]:
+    """`make chaos` was killed while the database was frozen."""
+    process = psutil.Process(server.pid)
+    for each in (process, *process.children()):
+        each.suspend()
+    yield
+
+
+@contextlib.contextmanager
+def _zombie(server: postgres.Postgres) -> Iterator[None]:
+    """It ended, and its parent has not looked."""
+    process = psutil.Process(server.pid)
+    children = [child for child in postgres._children if child.pid == process.pid]
+    postgres._children[:] = [child for child in postgres._children if child not in children]
+    process.kill()
+    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE, "the server's end")
+    yield
+    for child in children:
+        child.wait()
+
+
+@contextlib.contextmanager
+def _orphans(server: postgres.Postgres) -> Iterator[None]:
+    """The server was killed while one of its processes stood still."""
+    process = psutil.Process(server.pid)
+    orphan = process.children()[0]
+    orphan.suspend()
+    process.kill()
+    yield
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+
+
+@contextlib.contextmanager
+def _reused(server: postgres.Postgres) -> Iterator[None]:
+    """Another program has the process id of a server that was killed."""
+    files = [server.data / "postmaster.pid", Path(server.host) / ".s.PGSQL.5432.lock"]
+    contents = [file.read_text().split("\n", 1)[1] for file in files]
+    server.crash()
+    with started(["sleep", "infinity"]) as other:
+        for file, content in zip(files, contents, strict=True):
+            file.write_text(f"{other.pid}\n{content}")
+        assert not server.is_running()
+        yield
+        assert other.poll() is None
+
+
+@contextlib.contextmanager
+def _empty(server: postgres.Postgres) -> Iterator[None]:
+    """The disk was full when its process id was written."""
+    server.crash()
+    (server.data / "postmaster.pid").write_text("")
+    (Path(server.host) / ".s.PGSQL.5432.lock").write_text("")
+    yield
+
+
+@contextlib.contextmanager
+def _starting(server: postgres.Postgres) -> Iterator[None]:
+    """The run was killed before its server, which goes on, had written its process id."""
+    server.stop()
+    stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *postgres.command(server.data)]
+    with started(stopped, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stand still")
+        assert not (server.data / "postmaster.pid").exists()
+        yield
+        assert process.wait(0) != 0
+
+
+LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]] = {
+    "running": _running,
+    "frozen": _frozen,
+    "zombie": _zombie,
+    "orphans": _orphans,
+    "reused process id": _reused,
+    "empty process id": _empty,
+    "starting": _starting,
+}
+
+
 @pytest.mark.parametrize("starts", [1, pytest.param(10, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LEFTOVERS)
 def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres, kind: str, starts: int) -> None:
     for _ in range(starts):
-        with KINDS[kind](lasting):
+        with LEFTOVERS[kind](lasting):
             again = postgres.start(lasting.data, postgres.UNSAFE)
 
             assert _ask(again, "select it from kept") == 1
-            assert [found for found in postgres._processes(lasting.data) if _is_of_another(found, again.pid)] == []
-
-
-def _is_of_another(process: psutil.Process, server: int) -> bool:
-    """Whether a process is neither a server's nor it; of those that end meanwhile nothing is known."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return server not in (process.pid, process.ppid())
-    return False
+            for process in postgres._processes(lasting.data):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                    assert again.pid in (process.pid, process.ppid())
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "frozen"])
@@ -332,15 +399,3 @@ def _rights(path: Path) -> tuple[int, int, int]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def test_the_programs_of_another_version_serve_the_schema_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PONTO_POSTGRES", str(versions.programs("16", versions.Host())))
-    server = postgres.start(folder / "postgres", postgres.UNSAFE)
-    try:
-        assert migrate(parse_dsn(server.url), "America/Sao_Paulo").applied
-        with closing(psycopg2.connect(server.url)) as connection, connection.cursor() as cursor:
-            cursor.execute("show server_version_num")
-            assert cursor.fetchall()[0][0].startswith("16")
-    finally:
-        server.stop()
