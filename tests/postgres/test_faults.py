@@ -2,14 +2,12 @@
 
 import contextlib
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psutil
-import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -110,41 +108,6 @@ def sessions(server: Postgres) -> list[psutil.Process]:
 
 
 # The database is away
-
-
-@contextlib.contextmanager
-def slow(processes: list[psutil.Process]) -> Iterator[None]:
-    """Let processes stand still for a second."""
-
-    def thaw() -> None:
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-                process.resume()
-
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.suspend()
-    thawing = threading.Timer(1, thaw)
-    thawing.start()
-    yield
-    thawing.join()
-
-
-def test_all_connections_are_taken_also_that_of_a_session_which_was_slow_to_end(server: Postgres) -> None:
-    with contextlib.closing(psycopg2.connect(server.url, application_name="batidaPonto")) as connection:
-        backend = psutil.Process(connection.info.backend_pid)
-        with slow([backend]), Faults(server).exhausted():
-            wait_for(lambda: not backend.is_running(), "the session to end")
-            with pytest.raises(psycopg2.OperationalError, match="too many clients already"):
-                psycopg2.connect(server.url)
-
-
-def test_when_it_is_over_connections_are_free_also_where_sessions_are_slow_to_end(server: Postgres) -> None:
-    wait_for(lambda: not sessions(server), "those of the test before to end")
-    with contextlib.ExitStack() as slowly:
-        with Faults(server).exhausted():
-            slowly.enter_context(slow(sessions(server)))
-        psycopg2.connect(server.url).close()
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
