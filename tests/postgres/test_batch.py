@@ -2,27 +2,17 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
-from unittest import mock
-from zoneinfo import ZoneInfo
 
-import psycopg2.extensions
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from psycopg2.extensions import parse_dsn
 
 import handler
-from ponto.connection import Parameters, Timeouts, connect
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import Reason, parse
-from tests.database import OF_THE_SCHEMA, Database, ask, migrations
-from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Record, punch, record, sqs_event
+from tests.database import OF_THE_SCHEMA, Database, migrations
+from tests.events import Context, DeadLetterQueue, Record, punch, record, sqs_event
 from tests.postgres.storing import TEXTS, add
 from tests.strategies import FIELDS, NAMES, in_names
 from tools.kit.event import MORE, REFUSED, VALID
@@ -30,11 +20,6 @@ from tools.kit.event import MORE, REFUSED, VALID
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
 A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
-
-
-def _connect_once(parameters: Parameters, name: str, timeouts: Timeouts, **more: Any) -> psycopg2.extensions.connection:
-    """Where there is no database. Where there is, a busy machine may take longer to let the function in."""
-    return connect(parameters, name, timeouts._replace(connect_seconds=2), **more)
 
 
 def derived(whose: int) -> str:
@@ -45,22 +30,14 @@ def derived(whose: int) -> str:
 class Stage:
     """The function's surroundings: a database, a dead-letter queue, an environment."""
 
-    def __init__(self, database: Database, server: str, queue: DeadLetterQueue) -> None:
+    def __init__(self, database: Database, queue: DeadLetterQueue) -> None:
         self.queue = queue
         self.ask = database.ask
         self.add = partial(add, database.session)
-        self._name = database.owner["dbname"]
-        self._server = parse_dsn(server)
 
-    def reset(self) -> None:
-        """Have no rows and no dead letters; for the examples of a property, which share a database."""
-        # As a replica, for the table's trigger refuses it to everybody else.
-        self.ask("set session_replication_role = replica; truncate batida; reset session_replication_role")
-        self.queue.dead_letters()
-
-    def deliver(self, *records: Record, seconds: float = 60) -> list[str]:
+    def deliver(self, *records: Record) -> list[str]:
         """Give the function a batch; return the ids of the messages that will come back."""
-        response = handler.main(sqs_event(*records), Context(seconds))
+        response = handler.main(sqs_event(*records), Context())
         assert response.keys() == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
@@ -69,31 +46,9 @@ class Stage:
         assert len({row[0] for row in found}) == len(found)
         return {row[0]: row[1:] for row in found}
 
-    def kill_connections(self) -> None:
-        self.ask(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where datname = current_database() and application_name = 'batidaPonto'"
-        )
-
-    @contextmanager
-    def database_down(self) -> Iterator[None]:
-        """Break the function's connection and let it make no other, for which it tries once."""
-        self._allow_connections(False)
-        self.kill_connections()
-        try:
-            with mock.patch("ponto.connection.connect", _connect_once):
-                yield
-        finally:
-            self._allow_connections(True)
-
-    def _allow_connections(self, allow: bool) -> None:
-        ask(self._server, f"alter database {self._name} allow_connections {allow}")  # PostgreSQL refuses it from inside
-
 
 @pytest.fixture
-def deploy(
-    postgres: str, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Database], Stage]]:
+def deploy(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Database], Stage]]:
     """Give what points the function to a database, as if it had just been deployed."""
 
     def deploy(database: Database) -> Stage:
@@ -108,7 +63,7 @@ def deploy(
         for name, value in OF_THE_SCHEMA.items():
             monkeypatch.setenv(name, value)
         handler.environment_drain.cache_clear()
-        return Stage(database, postgres, queue)
+        return Stage(database, queue)
 
     yield deploy
     handler.environment_drain.cache_clear()
@@ -221,125 +176,6 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
     ]
     stage.ask("alter table batida drop column turno; drop index one_a_message")
     assert stage.deliver(*batch) == []
-
-
-# Any batches
-
-
-class Message(NamedTuple):
-    body: str
-    row: tuple[str, int, datetime] | None = None  # id, whose it is, its instant: what it would store
-    reason: Reason | None = None  # why it never can, whatever is stored already
-
-
-FAULTS = ("connection killed", "database down", "queue missing")
-
-
-class Delivery(NamedTuple):
-    messages: list[int]  # places in the list of messages, which is in the order of receipt; each at most once
-    faults: frozenset[str] = frozenset()
-
-
-def _good(whose: int, minute: int, form: str, punch_id: str | None) -> Message:
-    instant = EIGHT + timedelta(minutes=minute)
-    body = punch(whose, form.format(minute=minute), **({"id": punch_id} if punch_id else {}))
-    return Message(body, (parse(body, ZoneInfo("America/Sao_Paulo")).id, whose, instant))
-
-
-# Few values, so that most messages repeat or contradict another.
-_good_messages = st.builds(
-    _good,
-    whose=st.integers(1, 2),
-    minute=st.integers(0, 1),
-    form=st.sampled_from(["2026-10-01T08:0{minute}:00-03:00", "2026-10-01T11:0{minute}Z", "2026-10-01T08:0{minute}"]),
-    punch_id=st.sampled_from([None, A, A.upper(), B]),
-)
-_bad_messages = st.sampled_from(
-    [
-        Message("{", reason=Reason.MALFORMED),
-        Message('{"id": NaN}', reason=Reason.MALFORMED),
-        Message("[]", reason=Reason.INVALID),
-        Message(punch(0), reason=Reason.INVALID),
-        Message(punch(1, id="\0"), reason=Reason.INVALID),
-        Message(punch(13), reason=Reason.REFUSED),
-        Message(punch(13, EIGHT_LOCAL.replace("08", "09")), reason=Reason.REFUSED),
-    ]
-)
-
-
-@st.composite
-def _histories(draw: st.DrawFn) -> tuple[list[Message], list[Delivery]]:
-    messages = draw(st.lists(_good_messages | _bad_messages, min_size=1, max_size=10))
-    places = st.lists(st.sampled_from(range(len(messages))), min_size=1, unique=True)
-    return messages, draw(st.lists(st.builds(Delivery, places, st.frozensets(st.sampled_from(FAULTS))), max_size=5))
-
-
-_every_fault = [Delivery([2, 1, 0, 3, 4], frozenset(faults)) for faults in (FAULTS, *((each,) for each in FAULTS), ())]
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=_histories())
-@example(
-    history=(
-        [
-            _good(1, 0, EIGHT_LOCAL, A),
-            _good(2, 0, EIGHT_LOCAL, A),
-            _good(2, 0, EIGHT_LOCAL, None),
-            Message("{", reason=Reason.MALFORMED),
-            Message(punch(13), reason=Reason.REFUSED),
-        ],
-        _every_fault,
-    )
-)
-@example(history=([Message(punch(13), reason=Reason.REFUSED)] * 2, []))
-def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
-    stage: Stage, history: tuple[list[Message], list[Delivery]]
-) -> None:
-    stage.reset()
-    messages, deliveries = history
-    rows: dict[str, tuple[int, datetime, str]] = {}
-    ends: dict[int, set[str]] = {place: set() for place in range(len(messages))}
-
-    def deliver(delivery: Delivery) -> None:
-        down, missing = "database down" in delivery.faults, "queue missing" in delivery.faults
-        dead_letters: Counter[tuple[str, str, str]] = Counter()
-        reported: set[str] = set()
-        for place in sorted(delivery.messages):
-            message, message_id = messages[place], str(place)
-            reason = message.reason
-            if down and reason not in (Reason.MALFORMED, Reason.INVALID):
-                reported.add(message_id)
-                continue
-            if message.row is not None:
-                punch_id, *rest = message.row
-                there = rows.setdefault(punch_id, (*message.row[1:], message_id))
-                if there[:2] == tuple(rest):
-                    ends[place].add("stored" if there[2] == message_id else "duplicate")
-                else:
-                    reason = Reason.CONFLICT
-            if reason is not None and missing:
-                reported.add(message_id)
-            elif reason is not None:
-                dead_letters[message.body, message_id, reason] += 1
-                ends[place].add("dead-lettered")
-
-        records = [record(messages[place].body, str(place), RECEIVED_MS + place) for place in delivery.messages]
-        if "connection killed" in delivery.faults:
-            stage.kill_connections()
-        with stage.database_down() if down else nullcontext(), stage.queue.missing() if missing else nullcontext():
-            failed = stage.deliver(*records)
-
-        assert len(failed) == len(set(failed))
-        assert set(failed) == reported
-        assert Counter((each.body, each.message_id, each.reason) for each in stage.queue.dead_letters()) == dead_letters
-        assert stage.rows() == rows
-
-    for delivery in deliveries:
-        deliver(delivery)
-    # SQS brings back what has not come to an end.
-    while left := [place for place, end in ends.items() if not end]:
-        deliver(Delivery(left))
-    assert {len(end) for end in ends.values()} == {1}
 
 
 # The schema

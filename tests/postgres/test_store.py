@@ -25,6 +25,7 @@ from ponto.connection import Parameters, Session, Timeouts
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
+from ponto.testing import InMemoryStore
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, entry, insert, statuses
@@ -215,6 +216,30 @@ def test_repeats_within_a_batch_are_compared_with_what_stands(
     repeats = [entry(employee, punch_id=first.punch.id) for employee in employees]
 
     assert statuses(store.save([entry(), *repeats])) == [Status.STORED, *outcomes]
+
+
+_FEW = [entry(employee, punch_id=str(uuid.UUID(int=number))) for number in (1, 2) for employee in (1, 2)]
+_ENTRIES = st.builds(
+    lambda few, message_id, is_new_copy: few._replace(message_id=message_id, is_new_copy=is_new_copy),
+    st.sampled_from(_FEW),
+    st.sampled_from("ABC"),
+    st.booleans(),
+)
+
+
+@given(st.lists(st.lists(_ENTRIES, max_size=8), max_size=4))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_batches_have_the_outcomes_of_the_store_in_memory(
+    store: Store, database: Database, batches: list[list[Entry]]
+) -> None:
+    database.ask("set session_replication_role = replica; truncate batida")  # without the trigger that refuses it
+    in_memory = InMemoryStore([])
+
+    for batch in batches:
+        assert store.save(batch) == in_memory.save(batch)
+
+    expected = [(each.punch.id, each.punch.employee_id, each.message_id) for each in in_memory.rows.values()]
+    assert sorted(expected) == database.ask(f"select id, {SUBJECT_COLUMN}, mensagem_id from batida order by id")
 
 
 def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database) -> None:
