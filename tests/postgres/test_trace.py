@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,17 +139,6 @@ def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_mess
     ]
 
 
-def test_all_instants_of_an_output_are_in_utc_as_in_the_list_of_dead_letters(dev: Stage) -> None:
-    dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
-    dev.reject(punch(7, "2026-11-24T12:00:00Z"))
-
-    shown = dev.run(*DAY).out
-
-    timed = [line for line in shown.splitlines() if re.search(r"\d\d:\d\d:\d\d", line) and "  local " not in line]
-    assert len(timed) == 7  # of two rows, a dead letter and the drain
-    assert all(re.search(r"\d\d:\d\d:\d\d(\.\d\d\d)?Z", line) for line in timed)
-
-
 @pytest.mark.parametrize("age", [timedelta(minutes=5), timedelta(hours=5), timedelta(days=5)], ids=str)
 def test_row_is_found_by_id_of_message_that_brought_it(dev: Stage, migrated_url: str, age: timedelta) -> None:
     punch_id = add(migrated_url, recebida_em=datetime.now(UTC) - age, mensagem_id=MESSAGE)
@@ -180,14 +168,14 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         """
         insert into batida
         select (jsonb_populate_record(source, jsonb_build_object(
-            'id', gen_random_uuid(), 'recebida_em', now() - (50000 - n) * interval '1 minute', 'mensagem_id', n
+            'id', gen_random_uuid(), 'recebida_em', now() - (25000 - n) * interval '2 minutes', 'mensagem_id', n
         ))).*
-        from batida as source, generate_series(1, 50000) as n where id = %s
+        from batida as source, generate_series(1, 25000) as n where id = %s
         """,
         first,
     )
     ask(migrated_url, "vacuum analyze batida")
-    statement = REFERENCE.sql["message"].replace("%(message_id)s", "'49990'")
+    statement = REFERENCE.sql["message"].replace("%(message_id)s", "'24990'")
     statement = statement.replace("%(since)s", "now() - interval '31 days'")
 
     plan = ask(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]
@@ -397,8 +385,6 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
         ([], "in one way"),
         ([ID, *DAY], "in one way"),
         (DAY[:2], "in one way"),
-        (DAY[2:], "in one way"),
-        ([ID, *DAY[2:]], "in one way"),
         (["m1"], "is not the id of a punch or a message"),
         ([*DAY, "--since", "2h"], "--since needs the ID of a message"),
         ([f"{{{ID}}}"], "is not the id of a punch or a message"),
