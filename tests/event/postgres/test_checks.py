@@ -5,7 +5,9 @@ from contextlib import closing
 import psycopg2.errors
 import pytest
 
-from tests.database import Database
+from ponto.admin.migrations import REFERENCE, migrate
+from tests.database import Database, ask
+from tests.postgres.servers import Server
 from tests.postgres.storing import add
 
 
@@ -18,3 +20,20 @@ def test_an_offset_that_no_time_of_the_wire_has_is_refused_by_the_database_itsel
         pytest.raises(psycopg2.errors.CheckViolation, match="batida_deslocamento_check"),
     ):
         add(function, deslocamento=minutes)
+
+
+def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask(
+        "alter database master set standard_conforming_strings = off;"
+        "alter database master set transform_null_equals = on"
+    )
+
+    migrate(owner, "America/Sao_Paulo", REFERENCE)
+
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        ask(
+            owner,
+            "set standard_conforming_strings = on; insert into ponto.batida (id, usuario_id, ponto, dispositivo)"
+            " values (gen_random_uuid(), 1, now(), E'a\\u202eb')",
+        )

@@ -18,21 +18,7 @@ from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
-
-TIMESTAMP = "must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
-RULES = {field.name: field.rule for field in WIRE_FIELDS} | {
-    "usuarioId": "must be an integer from 1 to 9007199254740991",
-    "ponto": TIMESTAMP,
-    "id": "must be a UUID, but not the nil or the max UUID nor of version 8",
-    "dispositivo": (
-        "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
-    ),
-    "offline": "must be true or false",
-    "enviado": TIMESTAMP,
-    "latitude": "must be a number from -90 to 90",
-    "longitude": "must be a number from -180 to 180",
-    "precisao": "must be a number from 0 to 20037508",
-}
+RULES = {field.name: field.rule for field in WIRE_FIELDS}
 
 
 def read(zone: tzinfo = SAO_PAULO, **fields: Any) -> Punch:
@@ -62,13 +48,7 @@ def test_body_of_the_first_version_is_local_time_with_a_derived_id() -> None:
         id=derive_id(123, datetime(2020, 10, 5, 11, tzinfo=UTC)),
         usuario_id=123,
         ponto=datetime(2020, 10, 5, 11, tzinfo=UTC),
-        deslocamento=None,
-        dispositivo=None,
-        offline=None,
-        enviado=None,
-        latitude=None,
-        longitude=None,
-        precisao=None,
+        **dict.fromkeys(("deslocamento", "dispositivo", "offline", "enviado", "latitude", "longitude", "precisao")),
     )
 
 
@@ -144,11 +124,6 @@ def test_timestamp_becomes_an_instant_and_keeps_the_offset_sent(
 )
 def test_local_time_that_occurs_twice_or_never_is_the_later_instant(zone: str, local: str, utc: str) -> None:
     assert read(ZoneInfo(zone), ponto=local).ponto.astimezone(UTC).isoformat() == utc
-
-
-@pytest.mark.parametrize("zone", [UTC, BRT], ids=str)
-def test_stage_in_a_fixed_zone_reads_local_time(zone: tzinfo) -> None:
-    assert read(zone, ponto="2026-10-01T08:00").ponto == datetime(2026, 10, 1, 8, tzinfo=zone)
 
 
 @pytest.mark.parametrize("fields", LIMITS, ids=lambda fields: ascii(fields)[:40])
@@ -297,14 +272,3 @@ def test_same_instant_written_with_another_offset_is_the_same_punch(body: dict[s
     again = parse(json.dumps(body | {"ponto": rewritten.isoformat()}), SAO_PAULO)
     assert again.deslocamento == minutes
     assert again._replace(deslocamento=punch.deslocamento) == punch
-
-
-def test_zone_without_offsets_is_a_mistake_of_the_caller() -> None:
-    class Nowhere(tzinfo):
-        def utcoffset(self, _at: datetime | None) -> None:
-            return None
-
-        dst = tzname = utcoffset
-
-    with pytest.raises(TypeError, match="no offset"):
-        read(Nowhere(), ponto="2026-10-01T08:00")
