@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +15,7 @@ from psycopg2.extensions import parse_dsn
 import handler
 from ponto.reader import query_function
 from tests.database import OF_THE_SCHEMA
+from tests.events import Record, sqs_event
 
 BY_IAM = {
     "DB_LOGIN": "iam",
@@ -50,14 +53,24 @@ class Functions:
         self.handle: Callable[..., Any] = query_function.handle
         """What `read` runs statements with."""
         self.log = io.StringIO()
+        handler.environment_drain.cache_clear()
 
     def call(self, name: str, event: object) -> Any:
         """Call a function of the handler as Lambda does."""
         return self.run(partial(handler.read, handle=self.handle) if name == "read" else getattr(handler, name), event)
 
+    def deliver(self, *records: Record) -> list[str]:
+        """Call the drain with a batch; return the ids of the messages that will come back."""
+        response = self.call("main", sqs_event(*records))
+        assert response.keys() == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
     def run(self, function: Callable[[Any, Any], Any], event: object) -> Any:
         """Call an entry point as Lambda does."""
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
+            patch.setitem(sys.modules, "rds_config", None)  # of the developer
+            for variable in [name for name in os.environ if name.startswith("DB_")]:
+                patch.delenv(variable)
             for variable, value in self.environment.items():
                 patch.setenv(variable, value)
             return function(event, Context())

@@ -1,24 +1,21 @@
 """Whole batches through `handler` to a real PostgreSQL and a dead-letter queue: nothing is lost, nothing twice."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
-import handler
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import Reason, parse
-from tests.database import OF_THE_SCHEMA, Database, migrations
-from tests.events import Context, DeadLetterQueue, Record, punch, record, sqs_event
+from tests.database import Database, migrations
+from tests.events import DeadLetterQueue, punch, record
+from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add
 from tests.strategies import FIELDS, NAMES, in_names
 from tools.kit.event import MORE, REFUSED, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
-EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
 A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
 
 
@@ -28,53 +25,27 @@ def derived(whose: int) -> str:
 
 
 class Stage:
-    """The function's surroundings: a database, a dead-letter queue, an environment."""
+    """The functions on a database, and a dead-letter queue."""
 
     def __init__(self, database: Database, queue: DeadLetterQueue) -> None:
         self.queue = queue
         self.ask = database.ask
         self.add = partial(add, database.session)
-
-    def deliver(self, *records: Record) -> list[str]:
-        """Give the function a batch; return the ids of the messages that will come back."""
-        response = handler.main(sqs_event(*records), Context())
-        assert response.keys() == {"batchItemFailures"}
-        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+        self.functions = Functions(database.url, database.owner["user"])
+        self.functions.environment["DLQ_URL"] = queue.url
+        self.deliver = self.functions.deliver
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
         found = self.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
-        assert len({row[0] for row in found}) == len(found)
         return {row[0]: row[1:] for row in found}
 
 
 @pytest.fixture
-def deploy(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Database], Stage]]:
-    """Give what points the function to a database, as if it had just been deployed."""
-
-    def deploy(database: Database) -> Stage:
-        monkeypatch.setitem(sys.modules, "rds_config", None)  # a developer's own database is none of ours
-        for name in ("DB_PORT", "DB_PASSWORD", "DB_SSLMODE", "DB_SSLROOTCERT", "DB_SECRET_ARN", "FUNCTION_SECRET_ARN"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("DB_HOST", database.owner["host"])
-        monkeypatch.setenv("DB_NAME", database.owner["dbname"])
-        monkeypatch.setenv("DB_USER", database.owner["user"])
-        monkeypatch.setenv("DLQ_URL", queue.url)
-        monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
-        for name, value in OF_THE_SCHEMA.items():
-            monkeypatch.setenv(name, value)
-        handler.environment_drain.cache_clear()
-        return Stage(database, queue)
-
-    yield deploy
-    handler.environment_drain.cache_clear()
-
-
-@pytest.fixture
-def stage(database: Database, deploy: Callable[[Database], Stage]) -> Stage:
+def stage(database: Database, queue: DeadLetterQueue) -> Stage:
     # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
     # known to be.
     database.ask(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
-    return deploy(database)
+    return Stage(database, queue)
 
 
 # A batch
@@ -155,9 +126,7 @@ def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     }
 
 
-def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(stage: Stage) -> None:
     stage.ask(
         f"alter table batida add column turno text check (turno is not null or {SUBJECT_COLUMN} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
@@ -170,7 +139,7 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
 
     assert stage.queue.dead_letters() == []
     assert sorted(message for *_, message in stage.rows().values()) == ["m1", "m2", "taken"]
-    assert json.loads(capsys.readouterr().out)["errors"] == [
+    assert json.loads(stage.functions.log.getvalue())["errors"] == [
         'CheckViolation (SQLSTATE 23514): new row for relation "batida" violates check constraint "batida_check"',
         'UniqueViolation (SQLSTATE 23505): duplicate key value violates unique constraint "one_a_message"',
     ]
@@ -182,31 +151,26 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
 
 
 def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
-    empty: Database, deploy: Callable[[Database], Stage]
+    empty: Database, queue: DeadLetterQueue
 ) -> None:
-    stage, batch = deploy(empty), [record(punch(1), "good"), record("{", "malformed")]
+    stage, batch = Stage(empty, queue), [record(punch(1), "good"), record("{", "malformed")]
     assert stage.deliver(*batch) == ["good"]
 
-    first = handler.schema({"action": "migrate"}, Context())
+    first = stage.functions.call("schema", {"action": "migrate"})
     assert json.loads(json.dumps(first)) == {"applied": migrations(), "notices": first["notices"]}
-    assert handler.schema({"action": "migrate"}, Context()) == {"applied": [], "notices": []}
+    for event in ({"action": "migrate"}, {}):  # the latter is an event of the release before
+        assert stage.functions.call("schema", event) == {"applied": [], "notices": []}
 
     assert stage.deliver(batch[0]) == []
     assert stage.rows() == {derived(1): (1, EIGHT, "good")}
-    assert [dead_letter.message_id for dead_letter in stage.queue.dead_letters()] == ["malformed"]
+    assert [dead_letter.message_id for dead_letter in queue.dead_letters()] == ["malformed"]
 
 
 def test_schema_tells_whether_a_punch_is_a_row(stage: Stage) -> None:
     assert stage.deliver(record(punch(1), "good")) == []
 
-    assert handler.schema({"action": "find", "id": derived(1)}, Context()) == {"found": True}
-    assert handler.schema({"action": "find", "id": derived(2)}, Context()) == {"found": False}
+    for event in ({"action": "find", "id": derived(1)}, {"find": derived(1)}):  # the latter of the release before
+        assert stage.functions.call("schema", event) == {"found": True}
+    assert stage.functions.call("schema", {"action": "find", "id": derived(2)}) == {"found": False}
     with pytest.raises(ValueError, match="not a UUID"):
-        handler.schema({"action": "find", "id": "' or true"}, Context())
-
-
-def test_schema_accepts_the_events_of_the_release_before(stage: Stage) -> None:
-    assert stage.deliver(record(punch(1), "good")) == []
-
-    assert handler.schema({"find": derived(1)}, Context()) == {"found": True}
-    assert handler.schema({}, Context()) == {"applied": [], "notices": []}
+        stage.functions.call("schema", {"action": "find", "id": "' or true"})

@@ -15,15 +15,16 @@ from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn
 
-import handler
 from ponto import config
 from ponto.admin.owner import make_database
 from ponto.connection import Parameters, Settings, connect, with_password
 from ponto.iam_login import token
 from ponto.store import Outcome, Status, Store
-from tests.database import OF_THE_SCHEMA, ROLES, migrations
-from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
+from tests.database import ROLES, migrations
+from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
+from tests.functions import Functions
 from tests.postgres.rds import HOST, REGION, Key, Rds
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, STORED, entry
@@ -40,76 +41,62 @@ GRANTED = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
 class System:
     """A database as AWS makes it for a login by IAM, and the functions, each with credentials of its own."""
 
-    def __init__(self, rds: Rds, environment: pytest.MonkeyPatch, certificates: Path) -> None:
+    def __init__(self, rds: Rds, certificates: Path) -> None:
         self.rds = rds
         self.queue = DeadLetterQueue()
-        self._environment = environment
         rds.server.owner(OWNER)
         rds.server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
         for role in (OWNER, FUNCTION, READER):
             rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION, frozenset({role}))
-        for name in [name for name in os.environ if name.startswith("DB_")]:
-            environment.delenv(name)
-        for name, value in {
-            "DB_HOST": HOST,
+        self.functions = Functions(make_dsn(host=HOST, dbname=OWNER), "")
+        self.environment = self.functions.environment
+        self.environment |= {
             "DB_PORT": str(rds.port),
-            "DB_NAME": OWNER,
             "DB_LOGIN": "iam",
             "DB_SSLROOTCERT": str(certificates),
             "DLQ_URL": self.queue.url,
-            "TIME_ZONE": "America/Sao_Paulo",
             "AWS_REGION": REGION,
-            **OF_THE_SCHEMA,
-        }.items():
-            environment.setenv(name, value)
+        }
 
-    def sign_in_as(self, role: str, access_key: str = "") -> None:
-        """Have the environment of a function, whose credentials are those of its role, unless told otherwise."""
-        access_key = access_key or f"ASIA{role.upper()}"
+    def sign_in_as(self, role: str) -> None:
+        """Set the environment of a function, whose credentials are those of its role."""
+        access_key = f"ASIA{role.upper()}"
         key = self.rds.keys[access_key]
-        for name, value in {
+        self.environment |= {
             "DB_USER": role,
             "AWS_ACCESS_KEY_ID": access_key,
             "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_SESSION_TOKEN": key.session_token,
-        }.items():
-            self._environment.setenv(name, value)
+        }
 
-    def apply_schema(self) -> dict[str, list[str]]:
-        """Invoke the schema function."""
+    def apply_schema(self) -> Any:
+        """Call the schema function."""
         self.sign_in_as(OWNER)
-        return handler.schema({}, Context())
+        return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
-        """Invoke the function that drains; return the ids of the messages that come back."""
+        """Call the drain; return the ids of the messages that come back."""
         self.sign_in_as(FUNCTION)
-        response = handler.main(sqs_event(*records), Context())
-        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+        return self.functions.deliver(*records)
 
-    def read(self) -> dict[str, Any]:
-        """Invoke the function that reads."""
+    def read(self) -> Any:
+        """Call the function that reads."""
         self.sign_in_as(READER)
-        return {**handler.read({"read": {"zone": {}}, "timeout": 0}, Context())}
+        return self.functions.call("read", {"read": {"zone": {}}, "timeout": 0})
 
     def save(self, **changed: Any) -> Outcome:
         """Store a punch by a connection of its own, whose token is good but for what is changed."""
         return saved(lambda: self.parameters(**changed))
 
     def parameters(self, **changed: Any) -> dict[str, Any]:
-        """Give the drain's libpq keywords, with what makes its tokens."""
-        key = self.rds.keys["ASIAPONTO_FUNCTION"]
-        environment = {
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "ASIAPONTO_FUNCTION",
-            "AWS_SECRET_ACCESS_KEY": key.secret,
-            "AWS_SESSION_TOKEN": key.session_token,
-        }
+        """Return the drain's libpq keywords, with what makes its tokens."""
+        self.sign_in_as(FUNCTION)
+        environment = {**self.environment}
         arguments: dict[str, Any] = {"host": HOST, "port": self.rds.port, "user": FUNCTION, "at": datetime.now(UTC)}
         for name, value in changed.items():
             (environment if name in environment else arguments)[name] = value
-        self.sign_in_as(FUNCTION)
         return {
-            **config.load_drain().database.parameters,
+            **config.load_drain(self.environment).database.parameters,
             "password": lambda: token(**arguments, environment=environment),
         }
 
@@ -135,21 +122,16 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def system(server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    monkeypatch.setitem(sys.modules, "rds_config", None)
-    handler.environment_drain.cache_clear()
+def system(server: Server, authority: Authority) -> Iterator[System]:
     rds = Rds(server)
     with aws(), rds.running(authority.server(HOST)):
-        yield System(rds, monkeypatch, authority.file)
-        handler.environment_drain.cache_clear()
+        yield System(rds, authority.file)
 
 
 # From end to end
 
 
-def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are_read(
-    system: System, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are_read(system: System) -> None:
     assert system.apply_schema() == {"applied": migrations(), "notices": GRANTED}
     assert system.apply_schema() == {"applied": [], "notices": []}
     assert system.rds.server.ask("select count(*) from pg_authid where rolname ~ '^ponto_' and rolpassword > ''") == [
@@ -167,13 +149,13 @@ def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are
     made = [each for each in system.rds.tokens if f"DBUser={FUNCTION}&" in each]
     assert len(made) == 3  # one for each connection
     assert min(map(len, made)) > 2_500  # as AWS's are
-    out, err = capfd.readouterr()
-    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in out + err]
+    log = system.functions.log.getvalue()
+    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
 
 
 @pytest.mark.parametrize("lacks", ["the right", "the grant"])
 def test_a_batch_comes_back_while_a_right_or_a_grant_is_missing_and_is_stored_once_it_is_there(
-    system: System, capfd: pytest.CaptureFixture[str], lacks: str
+    system: System, lacks: str
 ) -> None:
     system.apply_schema()
     key = system.rds.keys["ASIAPONTO_FUNCTION"]
@@ -191,9 +173,9 @@ def test_a_batch_comes_back_while_a_right_or_a_grant_is_missing_and_is_stored_on
     assert system.queue.dead_letters() == []
     assert system.rds.refused == [["rds-db:connect"]] * (2 if lacks == "the right" else 0)
     assert len(system.rds.tokens) - before == len(system.rds.refused)  # made anew once
-    out, err = capfd.readouterr()
-    assert json.loads(out)["errors"] == [failed]
-    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in out + err]
+    log = system.functions.log.getvalue()
+    assert json.loads(log)["errors"] == [failed]
+    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in log]
 
     system.rds.keys["ASIAPONTO_FUNCTION"] = key
     system.apply_schema()
@@ -224,9 +206,9 @@ context = types.SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis
 print(handler.{function}(json.loads(sys.argv[1]), context))
 print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
 """
-        ran = subprocess.run(
-            [sys.executable, "-c", code, json.dumps(event)], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        words = [sys.executable, "-c", code, json.dumps(event)]
+        own = os.environ | system.environment
+        ran = subprocess.run(words, cwd=ROOT, env=own, capture_output=True, text=True, check=True)
         *_, returned, loaded = ran.stdout.splitlines()
         assert returned.startswith(result)
         assert loaded == "[]"
@@ -319,9 +301,8 @@ def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afte
 # The database itself
 
 
-def test_schema_makes_the_database_where_there_is_none(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DB_CREATED_FROM", "postgres")
-    monkeypatch.setenv("DB_NAME", "Ponto-db")
+def test_schema_makes_the_database_where_there_is_none(system: System) -> None:
+    system.environment |= {"DB_CREATED_FROM": "postgres", "DB_NAME": "Ponto-db"}
 
     assert system.apply_schema() == {"applied": migrations(), "notices": ["database made: Ponto-db", *GRANTED]}
     assert system.apply_schema() == {"applied": [], "notices": []}
@@ -334,7 +315,7 @@ def test_schema_makes_the_database_where_there_is_none(system: System, monkeypat
 
 def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) -> None:
     system.sign_in_as(OWNER)
-    parameters = {**config.load_database().connection_parameters(), "dbname": "pontodb"}
+    parameters = {**config.load_database(system.environment).connection_parameters(), "dbname": "pontodb"}
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
             made = list(threads.map(lambda _: make_database(parameters, "postgres"), range(4)))
@@ -345,7 +326,7 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
 def test_an_owner_who_may_make_no_database_is_told_so(system: System) -> None:
     system.rds.server.ask(f"alter role {OWNER} nocreatedb")
     system.sign_in_as(OWNER)
-    parameters = config.load_database().connection_parameters()
+    parameters = config.load_database(system.environment).connection_parameters()
     assert make_database(parameters, "postgres") == []
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied to create database"):
         make_database({**parameters, "dbname": "pontodb"}, "postgres")

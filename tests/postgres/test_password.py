@@ -1,17 +1,17 @@
 """The function's password: set by the schema function, fetched once, and again when it has been rotated."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from psycopg2.extensions import make_dsn
 
 import handler
 from ponto.admin.owner import MigrationError
-from tests.database import OF_THE_SCHEMA
-from tests.events import Context, DeadLetterQueue, Record, aws, new_punch, sqs_event
+from tests.events import DeadLetterQueue, Record, aws, new_punch
+from tests.functions import Functions
 from tests.postgres.servers import Server
 
 if TYPE_CHECKING:
@@ -21,28 +21,19 @@ OWNER, FUNCTION, REPORTS = "owner's", "function's", "reports'"  # secrets
 
 
 class System:
-    """A database whose users need passwords, the secrets that hold them, and the two functions."""
+    """A database whose users need passwords, the secrets that hold them, and the functions."""
 
-    def __init__(self, server: Server, environment: pytest.MonkeyPatch) -> None:
+    def __init__(self, server: Server) -> None:
         self.fetched: list[str] = []  # names of secrets
         self.queue = DeadLetterQueue()
         self._server = server
-        self._environment = environment
         self._secrets: SecretsManagerClient = boto3.client("secretsmanager")
         self._arns: dict[str, str] = {}
         owner = server.owner("master")
         self.put(OWNER, "master", "master")
         self.put(FUNCTION, "ponto_function", "CANARY-1")
-        for name, value in {
-            "DB_HOST": owner["host"],
-            "DB_NAME": owner["dbname"],
-            "DB_USER": "",
-            "DB_PASSWORD": "",
-            "DLQ_URL": self.queue.url,
-            "TIME_ZONE": "America/Sao_Paulo",
-            **OF_THE_SCHEMA,
-        }.items():
-            environment.setenv(name, value)
+        self.functions = Functions(make_dsn(host=owner["host"], dbname=owner["dbname"]), "")
+        self.functions.environment["DLQ_URL"] = self.queue.url
         session: Any = boto3.DEFAULT_SESSION
         session.events.register("provide-client-params.secrets-manager.GetSecretValue", self._fetch)
 
@@ -57,24 +48,25 @@ class System:
         else:
             self._arns[name] = self._secrets.create_secret(Name=name, SecretString=content)["ARN"]
 
-    def apply_schema(self) -> dict[str, list[str]]:
-        """Invoke the schema function."""
-        self._environment.setenv("DB_SECRET_ARN", self._arns[OWNER])
-        self._environment.setenv("FUNCTION_SECRET_ARN", self._arns[FUNCTION])
-        self._environment.setenv("READ_SECRET_ARN", self._arns.get(REPORTS, ""))
-        return handler.schema({}, Context())
+    def _use(self, secret: str, **others: str) -> None:
+        """Set the environment of the function that has a secret."""
+        arns = {"DB_SECRET_ARN": self._arns[secret], "FUNCTION_SECRET_ARN": "", "READ_SECRET_ARN": ""}
+        self.functions.environment |= arns | others
+
+    def apply_schema(self) -> Any:
+        """Call the schema function."""
+        self._use(OWNER, FUNCTION_SECRET_ARN=self._arns[FUNCTION], READ_SECRET_ARN=self._arns.get(REPORTS, ""))
+        return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
-        """Invoke the function that drains; return the ids of the messages that come back."""
-        self._environment.setenv("DB_SECRET_ARN", self._arns[FUNCTION])
-        self._environment.delenv("FUNCTION_SECRET_ARN", raising=False)
-        response = handler.main(sqs_event(*records), Context())
-        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+        """Call the drain; return the ids of the messages that come back."""
+        self._use(FUNCTION)
+        return self.functions.deliver(*records)
 
     def read(self) -> str:
-        """Invoke the function that reads; give why it does not, or nothing."""
-        self._environment.setenv("DB_SECRET_ARN", self._arns[REPORTS])
-        return handler.read({"read": {"zone": {}}, "timeout": 0}, Context()).get("why", "")
+        """Call the function that reads; return why it does not, or nothing."""
+        self._use(REPORTS)
+        return str(self.functions.call("read", {"read": {"zone": {}}, "timeout": 0}).get("why", ""))
 
     def end_sessions(self) -> None:
         """End what the function has open, as idling does."""
@@ -85,12 +77,9 @@ class System:
 
 
 @pytest.fixture
-def system(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    monkeypatch.setitem(sys.modules, "rds_config", None)
-    handler.environment_drain.cache_clear()
+def system(server: Server) -> Iterator[System]:
     with aws():
-        yield System(server, monkeypatch)
-        handler.environment_drain.cache_clear()
+        yield System(server)
 
 
 def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_own_only(system: System) -> None:
@@ -107,9 +96,7 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
     assert system.stored() == 3
 
 
-def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next_schema(
-    system: System, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next_schema(system: System) -> None:
     system.apply_schema()
     system.put(REPORTS, "ponto_reader", "CANARY-R")
     assert system.read() == "sign-in"
@@ -120,7 +107,7 @@ def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next
     }
 
     assert system.read() == ""
-    assert "CANARY" not in "".join(capfd.readouterr())
+    assert "CANARY" not in system.functions.log.getvalue()
 
 
 def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:
@@ -135,9 +122,7 @@ def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: 
     system.apply_schema()  # as the owner, whose password is the same
 
 
-def test_a_rotated_password_costs_a_running_function_no_failure(
-    system: System, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_rotated_password_costs_a_running_function_no_failure(system: System) -> None:
     system.apply_schema()
     assert system.deliver(new_punch()) == []
 
@@ -152,14 +137,12 @@ def test_a_rotated_password_costs_a_running_function_no_failure(
 
     assert system.stored() == 7
     assert system.queue.dead_letters() == []
-    out, err = capfd.readouterr()
-    assert {json.loads(line)["failed"] for line in out.splitlines()} == {0}
-    assert "CANARY" not in out + err
+    log = system.functions.log.getvalue()
+    assert {json.loads(line)["failed"] for line in log.splitlines()} == {0}
+    assert "CANARY" not in log
 
 
-def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_once_it_follows(
-    system: System, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_once_it_follows(system: System) -> None:
     system.apply_schema()
     system.deliver(new_punch())
     system.put(FUNCTION, "ponto_function", "CANARY-2")
@@ -174,6 +157,5 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     assert system.deliver(*batch) == []
     assert system.stored() == 4
     assert system.queue.dead_letters() == []
-    out, err = capfd.readouterr()
-    assert "password authentication failed" in out
-    assert "CANARY" not in out + err
+    assert "password authentication failed" in system.functions.log.getvalue()
+    assert "CANARY" not in system.functions.log.getvalue()
