@@ -1,9 +1,8 @@
 """What is given to a store, and what it answers."""
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -12,7 +11,6 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Timeouts
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, Punch, parse
 from ponto.store import Entry, Outcome, Status
 from tests.events import RECEIVED_MS, punch
@@ -31,14 +29,6 @@ def entry(whose: int = 1, when: datetime = EIGHT, punch_id: str | None = None, *
     return Entry(parse(punch(whose, when.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS)
 
 
-def insert(connection: Connection, *entries: Entry) -> None:
-    """Add rows as another session's, in its transaction."""
-    for one in entries:
-        received = datetime.fromtimestamp(one.received_ms / 1000, UTC)
-        row = one.punch._asdict() | {"recebida_em": received, "mensagem_id": one.message_id, "chave": one.api_key_id}
-        _insert(connection, row)
-
-
 def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
     return [outcome.status for outcome in outcomes]
 
@@ -53,21 +43,15 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
         columns: others of the table, or other values.
     """
     row = entry(whose, when).punch._asdict() | columns
-    if isinstance(database, Connection):
-        _insert(database, row)
-    else:
-        parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
-        with closing(psycopg2.connect(**parameters)) as connection, connection:
-            _insert(connection, row)
-    return str(row["id"])
-
-
-def _insert(connection: Connection, row: Mapping[str, Any]) -> None:
     statement = sql.SQL("insert into ponto.batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, list(row.values()))
+    with ExitStack() as own:
+        if not isinstance(database, Connection):
+            parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
+            database = own.enter_context(own.enter_context(closing(psycopg2.connect(**parameters))))
+        own.enter_context(database.cursor()).execute(statement, list(row.values()))
+    return str(row["id"])
 
 
 TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLength", 0) >= 64]
@@ -77,17 +61,3 @@ TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLeng
 def in_texts(value: str | None) -> dict[str, Any]:
     """Give a value for each of these columns."""
     return dict.fromkeys(TEXTS, value)
-
-
-SECRET: dict[str, Any] = {
-    SUBJECT_COLUMN: 4_242_424_242,
-    INSTANT_COLUMN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
-    **{
-        column: 12.3456789
-        for column, field in FIELDS.items()
-        if field.type == "number" and field.limits["minimum"] <= 12.3456789 <= field.limits["maximum"]
-    },
-    **in_texts("UNSEEN"),
-}
-"""Values that are good, easy to find, and found nowhere else in a log."""
-SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")

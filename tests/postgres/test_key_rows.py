@@ -91,11 +91,3 @@ def test_a_name_that_no_key_has_is_said(run: Run) -> None:
 
     assert (result.status, result.out) == (1, "")
     assert "has no key gate-7" in result.err
-
-
-def test_the_local_stacks_rows_are_in_its_own_database_whatever_the_environment_names(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DB_HOST", "nowhere.invalid")
-
-    assert numbers(run("gate-1", "--json")) == [1, 2, 3]

@@ -2,9 +2,6 @@
 
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +25,7 @@ from tests.database import SCHEMA, Database, ask, migrations
 from tests.documents import derived_ids, derived_ids_in
 from tests.postgres import storing
 from tests.postgres.storing import entry
-from tests.waiting import DEADLINE, started, wait_for
+from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
 ALL = migrations(REFERENCE)
@@ -510,30 +507,12 @@ def test_a_run_waits_for_another_more_than_once_and_succeeds_when_that_ends(
 def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     empty: Database, run: Run, schema: Path
 ) -> None:
-    run()
-    (schema / "9000_lock.sql").write_text(f"{NEEDS_THE_TABLE}; select pg_sleep(0.5)")
-    call = (
-        "import sys; from pathlib import Path; from psycopg2.extensions import parse_dsn;"
-        "from ponto.admin.migrations import LOCK_RETRY_POLICY, migrate;"
-        "policy = LOCK_RETRY_POLICY._replace(idle_ms=1_000);"
-        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], {'ponto': Path(sys.argv[3])}, policy)"
-    )
-    command = [sys.executable, "-c", call, empty.url, ZONE, str(schema)]
-    with started(command, stderr=subprocess.PIPE, text=True) as client:
-        held = (
-            "select count(*) from pg_locks where granted and relation = 'batida'::regclass"
-            " and mode = 'AccessExclusiveLock'"
-        )
-        wait_for(lambda: empty.ask(held) == [(1,)], "the migration to have the table")
-        client.send_signal(signal.SIGSTOP)
+    idle = "create table limits as select current_setting('idle_in_transaction_session_timeout')"
+    (schema / "9000_limits.sql").write_text(idle)
 
-        empty.ask(f"set lock_timeout = '{DEADLINE}s'; select from batida")
+    run(schema=schema)
 
-        client.send_signal(signal.SIGCONT)
-        error = client.communicate(timeout=DEADLINE)[1]
-    assert client.returncode == 1
-    assert "MigrationError: ponto/9000_lock.sql: " in error
-    assert "done" not in relations(empty)
+    assert empty.ask("table limits") == [("5s",)]
 
 
 # Indexes that are built concurrently

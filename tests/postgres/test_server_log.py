@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
@@ -11,9 +12,10 @@ import pytest
 
 from ponto.admin.migrations import migrate
 from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import FIELDS
 from ponto.store import Store
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, SECRET, SHOWN, add, entry
+from tests.postgres.storing import QUICK, add, entry, in_texts
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -25,6 +27,19 @@ USUAL = [
     ("log_parameter_max_length_on_error", "-1"),
     ("log_statement", "none"),
 ]
+
+SECRET: dict[str, Any] = {
+    SUBJECT_COLUMN: 4_242_424_242,
+    INSTANT_COLUMN: datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
+    **{
+        column: 12.3456789
+        for column, field in FIELDS.items()
+        if field.type == "number" and field.limits["minimum"] <= 12.3456789 <= field.limits["maximum"]
+    },
+    **in_texts("UNSEEN"),
+}
+"""Values that are good, easy to find, and found nowhere else in a log."""
+SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
 
 Log = Callable[[], str]
 
