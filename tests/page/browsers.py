@@ -28,18 +28,16 @@ class Window:
         self.url = url
         self.messages: list[str] = []  # what the pages wrote to the console, or threw
 
-    def open(self, fragment: str = "", before: str = "") -> Page:
-        """Open the page in a tab.
-
-        Args:
-            fragment: of the address, for example "#key=...".
-            before: a script that runs before the page's own.
-        """
+    def new_tab(self) -> Page:
+        """Return an empty tab."""
         page = self.context.new_page()
         page.on("console", lambda message: self.messages.append(message.text))
         page.on("pageerror", lambda error: self.messages.append(str(error)))
-        if before:
-            page.add_init_script(before)
+        return page
+
+    def open(self, fragment: str = "") -> Page:
+        """Open the page in a tab; `fragment` of its address is for example "#key=..."."""
+        page = self.new_tab()
         page.goto(self.url + fragment)
         return page
 

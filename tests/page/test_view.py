@@ -82,7 +82,11 @@ def require_unknown(page: Page) -> None:
 
 
 def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dict[str, Any], screen: Window) -> None:
+    numbers |= {"duplicates": 2, "redelivered": 3, "failed": 1234}
     page = screen.open(KEY)
+    expect(page.locator("#duplicates output")).to_have_text("5")
+    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 1,234")
+    expect(page.locator("#waiting .failed")).to_have_class("rate failed some")
     for waiting, dead, sentence, kind in (
         (3, 6, "The queue drains.", ""),
         (0, 1, "Dead letters, not stored: 1.", "bad"),
@@ -116,27 +120,11 @@ def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_foun
     assert screen.messages == []
 
 
-def test_deliveries_that_failed_are_counted_beside_what_waits(numbers: dict[str, Any], screen: Window) -> None:
-    page = screen.open(KEY)
-    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 0")
-
-    numbers |= {"waiting": 7, "failed": 1234}
-
-    expect(page.locator("#waiting .failed")).to_have_text("failed tries: 1,234")
-    expect(page.locator("#waiting .failed")).to_have_class("rate failed some")
-    require_nothing_at_any_width(page)
-
-
-def test_a_message_that_found_its_own_row_counts_among_the_duplicates(numbers: dict[str, Any], screen: Window) -> None:
-    numbers |= {"duplicates": 2, "redelivered": 3}
-
-    page = screen.open(KEY)
-
-    expect(page.locator("#duplicates output")).to_have_text("5")
-
-
-def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same_tab(screen: Window) -> None:
-    page = screen.open()
+@pytest.mark.parametrize("fragment", ["", "#key=of another start"])
+def test_without_this_starts_key_there_are_no_numbers_until_its_link_is_opened_in_the_same_tab(
+    fragment: str, screen: Window
+) -> None:
+    page = screen.open(fragment)
     expect(page.locator("#state")).to_have_text(ASK_AGAIN)
     require_unknown(page)
 
@@ -146,13 +134,6 @@ def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same
     assert page.url == screen.url
     page.reload()
     expect(page.locator("#accepted output")).to_have_text("1,200")
-
-
-def test_a_tab_of_an_earlier_start_asks_for_the_link_of_this_one(screen: Window) -> None:
-    page = screen.open("#key=of another start")
-
-    expect(page.locator("#state")).to_have_text(ASK_AGAIN)
-    require_unknown(page)
 
 
 def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any], screen: Window) -> None:

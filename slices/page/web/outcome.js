@@ -44,7 +44,7 @@ export function ask(punch) {
 export function stateOf(punch) {
   const state = make("span", "")
   if (punch.state === "refused") {
-    const reason = make("span", reasonOf(punch.reason), { lang: "en" }) // the API's own words
+    const reason = make("span", punch.reason, { lang: "en" }) // the API's own words
     state.append(page.texts.refused(punch.status, reason.textContent), reason)
   } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
   return state

@@ -143,7 +143,7 @@ export function retryAfter(value, date) {
  */
 export function delay(attempts, asked, random = Math.random) {
   const base = Math.min(1000 * 2 ** (attempts - 1), LONGEST_WAIT_MS)
-  return Math.max(base, asked) + random() * base
+  return Math.max(base, asked) + Math.round(random() * base) // of a fraction, `left` could make nothing
 }
 
 /**

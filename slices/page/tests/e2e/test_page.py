@@ -4,8 +4,6 @@ import re
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,17 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, between, copy_of_the_page, stack_at
+from slices.page.tests.page.between import Between, Fault, between, stack_at
 from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
     SENT,
     Phone,
     clock,
-    enter_key,
     kill,
     look_again,
     press,
     punch,
-    refused,
     wait_for_states,
 )
 from tests.e2e.client import EMPLOYEES, Client
@@ -144,154 +140,6 @@ def test_a_punch_whose_answer_is_lost_is_sent_again_under_its_id(
     attempts = [{**post.body, "enviado": ""} for post in server.sent(employee)[:3]]
     assert attempts[0] == attempts[1] == attempts[2]
     assert len({post.body["enviado"] for post in server.sent(employee)}) == 4
-
-
-def test_two_tabs_share_one_outbox(client: Client, server: Between, phone: Phone, key: str) -> None:
-    employee = next(EMPLOYEES)
-    tabs = [phone.open(key), phone.open()]
-    server.down = True
-
-    for tab in tabs:
-        tab.locator("#employee").fill(str(employee))
-    for _ in range(10):
-        for tab in tabs:
-            press(tab, 1)
-    for tab in tabs:
-        wait_for_states(tab, *[HERE] * 20)
-    server.down = False
-    for tab in tabs:
-        look_again(tab)
-
-    require_rows(client, server, employee, 20)
-    assert len(server.sent(employee)) == 20
-    for tab in tabs:
-        wait_for_states(tab, *[DONE] * 20)
-
-
-def test_whatever_a_server_answers_each_punch_becomes_one_row_or_is_shown_as_refused(
-    client: Client, server: Between, phone: Phone, key: str
-) -> None:
-    employee, refusal = next(EMPLOYEES), refused(400)
-    server.faults = [Fault(400), Fault(429, {"Retry-After": "2"}), Fault(500), Fault(silence=40 / SPEED)]
-    server.faults += [Fault(403)] * 50  # by the page's clock ten minutes lie between them
-    page = phone.open(key, clock(SPEED), worker=False)
-
-    punch(page, employee)
-    press(page, 3)
-    expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
-    wait_for_states(page, HERE, HERE, HERE, refusal)
-    server.faults.clear()
-    enter_key(page, client.address.api_key)
-
-    wait_for_states(page, DONE, DONE, DONE, refusal)
-    wait_for(lambda: len(client.rows(employee)) == 3, "three rows")
-    ids = [row.punch.id for row in client.rows(employee)]
-    answered = [(post.body["sequencia"], post.status) for post in server.sent(employee)]
-    answered = [each for index, each in enumerate(answered) if each != (2, 403) or index == answered.index(each)]
-    # The silent one was given up after 30 s, and came through afterwards.
-    assert [each for each in answered if each != (2, 202)] == [
-        (1, 400),
-        (2, 429),
-        (2, 500),
-        (2, 403),
-        (3, 202),
-        (4, 202),
-    ]
-    assert answered.count((2, 202)) == 2
-    assert ids == list(dict.fromkeys(post.body["id"] for post in server.sent(employee) if post.status == 202))
-
-
-def test_a_revoked_key_stops_the_outbox_and_a_new_one_empties_it(
-    client: Client, server: Between, phone: Phone, stack: Stack
-) -> None:
-    employee = next(EMPLOYEES)
-    api = stack.client("apigateway")
-    (plan,) = [each for each in api.get_usage_plans()["items"] if each.get("apiStages")]
-    with made_key(api, plan["id"]) as new:
-        with made_key(api, plan["id"]) as old:
-            page = phone.open(f"#key={old}", worker=False)
-            punch(page, employee)
-            wait_for_states(page, DONE)
-        press(page, 10)
-        expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
-        wait_for_states(page, *[HERE] * 10, DONE)
-
-        enter_key(page, new)
-
-        require_rows(client, server, employee, 11)
-        wait_for_states(page, *[DONE] * 11)
-        expect(page.locator("#warnings")).to_have_text("")
-        keys = [post.key for post in server.sent(employee)]
-        assert keys == [old] * 2 + [new] * 10
-
-
-@contextmanager
-def made_key(api: Any, plan: str) -> Iterator[str]:
-    """Make an API key that may punch for as long as the context lasts."""
-    made = api.create_api_key(name="page", enabled=True)
-    api.create_usage_plan_key(usagePlanId=plan, keyId=made["id"], keyType="API_KEY")
-    try:
-        yield made["value"]
-    finally:
-        api.delete_usage_plan_key(usagePlanId=plan, keyId=made["id"])
-        api.delete_api_key(apiKey=made["id"])
-
-
-def test_a_clock_that_jumps_delays_nothing_and_is_shown(
-    client: Client, server: Between, phone: Phone, key: str
-) -> None:
-    employee = next(EMPLOYEES)
-    server.faults = [Fault(500, {"Retry-After": "3600"})]
-    page = phone.open(key, clock(), worker=False)
-
-    page.evaluate("window.ahead = 2 * 86_400_000")
-    punch(page, employee)
-    wait_for(lambda: server.sent(employee), "the first attempt")
-    expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")  # it has put the next one off
-    page.evaluate("window.ahead = -3 * 86_400_000")
-    punch(page)
-
-    require_rows(client, server, employee, 2)
-    expect(page.locator("#warnings")).to_contain_text(re.compile(r"(3 d( \d s)?|2 d 23 h) atrasado"))
-    rows = client.query("select recebida_em - enviado from ponto.batida where usuario_id = %s", employee)
-    assert {round(behind / timedelta(days=1)) for (behind,) in rows} == {3}  # as the phone's clock stood
-
-
-def test_a_full_storage_is_no_thanks_and_no_number(client: Client, server: Between, phone: Phone, key: str) -> None:
-    employee = next(EMPLOYEES)
-    developer = phone.context.new_cdp_session(phone.context.new_page())
-
-    developer.send("Storage.overrideQuotaForOrigin", {"origin": server.origin, "quotaSize": 1})
-    page = phone.open(worker=False)
-    refused = punch(page, employee)
-    developer.send("Storage.overrideQuotaForOrigin", {"origin": server.origin})
-    thanks = punch(page)
-    page.goto(phone.url + key)
-
-    assert "NÃO foi guardada: a memória deste aparelho está cheia" in refused
-    assert "Obrigado" in thanks
-    require_rows(client, server, employee, 1)
-
-
-def test_a_new_version_of_the_page_takes_over_with_ten_in_the_outbox(
-    client: Client, server: Between, phone: Phone, key: str, tmp_path: Path
-) -> None:
-    employee = next(EMPLOYEES)
-    page = phone.open(key, clock(SPEED))
-    server.api_down = True
-    punch(page, employee)
-    press(page, 9)
-
-    server.folder = copy_of_the_page(tmp_path / "web")
-    html = server.folder / "index.html"
-    html.write_text(html.read_text().replace("<main>", '<main data-version="2">'))
-    page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => null)")
-    page.locator("main[data-version='2']").wait_for()  # by itself, once nobody touches it
-
-    wait_for_states(page, *[HERE] * 10)
-    server.api_down = False
-    look_again(page)
-    require_rows(client, server, employee, 10)
 
 
 def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, browser: Browser) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, accept, between
@@ -17,8 +17,23 @@ def server() -> Iterator[Between]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Keep a browser's tab from test to test: opening one takes longer than the page in it."""
+    with phones.phone(browser, "", service_workers="block") as phone:
+        yield phone.context
+
+
 @pytest.fixture
-def phone(browser: Browser, server: Between) -> Iterator[Phone]:
-    """Give a phone, new from its box; the page works with network only."""
-    with phones.phone(browser, server.url, service_workers="block") as phone:
-        yield phone
+def phone(context: BrowserContext, server: Between) -> Iterator[Phone]:
+    """Give a phone, new from its box, for each server is another origin; the page works with network only."""
+    tab = context.pages[0] if context.pages else context.new_page()
+    phone = Phone(context, server.url, tab)
+    yield phone
+    context.set_offline(False)
+    phone.forget_scripts()
+    for other in context.pages[1:]:
+        other.close()
+    if not tab.is_closed():
+        tab.unroute_all()
+        tab.goto("about:blank")

@@ -1,19 +1,18 @@
 """Fill the disk below the page for a while, end the browser, and look whether each thanked punch is still there.
 
-The browser's data is on a small disk of its own. Mounting one takes root, or a namespace in which a user is root; both
-end with the command, and so do the mounts.
+The browser's data is on a small disk of its own. Mounting one takes root, or a namespace in which a user is root:
+`test_full_disk.py` runs this in one. Both end with the process, and so do the mounts.
 """
 
 import itertools
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
@@ -21,26 +20,14 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import click
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
-from slices.page import site
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, accept, between
 from slices.page.tests.page.phone import Phone, become_visible, exported, look_again, punch
 from tests.page.browsers import Window
 from tests.waiting import wait_for
 from tools.develop.logged import print_line
-from tools.kit import commands
-from tools.kit import options as opt
-from tools.kit.errors import CommandError
-
-NAMESPACES = (
-    ("unshare", "--mount"),
-    ("unshare", "--user", "--map-root-user", "--mount"),
-    ("sudo", "--non-interactive", "unshare", "--mount"),
-)
-"""What lets a command mount: of root, of a user, of a user where the system keeps namespaces to root."""
 
 DISKS = ("tmpfs", "ext4")
 LOOKS, PRESSES = "looks", "looks and presses"
@@ -53,14 +40,7 @@ _PATIENCE_MS = 60_000  # with a browser that starts on a full disk: it may show 
 _TOGETHER = 3  # runs at the same time: they wait most of it
 _LOOKS = 8  # while it is full, and as many later: each makes the page write when it will try to send again
 _RESTORED = "Faltava uma das duas cópias"
-_PRESSES = 100  # whose thanks are measured
-_EPILOG = """examples:
-  sudo unshare --mount .venv/bin/python -m slices.page.tests.page.full_disk
-  unshare --user --map-root-user --mount .venv/bin/python -m \\
-    slices.page.tests.page.full_disk --disk tmpfs --each 1
-
-exit status: 0 each thanked punch was there, numbered without a gap, and sent, 1 not so, 2 nothing can be mounted here
-"""
+_RUNS = 2  # of each case on each disk
 
 
 class Case(NamedTuple):
@@ -193,7 +173,7 @@ def small_disk(kind: str) -> Iterator[Path]:
         kind: tmpfs, or ext4 in a file.
 
     Raises:
-        CommandError: that is refused here.
+        subprocess.CalledProcessError: that is refused here.
     """
     with tempfile.TemporaryDirectory() as folder:
         mounted_at = Path(folder, "disk")
@@ -205,99 +185,43 @@ def small_disk(kind: str) -> Iterator[Path]:
                 file.truncate(_MIB << 20)
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
             how = ["-o", "loop", str(image)]
-        mounted = subprocess.run(["mount", *how, mounted_at], capture_output=True, text=True, check=False)
-        if mounted.returncode:
-            raise CommandError(f"{kind} cannot be mounted: {mounted.stderr.strip()}")
+        subprocess.run(["mount", *how, mounted_at], check=True)
         try:
             yield mounted_at
         finally:
             subprocess.run(["umount", "--lazy", mounted_at], check=True)
 
 
-def _run_once(numbered: tuple[int, Case], web: Path) -> Found:
+def _run_once(numbered: tuple[int, Case]) -> Found:
     seed, case = numbered
     chance = Random(seed)  # noqa: S311  it repeats
     try:
         with small_disk(case.disk) as disk, between(accept) as server:
-            server.folder = web
             return _Employee(disk / "profile", server, case, chance).run()
     except (Error, AssertionError) as error:  # a run that does not end well is told, and the others go on
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
         return Found(0, 0, False, f"lines {lines}: {str(error).splitlines()[0]}")
 
 
-def thanks(profile: Path, web: Path) -> float:
-    """Press often; give the median from a press to its thanks, in ms.
-
-    Args:
-        profile: the folder for the browser's data.
-        web: the page's sources.
-    """
-    with between(accept) as server, sync_playwright() as playwright:
-        server.folder = web
-        phone = phones.start(playwright, profile, server.url)
-        page = phone.open("#key=first")
-        server.down = True
-        taken: list[float] = page.evaluate(
-            """async times => {
-                const outcome = document.getElementById("outcome"), taken = []
-                while (taken.length < times) {
-                    document.getElementById("employee").value = taken.length + 1
-                    const began = performance.now()
-                    await new Promise(resolve => {
-                        const seen = () => outcome.textContent && resolve(observer.disconnect())
-                        const observer = new MutationObserver(seen)
-                        observer.observe(outcome, {childList: true})
-                        document.getElementById("press").click()
-                    })
-                    taken.push(performance.now() - began)
-                    if (outcome.className !== "good") throw new Error(outcome.textContent)
-                }
-                return taken
-            }""",
-            _PRESSES,
-        )
-        phone.context.close()
-    return statistics.median(taken)
-
-
-def _is_usable(disk: str, web: Path) -> bool:
-    """Tell whether a disk can be mounted; if so, print what thanks cost on it."""
+def _can_mount(disk: str) -> bool:
     try:
-        with small_disk(disk) as mounted_at:
-            print_line(
-                f"{disk}: {_PRESSES} presses, median {thanks(mounted_at / 'profile', web):.1f} ms until the thanks"
-            )
-    except (CommandError, OSError) as error:  # no mkfs.ext4, perhaps
+        with small_disk(disk):
+            return True
+    except (OSError, subprocess.CalledProcessError) as error:  # no mkfs.ext4, or no right to a loop device
         print_line(f"without {disk}: {error}")
         return False
-    return True
 
 
-@commands.command(epilog=_EPILOG)
-@click.option("--each", type=opt.POSITIVE, default=2, metavar="N", help="Runs of each case on each disk.")
-@click.option("--disk", "disks", type=click.Choice(DISKS), multiple=True, help="Repeatable. By default all.")
-@click.option(
-    "--web", type=click.Path(exists=True, file_okay=False, path_type=Path), default=site.WEB, help="The page's sources."
-)
-@click.option("--seed", type=opt.COUNT, default=0, metavar="N", help="Of the first run; the next one has the next.")
-def full_disk(each: int, disks: tuple[str, ...], web: Path, seed: int) -> int:
-    """Fill the disk below the page for a while, end the browser, and look whether each thanked punch is still there.
-
-    Without network punches are thanked; the disk fills up, is freed before or after the browser's restart, and the page
-    is opened again. Then there is a network: all has to be sent.
-    """
-    usable = [disk for disk in disks or DISKS if _is_usable(disk, web)]
-    if not usable:
-        raise CommandError("no small disk can be mounted here")
-    cases = [Case(*case) for case in itertools.product(usable, (LOOKS, PRESSES), (BEFORE, AFTER), (IN_ORDER, KILLED))]
-    numbered = list(enumerate(cases * each, seed))
+def main() -> int:
+    """Go through all cases, print what became of each, and return the exit status: 0 where nothing was lost."""
+    disks = list(filter(_can_mount, DISKS))
+    cases = [Case(*case) for case in itertools.product(disks, (LOOKS, PRESSES), (BEFORE, AFTER), (IN_ORDER, KILLED))]
+    numbered = list(enumerate(cases * _RUNS))
     results: dict[tuple[str, ...], list[Found]] = {}
     with ProcessPoolExecutor(_TOGETHER, get_context("spawn")) as pool:
-        for (number, case), found in zip(numbered, pool.map(_run_once, numbered, itertools.repeat(web)), strict=True):
+        for (number, case), found in zip(numbered, pool.map(_run_once, numbered), strict=True):
             results.setdefault(case[1:], []).append(found)
             print_line(f"seed {number}: {', '.join(case)}: {found}")
-    print_line(f"\non {' and '.join(usable)}:\n")
     print_line("| while the disk is full | freed | ending | runs | a store restored | thanked | lost |")
     print_line("|---|---|---|---|---|---|---|")
     for row, founds in results.items():
@@ -305,11 +229,6 @@ def full_disk(each: int, disks: tuple[str, ...], web: Path, seed: int) -> int:
         thanked, lost = sum(found.thanked for found in founds), sum(found.lost for found in founds)
         print_line(f"| {' | '.join(row)} | {len(founds)} | {restored} | {thanked} | {lost} |")
     return int(any(found.lost or found.wrong for founds in results.values() for found in founds))
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(full_disk, ".venv/bin/python -m slices.page.tests.page.full_disk", words)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, Playwright, expect
 
 from tests.page.browsers import MS, Window, window
 from tests.waiting import wait_for
@@ -74,6 +74,12 @@ def clock(speed: int = 1) -> str:
 class Phone(Window):
     """A browser with storage of its own."""
 
+    def __init__(self, context: BrowserContext, url: str, tab: Page | None = None) -> None:
+        """Open `url` in `tab` first, and then in new ones."""
+        super().__init__(context, url)
+        self._tab = tab
+        self._developers: list[CDPSession] = []
+
     def open(self, fragment: str = "", before: str = "", *, worker: bool = True) -> Page:
         """Open the page in a tab; give it when it has shown what it keeps, and taken the key.
 
@@ -82,7 +88,9 @@ class Phone(Window):
             before: a script that runs before the page's own.
             worker: wait until the page works without network too.
         """
-        page = super().open(fragment, before)
+        page, self._tab = self._tab or self.new_tab(), None
+        self.run_before(page, before)
+        page.goto(self.url + fragment)
         if worker:
             page.evaluate(_WORKS_ALONE, MS)
         wait_until_drawn(page, key=fragment.partition("#key=")[2])
@@ -104,9 +112,22 @@ class Phone(Window):
         """
         page.goto(f"{self.url}config.json")
         self.lose(page, *stores)
-        page.add_init_script(before)
+        self.run_before(page, before)
         page.goto(self.url)
         wait_until_drawn(page)
+
+    def run_before(self, page: Page, script: str) -> None:
+        """Run a script before the page's own from now on, until `forget_scripts`."""
+        developer = self.context.new_cdp_session(page)
+        developer.send("Page.enable")
+        developer.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        self._developers.append(developer)
+
+    def forget_scripts(self) -> None:
+        """Run none of the scripts any longer."""
+        for developer in self._developers:
+            with suppress(Error):  # its tab is closed
+                developer.detach()
 
     @property
     def origin(self) -> str:

@@ -66,4 +66,4 @@ def test_axe_finds_nothing_and_nothing_sticks_out(server: Between, browser: Brow
         page.locator(".state.overdue").wait_for()
         page.locator(".whose").first.wait_for()
         for language, scheme in (("en", "light"), ("pt-BR", "dark")):
-            require_nothing_in(page, language, scheme, ("100%", 320), ("200%", 320), ("100%", 1280))
+            require_nothing_in(page, language, scheme, ("200%", 320), ("100%", 1280))

@@ -14,7 +14,7 @@ from slices.page.tests.page.phone import Phone, clock, enter_key, phone, press, 
 
 SPEED = 50  # of the page's clock. A page that did not back off would look slow; test_outbox.py sees its waits.
 PUNCHES = 10
-SEEDS = 6  # of which each has every misbehaviour of the kit; by night there are more
+SEEDS = 2  # of which each has every misbehaviour of the kit; by night there are more
 TOGETHER = 20  # phones
 _PATIENT = """
 AbortSignal.timeout = () => new AbortController().signal // the kit ends its silence itself, and the machine may be busy

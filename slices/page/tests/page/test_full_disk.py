@@ -5,9 +5,15 @@ import sys
 
 import pytest
 
-from slices.page.tests.page.full_disk import NAMESPACES
 from tools.develop import chromium
 from tools.kit.project import ROOT
+
+NAMESPACES = (
+    ("unshare", "--mount"),
+    ("unshare", "--user", "--map-root-user", "--mount"),
+    ("sudo", "--non-interactive", "unshare", "--mount"),
+)
+"""What lets a command mount: of root, of a user, of a user where the system keeps namespaces to root."""
 
 
 @pytest.mark.nightly

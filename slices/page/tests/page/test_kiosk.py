@@ -63,24 +63,26 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: Between,
         expect(page.locator("#outcome")).to_have_text(re.compile(f"^Obrigado! .* da matrícula {sent[-1]}: "))
         wait_for_states(page, *[SENT] * len(sent))
         assert [post.body["usuarioId"] for post in server.posts] == sent
-
-
-def test_a_keypads_enter_punches_whom_the_pad_on_the_screen_has(server: Between, phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+    page.evaluate("document.activeElement.blur()")
+    page.locator("#pad").get_by_text("C", exact=True).click()
+    page.keyboard.press("Enter")
+    expect(page.locator("#outcome")).to_contain_text("Digite a matrícula")
     for digit in "411":
         page.locator("#pad").get_by_text(digit, exact=True).click()
     page.keyboard.press("Enter")
-    wait_for_states(page, SENT)
-    page.locator("#pad").get_by_text("C", exact=True).click()
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("Enter")
-
-    expect(page.locator("#outcome")).to_contain_text("Digite a matrícula")
-    assert [post.body["usuarioId"] for post in server.posts] == [411]
+    wait_for_states(page, *[SENT] * (len(sent) + 1))
+    assert server.posts[-1].body["usuarioId"] == 411
 
 
-def test_a_keyboard_still_types_settings_and_presses_other_buttons(server: Between, phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+def test_a_keyboard_types_settings_and_presses_other_buttons_and_a_phones_types_no_number_elsewhere(
+    server: Between, phone: Phone
+) -> None:
+    page = phone.open(KEY, worker=False)
+    page.locator("#language").focus()
+    page.keyboard.type("123")
+    expect(page.locator("#employee")).to_have_value("")
+    expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
+    kiosk(page)
     page.locator("#device").focus()
     page.keyboard.type("Gate 7")
     expect(page.locator("#device")).to_have_value("Gate 7")
@@ -89,14 +91,6 @@ def test_a_keyboard_still_types_settings_and_presses_other_buttons(server: Betwe
     page.keyboard.press("Enter")
     expect(page.locator("#press")).to_have_text("Punch")
     assert server.posts == []
-
-
-def test_a_phones_keys_go_where_the_focus_is(phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    page.locator("#language").focus()
-    page.keyboard.type("123")
-    expect(page.locator("#employee")).to_have_value("")
-    expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
 
 
 def test_what_somebody_left_half_typed_is_not_the_next_persons(server: Between, phone: Phone) -> None:
@@ -125,7 +119,7 @@ def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: Betwee
     assert [post.body["usuarioId"] for post in server.posts] == [123, 456]
 
 
-def test_a_kiosks_settings_and_export_ask_for_the_pin(phone: Phone) -> None:
+def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(phone: Phone) -> None:
     page = page_of(phone)
     page.locator("#settings summary").click()
     require_locked(page)
@@ -145,9 +139,10 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin(phone: Phone) -> None:
     wait_until_drawn(page)
     page.locator("#settings summary").click()
     require_locked(page)
-    phone_again = phone.open(worker=False)
-    phone_again.locator("#settings summary").click()
-    require_locked(phone_again)
+    for lost in FIRST, SECOND:
+        phone.lose_while_closed(page, lost)
+        page.locator("#settings summary").click()
+        require_locked(page)
 
 
 def test_settings_that_are_left_open_are_locked_again(phone: Phone) -> None:
@@ -230,11 +225,3 @@ def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> Non
     wait_until_drawn(page)
     enter_key(page, "second")
     expect(page.locator("#key-state")).to_contain_text("cond")
-
-
-def test_a_pin_outlives_the_loss_of_either_store(phone: Phone) -> None:
-    page = page_of(phone)
-    for lost in FIRST, SECOND:
-        phone.lose_while_closed(page, lost)
-        page.locator("#settings summary").click()
-        require_locked(page)

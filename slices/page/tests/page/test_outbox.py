@@ -1,12 +1,10 @@
 """What the page does with punches and keys, by what a server answers."""
 
-import itertools
 import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ponto.punch import parse
@@ -31,74 +29,12 @@ from slices.page.tests.page.phone import (
     synchronize_in_the_background,
     wait_for_states,
 )
-from tests.serving import Response, json_answer
+from tests.serving import json_answer
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY = "#key=first"
 SPEED = 50  # of the page's clock
-
-
-def waits(server: Between) -> list[timedelta]:
-    """Give the times between the attempts, by the page's clock."""
-    sent = [datetime.fromisoformat(post.body["enviado"]) for post in server.posts]
-    return [later - earlier for earlier, later in itertools.pairwise(sent)]
-
-
-def test_what_is_no_answer_of_the_queues_is_tried_again_later_each_time(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(status) for status in (408, 429, 500, 503, 404, 200)]
-    page = phone.open(KEY, clock(SPEED), worker=False)
-
-    punch(page, EMPLOYEE)
-    press(page, 1)
-
-    wait_for_states(page, SENT, SENT)
-    assert [post.status for post in server.posts] == [408, 429, 500, 503, 404, 200, 202, 202]
-    assert all(wait >= timedelta(seconds=2**attempt) for attempt, wait in enumerate(waits(server)[:6]))
-
-
-def test_silence_is_given_up_and_what_waits_goes_on(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(silence=40 / SPEED)]
-    page = phone.open(KEY, clock(SPEED), worker=False)
-
-    punch(page, EMPLOYEE)
-    press(page, 2)
-
-    wait_for_states(page, SENT, SENT, SENT)
-    wait_for(lambda: len(server.posts) >= 4, "the silent one")
-    assert sorted(post.body["sequencia"] for post in server.posts) == [1, 1, 2, 3]
-
-
-@pytest.mark.parametrize("looks", [False, True])
-def test_retry_after_is_obeyed_whoever_looks(looks: bool, server: Between, phone: Phone) -> None:
-    server.faults = [Fault(429, {"Retry-After": "60"})]
-    page = phone.open(KEY, clock(SPEED), worker=False)
-
-    punch(page, EMPLOYEE)
-    wait_for(lambda: server.posts, "the first attempt")
-    expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")
-    if looks:
-        press(page, 1)
-        look_again(page)
-
-    wait_for_states(page, *[SENT] * (1 + looks))
-    assert waits(server)[0] >= timedelta(seconds=60)
-    assert [post.body["offline"] for post in server.posts] == [False, False, True][: 2 + looks]
-
-
-def test_a_refused_punch_is_shown_and_kept_and_the_next_one_goes_on(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(400), Fault(413), Fault(415)]
-    page = phone.open(KEY, worker=False)
-
-    punch(page, EMPLOYEE)
-    press(page, 3)
-
-    shown = [SENT, *(refused(status) for status in (415, 413, 400))]
-    wait_for_states(page, *shown)
-    page.reload()
-    wait_for_states(page, *shown)
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4]
-    assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
 
 
 def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_on(
@@ -126,76 +62,28 @@ def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_o
         wait_for_states(page, *states)
 
 
-def test_a_giant_reason_that_an_older_page_marked_is_shown_cut(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(400)]
+def test_a_refused_key_stops_the_outbox_until_somebody_looks_or_there_is_another(server: Between, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, refused(400))
-    page.evaluate(
-        """async () => {
-            const { all, mark } = await import("./database.js")
-            const [{ body }] = await all("refused")
-            await mark(body.id, { reason: "x".repeat(300_000) })
-        }"""
-    )
-
-    page.reload()
-    wait_for_states(page, refused(400, "x" * 300))
-
-
-def test_a_refused_key_stops_the_outbox_until_there_is_another(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    states: list[str] = []
-    for status, key, another in ((401, "first", "second"), (403, "second", "third")):
-        server.faults, server.posts = [Fault(status), Fault(status)], []
-
-        punch(page, EMPLOYEE)
-        expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
-        press(page, 2)
-        look_again(page)
-        wait_for(lambda: len(server.posts) >= 2, "another attempt with the refused key")
-        wait_for_states(page, HERE, HERE, HERE, *states)
-        expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
-        enter_key(page, f"{phone.url}#key={another}")
-
-        first = len(states) + 1
-        states += [SENT] * 3
-        wait_for_states(page, *states)
-        expect(page.locator("#warnings")).to_have_text("")
-        assert [(post.key, post.body["sequencia"]) for post in server.posts] == [
-            (key, first),
-            (key, first),
-            (another, first),
-            (another, first + 1),
-            (another, first + 2),
-        ]
-
-
-def test_a_refused_key_that_is_good_by_now_goes_on(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
     open_settings(page)
-
-    def later(page: Page) -> None:
-        press(page, 1)  # which is no reason to try again
-        page.evaluate("window.ahead = 600_000")
-        press(page, 1)  # it would look by itself within a minute
-
-    for tries in (look_again, become_visible, save, later):
-        sent = len(server.posts) // 2
+    ways: list[Callable[[Page], None]] = [
+        look_again,
+        become_visible,
+        save,
+        lambda page: enter_key(page, "second"),
+    ]
+    for number, tries in enumerate(ways):
         server.faults = [Fault(403)]
         punch(page, EMPLOYEE)
         expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
-        wait_for_states(page, HERE, *[SENT] * sent)
+        wait_for_states(page, HERE, *[SENT] * number)
         tries(page)
-        wait_for_states(page, *[SENT] * (sent + (3 if tries == later else 1)))
-        expect(page.locator("#warnings")).not_to_contain_text("recusada")
-    assert [post.status for post in server.posts] == [403, 202] * 4 + [202] * 2
-    assert {post.key for post in server.posts} == {"first"}
-    assert waits(server)[6] >= timedelta(minutes=10)
+        wait_for_states(page, *[SENT] * (number + 1))
+        expect(page.locator("#warnings")).to_have_text("")
+    assert [post.status for post in server.posts] == [403, 202] * 4
+    assert [post.key for post in server.posts] == ["first"] * 7 + ["second"]
 
 
-@pytest.mark.parametrize("how", ["visible", "sync"])
-def test_after_a_long_outage_nothing_waits_for_its_turn(how: str, server: Between, browser: Browser) -> None:
+def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: Between, browser: Browser) -> None:
     with phones.phone(browser, server.url) as phone:
         page = phone.open(KEY)
         server.api_down = True
@@ -209,12 +97,8 @@ def test_after_a_long_outage_nothing_waits_for_its_turn(how: str, server: Betwee
             }"""
         )
         server.api_down = False
-        if how == "visible":
-            become_visible(page)
-            wait_for_states(page, SENT)
-        else:
-            synchronize_in_the_background(phone, page)
-            wait_for(lambda: server.posts, "what the background sync sends")
+        synchronize_in_the_background(phone, page)
+        wait_for(lambda: server.posts, "what the background sync sends")
 
     assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
 
@@ -248,12 +132,13 @@ def test_a_page_that_has_shown_nothing_yet_knows_that_the_last_try_failed(server
     punch(page, EMPLOYEE)
     wait_for_states(page, HERE)
     expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
-    page.add_init_script(f"""
-        addEventListener("DOMContentLoaded", () => {{
-          document.getElementById("employee").value = "{EMPLOYEE + 1}"
-          document.getElementById("punch").requestSubmit()
-        }})
-    """)
+    phone.run_before(
+        page,
+        f"""addEventListener("DOMContentLoaded", () => {{
+            document.getElementById("employee").value = "{EMPLOYEE + 1}"
+            document.getElementById("punch").requestSubmit()
+        }})""",
+    )
 
     page.reload()
 
@@ -262,31 +147,6 @@ def test_a_page_that_has_shown_nothing_yet_knows_that_the_last_try_failed(server
     look_again(page)
     wait_for_states(page, SENT, SENT)
     assert [post.body["offline"] for post in server.posts] == [False, True]
-
-
-def test_an_answer_may_take_twenty_seconds(server: Between, phone: Phone) -> None:
-    server.api = held = Held(accept)
-    page = phone.open(
-        KEY,
-        """
-        const waiting = []
-        AbortSignal.timeout = ms => {
-            const controller = new AbortController()
-            waiting.push([ms, controller])
-            return controller.signal
-        }
-        window.pass = elapsed => waiting.forEach(([ms, controller]) => ms <= elapsed && controller.abort())
-        """,
-        worker=False,
-    )
-    page.locator("#employee").fill(str(EMPLOYEE))
-    page.locator("#press").click()
-    wait_for(held.came.is_set, "the attempt")
-    page.evaluate("pass(20_000)")
-    held.let_go()
-
-    wait_for_states(page, SENT)
-    assert len(server.posts) == 1
 
 
 def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
@@ -350,28 +210,6 @@ def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_on
     server.api = server.record
     wait_for_states(page, RECORDED)  # what is recorded is listed on its own day only
     expect(page.locator("#summary")).to_have_text("")
-
-
-def test_a_receipt_is_asked_for_by_when_its_punch_was_sent_and_once_a_day_when_that_is_long_ago(
-    server: Between, phone: Phone
-) -> None:
-    page = phone.open("", clock(SPEED), worker=False)
-    page.evaluate("window.ahead = -15 * 86_400_000")
-    punch(page, EMPLOYEE)
-    page.evaluate("window.ahead = 0")
-    page.goto(phone.url + KEY)
-    wait_for(lambda: len(server.receipts) > 1, "two questions")
-
-    page.evaluate("window.ahead = 15 * 86_400_000")  # as a clock that is wrong for a while
-    wait_for_states(page, re.compile("^enviada, ainda não registrada"))
-    asked = len(server.receipts)
-    server.api = server.record
-    punch(page)
-    wait_for_states(page, RECORDED, re.compile("^enviada"))
-    assert set(server.receipts[asked:]) == {server.posts[1].body["id"]}
-    page.reload()  # the clock is right again
-    wait_for(lambda: server.posts[0].body["id"] in server.receipts[asked:], "another question")
-    wait_for_states(page)  # what is recorded is listed on its own day only
 
 
 def test_all_that_are_not_recorded_yet_are_counted_however_many_are_listed(phone: Phone) -> None:
@@ -484,6 +322,7 @@ def test_a_second_tab_saves_only_what_was_changed_in_it(server: Between, phone: 
 
 def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone) -> None:
     server.api = server.record
+    before = phone.context.pages[0].evaluate("history.length")
     page = phone.open("#key=7Secret7", worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, RECORDED)
@@ -494,7 +333,7 @@ def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone)
     assert len(server.addresses) > 10
     assert not [each for each in server.addresses if "7Secret7" in each]
     assert "7Secret7" not in page.url
-    assert page.evaluate("history.length") == 2  # about:blank and the page: going back does not bring it either
+    assert page.evaluate("history.length") == before + 1  # going back does not bring it either
 
 
 def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: Between, phone: Phone) -> None:
@@ -535,72 +374,6 @@ def test_a_link_replaces_a_key_only_when_asked_to(server: Between, phone: Phone)
 
         wait_for_states(page, *[SENT] * number)
         assert server.posts[-1].key == key
-
-
-def test_a_punch_is_recorded_once_its_receipt_says_so(server: Between, phone: Phone) -> None:
-    answers = [
-        json_answer(503, {"message": "the database resumes"}),
-        json_answer(404, {"message": "not yet"}),
-        json_answer(200, {"situacao": "gravada", "id": "of another"}),
-    ]
-
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        if body is not None:
-            return accept(path, headers, body)
-        return answers.pop(0) if answers else server.receipt(path)
-
-    server.api = api
-    page = phone.open(KEY, clock(SPEED), worker=False)
-    punch(page, EMPLOYEE)
-    press(page, 1)
-
-    wait_for_states(page, RECORDED, RECORDED)
-    asked = list(server.receipts)
-    assert set(asked) == {post.body["id"] for post in server.posts}
-    page.reload()
-    wait_for_states(page, RECORDED, RECORDED)
-    press(page, 1)
-    wait_for_states(page, RECORDED, RECORDED, RECORDED)
-    assert set(server.receipts[len(asked) :]) == {server.posts[-1].body["id"]}  # what is recorded is not asked again
-
-
-def test_a_receipt_of_another_punch_is_shown_as_a_conflict_and_the_punch_kept(server: Between, phone: Phone) -> None:
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        if body is not None:
-            return accept(path, headers, body)
-        punch = next(post.body for post in server.posts if path.endswith(post.body["id"]))
-        later = datetime.fromisoformat(punch["ponto"]) + timedelta(milliseconds=1)
-        anothers: dict[int, dict[str, object]] = {1: {"usuarioId": EMPLOYEE + 1}, 2: {"ponto": later.isoformat()}}
-        return server.receipt(path, **anothers.get(punch["sequencia"], {}))
-
-    server.api = api
-    page = phone.open(KEY, clock(SPEED), worker=False)
-    punch(page, EMPLOYEE)
-    press(page, 2)
-
-    conflict = re.compile("^não registrada: .* o mesmo id")
-    wait_for_states(page, RECORDED, conflict, conflict)
-    expect(page.locator("#summary")).to_have_text("2 não foram registradas.")
-    asked, sent = len(server.receipts), len(server.posts)
-    page.reload()
-    page.evaluate("window.ahead = 86_400_000")
-    punch(page, EMPLOYEE)
-    wait_for_states(page, RECORDED, conflict, conflict)  # recorded ones of yesterday are not listed
-    assert set(server.receipts[asked:]) == {server.posts[-1].body["id"]}
-    # A 202 is never sent again. One that came late to a page whose clock runs fast may have been given up before.
-    assert [post.body["sequencia"] for post in server.posts[sent:]] == [4]
-    assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
-
-
-def test_receipts_are_asked_for_while_a_later_punch_waits(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(), Fault(500, {"Retry-After": "3600"})]
-    server.api = server.record
-    page = phone.open("", clock(SPEED), worker=False)
-    punch(page, EMPLOYEE)
-    press(page, 1)
-    page.goto(phone.url + KEY)
-
-    wait_for_states(page, HERE, RECORDED)
 
 
 def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: Between, phone: Phone) -> None:

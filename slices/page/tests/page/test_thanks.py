@@ -29,16 +29,18 @@ def number(page: Page, employee: int) -> None:
     page.locator("#press").click()
 
 
-def test_thanks_follow_their_punch(server: Between, phone: Phone) -> None:
+def test_thanks_follow_their_punch_and_only_its_state_is_read_out_again(server: Between, phone: Phone) -> None:
     server.api = held = Held(accept)
     page = phone.open(KEY, clock(5), worker=False)
     number(page, EMPLOYEE)
 
     expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
+    page.evaluate("window.before = document.getElementById('outcome').firstChild")
     held.let_go()
     expect_outcome(page, "good", f"Obrigado! .* {SENT}$")
     server.api = server.record
     expect_outcome(page, "good", f"Obrigado! .* {RECORDED}$")
+    assert page.evaluate("[before.isConnected, outcome.ariaAtomic]") == [True, "false"]
 
 
 @pytest.mark.parametrize("conflicts", [False, True])
@@ -55,18 +57,6 @@ def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(conflicts: bool, s
     expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
 
 
-def test_only_the_state_that_has_changed_is_read_out(server: Between, phone: Phone) -> None:
-    server.api = held = Held(accept)
-    page = phone.open(KEY, worker=False)
-    number(page, EMPLOYEE)
-    expect_outcome(page, "good", "guardada")
-    page.evaluate("window.before = document.getElementById('outcome').firstChild")
-    held.let_go()
-    expect_outcome(page, "good", SENT)
-
-    assert page.evaluate("[before.isConnected, outcome.ariaAtomic]") == [True, "false"]
-
-
 def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
     page = phone.open(KEY, clock(), worker=False)
     punch(page, EMPLOYEE)
@@ -78,8 +68,15 @@ def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
     wait_for_states(page, SENT)
 
 
-def test_thanks_are_gone_with_the_next_digit(phone: Phone) -> None:
+def test_the_next_digit_ends_the_thanks_and_the_mark_of_a_wrong_number(phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
+    page.locator("#press").click()
+    expect_outcome(page, "bad", "Digite a matrícula")
+    expect(page.locator("#employee")).to_have_attribute("aria-invalid", "true")
+    page.keyboard.press("4")
+    expect_outcome(page, "", "^$")
+    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
+
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
     page.locator("#employee").press("End")
@@ -125,17 +122,6 @@ def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
     page.locator("#press").click()
 
     expect_outcome(page, "good", f"Obrigado! .* da matrícula {EMPLOYEE}: ")
-    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
-
-
-def test_a_number_is_no_longer_marked_as_wrong_once_it_is_typed_anew(phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    page.locator("#press").click()
-    expect_outcome(page, "bad", "Digite a matrícula")
-    expect(page.locator("#employee")).to_have_attribute("aria-invalid", "true")
-    page.keyboard.press("4")
-
-    expect_outcome(page, "", "^$")
     expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
 
 
@@ -211,15 +197,6 @@ def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: Between
     assert len(server.posts) == 1
 
 
-def test_whose_punch_was_refused_is_not_asked(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(400)]
-    page = phone.open(KEY, worker=False)
-    number(page, EMPLOYEE)
-    wait_for_states(page, refused(400))
-    page.locator("#press").click()
-    expect_outcome(page, "good", "Obrigado")
-
-
 @pytest.mark.parametrize("is_kiosk", [True, False])
 def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: Between, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
@@ -241,9 +218,14 @@ def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: Between, pho
     assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE, 456]
 
 
-def test_a_question_that_nobody_answers_goes(phone: Phone) -> None:
+def test_whose_punch_was_refused_is_not_asked_and_a_question_that_nobody_answers_goes(
+    server: Between, phone: Phone
+) -> None:
+    server.faults = [Fault(400)]
     page = phone.open(KEY, clock(), worker=False)
     number(page, EMPLOYEE)
+    wait_for_states(page, refused(400))
+    page.locator("#press").click()
     expect_outcome(page, "good", "Obrigado")
     page.locator("#press").click()
     expect_outcome(page, "question", "De novo")
@@ -281,23 +263,21 @@ def test_a_wrong_clock_says_as_which_time_a_punch_counts(phone: Phone) -> None:
         expect(page.locator("#warnings")).to_have_text(said)
 
 
-def test_a_warning_moves_no_key_of_a_small_kiosk(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
-        page = kiosk(phone.open(KEY, worker=False))
-        phone.context.set_offline(True)
-        punch(page, EMPLOYEE)
-        expect(page.locator("#warnings")).to_contain_text("Sem rede")
-        page.evaluate("scrollTo(0, 0)")
-
-        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
-        ends, begins = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
-        assert ends <= begins  # the thanks cover neither a digit nor the button
-        require_nothing(page)
-
-
-def test_a_small_phone_shows_its_thanks_over_the_rest(server: Between, browser: Browser) -> None:
+def test_thanks_of_a_small_screen_are_over_the_rest_and_cover_no_key_beside_a_warning(
+    server: Between, browser: Browser
+) -> None:
     with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
         page = phone.open(KEY, worker=False)
         punch(page, EMPLOYEE)
         page.evaluate("scrollTo(0, 0)")
         expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
+
+        kiosk(page)
+        phone.context.set_offline(True)
+        punch(page, EMPLOYEE + 1)
+        expect(page.locator("#warnings")).to_contain_text("Sem rede")
+        page.evaluate("scrollTo(0, 0)")
+        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
+        ends, begins = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
+        assert ends <= begins
+        require_nothing(page)

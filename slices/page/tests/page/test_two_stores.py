@@ -147,66 +147,6 @@ def test_the_worker_reconciles_before_it_sends(server: Between, browser: Browser
     assert [(post.body["sequencia"], post.body["id"]) for post in server.posts] == [(kept[0], kept[1])]
 
 
-def test_of_two_states_the_further_one_wins_whichever_store_has_it(phone: Phone) -> None:
-    states = ["waiting", "sent", "recorded", "refused", "conflict"]
-    pairs = [(one, other) for one in states[:2] for other in states] + [
-        (other, one) for one in states[:2] for other in states
-    ]
-    page = phone.open(worker=False)
-    punch(page, EMPLOYEE)
-    press(page, len(pairs) - 1)
-    page.evaluate(
-        """async pairs => {
-            const { open, transact, when } = await import("./indexeddb.js")
-            const replica = await import("./replica.js")
-            const all = await (await import("./database.js")).everything()
-            const { copy } = await import("./reconcile.js"), { nameOf } = await import("./plan.js")
-            for (const [index, [first, second]] of pairs.entries()) {
-                await replica.remove(nameOf(all[index]))
-                await copy({ ...all[index], state: second, sentAt: 2 })
-                await transact(await open(), "readwrite", punches =>
-                    punches.put({ ...all[index], state: first, sentAt: 1 }))
-            }
-        }""",
-        pairs,
-    )
-    page.reload()
-
-    expect(page.locator("#summary")).not_to_have_text("")
-    further = [max(pair, key=lambda state: min(states.index(state), 2)) for pair in pairs]
-    assert [state for *_, state in in_both(page)] == further
-    assert numbers(page) == list(range(1, len(pairs) + 1))
-    expect(page.locator("#warnings")).not_to_contain_text(RESTORED)  # no copy was missing
-
-
-@pytest.mark.parametrize("behind", [FIRST, SECOND])
-def test_of_two_keys_the_later_one_wins_whichever_store_has_it(behind: str, phone: Phone) -> None:
-    page = open_and_name(phone)
-    enter_key(page, "second")
-    expect(page.locator("#key-state")).to_contain_text("cond")
-    page.evaluate(
-        """async behind => {
-            const { open, transact } = await import("./indexeddb.js")
-            const replica = await import("./replica.js")
-            const { identity } = await import("./reconcile.js"), { identityOf } = await import("./plan.js")
-            const now = await identity(await open())
-            const before = { ...now, key: "first", revision: now.revision - 1 }
-            if (behind === "indexeddb")
-                return transact(await open(), "readwrite", (_, settings) => {
-                    for (const [name, value] of Object.entries(before)) settings.put(value, name)
-                })
-            await replica.remove(identityOf(now.revision))
-            await replica.write(identityOf(before.revision), before)
-        }""",
-        behind,
-    )
-
-    page.reload()
-    require_identity(page, "cond")
-    phone.lose_while_closed(page, FIRST)
-    require_identity(page, "cond")
-
-
 def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_number(
     server: Between, phone: Phone
 ) -> None:
@@ -232,6 +172,17 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
         assert numbers(page) == list(range(1, number + 1))
     punch(page, EMPLOYEE)
     assert numbers(page) == [1, 2, 3, 4, 5]
+
+
+def test_full_storage_is_no_thanks_and_no_number(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    developer = phone.context.new_cdp_session(page)
+    developer.send("Storage.overrideQuotaForOrigin", {"origin": phone.origin, "quotaSize": 1})
+    assert "NÃO foi guardada: a memória deste aparelho está cheia" in punch(page, EMPLOYEE)
+    developer.send("Storage.overrideQuotaForOrigin", {"origin": phone.origin})
+    assert "Obrigado" in punch(page)
+    wait_for_states(page, SENT)
+    assert [post.body["sequencia"] for post in server.posts] == [1]
 
 
 def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
@@ -328,22 +279,6 @@ def test_what_a_kill_left_in_one_store_is_kept_and_its_number_not_given_again(
     assert len({identifier for _, identifier, _ in in_both(other)}) == 3
 
 
-@pytest.mark.parametrize(("days", "kept"), [(59, 1), (61, 0)])
-def test_a_recorded_punch_is_restored_unless_it_is_old(days: int, kept: int, server: Between, phone: Phone) -> None:
-    server.api = server.record
-    page = phone.open(KEY, worker=False)
-    punch(page, EMPLOYEE)
-    wait_for_states(page, RECORDED)
-
-    phone.lose_while_closed(page, FIRST, before=clock() + f"window.ahead = {days} * 86_400_000")
-
-    expect(page.locator("#warnings")).to_contain_text(RESTORED)
-    assert len(in_both(page)) == kept
-    punch(page, EMPLOYEE)
-    wait_for(lambda: len(server.posts) >= 2, "the second punch")
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2]
-
-
 def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = open_and_name(phone)
@@ -373,12 +308,7 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: P
     assert numbers(page) == [1, 2, 4]
 
 
-@pytest.mark.parametrize(
-    "answer", ["Promise.resolve(false)", "Promise.reject(new DOMException('no', 'SecurityError'))"]
-)
-def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_out(
-    answer: str, server: Between, phone: Phone
-) -> None:
+def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
@@ -391,7 +321,9 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_o
         }"""
     )
 
-    phone.lose_while_closed(page, FIRST, before=f"Cache.prototype.delete = () => {answer}")
+    phone.lose_while_closed(
+        page, FIRST, before="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))"
+    )
     server.api_down = False
     look_again(page)
 
@@ -408,7 +340,7 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_o
     assert numbers(page) == [1, 3, 4]
 
 
-def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) -> None:
+def test_two_tabs_share_both_stores_and_one_outbox(server: Between, phone: Phone) -> None:
     server.api_down = True
     tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
     employees = itertools.count(1)
@@ -427,72 +359,12 @@ def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) ->
 
     assert numbers(tabs[0]) == list(range(1, 21))
     expect(tabs[0].locator("#warnings")).not_to_contain_text(RESTORED)
-
-
-def test_a_number_that_a_tab_of_an_earlier_version_uses_meanwhile_is_not_given_again(
-    server: Between, phone: Phone
-) -> None:
-    """That version knows neither the second store nor the lock of both."""
-    server.api_down = True
-    page, earlier = phone.open(KEY, worker=False), phone.open(worker=False)
-    punch(page, EMPLOYEE)
-    page.evaluate(
-        """() => new Promise(resolve => {
-            const { put } = Cache.prototype
-            Cache.prototype.put = async function () {
-                resolve()
-                await new Promise(goOn => { window.goOn = goOn })
-                Cache.prototype.put = put
-                return put.apply(this, arguments)
-            }
-            document.getElementById("employee").value = "8"
-            document.getElementById("press").click()
-        })"""
-    )
-    earlier.evaluate(
-        """async () => {
-            const { open, transact, when } = await import("./indexeddb.js")
-            await transact(await open(), "readwrite", (punches, settings) =>
-                when(settings.get("device"), ({ name, dispositivo, next }) => {
-                    settings.put({ name, dispositivo, next: next + 1 }, "device")
-                    const body = { id: crypto.randomUUID(), usuarioId: 7, ponto: new Date().toISOString() }
-                    punches.add({ state: "waiting", body: { ...body, dispositivo, sequencia: next } })
-                }))
-        }"""
-    )
-    page.evaluate("goOn()")
-
-    expect(page.locator("#outcome")).not_to_have_text("")
-    assert "NÃO foi guardada" in page.locator("#outcome").inner_text()
-    press(page, 1)
-    page.reload()
-    wait_for_states(page, HERE, HERE, HERE)
-    assert numbers(page) == [1, 2, 3]
-    kept = page.evaluate("import('./database.js').then(it => it.everything())")
-    assert [each["body"]["usuarioId"] for each in kept] == [EMPLOYEE, 7, 8]
-
-
-def test_what_was_kept_once_by_an_earlier_version_is_kept_twice(server: Between, phone: Phone) -> None:
-    server.api_down = True
-    page = phone.open(KEY, worker=False)
-    punch(page, EMPLOYEE)
-    press(page, 1)
-    kept = in_both(page)
-    page.evaluate(
-        """async () => {
-            const { open, transact } = await import("./indexeddb.js")
-            await transact(await open(), "readwrite", (_, settings) => settings.delete("revision"))
-        }"""
-    )
-
-    phone.lose_while_closed(page, SECOND)
-
-    wait_for_states(page, HERE, HERE)
-    assert in_both(page) == kept
-    expect(page.locator("#warnings")).not_to_contain_text(RESTORED)
-    phone.lose_while_closed(page, FIRST)
-    wait_for_states(page, HERE, HERE)
-    expect(page.locator("#key-state")).to_contain_text("irst")
+    server.api_down = False
+    for tab in tabs:
+        look_again(tab)
+    for tab in tabs:
+        wait_for_states(tab, *[SENT] * 20)
+    assert [post.body["sequencia"] for post in server.posts] == list(range(1, 21))
 
 
 def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked_for(
@@ -627,7 +499,7 @@ def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(ser
         for number, before in enumerate(
             ("", "ServiceWorkerContainer.prototype.register = () => Promise.reject(Error())"), 1
         ):
-            page.add_init_script(before)
+            phone.run_before(page, before)
             page.reload()
             punch(page, EMPLOYEE)
 

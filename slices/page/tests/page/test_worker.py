@@ -1,9 +1,12 @@
 """What the page's worker keeps for when there is no network."""
 
+from pathlib import Path
+
 from playwright.sync_api import Browser, expect
 
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between
+from slices.page.tests.page.between import Between, copy_of_the_page
+from slices.page.tests.page.phone import HERE, SENT, clock, look_again, press, punch, wait_for_states
 from tests.waiting import wait_for
 
 _KEPT = """async () => {
@@ -57,3 +60,22 @@ def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: Between,
 
             expect(page.locator("#key-state")).to_contain_text("irst")
             assert not page.evaluate(_DROP, "./")
+
+
+def test_a_new_version_takes_over_by_itself_with_what_waits(server: Between, browser: Browser, tmp_path: Path) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open("#key=first", clock(20))
+        server.api_down = True
+        punch(page, 123)
+        press(page, 9)
+
+        server.folder = copy_of_the_page(tmp_path / "web")
+        html = server.folder / "index.html"
+        html.write_text(html.read_text().replace("<main>", '<main data-version="2">'))
+        page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => null)")
+        page.locator("main[data-version='2']").wait_for()  # once nobody touches it
+
+        wait_for_states(page, *[HERE] * 10)
+        server.api_down = False
+        look_again(page)
+        wait_for_states(page, *[SENT] * 10)
