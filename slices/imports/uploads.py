@@ -17,7 +17,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from slices.imports.batches import THREADS, Monotonic, NotSent, OutOfTime, Sender, Sent, send_all
+from slices.imports.batches import THREADS, Monotonic, NotSent, OutOfTime, Send, Sender, Sent, send_all
 from slices.imports.forms import NotPunches, NotThere, installed
 from slices.imports.lines import MAX_REFUSED_LINES, lines, survey
 from slices.imports.split import BEGIN, Position
@@ -151,7 +151,7 @@ class Importer:
         self,
         zone: tzinfo,
         s3: Any,
-        sender: Sender,
+        send: Send,
         functions: "LambdaClient",
         monotonic: Monotonic = time.monotonic,
         max_refused: int = MAX_REFUSED_LINES,
@@ -161,14 +161,14 @@ class Importer:
         Args:
             zone: the stage's, in which a time sent without an offset is local.
             s3: a client of S3.
-            sender: to the queue of punches.
+            send: sends to the queue of punches.
             functions: a client of Lambda, to hand on by.
             monotonic: the clock.
             max_refused: as of `slices.imports.lines.lines`.
         """
         self._zone = zone
         self._s3 = s3
-        self._sender = sender
+        self._send_punches = send
         self._functions = functions
         self._monotonic = monotonic
         self._max_refused = max_refused
@@ -224,7 +224,7 @@ class Importer:
             try:
                 get_object = partial(self._object, task.bucket)
                 found_lines = lines(open_at, self._zone, task.position, get_object, self._max_refused)
-                for sent in send_all(found_lines, self._sender.send, stop, monotonic=self._monotonic):
+                for sent in send_all(found_lines, self._send_punches, stop, monotonic=self._monotonic):
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
@@ -347,7 +347,7 @@ def importer(settings: Settings) -> Importer:
     sqs = boto3.client("sqs", config=queue)
     sender = Sender(sqs, settings.queue_url, identity=settings.identity, group=settings.message_group)
     s3: Any = boto3.client("s3")
-    return Importer(settings.zone, s3, sender, boto3.client("lambda"))
+    return Importer(settings.zone, s3, sender.send, boto3.client("lambda"))
 
 
 def _json(document: object) -> bytes:

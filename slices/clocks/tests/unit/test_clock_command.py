@@ -7,10 +7,9 @@ from slices.clocks import documents
 from slices.clocks.afd import Survey, header
 from slices.clocks.tests.clocks import EIGHT, Clock, cpf, is_named_in, month
 from slices.clocks.tests.unit.test_clock_files import PEOPLE, TABLE
-from slices.imports.tests.unit.test_through_bucket import OUTPUTS, Stage
+from slices.imports.tests.unit.test_through_bucket import Stage
 from slices.imports.tests.unit.test_through_bucket import run as run
 from slices.imports.tests.unit.test_through_bucket import stage as stage
-from tests.aws import stack
 from tests.commands import Run
 
 
@@ -85,21 +84,6 @@ def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp
     ]
 
 
-def test_a_file_that_the_import_would_refuse_as_a_whole_is_not_uploaded(stage: Stage, run: Run, tmp_path: Path) -> None:
-    done = run("import", file_of(tmp_path, Clock().file(Clock().header())))
-    assert done.status == 2
-    assert "line 2 is a second header; import each clock's file by itself" in done.err
-    assert stage.calls.made == []
-
-
-def test_a_stage_without_a_bucket_takes_no_table(stage: Stage, run: Run, tmp_path: Path) -> None:
-    stage.calls.instead["DescribeStacks"] = stack(**OUTPUTS)
-    done = run("load", "documents", file_of(tmp_path, TABLE.encode()))
-    assert done.status == 2
-    assert "stage local takes no files: its parameter uploads is false; deploy it with true" in done.err
-    assert stage.stored == {}
-
-
 # ponto load documents
 
 
@@ -132,7 +116,3 @@ def test_a_table_larger_than_the_import_reads_is_not_stored(stage: Stage, run: R
     assert done.status == 2
     assert "is larger than" in done.err
     assert stage.stored == {}
-
-
-def test_a_file_that_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
-    assert "No such file" in run("load", "documents", tmp_path / "none.csv").err

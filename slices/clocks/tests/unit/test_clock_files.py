@@ -14,13 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.punch import parse
-from slices.clocks import form
 from slices.clocks.documents import KEY, MOST_BYTES
 from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks
 from slices.imports.batches import OutOfTime
-from slices.imports.forms import Form, GetObject, NotPunches, form_of
-from slices.imports.lines import lines, survey
+from slices.imports.forms import GetObject, NotPunches
+from slices.imports.lines import lines
 from slices.imports.split import BEGIN
 from slices.imports.tests.unit.test_lines import ZONE, Stored
 from slices.imports.tests.unit.test_uploads import Paper, client_error
@@ -51,13 +50,12 @@ def bucket_of(table: dict[str, int]) -> GetObject:
 def sent(paper: Paper) -> list[Sent]:
     """What was sent, by NSR."""
     found = []
-    for body, attributes in zip(paper.queue.bodies, paper.queue.attributes, strict=True):
-        punch = json.loads(body)
+    for line in paper.queue.punches:
+        punch, record = json.loads(line.body), line.attributes or {}
         assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
-        texts = {name: value["StringValue"] for name, value in attributes.items()}
-        assert texts["relogio"] == punch["dispositivo"] == CLOCK
-        assert texts["sourceKey"] == f"{CLOCK}/{texts['nsr']}"
-        found.append((punch["usuarioId"], punch["ponto"], int(texts["nsr"])))
+        assert record == {"sourceKey": f"{CLOCK}/{record['nsr']}", "relogio": CLOCK, "nsr": record["nsr"]}
+        assert punch["dispositivo"] == CLOCK
+        found.append((punch["usuarioId"], punch["ponto"], int(str(record["nsr"]))))
     return sorted(found, key=lambda each: each[2])
 
 
@@ -71,12 +69,6 @@ def expected(clock: Clock, written: list[str]) -> list[Sent]:
             when = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
             found.append((employees[line[place]], when, int(line[:9])))
     return found
-
-
-@both_layouts
-def test_imports_find_the_form(clock: Clock) -> None:
-    expected: Form = form  # which mypy looks at
-    assert form_of(clock.header().encode("iso-8859-1")) is expected
 
 
 @settings(max_examples=20)
@@ -194,17 +186,7 @@ def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(paper: P
     clock = Clock()
     paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
     assert [(employee, nsr) for employee, _, nsr in sent(paper)] == [(11, 7), (11, 8)]
-    assert len(set(paper.queue.bodies)) == 1
-
-
-def test_where_employees_sign_in_the_upload_vouches_for_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IDENTITY", "required")
-    paper = known(Paper(monkeypatch))
-    clock = Clock()
-    paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]))))
-    (attributes,) = paper.queue.attributes
-    texts = {name: value["StringValue"] for name, value in attributes.items()}
-    assert texts == {"usuarioId": "11", "sourceKey": f"{CLOCK}/7", "relogio": CLOCK, "nsr": "7"}
+    assert len({line.body for line in paper.queue.punches}) == 1
 
 
 @both_layouts
@@ -214,14 +196,14 @@ def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_
 ) -> None:
     known(paper)
     written = month(clock, PEOPLE * 4, days=30)
-    paper.queue.answers = [{}] * 50 + [client_error("AccessDenied", 403)]
+    paper.queue.open_calls = 50
     paper.run(paper.upload(pack(clock.file(*written))))
     (handed,) = paper.functions.events
     (task,) = tasks_of(handed)
     assert task.event() == handed
     assert task.found["clock"]["lastNsr"] == len(written)
 
-    paper.queue.answers = []
+    paper.queue.open_calls = None
     paper.run_all(paper.functions.events.pop(), seconds=30)
 
     assert sorted(set(sent(paper)), key=lambda each: each[2]) == expected(clock, written)
@@ -241,7 +223,7 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: 
         assert said in paper.result("failure.json")[0]["reason"]
         with pytest.raises(NotPunches, match=said):  # who goes on behind a part surveys nothing again
             list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, bucket_of({})))
-    assert paper.queue.bodies == []
+    assert paper.queue.punches == []
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
@@ -261,7 +243,7 @@ def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to
         with pytest.raises(NotPunches, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
             paper.run(upload)
     assert "ponto load documents" in paper.result("failure.json")[0]["reason"]
-    assert paper.queue.bodies == []
+    assert paper.queue.punches == []
 
     known(paper).run(upload)
     assert [name.rpartition("/")[2] for name in paper.bucket.results] == ["summary.json"]
@@ -272,7 +254,7 @@ def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper
     with pytest.raises(NotPunches, match="has 2 faults, the first in line 8; ponto load documents says") as caught:
         paper.run(paper.upload(Clock().file(*month(Clock(), PEOPLE))))
     assert not is_named_in(str(caught.value), PEOPLE)
-    assert paper.queue.bodies == []
+    assert paper.queue.punches == []
 
 
 def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper) -> None:
@@ -289,24 +271,12 @@ def test_the_log_tells_neither_document_nor_name(paper: Paper, capsys: pytest.Ca
 def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(paper: Paper) -> None:
     with pytest.raises(OutOfTime, match="the time is over, and line 1 is not read"):
         known(paper).run(paper.upload(Clock().file(*month(Clock(), PEOPLE))), seconds=-1)
-    assert (paper.queue.bodies, paper.bucket.results, paper.functions.events) == ([], {}, [])
+    assert (paper.queue.punches, paper.bucket.results, paper.functions.events) == ([], {}, [])
 
 
 def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
     with pytest.raises(NotPunches, match="a hardware clock's, which only the stage's bucket takes"):
         list(lines(Stored(Clock().file()).open_at, ZONE))
-
-
-def test_another_file_is_not_surveyed() -> None:
-    stored = Stored(b'{"usuarioId": 1, "ponto": "2026-10-01T08:00"}\n' * 10)
-    reached: list[int] = []
-    assert survey(stored.open_at, reached.append) is None
-    assert reached == []
-
-
-def test_a_clocks_file_with_a_damaged_header_fails_as_a_whole() -> None:
-    with pytest.raises(NotPunches, match="line 1 is a clock's header of 10 characters"):
-        survey(Stored(b"0000000001\r\n").open_at, lambda _: None)
 
 
 @both_layouts

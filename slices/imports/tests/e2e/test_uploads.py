@@ -6,24 +6,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from itertools import count
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import psutil
 import pytest
-import urllib3
 
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
-from tests.serving import Request, Response, answering
-from tests.waiting import DEADLINE, wait_for
-from tools.dlq import event_source
-from tools.kit import osls, target
+from tests.waiting import wait_for
+from tools.kit import osls
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
@@ -123,23 +118,6 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
     client.wait_until_drained()
     assert sorted(row.punch.employee for row in client.rows(*employees)) == sorted(employees)
     assert client.depth(client.address.dlq_url) == 0
-
-
-def test_the_punches_of_a_file_are_one_group_on_the_queue(
-    client: Client, deployed: Deployed, bucket: Bucket, employees: list[int]
-) -> None:
-    deployment = target.find(target.Where(state=deployed.state))
-    event_source.switch(deployment, enabled=False)
-    try:
-        assert bucket.wait_for(bucket.upload(ndjson(employees[:1])))["accepted"] == 1
-        (message,) = client.sqs.receive_message(
-            QueueUrl=client.address.queue_url, MessageSystemAttributeNames=["MessageGroupId"], VisibilityTimeout=0
-        )["Messages"]
-    finally:
-        event_source.switch(deployment, enabled=True)
-    assert message["Attributes"] == {"MessageGroupId": "imports"}
-    client.wait_until_drained()
-    assert len(client.rows(employees[0])) == 1
 
 
 def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redrive(
@@ -249,49 +227,3 @@ def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
     ]
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 750
-
-
-def test_a_queue_that_refuses_for_a_while_gets_every_punch_once_it_takes_them(
-    client: Client, stack: Stack, bucket: Bucket
-) -> None:
-    employees = [next(EMPLOYEES) for _ in range(500)]
-    functions = stack.client("lambda")
-    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
-    # It fails for a while, which the function waits for, and then refuses once for good, so that it hands on.
-    faults = dict.fromkeys(range(10, 30), 503) | {65: 403}
-    with queue_that_answers(stack, faults) as url:
-        changed = variables | {"AWS_ENDPOINT_URL_SQS": url}
-        functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": changed})
-        try:
-            folder = bucket.upload(ndjson(employees))
-            assert bucket.wait_for(folder) == {"accepted": 500, "refused": 0, "rounds": 2}
-        finally:
-            functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
-
-    assert not faults
-    client.wait_until_drained()
-    assert len(client.rows(*employees)) == 500
-
-
-@contextmanager
-def queue_that_answers(stack: Stack, faults: dict[int, int]) -> Iterator[str]:
-    """Stand before the stack's SQS; give the address.
-
-    Args:
-        stack: it runs.
-        faults: the status that a call is answered with instead, by its number from 0; one that happened is removed.
-    """
-    calls, lock = count(), Lock()
-
-    def answer(request: Request) -> Response:
-        with lock:
-            status, text = faults.pop(next(calls), 0), b'{"__type": "com.amazonaws.sqs#AccessDenied"}'
-        if not status:
-            kept = {name: value for name, value in request.headers.items() if name != "host"}
-            url = stack.address.aws_endpoint_url + request.path
-            given = urllib3.request("POST", url, body=request.body, headers=kept, retries=False, timeout=DEADLINE)
-            status, text = given.status, given.data
-        return status, {"content-type": "application/x-amz-json-1.0"}, text
-
-    with answering(answer) as url:
-        yield url

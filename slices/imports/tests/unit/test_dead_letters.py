@@ -4,15 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from slices.imports.uploads import tasks_of
-from tests.strategies import any_json
-from tests.unit.test_dlq import LAMBDAS, Stage, message, record_of, require_something
+from tests.unit.test_dlq import LAMBDAS, Stage, message, record_of
 from tests.unit.test_dlq import dev as dev
-from tools.kit import dead_letters
-from tools.kit.dead_letters import Way, read
+from tools.kit.dead_letters import read
 
 CONTINUED = {"offset": 9_000, "line": 101, "accepted": 99, "refused": 1, "rounds": 96}
 
@@ -96,32 +91,3 @@ def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: 
         "200: not from SQS",
         body.encode(),
     )
-
-
-def _nearly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return good | good | good | any_json()
-
-
-_key = {"key": _nearly(st.text(st.characters(), max_size=5))}
-_object = _nearly(st.fixed_dictionaries(_key, optional={"versionId": _nearly(st.just("v"))}))
-_bucket = _nearly(st.fixed_dictionaries({"name": _nearly(st.just("b"))}))
-_s3 = _nearly(st.fixed_dictionaries({"bucket": _bucket, "object": _object}))
-_record = _nearly(st.fixed_dictionaries({"eventSource": _nearly(st.just("aws:s3")), "s3": _s3}))
-_continuation = _nearly(st.fixed_dictionaries({name: _nearly(st.integers(0, 9)) for name in CONTINUED}))
-_events = st.fixed_dictionaries(
-    {"Records": _nearly(st.lists(_record, max_size=3))}, optional={"continuation": _continuation}
-)
-_records = {"requestContext": any_json(), "requestPayload": _events, "responsePayload": any_json()}
-_bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, _events | st.fixed_dictionaries(_records))
-
-
-@given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
-def test_whatever_resembles_a_files_event_is_listed_shown_and_redriven_as_something(
-    body: str, attributes: dict[str, str]
-) -> None:
-    found = require_something(body, attributes)
-
-    if found.reason == "file":
-        assert found.way is Way.ASYNCHRONOUS
-        before = tasks_of(dead_letters.event_of(body))
-        assert tasks_of(json.loads(found.event())) == [task._replace(rounds=0) for task in before]

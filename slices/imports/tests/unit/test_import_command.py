@@ -1,14 +1,11 @@
 """`ponto import` with an API of paper: what is sent, tried again, refused and gone on with."""
 
-import errno
 import gzip
 import json
 import os
 import re
 import signal
-import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +19,6 @@ from tests.commands import Result, write_stack
 from tests.gateway import Response, answer_requests
 from tests.unit.test_files import THINGS, state
 from tools import cli
-from tools.kit.client import MOST_AT_ONCE
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators
 
@@ -45,10 +41,7 @@ class Import:
         self.answers: dict[int, list[Response]] = {}  # by employee
         self.keys: set[str] = set()
         self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
-        self.seconds = 0.0  # that each answer takes
         self.clock: Clock = FakeClock()
-        self.at_once = 0
-        self._now = 0
         self._lock = threading.Lock()
         self._capsys = capsys
 
@@ -58,11 +51,6 @@ class Import:
         if employee == self.ctrl_c_at:
             os.kill(os.getpid(), signal.SIGINT)
         with self._lock:
-            self._now += 1
-            self.at_once = max(self.at_once, self._now)
-        time.sleep(self.seconds)
-        with self._lock:
-            self._now -= 1
             self.keys.add(headers["x-api-key"])
             self.tries[employee] += 1
             waiting = self.answers.get(employee, [])
@@ -114,12 +102,6 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
     assert importing.left() == set()
 
 
-def test_as_many_punches_are_on_their_way_as_a_client_may_have(importing: Import) -> None:
-    importing.seconds = 0.01
-    assert importing.run().status == 0
-    assert importing.at_once == MOST_AT_ONCE
-
-
 @pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
 @pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # which only root makes
 def test_what_lies_in_the_place_of_its_files_is_left_alone(
@@ -135,30 +117,6 @@ def test_what_lies_in_the_place_of_its_files_is_left_alone(
     assert (done.status, done.out) == (2, "")
     assert f"october.ndjson.{kind} {why}" in done.err
     assert (state(folder), importing.accepted) == (before, [])
-
-
-def test_another_name_of_an_earlier_list_keeps_what_is_in_it(importing: Import, folder: Path) -> None:
-    importing.file.write_bytes(b"{")
-    other = folder / "other"
-    other.write_text("somebody's")
-    importing.refused.hardlink_to(other)
-    assert importing.run().out.startswith("0 accepted, 1 refused")
-    assert other.read_text() == "somebody's"
-
-
-def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_sent(
-    importing: Import, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **how: Any) -> Any:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(how["dir"]))
-
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
-
-    done = importing.run()
-
-    assert done.status == 2
-    assert f"cannot write {importing.progress}: Permission denied" in done.err
-    assert importing.accepted == []
 
 
 def test_an_import_that_sends_nothing_keeps_the_list_of_the_one_before(importing: Import) -> None:
@@ -186,13 +144,6 @@ def test_refused_lines_are_listed_and_the_next_go_on(importing: Import) -> None:
         (3, "there is an error in your request: no"),
         (4, "answered 413"),
     ]
-
-
-def test_what_passes_is_tried_again(importing: Import) -> None:
-    importing.answers = {7: [(429, "slow", {}), (503, "", {}), OSError("no way")]}
-    assert importing.run().status == 0
-    assert importing.tries[7] == 4
-    assert len(importing.accepted) == 200
 
 
 def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(

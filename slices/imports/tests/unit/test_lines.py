@@ -138,17 +138,6 @@ def test_spaces_count_within_a_line_of_csv_and_not_around_it() -> None:
     }  # fmt: skip
 
 
-def test_repeated_key_of_a_json_line_counts_with_its_last_value() -> None:
-    lines_ = [
-        b'{"usuarioId": 7, "ponto": "2026-10-01T08:00", "usuarioId": 8}',
-        b'{"usuarioId": 7, "ponto": "2026-10-01T08:00", "usuarioId": "x"}',
-    ]
-
-    good, bad = read(b"\n".join(lines_))
-    assert (good.employee, parse(good.body, ZONE).usuario_id) == (8, 8)
-    assert bad.refusal.startswith("usuarioId: must be an integer")
-
-
 def test_bad_lines_of_csv() -> None:
     content = HEADER + b"\n".join(
         [

@@ -214,10 +214,3 @@ def test_what_s3_refuses_otherwise_ends_the_waiting(stage: Stage, run: Run, mach
     done = run("import", machine)
     assert done.status == 2
     assert "InvalidAccessKeyId" in done.err
-
-
-def test_a_failure_that_an_older_stage_wrote_says_why(stage: Stage, run: Run, machine: Path) -> None:
-    stage.results["failure.json"] = {"reason": "line 1 is neither a JSON object nor a header"}
-    done = run("import", machine)
-    assert (done.status, done.out) == (2, "")
-    assert done.err.endswith("the import failed: line 1 is neither a JSON object nor a header\n")

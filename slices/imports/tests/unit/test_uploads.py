@@ -1,15 +1,18 @@
-"""`function.main` with a bucket, a queue and a Lambda of paper: what is sent, noted, handed on, and raised."""
+"""`function.main` with a bucket and a Lambda of paper: what is sent, noted, handed on, and raised."""
 
 import gzip
 import io
 import json
+import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +21,12 @@ from ponto.config import ConfigurationError
 from slices.imports import batches, function, lines, uploads
 from slices.imports.batches import NotSent, OutOfTime, Sender
 from slices.imports.forms import NotPunches
+from slices.imports.lines import Line
 from slices.imports.split import BEGIN, Position
 from slices.imports.tests.unit.test_lines import ZONE
 from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
-from tests.events import NOT_SQS, Context, record, sqs_event
+from tests.aws import Calls, receive_all
+from tests.events import NOT_SQS, Context, aws, record, sqs_event
 from tools.kit import dead_letters
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
@@ -86,47 +91,32 @@ class _Body(io.BytesIO):
 
 
 class Queue:
-    """SQS, as far as it is used. It answers each call with the next of `answers`, then takes everything."""
+    """Punches that are sent, in the place of `Sender.send`, which its own tests try with a queue in moto."""
 
     def __init__(self) -> None:
-        self.bodies: list[str] = []
-        self.attributes: list[Any] = []
-        self.groups: list[str | None] = []
-        self.answers: list[Any] = []  # an exception, or by id the code of a refusal
-        self.never: dict[str, str] = {}  # the code of a refusal, by a part of the body
+        self.punches: list[Line] = []
+        self.open_calls: int | None = None  # after which it is closed to the function; None: never
         self.seconds = 0.0  # that each call takes
         self.at_once = 0
         self._lock = threading.Lock()
         self._now = 0
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803
-        assert QueueUrl == "https://queue"
-        assert 1 <= len(Entries) <= 10
+    def send(self, punches: Sequence[Line], _: float) -> dict[int, str]:
         with self._lock:
             self._now += 1
             self.at_once = max(self.at_once, self._now)
-            answer = self.answers.pop(0) if self.answers else {}
         time.sleep(self.seconds)
         with self._lock:
             self._now -= 1
-            if isinstance(answer, Exception):
-                raise answer
-            done, failed = [], []
-            for entry in Entries:
-                code = answer.get(entry["Id"]) or next(
-                    (code for part, code in self.never.items() if part in entry["MessageBody"]), None
-                )
-                if code:
-                    failed.append({"Id": entry["Id"], "Code": code, "SenderFault": code.startswith("Invalid")})
-                else:
-                    done.append({"Id": entry["Id"]})
-                    self.bodies.append(entry["MessageBody"])
-                    self.attributes.append(entry.get("MessageAttributes"))
-                    self.groups.append(entry.get("MessageGroupId"))
-            return {"Successful": done, "Failed": failed}
+            if self.open_calls is not None:
+                if not self.open_calls:
+                    raise NotSent("the queue of punches: AccessDenied")
+                self.open_calls -= 1
+            self.punches += punches
+            return {}
 
     def employees(self) -> list[int]:
-        return [json.loads(body)["usuarioId"] for body in self.bodies]
+        return [punch.employee for punch in self.punches]
 
 
 class Functions:
@@ -152,16 +142,8 @@ class Paper:
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
     def importer(self, settings: uploads.Settings, monotonic: Callable[[], float] = time.monotonic) -> Importer:
-        queue: Any = self.queue
-        sender = Sender(
-            queue,
-            settings.queue_url,
-            identity=settings.identity,
-            group=settings.message_group,
-            first_delay=0.001,
-            monotonic=monotonic,
-        )
-        return Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions), monotonic, self.max_refused)
+        s3, functions = cast(Any, self.bucket), cast(Any, self.functions)
+        return Importer(settings.zone, s3, self.queue.send, functions, monotonic, self.max_refused)
 
     def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
@@ -213,9 +195,8 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
     paper.queue.seconds = 0.02
     content = file(1, 995)
     paper.run(paper.upload(content, "incoming/gate 1/100%.ndjson"))
-    assert sorted(paper.queue.bodies) == sorted(content.decode().split("\n"))
+    assert sorted(punch.body for punch in paper.queue.punches) == sorted(content.decode().split("\n"))
     assert paper.queue.at_once == batches.THREADS
-    assert paper.queue.attributes == [None] * 995
     folder = "results/gate 1/100%.ndjson/v1"
     assert paper.result("summary.json", folder) == [{"accepted": 995, "refused": 0, "rounds": 1}]
     assert len(paper.bucket.results) == 1
@@ -242,7 +223,7 @@ def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(pape
 def test_a_file_without_punches_has_results_too(paper: Paper) -> None:
     paper.run(paper.upload(b""))
     paper.run(paper.upload(b"\n".join([b"{"] * 2_500), version="v2"))
-    assert paper.queue.bodies == []
+    assert paper.queue.punches == []
     assert paper.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
     assert len(paper.refused(folder="results/clock.ndjson/v2")) == 2_500
 
@@ -281,32 +262,91 @@ def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
     assert paper.queue.employees() == [1, 2, 3]
 
 
-def test_where_employees_sign_in_the_upload_vouches_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    paper = Paper(monkeypatch)
-    monkeypatch.setenv("IDENTITY", "required")
-    paper.run(paper.upload(file(1, 2)))
-    assert paper.queue.attributes == [
-        {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} for employee in (1, 2)
-    ]
-
-
-@pytest.mark.parametrize(("given", "group"), [("imports", "imports"), ("", None)])
-def test_all_punches_of_files_are_one_group_on_the_queue_or_none(
-    paper: Paper, monkeypatch: pytest.MonkeyPatch, given: str, group: str | None
-) -> None:
-    monkeypatch.setenv("MESSAGE_GROUP", given)
-    paper.run(paper.upload(file(1, 12)))
-    assert paper.queue.groups == [group] * 12
-
-
 # The queue
 
 
-def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(paper: Paper) -> None:
-    paper.queue.answers = [{"0": "InternalError", "7": "InternalError"}, {"1": "InvalidSecurity"}]
-    paper.run(paper.upload(file(1, 10)))
-    assert paper.queue.employees() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
-    assert paper.result("summary.json")[0]["accepted"] == 10
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """Give the calls of a function whose queue is in moto, as its punches are."""
+    with aws():
+        monkeypatch.setenv("QUEUE_URL", boto3.client("sqs").create_queue(QueueName="punches")["QueueUrl"])
+        yield Calls(monkeypatch)
+
+
+def send(first: int, last: int, *, seconds: float = 30, **settings: Any) -> dict[int, str]:
+    """Send punches as the function does; return why the queue never takes a line."""
+    content = file(first, last)
+    punches = list(lines.lines(lambda _: io.BytesIO(content), ZONE))
+    client = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
+    sender = Sender(client, os.environ["QUEUE_URL"], **{"identity": False, "first_delay": 0.001} | settings)
+    return sender.send(punches, time.monotonic() + seconds)
+
+
+def received() -> list[Any]:
+    return receive_all(boto3.client("sqs"), os.environ["QUEUE_URL"])
+
+
+def employees() -> list[int]:
+    return [json.loads(message["Body"])["usuarioId"] for message in received()]
+
+
+def refuse(*codes: dict[int, str] | ClientError | EndpointConnectionError) -> Callable[..., Any]:
+    """Answer each call with the next error, or refuse some of its punches, by their employees; then take everything."""
+    left = list(codes)
+
+    def answer(call: Callable[[], Any], given: Any) -> Any:
+        now = left.pop(0) if left else {}
+        if isinstance(now, Exception):
+            raise now
+        entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in given["Entries"]}
+        failed = [
+            {"Id": entry["Id"], "Code": now[employee], "SenderFault": now[employee].startswith("Invalid")}
+            for employee, entry in entries.items()
+            if employee in now
+        ]
+        given["Entries"] = [entry for employee, entry in entries.items() if employee not in now]
+        return {**(call() if given["Entries"] else {}), "Failed": failed}
+
+    return answer
+
+
+@pytest.mark.parametrize("vouches", [True, False])
+@pytest.mark.parametrize("group", ["imports", None])
+def test_the_upload_vouches_for_employees_who_sign_in_and_its_punches_are_one_group_on_the_queue(
+    sqs: Calls, monkeypatch: pytest.MonkeyPatch, vouches: bool, group: str | None
+) -> None:
+    monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
+    monkeypatch.setenv("MESSAGE_GROUP", group or "")
+    if vouches:
+        monkeypatch.setenv("IDENTITY", "required")
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="incoming/a", Body=file(1, 2))
+
+    function.main(event("incoming/a", None), Context(RESERVE + 30))
+
+    (made,) = sqs.of("SendMessageBatch")
+    entries = made.parameters["Entries"]
+    assert [entry.get("MessageGroupId") for entry in entries] == [group] * 2
+    attributes = [message.get("MessageAttributes") for message in received()]
+    assert attributes == [
+        {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} if vouches else None for employee in (1, 2)
+    ]
+
+
+@pytest.mark.usefixtures("sqs")
+def test_what_a_line_vouches_for_goes_beside_its_employee() -> None:
+    line = Line(1, BEGIN, punch(7).decode(), 7, attributes={"nsr": 8})
+    Sender(boto3.client("sqs"), os.environ["QUEUE_URL"], identity=True).send([line], time.monotonic() + 30)
+    (message,) = received()
+    texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert texts == {"usuarioId": "7", "nsr": "8"}
+
+
+def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(sqs: Calls) -> None:
+    sqs.instead["SendMessageBatch"] = refuse({1: "InternalError", 8: "InternalError"}, {8: "InvalidSecurity"})
+    assert send(1, 10) == {}
+    assert employees() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
 
 
 @pytest.mark.parametrize(
@@ -318,37 +358,41 @@ def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(paper:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_call_that_fails_for_now_is_made_again(paper: Paper, error: Exception) -> None:
-    paper.queue.answers = [error, error]
-    paper.run(paper.upload(file(1, 10)))
-    assert paper.queue.employees() == list(range(1, 11))
+def test_a_call_that_fails_for_now_is_made_again(sqs: Calls, error: Any) -> None:
+    sqs.instead["SendMessageBatch"] = refuse(error, error)
+    assert send(1, 10) == {}
+    assert employees() == list(range(1, 11))
 
 
-def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(paper: Paper) -> None:
+def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(sqs: Calls) -> None:
     refused = client_error("InvalidMessageContents")
-    paper.queue.answers = [refused, {}, refused, refused]  # all three, the first, the others, the second
-    paper.run(paper.upload(file(1, 3)))
-    assert paper.queue.employees() == [1, 3]
-    reason = "line: the queue does not take it: InvalidMessageContents"
-    assert paper.refused() == [{"line": 2, "reason": reason}]
+    sqs.instead["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
+    assert send(1, 3) == {2: "line: the queue does not take it: InvalidMessageContents"}
+    assert employees() == [1, 3]
 
-    paper.queue.never = {'"usuarioId": 5,': "InvalidParameterValue"}
-    paper.run(paper.upload(file(4, 6), version="v2"))
-    assert paper.queue.employees() == [1, 3, 4, 6]
+    sqs.instead["SendMessageBatch"] = refuse({5: "InvalidParameterValue"})
+    assert send(4, 6) == {2: "line: the queue does not take it: InvalidParameterValue"}
+    assert employees() == [4, 6]
 
 
-def test_a_queue_that_is_closed_to_the_function_fails_the_file_at_once(paper: Paper) -> None:
-    paper.queue.answers = [client_error("AccessDenied", 403)] * 100
-    with pytest.raises(NotSent, match=r"the queue of punches: .*AccessDenied"):
-        paper.run(paper.upload(file(1, 5)))
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (client_error("AccessDenied", 403), "the queue of punches: .*AccessDenied"),  # at once
+        ({1: "InternalError"}, "the queue of punches: InternalError"),  # when the time is over
+    ],
+)
+def test_a_queue_that_is_closed_or_keeps_failing_fails_the_file(sqs: Calls, error: Any, said: str) -> None:
+    sqs.instead["SendMessageBatch"] = refuse(*[error] * 100)
+    with pytest.raises(NotSent, match=said):
+        send(1, 5, seconds=0.1)
+
+
+def test_a_file_of_which_the_queue_takes_nothing_has_no_results(paper: Paper) -> None:
+    paper.queue.open_calls = 0
+    with pytest.raises(NotSent):
+        paper.run(paper.upload(file(1, 500)))
     assert (paper.bucket.results, paper.functions.events) == ({}, [])
-
-
-def test_a_queue_that_keeps_failing_fails_the_file_when_the_time_is_over(paper: Paper) -> None:
-    paper.queue.never = {"usuarioId": "InternalError"}
-    with pytest.raises(NotSent, match="the queue of punches: InternalError"):
-        paper.run(paper.upload(file(1, 500)), seconds=0.1)
-    assert paper.functions.events == []  # which would get as far
 
 
 # Going on
@@ -437,7 +481,7 @@ def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(pap
     (task,) = tasks_of(paper.upload(content))
     at_the_end = task._replace(position=Position(len(content), 21), accepted=20, rounds=1)
     paper.run(at_the_end.event())
-    assert paper.queue.bodies == []
+    assert paper.queue.punches == []
     assert paper.result("summary.json") == [{"accepted": 20, "refused": 0, "rounds": 2}]
 
 
@@ -460,13 +504,13 @@ def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bo
     with pytest.MonkeyPatch.context() as patch:
         paper = Paper(patch)
         content = b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1))
-        paper.queue.answers = [{}] * calls + [client_error("AccessDenied", 403)] * 100
+        paper.queue.open_calls = calls
         upload = paper.upload(content)
         try:
             paper.run(upload)
         except NotSent:
             paper.functions.events = [upload]  # as Lambda tries it again, or a redrive
-        paper.queue.answers = []
+        paper.queue.open_calls = None
         if paper.functions.events:
             paper.run_all(paper.functions.events.pop(), 30)
         expected = [number for number, is_good in enumerate(good, 1) if is_good]
@@ -499,7 +543,7 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
         paper.run(task._replace(rounds=MOST_ROUNDS).event())
     assert paper.result("failure.json")[0]["reason"].startswith("line 1 is reached")
     paper.run(task._replace(rounds=MOST_ROUNDS - 1).event())
-    assert len(paper.queue.bodies) == 10
+    assert len(paper.queue.punches) == 10
 
 
 # Files and events as a whole
