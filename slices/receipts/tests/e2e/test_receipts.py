@@ -38,15 +38,6 @@ def test_a_punch_is_not_found_until_it_is_a_row_and_then_it_is_told(client: Clie
         assert "date" in each.headers
 
 
-def test_a_derived_id_is_not_told_to_a_key(client: Client) -> None:
-    employee = next(EMPLOYEES)
-    client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"})
-    client.wait_until_drained()
-    derived = client.rows(employee)[0].punch.id
-
-    assert client.get(derived).status == 404
-
-
 def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client) -> None:
     for refused in (client.get(str(uuid.uuid4()), x_api_key=None), client.get(str(uuid.uuid4()), x_api_key="wrong")):
         assert refused.status == 403
@@ -56,21 +47,6 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
     assert (listed.status, listed.body) == (404, {"message": NO_LIST})
     assert listed.headers["access-control-allow-origin"] == "*"
     assert listed.headers["access-control-expose-headers"] == EXPOSED
-
-
-def test_a_browser_may_ask_whether_it_may_look_a_receipt_up(client: Client) -> None:
-    answer = client.get(str(uuid.uuid4()), method="OPTIONS", x_api_key=None)
-
-    assert answer.status == 204
-    assert answer.headers["access-control-allow-methods"] == "GET,OPTIONS"
-    assert answer.headers["access-control-allow-headers"] == "X-Api-Key"
-
-
-def test_the_functions_session_is_of_the_role_that_reads_receipts(client: Client) -> None:
-    client.get(str(uuid.uuid4()))
-
-    sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto receipts'"
-    assert client.query(sessions) == [("ponto_receipts",)]
 
 
 def test_while_the_database_is_down_it_says_when_to_ask_again_and_the_punch_is_told_afterwards(

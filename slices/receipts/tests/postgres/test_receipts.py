@@ -262,17 +262,6 @@ def test_a_list_has_what_was_received_now_whatever_the_clock_said(
     assert "batida_recebida_em_idx" not in plan
 
 
-def test_before_the_migrations_of_its_release_a_list_has_to_wait_and_a_receipt_has_not(
-    signed_in: Clerk, database: Database, store: Store
-) -> None:
-    stored = entry()
-    store.save([stored])
-    database.ask("drop function semanas cascade")
-
-    assert signed_in.ask(None, employee="1")["statusCode"] == 503
-    assert signed_in.status(stored.punch.id, employee="1") == 200
-
-
 def test_a_list_has_an_end(signed_in: Clerk, database: Database) -> None:
     database.ask(
         "insert into batida (id, usuario_id, ponto, recebida_em)"

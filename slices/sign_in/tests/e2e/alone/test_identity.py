@@ -6,7 +6,6 @@ against the pool's published keys, the issuer and the times, as AWS's does.
 
 import base64
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.commands import Result, run_process
-from tests.e2e.client import EMPLOYEES, Client, Response
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
 from tools.kit import slices
@@ -97,7 +96,7 @@ def sign_in() -> Iterator[SignIn]:
 
     def parameters(emulator: Emulator) -> dict[str, str]:
         pools.extend([UserPool(emulator), UserPool(emulator)])
-        return {"userPoolArn": pools[0].arn, "preflightRateLimit": "2", "preflightBurstLimit": "2"}
+        return {"userPoolArn": pools[0].arn}
 
     with deploy(parameters) as deployed:
         yield SignIn(deployed, *pools)
@@ -138,12 +137,9 @@ def encoded(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
-def signed(token: str, claims: dict[str, Any], algorithm: str = "RS256") -> str:
-    """Give a token with the header of another and these claims, signed by a key that is not the pool's."""
-    header = decoded(token.split(".")[0]) | {"alg": algorithm}
-    text = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
-    if algorithm == "none":
-        return f"{text}."
+def signed(token: str) -> str:
+    """Give a token with the claims of another, signed by a key that is not the pool's."""
+    text, _, _ = token.rpartition(".")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
@@ -156,26 +152,12 @@ def with_other_claims(token: str, **changes: object) -> str:
 
 BAD_TOKENS: dict[str, Callable[[SignIn, int], str | None]] = {
     "none": lambda _, __: None,
-    "empty": lambda _, __: "",
-    "garbage": lambda _, __: "garbage",
-    "three parts of garbage": lambda _, __: "a.b.c",
-    "not signed": lambda it, employee: signed(
-        token := it.pool.sign_in(employee).identity, decoded(token.split(".")[1]), "none"
-    ),
-    "signed by another key": lambda it, employee: signed(
-        token := it.pool.sign_in(employee).identity, decoded(token.split(".")[1])
-    ),
+    "garbage": lambda _, __: "a.b.c",
+    "signed by another key": lambda it, employee: signed(it.pool.sign_in(employee).identity),
     "another number under the signature": lambda it, employee: with_other_claims(
         it.pool.sign_in(next(EMPLOYEES)).identity, **{"custom:usuarioId": str(employee)}
     ),
-    "a later expiry under the signature": lambda it, employee: with_other_claims(
-        it.pool.sign_in(employee).identity, exp=int(time.time()) + 86_400
-    ),
     "of another pool": lambda it, employee: it.other_pool.sign_in(employee).identity,
-    "of another pool, in the name of this one": lambda it, employee: with_other_claims(
-        it.other_pool.sign_in(employee).identity,
-        iss=decoded(it.pool.sign_in(employee).identity.split(".")[1])["iss"],
-    ),
 }
 
 
@@ -326,24 +308,3 @@ def test_what_is_for_employees_takes_the_sign_in_and_the_key(client: Client, poo
     below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))
     assert client.post(b"", "GET", below, content_type=None).status == 401
     assert client.post(b"", "GET", below, content_type=None, authorization=token, x_api_key=None).status == 403
-
-
-def test_a_browser_may_ask_whether_it_may_send_a_token(client: Client) -> None:
-    answers: list[Response] = []
-
-    def is_answered() -> bool:
-        answers.append(client.post(b"", method="OPTIONS", x_api_key=None))
-        return answers[-1].status == 204
-
-    wait_for(is_answered, "the throttle to have room")
-
-    assert answers[-1].headers["access-control-allow-headers"] == "Content-Type,X-Api-Key,Authorization"
-
-
-def test_whoever_asks_in_a_loop_is_told_to_come_back_and_punches_are_not(client: Client, pool: UserPool) -> None:
-    employee = next(EMPLOYEES)
-
-    statuses = [client.post(b"", method="OPTIONS", x_api_key=None).status for _ in range(20)]
-
-    assert statuses.count(429) >= 10
-    assert client.post(punch(employee), authorization=pool.sign_in(employee).identity).status == 202
