@@ -171,16 +171,6 @@ def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
         assert clock.year == 2009 or (missing | numbers) - events == between - events
 
 
-@both_layouts
-def test_the_same_file_again_sends_the_same_and_a_longer_one_what_is_new_besides(paper: Paper, clock: Clock) -> None:
-    known(paper)
-    written = month(clock, PEOPLE, days=3)
-    for version, days in (("v1", 2), ("v2", 2), ("v3", 3)):
-        paper.run(paper.upload(clock.file(*month(clock, PEOPLE, days=days)), version=version))
-    each = expected(clock, month(clock, PEOPLE, days=2))
-    assert sorted(sent(paper)) == sorted([*each, *each, *expected(clock, written)])
-
-
 def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(paper: Paper) -> None:
     known(paper)
     clock = Clock()
@@ -277,16 +267,6 @@ def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_
 def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
     with pytest.raises(NotPunches, match="a hardware clock's, which only the stage's bucket takes"):
         list(lines(Stored(Clock().file()).open_at, ZONE))
-
-
-@both_layouts
-def test_reading_may_go_on_behind_any_line_of_a_clock(clock: Clock) -> None:
-    stored = Stored(clock.file(*month(clock, [*PEOPLE, STRANGER], days=2), signature=True))
-    bucket = bucket_of({cpf(11): 11, cpf(12): 12, pis(13): 13})
-    whole = list(lines(stored.open_at, ZONE, BEGIN, bucket))
-    assert len(whole) == 24
-    for place, line in enumerate(whole):
-        assert list(lines(stored.open_at, ZONE, line.next, bucket)) == whole[place + 1 :]
 
 
 def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_reads_hears_of_each_mebibyte() -> None:

@@ -129,13 +129,6 @@ class FourAtOnce(Client):
             list(pool.map(self.deliver, punches))
 
 
-class LeavesAllToChance(Client):
-    """Waits any part of what it should, as many libraries do: right too."""
-
-    def backoff(self, failures: int) -> float:
-        return self._random.random() * min(2.0**failures, _LONGEST_S)
-
-
 class TriesOthersMeanwhile(Client):
     """Goes on with the next punch while one waits to be tried again: right too."""
 
@@ -148,15 +141,6 @@ class TriesOthersMeanwhile(Client):
             if not self.is_done(reply, failures + 1):
                 due = self._clock.now() + self.wait(failures, reply)
                 waiting = sorted([*waiting, (due, number, failures + 1, punch)], key=itemgetter(0, 1))
-
-
-class ForgetsWhatWasAccepted(Client):
-    """Sends accepted punches once more, as after a crash, with the same ids: right too."""
-
-    def run(self, punches: Iterable[Body]) -> None:
-        for punch in punches:
-            if self.deliver(punch).status == ACCEPTED:
-                self.deliver(punch)
 
 
 class NewIdEachTime(Client):
@@ -226,17 +210,9 @@ class SendsAgain(Client):
                 self.deliver({**punch, "id": str(uuid.uuid4())})
 
 
-class StampsAnew(Client):
-    """Sends the time of the attempt for that of the punch."""
-
-    def send(self, punch: Mapping[str, Any]) -> Reply:
-        return super().send({**punch, "ponto": datetime.now(UTC).isoformat()})
-
-
-RIGHT = (FourAtOnce, LeavesAllToChance, TriesOthersMeanwhile, ForgetsWhatWasAccepted)
+RIGHT = (FourAtOnce, TriesOthersMeanwhile)
 WRONG: dict[type[Client], str] = {
     NewIdEachTime: "changed its id",
-    StampsAnew: "changed its id",
     RemovesFirst: "lost",
     NeverWaits: "did not back off",
     RetriesRefusals: "retried a refusal",

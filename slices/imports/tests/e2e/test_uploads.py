@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -142,22 +141,6 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
     assert len(client.rows(*employees)) == 50
 
 
-def test_files_that_come_all_at_once_wait_for_one_another_and_none_fails(
-    client: Client, bucket: Bucket, employees: list[int]
-) -> None:
-    count = 13  # each tried three times within three seconds, without waiting; two run at once
-    with ThreadPoolExecutor() as pool:
-        folders = list(pool.map(lambda number: bucket.upload(ndjson(employees), f"incoming/{number}"), range(count)))
-
-    def done() -> int:
-        assert client.depth(client.address.dlq_url) == 0
-        return sum(bucket.lines(f"{folder}/summary.json") is not None for folder in folders)
-
-    wait_for(lambda: done() == count, f"{count} files")
-    client.wait_until_drained()
-    assert len(client.rows(*employees)) == 50
-
-
 def test_a_laptop_imports_the_same_file_through_the_api(
     client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
 ) -> None:
@@ -184,15 +167,6 @@ def workers(stack: Stack) -> list[psutil.Process]:
     return found
 
 
-def peak_mb(process: psutil.Process) -> float:
-    """Give the most memory that a process ever had, MB: VmHWM, as the kernel has it."""
-    try:
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines()
-    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
-        return 0.0
-    return sum(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1024 / 1e6
-
-
 def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack: Stack, bucket: Bucket) -> None:
     employees = [next(EMPLOYEES) for _ in range(3_000)]
     folder = bucket.upload(ndjson(employees))
@@ -206,24 +180,3 @@ def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack
     assert bucket.wait_for(folder)["accepted"] == 3_000
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 3_000
-
-
-def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
-    client: Client, stack: Stack, bucket: Bucket
-) -> None:
-    # Of lines as long as the queue takes them, and one that is longer: a million short ones would take minutes.
-    employees = [next(EMPLOYEES) for _ in range(750)]
-    blank = b" " * 65_000
-    line = b'{"usuarioId": %d,%s"ponto": "2026-10-01T08:00:00Z"}\n'
-    content = b"".join(line % (employee, blank) for employee in employees)
-    folder = bucket.upload(content + b"x" * (64_000_000 - len(content)) + b"\n" + line % (0, b""))
-
-    summary = bucket.wait_for(folder)
-    assert (summary["accepted"], summary["refused"], summary["rounds"]) == (750, 2, 1)
-    assert 20 < max(map(peak_mb, workers(stack))) < 150
-    assert bucket.refused(folder, summary) == [
-        {"line": 751, "reason": "line: longer than 65536 bytes"},
-        {"line": 752, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
-    ]
-    client.wait_until_drained()
-    assert len(client.rows(*employees)) == 750

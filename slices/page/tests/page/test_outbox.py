@@ -126,29 +126,6 @@ def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) ->
     assert all(post.body["offline"] for post in server.posts[1:])
 
 
-def test_a_page_that_has_shown_nothing_yet_knows_that_the_last_try_failed(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    server.api_down = True
-    punch(page, EMPLOYEE)
-    wait_for_states(page, HERE)
-    expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
-    phone.run_before(
-        page,
-        f"""addEventListener("DOMContentLoaded", () => {{
-            document.getElementById("employee").value = "{EMPLOYEE + 1}"
-            document.getElementById("punch").requestSubmit()
-        }})""",
-    )
-
-    page.reload()
-
-    wait_for_states(page, HERE, HERE)
-    server.api_down = False
-    look_again(page)
-    wait_for_states(page, SENT, SENT)
-    assert [post.body["offline"] for post in server.posts] == [False, True]
-
-
 def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
     page = phone.open(
         before="""

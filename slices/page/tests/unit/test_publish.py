@@ -62,18 +62,15 @@ SIGN_IN = {
 
 
 @pytest.mark.parametrize("needs_token", [False, True])
-@pytest.mark.parametrize("sign_in", [{}, SIGN_IN])
+@pytest.mark.parametrize("sign_in", [None, SIGN_IN])
 def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_says_that_nobody_can(
-    s3: Any, sign_in: dict[str, str], needs_token: bool, capsys: pytest.CaptureFixture[str]
+    s3: Any, sign_in: dict[str, str] | None, needs_token: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", "ApiKeyId": "k", **sign_in}
+    outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", "ApiKeyId": "k"} | (sign_in or {})
     assert publish.publish_stage(boto3.Session(), outputs, needs_token=needs_token) == "https://d1.example.com/"
 
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
-    origin = f"https://{SIGN_IN['PageSignInDomain']}"
-    paths = {"authorize": "oauth2/authorize", "token": "oauth2/token", "revoke": "oauth2/revoke", "logout": "logout"}
-    endpoints = {name: f"{origin}/{path}" for name, path in paths.items()}
-    assert settings == ({"signIn": {**endpoints, "client": SIGN_IN["PageSignInClientId"]}} if sign_in else {})
+    assert settings == json.loads(site.files(sign_in=sign_in and site.SignIn.at(*sign_in.values()))["config.json"].body)
     assert ("nobody can sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)
 
 

@@ -264,22 +264,6 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
     assert client.rows(employee, colleague) == []
 
 
-def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
-    client: Client, pool: UserPool, redrive: Callable[[], Result]
-) -> None:
-    employee = next(EMPLOYEES)
-    token = pool.sign_in(employee).identity
-    with client.refusing(employee):
-        message_id = client.post(punch(employee), authorization=token).body["messageId"]
-        wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-
-    assert redrive().out.startswith("1 redriven, 0 failed\n")
-
-    client.wait_until_drained()
-    assert [row.key for row in client.rows(employee)] == [message_id]
-    assert client.depth(client.address.dlq_url) == 0
-
-
 # What slices answer to employees
 
 
