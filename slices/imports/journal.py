@@ -7,7 +7,6 @@ the import goes on. So no refused line is lost or listed twice, whatever a kill 
 import gzip
 import json
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
@@ -18,13 +17,12 @@ import orjson
 
 from slices.imports.batches import Sent
 from slices.imports.split import Position
-from slices.imports.stored import is_compressed
+from slices.imports.stored import BROKEN, is_compressed
 from tools.kit import files
 from tools.kit.errors import CommandError
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 16  # bytes of a progress, and of a listed line
-_BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 
 
 class Done(NamedTuple):
@@ -151,7 +149,7 @@ class _Begin:
                 self._digest.update(part)
                 self.size += len(part)
                 self.breaks += part.count(b"\n")
-        except _BROKEN:
+        except BROKEN:
             pass
         return self._digest.hexdigest()
 

@@ -16,7 +16,8 @@ Open = Callable[[int], IO[bytes]]
 """Opens a file as it is stored, from a byte on."""
 
 _GZIP = b"\x1f\x8b"
-_BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+"""What reading a compressed file raises that is none, or has no end."""
 
 
 def is_compressed(start: bytes) -> bool:
@@ -34,7 +35,7 @@ def opened(open_at: Open, offset: int = 0) -> Iterator[io.BufferedIOBase]:
     with io.BufferedReader(_Readable(open_at(offset)), CHUNK) as stored:
         try:
             yield gzip.GzipFile(fileobj=stored) if not offset and is_compressed(stored.peek(len(_GZIP))) else stored
-        except _BROKEN as error:
+        except BROKEN as error:
             why = f"the compression is broken, or the file incomplete: {type(error).__name__}"
             raise NotPunches(why) from None
 

@@ -3,15 +3,16 @@
 import re
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from playwright.sync_api import Browser, Playwright, expect
 
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, between, stack_at
+from slices.page.tests.page.between import Api, Between, Fault, Post, between
 from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
@@ -25,11 +26,34 @@ from slices.page.tests.page.phone import (
     wait_for_states,
 )
 from tests.e2e.client import EMPLOYEES, Client
-from tests.waiting import wait_for
+from tests.serving import Response
+from tests.waiting import DEADLINE, wait_for
 from tools.local.stack import Stack
 
 SPEED = 20  # of a page's clock, where it has to wait
 DONE = re.compile(f"{SENT}|{RECORDED}")  # whichever it is by now
+
+
+def stack_at(page_url: str) -> Api:
+    """Pass everything on to the stack whose page has this address."""
+
+    def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
+        method = "GET" if body is None else "POST"
+        given = urllib3.request(method, page_url + path, body=body, headers=kept, retries=False, timeout=DEADLINE)
+        own = ("content-length", "date", "server", "connection", "transfer-encoding")
+        return (
+            given.status,
+            {name: value for name, value in given.headers.items() if name.lower() not in own},
+            given.data,
+        )
+
+    return answer
+
+
+def sent(server: Between, employee: int) -> list[Post]:
+    """Give the posts of an employee, oldest first."""
+    return [post for post in list(server.posts) if post.body["usuarioId"] == employee]
 
 
 @pytest.fixture
@@ -74,7 +98,7 @@ def require_rows(client: Client, server: Between, employee: int, count: int) -> 
     assert len({device for *_, device in found}) == 1
 
     def accepted() -> list[str]:
-        return list(dict.fromkeys(post.body["id"] for post in server.sent(employee) if post.status in (0, 202)))
+        return list(dict.fromkeys(post.body["id"] for post in sent(server, employee) if post.status in (0, 202)))
 
     wait_for(lambda: len(accepted()) >= count, "the answers")
     assert accepted() == [identifier for _, identifier, _ in found]
@@ -88,7 +112,7 @@ def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: Between,
     wait_for_states(page, RECORDED)  # by its receipt
 
     require_rows(client, server, employee, 1)
-    (post,) = server.sent(employee)
+    (post,) = sent(server, employee)
     assert f"da matrícula {employee}: " in thanks
     assert page.url == phone.url
     assert set(post.body) == {"id", "usuarioId", "ponto", "dispositivo", "sequencia", "offline", "enviado"}
@@ -119,7 +143,7 @@ def test_fifty_punches_without_network_survive_a_killed_browser(
 
     require_rows(client, server, employee, 50)
     wait_for_states(page, *[DONE] * 50)
-    assert len(server.sent(employee)) == 50
+    assert len(sent(server, employee)) == 50
     phone.context.close()
 
 
@@ -135,11 +159,11 @@ def test_a_punch_whose_answer_is_lost_is_sent_again_under_its_id(
 
     require_rows(client, server, employee, 2)
     wait_for_states(page, DONE, DONE)
-    assert [post.body["sequencia"] for post in server.sent(employee)] == [1, 1, 1, 2]
+    assert [post.body["sequencia"] for post in sent(server, employee)] == [1, 1, 1, 2]
     # Of each attempt only the time of sending is another.
-    attempts = [{**post.body, "enviado": ""} for post in server.sent(employee)[:3]]
+    attempts = [{**post.body, "enviado": ""} for post in sent(server, employee)[:3]]
     assert attempts[0] == attempts[1] == attempts[2]
-    assert len({post.body["enviado"] for post in server.sent(employee)}) == 4
+    assert len({post.body["enviado"] for post in sent(server, employee)}) == 4
 
 
 def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, browser: Browser) -> None:

@@ -2,14 +2,11 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import urllib3
 
 from slices.page import site
 from tests.serving import Request, Response, answering, json_answer
@@ -25,7 +22,6 @@ class Fault(NamedTuple):
     status: int = 0  # answered instead of passing it on; 0: it is passed on
     headers: Mapping[str, str] = {}
     lost: bool = False  # the answer
-    silence: float = 0  # s before anything happens
 
 
 class Post(NamedTuple):
@@ -70,7 +66,6 @@ class Between:
         self.api_down = False  # no punch is answered, the page is
         self.faults: list[Fault] = []  # one for each punch that comes, in order
         self.posts: list[Post] = []
-        self.receipts: list[str] = []  # asked for, by their ids
         self.addresses: list[str] = []  # of every request, and where it came from
         self.lock = threading.Lock()
 
@@ -90,7 +85,6 @@ class Between:
         file = site.files(self.folder, self.sign_in).get(name)
         if file:
             return 200, file.headers | self.headers, file.body
-        self.receipts.append(name.removeprefix("ponto/"))
         return self.api(name, request.headers, None)
 
     def _punch(self, request: Request) -> Response | None:
@@ -98,7 +92,6 @@ class Between:
             return None
         with self.lock:
             fault = self.faults.pop(0) if self.faults else Fault()
-        time.sleep(fault.silence)
         if fault.status:
             status, headers, text = json_answer(fault.status, {"message": f"made up: {fault.status}"})
             headers = {**headers, **fault.headers}
@@ -124,10 +117,6 @@ class Between:
         receipt = {"situacao": "gravada", "id": punch["id"], "usuarioId": punch["usuarioId"], "ponto": instant}
         return json_answer(200, receipt | changes)
 
-    def sent(self, employee: int) -> list[Post]:
-        """Give the posts of an employee, oldest first."""
-        return [post for post in list(self.posts) if post.body["usuarioId"] == employee]
-
 
 @contextmanager
 def between(api: Api) -> Iterator[Between]:
@@ -135,27 +124,6 @@ def between(api: Api) -> Iterator[Between]:
     server = Between(api)
     with answering(server.answer) as server.origin:
         yield server
-
-
-def stack_at(page_url: str) -> Api:
-    """Pass everything on to a running stack.
-
-    Args:
-        page_url: the stack's.
-    """
-
-    def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
-        method = "GET" if body is None else "POST"
-        given = urllib3.request(method, page_url + path, body=body, headers=kept, retries=False, timeout=DEADLINE)
-        own = ("content-length", "date", "server", "connection", "transfer-encoding")
-        return (
-            given.status,
-            {name: value for name, value in given.headers.items() if name.lower() not in own},
-            given.data,
-        )
-
-    return answer
 
 
 def accept(_path: str, _headers: Mapping[str, str], body: bytes | None) -> Response:

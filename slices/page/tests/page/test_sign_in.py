@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from slices.page import site
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, accept
-from slices.page.tests.page.phone import HERE, SENT, Phone, clock, press, punch, wait_for_states
+from slices.page.tests.page.phone import HERE, SENT, Phone, press, punch, wait_for_states
 from slices.page.tests.page.user_pool import UserPool, user_pool
 from tests.page.axe import require_nothing
 from tests.serving import Response, json_answer
@@ -108,43 +108,6 @@ def test_who_signs_out_without_network_is_forgotten_on_the_device(phone: Phone, 
     assert len(pool.questions) == asked
 
 
-def test_who_signs_out_is_signed_out_though_nobody_answers_the_revocation(phone: Phone, pool: UserPool) -> None:
-    page = phone.open(KEY, clock(20), worker=False)
-    sign_in(page, pool, ANA)
-    revoke, came, goes = pool.revoke, Event(), Event()
-
-    def silent(fields: dict[str, str]) -> int:
-        came.set()
-        goes.wait(DEADLINE)
-        return revoke(fields)
-
-    pool.revoke = silent  # type: ignore[method-assign]
-    try:
-        sign_out(page)
-        assert came.is_set()
-        assert pool.questions[-1] == {"client_id": pool.settings.client, "logout_uri": phone.url}
-    finally:
-        goes.set()
-
-
-def test_a_renewal_that_does_not_name_the_same_employee_ends_the_session(
-    server: Between, phone: Phone, pool: UserPool
-) -> None:
-    page = phone.open(KEY, worker=False)
-    sign_in(page, pool, ANA)
-    pool.make_token()
-    pool.claims = {"custom:usuarioId": str(RUI)}
-
-    punch(page)
-
-    expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
-    wait_for_states(page, HERE)
-    pool.claims = {}
-    sign_in(page, pool, ANA)
-    wait_for_states(page, SENT)
-    assert [post.body["usuarioId"] for post in server.posts if post.status == 202] == [ANA]
-
-
 @pytest.mark.usefixtures("pool")
 def test_a_sign_in_that_cannot_begin_says_that_and_nothing_of_the_storage(phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
@@ -221,28 +184,3 @@ def test_a_link_does_not_break_a_sign_in_off_that_is_under_way(phone: Phone, poo
     goes.set()
 
     page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()
-
-
-def test_who_signs_out_while_a_token_is_renewed_stays_out(server: Between, phone: Phone, pool: UserPool) -> None:
-    page = phone.open(KEY, worker=False)
-    sign_in(page, pool, ANA)
-    pool.make_token()
-    grant, came, goes = pool.grant, Event(), Event()
-
-    def slow(fields: dict[str, str]) -> tuple[int, dict[str, str]]:
-        granted = grant(fields)  # before the sign-out revokes it
-        came.set()
-        goes.wait(DEADLINE)
-        return granted
-
-    pool.grant = slow  # type: ignore[method-assign]
-    punch(page)
-    wait_for(came.is_set, "the renewal")
-    sign_out(phone.open(worker=False))  # in a tab that breaks nothing off here
-    page.get_by_role("button", name="Entrar com a sua conta").wait_for()
-    goes.set()
-    wait_for(lambda: len(server.posts) >= 2, "an attempt after it")
-
-    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
-    wait_for_states(page, HERE)
-    assert {post.status for post in server.posts} == {401}

@@ -8,6 +8,7 @@ import { beforeEach, test } from "node:test"
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
+const POOL = { token: "https://pool/token", revoke: "https://pool/revoke", logout: "https://pool/logout", client: "client" }
 let now = Date.parse("2026-10-01T11:00:00Z")
 let order = 0
 let settings, punches, requests, answers, receipt, tokens
@@ -39,7 +40,8 @@ globalThis.fetch = async (address, { method = "GET", headers = {}, body, signal 
   const name = String(address).replace(/.*\//, "")
   requests.push({ at: now, name, method, key: headers["x-api-key"], token: headers.authorization, body })
   let answer
-  if (name === "config.json") answer = [200, {}, { signIn: { token: "https://pool/token", client: "client" } }]
+  if (name === "config.json") answer = [200, {}, { signIn: POOL }]
+  else if (name === "revoke") answer = "silence"
   else if (name === "token") answer = await tokens(body)
   else if (method === "POST") answer = (await answers.shift()) ?? 202
   else answer = receipt(punches.find(punch => punch.body.id === name))
@@ -53,7 +55,7 @@ globalThis.fetch = async (address, { method = "GET", headers = {}, body, signal 
 }
 
 const { collect, flush, hurry, renewBy } = await import("./outbox.js")
-const { renew } = await import("./sign-in.js")
+const { leave, renew } = await import("./sign-in.js")
 renewBy(renew)
 
 beforeEach(() => {
@@ -274,6 +276,17 @@ test("who signs out while a token is renewed stays out", async () => {
   await flush()
   assert.equal(settings.session, null)
   assert.equal(posts()[1].token, undefined)
+})
+
+test("who signs out goes to the user pool though nobody answers the revocation, and within seconds", async () => {
+  const start = now
+  const places = []
+  globalThis.location = { assign: url => places.push(`${url.origin}${url.pathname}`) }
+  console.error = () => {} // it says why
+  assert.equal(await leave({ refresh: "refresh" }), true)
+  assert.deepEqual(places, [POOL.logout])
+  assert.equal(String(requests.at(-1).body), "client_id=client&token=refresh")
+  assert.ok(now - start < 10_000)
 })
 
 test("punches wait for their own employee's sign-in", async () => {

@@ -27,7 +27,7 @@ from slices.receipts.function import NOT_FOUND, NOT_FOUND_RETRY_SECONDS, UNAVAIL
 from slices.receipts.lookup import MAX_LISTED, TIMEOUTS, Receipts, open_session
 from tests.database import Database
 from tests.events import RECEIVED_MS
-from tests.functions import BY_IAM, Context, Functions
+from tests.functions import BY_IAM, Functions
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
 from tools.kit.local_stack import Address
@@ -344,28 +344,6 @@ def test_a_session_cannot_write_and_ends_by_itself(clerk: Clerk) -> None:
 
 
 # The entry point
-
-
-def test_the_entry_point_answers_with_what_the_environment_says(functions: Functions, store: Store) -> None:
-    functions.environment["CORS_ORIGIN"] = ORIGIN
-    punch = entry()
-    store.save([punch])
-
-    response = functions.run(function.main, event(punch.punch.id))
-
-    assert response["statusCode"] == 200
-    assert response["headers"]["Access-Control-Allow-Origin"] == ORIGIN
-    assert functions.log.getvalue() == ""
-
-
-def test_the_entry_point_logs_why_the_database_does_not_answer(functions: Functions) -> None:
-    functions.environment["DB_HOST"] = "/nowhere"
-
-    assert functions.run(function.main, event(str(uuid.uuid4())))["statusCode"] == 503
-
-    line = json.loads(functions.log.getvalue())
-    assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
-    assert line["message"].startswith("receipt: OperationalError: ")
 
 
 def test_it_signs_in_by_iam_where_the_stage_does(functions: Functions, store: Store) -> None:
