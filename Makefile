@@ -110,6 +110,7 @@ check-template:
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	@.venv-audit/bin/zizmor --offline --quiet --no-progress --persona pedantic .github
 
 check-advisories:
 # Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does

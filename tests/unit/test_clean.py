@@ -34,31 +34,26 @@ def clean(checkout: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["tools.local"], "make run"),
         (["tools.local", "--state", "/elsewhere"], "make run"),
         (["tools.local.serve", "4566", "/elsewhere/aws"], "the emulator"),
     ],
 )
-def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: list[str], part: str) -> None:
-    with started([sys.executable, "-m", *words], cwd=checkout, stdout=subprocess.PIPE) as running:
-        assert running.stdout
-        running.stdout.readline()  # it is up
-        done = clean(checkout)
-
-    assert done.returncode != 0
-    assert f"make clean: {part} still runs as process {running.pid}; end it first" in done.stderr
-    assert (checkout / ".venv").exists()
-    assert (checkout / ".local").exists()
-
-
-def test_a_stack_of_another_checkout_is_no_hindrance(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_clean_removes_nothing_under_a_running_stack_of_this_checkout(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, words: list[str], part: str
+) -> None:
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(checkout / "tools", other / "tools")
-    with started([sys.executable, "-m", "tools.local"], cwd=other, stdout=subprocess.PIPE) as running:
-        assert running.stdout
-        running.stdout.readline()
-        done = clean(checkout)
+    for folder in (checkout, other):
+        with started([sys.executable, "-m", *words], cwd=folder, stdout=subprocess.PIPE) as running:
+            assert running.stdout
+            running.stdout.readline()  # it is up
+            run = clean(checkout)
+        if folder is checkout:
+            assert run.returncode != 0
+            assert f"make clean: {part} still runs as process {running.pid}; end it first" in run.stderr
+            assert (checkout / ".venv").exists()
+            assert (checkout / ".local").exists()
 
-    assert done.returncode == 0, done.stderr
+    assert run.returncode == 0, run.stderr
     assert not (checkout / ".venv").exists()
     assert not (checkout / ".local").exists()

@@ -84,51 +84,25 @@ def test_a_save_that_stands_still_is_given_up(start: Start, tmp_path: Path) -> N
     assert process.wait() != 0
 
 
-def test_one_that_is_gone_already_is_not_waited_for(start: Start, tmp_path: Path) -> None:
-    process = start("pass")
-    process.kill()
-    process.wait()
-
-    assert stop(process, tmp_path) == []
-
-
-def queues(**ids: list[str]) -> Any:
-    found = [{"name": name, "messages": [{"id": each} for each in each_ids]} for name, each_ids in ids.items()]
-    return {
-        "queues": {"__account_region_scoped__": True, "data": {str(index): each for index, each in enumerate(found)}}
-    }
-
-
-def test_what_is_not_saved_is_counted(tmp_path: Path) -> None:
+def test_messages_that_the_queues_file_lacks_are_counted(tmp_path: Path) -> None:
     held = {"punches": {"a", "b", "c"}, "letters": {"d"}, "empty": set[str]()}
+    nothing_saved = {"empty": 0, "letters": 1, "punches": 3}
     saved.folder(tmp_path).mkdir()
-    assert saved.count_unsaved(tmp_path, held) == {"empty": 0, "letters": 1, "punches": 3}
+    assert saved.count_unsaved(tmp_path, held) == nothing_saved
 
     file = saved.folder(tmp_path) / "sqs.json"
-    file.write_text(json.dumps({"payload": queues(punches=["a"], letters=["d", "stored meanwhile"])}))
-
+    queues = [
+        {"name": "punches", "messages": [{"id": "a"}]},
+        {"name": "letters", "messages": [{"id": "d"}, {"id": "e"}]},
+    ]
+    data = {"__account_region_scoped__": True, "data": dict(enumerate(queues))}
+    content = json.dumps({"payload": {"queues": data}})
+    file.write_text(content)
     assert saved.count_unsaved(tmp_path, held) == {"empty": 0, "letters": 0, "punches": 2}
 
-
-@pytest.mark.parametrize("content", [b'{"payload": {"queues"', b"\xff", b"null", b"[]", b'{"payload": {}}'])
-def test_a_file_of_the_queues_that_cannot_be_read_has_no_messages(content: bytes, tmp_path: Path) -> None:
-    saved.folder(tmp_path).mkdir()
-    (saved.folder(tmp_path) / "sqs.json").write_bytes(content)
-
-    assert saved.count_unsaved(tmp_path, {"punches": {"a", "b"}}) == {"punches": 2}
-
-
-def test_a_report_says_how_many_messages_there_are_and_how_many_are_not_saved() -> None:
-    unsaved, queued = {"a": 135, "b": 0, "c": 0}, {"a": 1215, "b": 2, "c": 0}
-    report = saved.Report(["iam"], "File too large", {"s3": "ValueError: odd"}, unsaved, queued)
-
-    assert saved.Report.from_json(report.to_json()) == report
-    assert not report.is_complete
-    assert report.describe({"a": "queued punches"}) == (
-        "135 of 1,215 queued punches; 0 of 2 messages of b; the state of iam (File too large); "
-        "the state of s3, which cannot be saved (ValueError: odd)"
-    )
-    assert saved.Report(services=list("abcd")).describe({}) == "the state of 4 services"
+    for unreadable in (content[:-20], "\0", "null", "[]", '{"payload": {}}'):
+        file.write_text(unreadable)
+        assert saved.count_unsaved(tmp_path, held) == nothing_saved
 
 
 @pytest.fixture
@@ -161,33 +135,22 @@ def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
     assert capsys.readouterr().out.splitlines() == [f"  {count} of 4 queued punches. {advice}" for count in (3, 2)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_where_nobody_may_be_there_to_press_ctrl_c_a_failed_save_is_waited_for_a_minute(
-    number: signal.Signals, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_after_another_signal_a_failed_save_is_waited_for_a_minute(
+    first: signal.Signals, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wait = command.SaveWait(clock)
-    wait.stop(number)
+    wait.stop(first)
     clock.sleep(100)  # the first attempt took long
-
     assert wait.keep_trying("missing.")
+    if first == signal.SIGINT:
+        os.kill(os.getpid(), signal.SIGTERM)
+
     clock.sleep(59)
     assert wait.keep_trying("missing.")
     clock.sleep(1)
     assert not wait.keep_trying("missing.")
-
-    assert " It ends in 60 s. " in capsys.readouterr().out
-
-
-def test_sigterm_while_it_waits_for_space_ends_it_a_minute_later(clock: FakeClock) -> None:
-    wait = command.SaveWait(clock)
-    wait.stop(signal.SIGINT)
-    assert wait.keep_trying("missing.")
-
-    os.kill(os.getpid(), signal.SIGTERM)
-
-    assert wait.keep_trying("missing.")
-    clock.sleep(60)
-    assert not wait.keep_trying("missing.")
+    assert (" It ends in 60 s. " in capsys.readouterr().out) is (first != signal.SIGINT)
 
 
 @pytest.mark.usefixtures("_signals")
