@@ -253,25 +253,6 @@ def test_rights_are_given_nowhere_else(template: Template) -> None:
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
-def test_alarms_may_notify_and_the_account_keeps_its_key(template: Template) -> None:
-    found = {
-        (name, action, _name(next(iter(statement["Principal"].values()))), _name(statement["Resource"]))
-        for name, document in (
-            *((name, key["KeyPolicy"]) for name, key in template.of_type("AWS::KMS::Key").items()),
-            ("AlarmTopicPolicy", template.properties("AlarmTopicPolicy")["PolicyDocument"]),
-        )
-        for statement in document["Statement"]
-        for action in as_list(statement["Action"])
-    }
-    of_the_key = {  # of a key, * is that key
-        ("AlarmKey", "kms:*", json.dumps({"Fn::Sub": ACCOUNT}), "*"),
-        ("AlarmKey", "kms:Decrypt", "cloudwatch.amazonaws.com", "*"),
-        ("AlarmKey", "kms:GenerateDataKey*", "cloudwatch.amazonaws.com", "*"),
-    }
-    publish = ("AlarmTopicPolicy", "sns:Publish", "cloudwatch.amazonaws.com", "AlarmTopic")
-    assert found == {publish} | (of_the_key if "AlarmKey" in template.resources else set())
-
-
 def rights(template: Template) -> Rights:
     found: Rights = {}
     for name, role in template.of_type("AWS::IAM::Role").items():
