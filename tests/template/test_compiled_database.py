@@ -1,14 +1,14 @@
 """The database that a stage makes or is given, and the way to it."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
 from tests.template.compiled import ARN, Compile
+from tools.deploy import express
+from tools.deploy.quotas import demand_of
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 PASSWORDS = "dbLogin=secret"
 BY_TOKENS = {
@@ -56,11 +56,6 @@ def test_makes_a_cluster_that_pauses_and_has_no_password_or_keeps_it_to_itself(
     }
 
 
-def test_the_documents_say_which_version_the_cluster_has_and_stays_on(prod: Template) -> None:
-    document = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    assert f"Aurora PostgreSQL {prod.properties('DatabaseCluster')['EngineVersion']}," in document
-
-
 def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Template) -> None:
     assert prod.properties("DatabaseParameters")["Parameters"] == {
         "log_min_error_statement": "panic",
@@ -68,10 +63,6 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
         "log_parameter_max_length_on_error": "0",
         "log_statement": "ddl",
     }
-    document = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")  # the same for a server of one's own
-    assert prod.properties("DatabaseParameters")["Parameters"] == dict(
-        re.findall(r"^alter system set (\w+) = '?(\w+)'?;$", document, re.MULTILINE)
-    )
     major = prod.properties("DatabaseCluster")["EngineVersion"].partition(".")[0]
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
@@ -164,60 +155,44 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
         }
 
 
-def test_the_subnets_of_the_private_network_lie_in_two_zones(prod: Template) -> None:
-    subnets = prod.of_type("AWS::EC2::Subnet")
-    assert prod.properties("DatabaseSubnets")["SubnetIds"] == [{"Ref": name} for name in subnets]
-    assert [subnet["AvailabilityZone"] for subnet in subnets.values()] == [
-        {"Fn::Select": [0, {"Fn::GetAZs": ""}]},
-        {"Fn::Select": [1, {"Fn::GetAZs": ""}]},
-    ]
-
-
-def test_other_zones_than_the_regions_first_two_can_be_named(compiled: Compile) -> None:
-    template = compiled("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
-    assert [subnet["AvailabilityZone"] for subnet in template.of_type("AWS::EC2::Subnet").values()] == [
-        "sa-east-1a",
-        "sa-east-1c",
-    ]
+def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
+    compiled: Compile, prod: Template
+) -> None:
+    named = compiled("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
+    first_two = [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
+    for template, zones in ((prod, first_two), (named, ["sa-east-1a", "sa-east-1c"])):
+        subnets = template.of_type("AWS::EC2::Subnet").values()
+        assert [subnet["AvailabilityZone"] for subnet in subnets] == zones
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "subnets"),
+    ("stage", "parameters", "services", "zones"),
     [
-        ("prod", [], ["SubnetA", "SubnetB"]),
-        ("staging", [], ["SubnetA", "SubnetB"]),
-        ("dev", [], ["SubnetA"]),
-        ("dev", ["endpointZones=2"], ["SubnetA", "SubnetB"]),
-        ("prod", [PASSWORDS], ["SubnetA", "SubnetB"]),
+        ("prod", [], ["sqs"], 2),
+        ("staging", [], ["sqs"], 2),
+        ("dev", [], ["sqs"], 1),
+        ("dev", ["endpointZones=2"], ["sqs"], 2),
+        ("prod", [PASSWORDS], ["sqs", "secretsmanager"], 2),
     ],
 )
-def test_endpoints_are_paid_for_in_as_many_zones_as_is_said_and_functions_and_database_have_both(
-    compiled: Compile, stage: str, parameters: list[str], subnets: list[str]
+def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
+    compiled: Compile, stage: str, parameters: list[str], services: list[str], zones: int
 ) -> None:
     template = compiled(stage, *parameters)
-    endpoints = template.of_type("AWS::EC2::VPCEndpoint").values()
-    many = 2 if PASSWORDS in parameters else 1
-    assert [endpoint["SubnetIds"] for endpoint in endpoints] == [[{"Ref": name} for name in subnets]] * many
     both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
-    assert template.properties("DatabaseSubnets")["SubnetIds"] == both
-    assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
-
-
-@pytest.mark.parametrize(("parameters", "services"), [([], ["sqs"]), ([PASSWORDS], ["sqs", "secretsmanager"])])
-def test_endpoints_serve_the_apis_that_the_functions_call(
-    compiled: Compile, parameters: list[str], services: list[str]
-) -> None:
-    prod = compiled("prod", *parameters)
-    endpoints = prod.of_type("AWS::EC2::VPCEndpoint").values()
+    endpoints = list(template.of_type("AWS::EC2::VPCEndpoint").values())
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
         f"com.amazonaws.${{AWS::Region}}.{service}" for service in services
     ]
     for endpoint in endpoints:
+        assert endpoint["SubnetIds"] == both[:zones]
         assert endpoint["VpcEndpointType"] == "Interface"
         assert endpoint["PrivateDnsEnabled"] is True  # so that the SDK's own address leads to it
         assert endpoint["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
-    assert prod.properties("Vpc")["EnableDnsSupport"] is True
-    assert prod.properties("Vpc")["EnableDnsHostnames"] is True
+    assert template.properties("Vpc")["EnableDnsSupport"] is True
+    assert template.properties("Vpc")["EnableDnsHostnames"] is True
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == both  # functions and database are in both
+    assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
 
 
 def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, by_passwords: Template) -> None:
@@ -243,17 +218,16 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
     template = compiled("dev", "database=existing", "dbHost=db.example.com")
     for function in template.of_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
-        variables = function["Environment"]["Variables"]
+    for variables in database_variables(template).values():
         assert (variables["DB_HOST"], variables["DB_PORT"]) == ("db.example.com", "5432")
         assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
 
-
-def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
+    # Beside the owner's secret, if it has one, the functions get their own.
+    with_secret = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     functions, reports = ({"Ref": name} for name in SECRETS)
-    variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
-    assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
-    assert variables["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
-    schema = variables["SchemaLambdaFunction"]
+    assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
+    assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
+    schema = with_secret["SchemaLambdaFunction"]
     assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
 
 
@@ -287,12 +261,18 @@ def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certif
     assert template.outputs["BackupDays"] == {"Value": "1"}
 
 
-def test_one_machine_has_the_same_users(local: Template) -> None:
-    assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
-        "BatidaPontoLambdaFunction": "ponto_function",
-        "ReadLambdaFunction": "ponto_reader",
-        "SchemaLambdaFunction": "postgres",
-    }
+def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(compiled: Compile) -> None:
+    template = compiled("dev", "database=express")
+    assert express.wanted_of(template.document) == express.Wanted(
+        owner="ponto",
+        capacity={"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+        is_protected=False,
+        backup_days=1,
+        tags={"service": "batida-ponto", "stage": "dev", "whenDeleted": "Delete"},
+        log=compiled("dev").properties("DatabaseParameters")["Parameters"],
+    )
+    assert demand_of(template.document).is_express
+    assert "Metadata" not in compiled("dev").document
 
 
 def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compiled: Compile) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -13,7 +13,6 @@ from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 from tools.local.velocity import Input, Util, render
 
-STAGES = ["prod", "dev", "local"]
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
 OTHERWISE = "there was an error handling your request"
 CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
@@ -85,20 +84,24 @@ def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> N
     }
 
 
-@pytest.mark.parametrize("key", ["k4r2p0x9ab", "a&MessageBody=b", "a b%26+ção"])
-def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue_and_that_adds_nothing_else(
-    template: Template, key: str
-) -> None:
-    assert _groups(template, key) == [key]
-
-
 @pytest.mark.parametrize(
-    ("parameters", "key"), [([], ""), (["fairQueue=false"], ""), (["fairQueue=false"], "k4r2p0x9ab")]
+    ("parameters", "key", "groups"),
+    [
+        ([], "k4r2p0x9ab", ["k4r2p0x9ab"]),
+        ([], "a&MessageBody=b%26+ção", ["a&MessageBody=b%26+ção"]),
+        ([], "", None),  # an empty one SQS would refuse
+        (["fairQueue=false"], "k4r2p0x9ab", None),
+    ],
 )
-def test_without_a_key_or_with_fair_queues_off_there_is_no_group_which_sqs_would_refuse_empty(
-    compiled: Compile, parameters: list[str], key: str
+def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue(
+    compiled: Compile, parameters: list[str], key: str, groups: list[str] | None
 ) -> None:
-    assert _groups(compiled("prod", *parameters), key) is None
+    context = {"identity": {"apiKeyId": key}}
+    template = _request_template(compiled("prod", *parameters))
+    request = render(template, {"util": Util(), "input": Input("{}"), "context": context})
+    parameters_of_sqs = parse_qs(request, keep_blank_values=True, strict_parsing=True)
+    assert parameters_of_sqs["MessageBody"] == ["{}"]
+    assert parameters_of_sqs.get("MessageGroupId") == groups
 
 
 def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(template: Template) -> None:
@@ -117,10 +120,8 @@ def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Templa
     matches = {status for status in range(100, 600) if re.fullmatch(accepted["SelectionPattern"], str(status))}
     assert matches == set(range(200, 300))
     answer = {"SendMessageResponse": {"SendMessageResult": {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}}}
-    assert json.loads(_answer(accepted, answer).body) == {
-        "message": "accepted",
-        "messageId": "5fea7756-0ea4-451a-a703-a558b933e274",
-    }
+    body = {"message": "accepted", "messageId": "5fea7756-0ea4-451a-a703-a558b933e274"}
+    assert _answer(accepted, answer) == (None, body)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +154,10 @@ def test_only_what_follows_from_the_body_is_the_senders_fault(
     _, refused = _responses(prod)
     assert refused["StatusCode"] == "500"
     assert "SelectionPattern" not in refused  # everything that is not accepted
-    answer = _answer(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
-    assert json.loads(answer.body) == {"message": message}
-    assert answer.status == status
-
-
-def test_the_limit_that_a_sender_is_told_is_the_queues(prod: Template) -> None:
     limit = prod.properties("PunchQueue")["MaximumMessageSize"]
-    assert f"larger than {limit} bytes" in _responses(prod)[1]["ResponseTemplates"]["application/json"]
+    assert f"larger than {limit} bytes" in refused["ResponseTemplates"]["application/json"]
+    answer = _answer(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
+    assert answer == (status, {"message": message})
 
 
 @pytest.mark.parametrize(
@@ -318,24 +315,12 @@ def test_no_answer_is_for_every_origin_unless_asked(compiled: Compile, stage: st
     assert origins(compiled(stage, "corsOrigin=*")) == {"'*'"}
 
 
-class _Answer(NamedTuple):
-    status: int | None  # what overrides the response's own
-    body: str
-
-
-def _answer(response: Any, from_sqs: Any) -> _Answer:
+def _answer(response: Any, from_sqs: Any) -> tuple[int | None, object]:
+    """Return the status that overrides the response's own, and the body."""
     override: dict[str, int] = {}
     variables = {"input": Input(json.dumps(from_sqs)), "context": {"responseOverride": override}}
     body = render(response["ResponseTemplates"]["application/json"], variables)
-    return _Answer(override.get("status"), body)
-
-
-def _groups(template: Template, key: str) -> list[str] | None:
-    context = {"identity": {"apiKeyId": key}}
-    request = render(_request_template(template), {"util": Util(), "input": Input("{}"), "context": context})
-    found = parse_qs(request, keep_blank_values=True, strict_parsing=True)
-    assert found["MessageBody"] == ["{}"]
-    return found.get("MessageGroupId")
+    return override.get("status"), json.loads(body)
 
 
 def _request_template(template: Template) -> str:

@@ -10,7 +10,6 @@ from tests.serving import Request, Response, answering
 from tests.template.compiled import Pack, copied
 from tools.kit import osls
 from tools.kit.packaging import NO_AWS, copy_project
-from tools.kit.project import ROOT
 
 
 def renamed(project: Path, name: str) -> Path:
@@ -59,10 +58,3 @@ def test_the_commands_of_a_renamed_copy_ask_for_its_stack(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "no stack outro-nome-dev in sa-east-1" in done.stderr
     assert any(b"StackName=outro-nome-dev" in body for body in asked)
-
-
-def test_the_role_that_deploys_is_bound_to_the_names_of_this_service() -> None:
-    text = (ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8")
-    resources = [line for line in text.splitlines() if "-${Stage}" in line]
-    assert resources
-    assert [line for line in resources if f"{osls.service()}-${{Stage}}" not in line] == []
