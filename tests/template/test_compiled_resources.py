@@ -9,8 +9,8 @@ import pytest
 
 from ponto import __version__
 from tests.database import OF_THE_SCHEMA
-from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, Compile, Packaged
+from tests.template.runbook import ALARM, alarms
 from tools.deploy import command as deploy
 from tools.deploy import quotas, zones
 from tools.develop.templates import SWITCHES
@@ -114,17 +114,20 @@ def test_makes_exactly_these_resources(
     compiled: Compile, prod: Template, stage: str, parameters: list[str], expected: dict[str, str]
 ) -> None:
     template = compiled(stage, *parameters)
-    sections = runbook.of_a_stage(
-        prod,
-        metric_math=stage != "local",
-        cluster="DatabaseCluster" in expected or "database=express" in parameters,
-        essential=stage == "dev" and "alarms=all" not in parameters,
-    )
-    alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
+    has_cluster = "DatabaseCluster" in expected or "database=express" in parameters
+    sections = {
+        section
+        for section, alarm in alarms(prod).items()
+        if (stage != "local" or "Metrics" not in alarm) and (has_cluster or "AWS/RDS" not in str(alarm))
+    }
+    if stage == "dev" and "alarms=all" not in parameters:
+        sections = {"dead-letters", "keeps-failing", "function-errors"}
+    assert alarms(template, stage).keys() == sections
     assert {
         re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name): resource["Type"]
         for name, resource in template.resources.items()
-    } == expected | alarms
+        if resource["Type"] != ALARM
+    } == expected
     assert "Conditions" not in template.document
 
 
@@ -141,19 +144,20 @@ KEPT = {
 
 
 @pytest.mark.parametrize(
-    ("stage", "deleted", "replaced", "expected"),
+    ("stage", "parameters", "deleted", "replaced", "expected"),
     [
-        ("prod", "RetainExceptOnCreate", "Retain", KEPT),
+        ("prod", [], "RetainExceptOnCreate", "Retain", KEPT),
+        ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], "RetainExceptOnCreate", "Retain", {*QUEUES, *DATABASE}),
         # A stage that serverless.yml does not know is as careful as prod.
-        ("staging", "RetainExceptOnCreate", "Retain", KEPT),
-        ("dev", "Delete", "Delete", KEPT),
-        ("local", "Delete", "Delete", QUEUES),
+        ("staging", [], "RetainExceptOnCreate", "Retain", KEPT),
+        ("dev", [], "Delete", "Delete", KEPT),
+        ("local", [], "Delete", "Delete", QUEUES),
     ],
 )
 def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
-    compiled: Compile, stage: str, deleted: str, replaced: str, expected: set[str]
+    compiled: Compile, stage: str, parameters: list[str], deleted: str, replaced: str, expected: set[str]
 ) -> None:
-    resources = compiled(stage).resources
+    resources = compiled(stage, *parameters).resources
     for attribute, policy in (("DeletionPolicy", deleted), ("UpdateReplacePolicy", replaced)):
         found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
         assert found == dict.fromkeys(expected, policy), attribute
@@ -176,11 +180,6 @@ def test_what_stays_is_no_more_open_than_before(whole: Packaged, stage: str) -> 
         (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
             assert policy.get(attribute) == resources[of].get(attribute), name
-
-
-def test_a_database_in_a_given_network_keeps_its_own_parts(compiled: Compile) -> None:
-    resources = compiled("prod", "vpcId=vpc-1", *GIVEN_SUBNETS).resources
-    assert {name for name, resource in resources.items() if "DeletionPolicy" in resource} == {*QUEUES, *DATABASE}
 
 
 def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compiled: Compile, template: Template) -> None:
@@ -206,35 +205,25 @@ def test_the_stack_itself_is_protected_where_people_punch(
     assert packaged(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
-def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Packaged) -> None:
-    made = packaged("prod", "deletionProtection=true", "deletionProtection=false")  # as a first deploy gives them
-    assert not deploy.read(made.folder).protects_cluster
-
-
-@pytest.mark.parametrize(("stage", "protected", "days"), [("prod", True, 7), ("dev", False, 1)])
-def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(
-    packaged: Packaged, stage: str, protected: bool, days: int
-) -> None:
-    reserved = {f"batida-ponto-{stage}-{name}": number for name, number in {"batidaPonto": 5, "read": 2}.items()}
-    demand = quotas.Demand(
-        reserved,
+def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(packaged: Packaged) -> None:
+    services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
+    expected = quotas.Demand(
+        {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
         makes_network=True,
         makes_cluster=True,
         maximum_acu=4,
-        backup_days=days,
-        network=zones.Network((), "17.7", ("com.amazonaws.{region}.sqs",), endpoint_zones=2 if stage == "prod" else 1),
+        backup_days=7,
+        network=zones.Network(("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1),
         throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
-    expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
-    assert deploy.read(packaged(stage).folder) == expected
+    prod = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
+    assert deploy.read(prod.folder) == deploy.Compiled(True, False, expected, protects_cluster=True)
 
-
-def test_deploying_reads_the_zones_that_are_named_and_the_endpoints_in_them(packaged: Packaged) -> None:
-    made = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
-    services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
-    assert deploy.read(made.folder).demand.network == zones.Network(
-        ("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1
-    )
+    dev = deploy.read(packaged("dev").folder)
+    assert dev == deploy.Compiled(False, False, dev.demand, protects_cluster=False)
+    # Of two values the last counts: a first deploy gives its own behind yours.
+    twice = packaged("prod", "deletionProtection=true", "deletionProtection=false")
+    assert not deploy.read(twice.folder).protects_cluster
 
 
 def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:
@@ -260,27 +249,6 @@ def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_
 def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(packaged: Packaged) -> None:
     tags = packaged("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
     assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
-
-
-@pytest.mark.parametrize(
-    ("stage", "parameters", "has_secrets"),
-    [("prod", [], False), ("prod", ["dbLogin=secret"], True), ("dev", [], False), ("local", [], True)],
-)
-def test_the_functions_environment_names_the_database_and_holds_no_password(
-    compiled: Compile, stage: str, parameters: list[str], has_secrets: bool
-) -> None:
-    template = compiled(stage, *parameters)
-    secret = ("SECRET_ARN",) if has_secrets else ()
-    names = ("HOST", "PORT", "NAME", "USER", "LOGIN", "SSLMODE", "SSLROOTCERT", *secret)
-    each = {"TIME_ZONE", "DLQ_URL", *(f"DB_{name}" for name in names)}
-    functions = template.of_type("AWS::Lambda::Function")
-    assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
-        "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
-        "ReadLambdaFunction": each,
-        "SchemaLambdaFunction": each
-        | {f"{begin}_{what}" for begin in ("FUNCTION", "READ") for what in (*secret, "CONCURRENCY")}
-        | {"ROLES", "SLICES"},
-    }
 
 
 def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_roles(whole: Packaged, stage: str) -> None:

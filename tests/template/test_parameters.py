@@ -32,10 +32,8 @@ def declare(tmp_path: Path) -> Declare:
     ("parameter", "allowed"),
     [
         ("memory=64", "a whole number from 128 to 10240"),
-        ("timeout=1.5", "a whole number from 1 to 900"),
         ("maximumAcu=256.5", "a number from 1 to 256"),
         ("keyRateLimit=-1", "a number of 0 or more"),
-        ("readConcurrency=0", "a whole number of 1 or more, or none"),
         ("tracing=yes", "one of true, false"),
         ("dbSslMode=prefer", "one of verify-full, verify-ca, require, disable"),
     ],

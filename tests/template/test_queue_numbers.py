@@ -26,7 +26,6 @@ STAGES = [*DEPLOYED, "local"]
         ("prod", [], 6 * 75 + 1),
         ("dev", [], 6 * 75 + 1),
         ("local", [], LEAST_VISIBILITY),
-        ("dev", ["timeout=17"], LEAST_VISIBILITY),
         ("dev", ["timeout=18"], 6 * 18 + 1),
         ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
         ("dev", ["timeout=900"], 6 * 900 + 1),
@@ -50,14 +49,13 @@ def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> 
     assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
 
 
-@pytest.mark.parametrize(("parameters", "expected"), [((), 5), (("reservedConcurrency=7",), 7)])
-def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follows(
-    compiled: Compile, parameters: tuple[str, ...], expected: int
-) -> None:
-    template = compiled("prod", *parameters)
-    assert int(template.properties(FUNCTION)["ReservedConcurrentExecutions"]) == expected
-    variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert int(variables["FUNCTION_CONCURRENCY"]) == expected
+def test_limits_of_connections_follow_from_the_concurrency(compiled: Compile) -> None:
+    given = ("reservedConcurrency=40", "maximumConcurrency=40", "readConcurrency=1")
+    for template, drain, read in ((compiled("prod"), 5, 2), (compiled("prod", *given), 40, 1)):
+        assert template.properties(FUNCTION)["ReservedConcurrentExecutions"] == drain
+        variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
+        assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(drain), str(read)]
+        assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (drain + read) + 20
 
 
 @pytest.mark.parametrize("none", ["none", " "], ids=["none", "empty"])
@@ -81,12 +79,6 @@ def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template:
     assert mapping["BatchSize"] == prod.properties(MAPPING)["BatchSize"]
     assert mapping["MaximumBatchingWindowInSeconds"] >= 1 or mapping["BatchSize"] <= 10  # as AWS asks
     assert len(template.of_type("AWS::Lambda::EventSourceMapping")) == 1
-
-
-@pytest.mark.parametrize(("batch", "window"), [("1", "0"), ("10", "0"), ("11", "1"), ("1000", "1"), ("10000", "300")])
-def test_a_batch_is_as_large_as_is_said(compiled: Compile, batch: str, window: str) -> None:
-    mapping = compiled("dev", f"batchSize={batch}", f"batchingWindow={window}").properties(MAPPING)
-    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (int(batch), int(window))
 
 
 @pytest.mark.parametrize("stage", DEPLOYED)
@@ -188,16 +180,12 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template, comp
 
 def test_prod_is_the_published_configuration(prod: Template) -> None:
     function = prod.properties(FUNCTION)
-    assert (function["FunctionName"], function["Timeout"], function["MemorySize"]) == (
-        "batida-ponto-prod-batidaPonto",
-        75,
-        256,
-    )
+    named = (function["FunctionName"], function["Timeout"], function["MemorySize"])
+    assert named == ("batida-ponto-prod-batidaPonto", 75, 256)
     assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
     # 100 of the largest messages would exceed the 6 MB of an invocation; SQS then hands over fewer.
     assert prod.properties(MAPPING)["BatchSize"] == 100
     assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 247
-    assert function["Environment"]["Variables"]["RETRY_DELAYS"] == "5,10,20,40,80,160,320"
 
 
 def receives_of(visibility: int) -> int:
