@@ -1,10 +1,22 @@
 """What these tests look at: the reference, whatever slices there are. A slice's own tests look at what it brings."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.template.compiled import Packaged
+from tools.local import emulator
 
 
 @pytest.fixture
 def packaged(reference: Packaged) -> Packaged:
     return reference
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[emulator.Emulator]:
+    """Start an emulator, for what a deploy looks up in its account."""
+    folder = tmp_path_factory.mktemp("emulator")
+    running = emulator.start(emulator.free_port(), folder, folder / "log")
+    yield running
+    running.stop()

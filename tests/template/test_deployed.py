@@ -11,7 +11,7 @@ from tests.serving import Request, Response, answering
 from tests.template.compiled import OneProcess, copied
 from tools.kit.osls import stack_name
 from tools.kit.packaging import NO_AWS
-from tools.local import emulator
+from tools.local.emulator import Emulator
 
 FOUND = {
     "DBClusterIdentifier": "batida-ponto-local",
@@ -29,7 +29,7 @@ NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # what osls says
 class Account:
     """An account of the emulator's, and beside it RDS, which has one cluster."""
 
-    def __init__(self, aws: emulator.Emulator, one: OneProcess, project: Path) -> None:
+    def __init__(self, aws: Emulator, one: OneProcess, project: Path) -> None:
         self.aws, self._one, self._project = aws, one, project
         self.cluster: dict[str, str] = {}
         self.asked: list[str] = []  # of RDS
@@ -78,16 +78,11 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Iterator[Account]:
-    folder = tmp_path_factory.mktemp("deployed")
-    project = copied(folder, with_slices=False)
-    running = emulator.start(emulator.free_port(), folder, folder / "log")
-    try:
-        made = Account(running, one_process, project)
-        with answering(made.answer) as made.rds_url:
-            yield made
-    finally:
-        running.stop()
+def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Iterator[Account]:
+    project = copied(tmp_path_factory.mktemp("deployed"), with_slices=False)
+    account = Account(aws, one_process, project)
+    with answering(account.answer) as account.rds_url:
+        yield account
 
 
 @pytest.fixture

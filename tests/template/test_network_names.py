@@ -1,6 +1,5 @@
 """A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +8,7 @@ import pytest
 from tests.template.compiled import Compile
 from tools.kit import local_stack
 from tools.kit.packaging import PackagingError, Template
-from tools.local import emulator
+from tools.local.emulator import Emulator
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
@@ -26,25 +25,20 @@ class Account(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    folder = tmp_path_factory.mktemp("emulator")
-    running = emulator.start(emulator.free_port(), folder, folder / "log")
-    try:
-        ec2 = running.client("ec2")
-        vpc = _vpc(ec2, "company", "10.1.0.0/16")
-        elsewhere = _vpc(ec2, "another", "10.2.0.0/16")
-        _subnet(ec2, elsewhere, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
-        for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
-            _subnet(ec2, vpc, "twice", block, zone)
-        yield Account(
-            environment=running.environment(),
-            vpc=vpc,
-            subnet_a=_subnet(ec2, vpc, "private-a", "10.1.0.0/24", "a"),
-            subnet_b=_subnet(ec2, vpc, "private-b", "10.1.1.0/24", "b"),
-            group=ec2.create_security_group(GroupName="functions", Description="Functions", VpcId=vpc)["GroupId"],
-        )
-    finally:
-        running.stop()
+def account(aws: Emulator) -> Account:
+    ec2 = aws.client("ec2")
+    vpc = _vpc(ec2, "company", "10.1.0.0/16")
+    elsewhere = _vpc(ec2, "another", "10.2.0.0/16")
+    _subnet(ec2, elsewhere, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
+    for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
+        _subnet(ec2, vpc, "twice", block, zone)
+    return Account(
+        environment=aws.environment(),
+        vpc=vpc,
+        subnet_a=_subnet(ec2, vpc, "private-a", "10.1.0.0/24", "a"),
+        subnet_b=_subnet(ec2, vpc, "private-b", "10.1.1.0/24", "b"),
+        group=ec2.create_security_group(GroupName="functions", Description="Functions", VpcId=vpc)["GroupId"],
+    )
 
 
 def look_up(compiled: Compile, account: Account, *parameters: str) -> Template:
@@ -82,38 +76,35 @@ def test_a_look_up_has_the_credentials_by_which_osls_deploys(
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("vpc", "subnets", "group", "message"),
     [
+        ("compani", "private-a", "functions", r"VPC 'compani': does not exist\. Existing: another, company\."),
+        ("company", "private-c", "functions", "Subnet of company 'private-c': does not exist. Existing: private-a, "),
         (
-            ["vpcName=compani", "subnetNames=private-a", "securityGroupNames=functions"],
-            r"VPC 'compani': does not exist\. Existing: another, company\.",
+            "company",
+            "private-a,private-b",
+            "function",
+            "Security group of company 'function': does not exist. Existing",
         ),
         (
-            ["vpcName=company", "subnetNames=private-c", "securityGroupNames=functions"],
-            r"Subnet of company 'private-c': does not exist\. Existing: private-a, private-b, twice, twice\.",
-        ),
-        (
-            ["vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=function"],
-            r"Security group of company 'function': does not exist\. Existing: default, functions\.",
-        ),
-        (
-            ["vpcName=company", "subnetNames=private-a,twice", "securityGroupNames=functions"],
+            "company",
+            "private-a,twice",
+            "functions",
             r"Subnet of company 'twice': 2 have this name; give its id instead\.",
         ),
-        (
-            ["vpcName=company", "subnetNames=private-a,private-b"],
-            r"The network lacks: security groups\.",
-        ),
-        (["vpcName=company"], "The network lacks: subnets, security groups"),
     ],
-    ids=["vpc", "subnet", "group", "ambiguous", "no group", "vpc alone"],
 )
 def test_a_name_that_is_not_one_things_stops_with_those_that_are(
-    compiled: Compile, account: Account, parameters: list[str], message: str
+    compiled: Compile, account: Account, vpc: str, subnets: str, group: str, message: str
 ) -> None:
     with pytest.raises(PackagingError, match=message) as stopped:
-        look_up(compiled, account, *parameters)
+        look_up(compiled, account, f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
     assert "network.js:" not in str(stopped.value)  # no stack buries the message
+
+
+def test_a_network_that_lacks_something_stops_with_what_it_lacks(compiled: Compile, account: Account) -> None:
+    with pytest.raises(PackagingError, match="The network lacks: subnets, security groups"):
+        look_up(compiled, account, "vpcName=company")
 
 
 def test_ids_need_no_account(compiled: Compile) -> None:
