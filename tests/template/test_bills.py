@@ -1,12 +1,9 @@
 """What an idle month costs, as docs/deploy.md has it, counted in the compiled templates."""
 
-import json
-
 import pytest
 
 from tests.template.compiled import Compile
 from tests.template.runbook import ALARM
-from tools.cli import main
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
 from tools.plan import settings
@@ -50,20 +47,6 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(
     rotated = [key["EnableKeyRotation"] for key in template.of_type("AWS::KMS::Key").values()].count(True)
     assert rotation(settings.read(stage), "us-east-1") == rotated * prices["kms_key"]
     assert total(lines) <= most
-
-
-@pytest.mark.parametrize(("column", "words"), [(1, "dev --param database=express"), (2, "dev"), (3, "prod")])
-def test_month_of_daily_trials_is_the_bill_that_the_plan_shows(
-    capsys: pytest.CaptureFixture[str], column: int, words: str
-) -> None:
-    assert main(["plan", "100", "--json", "--stage", *words.split()]) == 0
-    (planned,) = json.loads(capsys.readouterr().out)
-
-    table = bills.trials_table().splitlines()
-
-    assert table[-1].split("|")[column + 1].strip(" *") == f"{planned['month']['dollars']:.2f}"
-    awake = next(line["dollars"] for line in planned["month"]["lines"] if line["what"] == "Aurora: awake")
-    assert next(row for row in table if "Aurora: awake" in row).split("|")[column + 1].strip() == f"{awake:.2f}"
 
 
 def _endpoints(template: Template) -> int:

@@ -238,6 +238,10 @@ def handler_actions(kind: str) -> frozenset[str]:
 
 
 READS = ("batchdescribe", "describe", "detect", "estimate", "filter", "get", "list", "validate")
+CREATES = (
+    *("add", "authorize", "cancel", "create", "crossregion", "deregister", "download", "purchase", "register"),
+    "revoke",
+)
 HARMLESS = {  # that are no reads, and change nobody else's stack or function
     "cloudformation": {"recordhandlerprogress", "startresourcescan", "tagresource", "untagresource"},
     "lambda": {"tagresource", "untagresource"},
@@ -278,23 +282,10 @@ def test_each_action_that_is_no_read_is_denied_on_what_another_stack_made(servic
     assert {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=OTHERS)} == set()
 
 
-CREATE_IN_RDS = (
-    "add",
-    "authorize",
-    "cancel",
-    "create",
-    "crossregion",
-    "deregister",
-    "download",
-    "purchase",
-    "register",
-)
-
-
 @pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
 def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
     others = f"{RDS}{name}"
-    names = {each for each in known_actions()["rds"] if not each.startswith((*READS, *CREATE_IN_RDS, "revoke"))}
+    names = {each for each in known_actions()["rds"] if not each.startswith((*READS, *CREATES))}
     names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
     assert len(names) > 60
     assert {each for each in names if may(BOUNDED, f"rds:{each}", others)} == set()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.template.compiled import Compile, Pack, copied
-from tools.kit import parameters
 from tools.kit.packaging import PackagingError
 
 Declare = Callable[[str], Path]
@@ -91,9 +90,3 @@ def test_value_has_the_declared_type(
 def test_parameter_without_type_or_default_stops_the_deploy(packed: Pack, declare: Declare, declaration: str) -> None:
     with pytest.raises(PackagingError, match="path: declare it with default, reason and a type of text, list,"):
         packed(declare(declaration), "dev")
-
-
-def test_every_parameter_has_a_default_and_a_reason() -> None:
-    for name, declaration in parameters.declarations().items():
-        assert {"type", "default", "reason"} <= declaration.keys(), name
-        assert declaration["reason"].endswith("."), name
