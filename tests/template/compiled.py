@@ -16,7 +16,6 @@ from tools.develop.templates import SWITCHES
 from tools.kit import osls, parameters, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
-from tools.local.stack import quick_package
 
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
@@ -36,9 +35,6 @@ Packaged = Callable[..., Package]
 Compile = Callable[..., Template]
 
 Pack = Callable[..., Package]  # packaging.package, by one process of osls for all tests
-
-# Given a stage, with all that it needs, as `make run` does; with offline=True: where pip reaches no index.
-Zip = Callable[..., Package]
 
 
 def copied(folder: Path, *, with_slices: bool = True) -> Path:
@@ -122,21 +118,6 @@ _template = cache(Package.template)
 @pytest.fixture
 def compiled(packaged: Packaged) -> Compile:
     return lambda stage, *parameters, **aws: _template(packaged(stage, *parameters, **aws))
-
-
-@pytest.fixture(scope="session")
-def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
-    folder = tmp_path_factory.mktemp("zipped")
-    complete = copy_project(folder / "project", with_requirements=True)
-    kept = NO_AWS | {"LOCAL_PIP_CACHE": str(folder / "pip")}
-
-    def zipped(stage: str, *, offline: bool = False) -> Package:
-        more = {"PIP_NO_INDEX": "1"} if offline else {}
-        if stage == "local":
-            more["NODE_OPTIONS"] = quick_package()
-        return package(complete, stage, aws=kept | more)
-
-    return cache(zipped)
 
 
 @pytest.fixture

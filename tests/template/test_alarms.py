@@ -28,17 +28,15 @@ from tools.kit.project import ROOT
 HOUR = 60  # minutes, as all times here
 DAY = 24 * HOUR
 
-# What AWS's services record, with these dimensions, of the resources that this stack makes.
-QUEUE_METRICS = {
-    "ApproximateAgeOfOldestMessage",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesVisible",
-    "NumberOfMessagesDeleted",
-    "NumberOfMessagesSent",
+METRICS = {  # that AWS's services record
+    "AWS/ApiGateway": {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"},
+    "AWS/Lambda": {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/RDS": {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"},
+    "AWS/SQS": {
+        *("ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesNotVisible"),
+        *("ApproximateNumberOfMessagesVisible", "NumberOfMessagesDeleted", "NumberOfMessagesSent"),
+    },
 }
-FUNCTION_METRICS = {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"}
-GATEWAY_METRICS = {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"}
-CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"}
 
 
 @pytest.fixture
@@ -60,22 +58,21 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
         for setting in template.properties("ApiStage")["MethodSettings"]
         if setting.get("MetricsEnabled")
     ]
-    recorded = {metric("AWS/ApiGateway", name, gateway | of) for name in GATEWAY_METRICS for of in [{}, *methods]}
-    for queue in template.of_type("AWS::SQS::Queue"):
-        dimensions = {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
-        recorded |= {metric("AWS/SQS", name, dimensions) for name in QUEUE_METRICS}
-    for function, properties in template.of_type("AWS::Lambda::Function").items():
-        names = {"AWS/Lambda": FUNCTION_METRICS}
-        if properties["Handler"] == "handler.main":
-            names[log.NAMESPACE] = own
-        for namespace in names:
-            recorded |= {metric(namespace, name, {"FunctionName": {"Ref": function}}) for name in names[namespace]}
     clusters: list[Any] = [{"Ref": cluster} for cluster in template.of_type("AWS::RDS::DBCluster")]
     if template.outputs["Database"]["Value"] == "express":
         clusters = ["batida-ponto-prod"]  # the stack's name
-    for cluster in clusters:
-        recorded |= {metric("AWS/RDS", name, {"DBClusterIdentifier": cluster}) for name in CLUSTER_METRICS}
-    return recorded
+    sources: list[tuple[str, dict[str, Any]]] = [
+        *(("AWS/ApiGateway", gateway | method) for method in [{}, *methods]),
+        *(
+            ("AWS/SQS", {"QueueName": {"Fn::GetAtt": [name, "QueueName"]}})
+            for name in template.of_type("AWS::SQS::Queue")
+        ),
+        *(("AWS/Lambda", {"FunctionName": {"Ref": name}}) for name in template.of_type("AWS::Lambda::Function")),
+        *(("AWS/RDS", {"DBClusterIdentifier": cluster}) for cluster in clusters),
+        (log.NAMESPACE, {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}),
+    ]
+    names = METRICS | {log.NAMESPACE: own}
+    return {metric(namespace, name, dimensions) for namespace, dimensions in sources for name in names[namespace]}
 
 
 def shown_by(template: Template) -> set[Metric]:

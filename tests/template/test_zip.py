@@ -6,18 +6,39 @@ import shutil
 import stat
 import struct
 import sysconfig
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from slices import enabled
-from tests.template.compiled import OneProcess, Pack, Packaged, Zip, names
+from tests.template.compiled import OneProcess, Pack, Packaged, names
 from tools.kit.osls import search_path
-from tools.kit.packaging import NO_AWS, Package, copy_project
+from tools.kit.packaging import NO_AWS, Package, copy_project, package
 from tools.kit.project import ROOT
+from tools.local.stack import quick_package
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
+
+
+# Given a stage, with all that it needs, as `make run` does; with offline=True: where pip reaches no index.
+Zip = Callable[..., Package]
+
+
+@pytest.fixture(scope="module")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
+    folder = tmp_path_factory.mktemp("zipped")
+    complete = copy_project(folder / "project", with_requirements=True)
+
+    def zipped(stage: str, *, offline: bool = False) -> Package:
+        more = {"LOCAL_PIP_CACHE": str(folder / "pip")} | ({"PIP_NO_INDEX": "1"} if offline else {})
+        if stage == "local":
+            more["NODE_OPTIONS"] = quick_package()
+        return package(complete, stage, aws=NO_AWS | more)
+
+    return cache(zipped)
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +134,15 @@ def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, 
     assert {file: mode for file in written if (mode := stat.filemode(file.stat().st_mode))[4:] != "------"} == {}
 
 
-def _tags(package: Package) -> set[str]:
+def _tags(zip_package: Package) -> set[str]:
     """ABI and platform that the names of extension modules carry."""
-    return {match[1] for name in names(package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
+    return {match[1] for name in names(zip_package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
 
 
-def _machines(package: Package) -> set[int]:
+def _machines(zip_package: Package) -> set[int]:
     """The processors that the libraries were built for."""
     machines = set()
-    with ZipFile(package.zip_file) as archive:
+    with ZipFile(zip_package.zip_file) as archive:
         for name in archive.namelist():
             with archive.open(name) as file:
                 header = file.read(20)
