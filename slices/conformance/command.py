@@ -19,7 +19,14 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status
 from tools.kit.stopping import Stopped, raise_once
+from tools.kit.tables import Column
 from tools.kit.target import LOCAL
+
+_COLUMNS = (
+    Column("rule"),
+    Column("verdict"),
+    Column("occasions", right=True),
+)
 
 _EPILOG = """examples:
   ponto conformance --listen 127.0.0.1:8080 --punches 20            no stack: it answers by itself
@@ -226,15 +233,9 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def print_table(verdicts: list[Verdict]) -> None:
-    tables.show(
-        (tables.Column("rule"), tables.Column("verdict"), tables.Column("occasions", right=True)),
-        [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts],
-    )
-
-
 def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
-    print_table(verdicts)
+    rows = [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts]
+    tables.show(_COLUMNS, rows)
     for verdict in verdicts:
         for line in verdict.lines():
             print_result(f"{verdict.rule.name}: {line}")

@@ -285,6 +285,7 @@ def test_the_table_stands_beside_the_originals_headline(run: Command) -> None:
     assert re.search(r"^requests/s +909\.1 +1\.0$", table, re.MULTILINE)
     assert re.search(r"^average, ms +197 +1,000$", table, re.MULTILINE)
     assert table.splitlines()[-1] == "1 accepted punches = 1 rows"
+    assert max(map(len, table.splitlines())) <= 80
 
 
 def test_rows_of_requests_without_an_answer_are_counted_apart(run: Command) -> None:
