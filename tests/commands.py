@@ -138,8 +138,9 @@ def write_stack_on(folder: Path, url: str, dlq_url: str = "", aws: str = "http:/
 class FakeSls:
     """osls that deploys nothing, and packages what it is told to."""
 
-    def __init__(self, status: int = 0) -> None:
-        self.status = status
+    def __init__(self) -> None:
+        self.status = 0  # with which all but packaging ends
+        self.while_running: Callable[[], object] = lambda: None  # what happens meanwhile
         self.ran: list[tuple[str, Sequence[str]]] = []  # commands, and their options
         self.is_protected = False  # the stage
         self.template: dict[str, Any] = {
@@ -157,7 +158,14 @@ class FakeSls:
         self.ran.append((command, options))
         if command == "package":
             self._package(Path(options[options.index("--package") + 1]))
+            return 0
+        self.while_running()
         return self.status
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that were run."""
+        return [command for command, _ in self.ran]
 
     def add(self, logical_id: str, kind: str, **properties: Any) -> None:
         """Add a resource to the template."""

@@ -21,19 +21,6 @@ from tests.serving import Request, Response, answering
 _NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/"
 _URL = "https://rds.us-east-1.amazonaws.com/"
 
-FORBIDDEN = {
-    "DatabaseName": "Express configuration doesn't support creating an initial database.",
-    "EnableHttpEndpoint": "Express configuration doesn't support enabling the Data API.",
-    "EngineVersion": "The parameter EngineVersion can't be specified with express configuration.",
-    "KmsKeyId": "The parameter KmsKeyId can't be specified with express configuration.",
-    "ManageMasterUserPassword": "The parameter ManageMasterUserPassword can't be specified with express configuration.",
-    "MasterUserPassword": "The parameter MasterUserPassword can't be specified with express configuration.",
-    "Port": "The parameter Port can't be specified with express configuration.",
-}
-"""What AWS refuses beside the option, with what it says; of the wording only the first two are known."""
-
-FREE_PLAN = "To use Aurora clusters with free plan accounts you need to set WithExpressConfiguration."
-
 Parameters = Mapping[str, str]
 
 
@@ -42,7 +29,6 @@ class Rds:
 
     def __init__(self) -> None:
         self.looks = 1  # for which a state lasts
-        self.is_free = False  # on the Free plan
         self.endpoint: tuple[str, int] | None = None  # of the clusters; None: a name that nobody can look up
         self.asked: list[str] = []  # operations, in order
         self.refused: dict[str, tuple[str, str]] = {}  # operation -> code and message
@@ -90,10 +76,7 @@ class Rds:
     def _create(self, given: Parameters) -> Response:
         name = given["DBClusterIdentifier"]
         if given.get("WithExpressConfiguration") != "true":
-            return _refusal("FreeTierRestrictionError", FREE_PLAN) if self.is_free else _moto(given)
-        for forbidden, said in FORBIDDEN.items():
-            if forbidden in given:
-                return _refusal("InvalidParameterCombination", said)
+            return _moto(given)
         if _find(name) is not None:
             return _refusal("DBClusterAlreadyExistsFault", f"DB Cluster {name} already exists")
         beside = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-by-anybody"}

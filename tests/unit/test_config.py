@@ -16,9 +16,7 @@ from ponto.config import (
     Database,
     DrainSettings,
     FunctionRole,
-    Login,
     SchemaSettings,
-    fetch_login,
     is_identity_required,
     load_database,
     load_drain,
@@ -178,9 +176,6 @@ def test_each_function_needs_its_own_variables_only() -> None:
 @pytest.mark.parametrize("load", [load_drain, load_database, load_schema])
 def test_each_function_needs_a_database(load: Callable[[dict[str, str]], object]) -> None:
     assert refusal({"DB_HOST": None}, load).startswith("Missing: DB_HOST. ")
-
-
-def test_schema_needs_a_time_zone() -> None:
     assert refusal({"TIME_ZONE": ""}, load_schema).startswith("Missing: TIME_ZONE. ")
 
 
@@ -454,18 +449,6 @@ def test_a_rotated_password_is_seen_by_the_next_call(secrets: "SecretsManagerCli
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
     assert database.connection_parameters() == FROM_ENVIRONMENT | {"password": "two"}
     assert "password" not in database.parameters
-
-
-def test_the_functions_secret_is_told_apart_from_the_owners(
-    secrets: "SecretsManagerClient", put_secret: PutSecret
-) -> None:
-    variables = with_secret(put_secret({"username": "ponto", "password": "one"}))
-    content = json.dumps({"username": "ponto_function", "password": "two"})
-    arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
-    settings = load_schema(variables | {"ROLES": "ponto_function:FUNCTION", "FUNCTION_SECRET_ARN": arn})
-    assert settings.roles["ponto_function"].secret_arn == arn
-    assert fetch_login(arn) == Login("ponto_function", "two")
-    assert settings.database.connection_parameters()["user"] == "ponto"
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
     prod: Prod, words: list[str], typed: str | None, said: str
 ) -> None:
     result = prod.run(*words, typed=typed)
-    assert [command for command, _ in prod.ran] == ["package"] if said else ["package", "deploy"]
+    assert prod.sls.commands == ["package"] if said else ["package", "deploy"]
     assert result.status == (2 if said else 1)
     assert result.err.endswith(f"{said or 'is --stage, --region or --profile another?'}\n")  # no stack was made
 
@@ -137,10 +137,10 @@ def test_a_stage_whose_name_is_the_beginning_of_anothers_is_refused(
     result = prod.run("--yes", "--stage", stage)
 
     assert (f"the names of stage {stage} and stage {other} overlap" in result.err) is overlaps
-    assert [command for command, _ in prod.ran] == ["package"] if overlaps else ["package", "deploy"]
+    assert prod.sls.commands == ["package"] if overlaps else ["package", "deploy"]
     prod.ran.clear()
     prod.run("--yes", "--force", "--stage", stage)
-    assert [command for command, _ in prod.ran] == ["package", "deploy"]
+    assert prod.sls.commands == ["package", "deploy"]
 
 
 @pytest.mark.parametrize("name", ["deploy", "deploy-prod"])
@@ -160,7 +160,7 @@ def test_where_roles_may_not_be_listed_the_deploy_says_what_is_not_checked_and_g
     assert (
         "not checked: whether the stage's name is the beginning of another's, for AWS refused ListRoles" in result.err
     )
-    assert [command for command, _ in prod.ran] == ["package", "deploy"]
+    assert prod.sls.commands == ["package", "deploy"]
 
 
 def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:
@@ -169,7 +169,7 @@ def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_work
     prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
     given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
     result = prod.run(*given)
-    assert (result.status, [command for command, _ in prod.ran]) == (2, ["package"])
+    assert (result.status, prod.sls.commands) == (2, ["package"])
     (line,) = (each for each in result.err.splitlines() if "make deploy" in each)
     assert line == (
         "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "

@@ -51,24 +51,17 @@ class Dev:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
         self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.packaged = FakeSls()
+        self.sls = FakeSls()
         self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
-        self.sls: list[str] = []
-        self.sls_status = 0
-        self.before_sls: Callable[[], object] = lambda: None
-        self.after_sls: Mapping[str, Any] = {}  # what AWS answers once `sls deploy` has run
         self._capsys = capsys
 
-    def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
-        self.sls.append(command)
-        if command != "deploy":
-            return self.packaged(command, options, environment)
-        self.before_sls()
-        self.calls.instead |= self.after_sls
-        return self.sls_status
+    def fail(self, **answers: Any) -> None:
+        """Make `sls deploy` fail, after which AWS gives these answers."""
+        self.sls.status = 1
+        self.sls.while_running = lambda: self.calls.instead.update(answers)
 
     def run(self, command: str, *words: str) -> Result:
-        collaborators = Collaborators(self.clock, self._run_sls)
+        collaborators = Collaborators(self.clock, self.sls)
         return runner(self._capsys, command, "--stage", "dev", *words, collaborators=collaborators)()
 
 
@@ -80,11 +73,10 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev) -> None:
     dev.calls.instead["DescribeStacks"] = NO_STACK
-    dev.sls_status = 1
-    dev.after_sls = {
-        "DescribeStacks": described("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
-        "DescribeEvents": {"OperationEvents": [VALIDATION_ERROR]},
-    }
+    dev.fail(
+        DescribeStacks=described("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
+        DescribeEvents={"OperationEvents": [VALIDATION_ERROR]},
+    )
 
     result = dev.run("deploy")
 
@@ -103,11 +95,10 @@ def test_only_failures_of_this_deploy_are_shown(dev: Dev) -> None:
     cancelled = {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
     warning = VALIDATION_ERROR | {"ValidationFailureMode": "WARN"}
     events = {"c": [warning], "u": [failed, cancelled], "r": []}
-    dev.sls_status = 1
-    dev.after_sls = {
-        "DescribeStacks": described("ROLLBACK:r", "UPDATE_STACK:u", "CREATE_CHANGESET:c", "UPDATE_STACK:old"),
-        "DescribeEvents": lambda _, given: {"OperationEvents": events[given["OperationId"]]},
-    }
+    dev.fail(
+        DescribeStacks=described("ROLLBACK:r", "UPDATE_STACK:u", "CREATE_CHANGESET:c", "UPDATE_STACK:old"),
+        DescribeEvents=lambda _, given: {"OperationEvents": events[given["OperationId"]]},
+    )
 
     lines = dev.run("deploy").err.splitlines()
 
@@ -123,7 +114,7 @@ def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(de
         "DescribeStacks": described("UPDATE_STACK:old"),
         "DescribeEvents": {"OperationEvents": [old]},
     }
-    dev.sls_status = 1
+    dev.fail()
     assert "CloudFormation says" not in dev.run("deploy").err
 
 
@@ -132,13 +123,12 @@ def test_a_refused_change_set_that_is_no_listed_operation_is_explained(dev: Dev)
     refused = VALIDATION_ERROR | {"OperationId": "refused", "Timestamp": now}
     earlier = {"OperationId": "old", "Timestamp": now - timedelta(minutes=1), "ResourceStatusReason": "earlier"}
     dev.calls.instead["DescribeStacks"] = described("UPDATE_STACK:old")
-    dev.sls_status = 1
-    dev.after_sls = {
-        "DescribeStacks": described("CREATE_STACK:succeeded", "UPDATE_STACK:old"),
-        "DescribeEvents": lambda _, given: {
+    dev.fail(
+        DescribeStacks=described("CREATE_STACK:succeeded", "UPDATE_STACK:old"),
+        DescribeEvents=lambda _, given: {
             "OperationEvents": [] if given.get("OperationId") == "succeeded" else [refused, earlier]
         },
-    }
+    )
 
     lines = dev.run("deploy").err.splitlines()
 
@@ -148,11 +138,10 @@ def test_a_refused_change_set_that_is_no_listed_operation_is_explained(dev: Dev)
 
 def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> None:
     dev.calls.instead["DescribeStacks"] = NO_STACK
-    dev.sls_status = 1
-    dev.after_sls = {
-        "DescribeStacks": described("CREATE_CHANGESET:c"),
-        "DescribeEvents": refusal("AccessDenied", "not you", "DescribeEvents"),
-    }
+    dev.fail(
+        DescribeStacks=described("CREATE_CHANGESET:c"),
+        DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"),
+    )
 
     result = dev.run("deploy")
 
@@ -202,7 +191,7 @@ def status_of(stack_id: str) -> str:
 def test_a_stack_that_was_never_created_is_deleted_before_the_next_deploy(dev: Dev) -> None:
     stack_id, another = abandon(dev), abandon(dev, stack="batida-ponto-prod")
     statuses: list[str] = []
-    dev.before_sls = lambda: statuses.append(status_of(stack_id))
+    dev.sls.while_running = lambda: statuses.append(status_of(stack_id))
 
     result = dev.run("deploy")
 
@@ -216,14 +205,14 @@ def test_a_stack_that_was_never_created_is_removed_without_sls(dev: Dev) -> None
     stack_id = abandon(dev)
     result = dev.run("remove", "--yes")
     assert (result.status, result.out) == (0, "removed    dev, account 123456789012, region us-east-1\n")
-    assert (status_of(stack_id), dev.sls) == ("DELETE_COMPLETE", [])
+    assert (status_of(stack_id), dev.sls.commands) == ("DELETE_COMPLETE", [])
 
 
 def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) -> None:
     statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # of the looks before the removal
     dev.calls.instead["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
     result = dev.run("remove", "--yes")
-    assert (result.status, dev.sls) == (2, [])
+    assert (result.status, dev.sls.commands) == (2, [])
     assert f"a deploy creates the stack {STACK} now" in result.err
     assert "DeleteStack" not in dev.calls.operations
 
@@ -250,7 +239,7 @@ def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
 
     assert result.status == 2
     assert f"ponto: another deploy may be creating the stack {STACK}: {reason}" in result.err
-    assert "deploy" not in dev.sls
+    assert "deploy" not in dev.sls.commands
     assert "DeleteStack" not in dev.calls.operations
 
 
@@ -271,7 +260,7 @@ def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> N
 
 def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
     stack_id = abandon(dev)
-    dev.packaged.is_protected = True
+    dev.sls.is_protected = True
     assert (dev.run("deploy").status, dev.run("remove").status) == (2, 2)  # nobody is there to confirm
     assert status_of(stack_id) == "REVIEW_IN_PROGRESS"
 
@@ -287,7 +276,7 @@ def test_a_stack_that_is_not_gone_in_time_stops_the_deploy(dev: Dev, status: str
     stack_id = abandon(dev)
     dev.calls.instead["DeleteStack"] = lambda *_: dev.calls.instead.update(DescribeStacks=described(status=status))
     result = dev.run("deploy")
-    assert (result.status, dev.sls) == (2, ["package"])
+    assert (result.status, dev.sls.commands) == (2, ["package"])
     assert f"ponto: the stack {STACK} {reason}" in result.err
     assert stack_id not in result.err
 
@@ -314,7 +303,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
     tags = {"aws:cloudformation:stack-name": STACK, "aws:cloudformation:logical-id": "PunchQueue"}
     boto3.client("sqs").create_queue(QueueName="punches", tags=tags)
     vpc, subnet, group = leave_network()
-    dev.packaged.add("Vpc", "AWS::EC2::VPC")
+    dev.sls.add("Vpc", "AWS::EC2::VPC")
 
     result = dev.run("deploy")
 
@@ -328,13 +317,13 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
         "--region us-east-1   # PunchQueue",
     ]
     assert f"ponto: this deploy would make another VPC beside {vpc}, and AWS gives a region five." in result.err
-    assert (result.status, dev.sls) == (2, ["package"])
+    assert (result.status, dev.sls.commands) == (2, ["package"])
 
 
 def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> None:
     vpc, *_ = leave_network()
     dev.calls.instead["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
-    dev.packaged.add("Vpc", "AWS::EC2::VPC")
+    dev.sls.add("Vpc", "AWS::EC2::VPC")
     said = dev.run("deploy").err
     assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 networks")
 
@@ -345,10 +334,10 @@ def test_a_deploy_that_makes_no_vpc_or_is_forced_names_them_and_goes_on(
 ) -> None:
     vpc, *_ = leave_network()
     if makes_network:
-        dev.packaged.add("Vpc", "AWS::EC2::VPC")
+        dev.sls.add("Vpc", "AWS::EC2::VPC")
     result = dev.run("deploy", *words)
     assert f"aws ec2 delete-vpc --vpc-id {vpc}" in result.err
-    assert dev.sls == ["package", "deploy"]
+    assert dev.sls.commands == ["package", "deploy"]
 
 
 def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> None:
@@ -423,14 +412,14 @@ def test_without_the_right_to_look_for_leftovers_the_deploy_goes_on_and_says_so(
     result = dev.run("deploy")
     assert "not checked: what an earlier deploy left outside the stack, for AWS refused GetResources" in result.err
     assert "It needs tag:GetResources" in result.err
-    assert dev.sls == ["package", "deploy"]
+    assert dev.sls.commands == ["package", "deploy"]
 
 
 def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
     outputs = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
     dev.calls.instead["DescribeStacks"] = stack(**outputs)
     dev.run("deploy")
-    assert dev.sls == ["package", "deploy"]
+    assert dev.sls.commands == ["package", "deploy"]
     assert "GetResources" not in dev.calls.operations
 
 

@@ -6,7 +6,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import boto3
@@ -20,7 +19,6 @@ from tests.commands import Result
 from tools.cli import main
 from tools.kit import parameters, slices
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
-from tools.kit.project import ROOT
 from tools.plan import command, costs, settings
 from tools.plan.costs import PRICES, Month, tiered
 from tools.plan.peak import IN_FLIGHT, Peak, forecast
@@ -141,21 +139,6 @@ def test_tiers_price_each_part_of_a_quantity() -> None:
     assert tiered(100, tiers) == [(100, 3.5)]
     assert tiered(333, tiers) == [(333, 3.5)]
     assert tiered(1_200, tiers) == [(333, 3.5), (667, 2.8), (200, 2.38)]
-
-
-def test_every_price_has_a_unit_a_page_that_states_it_and_its_day() -> None:
-    assert set(PRICES) == {"us-east-1", "sa-east-1"}
-    for region, prices in PRICES.items():
-        for name, price in prices.items():
-            assert price["unit"], name
-            assert ("price" in price) != ("tiers" in price), name
-            assert price["source"].startswith("https://"), name
-            assert date(2025, 1, 1) < date.fromisoformat(price["dated"]) < date(2027, 1, 1), name
-            # A price list of AWS names its region, and its day unless it is the current one.
-            if "/offers/" in price["source"]:
-                assert f"/{region}/" in price["source"] or re.search(r"/\d{14}/index.json$", price["source"]), name
-                day = re.search(r"/(\d{8})\d{6}/", price["source"])
-                assert not day or day[1] == price["dated"].replace("-", ""), name
 
 
 def test_a_month_is_quantity_times_price() -> None:
@@ -363,22 +346,11 @@ def test_a_parameter_that_is_no_number_is_named(run: Run, value: str) -> None:
     [(10, 10 / 13.073 * 6.91 + 36), (100, 100 / 40.904 * 6.91 + 36), (1_000, 1_000 / 48.194 * 6.91 + 36)],
 )
 def test_a_batch_takes_about_as_long_as_it_was_measured(run: Run, batch: int, milliseconds: float) -> None:
-    rates = (ROOT / "lab" / "performance.md").read_text(encoding="utf-8").partition("| `ours`: ")[2].partition("\n")[0]
-    assert re.findall(r"\| +([\d,]+) \(", rates) == ["13,073", "40,904", "48,194"]
-
     (found,) = run(f"--employees 20000 --batch {batch} --json").json
 
     assert found["settings"]["batchMilliseconds"] == pytest.approx(milliseconds, rel=0.1)
     (measured,) = run(f"--employees 20000 --batch {batch} --batch-milliseconds 7 --json").json
     assert measured["settings"]["batchMilliseconds"] == 7
-
-
-def test_an_acu_stores_no_more_than_a_quarter_of_a_core_was_measured_to() -> None:
-    text = (ROOT / "lab" / "performance.md").read_text(encoding="utf-8")
-    microseconds = re.search(r"own CPU and (\d+) of PostgreSQL's at 10 a batch", text)
-
-    assert microseconds
-    assert 0.25 * 1e6 / int(microseconds[1]) >= settings.DATABASE_ROWS
 
 
 # The command
@@ -488,14 +460,9 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
     [
         ("", "say how many employees punch: ponto plan 20000"),
         ("--employees 0", "'--employees': 0 is not in the range 1<=x"),
-        ("--employees many", "'--employees': 'many' is not a whole number"),
         ("--employees 1 --stage nowhere", "resources/parameters.yml has no stage nowhere; it has dev, prod, local"),
-        ("--employees 1 --concurrency 1001", "'--concurrency': 1001 is not in the range 1<=x<=1000"),
         ("--employees 1 --maximum-acu 257", "'--maximum-acu': 257.0 is not in the range 0<x<=256"),
         ("--employees 1 --awake-hours 25", "'--awake-hours': 25.0 is not in the range 0<=x<=24"),
-        ("--employees 1 --awake-hours nan", "'--awake-hours': 'nan' is not a number"),
-        ("--employees 1 --resume-seconds -1", "'--resume-seconds': -1 is not in the range 0<=x"),
-        ("--employees 1 --peak-minutes 0", "'--peak-minutes': 0.0 is not in the range 0<x"),
         ("--employees 1 --peak-minutes 1441", "'--peak-minutes': 1441.0 is not in the range 0<x<=1440"),
         ("--employees 1 --peak-minutes nan", "'--peak-minutes': 'nan' is not a number"),
         ("--employees 1 --database-rows inf", "'--database-rows': 'inf' is not a number above 0"),
@@ -534,8 +501,3 @@ def test_a_terminal_gets_tables_and_sentences_within_its_columns(
 
     assert max(map(len, lines)) <= columns
     assert any(re.match("together  +[0-9.,]+", line) for line in lines)
-
-
-def test_its_document_is_one_page() -> None:
-    page, memory = (ROOT / "lab" / "capacity.md").read_text(encoding="utf-8").split("## Memory of the database\n")
-    assert len(page.splitlines() + memory.partition("\n## ")[2].splitlines()) <= 80
