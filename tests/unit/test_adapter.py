@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
 from tools.kit.event import REFUSED, VALID
@@ -23,10 +21,6 @@ def test_another_version_stops_it_and_names_each_replacement(package: str, monke
 
     for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):
         assert replaced in str(stopped.value)
-
-
-def test_the_emulator_in_a_test_s_process_writes_no_key() -> None:
-    assert not Path(persistence.STATE_DIR).exists()
 
 
 @pytest.mark.parametrize(

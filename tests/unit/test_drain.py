@@ -6,8 +6,6 @@ from datetime import tzinfo
 from itertools import chain
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ponto.connection import CannotConnectError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
@@ -20,19 +18,21 @@ from ponto.testing import Collaborators
 from tests.events import RECEIVED_MS, punch, record, sqs_event
 from tests.events import message as read_message
 
+Claim = dict[str, str]  # a message attribute
+
 BUG = 13  # an employee on whom the function's code fails
 VISIBILITY_SECONDS = 451
 
 
-def message(employee: int, receives: int = 1) -> Message:
-    return read_message(punch(employee), f"m{employee}", receives=receives)
-
-
-def with_attributes(employee: int, receives: int = 1, **texts: str) -> Message:
+def message(employee: int, receives: int = 1, **attributes: Claim | None) -> Message:
     made = record(punch(employee), f"m{employee}", receives=receives)
-    made["messageAttributes"] = {name: {"dataType": "String", "stringValue": text} for name, text in texts.items()}
+    made["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
     [read] = read_messages(sqs_event(made))
     return read
+
+
+def text(value: str) -> Claim:
+    return {"dataType": "String", "stringValue": value}
 
 
 def process(to: Collaborators | Drain, *messages: Message) -> Processed:
@@ -86,7 +86,7 @@ def test_a_message_that_the_code_fails_on_is_reported_alone(fakes: Buggy) -> Non
 
 def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
     fakes, source = Collaborators(), "00004000070000123"
-    same = with_attributes(1)
+    same = message(1)
 
     processed = process(
         fakes,
@@ -104,7 +104,7 @@ def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
 
 def sent_back(employee: int, receives: int = 1) -> Message:
     """Return a dead letter that was redriven."""
-    return with_attributes(employee, receives, messageId="m0", receivedAt=str(RECEIVED_MS - 1))
+    return message(employee, receives, messageId=text(f"first {employee}"), receivedAt=text(str(RECEIVED_MS - 1)))
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,7 @@ def test_the_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
 
 
 def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
-    fakes, copies = (
-        Collaborators(),
-        [
-            with_attributes(employee, messageId=f"first {employee}", receivedAt=str(RECEIVED_MS - 1))
-            for employee in range(1, 6)
-        ],
-    )
+    fakes, copies = Collaborators(), [sent_back(employee) for employee in range(1, 6)]
     copies[4] = copies[4]._replace(body="no punch")
     fakes.store.outcomes = {
         "first 2": Outcome(Status.DUPLICATE),
@@ -337,21 +331,6 @@ def test_suspects_are_spread_only_in_the_first_seconds_of_a_short_timeout(timeou
 # Employees who sign in
 
 
-Claim = dict[str, str]  # a message attribute
-
-
-def signed_in(claim: Claim | None, employee: int) -> Message:
-    made = record(punch(employee), f"m{employee}")
-    if claim is not None:
-        made["messageAttributes"]["usuarioId"] = claim
-    [read] = read_messages(sqs_event(made))
-    return read
-
-
-def text(value: str) -> Claim:
-    return {"dataType": "String", "stringValue": value}
-
-
 NO_CLAIM: list[Claim | None] = [None, {"dataType": "String"}, text(""), {"dataType": "Binary"}]
 OTHER_CLAIMS = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7\n", "\u0667", "seven", "[7]", "7,8")]
 
@@ -361,7 +340,7 @@ def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mat
     claim: Claim | None,
 ) -> None:
     fakes = Collaborators()
-    batch = [signed_in(text("6"), 6), signed_in(claim, 7), signed_in(text("8"), 8)]
+    batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
 
     processed = process(fakes.drain(identity=True), *batch)
 
@@ -377,19 +356,9 @@ def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mat
 def test_without_a_user_pool_a_claim_is_not_checked(claim: Claim | None) -> None:
     fakes = Collaborators()
 
-    process(fakes, signed_in(claim, 7))
+    process(fakes, message(7, usuarioId=claim))
 
     assert (stored(fakes), reasons(fakes)) == ([[7]], [])
-
-
-@given(st.integers(1, 2**53 - 1).filter(lambda employee: employee != BUG), st.integers(1, 2**53 - 1) | st.none())
-def test_exactly_the_employee_who_signed_in_punches(employee: int, other: int | None) -> None:
-    fakes = Collaborators()
-
-    process(fakes.drain(identity=True), signed_in(text(str(other or employee)), employee))
-
-    is_stored = other is None or other == employee
-    assert (stored(fakes), len(reasons(fakes))) == (([[employee]], 0) if is_stored else ([], 1))
 
 
 def test_an_invalid_punch_is_invalid_whoever_signed_in() -> None:

@@ -13,7 +13,6 @@ import pytest
 from tools.kit.errors import CommandError
 from tools.kit.files import draft, draft_bytes, require_writable, write_at
 from tools.kit.pictures import dress, new_figure, save
-from tools.kit.project import ROOT
 
 
 def link(file: Path) -> None:
@@ -155,14 +154,3 @@ def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.M
 
     with pytest.raises(CommandError, match="needs matplotlib"):
         new_figure(1, 1)
-
-
-def test_every_picture_is_written_in_one_place() -> None:
-    parts = ("ponto", "tools", "lab", "loadtest")
-    drawing = {
-        str(file.relative_to(ROOT))
-        for part in parts
-        for file in (ROOT / part).rglob("*.py")
-        if ".savefig(" in file.read_text(encoding="utf-8")
-    }
-    assert drawing == {"tools/kit/pictures.py"}

@@ -121,11 +121,6 @@ def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert "errors" not in line
 
 
-def test_without_sign_in_there_is_no_metric_of_it() -> None:
-    batch = Processed()
-    assert batch.counts(identity=True).keys() - batch.counts(identity=False).keys() == {"rejectedIdentity"}
-
-
 def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     taken = rejection(Reason.INVALID, "taken")
     line = logged(capsys, dead_lettered=[taken], failures=failures("dead-letter queue: down", undated("not taken")))
@@ -154,18 +149,6 @@ def test_each_error_is_told_once_and_no_more_than_five(
 @given(error=st.text(st.characters()))
 def test_any_error_text_stays_within_the_line(capsys: pytest.CaptureFixture[str], error: str) -> None:
     assert logged(capsys, failures=failures(error, undated("m")))["errors"] == [error]
-
-
-def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    line = logged(
-        capsys,
-        stored=[entry("TRACE")],
-        duplicates=[entry("TRACE")],
-        redelivered=[entry("TRACE")],
-        dead_lettered=[rejection(Reason.CONFLICT, "TRACE 1")],
-        failures=failures("down", message("TRACE", "TRACE 2")),
-    )
-    assert "TRACE" not in json.dumps(line)
 
 
 def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:

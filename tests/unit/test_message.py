@@ -1,6 +1,5 @@
 """What counts as an event of SQS, and what a message has of its record."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -86,9 +85,10 @@ def test_an_event_written_by_hand_may_lack_receipt_handle_and_attributes() -> No
     assert read(made)[:4] == ("m1", "{}", "", 1)
 
 
-def test_a_message_without_a_readable_sent_timestamp_has_no_origin() -> None:
+@pytest.mark.parametrize("attributes", [None, {}, {"SentTimestamp": "soon"}, {"SentTimestamp": None}])
+def test_a_message_without_a_readable_sent_timestamp_has_no_origin(attributes: Any) -> None:
     made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
-    made["attributes"] = {"SentTimestamp": "soon"}
+    made["attributes"] = attributes
     assert (read(made).sent_ms, read(made).origin, read(made).is_redriven) == (None, None, True)
 
 
@@ -125,24 +125,19 @@ def test_a_carried_origin_is_believed_only_if_it_can_be_true(received_ms: int, i
     assert read(sent_back).origin == (("first", received_ms) if is_believed else ("m1", RECEIVED_MS))
 
 
+FIRST, AT = {"dataType": "String", "stringValue": "first"}, {"dataType": "Number", "stringValue": "1790000000000"}
+
+
 @pytest.mark.parametrize(
-    "make",
+    "attributes",
     [
-        lambda: with_attributes(messageId=("String", "first")),
-        lambda: with_attributes(receivedAt=("Number", "1790000000000")),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("Number", "-1.5e3")),
-        lambda: with_attributes(messageId=("String", "x" * 101), receivedAt=("Number", "1790000000000")),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "9" * 5_000)),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "\u0661")),
-        lambda: with_binary("messageId"),
-        lambda: with_binary("receivedAt"),
+        {"messageId": FIRST},
+        {"receivedAt": AT},
+        *({"messageId": FIRST, "receivedAt": AT | {"stringValue": text}} for text in ("-1.5e3", "9" * 5_000, "\u0661")),
+        {"messageId": FIRST | {"stringValue": "x" * 101}, "receivedAt": AT},
+        {"messageId": {"dataType": "Binary"}, "receivedAt": AT},
+        {"messageId": FIRST, "receivedAt": {"dataType": "Binary"}},
     ],
 )
-def test_half_an_origin_is_none(make: Callable[[], Record]) -> None:
-    assert read(make()).origin == ("m1", RECEIVED_MS)
-
-
-def with_binary(name: str) -> Record:
-    made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
-    made["messageAttributes"][name] = {"dataType": "Binary"}
-    return made
+def test_half_an_origin_is_none(attributes: dict[str, Any]) -> None:
+    assert read(record("{}", "m1") | {"messageAttributes": attributes}).origin == ("m1", RECEIVED_MS)

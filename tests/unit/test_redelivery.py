@@ -54,12 +54,6 @@ def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_o
     shorten(stubber, received(-8, 0, *range(1, 12)))
 
 
-def test_ten_go_in_a_call(stubber: Stubber) -> None:
-    for size in (10, 10, 3):
-        expect(stubber, [5] * size)
-    shorten(stubber, received(*[1] * 23))
-
-
 def test_each_record_can_be_hidden_for_a_time_of_its_own(stubber: Stubber) -> None:
     expect(stubber, [451, 901, 460])
     records = received(9, 9, 200)

@@ -51,12 +51,6 @@ def test_is_a_valid_draft_4_schema_that_refuses_unknown_fields() -> None:
     assert SCHEMA["required"] == [field.name for field in WIRE_FIELDS if field.required]
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_describes_every_field(name: str) -> None:
-    assert FIELDS[name]["description"].endswith(".")
-    assert "format" not in FIELDS[name], "the gateway ignores it"
-
-
 def test_all_timestamps_have_one_pattern() -> None:
     assert {PATTERNS[FIELDS_OF[column].name] for column in event.TIME_COLUMNS} == {TIMESTAMP_PATTERN}
 
@@ -172,16 +166,3 @@ def test_the_one_difference_is_half_a_surrogate_pair_in_a_text(name: str) -> Non
     with pytest.raises(InvalidPunchError) as refusal:
         parse(text, UTC)
     assert refusal.value.reason is Reason.MALFORMED
-
-
-def test_a_field_of_any_kind_may_be_required() -> None:
-    made = [
-        fields.boolean("a", "", required=True),
-        fields.integer("a", 1, 2, "", required=True),
-        fields.display_text("a", 1, "", required=True),
-        fields.number("a", 1, 2, "", required=True),
-        fields.timestamp("a", "", required=True),
-        fields.uuid("a", "", required=True),
-    ]
-
-    assert all(field.required for field in made)
