@@ -20,28 +20,17 @@ from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
 OWN = {"service": "batida-ponto", "stage": "dev"}
-WANTED = express.Wanted(
-    owner="ponto",
-    capacity={"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
-    is_protected=True,
-    backup_days=7,
-    tags={**OWN, "whenDeleted": "Delete"},
-    log={"log_min_error_statement": "panic", "log_statement": "ddl"},
-)
-
-
-def described(wanted: express.Wanted) -> Any:
-    """Return what a template says of a cluster."""
-    return {
-        "MasterUsername": wanted.owner,
-        "ServerlessV2ScalingConfiguration": wanted.capacity,
-        "DeletionProtection": wanted.is_protected,
-        "BackupRetentionPeriod": wanted.backup_days,
-        "Tags": {key: value for key, value in wanted.tags.items() if key != "whenDeleted"},
-        "WhenDeleted": wanted.tags["whenDeleted"],
-        "Parameters": wanted.log,
-        "LeaveDatabase": wanted.leaves_another,
-    }
+DESCRIBED = {
+    "MasterUsername": "ponto",
+    "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+    "DeletionProtection": True,
+    "BackupRetentionPeriod": 7,
+    "Tags": OWN,
+    "WhenDeleted": "Delete",
+    "Parameters": {"log_min_error_statement": "panic", "log_statement": "ddl"},
+    "LeaveDatabase": False,
+}
+"""What a template says of the cluster."""
 
 
 class Killed(BaseException):
@@ -55,7 +44,7 @@ class Dev:
         self.rds = rds
         self.calls = Calls(monkeypatch)
         self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
-        self.wanted: express.Wanted | None = WANTED  # None: the stack makes the cluster
+        self.described: dict[str, Any] | None = DESCRIBED  # None: the stack makes the cluster
         self.fake_sls = FakeSls()
         self.clock = FakeClock()
         self.hooks: list[DeployHook] = []
@@ -71,8 +60,8 @@ class Dev:
     def deploy(self, *words: str) -> Result:
         """Deploy; the stack that osls does not make is missed afterwards, with status 1."""
         self.fake_sls.ran.clear()
-        self.fake_sls.template["Metadata"] = {"ExpressCluster": described(self.wanted)} if self.wanted else {}
-        if not self.wanted:
+        self.fake_sls.template["Metadata"] = {"ExpressCluster": self.described} if self.described else {}
+        if not self.described:
             self.fake_sls.add_cluster()
         return runner(self._capsys, "deploy", "--stage", "dev", *words, collaborators=self._collaborators)()
 
@@ -130,7 +119,7 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def is_complete(dev: Dev) -> bool:
     """Whether the cluster is all that is wanted."""
-    found, wanted = dev.cluster(), dev.wanted
+    found, wanted = dev.cluster(), express.wanted_of({"Metadata": {"ExpressCluster": dev.described}})
     assert wanted
     (member,) = found["DBClusterMembers"]
     pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
@@ -167,8 +156,8 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
         "Engine": "aurora-postgresql",
         "WithExpressConfiguration": True,
         "MasterUsername": "ponto",
-        "ServerlessV2ScalingConfiguration": WANTED.capacity,
-        "Tags": [{"Key": key, "Value": value} for key, value in WANTED.tags.items()],
+        "ServerlessV2ScalingConfiguration": DESCRIBED["ServerlessV2ScalingConfiguration"],
+        "Tags": [{"Key": key, "Value": value} for key, value in {**OWN, "whenDeleted": "Delete"}.items()],
     }
     (group,) = dev.calls.of("CreateDBClusterParameterGroup")
     assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # of the version that AWS chose
@@ -178,7 +167,7 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
 
 
 def test_the_writer_is_waited_for_too(dev: Dev) -> None:
-    dev.wanted = WANTED._replace(is_protected=False, backup_days=1)  # as AWS makes it
+    dev.described = DESCRIBED | {"DeletionProtection": False, "BackupRetentionPeriod": 1}  # as AWS makes it
     dev.rds.refused["CreateDBClusterParameterGroup"] = ("Denied", "no")
     dev.rds.looks = 5
     seen = []
@@ -207,17 +196,23 @@ def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev)
 @pytest.mark.parametrize(
     ("wanted", "changed"),
     [
-        ({"capacity": {"MinCapacity": 0, "MaxCapacity": 8, "SecondsUntilAutoPause": 600}}, ["ModifyDBCluster"]),
-        ({"is_protected": False}, ["ModifyDBCluster"]),
-        ({"backup_days": 1}, ["ModifyDBCluster"]),
-        ({"tags": {**OWN, "whenDeleted": "Retain"}}, ["AddTagsToResource"]),
-        ({"log": {**WANTED.log, "log_statement": "none"}}, ["ModifyDBClusterParameterGroup"]),
+        (
+            {"ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 8, "SecondsUntilAutoPause": 600}},
+            ["ModifyDBCluster"],
+        ),
+        ({"DeletionProtection": False}, ["ModifyDBCluster"]),
+        ({"BackupRetentionPeriod": 1}, ["ModifyDBCluster"]),
+        ({"WhenDeleted": "Retain"}, ["AddTagsToResource"]),
+        (
+            {"Parameters": {"log_min_error_statement": "panic", "log_statement": "none"}},
+            ["ModifyDBClusterParameterGroup"],
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_changed_parameter_changes_that_alone(dev: Dev, wanted: dict[str, Any], changed: list[str]) -> None:
     dev.make()
-    dev.wanted = WANTED._replace(**wanted)
+    dev.described = DESCRIBED | wanted
     dev.deploy()
     assert dev.rds.made == changed
     assert is_complete(dev)
@@ -353,7 +348,7 @@ def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> 
 
 
 def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
-    dev.wanted = WANTED._replace(is_protected=False)
+    dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.make()
     rds = boto3.client("rds")
     rds.delete_db_instance(DBInstanceIdentifier=WRITER)
@@ -388,7 +383,7 @@ def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_
     assert (result.status, dev.sls, dev.rds.asked) == (2, ["package --param=database=express"], [])
     assert f"the punches of {NAME} are in the database of 'create', and 'express' is another" in result.err
 
-    dev.wanted = WANTED._replace(leaves_another=True)
+    dev.described = DESCRIBED | {"LeaveDatabase": True}
     dev.deploy("--param", "database=express", "--param", "leaveDatabase=true")
     assert is_complete(dev)
 
@@ -398,7 +393,7 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
     template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
     for leaves in (False, True):
-        dev.wanted = WANTED._replace(leaves_another=leaves)
+        dev.described = DESCRIBED | {"LeaveDatabase": leaves}
         result = dev.deploy()
         assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
         assert f"{NAME} was deployed before the first version, and cannot be updated: deploy another" in result.err
@@ -406,7 +401,7 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
 
 def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:
     dev.make()
-    dev.wanted = None
+    dev.described = None
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"the cluster {NAME} is of this stage, and outside its stack" in result.err
@@ -425,7 +420,7 @@ def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev) -> None:
 
 
 def unprotected(dev: Dev) -> None:
-    dev.wanted = WANTED._replace(is_protected=False)
+    dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.make()
 
 
@@ -476,7 +471,7 @@ def test_a_removal_that_was_killed_is_gone_on_with(dev: Dev, operation: str) -> 
 
 
 def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> None:
-    dev.wanted = WANTED._replace(is_protected=False)
+    dev.described = DESCRIBED | {"DeletionProtection": False}
     dev.kill_after("CreateDBCluster", times=1)
     with pytest.raises(Killed):
         dev.deploy()
@@ -485,7 +480,7 @@ def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> Non
 
 
 def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_deploy_goes_on_with_it(dev: Dev) -> None:
-    dev.wanted = WANTED._replace(tags={**OWN, "whenDeleted": "Retain"})
+    dev.described = DESCRIBED | {"WhenDeleted": "Retain"}
     dev.make()
     dev.stack("express")
     result = dev.remove()

@@ -285,12 +285,6 @@ def test_rows_of_requests_without_an_answer_are_counted_apart(run: Command) -> N
     )
 
 
-def test_progress_says_why_there_are_more_rows_than_accepted_punches() -> None:
-    assert command.progress(3, 3, 1) == "accepted 3  stored 3  queued 1"
-    more = "2 more than JMeter has written of yet, or than got an answer"
-    assert command.progress(3_702, 3_704, 0) == f"accepted 3,702  stored 3,704 ({more})  queued 0"
-
-
 def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,15 +133,8 @@ def test_what_runs_when_the_function_changes_ends_and_its_worker_after_it(functi
 
     assert former.result()["body"] != process
     assert not psutil.pid_exists(former.result()["body"])
-
-
-def test_an_idle_worker_ends_with_the_function_s_change(function: Function) -> None:
-    function.end("only")
-    process = function.invoke("only").result()["body"]
-
     lambda_svc.invalidate_worker("function")
-
-    assert not psutil.pid_exists(process)
+    assert not psutil.pid_exists(process)  # which was idle
 
 
 def test_a_worker_that_is_killed_leaves_no_zombie(function: Function) -> None:
