@@ -464,14 +464,9 @@ _records = {"requestContext": any_json(), "requestPayload": any_json(), "respons
 _bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, any_json() | st.fixed_dictionaries(_records))
 
 
-@given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
-@example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
-@example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
-def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
-    body: str, attributes: dict[str, str]
-) -> None:
+def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
+    """Assert that a message, whatever it is, is listed, shown and redriven as something; return what it is read as."""
     found = read(message(body, **attributes))
-
     assert found.reason in reasons()
     assert found.whole()["body"] == body
     assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
@@ -480,6 +475,16 @@ def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
         print_details(found)
     output.getvalue().encode()
     assert found.event() if found.way is Way.ASYNCHRONOUS else found.attributes_to_resend()
+    return found
+
+
+@given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
+@example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
+@example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
+def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
+    body: str, attributes: dict[str, str]
+) -> None:
+    require_something(body, attributes)
 
 
 def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,19 +5,19 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn, cast
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from ponto import sqs
 from ponto.message import Message
 from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotChangedError
 from ponto.sqs import CALL_SECONDS
+from tests.aws import Calls, refusal
 from tests.events import aws, message
 
 DELAYS = (5, 10, 20, 40, 80, 160, 320)
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/punches"
+CHANGE = "ChangeMessageVisibilityBatch"
 
 
 def received(*times: int) -> list[Message]:
@@ -29,37 +29,35 @@ def no_client() -> NoReturn:
     pytest.fail("a client was created")
 
 
-def shorten(stubber: Stubber, messages: list[Message]) -> None:
-    Redelivery(URL, DELAYS, lambda: cast(Any, stubber.client)).shorten_visibility(messages, time.monotonic() + 60)
+def shorten(messages: list[Message]) -> None:
+    Redelivery(URL, DELAYS).shorten_visibility(messages, time.monotonic() + 60)
 
 
 @pytest.fixture
-def stubber() -> Iterator[Stubber]:
-    with aws(), Stubber(boto3.client("sqs")) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    with aws():
+        calls = Calls(monkeypatch)
+        calls.instead[CHANGE] = lambda _, asked: {"Successful": [{"Id": each["Id"]} for each in asked["Entries"]]}
+        yield calls
 
 
-def expect(stubber: Stubber, seconds: list[int], failed: list[str] | None = None) -> None:
-    entries = [
-        {"Id": str(index), "ReceiptHandle": "handle", "VisibilityTimeout": each} for index, each in enumerate(seconds)
-    ]
-    codes = [{"Id": str(index), "Code": code, "SenderFault": True} for index, code in enumerate(failed or [])]
-    answer = {"Successful": [{"Id": each["Id"]} for each in entries[len(codes) :]], "Failed": codes}
-    stubber.add_response("change_message_visibility_batch", answer, {"QueueUrl": URL, "Entries": entries})
+def hidden_seconds(calls: Calls) -> list[list[int]]:
+    """Return the visibility timeouts of each call."""
+    for made in calls.of(CHANGE):
+        assert made.parameters["QueueUrl"] == URL
+        assert {each["ReceiptHandle"] for each in made.parameters["Entries"]} == {"handle"}
+    return [[each["VisibilityTimeout"] for each in made.parameters["Entries"]] for made in calls.of(CHANGE)]
 
 
-def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(stubber: Stubber) -> None:
-    expect(stubber, [5, 5, 5, 10, 20, 40, 80, 160, 320])
-    shorten(stubber, received(-8, 0, *range(1, 12)))
+def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(calls: Calls) -> None:
+    shorten(received(-8, 0, *range(1, 12)))
+    assert hidden_seconds(calls) == [[5, 5, 5, 10, 20, 40, 80, 160, 320]]
 
 
-def test_each_record_can_be_hidden_for_a_time_of_its_own(stubber: Stubber) -> None:
-    expect(stubber, [451, 901, 460])
-    records = received(9, 9, 200)
-    Redelivery(URL, (), lambda: cast(Any, stubber.client)).set_visibility(
-        list(zip(records, (451, 901, 460), strict=True)), time.monotonic() + 60
-    )
+def test_each_record_can_be_hidden_for_a_time_of_its_own(calls: Calls) -> None:
+    delays = list(zip(received(9, 9, 200), (451, 901, 460), strict=True))
+    Redelivery(URL, ()).set_visibility(delays, time.monotonic() + 60)
+    assert hidden_seconds(calls) == [[451, 901, 460]]
 
 
 @pytest.mark.parametrize(
@@ -71,33 +69,30 @@ def test_otherwise_sqs_is_not_called(url: str, delays: tuple[int, ...], times: l
     Redelivery(url, delays, no_client).shorten_visibility(received(*times), time.monotonic() + 60)
 
 
-def test_one_client_serves_every_batch(stubber: Stubber) -> None:
-    clients = iter([cast(Any, stubber.client)])
-    redelivers = Redelivery(URL, DELAYS, lambda: next(clients))
+def test_one_client_serves_every_batch(calls: Calls) -> None:
+    clients = iter([sqs.client()])
+    redelivery = Redelivery(URL, DELAYS, lambda: next(clients))
     for _ in range(2):
-        expect(stubber, [5])
-        redelivers.shorten_visibility(received(1), time.monotonic() + 60)
+        redelivery.shorten_visibility(received(1), time.monotonic() + 60)
+    assert hidden_seconds(calls) == [[5], [5]]
 
 
-def test_what_sqs_does_not_answer_for_is_told(stubber: Stubber) -> None:
-    entries = [{"Id": "0", "ReceiptHandle": "handle", "VisibilityTimeout": 5}]
-    answer: dict[str, Any] = {"Successful": [], "Failed": []}
-    stubber.add_response("change_message_visibility_batch", answer, {"QueueUrl": URL, "Entries": entries})
-    with pytest.raises(VisibilityNotChangedError, match=r"^SQS does not say$"):
-        shorten(stubber, received(1))
+def test_what_sqs_refuses_or_does_not_answer_for_is_told_after_all_calls(calls: Calls) -> None:
+    codes = ("ReceiptHandleIsInvalid", "InternalError", "InternalError")
+    answers: Iterator[Any] = iter(
+        [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
+    )
+    calls.instead[CHANGE] = lambda *_: next(answers)
+    with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, SQS does not say$"):
+        shorten(received(*[1] * 12))
+    assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
 
 
-def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
-    expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
-    expect(stubber, [5] * 2)
-    with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid$"):
-        shorten(stubber, received(*[1] * 12))
-
-
-def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
-    stubber.add_client_error("change_message_visibility_batch", "AccessDenied", "no", 403)
+def test_after_a_call_that_failed_no_other_is_begun(calls: Calls) -> None:
+    calls.instead[CHANGE] = refusal("AccessDenied")
     with pytest.raises(ClientError):
-        shorten(stubber, received(*[1] * 12))
+        shorten(received(*[1] * 12))
+    assert len(calls.made) == 1
 
 
 def test_without_time_no_call_is_started_and_boto3_is_not_even_imported() -> None:
