@@ -158,7 +158,7 @@ format: setup ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
-docs: setup ## write what follows from the code; count the words
+docs: setup ## write what follows from the code
 	@python -m tools.develop.docs
 
 pictures: setup ## take the documents' pictures, of pages and a stack; needs Chromium

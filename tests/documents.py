@@ -3,16 +3,14 @@
 A block of commands is fenced as `sh` when a test runs them, and as `sh aws` when they need an account.
 """
 
-import ast
 import importlib
 import importlib.util
 import re
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import click
 import pytest
@@ -85,8 +83,8 @@ def commands(text: str) -> Iterator[str]:
                 words.append(word)
 
 
-def in_the_text(document: Path) -> list[str]:
-    """The commands that stand as code in a document's sentences and tables."""
+def commands_in_prose(document: Path) -> list[str]:
+    """Return the commands that stand as code in a document's sentences and tables."""
     return [code for code in re.findall(r"`([^`\n]+)`", prose(document)) if code.startswith(_KNOWN) and " " in code]
 
 
@@ -135,42 +133,18 @@ def links(document: Path) -> list[str]:
 _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
 
 
-def _vectors(columns: str, least: int) -> list[tuple[str, ...]]:
-    """The published test vectors whose columns before the id look like this."""
-    rows = re.findall(
-        rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert len(rows) >= least, "the table has another form than is looked for"
-    return rows
-
-
-def derived_ids() -> list[tuple[int, str, str]]:
-    """The published test vectors: employee, instant, id."""
-    return [(int(employee), instant, derived) for employee, instant, derived in _vectors(r"(\d+) \| (\S+Z)", 9)]
-
-
-def derived_text_ids() -> list[tuple[str, str, str]]:
-    """The published test vectors of text keys: text, instant, id."""
-    return [(text.replace("\\|", "|"), instant, derived) for text, instant, derived in _vectors(r"`(.+)` \| (\S+Z)", 2)]
-
-
-def derived_source_ids() -> list[tuple[str, str]]:
-    """The published test vectors of imported records: source key, id."""
-    return [(source_key, derived) for source_key, derived in _vectors(r"`(\d{17}/\d+)`", 4)]
+def derived_ids(columns: str = r"(\d+) \| (\S+Z)") -> list[tuple[str, ...]]:
+    """Return the published test vectors whose columns before the id look like this: employee and instant."""
+    pattern = rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$"
+    vectors = re.findall(pattern, _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert vectors, "the table has another form"
+    return vectors
 
 
 def derived_ids_in(language: str) -> str:
-    """The published code for them."""
+    """Return the published code for them."""
     [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]
     return code
-
-
-def is_a_test(node: str) -> bool:
-    """Tell whether `tests/...::test_name` names a test."""
-    path, _, name = node.partition("::")
-    file = ROOT / path
-    defined = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
-    return any(isinstance(each, ast.FunctionDef) and each.name == name for each in defined)
 
 
 def _words(line: str) -> list[str]:
@@ -187,53 +161,32 @@ def _recipes() -> dict[str, str]:
     return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in found}
 
 
-class _UnderstoodError(Exception):
-    """The parser took the words."""
-
-
-class _MistakenError(Exception):
-    """It did not; the message says why."""
-
-
-def _judge(made: click.Command, name: str, words: Sequence[str] | None = None, _: object = None) -> NoReturn:
-    """Stands for `commands.run`: let the command read the words, and do nothing."""
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(click.Command, "invoke", lambda *_: None)
-        try:
-            with made.make_context(name, list(sys.argv[1:] if words is None else words)) as context:
-                made.invoke(context)
-        except click.exceptions.Exit:
-            pass
-        except click.exceptions.NoArgsIsHelpError:
-            raise _MistakenError("Missing argument 'COMMAND'") from None
-        except click.ClickException as error:
-            raise _MistakenError(error.format_message()) from None
-    raise _UnderstoodError
-
-
 def _mistake_of_python(module: str, words: list[str]) -> str | None:
-    """Let the command's own parser judge the words, and stop it there."""
+    """Return what the command's own parser says of the words; the command does nothing."""
     if module in {"pytest", "venv", "pip"}:
         return None
-    try:
-        name = f"{module}.__main__" if importlib.util.find_spec(f"{module}.__main__") else module
-    except ModuleNotFoundError:
-        name = module
-    try:
-        main = importlib.import_module(name).main
-    except (ImportError, AttributeError) as error:
-        return f"{module} is no command: {error}"
+    started: list[click.Command] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kit, "run", _judge)
-        patch.setattr(sys, "argv", [module, *words])
+        patch.setattr(kit, "run", lambda command, *_: started.append(command))
+        patch.setattr(click.Command, "invoke", lambda *_: None)
         try:
-            main()
-        except _UnderstoodError:
+            is_package = bool(importlib.util.find_spec(f"{module}.__main__"))
+        except ModuleNotFoundError:
+            is_package = False
+        try:
+            importlib.import_module(f"{module}.__main__" if is_package else module).main()
+            (command,) = started
+            with command.make_context(module, words) as context:
+                command.invoke(context)
+        except (ImportError, AttributeError) as error:
+            return f"{module} is no command: {error}"
+        except click.exceptions.Exit:
             return None
-        except _MistakenError as error:
-            return f"{module}: {error}"
-    return f"{module} looks at no arguments"
+        except click.exceptions.NoArgsIsHelpError:
+            return "Missing argument 'COMMAND'"
+        except click.ClickException as error:
+            return f"{module}: {error.format_message()}"
+    return None
 
 
 def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | None:

@@ -1,23 +1,14 @@
-"""What a database with all migrations gives: the documents' tables of columns."""
+"""What `make docs` writes, from the code and a database with all migrations."""
 
 from contextlib import closing
 
 import psycopg2
 
-from tools.develop.docs import files, marks
+from tools.develop.docs import files
 
 
-def test_what_follows_from_the_database_is_current(migrated_url: str) -> None:
+def test_what_follows_from_code_and_database_is_current(migrated_url: str) -> None:
     with closing(psycopg2.connect(migrated_url)) as connection:
-        written = files.from_database(connection)
+        written = files.from_code(connection)
 
-    assert {path for path, text in written.items() if path.read_text(encoding="utf-8") != text} == set(), "make docs"
-
-
-def test_a_table_of_columns_has_the_comments_of_the_database(migrated_url: str) -> None:
-    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
-        cursor.execute("comment on column batida.chave is 'Another'")
-
-        written = marks.filled_from(connection, "<!-- columns: batida -->\n<!-- end -->\n")
-
-    assert "\n| `chave` | text | Another |\n" in written
+    assert [str(path) for path, text in written.items() if path.read_text(encoding="utf-8") != text] == [], "make docs"

@@ -612,7 +612,7 @@ def test_postgresql_derives_the_documents_ids_whatever_the_sessions_settings(
 ) -> None:
     empty.ask(f"set timezone = '{zone}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
     for usuario_id, instant, derived in derived_ids():
-        assert derived_in_sql(usuario_id, instant) == derived
+        assert derived_in_sql(int(usuario_id), instant) == derived
 
 
 @given(

@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tools.develop.docs import openapi
+from tools.develop.docs.files import OPENAPI
 from tools.kit.packaging import Template
 
-DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
+DOCUMENT: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
 OPERATIONS = {
     (method.upper(), path): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 }
@@ -18,10 +18,6 @@ PUNCH = OPERATIONS["POST", "/ponto"]
 # What the gateway itself answers, by what it is that makes it do so.
 OF_THE_SCHEMA, OF_THE_SIGN_IN, OF_THE_KEY, OF_THE_TYPE, OF_A_THROTTLE = "400", "401", "403", "415", "429"
 OF_FAILURES = "5XX"
-
-
-def test_it_is_what_the_code_says_now() -> None:
-    assert openapi.FILE.read_text(encoding="utf-8") == openapi.openapi(), "make docs writes it"
 
 
 def test_it_is_openapi() -> None:

@@ -1,4 +1,4 @@
-"""What the documents say, held against what they say it of."""
+"""What the documents say, compared with what they describe."""
 
 import re
 from collections.abc import Iterator
@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image, ImageSequence
 
 from ponto.punch import Reason
 from slices import enabled
-from tests import documents
-from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
-from tools import cli
-from tools.develop.docs import fields, files, marks, words
-from tools.develop.docs.commands import leaves
+from tests.documents import blocks, commands, commands_in_prose, mistake, resolved, slugs
+from tools.develop.docs.tables import leaf_commands
 from tools.kit import parameters, slices
 from tools.kit.dead_letters import Way
 from tools.kit.project import DOCUMENTS, ROOT
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 CI = ".ci/run"
 RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest that a command begins with counts
@@ -41,56 +35,40 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "lab/tests/test_interleavings.py": ("python -m lab.interleavings",),
     "lab/tests/test_simulate.py": ("python -m lab.simulate",),
 }
-OF_THE_EVENT = {  # by the tests of the event, which go when another event comes
+EVENT = {  # by the tests of the event, which go when another event comes
     "tests/event/e2e/test_adapt.py": ("rm -r", "echo", "cp -R", "git grep", "xargs perl", "python -m lab.fork"),
     "tests/event/lab/test_bench_command.py": ("python -m lab.bench",),
 }
-RUN_BY |= {file: run for file, run in OF_THE_EVENT.items() if (ROOT / file).exists()}
+RUN_BY |= {file: run for file, run in EVENT.items() if (ROOT / file).exists()}
 
 
 def run_by_slices() -> Iterator[str]:
     """Yield the commands of slices whose words a test of the slice has."""
-    every = [name for name, *_ in leaves("ponto", cli.ponto)]
-    for slice_name, each in enabled.load().items():
+    names = [name for name, *_ in leaf_commands()]
+    for slice_name, manifest in enabled.load().items():
         tests = (enabled.FOLDER / slice_name / "tests").rglob("test_*.py")
         texts = [path.read_text(encoding="utf-8") for path in tests]
-        own = tuple(f"ponto {name} " for name in each.commands())
-        for name in (name for name in every if f"{name} ".startswith(own)):
-            if any(all(word in text for word in name.split()) for text in texts):
+        own = tuple(f"ponto {name} " for name in manifest.commands())
+        for name in names:
+            if f"{name} ".startswith(own) and any(all(word in text for word in name.split()) for text in texts):
                 yield name
 
 
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
+    "make test": "it runs the tests",
     "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
+    **{command: "another event replaced it" for file in EVENT.keys() - RUN_BY.keys() for command in EVENT[file]},
 }
-NOT_RUN |= {
-    command: "it is about the event that was replaced"
-    for file, run in OF_THE_EVENT.items()
-    for command in run
-    if file not in RUN_BY
-}
-OWN_REASONS = [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS]
-SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
-NEEDS_AWS = re.compile(r"^(aws|npx sls|make deploy) |--stage (?!local)|^export \w+=|\bSTAGE=|^psql ")
+SHELL = ("export ", ". ", "cd ")
 
-# Hosts that packages come from: a document says what a package is called, and pip or npm knows where it is.
-REGISTRIES = re.compile(
-    r"pypi\.|pythonhosted|npmjs|yarnpkg|registry\.|repo\d?\.maven|maven\.org|proxy\.golang|crates\.io"
-)
-
-
-def names(document: Path) -> str:
-    return str(document.relative_to(ROOT))
-
-
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def shell(document: Path, *marks: str) -> list[str]:
-    """The commands of a document's blocks with these marks."""
+    """Return the commands of a document's blocks with these marks."""
     return [
         command
         for block in blocks(document)
@@ -99,75 +77,25 @@ def shell(document: Path, *marks: str) -> list[str]:
     ]
 
 
-def test_the_gateways_model_follows_from_the_declaration() -> None:
-    assert fields.SCHEMA.read_text(encoding="utf-8") == fields.schema(), "make docs writes it"
-
-
-@each_document
-def test_what_follows_from_the_code_is_current(document: Path) -> None:
-    assert document.read_text(encoding="utf-8") == files.document(document), "make docs writes it"
-
-
-def test_a_part_that_nothing_writes_is_an_error() -> None:
-    with pytest.raises(ValueError, match="nothing writes what stands below <!-- from nowhere -->"):
-        marks.filled("<!-- from nowhere -->\n| table |\n<!-- end -->\n")
-
-
-def test_of_every_reason_of_a_dead_letter_it_is_said_why_and_what_helps() -> None:
-    document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
-    table = document.partition("| reason | why | what helps |")[2].partition("\n\n")[0]
-
-    assert re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", table, re.MULTILINE) == OWN_REASONS
-
-
-def test_the_readme_is_read_in_minutes() -> None:
-    by_hand = marks.by_hand(README)  # a further field is no reason to fail
-    assert len(by_hand.split()) <= 1_100
-
-
-def test_words_are_counted_without_decisions_and_what_the_code_writes() -> None:
-    counts = words.by_folder()
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")]
-    tables = re.findall(r"^<!-- (?:from|columns).*?^<!-- end -->$", "".join(texts), re.MULTILINE | re.DOTALL)
-
-    assert counts["docs"] == sum(len(text.split()) for text in texts) - sum(len(table.split()) for table in tables)
-    assert counts["the reference"] == counts["."] + counts["docs"] + counts["loadtest"]
-    assert counts["together"] == sum(counts.values()) - counts["the reference"] - counts["together"]
-
-
 @each_document
 def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document: Path) -> None:
     if document.name == "CHANGELOG.md":  # commands of slices that may be gone
         return
-    written = {command: mistake(command) for command in shell(document, "", "aws")}
-    named = {command: mistake(command) for command in documents.in_the_text(document)}
+    wrong = {command: mistake(command) for command in shell(document, "", "aws")}
+    wrong_in_prose = {command: mistake(command) or "" for command in commands_in_prose(document)}
 
-    assert {command: wrong for command, wrong in written.items() if wrong} == {}
+    assert [f"{command}: {text}" for command, text in wrong.items() if text] == []
     # A sentence may name a command without all that it needs.
-    incomplete = ("are required: ", "lacks --", "Missing argument ", "Missing option ")
-    assert {
-        command: wrong for command, wrong in named.items() if wrong and not any(map(wrong.__contains__, incomplete))
-    } == {}
+    incomplete = re.compile(r"are required: |lacks --|Missing (argument|option) |^$")
+    assert [f"{command}: {text}" for command, text in wrong_in_prose.items() if not incomplete.search(text)] == []
 
 
 @each_document
 def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path) -> None:
-    known = (*chain.from_iterable(RUN_BY.values()), *run_by_slices(), *NOT_RUN, *SETTINGS)
+    known = (*chain.from_iterable(RUN_BY.values()), *run_by_slices(), *NOT_RUN, *SHELL)
 
-    assert [c for c in map(resolved, shell(document, "")) if not c.startswith(known) and c != "make test"] == []
-
-
-@each_document
-def test_what_is_marked_as_needing_aws_does(document: Path) -> None:
-    marked = [block.text for block in blocks(document) if block.mark == "aws"]
-
-    assert [text for text in marked if not any(map(NEEDS_AWS.search, commands(text)))] == []
-
-
-@each_document
-def test_a_block_has_a_language_and_no_mark_that_nobody_reads(document: Path) -> None:
-    assert [block for block in blocks(document) if not block.language] == []
-    assert {block.mark for block in blocks(document)} <= {"", "aws"}
+    assert [command for command in map(resolved, shell(document, "")) if not command.startswith(known)] == []
+    assert [block for block in blocks(document) if not block.language or block.mark not in {"", "aws"}] == []
 
 
 @pytest.mark.parametrize("file", RUN_BY)
@@ -178,34 +106,36 @@ def test_the_tests_of_a_command_name_its_words(file: str) -> None:
     assert "make test" in text if file == CI else [word for words in named for word in words if word not in text] == []
 
 
+def test_both_readmes_have_the_same_commands() -> None:
+    assert shell(ROOT / "README.pt-BR.md", "", "aws") == shell(ROOT / "README.md", "", "aws")
+
+
+def test_document_has_each_reason_of_a_dead_letter_with_what_helps() -> None:
+    document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+    table = document.partition("| reason | why | what helps |")[2].partition("\n\n")[0]
+    reasons = [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS]
+
+    assert re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", table, re.MULTILINE) == reasons
+
+
 def test_sections_that_code_names_exist() -> None:
     named = {
-        found
+        section
         for folder in ("ponto", "tools", "resources", "slices")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".js", ".sql", ".yml"}
-        for found in re.findall(r"(docs/[\w-]+\.md)#([\w-]+)", path.read_text(encoding="utf-8"))
+        for section in re.findall(r"(docs/[\w-]+\.md)#([\w-]+)", path.read_text(encoding="utf-8"))
     }
 
     assert ("docs/operations.md", "copy-the-rows-of-an-older-stage") in named
-    assert [found for found in sorted(named) if found[1] not in slugs(ROOT / found[0])] == []
-
-
-@each_document
-def test_addresses_elsewhere_are_encrypted_without_tracking_and_no_registrys(document: Path) -> None:
-    text = prose(document)
-    addresses = re.findall(r"https?://[^\s)>\"'`]+", text)
-
-    assert [address for address in addresses if address.startswith("http://")] == []
-    assert [address for address in addresses if re.search(r"[?&](utm_|ref=|fbclid|gclid)", address)] == []
-    assert REGISTRIES.findall(document.read_text(encoding="utf-8")) == []
+    assert [(page, anchor) for page, anchor in named if anchor not in slugs(ROOT / page)] == []
 
 
 @each_document
 def test_every_test_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"`((?:slices/\w+/)?tests/[\w/]+\.py::\w+)`", document.read_text(encoding="utf-8"))
+    named = re.findall(r"`((?:slices/\w+/)?tests/[\w/]+\.py)::(\w+)`", document.read_text(encoding="utf-8"))
 
-    assert [node for node in named if not documents.is_a_test(node)] == []
+    assert [test for file, test in named if f"\ndef {test}(" not in (ROOT / file).read_text(encoding="utf-8")] == []
 
 
 def _listed(text: str) -> list[str]:
@@ -230,58 +160,22 @@ def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() ->
         assert f"<!-- from ponto --help: {each.name} -->" in text or not own.commands(), each.name
 
 
-def test_the_example_of_a_stages_parameters_is_as_the_file_takes_it() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    (example,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+def test_every_parameter_in_examples_and_the_deploy_guide_exists() -> None:
+    configuration, guide = ((ROOT / "docs" / name).read_text("utf-8") for name in ("configuration.md", "deploy.md"))
+    (example,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", configuration, re.DOTALL))
+    named = re.findall(r"`(db\w+|\w*Acu|secondsUntilAutoPause|vpcId|\w+Ids|\w+Names?|\w+Concurrency)`", guide)
+
     assert example.keys() <= parameters.stages().keys()
-    assert {name for own in example.values() for name in own} <= parameters.declarations().keys()
-
-
-def test_every_parameter_that_deploying_names_exists() -> None:
-    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(db\w+|\w*Acu|secondsUntilAutoPause|vpcId|\w+Ids|\w+Names?|\w+Concurrency)`", text)
-
-    assert named
-    assert set(named) <= parameters.declarations().keys()
-
-
-def sampled(document: Path) -> list[tuple[str, str]]:
-    """The golden files that a document shows lines of, each with these lines; `...` stands for what is left out."""
-    text = document.read_text(encoding="utf-8")
-    return re.findall(
-        r"^<!-- from ((?:slices/\w+/)?tests/golden/\S+) -->\n```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
-    )
+    assert {*named, *(name for values in example.values() for name in values)} <= parameters.declarations().keys()
 
 
 @each_document
 def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
-    for golden, sample in sampled(document):
+    samples = re.findall(
+        r"^<!-- from ((?:slices/\w+/)?tests/golden/\S+) -->\n```text\n(.*?)^```$",
+        document.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    for golden, sample in samples:
         printed = iter([line.rstrip() for line in (ROOT / golden).read_text(encoding="utf-8").splitlines()])
-        shown = [line for line in sample.splitlines() if line != "..."]
-        assert [line for line in shown if line not in printed] == []
-
-
-# The two READMEs.
-
-PORTUGUESE = ROOT / "README.pt-BR.md"
-
-
-def test_each_readme_begins_with_a_link_to_the_other() -> None:
-    assert "(README.pt-BR.md)" in README.partition("\n\n")[2].partition("\n\n")[0]
-    assert "(README.md)" in PORTUGUESE.read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n")[0]
-
-
-def test_both_readmes_have_the_same_commands() -> None:
-    assert list(shell(PORTUGUESE, "", "aws")) == list(shell(ROOT / "README.md", "", "aws"))
-
-
-@pytest.mark.parametrize("document", [ROOT / "README.md", PORTUGUESE], ids=names)
-def test_a_readme_has_one_picture_which_is_small_short_and_in_its_language(document: Path) -> None:
-    language = "pt-BR" if document == PORTUGUESE else "en"
-    [link] = [link for link in links(document) if Path(link).suffix in {".gif", ".png"}]
-
-    assert link == f"docs/pictures/moving.{language}.gif"
-    assert (ROOT / link).stat().st_size < 1_500_000
-    with Image.open(ROOT / link) as picture:
-        frames = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
-    assert 15_000 <= sum(frames) <= 20_000  # ms
+        assert [line for line in sample.splitlines() if line != "..." and line not in printed] == []

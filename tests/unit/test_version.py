@@ -4,13 +4,6 @@ import re
 
 from ponto import __version__
 from tests.commands import run_process
-from tools.develop.docs import versions
-from tools.kit.project import ROOT
-
-
-def test_nodes_files_have_it() -> None:
-    for path, text in versions.files(__version__).items():
-        assert path.read_text(encoding="utf-8") == text, "make docs writes it"
 
 
 def test_the_command_says_it_as_it_is_written() -> None:

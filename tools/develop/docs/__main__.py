@@ -1,14 +1,13 @@
 """`make docs`: write what follows from the code into documents and files, and name those that changed."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 
-from tools.develop.docs import files, words
-from tools.kit import commands, tables
+from tools.develop.docs import files
+from tools.kit import commands
 from tools.kit.output import print_result
 from tools.kit.project import ROOT
 from tools.local import temporary
@@ -16,15 +15,9 @@ from tools.local import temporary
 
 @commands.command(epilog="example:\n  make docs\n")
 def docs() -> None:
-    """Write what follows from the code into documents and files, name those that changed, and count the words."""
-    _write(files.from_code())
+    """Write what follows from the code into documents and files, and name those that changed."""
     with temporary.server() as url, closing(psycopg2.connect(url)) as connection:
-        _write(files.from_database(connection))
-    columns = (tables.Column("words by hand"), tables.Column("", right=True))
-    tables.show(columns, [(folder, f"{count:,}") for folder, count in words.by_folder().items()])
-
-
-def _write(written: Mapping[Path, str]) -> None:
+        written = files.from_code(connection)
     for path, text in written.items():
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Figures within the documents' own texts and pictures that follow from the code."""
+"""Figures within the documents' sentences and pictures that follow from the code."""
 
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from ponto import __version__
@@ -11,42 +11,66 @@ from tools.kit import parameters
 from tools.kit.project import ROOT
 from tools.plan import costs
 
+_DEPLOYED = (  # files whose lines the READMEs count
+    ("handler.py", "ponto/**/*.py"),
+    ("ponto/**/*.sql",),
+    ("serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"),
+)
 
-def readme(batches: str, at_once: str, dev: str, prod: str, trials: str, text: str) -> str:
-    """Put the size of batches, how many there are at once, months' costs and the version behind their words."""
-    for bill, words in ((bills.idle("dev"), dev), (bills.idle("prod"), prod), (bills.trials("dev"), trials)):
-        text = _replaced(text, rf"({_spaced(words)}\s+)\d+", str(round(costs.total(bill))))
-    text = _replaced(text, r"(Vers(?:ion|ão)\s+)\d[\w.-]+", __version__)
+
+def fill(path: Path, text: str) -> str:
+    """Return a document with its figures as they follow from the code.
+
+    Raises:
+        ValueError: the document does not have the words before a figure exactly once.
+    """
+    for words, figure in _figures().get(path.relative_to(ROOT).as_posix(), {}).items():
+        pattern = re.escape(words).replace("\\ ", r"\s+")  # words may stand on two lines
+        text, count = re.subn(rf"({pattern})\d[\w.,-]*\b", rf"\g<1>{figure}", text)
+        if count != 1:
+            raise ValueError(f"{path.name} has a figure behind {words!r} {count} times, not once")
+    return text
+
+
+@cache
+def _figures() -> Mapping[str, Mapping[str, str | int]]:
+    """Return the figures of each document, by the words before them."""
+    dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
+    trials = round(costs.total(bills.trials("dev")))
+    # To the nearest hundred: few changes of the code are one of the README.
+    python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED)
     stage = parameters.defaults()
-    text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
-    return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
+    batch, concurrency = stage["batchSize"], stage["reservedConcurrency"]
+    return {
+        "docs/deploy.md": {
+            "that pauses, [": dev,
+            "an idle month, [": trials,
+            "of the gateway (": costs.METRICS + costs.GATEWAY_METRICS,
+        },
+        "README.md": {
+            "of `dev` costs about ": dev,
+            "of `prod` ": prod,
+            "every working day, about ": trials,
+            "Version ": __version__,
+            '-- "batches of ': batch,
+            "<br>at most ": concurrency,
+            "is small: about ": python,
+            "lines of Python, ": sql,
+            "of SQL, and ": resources,
+        },
+        "README.pt-BR.md": {
+            "de `dev` custa cerca de ": dev,
+            "de `prod` ": prod,
+            "todo dia útil, cerca de ": trials,
+            "Versão ": __version__,
+            '-- "lotes de ': batch,
+            "<br>no máximo ": concurrency,
+            "é pequena: cerca de ": python.replace(",", "."),
+            "linhas de Python, ": sql,
+            "de SQL e ": resources.replace(",", "."),
+        },
+    }
 
 
-def deploy(text: str) -> str:
-    """Put in months' costs, and count the metrics beside an idle month."""
-    for bill, words in ((bills.idle("dev"), "that pauses, ["), (bills.trials("dev"), "an idle month, [")):
-        text = _replaced(text, rf"({_spaced(re.escape(words))})\d+", str(round(costs.total(bill))))
-    return _replaced(text, r"(of\s+the\s+gateway\s+\()\d+(?= at 0\.30\))", str(costs.METRICS + costs.GATEWAY_METRICS))
-
-
-DOCUMENTS: dict[Path, Callable[[str], str]] = {
-    ROOT / "docs" / "deploy.md": deploy,
-    ROOT / "README.md": partial(
-        readme, "batches of", "at most", "of `dev` costs about", "of `prod`", "every working day, about"
-    ),
-    ROOT / "README.pt-BR.md": partial(
-        readme, "lotes de", "no máximo", "de `dev` custa cerca de", "de `prod`", "todo dia útil, cerca de"
-    ),
-}
-
-
-def _spaced(words: str) -> str:
-    """Return a pattern of words that also matches them across a line break."""
-    return re.sub(r"(\\)? ", r"\\s+", words)
-
-
-def _replaced(text: str, pattern: str, figure: str) -> str:
-    written, count = re.subn(pattern, lambda found: f"{found[1]}{figure}", text, flags=re.MULTILINE)
-    if count != 1:
-        raise ValueError(f"{pattern!r} is in the document {count} times, not once")
-    return written
+def _count_lines(pattern: str) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in ROOT.glob(pattern))

@@ -1,30 +1,65 @@
-"""All files of which something follows from the code, as they are to be."""
+"""All files of which something follows from the code, as they should be."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import psycopg2.extensions
 
-from tools.develop.docs import fields, figures, marks, openapi, versions
-from tools.kit.project import DOCUMENTS
+from ponto import __version__
+from ponto.punch import WIRE_FIELDS
+from tools.develop.docs import figures, marks
+from tools.kit import event
+from tools.kit.project import DOCUMENTS, ROOT
+
+OPENAPI = ROOT / "docs" / "openapi.json"
+_SCHEMA = ROOT / "ponto" / "punch.schema.json"
+_VERSIONS = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}  # how often the project's version precedes others
 
 
-def document(path: Path) -> str:
-    """Give a document with everything that needs no database written anew."""
-    text = marks.filled(path.read_text(encoding="utf-8"))
-    figures_of = figures.DOCUMENTS.get(path)
-    return figures_of(text) if figures_of else text
-
-
-def from_code() -> dict[Path, str]:
-    """Give the files that need no database."""
+def from_code(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
+    """Return the text of each file; without a migrated database, tables of columns stay as they are."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI)}
     return {
-        fields.SCHEMA: fields.schema(),
-        openapi.FILE: openapi.openapi(),
-        **versions.files(),
-        **{path: document(path) for path in DOCUMENTS},
+        _SCHEMA: _to_json(_punch_schema()),
+        OPENAPI: _to_json(_openapi(json.loads(texts[OPENAPI]))),
+        **{path: _with_version(texts[path], times) for path, times in _VERSIONS.items()},
+        **{path: figures.fill(path, marks.fill(texts[path], connection)) for path in DOCUMENTS},
     }
 
 
-def from_database(connection: psycopg2.extensions.connection) -> dict[Path, str]:
-    """Give the files that a database with all migrations is read for."""
-    return {path: marks.filled_from(connection, path.read_text(encoding="utf-8")) for path in DOCUMENTS}
+def _with_version(text: str, times: int) -> str:
+    return re.sub('"version": ".*"', f'"version": "{__version__}"', text, count=times)
+
+
+def _punch_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a body, draft 4, which API Gateway speaks."""
+    return {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": "Punch",
+        "description": "One punch of one employee: the body of POST /ponto.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": [field.name for field in WIRE_FIELDS if field.required],
+        "properties": {
+            field.name: {"description": field.description, "type": field.type, **field.limits} for field in WIRE_FIELDS
+        },
+    }
+
+
+def _openapi(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of the API, in OpenAPI 3.1, with the code's version, punch and example."""
+    document["info"]["version"] = __version__
+    # The words used mean the same in draft 4, which API Gateway speaks, and 2020-12, which OpenAPI 3.1 speaks.
+    schema = _punch_schema()
+    del schema["$schema"]
+    document["components"]["schemas"]["Punch"] = schema
+    body = document["paths"]["/ponto"]["post"]["requestBody"]["content"]["application/json"]
+    sent = event.body(123, "2026-10-01T08:00:00-03:00")
+    body["example"] = {"id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e", **sent}
+    return document
+
+
+def _to_json(document: object) -> str:
+    return json.dumps(document, indent=2) + "\n"

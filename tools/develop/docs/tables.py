@@ -1,0 +1,125 @@
+"""Tables of documents that follow from the code: fields of a punch, parameters, commands, columns of the database."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import click
+import psycopg2.extensions
+
+from ponto.database_names import SCHEMA
+from ponto.punch import WIRE_FIELDS
+from slices import enabled
+from tools import cli
+from tools.kit import parameters, slices
+
+_EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def punch_fields() -> str:
+    """Return the fields of a punch with their types and limits."""
+    rows = []
+    for field in WIRE_FIELDS:
+        limits = f" From {field.limits['minimum']} to {field.limits['maximum']}." if "minimum" in field.limits else ""
+        type_ = f"{field.type}, required" if field.required else field.type
+        rows.append((f"`{field.name}`", type_, f"{field.description}{limits}"))
+    return _table(("field", "type", ""), rows)
+
+
+def columns(connection: psycopg2.extensions.connection, relation: str) -> str:
+    """Return the columns of a table or view with their comments, from a migrated database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0 order by attnum",
+            (f"{SCHEMA}.{relation}",),
+        )
+        rows = cursor.fetchall()
+    return _table(("column", "type", ""), [(f"`{name}`", _short(type_), comment) for name, type_, comment in rows])
+
+
+def _short(type_: str) -> str:
+    return type_.replace("timestamp with time zone", "timestamptz").replace(" without time zone", "")
+
+
+def commands(slice_name: str | None = None) -> str:
+    """Return the commands of a slice or of the reference: what each does, and its exit statuses."""
+    slice_commands = {
+        name: tuple(f"ponto {command} " for command in manifest.commands()) for name, manifest in enabled.load().items()
+    }
+    of_slices = tuple(chain.from_iterable(slice_commands.values()))
+    rows = []
+    for name, *texts in leaf_commands():
+        command = f"{name} "
+        if command.startswith(slice_commands[slice_name]) if slice_name else not command.startswith(of_slices):
+            rows.append((f"`{name}`", *texts))
+    return _table(("command", "what it does", "exit status"), rows)
+
+
+def leaf_commands(
+    name: str = "ponto", command: click.Command = cli.ponto, inherited: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each command that is no group, what it does, and its exit statuses."""
+    own = _EXIT_STATUS.search(getattr(command, "epilog", None) or "")
+    status = " ".join(own[1].split()) if own else inherited
+    if isinstance(command, click.Group):
+        for subname, subcommand in sorted(command.commands.items()):
+            yield from leaf_commands(f"{name} {subname}", subcommand, status)
+    elif command.help:
+        yield name, command.get_short_help_str(limit=200), status
+
+
+def reference_parameters(first: str, last: str) -> str:
+    """Return the reference's parameters from one to another, in the order of their declarations."""
+    with slices.absent():
+        names = list(parameters.declarations())
+    return _parameters(names[names.index(first) : names.index(last) + 1])
+
+
+def slice_parameters(name: str) -> str:
+    """Return a slice's parameters."""
+    (declared,) = (parameters.of_slice(each) for each in slices.installed() if each.name == name)
+    return _parameters(declared)
+
+
+def _parameters(names: Iterable[str]) -> str:
+    declared, stages = parameters.declarations(), parameters.stages()
+    rows = []
+    for name in names:
+        in_stages = ", ".join(f"{stage} {_value(values[name])}" for stage, values in stages.items() if name in values)
+        declaration = declared[name]
+        default = _value(declaration["default"])
+        rows.append((f"`{name}`", default, in_stages, _unit(declaration), declaration["reason"]))
+    return _table(("parameter", "default", "stages", "unit or values", "what it is, and when to change it"), rows)
+
+
+def _value(value: str | list[str]) -> str:
+    if isinstance(value, list):
+        return f"`[{', '.join(value)}]`"
+    return f"`{value}`" if value else "empty"
+
+
+def _unit(declaration: Mapping[str, Any]) -> str:
+    """Return the unit with the range of numbers, or the values of a choice that has no unit."""
+    words = [declaration["unit"]] if "unit" in declaration else []
+    lowest, highest = declaration.get("min"), declaration.get("max")
+    if declaration["type"] == "list":
+        words.append("list")
+    elif declaration["type"] == "boolean":
+        words.append("`true` or `false`")
+    elif declaration["type"] == "choice" and not words:
+        *others, last = (f"`{value}`" for value in declaration["values"])
+        words.append(f"{', '.join(others)} or {last}")
+    elif highest:
+        words.append(f"{int(lowest or 0):,} to {int(highest):,}")
+    elif lowest:
+        words.append(f"{lowest} or more")
+    if "optional" in declaration:
+        words.append("or empty")
+    return ", ".join(words)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |") for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
