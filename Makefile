@@ -21,7 +21,7 @@ export NODE_COMPILE_CACHE := $(CACHE)/node
 export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -80,9 +80,6 @@ test: $(if $(filter $(QUESTIONS),$(ARGS)),setup,missing check) ## make check, an
 
 missing: setup
 	@python -m tools.develop.missing
-
-test-orders: setup ## the end-to-end tests in ten random orders
-	@python -m lab.orders $(ARGS)
 
 fork: setup .venv-audit/.installed ## make a fork for another event; check and test it
 	@python -m lab.fork $(ARGS)

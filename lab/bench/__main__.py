@@ -13,19 +13,18 @@ import click
 import psycopg2
 
 from lab import extensions
-from lab.bench import cold, drain, growth, workers
-from lab.bench.harness import Found, Part, Sizes, show
+from lab.bench import cold, drain, growth
+from lab.bench.harness import Part, Sizes, Table, show
 from lab.bench.server import running
 from tools.kit import commands, files
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, print_json, print_result
+from tools.kit.output import camel_case, print_result
 from tools.local.errors import LocalError
 
 OF_THE_REFERENCE = {
     "drain": Part("the handler beside the original, Powertools, execute_values and COPY, by batch size", drain.measure),
     "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
-    "workers": Part("five processes at once", workers.measure),
     "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
 }
 PARTS: dict[str, Part] = OF_THE_REFERENCE | extensions.collect("bench", "PARTS")
@@ -41,12 +40,10 @@ examples:
   make bench ARGS="growth --millions 1 --rounds 3"
   make bench ARGS="growth --set shared_buffers=2GB \\
     --set max_wal_size=16GB --folder .local/bench-large"
-  make bench ARGS="--quick --json"
 
-Each part writes FOLDER/PART.json (machine, results, aims); with --distance, drain writes
-distance.json instead.
+Each part writes FOLDER/PART.json (machine, results); with --distance, drain writes distance.json instead.
 
-exit status: 0 measured, whether aims are met or missed; 2 the request is wrong, or something did not run
+exit status: 0 measured, 2 the request is wrong, or something did not run
 """
 
 _FULL = Sizes(100_000, (10, 100, 1_000), rounds=5, millions=(1, 10), starts=21, employees=10_000, months=12)
@@ -67,8 +64,8 @@ def _setting(text: str) -> tuple[str, str]:
     "--punches",
     type=click.IntRange(min=5 * growth.BATCH),
     metavar="N",
-    help="drain: per peer, batch size and round, a tenth for the peers that insert row by row; growth, workers: a "
-    "fifth (default 100000, quick 2000).",
+    help="drain: per peer, batch size and round, a tenth for the peers that insert row by row; growth: a fifth"
+    " (default 100000, quick 2000).",
 )
 @click.option(
     "--batch", type=opt.POSITIVE, multiple=True, metavar="N", help="drain: a batch size (default 10, 100 and 1000)."
@@ -106,14 +103,12 @@ def _setting(text: str) -> tuple[str, str]:
     help="A setting of PostgreSQL, which otherwise runs as it comes, with 128 MB of buffers.",
 )
 @click.option("--folder", type=opt.FILE, default=Path(".local/bench"), help="For the figures.")
-@opt.as_json
 def bench(
     parts: tuple[str, ...],
     settings: tuple[tuple[str, str], ...],
     folder: Path,
     *,
     quick: bool,
-    as_json: bool,
     **given: Any,
 ) -> None:
     """Measure the project's own code on a PostgreSQL of its own.
@@ -128,16 +123,11 @@ def bench(
     }
     sizes = (_QUICK if quick else _FULL)._replace(**given)
     chosen = [part for part in PARTS if part in parts or not parts]
-    documents = _measured(chosen, sizes, dict(settings), folder, shown=not as_json)
-    if as_json:
-        print_json(documents)
+    _measured(chosen, sizes, dict(settings), folder)
 
 
-def _measured(
-    parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path, *, shown: bool
-) -> dict[str, Any]:
-    """Measure parts, write each one's file, and print it, unless it is not shown; return the documents by name."""
-    documents: dict[str, Any] = {}
+def _measured(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path) -> None:
+    """Measure parts, write each one's file, and print its tables."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with running(settings) as server:
@@ -145,22 +135,18 @@ def _measured(
                 began, load = time.time(), os.getloadavg()[0]
                 found = PARTS[part].measure(server, sizes)
                 name = "distance" if part == "drain" and sizes.distance else part
-                documents[name] = _document(found, settings, began, load)
                 with files.draft(folder / f"{name}.json") as text:
-                    text.write(json.dumps(documents[name], indent=2) + "\n")
-                if shown:
-                    print_result("", f"{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}", "")
-                    for table in found.tables:
-                        show(table)
-                    print_result(*map(str, found.aims))
-                    sys.stdout.flush()
+                    text.write(json.dumps(_document(found, settings, began, load), indent=2) + "\n")
+                print_result("", f"{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}", "")
+                for table in found:
+                    show(table)
+                sys.stdout.flush()
     except (RuntimeError, psycopg2.Error, LocalError) as error:
         raise CommandError(str(error)) from None
-    return documents
 
 
-def _document(found: Found, settings: Mapping[str, str], began: float, load: float) -> dict[str, Any]:
-    """Give what was found as JSON, with the facts and figures that no table shows too."""
+def _document(found: Sequence[Table], settings: Mapping[str, str], began: float, load: float) -> dict[str, Any]:
+    """Return what was found as JSON, with the facts and figures that no table shows too."""
     machine = {
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "seconds": round(time.time() - began, 1),
@@ -169,10 +155,9 @@ def _document(found: Found, settings: Mapping[str, str], began: float, load: flo
         "load_before": round(load, 2),
         "load_after": round(os.getloadavg()[0], 2),
     }
-    rows = [row for table in found.tables for row in table.rows]
+    rows = [row for table in found for row in table.rows]
     results = [row.facts | {name: figure._asdict() for name, figure in row.figures.items()} for row in rows]
-    aims = [aim._asdict() | {"met": aim.met} for aim in found.aims]
-    document = camel_case({"machine": machine, "results": results, "aims": aims})
+    document = camel_case({"machine": machine, "results": results})
     document["machine"]["settings"] = dict(settings)  # whose names are PostgreSQL's
     return document
 

@@ -3,24 +3,20 @@
 Bytecode is compiled beforehand, for all alike. Lambda's own time to start an environment is not in it.
 """
 
-import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import files
-from pathlib import Path
 from typing import NamedTuple
 
 from lab.bench.events import event
-from lab.bench.harness import Aim, Case, Column, Found, Sizes, Table, side_by_side, with_figure
+from lab.bench.harness import Case, Column, Sizes, Table, side_by_side
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -38,8 +34,6 @@ class Starter(NamedTuple):
     label: str
     imports: str  # a statement
     first: str  # the statement that stores the first punch
-    packages: tuple[str, ...] = ()  # that its zip needs; none: it has no zip of its own
-    sources: tuple[str, ...] = ()  # patterns of the project's own files in its zip
     environment: Mapping[str, str] = {}  # besides the rest
 
 
@@ -55,14 +49,8 @@ _CREDENTIALS = {
 
 STARTERS = {
     "bare": Starter("the interpreter alone", "pass", "pass"),
-    "psycopg2": Starter("psycopg2 alone", "import psycopg2", _INSERT, ("psycopg2-binary",), ()),
-    "ours": Starter(
-        "handler",
-        "import handler",
-        _HANDLE,
-        ("orjson", "psycopg2-binary", "tzdata"),
-        ("handler.py", "ponto/**/*.py", "ponto/**/*.sql"),
-    ),
+    "psycopg2": Starter("psycopg2 alone", "import psycopg2", _INSERT),
+    "ours": Starter("handler", "import handler", _HANDLE),
     "iam": Starter(
         "handler, with a token of IAM", "import handler", _HANDLE, environment={"DB_LOGIN": "iam", **_CREDENTIALS}
     ),
@@ -76,8 +64,6 @@ STARTERS = {
         "Powertools' BatchProcessor",
         "from lab.bench.peers import powertools",
         "powertools.main(json.loads(sys.argv[1]), Context)",
-        ("psycopg2-binary", "aws-lambda-powertools", "jmespath", "typing_extensions"),
-        ("lab/bench/peers/__init__.py", "lab/bench/peers/powertools.py"),
     ),
 }
 
@@ -109,11 +95,10 @@ _COLUMNS = {
     "import_ms": Column("import, ms", digits=1),
     "first_punch_ms": Column("first punch, ms", digits=1),
     "peak_mib": Column("peak memory, MiB", digits=1),
-    "zip_mb": Column("zip, MB", digits=2),
 }
 
 
-def measure(server: Server, sizes: Sizes) -> Found:
+def measure(server: Server, sizes: Sizes) -> list[Table]:
     """Start fresh interpreters, of each kind in turn.
 
     Raises:
@@ -127,11 +112,7 @@ def measure(server: Server, sizes: Sizes) -> Found:
         for case in cases:
             case.run()  # compiles
         rows = side_by_side("cold", cases, sizes.starts)
-    rows = with_figure(rows, "zip_mb", lambda row: _zip_mb(STARTERS[row.facts["starter"]]))
-    imports = {row.facts["starter"]: row.figures["import_ms"].median for row in rows}
-    more = imports["ours"] - imports["psycopg2"]
-    aim = Aim("ms to import the handler, beyond psycopg2 alone", 25, more, at_most=True)
-    return Found([Table(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])], [aim])
+    return [Table(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])]
 
 
 def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]:
@@ -179,15 +160,3 @@ def _secrets_manager() -> Iterator[str]:
         finally:
             serving.shutdown()
             thread.join()
-
-
-def _zip_mb(starter: Starter) -> float | None:
-    """Zip what a function needs, as installed here: other wheels than Lambda's, but of all alike. None: nothing."""
-    paths = [Path(file.locate()) for name in starter.packages for file in files(name) or []]
-    paths += [path for pattern in starter.sources for path in ROOT.glob(pattern)]
-    paths = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in paths:
-            archive.write(path)
-    return len(buffer.getvalue()) / 1e6 if paths else None

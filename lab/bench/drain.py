@@ -11,18 +11,12 @@ from typing import Any, NamedTuple
 import handler
 from lab.bench import peers
 from lab.bench.events import Context, Event, chunks, event
-from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Table, median, side_by_side, with_figure
+from lab.bench.harness import Case, Column, Measured, Sizes, Table, median, side_by_side, with_figure
 from lab.bench.peers import bulk, copy, original, powertools
 from lab.bench.server import Server
 
 AT_A_DISTANCE = (10, 100)  # a batch: the original's own, and the handler's
 
-_AURORA = 0.5  # ms, to another availability zone of the region
-# Distance -> peer and its batch size -> the least multiple of its speed.
-_AIMS: dict[float | None, dict[tuple[str, int], float]] = {
-    None: {("original", 10): 25, ("powertools", 100): 8, ("copy", 100): 0.8},
-    _AURORA: {("original", 10): 60, ("copy", 100): 0.75},
-}
 _DISTANT_SHARE = 0.05  # of the punches for the slow ones: each of their statements waits for a round trip
 _STATEMENTS = 100  # to measure a round trip by
 
@@ -55,7 +49,7 @@ PEERS = {
 }
 
 
-def measure(server: Server, sizes: Sizes) -> Found:
+def measure(server: Server, sizes: Sizes) -> list[Table]:
     """Time each peer at each batch size, and at each distance if there are any, round by round.
 
     Raises:
@@ -66,23 +60,16 @@ def measure(server: Server, sizes: Sizes) -> Found:
         for each in sizes.distance:
             cases += _cases(server, sizes, each, stack.enter_context(server.at(each)))
         rows = side_by_side("drain", cases, sizes.rounds)
-    return found_in(rows, sizes.distance)
+    return tables_of(rows, sizes.distance)
 
 
-def found_in(rows: Sequence[Measured], distances: Sequence[float] = ()) -> Found:
-    """Hold the handler against its peers: in a table for each distance, and at 100 a batch in the aims."""
+def tables_of(rows: Sequence[Measured], distances: Sequence[float] = ()) -> list[Table]:
+    """Compare the handler with its peers, in a table for each distance."""
     rows = with_figure(
         rows, "round_trip_ms", lambda row: median(rows, "round_trip_ms", distance=row.facts.get("distance"))
     )
     rows = with_figure(rows, "multiple", lambda row: _multiple(rows, row.facts, row.facts.get("batch", 0)))
-    aims = [
-        Aim(f"{where}rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}", least, multiple)
-        for distance, wanted in _AIMS.items()
-        for where in ["" if distance is None else f"at {distance:g} ms, "]
-        for (peer, batch), least in wanted.items()
-        if (multiple := _multiple(rows, {"distance": distance, "peer": peer, "batch": batch}, 100)) is not None
-    ]
-    return Found([_table(rows, distance) for distance in distances or (None,)], aims)
+    return [_table(rows, distance) for distance in distances or (None,)]
 
 
 def _multiple(rows: Sequence[Measured], of: Mapping[str, Any], ours_at: int) -> float | None:

@@ -3,25 +3,12 @@
 import statistics
 import sys
 import time
-from collections.abc import Sequence
 from functools import partial
 
 from lab import extensions
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4
-from lab.bench.harness import (
-    Aim,
-    Case,
-    Column,
-    Found,
-    Measured,
-    Reading,
-    Sizes,
-    Table,
-    median,
-    side_by_side,
-    with_figure,
-)
+from lab.bench.harness import Case, Column, Reading, Sizes, Table, side_by_side, with_figure
 from lab.bench.server import Server
 from tools.kit.ids import uuid7
 
@@ -40,15 +27,12 @@ IDS: dict[str, tuple[NewId, str]] = {
         " ponto - timestamptz '1899-12-31Z') * 1000)::bigint), 12, '0') placing '-' from 9 for 0) from 1)::uuid",
     ),
 }
-_IN_ORDER = ("UUIDv7", "derived")
 _COLUMNS = {
     "ids": Column("ids"),
     "rows": Column("rows before"),
     "rows_per_second": Column("rows/s, median (least to most)"),
     "share": Column("share of that on an empty table", digits=2),
     "log_bytes": Column("bytes a row: log", median_only=True),
-    "key_bytes": Column("key", median_only=True),
-    "week_bytes": Column("index by week", median_only=True),
     **{name: Column(f"ms {reading.what}", digits=1) for name, reading in READINGS.items()},
 }
 
@@ -75,7 +59,7 @@ reset enable_seqscan;
 """
 
 
-def measure(server: Server, sizes: Sizes) -> Found:
+def measure(server: Server, sizes: Sizes) -> list[Table]:
     """Time the handler, and readings, on an empty table and on larger ones, round by round."""
     cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
@@ -86,26 +70,10 @@ def measure(server: Server, sizes: Sizes) -> Found:
                 fill(server, ids, rows, sizes.employees)
             cases.append(Case({"ids": ids, "rows": rows}, partial(_case, server, database, ids, rows, sizes)))
     server.ask("checkpoint")
-    return found_in(side_by_side("growth", cases, sizes.rounds))
-
-
-def found_in(rows: Sequence[Measured]) -> Found:
-    """Hold each table against the empty one; the aims are of the largest, with the ids that are in order."""
-    largest = max(row.facts["rows"] for row in rows)
+    rows = side_by_side("growth", cases, sizes.rounds)
     empty = {row.facts["ids"]: row.figures["rows_per_second"].median for row in rows if not row.facts["rows"]}
     rows = with_figure(rows, "share", lambda row: row.figures["rows_per_second"].median / empty[row.facts["ids"]])
-    aims = [
-        Aim(f"speed on {largest:,} rows, as a share of that on an empty table, {ids}", 0.9, share)
-        for ids in _IN_ORDER
-        if (share := median(rows, "share", ids=ids, rows=largest)) is not None
-    ]
-    aims += [
-        Aim(f"ms {reading.what} on {largest:,} rows, {ids}", reading.limit, milliseconds, at_most=True)
-        for name, reading in READINGS.items()
-        for ids in _IN_ORDER
-        if (milliseconds := median(rows, name, ids=ids, rows=largest)) is not None
-    ]
-    return Found([Table(_COLUMNS, rows)], aims)
+    return [Table(_COLUMNS, rows)]
 
 
 def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
@@ -118,8 +86,6 @@ def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> d
     before = server.ask("select pg_current_wal_insert_lsn()")
     found = run(server, punches, coming(punches))
     found["log_bytes"] = float(server.ask(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
-    for name, index in (("key_bytes", "ponto.batida_pkey"), ("week_bytes", "ponto.batida_semana_usuario_id_idx")):
-        found[name] = server.ask(f"select pg_relation_size('{index}')") / (rows + punches)
     for name, reading in READINGS.items():
         found[name] = statistics.median(reading.once(server, sizes.employees) for _ in range(_TIMES))
     return found

@@ -1,4 +1,4 @@
-"""The harness: what is measured runs round by round, and becomes medians, tables and aims."""
+"""The harness: what is measured runs round by round, and becomes medians and tables."""
 
 import statistics
 import sys
@@ -134,40 +134,15 @@ def _cell(row: Measured, name: str, column: Column) -> str:
     return fact if isinstance(fact, str) else f"{fact:,.{column.digits}f}"
 
 
-class Aim(NamedTuple):
-    """What a figure was to reach."""
-
-    text: str  # of the figure, without a number
-    wanted: float
-    reached: float
-    at_most: bool = False  # rather than at least
-
-    @property
-    def met(self) -> bool:
-        return self.reached <= self.wanted if self.at_most else self.reached >= self.wanted
-
-    def __str__(self) -> str:
-        bound = "at most" if self.at_most else "at least"
-        return f"{'met' if self.met else 'MISSED'}: {self.text}: {self.reached:,.2f}, aim {bound} {self.wanted:g}"
-
-
-class Found(NamedTuple):
-    """What a measurement found."""
-
-    tables: list[Table]
-    aims: list[Aim]
-
-
 class Part(NamedTuple):
     """What `make bench` measures under a name; slices bring parts of their own."""
 
     what: str  # a line of its help
-    measure: Callable[[Server, Sizes], Found]
+    measure: Callable[[Server, Sizes], list[Table]]
 
 
 class Reading(NamedTuple):
     """What slices have `growth` time on each of its tables."""
 
     what: str
-    limit: float  # ms
     once: Callable[[Server, int], float]  # of one of so many employees; gives ms

@@ -37,7 +37,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
 }
 EVENT = {  # by the tests of the event, which go when another event comes
     "tests/event/e2e/test_adapt.py": ("rm -r", "echo", "cp -R", "git grep", "xargs perl", "python -m lab.fork"),
-    "tests/event/lab/test_bench_command.py": ("python -m lab.bench",),
+    "tests/event/lab/test_bench.py": ("python -m lab.bench",),
 }
 RUN_BY |= {file: run for file, run in EVENT.items() if (ROOT / file).exists()}
 

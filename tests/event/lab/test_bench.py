@@ -1,249 +1,159 @@
-"""`make bench`: how runs become figures, tables and aims, and what its arguments mean."""
+"""`make bench`: the documents' commands on small sizes, and what their figures rest on."""
 
 import json
-import uuid
-from collections.abc import Iterator, Sequence
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from lab.bench import __main__ as command
-from lab.bench import drain, growth, harness
-from lab.bench.__main__ import PARTS
+from lab.bench import drain, growth, harness, proxy
+from lab.bench.__main__ import OF_THE_REFERENCE
+from lab.bench.cold import STARTERS
 from lab.bench.drain import PEERS
-from lab.bench.events import chunks, event
-from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Spread, Table, spread
-from tools.kit.ids import uuid7
+from lab.bench.harness import Case, Measured, Spread, spread
+from lab.bench.server import running
+from ponto.derived_id import derive_id
+from tools.kit.project import ROOT
+from tools.local.postgres import UNSAFE
 
-SPEED = "rows_per_second"
-
-
-def row(rate: float, **facts: Any) -> Measured:
-    return Measured(facts, {SPEED: spread([rate, rate - 1, rate + 1])})
+ROUND_TRIP_SECONDS = 0.005
 
 
-def test_runs_become_their_median_and_their_extremes_or_one_figure_where_all_are_the_same() -> None:
-    assert spread([3.0, 100.0, 1.0]) == Spread(3.0, 1.0, 100.0)
-    assert spread([1.0, 2.0]) == Spread(1.5, 1.0, 2.0)
-    assert Spread(0, 0, 0).shown(0) == "0"
-    assert Spread(1000.26, 1.0, 2000.0).shown(1) == "1,000.3 (1.0 to 2,000.0)"
+def bench(folder: Path, *words: str) -> str:
+    """Run `python -m lab.bench --quick`; return what it printed."""
+    command = [sys.executable, "-m", "lab.bench", *words, "--quick", "--set", "fsync=off", "--folder", str(folder)]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def test_all_run_in_turn_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the results that a quick run of each part wrote."""
+    folder = tmp_path_factory.mktemp("bench")
+    bench(folder, "--punches", "1000", *OF_THE_REFERENCE)
+    return {part: json.loads((folder / f"{part}.json").read_text())["results"] for part in OF_THE_REFERENCE}
+
+
+def test_every_peer_is_measured_at_every_batch_size(results: dict[str, Any]) -> None:
+    measured = results["drain"]
+    assert {(row["peer"], row["batch"]) for row in measured} == {
+        (peer, batch) for peer in PEERS for batch in (10, 100, 1000)
+    }
+    assert all(row["rowsPerSecond"]["least"] > 0 for row in measured)
+
+
+def test_a_table_grows_with_each_kind_of_ids(results: dict[str, Any]) -> None:
+    assert {(row["ids"], row["rows"]) for row in results["growth"]} == {
+        (ids, rows) for ids in ("UUIDv4", "UUIDv7", "derived") for rows in (0, 1000)
+    }
+
+
+def test_a_secret_costs_a_cold_start_boto3_and_a_token_of_iam_does_not(results: dict[str, Any]) -> None:
+    peaks = {row["starter"]: row["peakMib"]["median"] for row in results["cold"]}
+    assert peaks.keys() == STARTERS.keys()
+    assert peaks["ours"] <= peaks["iam"] + 1 < peaks["secret"] - 10
+
+
+def test_drain_at_a_distance_prints_a_table_for_it(tmp_path: Path) -> None:
+    printed = bench(tmp_path, "drain", "--distance", "1", "--punches", "500")
+
+    rows = json.loads((tmp_path / "distance.json").read_text())["results"]
+    assert {(row["distance"], row["peer"], row["batch"]) for row in rows} == {
+        (1, peer, batch) for peer in PEERS for batch in (10, 100)
+    }
+    [trip] = {row["roundTripMs"]["median"] for row in rows}
+    assert trip >= 1
+    assert f"\nA round trip of 1 ms (`select 1` takes {trip:.2f} ms):\n" in printed
+
+
+def test_all_run_in_turn_and_become_their_median_and_extremes() -> None:
     ran: list[str] = []
 
     def case(peer: str, figures: Iterator[float]) -> Case:
         def run() -> dict[str, float]:
             ran.append(peer)
-            return {SPEED: next(figures)}
+            return {"ms": next(figures)}
 
-        return Case({"peer": peer, "batch": 1000}, run)
+        return Case({"peer": peer}, run)
 
-    found = harness.side_by_side("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
+    measured = harness.side_by_side("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
 
     assert ran == ["a", "b"] * 3
-    assert [(each.facts["peer"], each.figures[SPEED]) for each in found] == [
-        ("a", Spread(2, 1, 5)),
-        ("b", Spread(8, 7, 9)),
-    ]
-    assert "drain: round 2 of 3, b, 1,000\n" in capsys.readouterr().err
+    assert [row.figures["ms"] for row in measured] == [Spread(2, 1, 5), Spread(8, 7, 9)]
+    assert [row.figures["ms"].shown(1) for row in measured] == ["2.0 (1.0 to 5.0)", "8.0 (7.0 to 9.0)"]
 
 
-def test_a_table_shows_facts_and_figures_and_what_was_not_measured_as_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    columns = {
-        "peer": Column("peer"),
-        "batch": Column("a batch"),
-        SPEED: Column("rows/s"),
-        "cpu": Column("us", digits=1, median_only=True),
-    }
-    other = Measured({"peer": "select 1"}, {"cpu": Spread(2.0, 1.0, 3.0)})
-
-    harness.show(Table(columns, [row(20_000, peer="ours", batch=1000), other], "A title:", ["below"]))
-
-    assert capsys.readouterr().out.split("\n") == [
-        "A title:",
-        "",
-        "peer      a batch                     rows/s   us",
-        "ours        1,000  20,000 (19,999 to 20,001)",
-        "select 1                                      2.0",
-        "",
-        "below",
-        "",
-        "",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reached", "at_most", "met"), [(1.0, False, True), (0.9, False, False), (1.0, True, True), (1.1, True, False)]
-)
-def test_an_aim_is_met_at_its_bound(reached: float, at_most: bool, met: bool) -> None:
-    aim = Aim("speed", 1.0, reached, at_most)
-
-    assert aim.met is met
-    assert str(aim).startswith("met: speed" if met else "MISSED: speed")
-
-
-def test_the_handler_is_held_against_its_peers() -> None:
-    rows = [
-        row(rate, peer=peer, batch=batch)
-        for peer, batch, rate in (("original", 10, 2_000), ("ours", 10, 10_000), ("ours", 100, 50_000))
-    ]
-    found = drain.found_in([*rows, row(100_000, peer="copy", batch=100)])
-
-    assert [(aim.wanted, aim.reached) for aim in found.aims] == [(25.0, 25.0), (0.8, 0.5)]
-    [table] = found.tables
-    assert [each.figures["multiple"].median for each in table.rows] == [5, 1, 1, 0.5]
-    assert table.note[-1] == "The handler at 100 a batch stores 25.0 times what the original does at its own 10."
-
-
-def test_at_a_distance_the_handler_is_held_against_its_peers_where_an_aurora_stands() -> None:
+def test_each_peer_is_compared_with_the_handler_at_its_batch_size() -> None:
     rates = {("original", 10): 500, ("original", 100): 1_000, ("ours", 10): 2_000, ("ours", 100): 20_000}
-    distances = (0, 0.5, 2.5)
     rows = [
-        row(rates.get((peer, batch), 40_000), distance=distance, peer=peer, batch=batch)
-        for distance in distances
-        for peer in PEERS
-        for batch in (10, 100)
-    ]
-    trips = [
-        Measured({"distance": distance, "peer": "select 1"}, {"round_trip_ms": spread([distance + 0.25])})
-        for distance in distances
+        Measured({"distance": 0.5, "peer": peer, "batch": batch}, {"rows_per_second": spread([rate])})
+        for (peer, batch), rate in rates.items()
     ]
 
-    found = drain.found_in([*trips, *rows], distances)
+    (table,) = drain.tables_of(rows, [0.5])
 
-    assert [(aim.text.partition(",")[0], aim.wanted, aim.reached) for aim in found.aims] == [
-        ("at 0.5 ms", 60.0, 40.0),
-        ("at 0.5 ms", 0.75, 0.5),
-    ]
-    assert [table.title for table in found.tables] == [
-        f"A round trip of {distance:g} ms (`select 1` takes {distance + 0.25:.2f} ms):" for distance in distances
-    ]
-    for table in found.tables:
-        assert [each.facts["peer"] for each in table.rows] == [peer for peer in PEERS for _ in (10, 100)]
-        assert [each.figures["multiple"].median for each in table.rows[:2]] == [4, 20]
-        assert "stores 40.0 times what the original does" in table.note[-1]
+    assert [row.figures["multiple"].median for row in table.rows] == [4, 20, 1, 1]
+    assert table.note[-1] == "The handler at 100 a batch stores 40.0 times what the original does at its own 10."
 
 
-def test_the_largest_table_is_held_against_the_empty_one() -> None:
-    rows = [
-        row(rate, ids=ids, rows=rows)
-        for ids in ("UUIDv4", "UUIDv7", "derived")
-        for rows, rate in ((0, 100.0), (1000, 10.0), (2000, 80.0))
-    ]
+def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
+    with running(UNSAFE) as server:
+        server.use("derived")
+        growth.fill(server, "derived", 100, employees=3)
+        newest = UUID(server.ask("select id::text from ponto.batida order by id desc limit 1"))
+        assert server.ask("select count(distinct usuario_id) from ponto.batida") == 3
 
-    assert [aim.reached for aim in growth.found_in(rows).aims] == [0.8, 0.8]
-
-
-def test_what_was_found_is_written_as_json_and_a_setting_keeps_its_name() -> None:
-    table = Table({}, [Measured({"starter": "ours"}, {"import_ms": Spread(1.0, 0.5, 2.0)})])
-    found = Found([table], [Aim("speed", 1.0, 2.0)])
-
-    document = command._document(found, {"max_wal_size": "2GB"}, began=0.0, load=1.0)
-
-    assert json.loads(json.dumps(document)) == document
-    assert document["results"] == [{"starter": "ours", "importMs": {"median": 1.0, "least": 0.5, "most": 2.0}}]
-    assert document["aims"] == [{"text": "speed", "wanted": 1.0, "reached": 2.0, "atMost": False, "met": True}]
-    assert document["machine"]["began"] == "1970-01-01T00:00:00Z"
-    assert document["machine"]["settings"] == {"max_wal_size": "2GB"}
+    now = UUID(derive_id(1, datetime.now(UTC)))
+    assert newest.version == now.version
+    assert 0 <= (now.int >> 80) - (newest.int >> 80) < 15 * 60_000  # ms; a punch is 10 minutes old at most
 
 
-def test_a_punch_without_an_id_has_an_instant_of_its_own() -> None:
-    bodies = [json.loads(record["body"]) for record in event(2, None)["Records"]]
+@pytest.fixture
+def client() -> Iterator[socket.socket]:
+    """Connect through a proxy to a server that answers with what it is sent."""
 
-    assert [body.keys() for body in bodies] == [{"ponto", "usuarioId", "offline"}] * 2
+    def echo(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while chunk := connection.recv(1 << 16):
+                connection.sendall(chunk)
 
-
-def test_of_a_company_at_present_its_employees_punch_each_at_an_instant_of_its_own() -> None:
-    bodies = [json.loads(record["body"]) for record in event(50, uuid7, employees=3, at_present=True)["Records"]]
-
-    assert {body["usuarioId"] for body in bodies} == {1, 2, 3}
-    assert len({body["ponto"] for body in bodies}) == 50
-
-
-def test_batches_add_up_to_the_punches_all_different() -> None:
-    parts = list(chunks(25, 10, most=10))
-
-    assert [[len(batch["Records"]) for batch in part] for part in parts] == [[10], [10], [5]]
-    bodies = [json.loads(record["body"]) for part in parts for batch in part for record in batch["Records"]]
-    assert len({body["id"] for body in bodies}) == 25
-
-
-def test_a_uuid7_is_one_and_grows_with_time() -> None:
-    before, [record] = uuid7(), event(1, uuid7)["Records"]
-    made = uuid.UUID(json.loads(record["body"])["id"])
-
-    assert (made.version, made.variant) == (7, uuid.RFC_4122)
-    assert str(made)[:13] >= before[:13]
+    with tempfile.TemporaryDirectory(prefix="ponto-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/socket")
+        listener.listen()
+        server = threading.Thread(target=echo, args=(listener,), daemon=True)
+        server.start()
+        with (
+            proxy.running(f"{folder}/socket", 1000 * ROUND_TRIP_SECONDS) as address,
+            socket.socket(socket.AF_UNIX) as client,
+        ):
+            client.settimeout(60)
+            client.connect(f"{address}/socket")
+            yield client
+            client.close()
+            server.join()
 
 
-@pytest.mark.parametrize(
-    ("words", "parts", "sizes"),
-    [
-        (
-            "",
-            list(PARTS),
-            {"punches": 100_000, "batch": (10, 100, 1_000), "rounds": 5, "millions": (1, 10)},
-        ),
-        # Quick is small, and can be overruled.
-        ("cold drain --quick --rounds 2", ["drain", "cold"], {"punches": 2_000, "rounds": 2, "starts": 1}),
-        # Sizes that are given twice are measured once.
-        (
-            "--batch 100 --batch 10 --batch 100 --millions 2 --millions 0.5",
-            list(PARTS),
-            {"batch": (10, 100), "millions": (0.5, 2.0)},
-        ),
-        # At a distance the batches are the original's and the handler's, unless others are given.
-        (
-            "drain --distance 2.5 --distance 0 --distance 2.5",
-            ["drain"],
-            {"distance": (0, 2.5), "batch": (10, 100)},
-        ),
-        ("drain --distance 2.5 --batch 50", ["drain"], {"batch": (50,)}),
-    ],
-)
-def test_words_say_which_parts_are_measured_and_how_much_of_each(
-    monkeypatch: pytest.MonkeyPatch, words: str, parts: list[str], sizes: dict[str, object]
-) -> None:
-    asked: list[tuple[Sequence[str], Sizes]] = []
-
-    def measured(parts: Sequence[str], sizes: Sizes, *_: object, shown: bool) -> dict[str, Any]:
-        assert shown
-        asked.append((parts, sizes))
-        return {}
-
-    monkeypatch.setattr(command, "_measured", measured)
-
-    assert command.main(words.split()) == 0
-
-    ((found, how_much),) = asked
-    assert found == parts
-    assert {name: getattr(how_much, name) for name in sizes} == sizes
+def test_each_round_trip_takes_its_time_and_the_first_a_handshake_more(client: socket.socket) -> None:
+    began = time.monotonic()
+    for least in (2 * ROUND_TRIP_SECONDS, ROUND_TRIP_SECONDS, ROUND_TRIP_SECONDS):
+        client.sendall(b"?")
+        assert client.recv(1) == b"?"
+        assert time.monotonic() - began >= least
+        began = time.monotonic()
 
 
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (["drains"], "'drains' is not one of 'drain', 'growth'"),
-        (["--punches", "10"], "10 is not in the range x>=500"),
-        (["--rounds", "0"], "0 is not in the range 1<=x"),
-        (["--set", "fsync"], "'fsync' is not NAME=VALUE"),
-        (["--distance", "-1"], "-1.0 is not in the range 0<=x<=1000"),
-        (["--millions", "-1"], "'-1' is not a number above 0"),
-    ],
-)
-def test_what_cannot_be_measured_is_refused(
-    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command.main(words) == 2
-    assert complaint in capsys.readouterr().err
-
-
-def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--help"]) == 0
-
-    shown = capsys.readouterr().out
-    assert "examples:" in shown
-    assert all(f"\n  {part} " in shown for part in PARTS)
+def test_any_amount_may_be_under_way_and_arrives_in_order(client: socket.socket) -> None:
+    sent = bytes(range(256)) * 32_768  # 8 MiB, which no socket's buffer holds
+    client.sendall(sent)  # all of it, before any answer is read
+    client.shutdown(socket.SHUT_WR)
+    with client.makefile("rb") as answer:
+        assert answer.read() == sent
