@@ -8,7 +8,7 @@ from functools import partial
 from lab import extensions
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4
-from lab.bench.harness import Case, Column, Reading, Sizes, Table, side_by_side, with_figure
+from lab.bench.harness import Case, Column, Measured, Reading, Sizes, Table, side_by_side, with_figure
 from lab.bench.server import Server
 from tools.kit.ids import uuid7
 
@@ -70,10 +70,14 @@ def measure(server: Server, sizes: Sizes) -> list[Table]:
                 fill(server, ids, rows, sizes.employees)
             cases.append(Case({"ids": ids, "rows": rows}, partial(_case, server, database, ids, rows, sizes)))
     server.ask("checkpoint")
-    rows = side_by_side("growth", cases, sizes.rounds)
-    empty = {row.facts["ids"]: row.figures["rows_per_second"].median for row in rows if not row.facts["rows"]}
-    rows = with_figure(rows, "share", lambda row: row.figures["rows_per_second"].median / empty[row.facts["ids"]])
-    return [Table(_COLUMNS, rows)]
+    measured = side_by_side("growth", cases, sizes.rounds)
+    speeds = [(row.facts, row.figures["rows_per_second"].median) for row in measured]
+    empty = {facts["ids"]: speed for facts, speed in speeds if not facts["rows"]}
+
+    def share(row: Measured) -> float:
+        return row.figures["rows_per_second"].median / empty[row.facts["ids"]]
+
+    return [Table(_COLUMNS, with_figure(measured, "share", share))]
 
 
 def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:

@@ -2,15 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from statistics import median
 from typing import NamedTuple
+from unittest.mock import patch
 
 import click
 
-from lab.crashes.planted import largest_first
 from lab.crashes.simulation import Case, Ending, run
+from ponto import crash_suspects
+from ponto.message import Message
+from ponto.redelivery import Redelivery
 from tools.kit import commands, tables
 from tools.kit import options as opt
 from tools.kit.output import print_result
@@ -72,6 +75,24 @@ def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
     tables.show(columns, rows)
     print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
     return int(any(ending.lost_to_dlq or ending.stored_and_dead for ending in endings))
+
+
+def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Yield half of them, half of the rest, and so on, down to one."""
+    while suspects:
+        middle = (len(suspects) + 1) // 2
+        yield suspects[:middle]
+        suspects = suspects[middle:]
+
+
+@contextmanager
+def largest_first() -> Iterator[None]:
+    """Try the largest part of the suspects first, and let them come back together."""
+    with (
+        patch.object(crash_suspects, "growing_parts", halves),
+        patch.object(Redelivery, "set_visibility", lambda *_: None),
+    ):
+        yield
 
 
 def cell(endings: Iterable[Ending]) -> str:

@@ -2,13 +2,11 @@
 
 import multiprocessing
 import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import NamedTuple, cast
+from functools import partial
+from typing import NamedTuple
 
 import click
 
@@ -20,7 +18,6 @@ from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.clock import CLOCK, Clock
-from tools.kit.errors import CommandError
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import server
 
@@ -48,10 +45,7 @@ exit status: 0 every rule held, 1 one was broken, and its steps are printed, or 
 
 
 _DEFAULT_MINUTES = 30  # all orders take a quarter of it on two processors
-_PROCESSES = 2  # each with a server: a step is taken now by Python, now by PostgreSQL
-_REPORT_SECONDS = 1  # between a process's counts
-_STATUS_SECONDS = 10  # between lines about progress
-_END_SECONDS = 20  # in which a process stops its server
+_PROCESSES = 2  # each scenario has a server: a step is taken now by Python, now by PostgreSQL
 
 
 @dataclass(frozen=True)
@@ -80,17 +74,6 @@ class Explored(NamedTuple):
     outcomes: int
     shown: Run | None  # the one that was asked for, or broke a rule
     is_complete: bool  # time sufficed
-
-    @property
-    def is_broken(self) -> bool:
-        return bool(self.shown and self.shown.broken)
-
-
-class Count(NamedTuple):
-    """How many orders of a scenario have been tried so far."""
-
-    name: str
-    interleavings: int
 
 
 @commands.command("interleavings", epilog=_EPILOG)
@@ -130,18 +113,16 @@ def interleavings(
     begin = clock.monotonic()
     asked = Asked(fault, sample, seed, order, begin + 60 * minutes)
     done: list[Explored] = []
-    for each in (
-        _explore_here(names[0], asked, collaborators) if len(names) == 1 else _explore_in_processes(names, asked)
-    ):
-        done.append(each)
-        if each.shown:
-            _tell(each.shown)
-        if each.is_broken and each.shown:
-            again = f"--only '{each.name}' --order '{each.shown.order}'{f' --fault {fault}' if fault else ''}"
-            print_result(f'again: make interleavings ARGS="{again}"')
-            return 1
-        rest = "" if each.is_complete else "; the time did not suffice for the others"
-        print_result(f"{each.name}: {each.interleavings:,} interleavings, {each.outcomes} outcomes{rest}")
+    with ExitStack() as stack:
+        if len(names) == 1:
+            exploring = iter([_explore_here(names[0], asked, collaborators)])
+        else:  # spawn: no process inherits what another one has open
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(_PROCESSES, _begin_process))
+            exploring = pool.imap(partial(_explore_in_process, asked), names)
+        for each in exploring:
+            done.append(each)
+            if not _print(each, fault):
+                return 1
     total, took = sum(each.interleavings for each in done), clock.monotonic() - begin
     summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do"
     if all(each.is_complete for each in done):
@@ -151,124 +132,47 @@ def interleavings(
     return 1
 
 
-def _explore_here(name: str, asked: Asked, collaborators: Collaborators) -> Iterator[Explored]:
+def _print(explored: Explored, fault: str | None) -> bool:
+    """Print what came of a scenario; return whether no rule was broken."""
+    if run := explored.shown:
+        print_result(*(f"{step:<2}  {where}" for step, where in run.steps), *(f"broken: {rule}" for rule in run.broken))
+        if run.broken:
+            again = f"--only '{explored.name}' --order '{run.order}'{f' --fault {fault}' if fault else ''}"
+            print_result(f'again: make interleavings ARGS="{again}"')
+            return False
+    rest = "" if explored.is_complete else "; the time did not suffice for the others"
+    print_result(f"{explored.name}: {explored.interleavings:,} interleavings, {explored.outcomes} outcomes{rest}")
+    return True
+
+
+def _explore_here(name: str, asked: Asked, collaborators: Collaborators) -> Explored:
     with collaborators.server() as url, stage(url) as where:
-        progress = _Progress(1, collaborators.clock)
-        yield find(where, name, asked, lambda count: progress.show([count]), collaborators.clock)
+        return find(where, name, asked, collaborators.clock)
 
 
-def _explore_in_processes(names: Sequence[str], asked: Asked) -> Iterator[Explored]:
-    """Explore scenarios in processes that each have a server; end the processes whatever happens here."""
-    left, progress = deque(names), _Progress(len(names), CLOCK)
-    workers: dict[Connection, SpawnProcess] = {}
-    counts: dict[Connection, Count] = {}
-    context = multiprocessing.get_context("spawn")  # no process inherits what another one has open
-    try:
-        for _ in range(min(_PROCESSES, len(names))):
-            here, there = context.Pipe()
-            workers[here] = context.Process(target=_work, args=(there, asked), daemon=True)
-            workers[here].start()
-            there.close()
-            here.send(left.popleft())
-        busy = set(workers)
-        while busy:
-            for here in cast("list[Connection]", wait(busy, timeout=_STATUS_SECONDS)):
-                match _received(here):
-                    case Count() as count:
-                        counts[here] = count
-                    case Explored() as explored:
-                        progress.add(explored)
-                        counts.pop(here, None)
-                        if left:
-                            here.send(left.popleft())
-                        else:
-                            busy.discard(here)
-                        yield explored
-                    case str() as error:
-                        raise CommandError(error)
-            progress.show(list(counts.values()))
-    finally:
-        for worker in workers.values():
-            worker.terminate()
-        for worker in workers.values():
-            worker.join(_END_SECONDS)
-            worker.kill()
+def _explore_in_process(asked: Asked, name: str) -> Explored:
+    return _explore_here(name, asked, Collaborators())
 
 
-def _received(here: Connection) -> object:
-    try:
-        return here.recv()
-    except EOFError:
-        raise CommandError("a process ended before its scenario did") from None
-
-
-def _work(there: Connection, asked: Asked) -> None:
-    """Explore the scenarios that the command names, until it ends this process by SIGTERM, or is gone."""
-    commands.end_on_sigterm()
+def _begin_process() -> None:
+    commands.end_on_sigterm()  # with its server; the pool sends it when the command ends
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command, too
-    try:
-        with server() as url, stage(url) as where:
-            while True:
-                there.send(find(where, there.recv(), asked, there.send))
-    except CommandError as error:
-        there.send(str(error))
-    except (EOFError, BrokenPipeError):  # the command was killed
-        return
 
 
-class _Progress:
-    """Lines that say how far the command is."""
-
-    def __init__(self, scenarios: int, clock: Clock) -> None:
-        self._scenarios, self._clock = scenarios, clock
-        self._explored: list[Explored] = []
-        self._begin = self._shown_at = clock.monotonic()
-
-    def add(self, explored: Explored) -> None:
-        self._explored.append(explored)
-
-    def show(self, counts: Sequence[Count]) -> None:
-        """Print a line, if the last one is old."""
-        now = self._clock.monotonic()
-        if not counts or now < self._shown_at + _STATUS_SECONDS:
-            return
-        self._shown_at = now
-        total = sum(each.interleavings for each in self._explored) + sum(each.interleavings for each in counts)
-        rate = total / (now - self._begin)
-        running = "; ".join(f"{name} {number:,}" for name, number in counts)
-        print_status(
-            f"{now - self._begin:.0f} s: {len(self._explored)} of {self._scenarios} scenarios done, "
-            f"{total:,} interleavings, {rate:.0f} a second; now {running}"
-        )
-
-
-def find(where: Stage, name: str, asked: Asked, report: Callable[[Count], None], clock: Clock = CLOCK) -> Explored:
-    """Explore a scenario up to an order in which a rule is broken, or until time is up.
-
-    Args:
-        where: it runs.
-        name: of the scenario.
-        asked: what of it.
-        report: is told about each second how many orders were tried.
-        clock: that ends it.
-    """
+def find(where: Stage, name: str, asked: Asked, clock: Clock = CLOCK) -> Explored:
+    """Explore a scenario up to an order in which a rule is broken, or until time is up."""
     if clock.monotonic() > asked.end:
         return Explored(name, 0, 0, None, is_complete=False)
     print_status(f"{name}: {SCENARIOS[name].what}")
-    count, outcomes, reported_at = 0, set(), clock.monotonic()
-    for run in explore(
-        where, name, PLANTED[asked.fault] if asked.fault else NONE, asked.sample, asked.seed, asked.order
-    ):
+    fault = PLANTED[asked.fault] if asked.fault else NONE
+    count, outcomes = 0, set()
+    for run in explore(where, name, fault, asked.sample, asked.seed, asked.order):
         count += 1
         outcomes.add(run.outcome)
         if asked.order or run.broken:
             return Explored(name, count, len(outcomes), run, is_complete=True)
-        now = clock.monotonic()
-        if now > asked.end:
+        if clock.monotonic() > asked.end:
             return Explored(name, count, len(outcomes), None, is_complete=False)
-        if now > reported_at + _REPORT_SECONDS:
-            report(Count(name, count))
-            reported_at = now
     return Explored(name, count, len(outcomes), None, is_complete=True)
 
 
@@ -297,13 +201,6 @@ def explore(
         yield from explorer.some(run, sample, seed)
     else:
         yield from explorer.every(run)
-
-
-def _tell(run: Run) -> None:
-    for step, where in run.steps:
-        print_result(f"{step:<2}  {where}")
-    for rule in run.broken:
-        print_result(f"broken: {rule}")
 
 
 def main(words: Sequence[str] | None = None, collaborators: Collaborators | None = None) -> int:

@@ -34,10 +34,10 @@ class Run(NamedTuple):
 class Stage:
     """A database on which scenarios run."""
 
-    def __init__(self, url: str, folder: Path, scheduler: type[Scheduler]) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         """Takes a database; see `World`."""
         self._world = World(url, folder)
-        self._scheduler = scheduler(self._world.admin)
+        self._scheduler = Scheduler(self._world.admin)
 
     def run(self, scenario: Scenario, choose: Choose, fault: Planted = NONE, *, whole: bool = False) -> Run:
         """Run a scenario once.
@@ -88,17 +88,12 @@ def judged(run: Run, serial: set[Outcome]) -> Run:
 
 
 @contextmanager
-def stage(url: str, scheduler: type[Scheduler] = Scheduler) -> Iterator[Stage]:
-    """Give a stage on a migrated database, for a while.
-
-    Args:
-        url: of it, as its superuser; nobody else uses it.
-        scheduler: of the sessions.
-    """
+def stage(url: str) -> Iterator[Stage]:
+    """Yield a stage on a migrated database that nobody else uses; the URL is its superuser's."""
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))
     try:
         with stopping():
-            made = Stage(url, folder, scheduler)
+            made = Stage(url, folder)
             try:
                 yield made
             finally:

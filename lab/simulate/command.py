@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -77,7 +77,11 @@ def simulate(
     if fault:
         deployed = PLANTED[fault].plant(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
-    with one_processor(), server() as url:
+    process = psutil.Process()
+    if hasattr(process, "cpu_affinity"):  # not on macOS
+        # Python and PostgreSQL, which it starts, take turns: on one processor each wakes the other sooner.
+        process.cpu_affinity([process.cpu_num()])
+    with server() as url:
         for each in range(first, first + seeds):
             plan = Plan(each, days, range(1, employees + 1), schedule.draw(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
@@ -111,24 +115,6 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
     # id, and who waits for it here is the one who would commit.
     options = "-c synchronous_commit=off -c lock_timeout=2000"
     return Simulation(plan, deployed, partial(connect, url, options=options), write_trace).run()
-
-
-@contextmanager
-def one_processor() -> Iterator[None]:
-    """Keep this process, and PostgreSQL, which it starts, to one processor where the system lets choose.
-
-    They take turns, and on one processor each wakes the other sooner.
-    """
-    process = psutil.Process()
-    if not hasattr(process, "cpu_affinity"):  # macOS
-        yield
-        return
-    allowed = process.cpu_affinity()
-    process.cpu_affinity([process.cpu_num()])
-    try:
-        yield
-    finally:
-        process.cpu_affinity(allowed)
 
 
 def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:

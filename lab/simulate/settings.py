@@ -1,19 +1,15 @@
 """What is deployed, as the compiled template has it: queues, mapping and function."""
 
-import hashlib
 import json
-import shutil
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tools.kit.errors import CommandError
 from tools.kit.packaging import PackagingError, Template, copy_project, package
-from tools.kit.project import ROOT
 
 _FUNCTION = "BatidaPontoLambdaFunction"
 _MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
-_CACHE = ROOT / ".local" / "simulate"
 # What Lambda gives each function besides, which a login by IAM signs its tokens with.
 _OF_LAMBDA = dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "simulated")
 
@@ -71,29 +67,16 @@ def of_template(template: Template) -> Settings:
 
 
 def of_stage(stage: str) -> Settings:
-    """Compile a stage, once for each version of what describes it.
+    """Compile a stage.
 
     Raises:
         CommandError: it cannot be compiled.
     """
-    digest = hashlib.sha256(stage.encode())
-    slices = [file for file in (ROOT / "slices").glob("*/*") if file.suffix in (".yml", ".js")]
-    for source in (ROOT / "serverless.yml", *sorted((ROOT / "resources").iterdir()), *sorted(slices)):
-        digest.update(source.read_bytes())
-    kept = _CACHE / f"{stage}-{digest.hexdigest()[:16]}.json"
-    if not kept.exists():
-        folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    with TemporaryDirectory(prefix="ponto-") as folder:
         try:
-            compiled = package(copy_project(folder / "project"), stage).template_file
-            _CACHE.mkdir(parents=True, exist_ok=True)
-            unfinished = kept.with_name(f"{folder.name}.new")
-            shutil.copyfile(compiled, unfinished)
-            unfinished.replace(kept)
+            return of_file(package(copy_project(Path(folder) / "project"), stage).template_file)
         except (PackagingError, FileNotFoundError) as error:
             raise CommandError(f"{error}\nstage {stage} could not be compiled; has make setup been run?") from None
-        finally:
-            shutil.rmtree(folder)
-    return of_file(kept)
 
 
 def _filled_in(value: object) -> str:

@@ -3,25 +3,19 @@
 import os
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from subprocess import PIPE, STDOUT
-from types import SimpleNamespace
-from typing import Any
 
 import psutil
-import psycopg2
 import pytest
 
 from lab.interleavings import command, planted
 from lab.interleavings.command import Collaborators, explore
 from lab.interleavings.runs import Run, Stage, stage
 from lab.interleavings.scenarios import PLANTED, SCENARIOS
-from lab.interleavings.scheduler import Scheduler, StuckError
-from lab.interleavings.sessions import Session
 from tests.clock import TickingClock
-from tests.waiting import DEADLINE, started
+from tests.waiting import started
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.project import ROOT
 
@@ -66,85 +60,6 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(he
     assert re.fullmatch("A! B!( C)+", run.order)
     assert (offered.count("A!"), offered.count("B!")) == (1, 1)
     assert "C!" not in offered
-
-
-class LateScheduler(Scheduler):
-    """Looks when the first session has connected again."""
-
-    def wait_until(self, holds: Callable[[], bool]) -> None:
-        a, *_ = self.sessions
-        with self.changed:
-            assert self.changed.wait_for(lambda: a.at or a.has_ended, DEADLINE)
-        super().wait_until(holds)
-
-
-def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_connection_is_cut(
-    migrated_url: str,
-) -> None:
-    with stage(migrated_url, LateScheduler) as here:
-        [run] = explore(here, "killed", order="A A~")
-
-    assert run.broken == []
-    assert run.steps[2] == ("A", "before: insert into ponto.batida ( id,")
-
-
-class ImpatientCondition(threading.Condition):
-    """Waits for nothing that has a deadline."""
-
-    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        return timeout is None and super().wait_for(predicate)
-
-
-class ImpatientScheduler(Scheduler):
-    def __init__(self, admin: psycopg2.extensions.connection) -> None:
-        super().__init__(admin)
-        self.changed = ImpatientCondition()
-
-
-def test_a_killed_session_that_does_not_end_is_named(migrated_url: str) -> None:
-    with (
-        stage(migrated_url, ImpatientScheduler) as here,
-        pytest.raises(StuckError, match="A was killed and did not end for"),
-    ):
-        list(explore(here, "killed", order="A A!"))
-
-
-def test_hanging_up_on_who_closes_the_connection_just_then_is_no_error(migrated_url: str) -> None:
-    session = Session(1, "A", threading.Condition())
-    session.connection = psycopg2.connect(migrated_url)
-    session.connection.close()
-    session.hang_up()
-
-    with open(os.devnull) as gone:  # noqa: PTH123  a number that no file has
-        number = gone.fileno()
-    in_the_midst: Any = SimpleNamespace(fileno=lambda: number)
-    session.connection = in_the_midst
-    session.hang_up()
-
-
-class SlowScheduler(Scheduler):
-    """Sees who blocks a process, and then whether the blocker is there."""
-
-    def __init__(self, admin: psycopg2.extensions.connection) -> None:
-        super().__init__(admin)
-        self._blockers: dict[int, list[int]] = {}  # of each process, at the look before
-
-    def look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
-        seen = super().look(pids)
-        ended = {pid for pid, (_, is_there) in seen.items() if not is_there}
-        for pid, (blockers, is_there) in seen.items():
-            if ended.intersection(was := self._blockers.pop(pid, [])):
-                seen[pid] = was, is_there
-            else:
-                self._blockers[pid] = blockers
-        return seen
-
-
-def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(migrated_url: str) -> None:
-    with stage(migrated_url, SlowScheduler) as here:
-        [run] = explore(here, "killed twice", order="A A! B B! B A C B A")
-
-    assert run.broken == []
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -200,30 +115,6 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
     assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--order", "A"], "--order is of one scenario"),
-        (["--only", "same", "--order", "Z"], "Z is not possible here"),
-    ],
-)
-def test_a_wrong_request_is_told(
-    main: Callable[..., int], capsys: pytest.CaptureFixture[str], words: list[str], said: str
-) -> None:
-    assert main(*words) == 2
-    assert said in capsys.readouterr().err
-
-
-def test_the_command_shows_how_far_it_is(main: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("--only", "same", clock=TickingClock(6)) == 0
-
-    lines = capsys.readouterr().err.splitlines()
-    assert any(
-        re.fullmatch(r"\d+ s: 0 of 1 scenarios done, 12 interleavings, \d+ a second; now same 12", line)
-        for line in lines
-    )
-
-
 def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,9 +126,9 @@ def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders
 
 
 def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(here: Stage) -> None:
-    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), lambda _: None, TickingClock(1))
+    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), TickingClock(1))
 
-    assert (explored.interleavings, explored.is_complete, explored.is_broken) == (4, False, False)
+    assert (explored.interleavings, explored.is_complete, explored.shown) == (5, False, None)
 
 
 # make forwards SIGTERM to the command, and SIGINT to nobody: a terminal sends that to the whole group.

@@ -187,15 +187,6 @@ def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
     assert simulated.warned
 
 
-@pytest.mark.parametrize("kind", [Kind.READ_ONLY, Kind.REFUSING, Kind.LOCKED])
-def test_the_local_stage_too_has_all_punches_within_thirty_seconds(simulated: Simulated, kind: Kind) -> None:
-    outcome = simulated.run(punches(number / 250 for number in range(2_000)), fault(1, 5, kind), stage=("local",))
-
-    assert simulated.ends(outcome) == {"stored": 2_000}
-    assert simulated.stored_after(6) < 30
-    assert not simulated.warned
-
-
 @pytest.mark.parametrize("night", [2, 8, 14])
 def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int

