@@ -17,6 +17,7 @@ import pytest
 
 from tools import cli
 from tools.kit import jmeter
+from tools.kit.commands import LazyCommand
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -112,7 +113,8 @@ def every_command() -> list[Line]:
 def _within(line: Line) -> Iterator[Line]:
     yield line
     if isinstance(line.command, click.Group):
-        for name, command in line.command.commands.items():
+        for name, each in line.command.commands.items():
+            command = each.load() if isinstance(each, LazyCommand) else each
             yield from _within(line._replace(words=(*line.words, name), command=command))
 
 

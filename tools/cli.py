@@ -56,18 +56,40 @@ def _trace() -> click.Command:
 
 
 _OF_THE_REFERENCE = {
-    "deploy": LazyCommand(_deploy, "ponto deploy --stage dev         deploy, migrate, and prove it with one punch"),
-    "dlq": LazyCommand(_dlq, "ponto dlq list                   the dead letters of the running local stack"),
+    "deploy": LazyCommand(
+        _deploy,
+        "Deploy a stage, migrate it, and prove it with one punch.",
+        "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
+    ),
+    "dlq": LazyCommand(
+        _dlq,
+        "Dead letters: list, redrive, export, purge; pause the drain.",
+        "ponto dlq list                   the dead letters of the running local stack",
+    ),
     "keys": LazyCommand(
-        _keys, "ponto keys create gate-1         an API key for a device or site, its value shown once"
+        _keys,
+        "API keys, one per device or site; the rows of one.",
+        "ponto keys create gate-1         an API key for a device or site, its value shown once",
     ),
     "plan": LazyCommand(
-        _plan, "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs"
+        _plan,
+        "Requests/s at the peak, what binds, and a month's bill.",
+        "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
     ),
-    "remove": LazyCommand(_remove, "ponto remove --stage dev         empty its buckets, and remove it"),
-    "schema": LazyCommand(_schema, "ponto schema --stage dev         apply the migrations, and set the roles' logins"),
+    "remove": LazyCommand(
+        _remove,
+        "Empty the buckets that go with a stage, and remove it.",
+        "ponto remove --stage dev         empty its buckets, and remove it",
+    ),
+    "schema": LazyCommand(
+        _schema,
+        "Apply the migrations, and set limits and logins of roles.",
+        "ponto schema --stage dev         apply the migrations, and set the roles' logins",
+    ),
     "trace": LazyCommand(
-        _trace, "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue"
+        _trace,
+        "Where a punch is: a row, a dead letter, or the queue.",
+        "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
     ),
 }
 try:
@@ -80,7 +102,7 @@ except CommandError as error:  # `commands.run` comes too late
 
 @commands.group(
     "ponto",
-    commands=commands.lazy(COMMANDS),
+    commands=commands.grouped(COMMANDS),
     epilog=f"examples:\n{commands.examples(COMMANDS)}\n\n"
     "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
 )

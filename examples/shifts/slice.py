@@ -28,7 +28,7 @@ class Shifts(Slice):
 
             return shifts
 
-        return {"shifts": LazyCommand(shifts, "ponto shifts                      closed shifts")}
+        return {"shifts": LazyCommand(shifts, "List closed shifts.", "ponto shifts                      closed shifts")}
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`, with the types of their parameters."""

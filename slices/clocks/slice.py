@@ -27,7 +27,8 @@ class Clocks(FileFormatSlice):
         return {
             "load documents": LazyCommand(
                 load_documents,
-                example="ponto load documents documents.csv   which employee has a CPF or PIS, for clocks' files",
+                "Say whose a CPF or PIS is, for files of hardware clocks.",
+                "ponto load documents documents.csv   which employee has a CPF or PIS, for clocks' files",
             )
         }
 

@@ -23,8 +23,13 @@ class Conformance(Slice):
 
             return conformance
 
-        example = "ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch"
-        return {"conformance": LazyCommand(conformance, example)}
+        return {
+            "conformance": LazyCommand(
+                conformance,
+                "Stand before the API, misbehave, and judge a client.",
+                "ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch",
+            )
+        }
 
 
 SLICE = Conformance()

@@ -30,8 +30,13 @@ class Corrections(ReportsExtension):
 
             return correct
 
-        example = "ponto correct list --month 2026-11   who added or disregarded which punches, and why"
-        return {"correct": LazyCommand(correct, example)}
+        return {
+            "correct": LazyCommand(
+                correct,
+                "Corrections of punches, each with who answers for it.",
+                "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
+            )
+        }
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`."""

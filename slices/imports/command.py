@@ -23,9 +23,10 @@ from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
 from tools.kit.collaborators import Collaborators, pass_collaborators
+from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import print_json, print_status, progress
+from tools.kit.output import print_json, print_status
 
 _KEY = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand

@@ -34,7 +34,11 @@ class Imports(Slice):
             return import_file
 
         return {
-            "import": LazyCommand(import_file, "ponto import october.csv         punches of a file, through the API")
+            "import": LazyCommand(
+                import_file,
+                "Send a file's punches through the API; go on after a stop.",
+                "ponto import october.csv         punches of a file, through the API",
+            )
         }
 
     def dead_letter_event(self) -> "DeadLetterEvent":

@@ -15,8 +15,9 @@ from slices.imports.journal import refused_of
 from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_of
 from tools.kit import files, target
 from tools.kit.clock import Clock
+from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result, print_status, progress
+from tools.kit.output import counted, print_json, print_result, print_status
 
 _PATIENCE = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
 _PAUSE = 1.0  # s, between two looks

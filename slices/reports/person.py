@@ -22,9 +22,10 @@ from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
 from slices.reports.slice import ReportsExtension
 from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
+from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result, print_status, progress
+from tools.kit.output import counted, print_json, print_result, print_status
 from tools.kit.reader import Statement
 
 _EPILOG = f"""examples:

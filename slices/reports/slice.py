@@ -71,15 +71,25 @@ class Reports(Slice):
         return {
             "demo": LazyCommand(
                 demo,
-                example="ponto demo                       a made-up company, to try the reports on",
-                suggestion="a made-up company; then ponto report --help",
+                "A made-up company's punches, to try the reports on.",
+                "ponto demo                       a made-up company, to try the reports on",
+                "a made-up company; then ponto report --help",
             ),
             "load employees": LazyCommand(
                 load_employees,
-                example="ponto load employees staff.csv   names, time zones and cut-offs for the reports",
+                "Give the reports the employees' names, time zones and cut-offs.",
+                "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
             ),
-            "person": LazyCommand(person, "ponto person 123 --output folder   all that is kept about an employee"),
-            "report": LazyCommand(report, "ponto report timecard --employee 123 --month 2026-11"),
+            "person": LazyCommand(
+                person,
+                "All that is kept about an employee, as json and as a page.",
+                "ponto person 123 --output folder   all that is kept about an employee",
+            ),
+            "report": LazyCommand(
+                report,
+                "Time cards, totals, exceptions, changes, gaps, the peak.",
+                "ponto report timecard --employee 123 --month 2026-11",
+            ),
         }
 
     def statements(self) -> "Catalogue":

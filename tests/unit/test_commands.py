@@ -100,7 +100,7 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 # Prints a result by the function that is named, then ends with a status.
 PRINTS = """
 import sys
-from tools.kit import commands, output, tables
+from tools.kit import commands, console, output, tables
 from tools.kit.errors import CommandError
 
 @commands.command(epilog="examples:")

@@ -15,9 +15,10 @@ from tools.dlq import event_source
 from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
+from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter, Way, reasons
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status, progress
+from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status
 from tools.kit.queue_reader import QueueReader
 from tools.kit.tables import Column
 

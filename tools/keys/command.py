@@ -13,8 +13,9 @@ from tools.kit import commands, reader, tables, target
 from tools.kit import options as opt
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
+from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
+from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status
 from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain

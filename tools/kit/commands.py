@@ -10,21 +10,17 @@ import re
 import signal
 import sys
 import textwrap
-from collections import UserDict
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import shell_complete
 
 from slices.definition import Slice
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import is_write_error, print_error, print_status, printable_streams
-from tools.kit.target import explain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -55,10 +51,10 @@ def _laid_out(epilog: str, width: int) -> str:
             lines += textwrap.wrap(" ".join(group), width, break_on_hyphens=False, break_long_words=False)
             continue
         for line in group:
-            if len(line) <= width or not (found := _MEANING.fullmatch(line)):
+            if len(line) <= width or not (match := _MEANING.fullmatch(line)):
                 lines.append(line)
                 continue
-            example, meaning = found.groups()
+            example, meaning = match.groups()
             beside = len(example) <= width - _ROOM
             indent = " " * (len(example) if beside else 6)
             lines += [] if beside else [example.rstrip()]
@@ -87,20 +83,40 @@ def group(
     return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
 
 
-class LazyCommand(NamedTuple):
-    """A command of `ponto`."""
+class LazyCommand(click.Command):
+    """A command of `ponto`, which is imported when it is run or asked for its help."""
 
-    load: Callable[[], click.Command]  # imports it, when it is asked for
-    example: str = ""  # in `ponto --help`
-    suggestion: str = ""  # what `make run` suggests it for
+    def __init__(
+        self, load: Callable[[], click.Command], summary: str, example: str = "", suggestion: str = ""
+    ) -> None:
+        """Import nothing.
 
+        Args:
+            load: imports the command and returns it.
+            summary: the first sentence of its help.
+            example: line of the examples in `ponto --help`.
+            suggestion: for which `make run` suggests it.
+        """
+        super().__init__(None, short_help=summary)
+        self._load = load
+        self.example = example
+        self.suggestion = suggestion
 
-class Lazy(UserDict[str, Any]):
-    """Commands by their names; one that is given as a function is loaded when it is asked for."""
+    def load(self) -> click.Command:
+        """Import the command.
 
-    def __getitem__(self, name: str) -> click.Command:
-        command = super().__getitem__(name)
-        return command if isinstance(command, click.Command) else command()
+        Raises:
+            CommandError: its module cannot be imported, or lacks it.
+        """
+        try:
+            return self._load()
+        except ImportError as error:
+            raise CommandError(f"{error}. Correct the import.") from None
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        return self.load().make_context(info_name, args, parent, **extra)
 
 
 def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) -> dict[str, LazyCommand]:
@@ -109,48 +125,42 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
     Raises:
         CommandError: two have the same name.
     """
-    found = dict(reference)
+    commands = dict(reference)
     for slice_name, each in enabled.items():
         for name, command in each.commands().items():
-            where = f"slices/{slice_name}/slice.py: command '{name}'"
-            if name in found:
-                raise CommandError(f"{where}: there is another one of this name. Rename it.")
-            found[name] = command._replace(load=partial(_load, command, where))
-    return found
+            if name in commands:
+                raise CommandError(
+                    f"slices/{slice_name}/slice.py: command '{name}': there is another one of this name. Rename it."
+                )
+            commands[name] = command
+    return commands
 
 
-def _load(command: LazyCommand, where: str) -> click.Command:
-    try:
-        return command.load()
-    except ImportError as error:
-        raise CommandError(f"{where}: {error}. Correct the import.") from None
-
-
-def lazy(found: Mapping[str, LazyCommand]) -> Lazy:
-    """Return commands, `load documents` in a group `load` that is made unless there is one."""
-    made = Lazy({name: command.load for name, command in found.items() if " " not in name})
-    for group_name in {name.partition(" ")[0] for name in found} - made.keys():
-        own = {name.partition(" ")[2]: each for name, each in found.items() if name.startswith(f"{group_name} ")}
-        made[group_name] = Group(
+def grouped(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
+    """Return commands by name, `load documents` in a group `load`, which is created unless there is one."""
+    top: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
+    for group_name in {name.partition(" ")[0] for name in commands} - top.keys():
+        members = {name.partition(" ")[2]: each for name, each in commands.items() if name.startswith(f"{group_name} ")}
+        top[group_name] = Group(
             group_name,
-            commands=Lazy({name: command.load for name, command in own.items()}),
-            help=f"{group_name.capitalize()} {' or '.join(sorted(own))}.",
-            epilog=f"examples:\n{examples(own)}\n",
+            commands={**members},
+            help=f"{group_name.capitalize()} {' or '.join(sorted(members))}.",
+            epilog=f"examples:\n{examples(members)}\n",
             context_settings=_SETTINGS,
         )
-    return made
+    return top
 
 
-def examples(found: Mapping[str, LazyCommand]) -> str:
+def examples(commands: Mapping[str, LazyCommand]) -> str:
     """Return the examples of commands, a line each."""
-    return "\n".join(f"  {command.example}" for _, command in sorted(found.items()) if command.example)
+    return "\n".join(f"  {command.example}" for _, command in sorted(commands.items()) if command.example)
 
 
-def run(made: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
+def run(command: click.Command, name: str, words: Sequence[str] | None = None, obj: object = None) -> int:
     """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
 
     Args:
-        made: the command.
+        command: what is run.
         name: by which the user calls it.
         words: of the command line; None: the process' own.
         obj: Click's object of the context: collaborators, if they are not the defaults.
@@ -161,11 +171,11 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None, obj:
     """
     variable = f"_{name.upper().replace(' ', '_')}_COMPLETE"
     if instruction := os.environ.get(variable):  # a shell asks what could come next
-        return shell_complete(made, {}, name, variable, instruction)
+        return shell_complete(command, {}, name, variable, instruction)
     with printable_streams():
         status = 0
         try:
-            status = _run(made, name, list(sys.argv[1:] if words is None else words), obj)
+            status = _run(command, name, list(sys.argv[1:] if words is None else words), obj)
             sys.stdout.flush()
         except BrokenPipeError:  # `| head` has seen enough
             _discard(sys.stdout)
@@ -186,11 +196,11 @@ def _discard(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _run(made: click.Command, name: str, words: list[str], obj: object) -> int:
+def _run(command: click.Command, name: str, words: list[str], obj: object) -> int:
     try:
         slices.check()
-        with made.make_context(name, words, obj=obj) as context:
-            status: int | None = made.invoke(context)
+        with command.make_context(name, words, obj=obj) as context:
+            status: int | None = context.command.invoke(context)
     except click.exceptions.Exit as done:  # --help
         return done.exit_code
     except click.ClickException as error:
@@ -199,12 +209,18 @@ def _run(made: click.Command, name: str, words: list[str], obj: object) -> int:
     except CommandError as error:
         print_error(f"{name}: {error}")
         return error.status
-    except (BotoCoreError, ClientError) as error:
-        print_error(f"{name}: {explain(error)}")
-        return 2
     except (KeyboardInterrupt, click.Abort):
         print_status(f"{name}: stopped")
         return 130
+    except Exception as error:
+        from botocore.exceptions import BotoCoreError, ClientError  # only now: they take longer than `ponto --help`
+
+        from tools.kit.target import explain
+
+        if not isinstance(error, BotoCoreError | ClientError):
+            raise
+        print_error(f"{name}: {explain(error)}")
+        return 2
     return status or 0
 
 

@@ -1,8 +1,8 @@
 """Output of the commands: results on standard output, status lines on standard error, and nothing a terminal obeys.
 
 Whatever a command prints passes here, for `commands.run` puts `Printable` in the place of both streams: what `print`,
-Click and a traceback write, too. Two things pass by it: what Rich draws, whose texts `Console` makes printable, and
-data for a file or a pipe (`data_stream`).
+Click and a traceback write, too. Two things pass by it: what Rich draws, whose texts `tools.kit.console` makes
+printable, and data for a file or a pipe (`data_stream`).
 """
 
 import errno
@@ -15,15 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, TextIO, cast
 
-import rich.console
-from rich.console import ConsoleOptions, RenderableType
-from rich.progress import Progress, ProgressColumn
-from rich.segment import Segment
-
 from tools.kit.errors import CommandError
 
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
-_PIPED_WIDTH = 80  # columns, where neither a terminal nor COLUMNS says
 
 
 class _Marks(dict[int, str]):
@@ -93,7 +87,8 @@ def printable_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = out, err
 
 
-def _bare(stream: IO[str]) -> IO[str]:
+def bare_stream(stream: IO[str]) -> IO[str]:
+    """Return the stream that `Printable` writes to."""
     while isinstance(stream, Printable):
         stream = stream.out
     return stream
@@ -101,45 +96,10 @@ def _bare(stream: IO[str]) -> IO[str]:
 
 def data_stream() -> IO[str]:
     """Give standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
-    out = _bare(sys.stdout)
+    out = bare_stream(sys.stdout)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8")
     return cast(IO[str], Printable(out)) if out.isatty() else out
-
-
-class Console(rich.console.Console):
-    """Rich's, as wide as the terminal; into a file or a pipe, as COLUMNS says or any terminal shows.
-
-    Its texts are made printable; what Rich adds, colours and the cursor's moves, goes to the terminal as it is.
-    """
-
-    def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
-        stream = file or (sys.stderr if stderr else sys.stdout)
-        super().__init__(file=_bare(stream), highlight=False, emoji=False, markup=False)
-        if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may say 0
-            self.width = _PIPED_WIDTH
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render, and make the texts printable."""
-        for text, style, control in super().render(renderable, options):
-            yield Segment(text if control else printable(text, lines=True), style, control)
-
-    def write(self, text: str) -> None:
-        """Write lines as they stand, which is faster than to lay them out."""
-        self.file.write(printable(text, lines=True))
-
-    def on_broken_pipe(self) -> None:
-        """Leave it to `commands.run`: Rich would end the process, and not with 0."""
-        raise  # it is called where the error is handled
-
-
-@contextmanager
-def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal and `shown`; the columns are Rich's by default."""
-    console = Console(stderr=True)
-    display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
-    with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile
-        yield display
 
 
 def print_result(*lines: str) -> None:

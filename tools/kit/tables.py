@@ -10,7 +10,8 @@ from typing import NamedTuple
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
-from tools.kit.output import Console, printable
+from tools.kit.console import Console
+from tools.kit.output import printable
 
 _GAP = "  "  # between two columns
 _INDENT = "  "  # of the further lines of a row

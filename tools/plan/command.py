@@ -9,8 +9,9 @@ import click
 
 from tools.kit import commands, tables
 from tools.kit import options as opt
+from tools.kit.console import Console
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS
-from tools.kit.output import Console, camel_case, print_json, print_result
+from tools.kit.output import camel_case, print_json, print_result
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
 from tools.plan import costs, settings

@@ -16,9 +16,9 @@ from slices import enabled
 from slices.reports import employees
 from slices.reports.demo.company import Columns, Company, Row
 from slices.reports.slice import ReportsExtension
+from tools.kit.console import progress
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
-from tools.kit.output import progress
 
 # A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
 _HAD_THEM = "update ponto.funcionario set zona_mudou_em = null where usuario_id between %s and %s"

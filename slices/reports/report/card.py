@@ -9,7 +9,7 @@ from rich.text import Text
 
 from slices.reports.report.i18n import Language, clock, mask_cpf
 from slices.reports.rows import ArrivalRow, TotalsRow
-from tools.kit.output import Console
+from tools.kit.console import Console
 
 MIN_SPLIT_DAYS = 3
 """Split days of a month from which on a card has a warning."""

@@ -22,7 +22,8 @@ from ponto.fields import BLANK
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import BAR, Report, Table, plain
 from tools.kit import files, tables
-from tools.kit.output import Console, camel_case, data_stream, progress
+from tools.kit.console import Console, progress
+from tools.kit.output import camel_case, data_stream
 
 FORMATS = ("text", "csv", "json", "html")
 SEPARATORS = (",", ";")

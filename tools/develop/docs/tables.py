@@ -13,6 +13,7 @@ from ponto.punch import WIRE_FIELDS
 from slices import enabled
 from tools import cli
 from tools.kit import parameters, slices
+from tools.kit.commands import LazyCommand
 
 _EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -65,7 +66,8 @@ def leaf_commands(
     status = " ".join(own[1].split()) if own else inherited
     if isinstance(command, click.Group):
         for subname, subcommand in sorted(command.commands.items()):
-            yield from leaf_commands(f"{name} {subname}", subcommand, status)
+            loaded = subcommand.load() if isinstance(subcommand, LazyCommand) else subcommand
+            yield from leaf_commands(f"{name} {subname}", loaded, status)
     elif command.help:
         yield name, command.get_short_help_str(limit=200), status
 
