@@ -4,6 +4,7 @@ import re
 
 from ponto import __version__
 from tests.commands import run_process
+from tools.kit.project import ROOT
 
 
 def test_the_command_says_it_as_it_is_written() -> None:
