@@ -163,7 +163,6 @@ def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> N
 
 def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
-    aws.reports.close()  # as when the run was killed
     printed: list[str] = []
 
     def print_status(line: str) -> None:
@@ -183,7 +182,6 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_i
 
 def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emulator(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
-    aws.reports.close()
 
     def press_ctrl_c(_: str) -> None:
         raise Stopped

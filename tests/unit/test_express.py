@@ -327,7 +327,7 @@ def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
 ) -> None:
     dev.rds.refused[operation] = ("Denied", "no")
     said = dev.deploy().err
-    assert re.findall(rf"not done: (.*), for AWS refused {operation}: Denied: no\n", said) == undone
+    assert re.findall(rf"not done: (.*): AWS refused {operation}: Denied: no\n", said) == undone
     assert dev.sls == ["package", "deploy"]
 
 

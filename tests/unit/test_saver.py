@@ -2,9 +2,9 @@
 
 import errno
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -14,19 +14,14 @@ import pytest
 from tests.clock import FakeClock
 from tools.local import adapter, saved, serve
 
-Reports = tuple[Connection, Connection]
-
 QUEUES = {"queues": {"data": {"1": {"name": "punches", "messages": [{"id": "a"}, {"id": "b"}]}}}}
 
 
-@pytest.fixture
-def reports(tmp_path: Path) -> Iterator[Reports]:
-    """The ends of the pipe through which a saver reports."""
+@pytest.fixture(autouse=True)
+def _running(tmp_path: Path) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGALRM)
     saved.mark_running(tmp_path)
-    receiver, sender = Pipe(duplex=False)
-    with receiver, sender:
-        yield receiver, sender
+    yield
     signal.signal(signal.SIGALRM, handler)
 
 
@@ -53,11 +48,14 @@ class Emulator:
         adapter.save(folder, name, state)
 
 
-def save(state: Path, reports: Reports, *, failures: int = 0, **services: Callable[[], Any]) -> int:
-    """Save these services and the queues, after some failures; return the exit status."""
-    with pytest.raises(SystemExit) as end:
-        serve.Saver(state, reports[1], exit_with, Emulator(services, failures), FakeClock()).save_and_end()
-    return int(str(end.value.code))
+def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> tuple[int, list[saved.Report]]:
+    """Save these services and the queues, after some failures; return the exit status, and what was reported."""
+    with saved.open_reports(state) as pipe:
+        assert pipe
+        with pytest.raises(SystemExit) as end:
+            serve.Saver(state, exit_with, Emulator(services, failures), FakeClock()).save_and_end()
+        reports = [saved.Report.from_json(line) for line in os.read(pipe, 65_536).splitlines()]
+    return int(str(end.value.code)), reports
 
 
 def exit_with(status: int) -> None:
@@ -70,38 +68,37 @@ def fail() -> Any:
 
 @pytest.mark.parametrize("broken", [fail, lambda: {("not", "JSON"): 1}], ids=["cannot be read", "cannot be written"])
 def test_a_service_whose_state_cannot_be_saved_is_a_loss_and_the_rest_is_saved(
-    tmp_path: Path, reports: Reports, broken: Callable[[], Any]
+    tmp_path: Path, broken: Callable[[], Any]
 ) -> None:
-    assert save(tmp_path, reports, iam=broken, s3=lambda: {"kept": 1}) == 1
+    status, [report] = save(tmp_path, iam=broken, s3=lambda: {"kept": 1})
 
-    report = saved.Report.from_json(reports[0].recv_bytes())
+    assert status == 1
     assert report.describe({}).startswith("0 of 2 messages of punches; the state of iam, which cannot be saved (")
     assert saved.unsaved_since(tmp_path)
     assert json.loads((saved.folder(tmp_path) / "s3.json").read_text())["payload"] == {"kept": 1}
 
 
-def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path, reports: Reports) -> None:
-    assert save(tmp_path, reports, failures=3, iam=dict) == 0
+def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path) -> None:
+    status, [first, *_] = save(tmp_path, failures=3, iam=dict)
 
-    first = saved.Report.from_json(reports[0].recv_bytes())
+    assert status == 0
     assert first.describe({}) == "2 of 2 messages of punches; the state of sqs, iam (No space left on device)"
     assert saved.unsaved_since(tmp_path) is None
 
 
-def test_a_service_that_writes_files_when_it_is_asked_for_its_state_is_asked_again(
-    tmp_path: Path, reports: Reports
-) -> None:
+def test_a_service_that_writes_files_when_it_is_asked_for_its_state_is_asked_again(tmp_path: Path) -> None:
     give = Mock(side_effect=[OSError(errno.ENOSPC, "No space left on device"), {"code": 1}])
 
-    assert save(tmp_path, reports, functions=give) == 0
+    status, [first, *_] = save(tmp_path, functions=give)
 
-    first = saved.Report.from_json(reports[0].recv_bytes())
+    assert status == 0
     assert first.describe({}).endswith("; the state of functions (No space left on device)")
     assert json.loads((saved.folder(tmp_path) / "functions.json").read_text())["payload"] == {"code": 1}
 
 
 def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_path: Path) -> None:
     report = saved.Report(["iam"], "File too large")
+    (tmp_path / "reports").unlink()
     with saved.open_reports(tmp_path) as reports:
         saved.send_report(tmp_path, report)
         assert saved.read_report(reports) is None
@@ -115,9 +112,11 @@ def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_pa
         assert saved.read_report(reports) == report
 
 
-def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(tmp_path: Path, reports: Reports) -> None:
+def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(tmp_path: Path) -> None:
     saved.folder(tmp_path).mkdir()
     (saved.folder(tmp_path) / "sqs.json").write_text('{"payload": {"queues"')
 
-    assert save(tmp_path, reports, failures=1) == 0
-    assert saved.Report.from_json(reports[0].recv_bytes()).unsaved == {"punches": 2}
+    status, [first, *_] = save(tmp_path, failures=1)
+
+    assert status == 0
+    assert first.unsaved == {"punches": 2}

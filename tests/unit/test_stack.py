@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
 def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
     """Give an emulator whose process lives and whose log is gone."""
     with started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key", Pipe()[0])
+        yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key")
 
 
 def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: emulator.Emulator) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def stop(process: subprocess.Popen[bytes], folder: Path) -> list[str]:
     said: list[str] = []
     log = folder / "emulator.log"
     log.touch()
-    aws = emulator.Emulator(process, 1, folder, log, "key", Pipe(duplex=False)[0])
+    aws = emulator.Emulator(process, 1, folder, log, "key")
     aws.stop(said.append, stalled_seconds=1, seconds_between_lines=0.5)
     return said
 

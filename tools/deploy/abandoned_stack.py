@@ -34,7 +34,6 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
 
     Raises:
         CommandError: another deploy may be creating it, or it is not gone in time.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     stack = find_stack(formation, stage)
     if stack is None or not is_abandoned(stack):

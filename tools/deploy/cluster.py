@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_first(session: "boto3.Session", stack: str) -> bool:
-    """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one.
-
-    Raises:
-        botocore.exceptions.BotoCoreError: AWS did not answer.
-    """
+    """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one."""
     try:
         return not has_resource(session.client("cloudformation"), stack, DATABASE_CLUSTER)
     except ClientError as error:
@@ -44,7 +40,6 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
 
     Raises:
         CommandError: naming each such cluster, and what to do with it.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     pages = session.client("rds").get_paginator("describe_db_clusters").paginate()
     found = [

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import boto3
 
 _POLL_SECONDS = 5.0  # between two looks at what AWS is doing
-_READY = 900  # s, for a cluster and its writer, which were seen to take 32
-_CHANGED = 300  # s, for one change
-_GONE = 1_800  # s, for both, which were seen to take 5 to 11 minutes
+_READY_SECONDS = 900  # for a cluster and its writer, which were seen to take 32
+_CHANGE_SECONDS = 300  # for one change
+_DELETE_SECONDS = 1_800  # for both, which were seen to take 5 to 11 minutes
 _WHEN_DELETED = "whenDeleted"  # a tag: what becomes of the cluster is known though the stack is gone
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_LONGEST = 52  # characters, and 11 of the writer's
-_SILENT = 30  # s without a line of progress
+_MAX_NAME_LENGTH = 52  # characters, and 11 of the writer's
+_SILENT_SECONDS = 30  # without a line of progress
 _ENDED = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
 _BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}  # what passes
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8})  # RDS is throttled with the console, too
@@ -47,17 +47,15 @@ class Wanted(NamedTuple):
 
 def wanted_of(template: Any) -> Wanted | None:
     """Read what a compiled template says of the cluster that is made outside the stack; None: there is none."""
-    said = template.get("Metadata", {}).get("ExpressCluster")
-    if said is None:
-        return None
-    return Wanted(
-        owner=said["MasterUsername"],
-        capacity=said["ServerlessV2ScalingConfiguration"],
-        is_protected=said["DeletionProtection"],
-        backup_days=said["BackupRetentionPeriod"],
-        tags=said["Tags"] | {_WHEN_DELETED: said["WhenDeleted"]},
-        log=said["Parameters"],
-        leaves_another=said["LeaveDatabase"],
+    declared = template.get("Metadata", {}).get("ExpressCluster")
+    return declared and Wanted(
+        owner=declared["MasterUsername"],
+        capacity=declared["ServerlessV2ScalingConfiguration"],
+        is_protected=declared["DeletionProtection"],
+        backup_days=declared["BackupRetentionPeriod"],
+        tags=declared["Tags"] | {_WHEN_DELETED: declared["WhenDeleted"]},
+        log=declared["Parameters"],
+        leaves_another=declared["LeaveDatabase"],
     )
 
 
@@ -68,7 +66,6 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CL
 
     Raises:
         CommandError: its name is taken, or it did not become available.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused to make it.
     """
     rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
     if not _is_there(rds, stage):
@@ -84,14 +81,13 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CL
             )
         except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
             _is_there(rds, stage)
-    _wait(lambda: _unready(rds, name), _READY, f"the cluster {name} did not become available", clock)
+    _wait(lambda: _unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
     for what, step in _steps(rds, name, wanted, clock):
         try:
             step()
-        except (BotoCoreError, ClientError) as error:
-            print_status(f"not done: {what}, for {explain(error)}", "Going on without.")
-        except CommandError as error:
-            print_status(f"not done: {what}: {error}", "Going on without.")
+        except (BotoCoreError, ClientError, CommandError) as error:
+            reason = str(error) if isinstance(error, CommandError) else explain(error)
+            print_status(f"not done: {what}: {reason}", "Going on without.")
 
 
 def require_name(session: "boto3.Session", stage: str) -> None:
@@ -99,13 +95,12 @@ def require_name(session: "boto3.Session", stage: str) -> None:
 
     Raises:
         CommandError: saying which.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     name = stack_name(stage)
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         raise CommandError(
             f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "
-            f"of which {_LONGEST} leave room for the writer's name. Name another stage. Nothing was deployed."
+            f"of which {_MAX_NAME_LENGTH} leave room for the writer's name. Name another stage. Nothing was deployed."
         )
     _is_there(session.client("rds", config=_CONFIG), stage)
 
@@ -119,11 +114,7 @@ class Left(NamedTuple):
 
 
 def left(session: "boto3.Session", stage: str) -> Left | None:
-    """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
+    """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else."""
     rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
     if (cluster := _cluster(rds, name)) is None:  # its parameter group goes last
         return Left(name, is_protected=False, is_kept=False) if _has_group(rds, name) else None
@@ -138,7 +129,6 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
 
     Raises:
         CommandError: it takes too long.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     rds = session.client("rds", config=_CONFIG)
     print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
@@ -159,12 +149,12 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
         return None
 
     late = f"the cluster {name} is not deleted yet. Run this again"
-    _wait(undeleted, _GONE, late, clock, status=1)
-    _wait(grouped, _CHANGED, late, clock, status=1)
+    _wait(undeleted, _DELETE_SECONDS, late, clock, status=1)
+    _wait(grouped, _CHANGE_SECONDS, late, clock, status=1)
 
 
-def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Give what remains to be done to a cluster that is available, each with its name for people."""
+def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what remains to be done to a cluster that is available, each with its name for people."""
     cluster = _present(rds, name)
     if tags := {key: value for key, value in wanted.tags.items() if _tags(cluster).get(key) != value}:
         yield "its tags", lambda: rds.add_tags_to_resource(ResourceName=cluster["DBClusterArn"], Tags=_listed(tags))
@@ -183,28 +173,22 @@ def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[
         yield "its automatic minor version upgrades (off)", lambda: _disable_minor_upgrades(rds, name, clock)
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
-        yield (
-            "the parameter group that keeps punches out of its log",
-            partial(_keep_log_clean, rds, name, wanted, clock),
-        )
+        what = "the parameter group that keeps punches out of its log"
+        yield what, partial(_keep_log_clean, rds, name, wanted, clock)
     else:
         print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
 
 
 def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Clock) -> None:
-    """Change one thing of a cluster and wait until it is so: AWS calls it available before it has begun, too."""
-    print_status(f"changing {what}")
-    given = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
+    """Change one thing of a cluster."""
+    parameter = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
 
-    def unasked() -> None:
-        rds.modify_db_cluster(DBClusterIdentifier=name, ApplyImmediately=True, **{given: value})
-
-    def unchanged() -> str | None:
+    def unfinished() -> str | None:
         cluster = _present(rds, name)
         return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
 
-    _wait(unasked, _CHANGED, "the cluster takes no change", clock)
-    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it", clock)
+    request = partial(rds.modify_db_cluster, DBClusterIdentifier=name, ApplyImmediately=True, **{parameter: value})
+    _request(f"changing {what}", request, unfinished, clock)
 
 
 def _disable_minor_upgrades(rds: Any, name: str, clock: Clock) -> None:
@@ -213,18 +197,16 @@ def _disable_minor_upgrades(rds: Any, name: str, clock: Clock) -> None:
     Aurora upgrades a cluster automatically only if each of its instances allows it.
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.VersionPolicy.Upgrading.html
     """
-    print_status("turning off automatic minor version upgrades")
 
-    def unasked() -> None:
+    def request() -> None:
         identifier = _writer(_present(rds, name))["DBInstanceIdentifier"]
         rds.modify_db_instance(DBInstanceIdentifier=identifier, AutoMinorVersionUpgrade=False, ApplyImmediately=True)
 
-    def unchanged() -> str | None:
+    def unfinished() -> str | None:
         is_on = _writer_instance(rds, name).get("AutoMinorVersionUpgrade")
         return "the change is not made yet" if is_on else _unready(rds, name)
 
-    _wait(unasked, _CHANGED, "the writer takes no change", clock)
-    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it", clock)
+    _request("turning off automatic minor version upgrades", request, unfinished, clock)
 
 
 def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
@@ -237,11 +219,10 @@ def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
             Description="Keeps punches out of PostgreSQL's log",
             Tags=_listed(wanted.tags),
         )
-    pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
-        DBClusterParameterGroupName=name, Source="user"
-    )
-    found = {each["ParameterName"]: each.get("ParameterValue") for page in pages for each in page["Parameters"]}
-    if other := {key: value for key, value in wanted.log.items() if found.get(key) != value}:
+    parameters = rds.get_paginator("describe_db_cluster_parameters")
+    pages = parameters.paginate(DBClusterParameterGroupName=name, Source="user")
+    existing = {each["ParameterName"]: each.get("ParameterValue") for each in pages.search("Parameters[]")}
+    if other := {key: value for key, value in wanted.log.items() if existing.get(key) != value}:
         rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             Parameters=[
@@ -252,22 +233,27 @@ def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
     is_new = cluster["DBClusterParameterGroup"] != name
     if is_new:
         _change(rds, name, "its parameter group", "DBClusterParameterGroup", name, clock)
-    if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
-        _restart(rds, name, clock)
 
-
-def _restart(rds: Any, name: str, clock: Clock) -> None:
-    print_status("restarting the writer, from which on its parameter group counts")
-
-    def unasked() -> None:
+    def request() -> None:
         rds.reboot_db_instance(DBInstanceIdentifier=_writer(_present(rds, name))["DBInstanceIdentifier"])
 
-    def unrestarted() -> str | None:
+    def unfinished() -> str | None:
         status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
         return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
 
-    _wait(unasked, _CHANGED, "the writer is not restarted", clock)
-    _wait(unrestarted, _CHANGED, "the writer did not restart", clock)
+    if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
+        _request("restarting the writer, from which on its parameter group counts", request, unfinished, clock)
+
+
+def _request(what: str, request: Callable[[], object], unfinished: Callable[[], str | None], clock: Clock) -> None:
+    """Request a change as soon as RDS takes it, and wait until it is made: AWS says available before it begins, too."""
+
+    def unrequested() -> None:
+        request()
+
+    print_status(what)
+    _wait(unrequested, _CHANGE_SECONDS, "AWS does not take the change", clock)
+    _wait(unfinished, _CHANGE_SECONDS, "AWS took the change, and did not make it", clock)
 
 
 def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock: Clock, *, status: int = 2) -> None:
@@ -283,7 +269,7 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
     Raises:
         CommandError: it is so for longer.
     """
-    began = said = clock.monotonic()
+    began = printed = clock.monotonic()
     before = None
     while True:
         try:
@@ -297,9 +283,9 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
         now = clock.monotonic()
         if now > began + seconds:
             raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
-        if state != before or now > said + _SILENT:
+        if state != before or now > printed + _SILENT_SECONDS:
             print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
-            before, said = state, now
+            before, printed = state, now
         clock.sleep(_POLL_SECONDS)
 
 
@@ -367,7 +353,7 @@ def _present(rds: Any, name: str) -> Any:
 
 def _instances(rds: Any, name: str) -> list[Any]:
     pages = rds.get_paginator("describe_db_instances").paginate(Filters=[{"Name": "db-cluster-id", "Values": [name]}])
-    return [each for page in pages for each in page["DBInstances"]]
+    return list(pages.search("DBInstances[]"))
 
 
 def _writer(cluster: Any) -> Any:

@@ -29,11 +29,7 @@ class Observation(NamedTuple):
 
 
 def observe(formation: "CloudFormationClient", stage: str) -> Observation:
-    """Return which operations on a stage's stack CloudFormation lists so far.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
+    """Return which operations on a stage's stack CloudFormation lists so far."""
     return Observation(frozenset(_operation_ids(find_stack(formation, stage))), datetime.now(UTC))
 
 

@@ -92,7 +92,6 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
     Raises:
         CommandError: the gateway asks for no token, or the API takes punches without one, or whoever deploys may not
             take on the role.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     require_token(url, key, clock)
     if authorization_of(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
@@ -128,7 +127,6 @@ def authorization_of(deployment: Target) -> str:
 
     Raises:
         CommandError: the API takes no punch.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     gateway, api = deployment.gateway(), deployment.require_api()
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)

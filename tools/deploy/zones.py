@@ -46,11 +46,7 @@ def network_of(resources: Mapping[str, Any]) -> Network | None:
 
 
 def find_problem(session: "boto3.Session", network: Network) -> Problem | None:
-    """Return what the zones of a network lack, and two zones that lack nothing.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
+    """Return what the zones of a network lack, and two zones that lack nothing."""
     ec2 = session.client("ec2")
     found = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
     ids = {each["ZoneName"]: each["ZoneId"] for each in found["AvailabilityZones"] if each["State"] == "available"}

@@ -91,11 +91,7 @@ class Waited(NamedTuple):
 
 
 def waited(target: Target, paused: datetime) -> Waited:
-    """Ask CloudWatch for how long the oldest punch in the queue has waited.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
+    """Ask CloudWatch for how long the oldest punch in the queue has waited."""
     now = datetime.now(UTC)
     in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
     failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)

@@ -333,11 +333,7 @@ def _delete_plan(
 
 
 def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
-    """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused all the time.
-    """
+    """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s."""
     wait = Wait(
         f"{what} as soon as AWS admits it: an account may change one in 20 s.",
         timeout_seconds=_RETRY_SECONDS,

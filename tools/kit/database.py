@@ -90,7 +90,6 @@ def find(where: Where) -> Database:
 
     Raises:
         CommandError: no local stack runs, or the environment lacks values.
-        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
     if where.environment:
         try:
@@ -127,7 +126,6 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
 
     Raises:
         CommandError: see `find`; or it cannot be reached, or lacks the migrations.
-        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
     database = find(where)
     with closing(_open(database, read_only)) as connection:

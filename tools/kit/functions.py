@@ -51,7 +51,6 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object, c
     Raises:
         Busy, FunctionFailed: see there.
         CommandError: it is missing.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     wait = Wait(
         f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",

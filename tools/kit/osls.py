@@ -202,9 +202,6 @@ def find_stack(formation: "CloudFormationClient", stage: str, stack_id: str = ""
         formation: the client.
         stage: the stage.
         stack_id: of this stack, which is found by its id also after its deletion.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     try:
         return formation.describe_stacks(StackName=stack_id or stack_name(stage))["Stacks"][0]
@@ -219,7 +216,6 @@ def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
 
     Raises:
         CommandError: there is no such stack.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if found := find_stack(formation, stage):
         return found
@@ -228,11 +224,7 @@ def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
-    """Return whether a stack has a resource. One that could not be deleted is no longer the stack's.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
+    """Return whether a stack has a resource. One that could not be deleted is no longer the stack's."""
     try:
         found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
     except ClientError as error:
@@ -246,9 +238,6 @@ def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
     """Give what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
 
     Of a stack from before the first version it is unknown; such a one cannot be updated.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     found = find_stack(formation, stage)
     outputs = _outputs(found) if found else {}
@@ -260,7 +249,6 @@ def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, st
 
     Raises:
         CommandError: there is no such stack, or it is not complete.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     found = stack_of(formation, stage)
     outputs = _outputs(found)

@@ -21,11 +21,7 @@ class Depth(NamedTuple):
 
 
 def depth(sqs: "SQSClient", queue_url: str) -> Depth:
-    """Ask how much is in a queue.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused.
-    """
+    """Ask how much is in a queue."""
     counts: list[QueueAttributeNameType] = [
         "ApproximateNumberOfMessages",
         "ApproximateNumberOfMessagesNotVisible",

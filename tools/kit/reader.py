@@ -245,7 +245,6 @@ class FunctionReader:
         Raises:
             TooLarge, Busy: see there.
             CommandError: the function is missing, does not reach the database, or failed.
-            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
@@ -317,7 +316,6 @@ def opened(where: Where, *, earlier: bool = False) -> Iterator[Reader]:
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if not where.by_function:
         with database.connect(where, read_only=True) as session, direct(session, earlier=earlier) as reader:

@@ -82,7 +82,6 @@ class Target(NamedTuple):
 
         Raises:
             CommandError: the user may not take the role on.
-            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused otherwise; see `explain`.
         """
         if self.operator_role_arn is None:
             return self.sqs()
@@ -199,7 +198,6 @@ def announce(where: Where) -> Account:
 
     Raises:
         CommandError: the stage is local, and this is AWS.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
     if where.stage == LOCAL and not emulator():
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
@@ -217,7 +215,6 @@ def find(where: Where) -> Target:
 
     Raises:
         CommandError: there is none, or it is not complete.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
     if where.stage == LOCAL:
         return _local(where)

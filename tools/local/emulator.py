@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -50,7 +49,6 @@ class Emulator(NamedTuple):
     state: Path
     log: Path
     key: str  # the access key id that the guard admits
-    reports: Connection  # on what it has saved
 
     @property
     def url(self) -> str:
@@ -95,9 +93,10 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        reports = _Reports(self.reports, self.state, labels, seconds_between_lines)
-        _end(psutil.Process(self.process.pid), print_status, reports, stalled_seconds, keep_trying)
-        reports.receive()
+        with saved.open_reports(self.state) as descriptor:
+            reports = _Reports(descriptor, self.state, labels, seconds_between_lines)
+            _end(psutil.Process(self.process.pid), print_status, reports, stalled_seconds, keep_trying)
+            reports.receive()
         if count := reports.last.unfinished_files:
             print_status(
                 f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
@@ -114,66 +113,54 @@ class _Reports:
     """What a stopping emulator reports on what it has saved."""
 
     def __init__(
-        self, received: Connection | None, state: Path, labels: Mapping[str, str], seconds_between_lines: float
+        self,
+        descriptor: int | None,
+        state: Path,
+        labels: Mapping[str, str],
+        seconds_between_lines: float,
+        leftover_pid: int | None = None,
     ) -> None:
+        """Read nothing yet.
+
+        Args:
+            descriptor: as `saved.open_reports` yields it.
+            state: the emulator's folder.
+            labels: what the messages of a queue are, by the queue's name.
+            seconds_between_lines: of progress.
+            leftover_pid: the process, if a run that was killed started it.
+        """
         self.seconds_between_lines = seconds_between_lines
-        self._received = received  # None: it was started by another run, and cannot report
+        self.leftover_pid = leftover_pid
+        self.last = saved.Report()
+        self._descriptor = descriptor
         self._state = state
         self._labels = labels
-        self.last = saved.Report()
-
-    def receive(self) -> bool:
-        """Read what has come; return whether something has."""
-        has_come = False
-        with contextlib.suppress(EOFError):  # the emulator has ended
-            while self._received and self._received.poll():
-                self.last = saved.Report.from_json(self._received.recv_bytes())
-                has_come = True
-        return has_come
-
-    def describe(self) -> str:
-        """Return a sentence on what is not saved."""
-        missing = self.last.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
-        return f"Not saved: {missing}; {self.free_space()}."
-
-    def describe_progress(self, seconds: float) -> str:
-        """Return the line that is printed while all goes well, as far as is known."""
-        return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self.free_space()}"
-
-    def free_space(self) -> str:
-        """Return how much can be written."""
-        return f"{shutil.disk_usage(self._state).free / 1_000_000:,.1f} MB are free in {self._state}"
-
-
-class _LeftoverReports(_Reports):
-    """What the emulator of a run that was killed reports, through a pipe in its folder."""
-
-    def __init__(self, descriptor: int | None, state: Path, pid: int, seconds_between_lines: float) -> None:
-        super().__init__(None, state, {}, seconds_between_lines)
-        self._descriptor = descriptor
-        self._pid = pid
-        self._missing = f"what it was given since {saved.unsaved_since(state)}"
 
     def receive(self) -> bool:
         """Read what has come; return whether something has."""
         report = saved.read_report(self._descriptor)
-        if report and not report.is_complete:
-            self._missing = report.describe({})
+        self.last = report or self.last
         return report is not None
 
-    def describe_progress(self, seconds: float) -> str:
-        """Return what it has to save, and what to do if it cannot."""
-        return (
-            f"{self.describe()} It has tried for {seconds:.0f} s, and tries again each second: if the disk is full, "
-            "free some space. Ctrl-C ends this command, and that process goes on."
-        )
-
     def describe(self) -> str:
-        """Return a sentence on what is not saved, and which process holds it."""
-        return (
-            f"Process {self._pid}, the emulator of a run that was killed, has not saved {self._missing}; "
-            f"{self.free_space()}."
-        )
+        """Return a sentence on what is not saved."""
+        missing = self.last.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
+        head = "Not saved:"
+        if self.leftover_pid:
+            head = f"Process {self.leftover_pid}, the emulator of a run that was killed, has not saved"
+        return f"{head} {missing}; {self._free_space()}."
+
+    def describe_progress(self, seconds: float) -> str:
+        """Return the line that is printed while all goes well, or while a leftover emulator tries."""
+        if self.leftover_pid:
+            return (
+                f"{self.describe()} It has tried for {seconds:.0f} s, and tries again each second: if the disk is "
+                "full, free some space. Ctrl-C ends this command, and that process goes on."
+            )
+        return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self._free_space()}"
+
+    def _free_space(self) -> str:
+        return f"{shutil.disk_usage(self._state).free / 1_000_000:,.1f} MB are free in {self._state}"
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
@@ -226,20 +213,18 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     state.mkdir(mode=0o700, exist_ok=True)
     state.chmod(0o700)
     scratch.mkdir(mode=0o700)
-    reports, sender = Pipe(duplex=False)
-    with log.open("wb") as output, sender:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE, str(port), str(sender.fileno()), str(state)],
+            [sys.executable, "-m", _MODULE, str(port), str(state)],
             cwd=ROOT,
             env=environment(key=key) | settings,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             umask=0o077,
-            pass_fds=[sender.fileno()],
             start_new_session=True,  # Ctrl-C is ours: it ends after it has been asked to
         )
-    emulator = Emulator(process, port, state, log, key, reports)
+    emulator = Emulator(process, port, state, log, key)
     try:
         _wait(emulator)
     except BaseException:  # Ctrl-C meanwhile, too
@@ -273,7 +258,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None, second
         if _MODULE in words and words[-1] == str(state):
             try:
                 with saved.open_reports(state) as descriptor:
-                    reports = _LeftoverReports(descriptor, state, process.pid, seconds_between_lines)
+                    reports = _Reports(descriptor, state, {}, seconds_between_lines, process.pid)
                     _end(process, print_status, reports)
             except Stopped:
                 raise UnsavedError(
@@ -308,7 +293,7 @@ def _end(
             # A file is complete or not there: nothing is saved by halves.
             if time.monotonic() > last + stalled_seconds or (is_failing and not keep_trying(reports.describe())):
                 process.kill()
-            if not is_failing and time.monotonic() > printed + reports.seconds_between_lines:
+            if (reports.leftover_pid or not is_failing) and time.monotonic() > printed + reports.seconds_between_lines:
                 printed = time.monotonic()
                 print_status(reports.describe_progress(printed - began))
             time.sleep(0.05)

@@ -1,9 +1,8 @@
 """The process that is this machine's AWS: the emulator behind the guard, on one port of the loopback address.
 
-    python -m tools.local.serve PORT REPORTS STATE
+    python -m tools.local.serve PORT STATE
 
-`make run` starts it, with the emulator's settings and the run's access key id in the environment. REPORTS is the number
-of a pipe's end, into which it writes what it has saved: a log could not be written on a full disk.
+`make run` starts it, with the emulator's settings and the run's access key id in the environment.
 """
 
 import asyncio
@@ -15,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,7 +35,7 @@ _RETRY_SECONDS = 1.0
 _logger = logging.getLogger("local")
 
 
-def main(port: int, reports: Connection, state: Path) -> int:
+def main(port: int, state: Path) -> int:
     """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
 
     It ends by itself, with status 0, once everything is saved. While a file cannot be written it tries again each
@@ -52,7 +50,7 @@ def main(port: int, reports: Connection, state: Path) -> int:
     guard = Guard(adapter.application, everybody, port, run, view, [each.read for each in files], page)
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
-    asyncio.run(_serve(guard, port, state, Saver(state, reports)))
+    asyncio.run(_serve(guard, port, state, Saver(state)))
     return 1  # hypercorn ended by itself
 
 
@@ -107,7 +105,6 @@ class Saver:
     def __init__(
         self,
         state: Path,
-        reports: Connection,
         end: Callable[[int], None] = lambda status: _end(status),
         emulator: Emulator = adapter,
         clock: Clock = CLOCK,
@@ -116,7 +113,6 @@ class Saver:
         self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
-        self._reports = reports
         self._reported: saved.Report | None = None
         self._reason = ""  # of the latest file that could not be written
         self._errors: dict[str, str] = {}  # services that are given up
@@ -205,9 +201,7 @@ class Saver:
             self._reported = report
             if not report.is_complete:
                 _logger.error("not saved: %s", report.describe({}))
-            with contextlib.suppress(BrokenPipeError):  # the run was killed; this process goes on until it has saved
-                self._reports.send_bytes(report.to_json())
-        saved.send_report(self._state, report)  # to a later run, each time: it may have started since
+        saved.send_report(self._state, report)  # each time: a later run may have started since
 
 
 def _raise_timeout(*_: object) -> None:
@@ -230,4 +224,4 @@ def _raise_limit_of_files() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), Connection(int(sys.argv[2]), readable=False), Path(sys.argv[3])))
+    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2])))
