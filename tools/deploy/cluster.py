@@ -34,7 +34,6 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
     """Refuse to make a cluster beside one that an earlier stack of this name made.
 
     Args:
-        session: of the account and region.
         stack: the name of the CloudFormation stack, which has no cluster yet.
         database: what the stage has instead; None: it is not deployed yet.
 
@@ -64,7 +63,6 @@ def require_express(stage: str, database: str | None) -> None:
     """Refuse to give a deployed stage an express cluster, which would have none of its punches.
 
     Args:
-        stage: which it is.
         database: what it has; None: it is not deployed yet.
 
     Raises:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import config
@@ -25,8 +24,6 @@ from tools.kit.output import camel_case, confirm_by_name, print_json, print_resu
 
 if TYPE_CHECKING:
     import boto3
-
-_MIGRATED = 910  # s: longer than the function schema may run
 
 _EPILOG = """examples:
   ponto deploy --stage dev
@@ -100,7 +97,6 @@ class Done(NamedTuple):
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
 )
-@click.option("--wait", type=opt.COUNT, default=180, metavar="SECONDS", help="For the punch's row.")
 @opt.as_json
 @target.account_options
 @pass_collaborators
@@ -108,7 +104,6 @@ def deploy(
     collaborators: Collaborators,
     where: target.Where,
     params: Sequence[str],
-    wait: int,
     *,
     yes: bool,
     force: bool,
@@ -129,7 +124,7 @@ def deploy(
     hooks = collaborators.deploy_hooks()
     compiled = _deploy(collaborators, hooks, session, where, params, described, is_confirmed=yes, force=force)
     try:
-        done = _migrate_and_prove(hooks, session, stage, account, compiled, wait)
+        done = _migrate_and_prove(hooks, session, stage, account, compiled)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -144,13 +139,11 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled, wait: int
+    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled
 ) -> Done:
     outputs = outputs_of(session.client("cloudformation"), stage)
-    # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
-    # what is silent for minutes is forgotten by a NAT on the way.
-    config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1}, tcp_keepalive=True)
-    functions = session.client("lambda", config=config)
+    # One attempt: a second call of a slow migration would only wait for the first.
+    functions = session.client("lambda", config=target.config(attempts=1, **target.PATIENT))
     print_status("applying the migrations")
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
@@ -159,7 +152,7 @@ def _migrate_and_prove(
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     deployment = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
-    proven = proof.await_row(functions, stage, punch_id, message_id, wait)
+    proven = proof.await_row(functions, stage, punch_id, message_id)
     deployed = Deployment(session, stage, outputs, url, compiled.needs_token)
     return Done(
         stage,

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import service, stack_name
 from tools.kit.output import print_status
-from tools.kit.target import explain
+from tools.kit.target import config, explain
 
 if TYPE_CHECKING:
     import boto3
@@ -30,7 +29,6 @@ _MAX_NAME_LENGTH = 52  # characters, and 11 of the writer's
 _SILENT_SECONDS = 30  # without a line of progress
 _ENDED = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
 _BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}  # what passes
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8})  # RDS is throttled with the console, too
 
 
 class Wanted(NamedTuple):
@@ -67,7 +65,7 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CL
     Raises:
         CommandError: its name is taken, or it did not become available.
     """
-    rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
+    rds, name = _client(session), stack_name(stage)
     if not _is_there(rds, stage):
         print_status(f"making the cluster {name}, which takes AWS about a minute")
         try:
@@ -102,7 +100,7 @@ def require_name(session: "boto3.Session", stage: str) -> None:
             f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "
             f"of which {_MAX_NAME_LENGTH} leave room for the writer's name. Name another stage. Nothing was deployed."
         )
-    _is_there(session.client("rds", config=_CONFIG), stage)
+    _is_there(_client(session), stage)
 
 
 class Left(NamedTuple):
@@ -115,7 +113,7 @@ class Left(NamedTuple):
 
 def left(session: "boto3.Session", stage: str) -> Left | None:
     """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else."""
-    rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
+    rds, name = _client(session), stack_name(stage)
     if (cluster := _cluster(rds, name)) is None:  # its parameter group goes last
         return Left(name, is_protected=False, is_kept=False) if _has_group(rds, name) else None
     if not _is_ours(cluster, stage):
@@ -130,7 +128,7 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     Raises:
         CommandError: it takes too long.
     """
-    rds = session.client("rds", config=_CONFIG)
+    rds = _client(session)
     print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
 
     def undeleted() -> str | None:
@@ -151,6 +149,10 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     late = f"the cluster {name} is not deleted yet. Run this again"
     _wait(undeleted, _DELETE_SECONDS, late, clock, status=1)
     _wait(grouped, _CHANGE_SECONDS, late, clock, status=1)
+
+
+def _client(session: "boto3.Session") -> Any:
+    return session.client("rds", config=config(attempts=8))  # RDS is throttled with the console, too
 
 
 def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -263,7 +265,6 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
         unfinished: says what is; it is printed when it is something else than before, or has been so for long.
         seconds: for which it may be so.
         late: what is wrong then.
-        clock: by which it waits.
         status: with which the command ends.
 
     Raises:

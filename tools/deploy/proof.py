@@ -54,11 +54,8 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     """Ask until the gateway answers as it should, for a new stage and key take a moment to be known; give its JSON.
 
     Args:
-        url: where to punch.
-        key: for the header.
         punch: of one id: it is one punch, however often it is accepted; None: a GET.
         expected: the status.
-        clock: by which it waits.
 
     Raises:
         CommandError: another answer, or none, and time is up; or an answer that no patience changes.
@@ -137,7 +134,7 @@ def authorization_of(deployment: Target) -> str:
 
 
 def await_row(
-    functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int, clock: Clock = CLOCK
+    functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int = 180, clock: Clock = CLOCK
 ) -> Proof:
     """Ask the function `schema` until the punch is a row.
 

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import zones
-from tools.kit import slices
+from tools.kit import slices, target
 from tools.kit.deploy_hook import SecondUpdate
 from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
@@ -104,9 +103,6 @@ def require(
     What the caller may not ask is said, and left unchecked.
 
     Args:
-        session: of the account and region.
-        stack: the CloudFormation stack's name.
-        demand: what the stage takes.
         again: gives the command that deploys with other parameters, `name=value`.
         force: only say it.
 
@@ -139,8 +135,7 @@ def require(
 
 def _plan(session: "boto3.Session", demand: Demand, again: Callable[..., str]) -> Iterator[Short]:
     # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
-    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
-    client = session.client("freetier", config=config)
+    client = session.client("freetier", config=target.config(attempts=2, read_timeout=10))
     try:
         plan = client.get_account_plan_state()["accountPlanType"]
     except ClientError as error:

@@ -42,8 +42,6 @@ def require_distinct(session: "boto3.Session", stage: str, *, force: bool = Fals
     a line says that this was not checked.
 
     Args:
-        session: of the account.
-        stage: the stage to deploy.
         force: print the message and go on.
 
     Raises:

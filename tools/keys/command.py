@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -112,19 +112,26 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
         raise CommandError(f"there is a key {name} already; name another, or revoke it first")
     label = f"{deployment.stack}/{name}"
     tags = {_TAG: name}
-    with _explained_limit(), ExitStack() as undo:
-        key = gateway.create_api_key(name=label, enabled=True, tags=tags)
-        undo.callback(_attempt, gateway.delete_api_key, apiKey=key["id"])
-        plan = gateway.create_usage_plan(
-            name=label,
-            apiStages=[{"apiId": api_id, "stage": deployment.stage}],
-            throttle={"rateLimit": rate, "burstLimit": burst},
-            quota={"limit": quota, "period": "DAY"},
-            tags=tags,
-        )
-        undo.callback(_attempt, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
-        gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
-        undo.pop_all()
+    try:
+        with ExitStack() as undo:
+            key = gateway.create_api_key(name=label, enabled=True, tags=tags)
+            undo.callback(_attempt, gateway.delete_api_key, apiKey=key["id"])
+            plan = gateway.create_usage_plan(
+                name=label,
+                apiStages=[{"apiId": api_id, "stage": deployment.stage}],
+                throttle={"rateLimit": rate, "burstLimit": burst},
+                quota={"limit": quota, "period": "DAY"},
+                tags=tags,
+            )
+            undo.callback(_attempt, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
+            gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+            undo.pop_all()
+    except gateway.exceptions.LimitExceededException as error:
+        raise CommandError(
+            f"{explain(error)}\nNo key was made. Each has a usage plan, and AWS allows 300 in an account and region: "
+            "revoke keys that nobody uses (keys list), or have API Gateway's quota of usage plans raised (Service "
+            "Quotas)."
+        ) from error
     if as_json:
         made = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
         print_json(camel_case(made._asdict()) | {"value": key["value"]})
@@ -272,11 +279,10 @@ def _ids(deployment: target.Target, name: str) -> list[str]:
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
     """Give the usage plans that this command made for a stage of an API."""
-    for page in gateway.get_paginator("get_usage_plans").paginate():
-        for plan in page.get("items", []):
-            stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
-            if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
-                yield plan
+    for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[]"):
+        stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
+        if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
+            yield plan
 
 
 def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool = True) -> Iterator[Key]:
@@ -284,27 +290,22 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
         key_id = next((key["id"] for page in pages for key in page.get("items", [])), None)
-        enabled = _is_enabled(gateway, key_id) if key_id else None
-        if enabled is None:
-            key_id = None
+        enabled = False
+        if key_id:
+            try:
+                enabled = bool(gateway.get_api_key(apiKey=key_id, includeValue=False).get("enabled"))
+            except gateway.exceptions.NotFoundException:  # it was deleted meanwhile
+                key_id = None
         yield Key(
             name=plan["tags"][_TAG],
             id=key_id,
             usage_plan_id=plan["id"],
-            enabled=bool(enabled),
+            enabled=enabled,
             rate=plan.get("throttle", {}).get("rateLimit", 0),
             burst=plan.get("throttle", {}).get("burstLimit", 0),
             quota=plan.get("quota", {}).get("limit", 0),
             used_today=_used_today(gateway, plan["id"], key_id) if usage and key_id else None,
         )
-
-
-def _is_enabled(gateway: "APIGatewayClient", key_id: str) -> bool | None:
-    """None: it was deleted meanwhile."""
-    try:
-        return bool(gateway.get_api_key(apiKey=key_id, includeValue=False).get("enabled"))
-    except gateway.exceptions.NotFoundException:
-        return None
 
 
 def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int | None:
@@ -348,20 +349,6 @@ def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
                 raise
         else:
             return
-
-
-@contextmanager
-def _explained_limit() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "LimitExceededException":
-            raise
-        raise CommandError(
-            f"{explain(error)}\nNo key was made. Each has a usage plan, and AWS allows 300 in an account and region: "
-            "revoke keys that nobody uses (keys list), or have API Gateway's quota of usage plans raised (Service "
-            "Quotas)."
-        ) from error
 
 
 def _attempt(undo: Callable[..., object], *given: object, **named: object) -> None:

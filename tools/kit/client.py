@@ -83,7 +83,6 @@ class Client:
             first_wait: seconds before the second try; then twice as long each time, and a random part.
             longest_wait: seconds, the random part aside.
             on_wait: told the last answer before each wait.
-            clock: by which it waits.
 
         Raises:
             CommandError: a header or the proxy's address is none.

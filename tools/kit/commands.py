@@ -160,7 +160,6 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
     """Run a command line, the process' own by default; the user calls the command `ponto`, or `make chaos`.
 
     Args:
-        command: what is run.
         name: by which the user calls it.
         words: of the command line; None: the process' own.
         obj: Click's object of the context: collaborators, if they are not the defaults.

@@ -22,7 +22,6 @@ def require_writable(file: Path, *, force: bool = False) -> None:
     """Refuse what `draft` cannot write, before the work for it is begun, and a file that must not be overwritten.
 
     Args:
-        file: what is to be written.
         force: overwrite it if it is there; only ever a regular file.
 
     Raises:

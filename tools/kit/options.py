@@ -49,13 +49,13 @@ class Kind(click.ParamType[Any]):
 
 
 class FloatRange(click.FloatRange):
-    """A number in a range; Click's own lets NaN through, which is in none."""
+    """A number in a range; Click's own lets NaN through, and infinity where there is no upper limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        if math.isnan(found):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
             self.fail(f"{value!r} is not a number", param, ctx)
-        return found
+        return number
 
 
 class Instead(click.Option):
@@ -65,10 +65,8 @@ class Instead(click.Option):
         """Takes what `click.Option` takes.
 
         Args:
-            declarations: as of an option.
             instead_of: the names of the others, as `--from`.
             one_of_them: this one or another has to be given.
-            how: as of an option.
         """
         super().__init__(*declarations, **how)
         self._others = instead_of
@@ -135,13 +133,6 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise ValueError(text)
-    return number
-
-
 class Whole(click.IntRange):
     """A whole number in plain digits: Python's own reading knows those of other scripts, spaces and underscores."""
 
@@ -157,7 +148,7 @@ COUNT = Whole(0, 2**31 - 1)
 PERCENT = Whole(0, 100)
 PORT = Whole(1, 65_535)
 EMPLOYEE = Whole(1, MAX_INTEGER)
-RATE = Kind("RATE", "not a number above 0", _finite)
+RATE = FloatRange(0, min_open=True)
 MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = Kind("DATE", "not a date, like 2026-11-23", _day)
 TIME = Kind("TIME", "not a time, like 2026-11-23T07:30", _time)

@@ -67,12 +67,10 @@ def run(
 
     Args:
         command: of osls: `package`, `deploy`.
-        options: of that command.
         environment: all of its variables; to PATH this Python and the project's Node packages are added.
         log: a file for what it prints. It is then not in the terminal's process group but in one of its own, with the
             pip and the Node that it starts, and whatever interrupts the waiting ends all of them. None: it prints to
             standard error, and Ctrl-C reaches it from the terminal.
-        project: the folder of serverless.yml.
 
     Returns:
         Its exit status.
@@ -132,7 +130,6 @@ def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
     if osls resolves and renews the same credentials by it, or else the session's current keys.
 
     Args:
-        session: whose credentials they are.
         stage: whose own variables osls would prefer.
 
     Raises:
@@ -199,8 +196,6 @@ def find_stack(formation: "CloudFormationClient", stage: str, stack_id: str = ""
     """Describe a stage's stack; None: there is none.
 
     Args:
-        formation: the client.
-        stage: the stage.
         stack_id: of this stack, which is found by its id also after its deletion.
     """
     try:

@@ -115,8 +115,6 @@ def package(
     """Run `sls package`.
 
     Args:
-        project: the folder of serverless.yml.
-        stage: the stage.
         parameters: as for --param: `name=value`.
         aws: the AWS variables of its environment; by default it has no account and reaches no endpoint.
         run: what runs osls in its place.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
 import click
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -25,6 +24,7 @@ from tools.kit.output import print_status
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
@@ -39,9 +39,15 @@ TIMEOUT_SECONDS = 600
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
-_PATIENT = _CONFIG.merge(Config(read_timeout=910, tcp_keepalive=True))  # s: longer than a function may take
-_ONCE = _PATIENT.merge(Config(retries={"total_max_attempts": 1}))
+PATIENT = {"read_timeout": 910, "tcp_keepalive": True}
+"""Settings of `config` for functions, which may run for 900 s: a NAT on the way forgets what is silent for minutes."""
+
+
+def config(*, attempts: int = 4, **settings: Any) -> "Config":
+    """Return settings of a client of AWS."""
+    from botocore.config import Config  # here: --help waits for it
+
+    return Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": attempts}, **settings)
 
 
 class Target(NamedTuple):
@@ -73,7 +79,7 @@ class Target(NamedTuple):
 
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
-        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=config())
 
     def sender(self, why: str) -> "SQSClient":
         """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
@@ -87,7 +93,7 @@ class Target(NamedTuple):
             return self.sqs()
         try:
             # For an hour, the most where the user's own session is of a role: a redrive is done long before.
-            taken_on = self.session.client("sts", config=_CONFIG).assume_role(
+            taken_on = self.session.client("sts", config=config()).assume_role(
                 RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{why}"
             )["Credentials"]
         except ClientError as error:
@@ -105,22 +111,26 @@ class Target(NamedTuple):
             aws_session_token=taken_on["SessionToken"],
             region_name=self.session.region_name,
         )
-        return session.client("sqs", config=_CONFIG)
+        return session.client("sqs", config=config())
 
     def functions(self) -> "LambdaClient":
         """Make a client of Lambda."""
-        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=config())
 
     def metrics(self) -> Any:
         """Make a client of CloudWatch."""
-        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=config())
 
     def gateway(self) -> "APIGatewayClient":
         """Make a client of API Gateway's administration."""
-        return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=_CONFIG)
+        return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=config())
 
     def require_api(self) -> str:
-        """Give the id of the API, or raise a CommandError where the deployment does not tell."""
+        """Return the id of the API.
+
+        Raises:
+            CommandError: the deployment does not tell.
+        """
         if not self.api_id:
             raise CommandError(f"{self.stack} does not tell which API is its own (ApiId); deploy it again")
         return self.api_id
@@ -219,7 +229,7 @@ def find(where: Where) -> Target:
     if where.stage == LOCAL:
         return _local(where)
     session = session_of(where)
-    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=_CONFIG), where.stage))
+    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=config()), where.stage))
 
 
 def address_of(outputs: Mapping[str, str], stage: str) -> str:
@@ -237,7 +247,7 @@ def clients_of(where: Where) -> Callable[..., Any]:
     """
     local = _local(where) if where.stage == LOCAL else None
     session = local.session if local else session_of(where)
-    return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=_CONFIG)
+    return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=config())
 
 
 def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
@@ -246,14 +256,13 @@ def function_of(where: Where, name: str, *, once: bool = False) -> tuple["Lambda
     It looks nothing up: who may invoke the function needs no other right.
 
     Args:
-        where: the stage.
         name: of the function, as in serverless.yml.
         once: the client tries nothing again: a function of which no answer came may run still.
 
     Raises:
         CommandError: no local stack runs.
     """
-    functions: LambdaClient = clients_of(where)("lambda", config=_ONCE if once else _PATIENT)
+    functions: LambdaClient = clients_of(where)("lambda", config=config(attempts=1 if once else 4, **PATIENT))
     return functions, f"{stack_name(where.stage)}-{name}"
 
 

@@ -14,7 +14,6 @@ class Wait:
             notice: what the user reads while the command waits; a sentence.
             timeout_seconds: after which no other attempt is due.
             pause_seconds: between two attempts.
-            clock: measures and sleeps.
         """
         self._notice = f"{notice} Waiting for {timeout_seconds} s at most ..."
         self._pause_seconds = pause_seconds

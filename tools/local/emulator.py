@@ -123,8 +123,6 @@ class _Reports:
         """Read nothing yet.
 
         Args:
-            descriptor: as `saved.open_reports` yields it.
-            state: the emulator's folder.
             labels: what the messages of a queue are, by the queue's name.
             seconds_between_lines: of progress.
             leftover_pid: the process, if a run that was killed started it.

@@ -73,14 +73,12 @@ class Guard:
         """Admits from the start.
 
         Args:
-            application: what is guarded.
             public: what of it is for everybody.
             port: where it is reached, on the loopback address.
             key: the access key id of this run.
             view: what is at flow.PATH, if anything.
             served: each gives files that lie beside the API.
             home: gives the page at the root, by the path "", and the files that it links to.
-            limits: of a request.
         """
         self._application = application
         self._public = public

@@ -40,7 +40,6 @@ def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, st
     Served without a key, for neither holds one.
 
     Args:
-        state: the stack's folder.
         services: what slices serve, by what stack.json calls its address.
     """
 

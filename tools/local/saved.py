@@ -136,7 +136,6 @@ def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, int]:
     """Count the messages of each queue that the file of the queues lacks; one that cannot be read has none.
 
     Args:
-        state: the emulator's folder.
         held: the messages of each queue, in memory. The file may have more: those that were drained meanwhile.
     """
     in_file = _read_ids(folder(state) / "sqs.json") if any(held.values()) else set[str]()

@@ -69,7 +69,6 @@ def running(
 
     Args:
         state: a folder for its data: rows, queues and logs outlive the context.
-        port: the emulator's.
         print_status: called with what is being done.
         parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
             make what they name.
@@ -166,7 +165,6 @@ def explained(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
     """Make one sentence of what a call of the emulator, or its log, fails with.
 
     Args:
-        aws: the emulator.
         end_seconds: that it may take from its last answer to its end.
 
     Raises:

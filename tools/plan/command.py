@@ -25,6 +25,7 @@ _EPILOG = """examples:
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
+_MONTH = costs.Month()
 _REGIONS = [*costs.PRICES, *LOWER_LIMIT_REGIONS]
 _MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
 _OF_A_BATCH = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
@@ -61,13 +62,11 @@ def _setting(
     metavar="REGION",
     help="Of the prices and of the account's limits.",
 )
-@click.option("--punches-a-day", type=opt.POSITIVE, default=4, metavar="N", help="Each in a peak.")
-@click.option("--working-days", type=opt.POSITIVE, default=22, metavar="N", help="Of a month.")
-@click.option("--months-kept", type=opt.POSITIVE, default=12, metavar="N", help="Of rows.")
+@click.option("--working-days", type=opt.POSITIVE, default=_MONTH.working_days, metavar="N", help="Of a month.")
 @click.option(
     "--awake-hours",
     type=opt.FloatRange(0, 24),
-    default=12.0,
+    default=_MONTH.awake_hours,
     metavar="H",
     help="Of a working day in which stray punches and reports keep the database from pausing.",
 )
@@ -80,9 +79,7 @@ def plan(
     stage: str,
     params: tuple[str, ...],
     region: str,
-    punches_a_day: int,
     working_days: int,
-    months_kept: int,
     awake_hours: float,
     *,
     as_json: bool,
@@ -98,7 +95,7 @@ def plan(
     if wrong := [each for each in params if "=" not in each]:
         raise click.UsageError(f"--param takes NAME=VALUE, and was given {wrong[0]}")
     stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), region, **instead)
-    month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
+    month = _MONTH._replace(working_days=working_days, awake_hours=awake_hours)
     documents = []
     fits = True
     for number in employees + numbers:

@@ -50,10 +50,10 @@ def alarm_metrics() -> int:
 class Month(NamedTuple):
     """What is assumed of a month."""
 
-    peaks_a_day: int  # each employee punches once in each
-    working_days: int
-    months_kept: int  # of rows: what has to be stored
-    awake_hours: float  # of a working day in which stray punches and reports keep the database from pausing
+    peaks_a_day: int = 4  # each employee punches once in each
+    working_days: int = 22
+    months_kept: int = 12  # of rows: what has to be stored
+    awake_hours: float = 12  # of a working day in which stray punches and reports keep the database from pausing
 
 
 class Line(NamedTuple):

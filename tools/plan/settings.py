@@ -49,9 +49,7 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
     """Read the settings of a stage.
 
     Args:
-        stage: a section of resources/parameters.yml.
         given: parameters that it would be deployed with (`--param`), by their names.
-        region: whose default limits the account has.
         instead: settings by their names; None is the stage's.
 
     Raises:

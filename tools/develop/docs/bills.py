@@ -51,9 +51,8 @@ def _formula_and_price(line: Line) -> str:
 def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
     """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
     defaults: dict[str, Any] = {parameter.name: parameter.default for parameter in command.plan.params}
-    month = costs.Month(*(defaults[name] for name in ("punches_a_day", "working_days", "months_kept", "awake_hours")))
     with slices.absent():
-        return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), month, _REGION)
+        return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), costs.Month(), _REGION)
 
 
 def trials_table() -> str:

@@ -479,7 +479,7 @@ def test_dead_letters_and_exceptions_are_those_of_an_employee_and_the_queue_keep
 def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
     form: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target, "_CONFIG", Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(target, "config", lambda **_: Config(retries={"total_max_attempts": 1}))
 
     result = run(*EXCEPTIONS, "--format", form)
 
