@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.ticker import MaxNLocator
-
 from loadtest.ledger import Ledger, Row
 from loadtest.results import Figures
 from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
@@ -24,6 +22,8 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag:
         ledger: for the title.
         lag: seconds from the last 202 to the last row.
     """
+    from matplotlib.ticker import MaxNLocator  # here: --help waits for it
+
     began = figures.began_ms / 1000
     accepted = sorted(at / 1000 - began for at in figures.accepted_ms)
     stored = sorted(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import click
 import psycopg2
@@ -18,9 +18,7 @@ from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.target import TIMEOUT_SECONDS, Where, collected
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from tools.kit.target import TIMEOUT_SECONDS, Where, with_options
 
 _READER = f"{ROLE_PREFIX}reader"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
@@ -46,18 +44,8 @@ class Database(NamedTuple):
         return f"{self.parameters['host']}/{self.parameters['dbname']}"
 
 
-def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[Function], Function]:
-    """Give a command the options that name a database, as the argument `where`; a statement's timeout is in s."""
-
-    def with_options(function: Function) -> Function:
-        command = collected(function, ", or name another database: --database env")
-        return cast(Function, option(opt.state(timeout_option(timeout)(command))))
-
-    return with_options
-
-
-def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Function], Function]:
-    """Give a command that names its database otherwise the option of how long `what` may take, s."""
+def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Any], Any]:
+    """Return the option of how long `what` may take, in seconds."""
     return click.option(
         "--timeout",
         type=opt.Whole(0, 1_000_000),
@@ -67,7 +55,7 @@ def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") ->
     )
 
 
-option = click.option(
+OPTION = click.option(
     "--database",
     "environment",
     cls=opt.Instead,
@@ -77,6 +65,14 @@ option = click.option(
     callback=lambda _, __, named: named == "env",
     help="`env`: that of DB_HOST and other variables, instead of the local stack's.",
 )
+
+
+def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[opt.Function], opt.Function]:
+    """Return the options that name a database, and how long a statement may take, in seconds; see `with_options`."""
+    return with_options(
+        OPTION, opt.state, timeout_option(timeout), otherwise=", or name another database: --database env"
+    )
+
 
 ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PORT, DB_SSLMODE and DB_PASSWORD, DB_SECRET_ARN or
 DB_LOGIN=iam in the environment, which without that option mean nothing"""

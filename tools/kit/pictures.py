@@ -1,6 +1,5 @@
 """What all pictures share: their kinds of files, their colours and looks, and how they are written."""
 
-import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -37,20 +36,14 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
         from matplotlib import figure  # here, for it takes a second and nothing else needs it
     except ImportError:
         raise CommandError("a picture needs matplotlib: pip install -r requirements-tools.txt") from None
-    made = figure.Figure(figsize=(width, height), layout="constrained")
+    picture = figure.Figure(figsize=(width, height), layout="constrained")
     if title:
-        made.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
-    return made
+        picture.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    return picture
 
 
-def dress(axes: "Axes", title: str = "", columns: int = 6) -> None:
-    """Give axes the looks of all pictures; call it when all is drawn, for the legend.
-
-    Args:
-        axes: of numbers from 0 on.
-        title: above them, where a picture has several that show different things.
-        columns: of the legend.
-    """
+def dress(axes: "Axes") -> None:
+    """Give axes of numbers from 0 on the looks of all pictures; call it when all is drawn, for the legend."""
     from matplotlib.ticker import FuncFormatter
 
     axes.set_ylim(bottom=0)
@@ -60,20 +53,16 @@ def dress(axes: "Axes", title: str = "", columns: int = 6) -> None:
     axes.grid(visible=True, alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    labels = axes.get_legend_handles_labels()[1]
-    if title:
-        axes.set_title(title, loc="left", fontsize=11, pad=6 + 14 * math.ceil(len(labels) / columns))
-    if not labels:
-        return
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=columns,
-        columnspacing=1.2,
-        frameon=False,
-        fontsize=9,
-        borderaxespad=0.2,
-    )
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=6,
+            columnspacing=1.2,
+            frameon=False,
+            fontsize=9,
+            borderaxespad=0.2,
+        )
 
 
 def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) -> None:
@@ -86,6 +75,6 @@ def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) 
 
     # Without a date and with fixed ids, the same picture is the same file.
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-    whole = files.draft_bytes(file) if isinstance(file, Path) else nullcontext(file)
-    with mpl.rc_context({"svg.hashsalt": "ponto"}), whole as out:
+    target = files.draft_bytes(file) if isinstance(file, Path) else nullcontext(file)
+    with mpl.rc_context({"svg.hashsalt": "ponto"}), target as out:
         figure.savefig(out, format=suffix[1:], dpi=dpi, metadata=metadata)

@@ -4,10 +4,10 @@ The latter needs AWS credentials and no way to the database.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, overload
 
 import click
 from psycopg2.extensions import connection, cursor
@@ -33,7 +33,6 @@ from tools.kit.waiting import Wait
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Row = TypeVar("Row", bound=NamedTuple)
 Row2 = TypeVar("Row2", bound=NamedTuple)
 
@@ -42,8 +41,6 @@ EPILOG = f"""the database: that of the running local stack; or, with --stage, a 
 a function and with nothing but AWS credentials; or, with --database env,
 {database.ENVIRONMENT}
 """
-_OTHERWISE = ", or name another database: --stage dev, or --database env"
-
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
 
@@ -104,26 +101,30 @@ def _without_controls(value: Any) -> Any:
     return value
 
 
-def options(function: Function) -> Function:
-    """Add the options of where to read to a command, as the argument `where`."""
-    return cast(Function, database.option(_named(target.collected(function, _OTHERWISE))))
+def _local_unless_named(context: click.Context, _: click.Parameter, stage: str | None) -> str:
+    context.params["by_function"] = stage is not None
+    return stage or target.LOCAL
 
 
-def of_deployment(function: Function) -> Function:
-    """Add the options that name a deployment to a command that needs more than its database, as `where`."""
-    return cast(Function, _named(target.collected(function)))
+_OF_DEPLOYMENT = (
+    click.option(
+        "--stage",
+        show_default=False,
+        callback=_local_unless_named,
+        help="A deployed one, by a function (default: the local stack).",
+    ),
+    target.PROFILE,
+    target.REGION,
+    opt.state,
+    database.timeout_option(what="a statement (with --stage all of them)"),
+)
+of_deployment = target.with_options(*_OF_DEPLOYMENT)
+"""Options that name a deployment, of which a command needs more than the database."""
 
-
-def _named(command: Callable[..., Any]) -> Any:
-    @wraps(command)
-    def call(*args: Any, stage: str | None, **given: Any) -> Any:
-        return command(*args, stage=stage or target.LOCAL, by_function=stage is not None, **given)
-
-    stage = click.option(
-        "--stage", show_default=False, help="A deployed one, by a function (default: the local stack)."
-    )
-    timeout = database.timeout_option(what="a statement (with --stage all of them)")
-    return stage(target.profile_option(target.region_option(opt.state(timeout(call)))))
+options = target.with_options(
+    database.OPTION, *_OF_DEPLOYMENT, otherwise=", or name another database: --stage dev, or --database env"
+)
+"""Options of where to read."""
 
 
 class TooLarge(CommandError):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import click
@@ -37,7 +37,6 @@ TIMEOUT_SECONDS = 600
 """That a statement in the database may take, unless --timeout says otherwise."""
 
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATIENT = {"read_timeout": 910, "tcp_keepalive": True}
 """Settings of `config` for functions, which may run for 900 s: a NAT on the way forgets what is silent for minutes."""
@@ -149,37 +148,39 @@ class Where(NamedTuple):
     otherwise: str = OR_A_STAGE  # what else can be done where no local stack runs
 
 
-def options(function: Function) -> Function:
-    """Give a command the options that name a deployment, as the argument `where`."""
-    stage = click.option("--stage", default=LOCAL, help="`local` is the one of make run.")
-    return stage(opt.state(account_options(function)))
-
-
-def account_options(function: Function) -> Function:
-    """Give a command the options that name an account and a region, as the argument `where`."""
-    return cast(Function, profile_option(region_option(collected(function))))
-
-
-def collected(function: Callable[..., Any], otherwise: str = OR_A_STAGE) -> Callable[..., Any]:
-    """Let a command take the options that are named like the fields of `Where` as the argument `where`.
+def with_options(*options: Callable[[Any], Any], otherwise: str = OR_A_STAGE) -> Callable[[opt.Function], opt.Function]:
+    """Add options to a command, which it takes as the argument `where`, and others that are fields of `Where`.
 
     `otherwise` is what else can be done where no local stack runs.
     """
 
-    @wraps(function)
-    def call(*args: Any, **given: Any) -> Any:
-        where = {name: given.pop(name) for name in Where._fields if name in given}
-        return function(*args, where=Where(otherwise=otherwise, **where), **given)
+    def decorate(function: opt.Function) -> opt.Function:
+        @wraps(function)
+        def call(*args: Any, **values: Any) -> Any:
+            where = {name: values.pop(name) for name in Where._fields if name in values}
+            return function(*args, where=Where(otherwise=otherwise, **where), **values)
 
-    return call
+        command: Callable[..., Any] = call
+        for option in reversed(options):
+            command = option(command)
+        return cast(opt.Function, command)
+
+    return decorate
 
 
-profile_option = click.option("--profile", show_default=False, help="AWS: of the credentials.")
-region_option = click.option(
+PROFILE = click.option("--profile", show_default=False, help="AWS: of the credentials.")
+REGION = click.option(
     "--region",
     show_default=False,
     help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
 )
+account_options = with_options(PROFILE, REGION)
+"""Options that name an account and a region."""
+
+options = with_options(
+    click.option("--stage", default=LOCAL, help="`local` is the one of make run."), opt.state, PROFILE, REGION
+)
+"""Options that name a deployment."""
 
 
 def session_of(where: Where) -> "boto3.Session":
