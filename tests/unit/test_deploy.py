@@ -87,7 +87,7 @@ def test_says_account_and_region_before_anything_else(prod: Prod) -> None:
 @pytest.mark.parametrize(
     ("words", "typed", "said"),
     [
-        ([], None, "nobody is here to be asked: give --yes"),
+        ([], None, "nobody is there to be asked; give --yes"),
         ([], "dev\n", "ponto: not deployed"),
         (["--yes"], None, ""),
         ([], "prod\n", ""),

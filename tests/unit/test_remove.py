@@ -94,7 +94,7 @@ def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_questi
     stage = Stage(BUCKETS)
     nobody, another = run(), run(typed="prod\n")
     assert (nobody.status, another.status) == (2, 2)
-    assert "nobody is here to be asked: give --yes" in nobody.err
+    assert "nobody is there to be asked; give --yes" in nobody.err
     assert another.err.endswith("ponto: not removed\n")
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
     assert "all that is in SiteBucket, UploadBucket." in asked

@@ -20,7 +20,7 @@ from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.deploy_hook import DeployHook, Deployment, DeployResult, SecondUpdate
 from tools.kit.errors import CommandError
 from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
-from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
+from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
 if TYPE_CHECKING:
     import boto3
@@ -236,7 +236,7 @@ def _deploy(
         if compiled.demand.makes_network:
             leftovers.require_no_vpc(outside_stack, force=force)
         question = f"People punch here. Type {stage} to deploy it to {account}:"
-        if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
+        if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
         abandoned_stack.delete(formation, stage, collaborators.clock)
         if compiled.outside:

@@ -4,7 +4,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,8 +33,7 @@ def require_writable(file: Path, *, force: bool = False) -> None:
         raise CommandError(f"{file.absolute().parent} is not a folder; make it first")
 
 
-@contextmanager
-def draft(file: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+def draft(file: Path, encoding: str = "utf-8") -> AbstractContextManager[IO[str]]:
     """Write a text file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
 
     Only the user may read the file: it may hold punches. A regular file that is there is overwritten.
@@ -42,15 +41,12 @@ def draft(file: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
     Raises:
         CommandError: it could not be written, or something else than a regular file is there.
     """
-    with _draft(file, "w", encoding=encoding, newline="") as text:
-        yield text
+    return _draft(file, "w", encoding=encoding, newline="")
 
 
-@contextmanager
-def draft_bytes(file: Path) -> Iterator[IO[bytes]]:
+def draft_bytes(file: Path) -> AbstractContextManager[IO[bytes]]:
     """Write a file of bytes, as `draft` does."""
-    with _draft(file, "wb") as out:
-        yield out
+    return _draft(file, "wb")
 
 
 def write_at(file: Path, offset: int, content: bytes) -> None:
@@ -102,7 +98,11 @@ def _draft(file: Path, mode: str, **how: Any) -> Iterator[Any]:
             except BaseException:
                 Path(out.name).unlink()
                 raise
-        _sync(folder)  # the file's name too
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # the file's name too
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise CommandError(f"cannot write {file}: {error.strerror}") from None
 
@@ -122,11 +122,3 @@ def _is_there(file: Path) -> bool:
     if stat.S_ISREG(mode):
         return True
     raise CommandError(f"{file} is {_KINDS.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one to be made")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -147,27 +147,15 @@ def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {re.sub("_(.?)", lambda found: found[1].upper(), name): spelled(value) for name, value in fields.items()}
 
 
-def confirm_by_name(question: str, name: str) -> bool:
-    """Ask whoever runs the command for a name, where a `y` comes too easily; the question says what to type.
+def confirm(question: str, name: str = "") -> bool:
+    """Ask the user, for a `y`, or at a terminal for a name where a `y` comes too easily; the question names it.
 
     Raises:
-        CommandError: no terminal is there.
+        CommandError: nobody answers.
     """
-    if not sys.stdin.isatty():
-        raise CommandError("nobody is here to be asked: give --yes")
-    print_status(question)
-    return sys.stdin.readline().strip() == name
-
-
-def confirm(question: str) -> bool:
-    """Ask whoever runs the command.
-
-    Raises:
-        CommandError: nobody is there.
-    """
-    sys.stderr.write(f"{printable(question)} [y/N] ")
+    sys.stderr.write(printable(question) + ("\n" if name else " [y/N] "))
     sys.stderr.flush()
-    answer = sys.stdin.readline()
+    answer = "" if name and not sys.stdin.isatty() else sys.stdin.readline()
     if not answer:
         raise CommandError("nobody is there to be asked; give --yes")
-    return answer.strip().lower() in ("y", "yes")
+    return answer.strip() == name if name else answer.strip().lower() in ("y", "yes")

@@ -12,7 +12,7 @@ from tools.kit import options as opt
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm_by_name, print_result, print_status
+from tools.kit.output import confirm, print_result, print_status
 
 if TYPE_CHECKING:
     import boto3
@@ -69,7 +69,7 @@ def remove(collaborators: Collaborators, where: target.Where, *, yes: bool) -> N
     lost = f", the cluster {goes.name} with all punches" if goes else ""
     lost += f" and all that is in {', '.join(buckets)}" if buckets else ""
     question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {account}:"
-    if not yes and not confirm_by_name(question, stage):
+    if not yes and not confirm(question, stage):
         raise CommandError("not removed")
 
     if is_abandoned:  # osls asks for its template, which it does not have
