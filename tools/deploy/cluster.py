@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_first(session: "boto3.Session", stack: str) -> bool:
-    """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one."""
+    """Return whether a stack has no cluster yet; False, with a line that says so, if the caller may not ask."""
     try:
         return not has_resource(session.client("cloudformation"), stack, DATABASE_CLUSTER)
     except ClientError as error:

@@ -36,7 +36,7 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 
 
 class Compiled(NamedTuple):
-    """What the compiled stage says of the steps to come."""
+    """Compiled stage, as far as the next steps need it."""
 
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
@@ -47,7 +47,7 @@ class Compiled(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What the command prints."""
+    """Result of the command."""
 
     stage: str
     account: str
@@ -168,7 +168,7 @@ def _migrate_and_prove(
 
 
 def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
-    """Give parameters of a deploy; where neither they nor the stage's own name a database, an express one stays.
+    """Return a deploy's parameters; if neither they nor the stage's own name a database, an express one stays.
 
     Without it, `create` is the default, and would be refused.
     """
@@ -248,7 +248,7 @@ def _deploy(
 
 
 def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:
-    """Give the command that deploys a stage with other parameters, to paste into a shell."""
+    """Return the command that deploys a stage with other parameters, to paste into a shell."""
     names = {each.partition("=")[0] for each in changed}
     kept = [each for each in params if each.partition("=")[0] not in names]
     account = [("--region", where.region), ("--profile", where.profile)]
@@ -258,7 +258,7 @@ def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:
 
 
 def _later(compiled: Compiled) -> list[str]:
-    """Give the parameters of the first of two updates that make a first cluster, and say why."""
+    """Return the parameters of the first of two updates that make a first cluster, and print why."""
     parameters = []
     if compiled.protects_cluster:
         print_status("a first cluster: made without protection, so that a failure leaves none; then protected")

@@ -32,7 +32,7 @@ _BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParam
 
 
 class Wanted(NamedTuple):
-    """What a stage's parameters ask of its cluster: resources/cluster.yml, by the names that RDS has for it."""
+    """Settings of a stage's cluster, as resources/cluster.yml has them by RDS's names."""
 
     owner: str
     capacity: Mapping[str, float]  # ServerlessV2ScalingConfiguration
@@ -104,7 +104,7 @@ def require_name(session: "boto3.Session", stage: str) -> None:
 
 
 class Left(NamedTuple):
-    """What is there of a stage's cluster."""
+    """State of a stage's cluster."""
 
     name: str
     is_protected: bool
@@ -291,7 +291,7 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
 
 
 def _unready(rds: Any, name: str) -> str | None:
-    """Say what keeps a cluster and its writer from being used; None: nothing.
+    """Describe what keeps a cluster and its writer from being used; None: nothing.
 
     Raises:
         CommandError: it is as no waiting changes.
@@ -313,7 +313,7 @@ def _unready(rds: Any, name: str) -> str | None:
 
 
 def _is_there(rds: Any, stage: str) -> bool:
-    """Whether a stage has its cluster.
+    """Return whether a stage has its cluster.
 
     Raises:
         CommandError: the name is taken by another cluster.

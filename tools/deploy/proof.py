@@ -1,4 +1,4 @@
-"""What proves a deployed stage: a punch, sent as a device sends it and awaited as a row."""
+"""Proof of a deployed stage: a punch, sent as a device sends it and awaited as a row."""
 
 import json
 import uuid
@@ -51,7 +51,7 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
 
 
 def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
-    """Ask until the gateway answers as it should, for a new stage and key take a moment to be known; give its JSON.
+    """Repeat a request until the gateway answers as it should, and return its JSON: a new stage or key takes a moment.
 
     Args:
         punch: of one id: it is one punch, however often it is accepted; None: a GET.
@@ -120,7 +120,7 @@ def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
 
 
 def authorization_of(deployment: Target) -> str:
-    """Give what a punch has to show besides a key, as API Gateway names it; NONE: nothing.
+    """Return what a punch needs besides a key, as API Gateway names it; NONE: nothing.
 
     Raises:
         CommandError: the API takes no punch.
@@ -136,7 +136,7 @@ def authorization_of(deployment: Target) -> str:
 def await_row(
     functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int = 180, clock: Clock = CLOCK
 ) -> Proof:
-    """Ask the function `schema` until the punch is a row.
+    """Call the function `schema` until the punch is a row.
 
     Raises:
         CommandError: it is none after so many seconds, or the function failed.

@@ -1,4 +1,4 @@
-"""What a stage takes of the account's plan and quotas, held against them before it is deployed."""
+"""Demand of a stage, compared with the account's plan and quotas before it is deployed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +29,7 @@ _FREE_ACU = 4  # of a cluster, on the Free plan
 
 
 def parameters() -> dict[str, str]:
-    """Give the parameters that reserve concurrency, by the function for which they do."""
+    """Return the parameters that reserve concurrency, by their function."""
     return {
         "batidaPonto": "reservedConcurrency",
         "read": "readConcurrency",
@@ -39,7 +39,7 @@ def parameters() -> dict[str, str]:
 
 
 class Demand(NamedTuple):
-    """What a compiled stage takes."""
+    """Demand of a compiled stage."""
 
     reserved: Mapping[str, int]  # concurrency by the function's name
     makes_network: bool
@@ -53,7 +53,7 @@ class Demand(NamedTuple):
 
 
 class Short(NamedTuple):
-    """What the account has too little of."""
+    """Shortage of the account."""
 
     text: str  # for people
     changed: tuple[str, ...] = ()  # parameters, `name=value`, with which a deploy needs no more than there is
@@ -198,7 +198,7 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
 
 
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
-    """Give the parameters with which these functions reserve nothing."""
+    """Return the parameters with which these functions reserve nothing."""
     functions, named = [name.rpartition("-")[2] for name in reserved], parameters()
     return [f"{named[each]}=none" for each in functions if each in named]
 
@@ -208,7 +208,7 @@ def _as_options(given: Iterable[str]) -> str:
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:
-    """Give what a function has reserved already; 0 for one that does not exist."""
+    """Return what a function has reserved already; 0 for one that does not exist."""
     try:
         return functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
     except functions.exceptions.ResourceNotFoundException:

@@ -285,7 +285,7 @@ def _by_reason(totals: Mapping[str, int]) -> str:
 
 
 def _coming_back(messages: Iterable[DeadLetter]) -> list[str]:
-    """Say in a line which messages a redrive alone does not help, if there are any."""
+    """Describe in a line which messages a redrive alone does not help, if there are any."""
     rejected = Counter(message.reason for message in messages if message.way is Way.REJECTED)
     why = "dead letters again after every redrive, until the cause is corrected (docs/dead-letters.md)"
     return [f"{_by_reason(rejected)}: {why}"] if rejected else []

@@ -1,4 +1,4 @@
-"""Whether the queue of punches is being drained, by the function's event source mapping, and for how long one waits."""
+"""State of the drain, which is the function's event source mapping, and how long punches wait."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ _PERIOD_SECONDS = 300  # of which CloudWatch keeps the figures for 63 days
 
 
 def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
-    """Let the drain run or not, and wait until it does or does not.
+    """Start or stop the drain, and wait until it has started or stopped.
 
     Returns:
         Whether that was a change.
@@ -48,14 +48,14 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
 
 
 class Drain(NamedTuple):
-    """Whether the queue is being drained."""
+    """State of the drain."""
 
     state: str  # as Lambda has it: Enabled, PAUSED, or on the way from one to the other
     paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
 
 
 def drain(target: Target) -> Drain:
-    """Ask Lambda whether the queue is being drained.
+    """Return the state of the drain.
 
     Raises:
         CommandError: the function has no mapping.
@@ -68,14 +68,14 @@ def drain(target: Target) -> Drain:
 
 
 class Times(NamedTuple):
-    """How long the queue keeps a punch, in seconds."""
+    """Time for which the queue keeps a punch, in seconds."""
 
     retention: int  # from its acceptance, whatever happens; then it is lost
     failing: int  # from its first receive, if it fails each time; then it is dead-lettered
 
 
 def times(target: Target) -> Times:
-    """Ask the queue of punches how long it keeps one."""
+    """Return how long the queue of punches keeps one."""
     attributes = target.sqs().get_queue_attributes(
         QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"]
     )["Attributes"]
@@ -84,14 +84,14 @@ def times(target: Target) -> Times:
 
 
 class Waited(NamedTuple):
-    """How long the oldest punch in the queue has waited, in seconds; None: CloudWatch has no figure."""
+    """Age of the oldest punch in the queue, in seconds; None: CloudWatch has no figure."""
 
     in_queue: float | None  # as SQS counts it, which leaves out what was received three times or more
     failed: float | None  # of what failed in the last minutes before the pause, which may be what SQS leaves out
 
 
 def waited(target: Target, paused: datetime) -> Waited:
-    """Ask CloudWatch for how long the oldest punch in the queue has waited."""
+    """Return how long the oldest punch in the queue has waited, as CloudWatch has it."""
     now = datetime.now(UTC)
     in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
     failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)
@@ -102,13 +102,13 @@ def waited(target: Target, paused: datetime) -> Waited:
 
 
 def has_crashed(target: Target) -> bool:
-    """Ask CloudWatch whether the function failed as a whole in the last quarter of an hour."""
+    """Return whether the function failed as a whole in the last quarter of an hour, as CloudWatch has it."""
     now = datetime.now(UTC)
     return any(_maximum(target, "AWS/Lambda", "Errors", now - _RECENT, now).values())
 
 
 def _maximum(target: Target, namespace: str, name: str, start: datetime, end: datetime) -> dict[datetime, float]:
-    """Give the greatest values of the queue's or the drain's metric, in five minutes each, by their begin."""
+    """Return the maxima of a metric of the queue or the drain by the start of their five minutes."""
     dimension = ("FunctionName", target.function)
     if namespace == "AWS/SQS":
         dimension = ("QueueName", target.queue_url.rpartition("/")[2])

@@ -271,14 +271,14 @@ def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: in
 
 
 def _ids(deployment: target.Target, name: str) -> list[str]:
-    """Give the ids of the keys that have, or had until they were revoked, a name."""
+    """Return the ids of the keys that have, or had until they were revoked, a name."""
     label = f"{deployment.stack}/{name}"
     pages = deployment.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
     return [key["id"] for page in pages for key in page.get("items", []) if key.get("name") == label]
 
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
-    """Give the usage plans that this command made for a stage of an API."""
+    """Yield the usage plans that this command made for a stage of an API."""
     for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[]"):
         stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
         if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
@@ -286,7 +286,7 @@ def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[Us
 
 
 def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool = True) -> Iterator[Key]:
-    """Give the keys that this command made for a stage of an API, by name."""
+    """Yield the keys that this command made for a stage of an API, by name."""
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
         key_id = next((key["id"] for page in pages for key in page.get("items", [])), None)

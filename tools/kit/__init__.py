@@ -1,1 +1,1 @@
-"""What the commands share: options, output, files, pictures, and the way to a deployment."""
+"""Shared by the commands: options, output, files, pictures, and the way to a deployment."""

@@ -72,7 +72,7 @@ class Client:
         on_wait: Callable[[Response], None] = lambda _: None,
         clock: Clock = CLOCK,
     ) -> None:
-        """Connects to nothing.
+        """Create a client; it connects when it sends.
 
         Args:
             url: where to; a proxy of the environment's is used, but not for this machine.
@@ -97,7 +97,7 @@ class Client:
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers})
 
     def stop(self) -> None:
-        """Let nobody wait any longer."""
+        """End all waits."""
         self._stopped.set()
 
     def send(self, body: bytes | None, method: str = "POST") -> Response:
@@ -135,7 +135,7 @@ class Client:
 
 
 def _asked_wait(response: urllib3.BaseHTTPResponse) -> float:
-    """Give the seconds that Retry-After asks for; 0: none, or no time that there is."""
+    """Return the seconds that Retry-After asks for; 0 without one, or if it is invalid."""
     with suppress(InvalidHeader, ValueError, OverflowError):
         return urllib3.Retry().get_retry_after(response) or 0
     return 0

@@ -12,7 +12,7 @@ from tools.kit.deploy_hook import DeployHook, deploy_hooks
 
 @dataclass(frozen=True)
 class Collaborators:
-    """What a command uses beside AWS, files and the terminal."""
+    """Collaborators of a command beside AWS, files and the terminal."""
 
     clock: Clock = CLOCK
     run_sls: Callable[..., int] = osls.run

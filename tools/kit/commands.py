@@ -1,4 +1,4 @@
-"""How every command line is made and run: Click's, with examples in its help and one way to end.
+"""Command lines: Click's, with examples in their help and one way to end.
 
 A command is a function, whose docstring is its help, below `@commands.command(...)`; it returns its exit status, or
 None for 0. `commands.run` runs it.
@@ -237,7 +237,7 @@ def _is_target(name: str) -> bool:
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM end the process as an exception, so that what was begun is undone.
+    """Make SIGTERM raise an exception, so that what was begun is undone.
 
     A second SIGTERM does not interrupt the cleanup: make sends one after the process group's.
     """

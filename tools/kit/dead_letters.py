@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Way(StrEnum):
-    """How a message came into the dead-letter queue."""
+    """Way of a message into the dead-letter queue."""
 
     REJECTED = "rejected"  # by the function, at its first receive
     EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
@@ -119,7 +119,7 @@ class DeadLetter(NamedTuple):
         return ids.pop() if len(ids) == 1 else None
 
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
-        """Give the attributes with which a punch goes back to its queue.
+        """Return the attributes with which a punch goes back to its queue.
 
         They name the original message and when SQS stored it, so that nothing takes the redrive for the original.
         """
@@ -144,7 +144,7 @@ class DeadLetter(NamedTuple):
         return _events().get(self.reason) if self.way is Way.ASYNCHRONOUS else None
 
     def event(self) -> bytes:
-        """Give the event of the asynchronous invocation that failed, as its slice has it invoked again.
+        """Return the event of the asynchronous invocation that failed, as its slice repeats it.
 
         Raises:
             ValueError, RecursionError: it cannot be written as it was read.
@@ -154,7 +154,7 @@ class DeadLetter(NamedTuple):
         return json.dumps(event_of(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
-        """Give what a list shows, for JSON; no punch."""
+        """Return the line of a list, for JSON; no punch."""
         return {
             "id": self.id,
             "reason": self.reason,
@@ -166,7 +166,7 @@ class DeadLetter(NamedTuple):
         }
 
     def whole(self) -> dict[str, Any]:
-        """Give everything, for JSON; binary values in base64."""
+        """Return everything, for JSON; binary values in base64."""
         return self.summary() | {
             "body": self.body,
             "attributes": {
@@ -234,7 +234,7 @@ def event_of(body: str) -> Any:
 
 
 def _destination_record(body: str) -> dict[str, Any] | None:
-    """Give the record that wraps an event where the emulator, or a destination of Lambda, wrote the message."""
+    """Return the record that wraps an event if the emulator, or a destination of Lambda, wrote the message."""
     fields = _object(body)
     return fields if fields and {"requestContext", "requestPayload"} <= fields.keys() else None
 
@@ -248,5 +248,5 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _copy(value: Mapping[str, object]) -> Any:
-    """Give the parts of an attribute that can be sent."""
+    """Return the parts of an attribute that can be sent."""
     return {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}

@@ -11,7 +11,7 @@ SHOWN = ("usuario_id", "ponto", "dispositivo")
 
 
 def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
-    """Give the body of a good event.
+    """Return the body of a valid event.
 
     Args:
         whose: the number of whom it is of.
@@ -70,5 +70,5 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 def event(id_: str, whose: int) -> dict[str, Any]:
-    """Give the body of the event of now, under an id: what a deploy sends to prove a stage."""
+    """Return the body of the present event under an id, which a deploy sends to prove a stage."""
     return body(whose, datetime.now(UTC).isoformat(), id=id_)

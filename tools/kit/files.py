@@ -50,7 +50,7 @@ def draft_bytes(file: Path) -> AbstractContextManager[IO[bytes]]:
 
 
 def write_at(file: Path, offset: int, content: bytes) -> None:
-    """Let a regular file that is there go on with some bytes, and end with them; they are on the disk then.
+    """Replace the end of an existing regular file by some bytes, and write them to the disk.
 
     Args:
         file: what has been written so far.
@@ -108,7 +108,7 @@ def _draft(file: Path, mode: str, **how: Any) -> Iterator[Any]:
 
 
 def _is_there(file: Path) -> bool:
-    """Whether a regular file is there.
+    """Return whether a regular file is there.
 
     Raises:
         CommandError: something else is.

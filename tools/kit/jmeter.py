@@ -1,4 +1,4 @@
-"""What JMeter needs on this machine."""
+"""JMeter and Java on this machine."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What the commands share that fill a table from a file."""
+"""Shared by the commands that fill a table from a file."""
 
 import sys
 from pathlib import Path

@@ -22,7 +22,7 @@ REGION = "us-east-1"
 
 
 class Address(NamedTuple):
-    """Where everything is; stack.json has these keys, and those of what slices serve at root_url."""
+    """Addresses of the stack; stack.json has these keys, and those of what slices serve at root_url."""
 
     api_url: str
     api_id: str
@@ -36,7 +36,7 @@ class Address(NamedTuple):
 
     @property
     def root_url(self) -> str:
-        """What the API's paths are below."""
+        """The URL that the API's paths are below."""
         return self.api_url.removesuffix("ponto")
 
     def post_command(self, punch_id: str) -> str:

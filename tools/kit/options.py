@@ -25,7 +25,7 @@ class Kind(click.ParamType[Any]):
     """A kind of value, as a function reads it."""
 
     def __init__(self, name: str, expected: str, read: Callable[[str], Any]) -> None:
-        """Takes the function.
+        """Create a kind of value.
 
         Args:
             name: what stands for a value in the help.
@@ -62,7 +62,7 @@ class Instead(click.Option):
     """An option that is given instead of others, never beside them."""
 
     def __init__(self, *declarations: Any, instead_of: Sequence[str], one_of_them: bool = False, **how: Any) -> None:
-        """Takes what `click.Option` takes.
+        """Create an option, as `click.Option` does.
 
         Args:
             instead_of: the names of the others, as `--from`.

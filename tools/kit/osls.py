@@ -45,7 +45,7 @@ DATABASE_CLUSTER = "DatabaseCluster"
 
 @cache
 def service() -> str:
-    """Give the name of the service, with which the names of all that a stage has begin; a copy may have another."""
+    """Return the name of the service, with which the names of all that a stage has begin; a copy may have another."""
     configuration = yaml.load(_CONFIGURATION.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
     name: str = configuration["service"]
     return name
@@ -90,7 +90,7 @@ def run(
 
 
 def search_path(environment: Mapping[str, str], project: Path = ROOT) -> str:
-    """Give the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
+    """Return the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
     return f"{Path(sys.executable).parent}:{project / 'node_modules' / '.bin'}:{environment['PATH']}"
 
 
@@ -230,7 +230,7 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
 
 
 def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
-    """Give what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
+    """Return what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
 
     Of a stack from before the first version it is unknown; such a one cannot be updated.
     """
@@ -240,7 +240,7 @@ def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
 
 
 def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
-    """Give the outputs of a stage's stack, the queues' addresses among them.
+    """Return the outputs of a stage's stack, the queues' addresses among them.
 
     Raises:
         CommandError: there is no such stack, or it is not complete.

@@ -21,7 +21,7 @@ _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
 
 
 class _Marks(dict[int, str]):
-    """What each character is printed as, by its code point; asked for once."""
+    """Printed form of each character by its code point, computed once."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -95,7 +95,7 @@ def bare_stream(stream: IO[str]) -> IO[str]:
 
 
 def data_stream() -> IO[str]:
-    """Give standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
+    """Return standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
     out = bare_stream(sys.stdout)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8")

@@ -29,7 +29,7 @@ class PackagingError(RuntimeError):
 
 
 class Package(NamedTuple):
-    """What `sls package` wrote."""
+    """Folder that `sls package` wrote."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""What all pictures share: their kinds of files, their colours and looks, and how they are written."""
+"""Formats, colours and style of all pictures."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -43,7 +43,7 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
 
 
 def dress(axes: "Axes") -> None:
-    """Give axes of numbers from 0 on the looks of all pictures; call it when all is drawn, for the legend."""
+    """Style axes of numbers from 0 on as in all pictures; call it when all is drawn, for the legend."""
     from matplotlib.ticker import FuncFormatter
 
     axes.set_ylim(bottom=0)

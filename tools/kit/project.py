@@ -1,4 +1,4 @@
-"""Where the project is, and which documents it has."""
+"""The project's folder and documents."""
 
 from pathlib import Path
 

@@ -25,7 +25,7 @@ class QueueReader:
     """The dead letters that were received, hidden from everybody else meanwhile."""
 
     def __init__(self, sqs: "SQSClient", dlq_url: str) -> None:
-        """Receives nothing yet; see `opened`."""
+        """Create a reader; `receive_all` receives."""
         self.messages: list[DeadLetter] = []  # the first received by the gateway first
         self._sqs = sqs
         self._url = dlq_url
@@ -65,7 +65,7 @@ class QueueReader:
         return kept
 
     def put_back(self) -> None:
-        """Let everybody see again what was received and not deleted."""
+        """Make visible again what was received and not deleted."""
         lost: dict[str, str] = {}
         for part in in_batches(list(self._handles.items())):
             entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}

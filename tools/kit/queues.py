@@ -1,4 +1,4 @@
-"""How much is in a queue."""
+"""Number of messages in a queue."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ class Depth(NamedTuple):
 
 
 def depth(sqs: "SQSClient", queue_url: str) -> Depth:
-    """Ask how much is in a queue."""
+    """Return how many messages are in a queue."""
     counts: list[QueueAttributeNameType] = [
         "ApproximateNumberOfMessages",
         "ApproximateNumberOfMessagesNotVisible",

@@ -11,7 +11,7 @@ class Stopped(BaseException):
 
 
 def raise_once(announce: Callable[[signal.Signals], None]) -> None:
-    """Let the first signal to stop raise `Stopped` in the main thread, and ignore all that follow.
+    """Make the first signal to stop raise `Stopped` in the main thread, and ignore all that follow.
 
     Args:
         announce: called first, with the signal; what it raises is not caught, and the terminal may be gone.

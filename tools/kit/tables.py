@@ -40,12 +40,12 @@ class _Laid(NamedTuple):
     most: int
 
     def lines(self, width: int) -> Iterator[list[str]]:
-        """Give the lines of each cell, all as wide as the column."""
+        """Return the lines of each cell, all as wide as the column."""
         shown = {cell: self._lines(cell, width) for cell in set(self.cells)}
         return map(shown.__getitem__, self.cells)
 
     def heading(self, width: int) -> list[str]:
-        """Give the lines of its heading."""
+        """Return the lines of its heading."""
         return [_aligned(line, width, self.column.right) for line in wrapped(self.column.name, width)]
 
     def _lines(self, cell: str, width: int) -> list[str]:
@@ -102,7 +102,7 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
 
 
 def narrowest(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Give how wide a table is at least."""
+    """Return how wide a table is at least."""
     return _width(_laid(columns, rows))
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LOCAL = local_stack.STAGE
 OR_A_STAGE = ", or name a stage: --stage dev"
-"""What can be done where no local stack runs, for `local_stack.find`."""
+"""Alternative where no local stack runs, for `local_stack.find`."""
 
 TIMEOUT_SECONDS = 600
 """That a statement in the database may take, unless --timeout says otherwise."""
@@ -136,7 +136,7 @@ class Target(NamedTuple):
 
 
 class Where(NamedTuple):
-    """What the options say of where a command works; without any, on the local stack."""
+    """Deployment or database that the options name; without any, the local stack."""
 
     stage: str = LOCAL
     state: Path | None = None  # the local stack's folder
@@ -192,7 +192,7 @@ def session_of(where: Where) -> "boto3.Session":
 
 
 def emulator() -> str | None:
-    """Give the address of the emulator that boto3 calls instead of AWS; None: it calls AWS."""
+    """Return the address of the emulator that boto3 calls instead of AWS; None: it calls AWS."""
     return os.environ.get("AWS_ENDPOINT_URL")
 
 
@@ -234,14 +234,14 @@ def find(where: Where) -> Target:
 
 
 def address_of(outputs: Mapping[str, str], stage: str) -> str:
-    """Give the URL to punch at: the stack's output, which the emulator serves at an address of its own."""
+    """Return the URL of the API: the stack's output, or the emulator's address of it."""
     if endpoint := emulator():
         return f"{endpoint}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
     return outputs["ApiUrl"]
 
 
 def clients_of(where: Where) -> Callable[..., Any]:
-    """Give what makes clients of a stage's AWS by the names of their services, as boto3's sessions do.
+    """Return a function that creates clients of a stage's AWS by service, as `client` of boto3's sessions.
 
     Raises:
         CommandError: no local stack runs.
@@ -252,7 +252,7 @@ def clients_of(where: Where) -> Callable[..., Any]:
 
 
 def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
-    """Give a client that may wait for a function of a stage, and what the function is called there.
+    """Return a client that may wait for a function of a stage, and the function's name there.
 
     It looks nothing up: who may invoke the function needs no other right.
 
@@ -268,7 +268,7 @@ def function_of(where: Where, name: str, *, once: bool = False) -> tuple["Lambda
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """Say in a line what AWS, or the way to it, has against a call, and what to do."""
+    """Describe in a line why a call of AWS failed, and what to do."""
     if isinstance(error, ClientError):
         reason = error.response["Error"]
         return f"AWS refused {error.operation_name}: {reason.get('Code', '')}: {reason.get('Message', '')}"
@@ -293,7 +293,7 @@ def _local(where: Where) -> Target:
 
 
 def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
-    """Give the deployment of a stack, by its outputs and a session of its account and region."""
+    """Return the deployment of a stack, by its outputs and a session of its account and region."""
     return Target(
         stage=stage,
         queue_url=outputs["PunchQueueUrl"],

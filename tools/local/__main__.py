@@ -91,7 +91,7 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
 
 
 class SaveWait:
-    """How long a stopping run waits for a save that fails: until Ctrl-C; after another signal 60 s."""
+    """Wait of a stopping run for a save that fails: until Ctrl-C; after another signal 60 s."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         """Wait without a limit."""

@@ -127,7 +127,7 @@ def _delete(_: object, url: str, handles: set[str]) -> None:
 
 
 def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
-    """Give the messages from the first to the last that is wanted; all of them, where fewer are than `most`."""
+    """Return the messages from the first to the last that is wanted; all of them, where fewer are than `most`."""
     front = []
     left = most
     for message in messages:
@@ -210,7 +210,7 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
 
 
 def is_signed(api: str, method: str, path: str) -> bool:
-    """Whether AWS would take a request for the deployed stage of an API signed only."""
+    """Return whether AWS would take a request for the deployed stage of an API signed only."""
     return bool(apigateway_v1.method_authorization_type(api, STAGE, method, path) == "AWS_IAM")
 
 
@@ -226,7 +226,7 @@ def _finding(body: bytes) -> str:
 
 
 def public_keys(pool: str) -> Response | None:
-    """Give the keys that check a user pool's tokens; None when there is no such pool."""
+    """Return the keys that check a user pool's tokens; None when there is no such pool."""
     return _answer(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
 
 
@@ -277,12 +277,12 @@ def messages(url: str) -> list[Message]:
 
 
 def are_queues_locked() -> bool:
-    """Whether somebody takes from a queue at this moment: this very thread, maybe."""
+    """Return whether a thread takes from a queue at this moment, possibly this one."""
     return bool(sqs._queues_lock.locked())
 
 
 def services() -> dict[str, Callable[[], Any]]:
-    """What gives each service's state, by the name of its file: the emulator's own list."""
+    """Return functions that return each service's state, by the name of its file: the emulator's own list."""
     found: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
     return found
 

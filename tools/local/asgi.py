@@ -27,7 +27,7 @@ class TimeLimits(NamedTuple):
 
 
 def values(scope: Scope, name: bytes) -> list[str]:
-    """Give the values of a header, by its name in lower case."""
+    """Return the values of a header, by its name in lower case."""
     return [value.decode("latin-1") for found, value in scope["headers"] if found == name]
 
 

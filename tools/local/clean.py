@@ -1,4 +1,4 @@
-"""What `make clean` asks first: whether a stack of this checkout still runs, which it would break."""
+"""Check of `make clean`: whether a stack of this checkout still runs, which it would break."""
 
 import sys
 from pathlib import Path

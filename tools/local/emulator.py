@@ -52,11 +52,11 @@ class Emulator(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where every AWS call goes."""
+        """The address of every AWS call."""
         return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Give the environment of processes that must reach this emulator and never AWS."""
+        """Return the environment of processes that must reach this emulator and never AWS."""
         return environment(self.url, self.key)
 
     def client(self, service: str) -> Any:
@@ -65,7 +65,7 @@ class Emulator(NamedTuple):
         return session.client(service, endpoint_url=self.url)
 
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Return whether the process lives."""
         return self.process.poll() is None
 
     def stop(
@@ -76,7 +76,7 @@ class Emulator(NamedTuple):
         stalled_seconds: float = 60,
         seconds_between_lines: float = 2,
     ) -> None:
-        """Let it save its state (queues, functions, API) and end, with the workers it started.
+        """Make it save its state (queues, functions, API) and end, with the workers it started.
 
         The queues may take as long as it works on them; all else takes some seconds. What takes long is printed, and
         that uploaded files were not imported to the end: the next run does not go on with them.
@@ -110,7 +110,7 @@ class Emulator(NamedTuple):
 
 
 class _Reports:
-    """What a stopping emulator reports on what it has saved."""
+    """Reports of a stopping emulator on what it has saved."""
 
     def __init__(
         self,
@@ -162,14 +162,14 @@ class _Reports:
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
-    """Give the environment of processes that must never reach AWS, but an emulator of this URL and access key id."""
+    """Return the environment of processes that must never reach AWS, but an emulator of this URL and access key id."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
     kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return kept | {"AWS_ENDPOINT_URL": url} if url else kept
 
 
 def isolate() -> None:
-    """Let nothing of this process reach AWS, whatever the shell is configured for."""
+    """Keep this process from reaching AWS, whatever the shell is configured for."""
     safe = environment()
     os.environ.clear()
     os.environ.update(safe)
@@ -277,7 +277,7 @@ def _end(
     stalled_seconds: float = 60,
     keep_trying: KeepTrying = lambda _: True,
 ) -> None:
-    """Ask a process to end, and wait as long as it works: it uses time of the CPU, or reports."""
+    """Terminate a process, and wait as long as it works: it uses time of the CPU, or reports."""
     began = last = printed = time.monotonic()
     worked = None
     try:

@@ -1,4 +1,4 @@
-"""What stops `make run`, said so that somebody can act on it."""
+"""Errors that end `make run`."""
 
 from tools.kit.errors import CommandError
 

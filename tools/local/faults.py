@@ -1,4 +1,4 @@
-"""What breaks under a running system: each fault lasts as long as its `with`, and is mended after it."""
+"""Faults of a running system: each lasts as long as its `with`, and is mended after it."""
 
 import contextlib
 import signal

@@ -40,7 +40,7 @@ Response = tuple[int, dict[str, Any]]
 
 
 def key(access_key_id: str) -> str:
-    """Give the view's own key of a run, which lets into nothing else, and into no other run.
+    """Return the key of a run's view, which opens nothing else, and no other run.
 
     An open tab sends it every second, also when the stack has stopped and somebody else listens on its port. The run's
     own key does not follow from it.
@@ -59,7 +59,7 @@ class Flow:
         accepted: Mapping[str, Mapping[str, str | None]],
         clock: Clock = CLOCK,
     ) -> None:
-        """Reads nothing yet: the stack may still be starting.
+        """Create a view; the stack may still be starting.
 
         `accepted` has the messages that each queue has taken in this run, by its URL, without those that came back from
         the dead-letter queue: message ids with the id of the punch, None if it is not known.

@@ -1,4 +1,4 @@
-"""What the emulator drops of the template, and how it is set after the deploy.
+"""Parts of the template that the emulator drops, set after the deploy.
 
 All values are those of the compiled template. Whoever takes another version of the emulator sees whether it has learnt
 better.
@@ -54,7 +54,7 @@ def _set_validator(deployment: Deployment) -> None:
 
 
 def _functions_with(deployment: Deployment, name: str) -> Iterator[tuple[str, Any]]:
-    """Give the deployed name of each function whose template has a property, and the property."""
+    """Yield the deployed name of each function whose template has a property, and the property."""
     for logical_id, resource in deployment.resources.items():
         if resource["Type"] == "AWS::Lambda::Function" and name in resource["Properties"]:
             yield deployment.ids[logical_id], resource["Properties"][name]

@@ -38,7 +38,7 @@ Files = Callable[[], Mapping[str, static.File]]
 
 
 class Public(NamedTuple):
-    """What the emulator does for everybody."""
+    """Public functions of the emulator."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Response]]
     is_signed: Callable[[str, str, str], bool]
@@ -70,7 +70,7 @@ class Guard:
         home: Files = dict,
         limits: asgi.TimeLimits = asgi.TimeLimits(),  # noqa: B008  immutable
     ) -> None:
-        """Admits from the start.
+        """Create a guard, which serves at once.
 
         Args:
             public: what of it is for everybody.

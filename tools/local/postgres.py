@@ -59,7 +59,7 @@ class Postgres(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What the server writes down."""
+        """The server's log."""
         return self.data / "log"
 
     @property
@@ -74,7 +74,7 @@ class Postgres(NamedTuple):
         return found
 
     def is_running(self) -> bool:
-        """Whether the server's process lives, also one that somebody else restarted."""
+        """Return whether the server's process lives, also one that another process restarted."""
         try:
             return _is_given(psutil.Process(self.pid), "postgres", self.data)
         except (LocalError, psutil.Error):
@@ -132,7 +132,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
 
 
 def attach(data: Path) -> Postgres:
-    """Give the server that another process started on the folder `data`; it outlives this process.
+    """Return the server that another process started on the folder `data`; it outlives this process.
 
     Raises:
         LocalError: none was ever started there, or it died and does not start again.
@@ -197,7 +197,7 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None
 
 
 def _pid(data: Path) -> int | None:
-    """Give the process of the folder's server, as its own file has it, which is written in steps."""
+    """Return the process of the folder's server, as its own file has it, which is written in steps."""
     try:
         found = int((data / "postmaster.pid").read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
@@ -220,7 +220,7 @@ def _processes(data: Path) -> list[psutil.Process]:
 
 
 def _is_given(process: psutil.Process, program: str, data: Path) -> bool:
-    """Whether it runs the program on the folder, or is about to become it; of a zombie psutil raises an error."""
+    """Return whether a process runs the program on the folder, or will; of a zombie psutil raises an error."""
     words = process.cmdline()
     return ("-D", str(data)) in pairwise(words) and any(Path(word).name == program for word in words)
 
@@ -319,7 +319,7 @@ def _configuration(host: str, settings: Mapping[str, str]) -> str:
 
 
 def command(data: Path) -> list[str]:
-    """Give the command that serves a data folder once it is made; its process becomes the server.
+    """Return the command that serves a data folder once it is made; its process becomes the server.
 
     Raises:
         LocalError: this is root, and cannot be anybody else here.

@@ -95,7 +95,7 @@ def read_report(descriptor: int | None) -> Report | None:
 
 
 def folder(state: Path) -> Path:
-    """Where the services' files are, below the emulator's folder."""
+    """Return the folder of the services' files, below the emulator's."""
     return state / "services"
 
 
@@ -112,7 +112,7 @@ def mark_clean(state: Path) -> None:
 
 
 def unsaved_since(state: Path) -> str | None:
-    """Tell since when changes are not saved, as local time; None when all is."""
+    """Return since when changes are not saved, as local time; None when all is."""
     try:
         return (state / _MARK).read_text() or "its start"
     except FileNotFoundError:
@@ -120,7 +120,7 @@ def unsaved_since(state: Path) -> str | None:
 
 
 def messages(queues: Any) -> dict[str, set[str]]:
-    """Give the ids of the messages of each queue, by its name; `queues` is SQS's state, in memory or of its file."""
+    """Return the ids of the messages of each queue, by its name; `queues` is SQS's state, in memory or of its file."""
     found: dict[str, set[str]] = {}
     for queue in _all_queues(queues["queues"]):
         found.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])

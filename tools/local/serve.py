@@ -88,7 +88,7 @@ class _TimeoutError(BaseException):
 
 
 class Emulator(Protocol):
-    """What a saver needs of the emulator; see `adapter`."""
+    """The emulator as a saver uses it; see `adapter`."""
 
     def are_queues_locked(self) -> bool: ...
 

@@ -134,7 +134,7 @@ def running(
 
 
 def _queue_here(aws: emulator.Emulator, url: str) -> str:
-    """Give the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
+    """Return the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
     found: str = aws.client("sqs").get_queue_url(QueueName=_name(url))["QueueUrl"]
     return found
 
@@ -196,7 +196,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _lost(aws: Path) -> str:
-    """Say what a killed emulator takes along."""
+    """Describe what is lost with a killed emulator."""
     new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
     return (
         f"what the emulator was given since {saved.unsaved_since(aws)} is lost: queued punches, dead letters, and "
@@ -275,7 +275,7 @@ def _deploy(
 
 
 def quick_package() -> str:
-    """Give NODE_OPTIONS with which `sls` packages for this machine in half the time; see quick_package.js."""
+    """Return NODE_OPTIONS with which `sls` packages for this machine in half the time; see quick_package.js."""
     ours = f"--require {json.dumps(str(ROOT / 'tools' / 'local' / 'quick_package.js'))}"
     return f"{os.environ.get('NODE_OPTIONS', '')} {ours}".strip()
 

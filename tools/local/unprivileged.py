@@ -10,7 +10,7 @@ from tools.local.errors import LocalError
 
 
 class Launcher(NamedTuple):
-    """How a command of PostgreSQL's is started."""
+    """Start of a command of PostgreSQL's."""
 
     prefix: tuple[str, ...]  # words before the command; each is a program that becomes the next, with the same pid
     owner: int | None  # the user id that the data has to belong to; None: whoever made it

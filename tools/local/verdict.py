@@ -32,7 +32,7 @@ from outcome
 
 
 class Verdict(NamedTuple):
-    """Where the accepted messages of a run are, once none waits."""
+    """Outcomes of the accepted messages of a run, once none waits."""
 
     accepted: int
     rows: int

@@ -1,4 +1,4 @@
-"""What goes through the system, as it happens: the numbers of the emulator's process, and the function's log lines."""
+"""Progress of a running system: the numbers of the emulator's process, and the function's log lines."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ _COUNTED = ("stored", "duplicates", "redelivered", "failed")
 
 
 def line(numbers: dict[str, Any]) -> str:
-    """Say, by what `ask` gave, what has happened since the stack started, and how much is in the two queues now."""
+    """Format the result of `ask`: what has happened since the stack started, and how much is in the two queues."""
     said = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
         f"duplicates {numbers['duplicates'] + numbers['redelivered']:,}  dead letters {numbers['deadLetters']:,}"
@@ -22,7 +22,7 @@ def line(numbers: dict[str, Any]) -> str:
 
 
 def ask(url: str, key: str) -> dict[str, Any]:
-    """Ask the running stack for the numbers that its view shows, with the view's key.
+    """Return the numbers that the view of the running stack shows, by the view's key.
 
     Raises:
         urllib3.exceptions.HTTPError: it did not answer, or refused.

@@ -1,4 +1,4 @@
-"""What a month of peaks costs: each line a product of quantities, times a price of prices.json. Pure.
+"""Costs of a month of peaks: each line a product of quantities, times a price of prices.json. Pure.
 
 Each constant below is an assumption or a measured figure, and says which.
 """
@@ -35,7 +35,7 @@ RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
 LONG_POLL = 20  # s that a request for messages of an empty queue waits
 
 PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
-"""Of each region: by their names, with unit, price or tiers, page and its day."""
+"""Prices of each region by name, with unit, price or tiers, page and its day."""
 
 
 def alarm_metrics() -> int:
@@ -48,7 +48,7 @@ def alarm_metrics() -> int:
 
 
 class Month(NamedTuple):
-    """What is assumed of a month."""
+    """Assumptions about a month."""
 
     peaks_a_day: int = 4  # each employee punches once in each
     working_days: int = 22
@@ -57,7 +57,7 @@ class Month(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Of a bill."""
+    """Line of a bill."""
 
     what: str
     formula: str  # of the dollars, or of the quantity where the region has no price
@@ -124,7 +124,7 @@ def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
 
 
 def rotation(settings: Settings, region: str) -> float:
-    """Give what each of the first two yearly rotations of the topic's key adds to every later month, US dollars.
+    """Return what each of the first two yearly rotations of the topic's key adds to every later month, US dollars.
 
     Later ones add nothing: https://aws.amazon.com/kms/pricing
     """

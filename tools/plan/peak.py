@@ -41,7 +41,7 @@ class Peak(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """What a punch has to pass."""
+    """Limit that a punch has to pass."""
 
     name: str
     admits: float  # punches/s
@@ -52,7 +52,7 @@ class Limit(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What becomes of a peak."""
+    """Outcome of a peak."""
 
     limits: list[Limit]  # in the order in which a punch passes them
     binds_first: Limit  # when more come

@@ -23,7 +23,7 @@ _NONE = ("", "none")  # an optional parameter without a value
 
 
 class Settings(NamedTuple):
-    """Of a deployment."""
+    """Settings of a deployment."""
 
     stage_rate: float  # requests/s
     stage_burst: float  # requests; the highest burst limit of the stage and its key

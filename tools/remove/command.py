@@ -113,7 +113,7 @@ def _delete(session: "boto3.Session", cluster: str, clock: Clock) -> None:
 
 
 def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
-    """Give the buckets that go with a stack, by logical id and name."""
+    """Yield the buckets that go with a stack, by logical id and name."""
     declared = formation.get_template(StackName=stack)["TemplateBody"]["Resources"]
     pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
     for found in pages.search("StackResourceSummaries[]"):
