@@ -194,11 +194,6 @@ def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
     assert said.endswith("; the local stack runs: repeat the command in a moment")
 
 
-def test_what_the_environment_lacks_is_named(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_HOST", "db.example.com")
-    assert refusal(ENVIRONMENT) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
-
-
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")

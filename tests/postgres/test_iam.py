@@ -321,12 +321,3 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
             made = list(threads.map(lambda _: make_database(parameters, "postgres"), range(4)))
             assert sorted(made) == [[], [], [], ["database made: pontodb"]]
             system.rds.server.ask("drop database pontodb")
-
-
-def test_an_owner_who_may_make_no_database_is_told_so(system: System) -> None:
-    system.rds.server.ask(f"alter role {OWNER} nocreatedb")
-    system.sign_in_as(OWNER)
-    parameters = config.load_database(system.environment).connection_parameters()
-    assert make_database(parameters, "postgres") == []
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied to create database"):
-        make_database({**parameters, "dbname": "pontodb"}, "postgres")

@@ -144,19 +144,6 @@ def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(
     assert migrate(owner, ZONE, SCHEMA).applied
 
 
-def test_an_object_that_a_row_of_the_migrations_names_is_never_run_as_sql(server: Server) -> None:
-    owner = migrated(server)
-    ask(
-        owner,
-        "insert into ponto.migracao_repetivel (nome, checksum, objetos)"
-        " values ('ponto/views/00_gone.sql', '', array['view x; drop table ponto.batida cascade; --'])",
-    )
-
-    migrate(owner, ZONE, SCHEMA)
-
-    assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
-
-
 def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
     """Those that the planner inlines are bound when they are created; all others name their search path."""
     owner = migrated(server)

@@ -29,6 +29,7 @@ YEAR = 365 * 86_400  # s
 STORED = Outcome(Status.STORED)
 
 Save = Callable[..., Outcome]
+Serve = Callable[[Path | None], Front]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ours"), "ours")
 
 
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
-
-
 @pytest.fixture
-def serve(migrated_url: str) -> Iterator[Callable[[Path | None], Front]]:
+def serve(migrated_url: str) -> Iterator[Serve]:
     """Give what puts TLS before the database, with a certificate, or no TLS."""
     with contextlib.ExitStack() as fronts:
         yield lambda certificate: fronts.enter_context(Front(parse_dsn(migrated_url)["host"], certificate).running())
@@ -80,7 +76,7 @@ def assert_refused(outcome: Outcome, why: str) -> None:
 
 
 def test_a_server_whose_certificate_is_right_is_connected_to_by_tls(
-    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+    authority: Authority, serve: Serve, save: Save
 ) -> None:
     where = serve(authority.server("localhost"))
 
@@ -89,9 +85,7 @@ def test_a_server_whose_certificate_is_right_is_connected_to_by_tls(
     assert where.connections == ["TLS"]
 
 
-def test_a_certificate_of_another_name_is_refused(
-    authority: Authority, serve: Callable[[Path | None], Front], save: Save
-) -> None:
+def test_a_certificate_of_another_name_is_refused(authority: Authority, serve: Serve, save: Save) -> None:
     where = serve(authority.server("db.example.com"))
 
     refused = save(where, rds_certificates=authority.file)
@@ -103,26 +97,26 @@ def test_a_certificate_of_another_name_is_refused(
 
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
 def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
-    authority: Authority, stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
+    authority: Authority, serve: Serve, save: Save, tmp_path: Path, mode: str
 ) -> None:
-    outcome = save(serve(stranger.server("localhost")), rds_certificates=authority.file, DB_SSLMODE=mode)
+    outcome = save(
+        serve(Authority(tmp_path, "stranger").server("localhost")), rds_certificates=authority.file, DB_SSLMODE=mode
+    )
     assert_refused(outcome, "certificate verify failed")
 
 
-def test_without_more_only_rds_is_known(
-    authority: Authority, serve: Callable[[Path | None], Front], save: Save
-) -> None:
+def test_without_more_only_rds_is_known(authority: Authority, serve: Serve, save: Save) -> None:
     assert_refused(save(serve(authority.server("localhost"))), "certificate verify failed")
 
 
 def test_the_systems_authorities_are_known_when_asked_for(
-    authority: Authority, serve: Callable[[Path | None], Front], save: Save, monkeypatch: pytest.MonkeyPatch
+    authority: Authority, serve: Serve, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))  # which Python reads
     assert save(serve(authority.server("localhost")), DB_SSLROOTCERT="system") == STORED
 
 
-def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | None], Front], save: Save) -> None:
+def test_a_server_without_tls_is_refused_unless_told_so(serve: Serve, save: Save) -> None:
     where = serve(None)
 
     assert_refused(save(where), "server does not support SSL, but SSL was required")
