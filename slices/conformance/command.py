@@ -77,7 +77,6 @@ def _url(text: str) -> str:
     show_default=False,
     help="Pass punches on to the stack of make run. Without either, it answers by itself.",
 )
-@click.option("--key", show_default=False, help="Without a stack: the API key to admit; by default any.")
 @click.option("--seed", type=opt.COUNT, show_default=False, help="Misbehave as in the run of this number.")
 @click.option("--punches", type=opt.COUNT, default=0, show_default=False, help="End when as many came to an end.")
 @click.option(
@@ -107,7 +106,6 @@ def conformance(
     listen: tuple[str, int],
     target: str | None,
     stage: str | None,
-    key: str | None,
     seed: int | None,
     punches: int,
     expect: Path | None,
@@ -127,7 +125,7 @@ def conformance(
         target = local_stack.find(state, "; or let it answer by itself, without --stage").api_url
     expected = expected_in(expect, punches) if expect and expect.exists() else Expected(punches)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
-    settings = Settings(seed, *listen, target, key, time_scale, longest_wait.total_seconds())
+    settings = Settings(seed, *listen, target, time_scale, longest_wait.total_seconds())
     try:
         with serving(settings) as kit:
             to = f"before {target}" if target else "answering by itself"

@@ -62,7 +62,7 @@ def read(body: bytes) -> Punch | str:
 class Api:
     """Answers as a stack without slices does, for one API key, or, without one, for any."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, key: str | None = None) -> None:
         self._key = key
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:

@@ -26,11 +26,9 @@ _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
 _KEPT = 4 * MOST_BYTES  # of a body in memory: a larger one is read on, and refused
 _PIECE = 1 << 14  # bytes read at once
 _HEAD = 1 << 15  # bytes of a request's headers, and a piece more; the gateway takes 10,240
-MAX_CONNECTIONS = 256  # at once; with large heads and bodies they took 110 MB
 _READ_S = 60.0  # s that a client has for its request
 _POLL_S = 0.1
 _TOO_LONG = message(413, "Request Too Long")
-_BUSY = f"HTTP/1.1 429 {responses[429]}\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: nothing lingers, the other side gets a reset
 
 
@@ -148,11 +146,6 @@ class _Server(ThreadingTCPServer):
         self._complained = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if len(self._open) >= MAX_CONNECTIONS:
-            with contextlib.suppress(OSError):
-                request.sendall(_BUSY)
-            super().shutdown_request(request)
-            return
         self._open.add(request)
         super().process_request(request, client_address)
 

@@ -37,7 +37,6 @@ class Settings(NamedTuple):
     host: str = "127.0.0.1"
     port: int = 0  # 0: any that is free
     target: str | None = None  # the URL of the stack's POST /ponto; None: answer by the contract
-    key: str | None = None  # that is admitted where there is no stack; None: any
     scale: float = 1.0  # seconds by the wall clock for a second of the contract
     longest_wait: float = 900.0  # contract seconds
 
@@ -82,7 +81,7 @@ class Kit:
         self._punches = 0
         self._held_until = 0.0  # contract seconds
         self._closing = threading.Event()
-        self._api = contract.Api(settings.key)
+        self._api = contract.Api()
         self._target = urllib.parse.urlsplit(settings.target) if settings.target else None
         self._complained = False
         self._listener = Listener(settings.host, settings.port, self._serve)

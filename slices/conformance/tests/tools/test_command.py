@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.conformance import listener
 from slices.conformance.contract import Response
 from slices.conformance.rules import Expected
 from slices.conformance.run import Clock, Kit, Settings, serving
@@ -221,22 +220,6 @@ def test_a_head_that_is_not_to_be_read_is_refused(
     assert answer.status == status
     (line,) = capsys.readouterr().err.splitlines()  # and no traceback
     assert line.startswith(f"ponto conformance: a request is not counted, and answered {status} ")
-
-
-def test_more_connections_than_it_serves_are_asked_to_come_later() -> None:
-    with doing() as kit:
-        with contextlib.ExitStack() as connections:
-            for _ in range(listener.MAX_CONNECTIONS):
-                connections.enter_context(connected(kit))
-            waiting = connections.enter_context(connected(kit))
-            assert waiting.recv(100).startswith(b"HTTP/1.1 429 ")
-
-        def accepted() -> bool:
-            with contextlib.suppress(OSError, http.client.HTTPException):  # it has not noticed yet
-                return ask(kit).status == 202
-            return False
-
-        wait_for(accepted, "a connection that is served")
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
 
 
 def test_without_a_stack_there_is_nothing_else() -> None:
-    api = contract.Api(None)
+    api = contract.Api()
     assert api.answer("GET", "/other", HEADERS, b"").status == 403
     for path in ("/ponto", f"/ponto/{GOOD['id']}"):
         assert api.answer("GET", path, HEADERS, b"").status == 403
