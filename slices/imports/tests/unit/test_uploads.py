@@ -398,26 +398,6 @@ def test_a_file_of_which_the_queue_takes_nothing_has_no_results(paper: Paper) ->
 # Going on
 
 
-def test_what_the_time_does_not_suffice_for_is_handed_on_and_nothing_is_left_out(paper: Paper) -> None:
-    paper.queue.seconds = 0.02
-    content = b"\n".join(punch(number) if number % 7 else b"{" for number in range(1, 2_001))
-    rounds = paper.run_all(paper.upload(content), seconds=0.05)
-    assert rounds > 1
-    assert sorted(paper.queue.employees()) == [number for number in range(1, 2_001) if number % 7]  # each once
-    (summary,) = paper.result("summary.json")
-    assert sorted(summary.pop("refusedIn")) == sorted(
-        name.rpartition("/")[2] for name in paper.bucket.results if "refused" in name
-    )
-    assert summary == {"accepted": 1715, "refused": 285, "rounds": rounds}
-    noted = [
-        line["line"]
-        for name in paper.bucket.results
-        if "refused" in name
-        for line in paper.result(name.rpartition("/")[2])
-    ]
-    assert sorted(noted) == [number for number in range(1, 2_001) if number % 7 == 0]
-
-
 @pytest.mark.parametrize("knows_ranges", [True, False])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_handed_on_to(

@@ -245,9 +245,8 @@ def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: 
     assert numbers(page) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("other_tab", [False, True])
-def test_what_a_kill_left_in_one_store_is_kept_and_its_number_not_given_again(
-    other_tab: bool, server: Between, phone: Phone
+def test_what_a_kill_left_in_one_store_is_kept_and_another_tab_does_not_give_its_number_again(
+    server: Between, phone: Phone
 ) -> None:
     server.api_down = True
     page, other = (phone.open(KEY, worker=False) for _ in range(2))
@@ -266,10 +265,6 @@ def test_what_a_kill_left_in_one_store_is_kept_and_its_number_not_given_again(
         })"""
     )
     page.close()
-    if not other_tab:
-        other.close()
-        other = phone.open(worker=False)
-        wait_for_states(other, HERE, HERE)
 
     punch(other, EMPLOYEE)
 
@@ -495,19 +490,15 @@ def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(ser
     server.api_down = True
     with phones.phone(browser, server.url) as phone:
         page = phone.open(KEY, clock(50))
-        for number, before in enumerate(
-            ("", "ServiceWorkerContainer.prototype.register = () => Promise.reject(Error())"), 1
-        ):
-            phone.run_before(page, before)
-            page.reload()
-            punch(page, EMPLOYEE)
-
-            with page.expect_navigation():
-                page.evaluate(_SILENCE_AND_PRESS)
-
-            wait_for_states(page, *[HERE] * number)
+        page.reload()
         punch(page, EMPLOYEE)
-        assert numbers(page) == [1, 2, 3]
+
+        with page.expect_navigation():
+            page.evaluate(_SILENCE_AND_PRESS)
+
+        wait_for_states(page, HERE)
+        punch(page, EMPLOYEE)
+        assert numbers(page) == [1, 2]
 
 
 def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(phone: Phone) -> None:
