@@ -13,20 +13,7 @@ from tests.template.compiled import Compile, copied
 from tools.kit import osls
 from tools.kit.packaging import Template
 
-API = [  # in the order of resources/api.yml
-    "Api",
-    "PunchResource",
-    "PunchModel",
-    "BodyValidator",
-    "PostPunch",
-    "PunchPreflight",
-    "ClientError",
-    "InvalidBody",
-    "ServerError",
-]
 PUBLISHED = re.compile("::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$")
-GATEWAY_RESPONSE = "AWS::ApiGateway::GatewayResponse"
-KEYS = ["ApiKey", "UsagePlan", "UsagePlanKey"]
 
 # The logical ids that resources/api-deployment.js makes, given its variables several times over.
 SCRIPT = """
@@ -56,11 +43,12 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 
 
-def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template) -> None:
-    name = deployment(prod)
-    assert prod.properties(name) == {"RestApiId": {"Ref": "Api"}}
-    assert prod.resources[name]["DependsOn"] == API[1:]
-    assert prod.properties("ApiStage")["DeploymentId"] == {"Ref": name}
+def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template, complete: Template) -> None:
+    for template in (prod, complete):
+        name = deployment(template)
+        assert template.properties(name) == {"RestApiId": {"Ref": "Api"}}
+        assert {"Api", *template.resources[name]["DependsOn"]} == published(template)
+        assert template.properties("ApiStage")["DeploymentId"] == {"Ref": name}
 
 
 def test_throttling_and_the_function_publish_nothing_and_another_origin_does(compiled: Compile, dev: Template) -> None:
@@ -73,17 +61,19 @@ def test_throttling_and_the_function_publish_nothing_and_another_origin_does(com
 def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(
     prod: Template, tmp_path: Path
 ) -> None:
-    project = copied(tmp_path, with_slices=False)
-    given = []
+    names = [*(name for name in prod.resources if name in published(prod)), "ApiKey", "UsagePlan", "UsagePlanKey"]
+    kinds = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
+    variables = []  # that resources/api-deployment.js asks for
     for change in CHANGES.values():
-        api = copy.deepcopy({name: prod.properties(name) for name in [*API, *KEYS]})
+        api = copy.deepcopy({name: prod.properties(name) for name in names})
         change(api)
-        given.append(_variables(prod, api))
+        resources = {name: {"Type": kinds[name], "Properties": properties} for name, properties in api.items()}
+        variables.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
     run = subprocess.run(
         ["node", "-e", SCRIPT],
-        cwd=project,
+        cwd=copied(tmp_path, with_slices=False),
         env={"PATH": osls.search_path(os.environ)},
-        input=json.dumps(given),
+        input=json.dumps(variables),
         capture_output=True,
         text=True,
         check=True,
@@ -92,18 +82,10 @@ def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_o
     assert {what for what, name in made.items() if name == deployment(prod)} == UNPUBLISHED
 
 
-def test_what_slices_bring_is_published_too(complete: Template) -> None:
-    of_the_api = {name for name, each in complete.resources.items() if PUBLISHED.search(each["Type"])}
-    assert set(complete.resources[deployment(complete)]["DependsOn"]) == of_the_api - {"Api"}
+def published(template: Template) -> set[str]:
+    return {name for name, resource in template.resources.items() if PUBLISHED.search(resource["Type"])}
 
 
 def deployment(template: Template) -> str:
     (name,) = template.of_type("AWS::ApiGateway::Deployment")
     return name
-
-
-def _variables(template: Template, api: Any) -> dict[str, Any]:
-    """What resources/api-deployment.js asks for, given the reference's API by its properties."""
-    kinds = {name: resource["Type"] for name, resource in template.resources.items()}
-    resources = {name: {"Type": kinds.get(name, GATEWAY_RESPONSE), "Properties": found} for name, found in api.items()}
-    return {"file(resources/api.yml):Resources": resources, "sls:stage": "prod"}

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from tests.clock import FakeClock
+from tests.waiting import started
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import __main__ as command
 from tools.local import emulator, saved
 from tools.local.errors import LocalError, UnsavedError
-
-Start = Callable[[str], subprocess.Popen[bytes]]
 
 # A process that says when it is up, and what it does at SIGTERM.
 PROGRAM = """
@@ -35,52 +34,30 @@ WORKS = "end = time.monotonic() + 3\n    while time.monotonic() < end: pass"
 HANGS = "time.sleep(60)"
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(act: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE)
-        started.append(process)
-        assert process.stdout
-        process.stdout.readline()
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.wait()
-        assert process.stdout
-        process.stdout.close()
-
-
-def stop(process: subprocess.Popen[bytes], folder: Path) -> list[str]:
-    """Stop a process as if it were an emulator; return what is printed."""
-    said: list[str] = []
+def stop(act: str, folder: Path) -> tuple[list[str], int]:
+    """Stop a process as if it were an emulator; return what is printed, and the process' exit status."""
+    printed: list[str] = []
     log = folder / "emulator.log"
     log.touch()
-    aws = emulator.Emulator(process, 1, folder, log, "key")
-    aws.stop(said.append, stalled_seconds=1, seconds_between_lines=0.5)
-    return said
+    with started([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        aws = emulator.Emulator(process, 1, folder, log, "key")
+        aws.stop(printed.append, stalled_seconds=1, seconds_between_lines=0.5)
+        return printed, process.wait()
 
 
-def test_a_save_is_waited_for_as_long_as_it_works_and_that_is_said(start: Start, tmp_path: Path) -> None:
-    process = start(WORKS)
+def test_a_save_is_waited_for_as_long_as_it_works_and_that_is_said(tmp_path: Path) -> None:
+    printed, status = stop(WORKS, tmp_path)
 
-    said = stop(process, tmp_path)
-
-    assert process.wait() == 0
-    assert len(said) >= 3
-    assert said[0].startswith("saving queues, functions and the rest, for ")
+    assert status == 0
+    assert len(printed) >= 3
+    assert printed[0].startswith("saving queues, functions and the rest, for ")
 
 
-def test_a_save_that_stands_still_is_given_up(start: Start, tmp_path: Path) -> None:
-    process = start(HANGS)
-
+def test_a_save_that_stands_still_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(UnsavedError):
-        stop(process, tmp_path)
-
-    assert process.wait() != 0
+        stop(HANGS, tmp_path)
 
 
 def test_messages_that_the_queues_file_lacks_are_counted(tmp_path: Path) -> None:
