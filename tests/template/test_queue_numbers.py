@@ -16,32 +16,6 @@ DAY = 86_400  # s
 OUTAGE = 30 * 3600  # s
 MOST_RECEIVES = 1000  # that SQS takes
 LEAST_VISIBILITY = 109  # s, with which an outage has no more receives
-DEPLOYED = ["prod", "dev"]
-STAGES = [*DEPLOYED, "local"]
-
-
-@pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),
-    [
-        ("prod", [], 6 * 75 + 1),
-        ("dev", [], 6 * 75 + 1),
-        ("local", [], LEAST_VISIBILITY),
-        ("dev", ["timeout=18"], 6 * 18 + 1),
-        ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
-        ("dev", ["timeout=900"], 6 * 900 + 1),
-    ],
-)
-def test_a_message_stays_hidden_for_six_timeouts_and_the_batching_window(
-    compiled: Compile, stage: str, parameters: list[str], expected: int
-) -> None:
-    template = compiled(stage, *parameters)
-    visibility = template.properties("PunchQueue")["VisibilityTimeout"]
-    assert visibility == expected
-    window = int(template.properties(MAPPING)["MaximumBatchingWindowInSeconds"])
-    asked = 6 * template.properties(FUNCTION)["Timeout"] + window
-    assert visibility >= asked
-    # Longer only if an outage would have more receives than SQS takes.
-    assert visibility == asked or receives_of(visibility - 1) > MOST_RECEIVES
 
 
 def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> None:
@@ -49,25 +23,21 @@ def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> 
     assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
 
 
-def test_limits_of_connections_follow_from_the_concurrency(compiled: Compile) -> None:
-    given = ("reservedConcurrency=40", "maximumConcurrency=40", "readConcurrency=1")
-    for template, drain, read in ((compiled("prod"), 5, 2), (compiled("prod", *given), 40, 1)):
-        assert template.properties(FUNCTION)["ReservedConcurrentExecutions"] == drain
-        variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-        assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(drain), str(read)]
-        assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (drain + read) + 20
-
-
-@pytest.mark.parametrize("none", ["none", " "], ids=["none", "empty"])
-def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from_the_mapping(
-    compiled: Compile, none: str
+@pytest.mark.parametrize(
+    ("reserved", "maximum", "read", "expected"),
+    [("5", "5", "2", (5, 2)), ("40", "40", "1", (40, 1)), ("none", "3", "none", (3, 3)), (" ", "3", " ", (3, 3))],
+)
+def test_limits_of_connections_follow_from_the_concurrency(
+    compiled: Compile, reserved: str, maximum: str, read: str, expected: tuple[int, int]
 ) -> None:
-    template = compiled("prod", f"reservedConcurrency={none}", f"readConcurrency={none}", "maximumConcurrency=3")
-    assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
-    assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
+    given = {"reserved": reserved, "maximum": maximum, "read": read}
+    template = compiled("prod", *(f"{name}Concurrency={value}" for name, value in given.items()))
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == ["3"] * 2
-    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3) + 20
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(number) for number in expected]
+    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
+    # Where nothing is reserved no function has 0, which would stop it, and what follows comes from the mapping.
+    reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
+    assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
 
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:
@@ -81,7 +51,7 @@ def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template:
     assert len(template.of_type("AWS::Lambda::EventSourceMapping")) == 1
 
 
-@pytest.mark.parametrize("stage", DEPLOYED)
+@pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
     timeout = compiled(stage).properties(FUNCTION)["Timeout"]
     stored = TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
@@ -93,15 +63,26 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters"),
-    [(stage, []) for stage in STAGES] + [("dev", [f"timeout={seconds}"]) for seconds in (1, 10, 17, 900)],
+    ("stage", "parameters", "visibility"),
+    [
+        ("prod", [], 6 * 75 + 1),
+        ("dev", [], 6 * 75 + 1),
+        ("local", [], LEAST_VISIBILITY),
+        ("dev", ["timeout=1"], LEAST_VISIBILITY),
+        ("dev", ["timeout=17"], LEAST_VISIBILITY),
+        ("dev", ["timeout=18"], 6 * 18 + 1),
+        ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
+        ("dev", ["timeout=900"], 6 * 900 + 1),
+    ],
 )
-def test_a_message_that_fails_outlives_an_outage_of_thirty_hours_whatever_the_timeout(
-    compiled: Compile, stage: str, parameters: list[str]
+def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirty_hours(
+    compiled: Compile, stage: str, parameters: list[str], visibility: int
 ) -> None:
     template = compiled(stage, *parameters)
     queue, variables = template.properties("PunchQueue"), template.properties(FUNCTION)["Environment"]["Variables"]
-    visibility, receives = queue["VisibilityTimeout"], queue["RedrivePolicy"]["maxReceiveCount"]
+    assert queue["VisibilityTimeout"] == visibility
+    assert visibility != LEAST_VISIBILITY or receives_of(visibility - 1) > MOST_RECEIVES
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
     assert 5 <= receives <= MOST_RECEIVES
     assert receives == receives_of(visibility)
     # The function knows the queue, and how long what it failed on stays hidden.

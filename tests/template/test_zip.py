@@ -107,13 +107,6 @@ def test_holds_the_migrations_of_all_slices(whole: Packaged, stage: str) -> None
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stage: str) -> None:
-    own = {name for name in names(zipped(stage)) if not re.match(r"orjson|psycopg2|tzdata", name)}
-    plugins = {"requirements.txt"} | ({".completed_requirements"} if stage == "local" else set())
-    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "slices"} | plugins
-
-
-@pytest.mark.parametrize("stage", ["prod", "local"])
 def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zipped: Zip, stage: str) -> None:
     with ZipFile(zipped(stage).zip_file) as archive:
         modes = {file.filename: stat.filemode(file.external_attr >> 16) for file in archive.infolist()}
