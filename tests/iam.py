@@ -1,4 +1,4 @@
-"""What IAM decides, as far as the policies of the template and of the deploying role go.
+"""IAM's decisions, as far as the policies of the template and of the deploying role go.
 
 An explicit Deny of any policy counts; else the principal's own policies must allow it, its boundary, and a role's trust
 policy: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
@@ -23,7 +23,7 @@ Documents = Sequence[Any]  # policies
 
 
 class Principal(NamedTuple):
-    """Who asks."""
+    """Caller of AWS's API."""
 
     arn: str
     policies: Documents
@@ -76,7 +76,7 @@ def may(
 
 
 def trusts_token(trust: Any, claims: Mapping[str, str]) -> bool:
-    """Whether a role is given to whoever has a token with these claims, by the names that conditions have for them."""
+    """Return whether a role trusts a token with these claims, by the names that conditions have for them."""
     (statement,) = trust["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     return _holds(statement["Condition"], claims)
@@ -183,7 +183,7 @@ def policy_of(template: Template, document: Any) -> Any:
 
 
 class DeployingRole(NamedTuple):
-    """What .github/deploy-role.yml makes."""
+    """Resources of .github/deploy-role.yml."""
 
     trust: Any
     principal: Principal
@@ -192,7 +192,7 @@ class DeployingRole(NamedTuple):
 
 
 def deploying_role(**parameters: str) -> DeployingRole:
-    """Give the role as CloudFormation makes it with these parameters.
+    """Return the role as CloudFormation makes it with these parameters.
 
     Raises:
         ValueError: naming a parameter that does not match its pattern, or with what a rule of the template says.

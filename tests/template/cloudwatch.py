@@ -18,7 +18,7 @@ Metric = tuple[str, str, frozenset[tuple[str, str]]]
 
 
 class Point(NamedTuple):
-    """What was recorded in one minute."""
+    """Data of one minute."""
 
     total: float
     samples: float
@@ -162,7 +162,7 @@ def _calculate(node: ast.expr, values: Mapping[str, float | None]) -> float | No
 
 
 def _sources(alarm: Any) -> dict[str, tuple[Metric, str, int]]:
-    """The metrics of an alarm, each with its statistic and period in seconds, by id."""
+    """Return the metrics of an alarm, each with its statistic and period in seconds, by id."""
     stats = {query["Id"]: query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query}
     stats = stats or {"value": {"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}}
     return {name: (_read(stat["Metric"]), stat["Stat"], stat["Period"]) for name, stat in stats.items()}

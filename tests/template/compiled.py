@@ -50,7 +50,7 @@ def copied(folder: Path, *, with_slices: bool = True) -> Path:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the project. Tests do not write to it."""
+    """Return a copy of the project. Tests do not write to it."""
     return copied(tmp_path_factory.mktemp("compiled"))
 
 
@@ -127,7 +127,7 @@ def prod(compiled: Compile) -> Template:
 
 @pytest.fixture
 def complete(whole: Packaged) -> Template:
-    """Give prod with all that slices may add, whatever a test looks at: rules are for all of it."""
+    """Return prod with all that slices may add, whatever a test looks at: rules are for all of it."""
     return _template(whole("prod", *SWITCHES))
 
 
@@ -148,25 +148,25 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def template(compiled: Compile, stage: str) -> Template:
-    """Give each stage in turn."""
+    """Return each stage in turn."""
     return compiled(stage)
 
 
 def names(package: Package) -> set[str]:
-    """The files that a zip holds."""
+    """Return the files that a zip holds."""
     with ZipFile(package.zip_file) as archive:
         return {name for name in archive.namelist() if not name.endswith("/")}
 
 
 def files_of(package: Package, name: str) -> set[str]:
-    """What a zip holds of a slice but its migrations, by paths below its folder."""
+    """Return what a zip holds of a slice except its migrations, by paths below its folder."""
     folder = f"slices/{name}/"
     held = {file.removeprefix(folder) for file in names(package) if file.startswith(folder)}
     return {file for file in held if not file.startswith("schema/")}
 
 
 def tls_only(action: str, *resources: object) -> dict[str, object]:
-    """The statement by which a resource's policy refuses what comes without TLS."""
+    """Return the statement by which a resource's policy refuses what comes without TLS."""
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",

@@ -1,4 +1,4 @@
-"""What these tests look at: the reference, whatever slices there are. A slice's own tests look at what it brings."""
+"""Fixtures of these tests: they look at the reference; a slice's own tests look at what the slice adds."""
 
 from collections.abc import Iterator
 

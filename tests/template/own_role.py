@@ -1,4 +1,4 @@
-"""What holds for the function of any slice that signs in to the database."""
+"""Rules for the function of any slice that signs in to the database."""
 
 import json
 

@@ -15,7 +15,7 @@ SECTIONS = {
 
 
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
-    """Give the properties of a stage's alarms by their section."""
+    """Return the properties of a stage's alarms by their section."""
     return {
         alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.of_type(ALARM).values()
     }

@@ -212,14 +212,14 @@ NAMES = {
     "dead letters": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _DEAD_LETTERS),
 }
 Record = defaultdict[str, dict[int, Point]]
-"""What was recorded of prod, by name and minute, to be written over by incidents."""
+"""Data of prod's metrics, by name and minute, to be written over by incidents."""
 
 PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR)
 RESTART = 15 * HOUR + 40  # of the database, three minutes long
 
 
 def _requests(minute: int) -> int:
-    """How many punches come in a minute of the day."""
+    """Return the number of punches in a minute of the day."""
     if any(0 <= minute - peak < 5 for peak in PEAKS):
         return 909 * 60
     if any(-30 <= minute - peak < 30 for peak in PEAKS):

@@ -1,4 +1,4 @@
-"""What an idle month costs, as docs/deploy.md has it, counted in the compiled templates."""
+"""The price of an idle month, as docs/deploy.md has it, counted in the compiled templates."""
 
 import pytest
 

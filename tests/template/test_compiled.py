@@ -20,6 +20,6 @@ def test_one_process_writes_what_sls_package_writes(project: Path, whole: Packag
 
 
 def _files(package: Package) -> dict[str, bytes]:
-    """What was written, but for the time."""
+    """Return what was written, without the time."""
     time = rb"\d{13}-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     return {file.name: re.sub(time, b"(time)", file.read_bytes()) for file in package.folder.iterdir()}

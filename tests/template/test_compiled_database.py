@@ -72,7 +72,7 @@ SECRETS = ("FunctionSecret", "ReadSecret")
 
 @pytest.fixture
 def by_passwords(compiled: Compile) -> Template:
-    """Give prod as it was before there were tokens."""
+    """Return prod with login by passwords."""
     return compiled("prod", PASSWORDS)
 
 
@@ -284,7 +284,7 @@ def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(c
 
 
 def database_variables(template: Template) -> dict[str, dict[str, Any]]:
-    """What each function is told of the database."""
+    """Return the variables of each function that concern the database."""
     return {
         name: {
             key: value for key, value in function["Environment"]["Variables"].items() if "DB_" in key or "SEC" in key

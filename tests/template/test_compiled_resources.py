@@ -263,7 +263,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
 
 
 def _references(value: Any) -> set[str]:
-    """The logical ids that a value refers to."""
+    """Return the logical ids that a value refers to."""
     if isinstance(value, list):
         return {name for item in value for name in _references(item)}
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a deploy asks AWS of the database: the express cluster's address, and whether the stack has another database."""
+"""Questions of a deploy to AWS: the address of the express cluster, and whether the stack has another database."""
 
 import json
 import re
@@ -56,7 +56,7 @@ class Account:
         return self._one.run(self._project, options, environment)
 
     def stopped(self, *parameters: str, stage: str = "local") -> str | None:
-        """What stops a deploy with these parameters before AWS is asked to change anything; None: nothing does."""
+        """Return what stops a deploy with these parameters before it changes anything, or None."""
         status, printed = self.sls("deploy", "function", "--function", "none", parameters=parameters, stage=stage)
         assert status
         assert not re.search(r"\.js:\d", printed)  # no stack buries the message
@@ -73,7 +73,7 @@ def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, one_process
 
 @pytest.fixture
 def cluster(account: Account) -> Iterator[dict[str, str]]:
-    """Give the account's express cluster, of stage local."""
+    """Return the account's express cluster, of stage local."""
     account.cluster = dict(FOUND)
     yield account.cluster
     account.cluster = {}

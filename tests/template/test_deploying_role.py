@@ -1,4 +1,4 @@
-"""What the role that deploys from GitHub may do to its stage, and to the rest of the account."""
+"""Rights of the role that deploys from GitHub, on its stage and on the rest of the account."""
 
 import json
 import re

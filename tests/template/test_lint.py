@@ -37,7 +37,7 @@ def run(folder: Path, program: str, configuration: str, *options: str) -> Any:
 
 
 def audit(folder: Path, names: Sequence[str], *options: str) -> set[tuple[str, str, str]]:
-    """Give of each finding of checkov the template, the rule and the resource."""
+    """Return the template, the rule and the resource of each finding of checkov."""
     options = (*options, "--output", "json", "--file", *names)
     report = run(folder, ".venv-audit/bin/checkov", ".checkov.yaml", *options)
     assert not report["summary"]["parsing_errors"]
@@ -46,7 +46,7 @@ def audit(folder: Path, names: Sequence[str], *options: str) -> set[tuple[str, s
 
 
 def without_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
-    """Give a template that ignores nothing, and the rules that it ignored, each with its resource."""
+    """Return a template that ignores nothing, and the rules that it ignored, each with its resource."""
     document, ignored = copy.deepcopy(document), set()
     for name, resource in document["Resources"].items():
         said = {"cfn-lint": {"config": {"ignore_checks": []}}, "checkov": {"skip": []}} | resource.pop("Metadata", {})

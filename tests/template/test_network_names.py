@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Account(NamedTuple):
-    """What the emulator's account holds, and where it is."""
+    """Network of the emulator's account."""
 
     environment: dict[str, str]
     vpc: str

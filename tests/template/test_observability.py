@@ -10,7 +10,7 @@ from tools.kit.packaging import Template
 
 @pytest.fixture
 def observed(compiled: Compile) -> Template:
-    """Give prod with all of it."""
+    """Return prod with all of it."""
     return compiled("prod", "accessLogs=true", "tracing=true")
 
 

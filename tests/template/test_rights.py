@@ -1,4 +1,4 @@
-"""Who may do what: every statement of every role and managed policy."""
+"""Rights: every statement of every role and managed policy."""
 
 import json
 from typing import Any
@@ -69,13 +69,13 @@ CLUSTER = "${DatabaseCluster.DBClusterResourceId}"
 
 
 def connect(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
-    """Give the right to sign in to a cluster as a role of its own."""
+    """Return the right to sign in to a cluster as a role of its own."""
     arn = f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{resource_id}/{user}"
     return "rds-db:connect", json.dumps({"Fn::Sub": arn})
 
 
 def tokens(resource_id: str, owner: str = "ponto") -> Rights:
-    """Give the functions' roles with the right to sign in, each as its own role alone."""
+    """Return the functions' roles with the right to sign in, each as its own role alone."""
     users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
     return {name: ROLES[name] | {connect(user, resource_id)} for name, user in users.items()}
 

@@ -1,4 +1,4 @@
-"""What would fail only after the deploy, or do what nobody meant, stops it and says what to do."""
+"""Parameters that would fail only after the deploy stop it, with a message that says what to do."""
 
 import re
 
@@ -91,7 +91,7 @@ def test_a_region_without_the_express_configuration_stops_the_deploy(compiled: C
 
 
 def stopped(compiled: Compile, *parameters: str, **aws: str) -> str:
-    """What is printed to whoever tries to deploy."""
+    """Return what a deploy that is stopped prints."""
     with pytest.raises(PackagingError) as caught:
         compiled("dev", *parameters, **aws)
     printed = str(caught.value)

@@ -43,7 +43,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
 
 @pytest.fixture(scope="module")
 def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the reference, without requirements, with what a developer's folder may hold besides."""
+    """Return a copy of the reference, without requirements, with what a developer's folder may hold besides."""
     project = copy_project(tmp_path_factory.mktemp("littered") / "project", with_slices=False)
     shutil.copy(project / "rds_config.example.py", project / "rds_config.py")
     for name in ("ponto/__pycache__/store.cpython-313.pyc", "dist/prod/batida-ponto.zip", "notes.txt", ".env"):
@@ -133,7 +133,7 @@ def _tags(zip_package: Package) -> set[str]:
 
 
 def _machines(zip_package: Package) -> set[int]:
-    """The processors that the libraries were built for."""
+    """Return the processors that the libraries were built for."""
     machines = set()
     with ZipFile(zip_package.zip_file) as archive:
         for name in archive.namelist():

@@ -1,4 +1,4 @@
-"""How long an emulator may take to save, and how it is told that it did not."""
+"""Waiting for an emulator to save, and reports of what it did not save."""
 
 import json
 import os

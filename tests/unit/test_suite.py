@@ -1,4 +1,4 @@
-"""How the tests run: a seed repeats a run, and a skip is counted, and fails on CI."""
+"""The test suite: a seed repeats a run, and a skip is counted, and fails on CI."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What GitHub runs: which rights a job has, which versions it tests, and what a tag releases and deploys.
+"""GitHub's workflows: which rights a job has, which versions it tests, and what a tag releases and deploys.
 
 That actions are pinned and that nothing of a stranger is run, zizmor says in `make check`.
 """
