@@ -395,10 +395,6 @@ def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment(unu
     assert "CANARY" not in repr((database, first, password))
 
 
-def test_by_iam_the_port_is_postgresqls_if_none_is_named() -> None:
-    assert new_token(environment({**BY_IAM, "DB_PORT": None})).startswith("db.example.com:5432/?")
-
-
 def test_by_iam_the_user_must_be_named_and_all_that_signs() -> None:
     names = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     message = refusal({**BY_IAM, "DB_SECRET_ARN": "arn:of:nothing", **dict.fromkeys(["DB_USER", *names])})

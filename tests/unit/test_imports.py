@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -91,30 +90,6 @@ def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.SliceManif
         and name.split(".")[1] not in (each.name, *each.needs)
     }
     assert not others
-
-
-def test_only_the_adapter_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:
-    public = {"hypercorn.asyncio", "hypercorn.config"}
-    found = {
-        str(path.relative_to(ROOT))
-        for house in HOUSES
-        for path in (ROOT / house).rglob("*.py")
-        if any(packages({name}) & {"ministack", "hypercorn"} for name in imports(path) - public)
-    }
-    assert found == {"tools/local/adapter.py", "tools/local/adapter_workers.py"}
-
-
-def test_no_file_of_the_local_stack_names_one_that_names_it() -> None:
-    files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tools" / "local").glob("[!_]*.py")}
-    of_module = re.compile(r"\btools[./]local[./](\w+)")
-    of_folder = re.compile(r"^from tools\.local import (.*)$", re.MULTILINE)
-    named = {
-        name: {*of_module.findall(text), *" ".join(of_folder.findall(text)).replace(",", "").split()}
-        & files.keys() - {name}
-        for name, text in files.items()
-    }
-    assert named["serve"] >= {"guard", "saved", "adapter"}
-    TopologicalSorter(named).prepare()  # raises a CycleError with them
 
 
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
