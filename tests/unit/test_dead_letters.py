@@ -143,13 +143,6 @@ def test_a_refused_call_fails_its_own_messages_only(queue: DeadLetterQueue, monk
     assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(sent)
 
 
-def test_without_the_queue_every_message_is_returned(queue: DeadLetterQueue) -> None:
-    with queue.missing():
-        unsent = DeadLetters(queue.url).send(rejections(12), soon())
-    assert list(unsent) == ids(rejections(12))
-    assert all("NonExistentQueue" in why or "QueueDoesNotExist" in why for why in unsent.values())
-
-
 def test_without_a_region_every_message_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws():
         monkeypatch.delenv("AWS_DEFAULT_REGION")

@@ -366,47 +366,31 @@ ROLE = "role_arn = arn:aws:iam::123456789012:role/r"
 
 @pytest.mark.usefixtures("profiles")
 @pytest.mark.parametrize(
-    "profile",
-    [
-        "credential_process = {keys}",
-        LOGIN,
-        SSO,
-        f"{ROLE}\nsource_profile = one",
-        f"{ROLE}\nweb_identity_token_file = /token",
-        f"{ROLE}\nsource_profile = source\n[profile source]\n{LOGIN}",
-    ],
-    ids=["process", "login", "sso", "role", "web identity", "role by login"],
-)
-def test_a_profile_whose_credentials_osls_can_renew_is_passed_to_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str
-) -> None:
-    configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
-    session = boto3.Session()
-
-    assert credentials(osls.environment_of(session, "dev")) == {"AWS_PROFILE": "ponto"}
-    osls.warn_if_expiring(session)
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.usefixtures("profiles")
-@pytest.mark.parametrize(
     ("profile", "key"),
     [
+        ("credential_process = {keys}", None),
+        (LOGIN, None),
+        (SSO, None),
+        (f"{ROLE}\nsource_profile = one", None),
+        (f"{ROLE}\nweb_identity_token_file = /token", None),
+        (f"{ROLE}\nsource_profile = source\n[profile source]\n{LOGIN}", None),
         # osls' SDK prefers the first of these two lines, boto3 the second.
         (f"credential_process = {{keys}}\n{LOGIN}", "login-id"),
         ("aws_access_key_id = x\naws_secret_access_key = x\ncredential_process = {keys}", "process-id"),
     ],
-    ids=["process and login", "keys and process"],
+    ids=["process", "login", "sso", "role", "web identity", "role by login", "process and login", "keys and process"],
 )
-def test_frozen_keys_are_passed_where_osls_would_choose_others_of_the_profile(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str
+def test_a_profile_is_passed_to_osls_or_its_frozen_keys_where_osls_would_choose_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str | None
 ) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
     session = boto3.Session()
 
-    assert credentials(osls.environment_of(session, "dev"))["AWS_ACCESS_KEY_ID"] == key
+    passed = credentials(osls.environment_of(session, "dev"))
+    assert passed["AWS_ACCESS_KEY_ID"] == key if key else passed == {"AWS_PROFILE": "ponto"}
     osls.warn_if_expiring(session)
-    assert re.match(r"the credentials expire in 1[34] minutes, and osls cannot renew them", capsys.readouterr().err)
+    said = capsys.readouterr().err
+    assert re.match(r"the credentials expire in 1[34] minutes, and osls cannot renew them" if key else "$", said)
 
 
 def test_keys_that_expire_soon_are_announced_before_the_deploy(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:

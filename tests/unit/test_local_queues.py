@@ -128,29 +128,6 @@ def test_the_list_stays_the_same_to_whoever_appends_to_it(
     assert len(emulator.dead) + len(messages) == 28
 
 
-class Counted(list[Message]):
-    """Counts how many messages somebody looks at."""
-
-    looked_at = 0
-
-    def __iter__(self) -> Iterator[Message]:
-        for each in super().__iter__():
-            self.looked_at += 1
-            yield each
-
-
-def test_a_batch_costs_the_same_behind_however_many(
-    ways: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    emulator = Emulator(monkeypatch, [message(str(number)) for number in range(1_000)], ways[1])
-    messages = emulator.queue["messages"] = Counted(emulator.queue["messages"])
-
-    emulator.run([("receive", 10), ("delete", 8)])
-
-    assert messages.looked_at <= 30
-    assert len(messages) == 998
-
-
 @pytest.mark.usefixtures("ways")
 def test_nothing_is_taken_while_the_queues_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     class Queue(dict[str, Any]):

@@ -10,8 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ponto import log
 from ponto.drain import Processed
@@ -73,14 +71,6 @@ def test_what_waits_and_until_when_is_what_counting_second_by_second_gives(rate:
 
     assert peak.waiting(rate) == pytest.approx(most, rel=0.01, abs=5)
     assert peak.seconds_after(rate) == pytest.approx(now / steps - 60, abs=0.05)
-
-
-@given(st.integers(1, 10_000_000), st.floats(1, 80_000), st.floats(1, 100_000), st.floats(0.01, 10_000))
-def test_more_at_once_never_lets_more_wait_or_longer(punches: int, seconds: float, rate: float, more: float) -> None:
-    peak = Peak(punches, seconds)
-
-    assert 0 <= peak.waiting(rate + more) <= peak.waiting(rate) <= punches
-    assert 0 <= peak.seconds_after(rate + more) <= peak.seconds_after(rate) + 1e-6
 
 
 @pytest.mark.parametrize(
