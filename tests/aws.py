@@ -48,7 +48,7 @@ class Calls:
         return [made.operation for made in self.made]
 
     def of(self, operation: str) -> list[Made]:
-        """Give the calls of an operation."""
+        """Return the calls of an operation."""
         return [made for made in self.made if made.operation == operation]
 
 

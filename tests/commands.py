@@ -1,4 +1,4 @@
-"""What a command gave, however a test ran it."""
+"""Running commands in tests, and their results."""
 
 import importlib
 import io
@@ -79,7 +79,7 @@ class _Keyboard(io.TextIOWrapper):
 
 
 class Terminal(io.StringIO):
-    """What a command prints to a terminal."""
+    """Standard output that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -35,7 +35,7 @@ OF_THE_SCHEMA = {
     "SLICES": ",".join(enabled.schema_folders()),
     "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
 }
-"""What packaging hands to the function `schema` in its environment."""
+"""The variables that packaging sets for the function `schema`."""
 
 
 def migrations(schema: Mapping[str, Path] = SCHEMA) -> list[str]:
@@ -100,7 +100,7 @@ def _rows(
 
 
 def export(parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
-    """Let the environment name a database, as who works on one by hand does for `--database env`.
+    """Set the variables that name a database, for `--database env`.
 
     Args:
         parameters: libpq's keywords.
@@ -130,7 +130,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template_database(postgres: str) -> str:
-    """Give the name of a database with all migrations applied, to be cloned."""
+    """Return the name of a database with all migrations applied, to be cloned."""
     name = "ponto_template"
     ask(parse_dsn(postgres), f"create database {name}")
     migrate(parse_dsn(_url(postgres, name)), TIME_ZONE, SCHEMA)
@@ -146,28 +146,28 @@ def database_url(postgres: str, template_database: str) -> Iterator[str]:  # noq
 
 @pytest.fixture
 def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
-    """Give the libpq URI of a database with all migrations applied and no punches."""
+    """Yield the libpq URI of a database with all migrations applied and no punches."""
     with cloned(postgres, template_database) as url:
         yield url
 
 
 @pytest.fixture
 def empty(database_url: str) -> Iterator[Database]:
-    """Give an empty database."""
+    """Yield an empty database."""
     with closing(Database(database_url)) as database:
         yield database
 
 
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
-    """Give a database with all migrations applied and no punches."""
+    """Yield a database with all migrations applied and no punches."""
     with closing(Database(migrated_url)) as database:
         yield database
 
 
 @contextmanager
 def cloned(postgres: str, template: str) -> Iterator[str]:
-    """Give the libpq URI of a copy of a database, which is dropped at the end."""
+    """Yield the libpq URI of a copy of a database, which is dropped at the end."""
     server, name = parse_dsn(postgres), f"ponto_{next(_numbers)}"
     statements = [
         f"create database {name} template {template} strategy file_copy",  # without its WAL

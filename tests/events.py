@@ -1,4 +1,4 @@
-"""What surrounds the function in tests: SQS events, Lambda's context, and a dead-letter queue in moto."""
+"""Surroundings of the function in tests: SQS events, Lambda's context, and a dead-letter queue in moto."""
 
 import json
 import os
@@ -26,17 +26,17 @@ RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
 def punch(whose: int = 1, when: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
-    """Give the body of a good punch; `more` are fields."""
+    """Return the body of a good punch; `more` are fields."""
     return json.dumps(body(whose, when, **more))
 
 
 def new_punch(receives: int = 1) -> Record:
-    """Give a message with a punch that no other is."""
+    """Return a message with a new punch."""
     return record(punch(id=str(uuid.uuid4())), receives=receives)
 
 
 def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
-    """Give a message as Lambda hands it over, parts that the function does not use included."""
+    """Return a message as Lambda hands it over, parts that the function does not use included."""
     return {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
@@ -118,7 +118,7 @@ class DeadLetterQueue:
         self.url = self._create()
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Give everything sent since the last call."""
+        """Return everything sent since the last call."""
         self._collect()
         dead_letters, self._dead_letters = self._dead_letters, []
         return dead_letters
@@ -146,7 +146,7 @@ class DeadLetterQueue:
 
 @contextmanager
 def aws_environment() -> Iterator[None]:
-    """Have a region and credentials that mean nothing, whatever the machine's own configuration says."""
+    """Set a region and credentials that mean nothing, whatever the machine's own configuration says."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"):
             environment.delenv(name, raising=False)
@@ -160,13 +160,13 @@ def aws_environment() -> Iterator[None]:
 
 @contextmanager
 def aws() -> Iterator[None]:
-    """Let moto answer every call to AWS."""
+    """Answer every call to AWS by moto."""
     with aws_environment(), mock_aws():
         yield
 
 
 @pytest.fixture
 def queue() -> Iterator[DeadLetterQueue]:
-    """Give an empty dead-letter queue."""
+    """Yield an empty dead-letter queue."""
     with aws():
         yield DeadLetterQueue()

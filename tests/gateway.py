@@ -17,7 +17,7 @@ Response = tuple[int, str, dict[str, str]] | Exception
 def answer_requests(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, str, bytes | None, Mapping[str, str]], Response]
 ) -> None:
-    """Let nothing go over the network.
+    """Answer all requests, so that nothing goes over the network.
 
     Args:
         monkeypatch: undoes it.

@@ -45,7 +45,7 @@ class Rds:
         return [each for each in self.asked if not each.startswith("Describe")]
 
     def settle(self) -> None:
-        """Let all that is due be done."""
+        """Finish all changes that are in progress."""
         due, self._due = self._due, []
         for _, step in due:
             step()
@@ -204,7 +204,7 @@ class Rds:
 
 
 def _moto(given: Parameters) -> Response:
-    """Let moto answer."""
+    """Return moto's response."""
     scope = "AWS4-HMAC-SHA256 Credential=id/20261001/us-east-1/rds/aws4_request, SignedHeaders=host, Signature=0"
     headers = HTTPHeaders()
     headers["content-type"], headers["authorization"] = "application/x-www-form-urlencoded", scope

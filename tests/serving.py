@@ -24,7 +24,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has gone; anything else is a defect, and printed."""
+        """Ignore a client that has gone; print anything else, which is a defect."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -55,7 +55,7 @@ def answering(answer: Callable[[Request], Response | None]) -> Iterator[str]:
         do_GET = do_POST = _answer  # noqa: N815  http.server's
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the test has it."""
+            """Log nothing: the test has the request."""
 
     with _Server(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))

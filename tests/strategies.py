@@ -22,7 +22,7 @@ TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.
 
 
 def in_names(text: str) -> Body:
-    """Give a text of up to 64 characters for each field that has room for it: an event may have none."""
+    """Return a text of up to 64 characters for each field that has room for it: an event may have none."""
     return {name: text for name in NAMES if FIELDS[name]["maxLength"] >= 64}
 
 
@@ -65,7 +65,7 @@ _NOT_IN_A_NAME = [
 
 
 def _beyond(rule: dict[str, Any]) -> list[Any]:
-    """Give what a field's own limits are there to refuse."""
+    """Return values that the field's own limits refuse."""
     if "maxLength" in rule:
         return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_NOT_IN_A_NAME]
     if "minimum" not in rule:
@@ -130,7 +130,7 @@ VALIDATOR = _extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})(SCHE
 
 
 def is_admitted(text: str) -> bool:
-    """Whether a text is JSON (RFC 8259: no NaN) that the schema admits, as draft 4 has it."""
+    """Return whether a text is JSON (RFC 8259: no NaN) that the schema admits, as draft 4 has it."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)

@@ -67,7 +67,7 @@ class Sample(NamedTuple):
 
 
 def is_a_punch(body: bytes) -> bool:
-    """Whether a body is UTF-8, and JSON text that the schema admits."""
+    """Return whether a body is UTF-8, and JSON text that the schema admits."""
     try:
         return is_admitted(body.decode())
     except UnicodeDecodeError:
@@ -75,7 +75,7 @@ def is_a_punch(body: bytes) -> bool:
 
 
 def is_lenient_json(body: bytes) -> bool:
-    """Whether a body is a punch to Python's own JSON only, by which the emulator reads.
+    """Return whether a body is a punch to Python's own JSON only, by which the emulator reads.
 
     The closed list of what it admits beyond the schema: NaN for a number; UTF-16 and UTF-32; a byte order mark;
     half a surrogate pair as bytes. AWS's documents say that a body is UTF-8 text, and its JSON has no NaN.
@@ -97,7 +97,7 @@ _not_in_a_message = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 def is_beyond_sqs(body: bytes) -> bool:
-    """Whether SQS refuses the text, which XML 1.0 cannot hold.
+    """Return whether SQS refuses the text, which XML 1.0 cannot hold.
 
     The answer is then 400 by the integration's response template, though the schema admits it.
     """
@@ -155,7 +155,7 @@ def _drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
 
 
 def _anew(chance: random.Random, body: Body) -> Body:
-    """Give a copy with an id of its own: two punches with one id are a conflict, which no gateway can know."""
+    """Return a copy with a new id: two punches with one id are a conflict, which no gateway can know."""
     return body | {"id": str(uuid.UUID(int=chance.getrandbits(128), version=4))} if "id" in body else dict(body)
 
 
@@ -380,7 +380,7 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
 
 
 def differing(punch: Punch, stored: Mapping[str, object]) -> list[str]:
-    """Give the columns by which a punch is not that of a row."""
+    """Return the columns by which a punch is not that of a row."""
     return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
 

@@ -150,7 +150,7 @@ def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server:
 
 
 def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
-    """Give a secret that nobody can read, which takes this long to know."""
+    """Return a function that fails to read a secret after so many seconds."""
 
     def fetch() -> Parameters:
         server.now += seconds
@@ -253,7 +253,7 @@ def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> 
 
 
 def tokens() -> Callable[[], str]:
-    """Give what makes a token, no two alike."""
+    """Return a function that makes tokens, no two alike."""
     numbers = count(1)
     return lambda: f"token {next(numbers)}"
 

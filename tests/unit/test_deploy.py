@@ -56,7 +56,7 @@ class Prod:
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
     def store(self) -> None:
-        """Let it be there, and store what it is sent."""
+        """Create the stage, which stores what it is sent."""
         self.instead |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
@@ -335,7 +335,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) -> None:
-    """Let AWS's configuration have these sections; {keys} is a command that prints keys which expire in 14 minutes."""
+    """Write these sections to AWS's configuration; {keys} is a command that prints keys which expire in 14 minutes."""
     keys = tmp_path / "keys"
     expires_at = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
     values = {
@@ -380,7 +380,7 @@ ROLE = "role_arn = arn:aws:iam::123456789012:role/r"
     ],
     ids=["process", "login", "sso", "role", "web identity", "role by login", "process and login", "keys and process"],
 )
-def test_a_profile_is_passed_to_osls_or_its_frozen_keys_where_osls_would_choose_others(
+def test_osls_gets_the_profile_or_frozen_keys_where_it_would_choose_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, key: str | None
 ) -> None:
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")

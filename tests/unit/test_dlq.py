@@ -106,7 +106,7 @@ class Stage:
         return {each["MessageId"] for each in receive_all(self.sqs, self.dlq_url, VisibilityTimeout=43_200)}
 
     def redrive_after(self, receives: int, **attributes: Any) -> None:
-        """Have SQS move a punch to the dead-letter queue after so many receives."""
+        """Make SQS move a punch to the dead-letter queue after so many receives."""
         arn = self.sqs.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
         policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": receives}
         attributes["RedrivePolicy"] = json.dumps(policy)
@@ -296,7 +296,7 @@ def test_dead_letters_that_somebody_else_hides_are_mentioned(dev: Stage) -> None
 @pytest.mark.parametrize(
     ("words", "said"), [("redrive --all", "3 redriven,"), ("purge --older-than 1h --yes", "3 dead letters deleted,")]
 )
-def test_a_dead_letter_that_is_received_twice_is_one_and_an_empty_answer_is_not_the_end(
+def test_dead_letter_received_twice_is_one_and_an_empty_answer_is_not_the_end(
     dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -821,7 +821,7 @@ def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(dev: Stage)
 
 
 def paused(dev: Stage, days: float, retention_days: int = 9) -> None:
-    """Have the drain paused so long ago, of a queue with the published numbers."""
+    """Pause the drain so long ago, of a queue with the published numbers."""
     dev.drain = ["Disabled"]
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=days)}
     dev.redrive_after(247, VisibilityTimeout="451", MessageRetentionPeriod=str(retention_days * 86_400))
@@ -845,7 +845,7 @@ def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_m
 
 
 def measured(days: float, days_ago: float, *, failed: bool = False) -> None:
-    """Have CloudWatch know the age of the oldest punch in the queue, or of those that failed."""
+    """Put into CloudWatch the age of the oldest punch in the queue, or of those that failed."""
     name, namespace = "ApproximateAgeOfOldestMessage", "AWS/SQS"
     dimension = {"Name": "QueueName", "Value": "punches"}
     if failed:

@@ -30,7 +30,7 @@ DESCRIBED = {
     "Parameters": {"log_min_error_statement": "panic", "log_statement": "ddl"},
     "LeaveDatabase": False,
 }
-"""What a template says of the cluster."""
+"""The cluster in a template."""
 
 
 class Killed(BaseException):
@@ -66,7 +66,7 @@ class Dev:
         return runner(self._capsys, "deploy", "--stage", "dev", *words, collaborators=self._collaborators)()
 
     def make(self) -> None:
-        """Have all of the cluster, and no stack."""
+        """Create all of the cluster, and no stack."""
         self.rds.looks = 0
         self.deploy()
         self.rds.looks = 1
@@ -82,12 +82,12 @@ class Dev:
         return next((each for each in found if each["DBClusterIdentifier"] == NAME), None)
 
     def groups(self) -> list[str]:
-        """Give the names of the parameter groups that somebody made."""
+        """Return the names of the parameter groups that somebody made."""
         found = boto3.client("rds").describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
         return [each["DBClusterParameterGroupName"] for each in found]
 
     def kill_after(self, operation: str, *, times: int) -> None:
-        """Let the process end right after it has called an operation for so many times; its next one lives."""
+        """End the process right after it has called an operation for so many times; its next one lives."""
         left = times
 
         def call(real: Callable[[], Any], _: Any) -> Any:
@@ -100,7 +100,7 @@ class Dev:
         self.calls.instead[operation] = call
 
     def stack(self, database: str) -> None:
-        """Let the stage have a stack, which `sls remove` deletes."""
+        """Create a stack, which `sls remove` deletes."""
         outputs = {"PunchQueueUrl": "https://a", "DeadLetterQueueUrl": "https://b", "Database": database}
         template = {
             "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
@@ -118,7 +118,7 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def is_complete(dev: Dev) -> bool:
-    """Whether the cluster is all that is wanted."""
+    """Return whether the cluster is all that is wanted."""
     found, wanted = dev.cluster(), express.wanted_of({"Metadata": {"ExpressCluster": dev.described}})
     assert wanted
     (member,) = found["DBClusterMembers"]

@@ -106,7 +106,7 @@ def test_a_record_whose_sent_timestamp_cannot_be_read_fails_alone(fakes: Collabo
     ],
     ids=str,
 )
-def test_a_record_without_what_the_function_can_do_without_is_stored_and_no_other_keeps_its_neighbours_back(
+def test_record_without_optional_parts_is_stored_and_one_without_a_body_fails_alone(
     fakes: Collaborators, odd: dict[str, Any], *, is_stored: bool
 ) -> None:
     lacking = {key: value for key, value in (record(punch(2), "odd") | odd).items() if value != "absent"}

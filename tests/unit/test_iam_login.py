@@ -20,7 +20,7 @@ REGIONS = ("us-east-1", "sa-east-1", "eu-central-2", "ap-southeast-7", "cn-north
 
 
 def of_botocore(host: str, port: int, user: str, region: str, credentials: Credentials, at: datetime) -> str:
-    """Give what `RequestSigner.generate_presigned_url` signs, as botocore's `generate_db_auth_token` asks it to."""
+    """Return what `RequestSigner.generate_presigned_url` signs, as botocore's `generate_db_auth_token` asks it to."""
     events = HierarchicalEmitter()  # of which the signer keeps a weak reference
     signer = RequestSigner(ServiceId("RDS"), region, "rds-db", "v4", credentials, events)
     request = {

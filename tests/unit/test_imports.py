@@ -15,7 +15,7 @@ from tools.kit.project import ROOT
 
 
 def imports(path: Path) -> set[str]:
-    """Give the full names of all that a file imports, wherever in it."""
+    """Return the full names of all that a file imports, wherever in it."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -29,7 +29,7 @@ def imports(path: Path) -> set[str]:
 
 
 def loaded_by(code: str) -> set[str]:
-    """Give the names of the modules that are loaded after some code ran in a Python of its own."""
+    """Return the names of the modules that are loaded after some code ran in a Python of its own."""
     code += "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -70,7 +70,7 @@ def properties(text: str) -> dict[str, str]:
 
 
 def sends(name: str) -> list[ElementTree.Element]:
-    """What a plan does in its thread group, timers apart."""
+    """Return the elements of a plan's thread group, timers apart."""
     root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
     [group] = root.findall("hashTree/hashTree/hashTree")
     elements = list(group)
@@ -80,7 +80,7 @@ def sends(name: str) -> list[ElementTree.Element]:
 def asserted(
     tree: ElementTree.Element, sampler: str | None = None, above: Sequence[str | None] = ()
 ) -> Iterator[tuple[str, list[str | None]]]:
-    """Give the texts that are asserted of each sampler's answer, below it or in what it is part of."""
+    """Yield the texts that are asserted of each sampler's answer, below it or in what it is part of."""
     texts = [*above, *(text.text for text in tree.findall("ResponseAssertion/collectionProp/stringProp"))]
     if sampler:
         yield sampler, texts
@@ -175,7 +175,7 @@ def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> N
 
 
 class Ran(NamedTuple):
-    """What the command gave."""
+    """Result of the command."""
 
     status: int
     summary: Any  # None where there is none

@@ -54,7 +54,7 @@ class Emulator:
 
 @pytest.fixture(scope="module")
 def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
-    """Give the emulator's own way and this project's."""
+    """Yield the emulator's own way and this project's."""
     with pytest.MonkeyPatch.context() as patch:
         theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
         replacements.replace(patch.setattr)

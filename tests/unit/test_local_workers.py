@@ -73,7 +73,7 @@ class Function:
         (self._folder / name).touch()
 
     def break_starts(self) -> None:
-        """Let no worker start, until `mend_starts`."""
+        """Prevent workers from starting, until `mend_starts`."""
         (self._folder / "broken").touch()
 
     def mend_starts(self) -> None:

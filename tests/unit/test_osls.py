@@ -47,7 +47,7 @@ def test_without_it_a_sentence_says_what_installs_it(tmp_path: Path) -> None:
 
 
 def has_ended(process: psutil.Process, within: float) -> bool:
-    """Whether a process ends in so many seconds."""
+    """Return whether a process ends in so many seconds."""
     deadline = time.monotonic() + within
     while True:
         try:

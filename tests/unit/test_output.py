@@ -34,7 +34,7 @@ def _refused() -> ClientError:
 
 
 def is_harmless(text: str) -> bool:
-    """Whether it is what a terminal prints, and no more."""
+    """Return whether a terminal prints all of it, and obeys none."""
     return text.replace("\n", "").replace("\t", "").isprintable()
 
 

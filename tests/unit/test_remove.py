@@ -51,7 +51,7 @@ class Stage:
             self.s3.delete_object(Bucket=self.buckets["UploadBucket"], Key="b")
 
     def full(self) -> set[str]:
-        """Give the logical ids of the buckets with anything in them, be it a version or a mark of a deletion."""
+        """Return the logical ids of the buckets with anything in them, be it a version or a mark of a deletion."""
         return {
             logical_id
             for logical_id, name in self.buckets.items()

@@ -42,7 +42,7 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
-    """Give an emulator whose process lives and whose log is gone."""
+    """Yield an emulator whose process lives and whose log is gone."""
     with started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key")
 

@@ -15,7 +15,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What was printed, without what makes letters bold."""
+    """Return the printed lines, without styles."""
     return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
 
 
