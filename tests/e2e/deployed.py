@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.snapshot import FUNCTION, Keeper
+from tests.e2e.snapshot import FUNCTION, take_snapshot
 from tools.local import emulator
 from tools.local.stack import Parameters, Stack, running
 
@@ -19,7 +19,10 @@ from tools.local.stack import Parameters, Stack, running
 class Deployed(NamedTuple):
     stack: Stack
     state: Path
-    keeper: Keeper
+    snapshot: dict[str, object]  # as it was deployed
+
+
+_running: list[Deployed] = []
 
 
 @contextmanager
@@ -31,7 +34,9 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
             with running(state, emulator.free_port(), parameters=parameters) as stack:
-                yield Deployed(stack, state, Keeper(stack, state))
+                _running.append(Deployed(stack, state, take_snapshot(stack)))
+                yield _running[-1]
+                _running.pop()
         finally:
             shutil.rmtree(state)
 
@@ -49,39 +54,17 @@ def stack(deployed: Deployed) -> Stack:
     return deployed.stack
 
 
-_set_up: list[str] = []
-"""Fixtures of many tests, since the last test: what they change is none of its doing."""
-
-
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
-    """Note it."""
-    if fixturedef.scope != "function":
-        _set_up.append(fixturedef.argname)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _left_by_the_module() -> Iterator[list[Keeper]]:
-    """Hold the fixtures of a module to leaving the system as new."""
-    used: list[Keeper] = []
-    yield used
-    if used and used[0].is_running():  # one of the module's own has ended with it
-        used[0].require_as_new()
-
-
-@pytest.fixture(autouse=True)
-def _left_by_the_test(request: pytest.FixtureRequest, _left_by_the_module: list[Keeper]) -> Iterator[None]:
-    """Hold each test to leaving the system as it found it, so that their order does not matter."""
-    found = request.getfixturevalue("deployed") if "deployed" in request.fixturenames else None
-    if not isinstance(found, Deployed):  # none, or another thing of this name
-        yield
+def _left_by_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Require that a module leaves the systems as they were deployed, so that its order does not matter."""
+    yield
+    items = [item for item in request.session.items if item.path == request.path]
+    if not any("deployed" in getattr(item, "fixturenames", ()) for item in items):
         return
-    keeper = found.keeper
-    _left_by_the_module.append(keeper)
-    if _set_up:
-        keeper.forget()
-        _set_up.clear()
-    with keeper.kept():
-        yield
+    for deployed in _running:
+        now = take_snapshot(deployed.stack)
+        changed = [name for name, value in deployed.snapshot.items() if value != now[name]]
+        assert not changed, [f"{name} was {deployed.snapshot[name]!r} and is {now[name]!r}" for name in changed]
 
 
 @pytest.fixture

@@ -2,19 +2,8 @@
 
 import urllib.parse
 
-from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tools.kit import event
 from tools.local.stack import Stack
-
-
-def test_a_browser_punches_from_any_page_as_on_aws(client: Client) -> None:
-    page = "http://evil.example"
-    preflight = client.post(b"", method="OPTIONS", x_api_key=None, origin=page, access_control_request_method="POST")
-    answer = client.post(event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z"), origin=page)
-
-    assert (preflight.status, answer.status) == (204, 202)
-    assert preflight.headers["access-control-allow-origin"] == answer.headers["access-control-allow-origin"] == "*"
 
 
 def test_the_key_belongs_to_the_account_of_the_stack(stack: Stack) -> None:

@@ -174,23 +174,12 @@ def test_a_text_in_a_punch_is_stored_as_it_was_sent(sender: Sender, payload: str
     sender.require_stored(sender.send(body), body)
 
 
-@pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
-@pytest.mark.parametrize("payload", UNPRINTABLE, ids=ascii)
-def test_a_text_that_is_no_devices_name_is_refused(sender: Sender, payload: str, escaped: bool) -> None:
-    sender.require_refused(sender.send(written(escaped=escaped, **in_a_text(f"gate{payload}"))))
-
-
 @pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
 def test_what_stands_beside_a_punch_is_refused(sender: Sender, payload: str) -> None:
     good = written()
 
     for body in (good + payload.encode(), payload.encode() + good, payload.encode()):
         sender.require_refused(sender.send(body))
-
-
-@pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
-def test_what_is_no_field_is_refused(sender: Sender, payload: str) -> None:
-    sender.require_refused(sender.send(json.dumps(punch() | {payload: 1}).encode()))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +204,7 @@ def test_lines_and_bytes_around_a_punch_are_stored_as_they_were_sent_or_refused(
 
 def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
     chance = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
-    for _ in range(300):
+    for _ in range(100):
         start = chance.randrange(40)
         mixed = "".join(chance.choices(PAYLOADS, k=8))[start : start + chance.randrange(65)]
         space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9)))
@@ -247,10 +236,6 @@ def test_a_larger_body_is_not_stored_not_even_in_part(sender: Sender, size: int)
     sent = sender.send(written().ljust(size))
 
     assert sent == (413, {"message": f"there is an error in your request: it is larger than {LIMIT} bytes"})
-
-
-def test_a_body_that_is_large_by_what_the_schema_refuses_is_refused(sender: Sender) -> None:
-    sender.require_refused(sender.send(written(**in_a_text("&DelaySeconds=900" * 60_000))))
 
 
 # Headers and parameters
@@ -315,15 +300,6 @@ def test_whatever_the_content_type_says_the_body_is_stored_as_it_was_sent_or_ref
     sender.require_stored_or_refused(sender.send(body, sender.headers(content_type=content_type)), body)
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
-@pytest.mark.parametrize("charset", ["", "; charset=utf-16"])
-def test_another_encoding_is_not_stored_not_even_as_something_else(sender: Sender, encoding: str, charset: str) -> None:
-    sent = sender.send(written().decode().encode(encoding), sender.headers(content_type=JSON + charset))
-
-    # The emulator reads it as JSON, and SQS refuses what it is as UTF-8: 400 on AWS by the response's template.
-    assert sent.status in (400, 415, 500)
-
-
 @pytest.mark.parametrize("kind", ["form", "plain"])
 def test_a_form_with_parameters_of_sqs_is_refused_as_what_it_is(sender: Sender, kind: str) -> None:
     content_type = {"form": "application/x-www-form-urlencoded", "plain": "text/plain"}[kind]
@@ -334,20 +310,6 @@ def test_a_form_with_parameters_of_sqs_is_refused_as_what_it_is(sender: Sender, 
     sender.require_refused(sent)
     # Valid JSON of that type is refused too: what the template does not know never reaches SQS.
     assert sender.send(written(), sender.headers(content_type=content_type)).status == 415
-
-
-def test_without_a_content_type_it_is_json_or_refused(sender: Sender) -> None:
-    body = written()
-
-    sender.require_stored_or_refused(sender.send(body, [("x-api-key", sender.key)]), body)
-
-
-@pytest.mark.parametrize("types", [[JSON, "text/plain"], ["text/plain", JSON], [JSON, JSON]], ids=" then ".join)
-def test_two_content_types_are_one_or_refused(sender: Sender, types: list[str]) -> None:
-    body = written()
-    headers = [("x-api-key", sender.key), *(("content-type", each) for each in types)]
-
-    sender.require_stored_or_refused(sender.send(body, headers), body)
 
 
 @pytest.mark.parametrize("right_first", [True, False])

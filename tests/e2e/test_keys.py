@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
 import pytest
 
 from tests.aws import Calls, refusal, stack
@@ -13,7 +12,6 @@ from tests.commands import Run, runner, write_stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.cli import main
-from tools.keys.command import keys
 from tools.kit import event
 from tools.kit.local_stack import STAGE
 
@@ -118,14 +116,6 @@ def test_a_key_has_a_plan_of_its_own_with_its_limits_and_its_value_alone_goes_to
     assert value not in result.err + caplog.text
 
 
-def test_for_machines_the_value_is_shown_with_the_rest(gateway: Gateway, run: Run) -> None:
-    made = run("create", "gate-1", "--json").json
-
-    assert (made["name"], made["rate"], made["burst"], made["quota"]) == ("gate-1", 10, 20, 10_000)
-    assert gateway.value(made["id"]) == made["value"]
-    assert made["usagePlanId"] == gateway.plan("batida-ponto-local/gate-1")["id"]
-
-
 def test_two_keys_of_a_stage_have_two_names(prod: Other, gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
     before = gateway.everything()
@@ -141,10 +131,7 @@ def test_two_keys_of_a_stage_have_two_names(prod: Other, gateway: Gateway, run: 
 @pytest.mark.parametrize(
     ("operation", "error", "said"),
     [
-        ("CreateApiKey", DENIED, "AccessDeniedException"),
-        ("CreateUsagePlan", KeyboardInterrupt(), "stopped"),
         ("CreateUsagePlan", TOO_MANY, "AWS allows 300 in an account and region: revoke keys that nobody uses"),
-        ("CreateUsagePlanKey", DENIED, "AccessDeniedException"),
         ("CreateUsagePlanKey", KeyboardInterrupt(), "stopped"),
     ],
 )
@@ -167,15 +154,6 @@ def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
 
     assert result.status == 2
     assert "could not undo a step" in result.err
-
-
-def test_making_a_key_asks_nothing_of_the_others(gateway: Gateway, run: Run) -> None:
-    run("create", "gate-1")
-    gateway.calls.made.clear()
-
-    run("create", "gate-2")
-
-    assert gateway.calls.operations == ["GetUsagePlans", "CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"]
 
 
 # list
@@ -290,13 +268,6 @@ def test_a_key_that_was_half_revoked_is_revoked_the_second_time(
 # The command line
 
 
-def test_a_stack_that_tells_no_api_is_said(deployed: Deployed, run: Run, tmp_path: Path) -> None:
-    result = run("list", "--state", write_stack(tmp_path, **deployed.stack.address._asdict() | {"api_id": ""}))
-
-    assert result.status == 2
-    assert "batida-ponto-local does not tell which API is its own" in result.err
-
-
 def test_a_deployed_stage_is_found_by_its_stack(
     gateway: Gateway, deployed: Deployed, prod: Other, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,29 +286,6 @@ def test_a_deployed_stage_is_found_by_its_stack(
 @pytest.mark.parametrize("name", ["a b", "-x", "x" * 65, "x/y"])
 def test_a_name_has_letters_digits_and_few_marks(name: str) -> None:
     assert main(["keys", "create", name]) == 2
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "",
-        "create",
-        "create x --rate 0",
-        "create x --rate nan",
-        "create x --burst 0",
-        "create x --burst 1.5",
-        "create x --quota -1",
-        "revoke",
-    ],
-)
-def test_a_request_that_cannot_be_read_exits_with_2(words: str) -> None:
-    assert main(["keys", *words.split()]) == 2
-
-
-def test_every_command_has_an_example() -> None:
-    assert set(keys.commands) == {"create", "list", "revoke", "rows"}
-    for name, command in keys.commands.items():
-        assert f"example:\n  ponto keys {name} " in command.get_help(click.Context(command))
 
 
 # What a key is good for

@@ -126,22 +126,6 @@ def start_with_unsaved_messages(state: Path) -> Emulator:
     return aws
 
 
-def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> None:
-    aws = start_with_unsaved_messages(state)
-
-    with pytest.raises(
-        UnsavedError, match=r"730 of 800 messages of punches; the state of \d+ services \(File too large\); "
-    ) as error:
-        aws.stop()
-
-    assert not aws.is_running()
-    assert "Traceback" not in str(error.value)
-    assert saved.unsaved_since(state)
-    again = start(state, aws.port)
-    assert count(again) == 70  # what was saved before stays
-    again.stop()
-
-
 def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
     missing: list[str] = []
@@ -161,8 +145,17 @@ def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> N
     again.stop()
 
 
-def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_it_can(state: Path) -> None:
+def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can_or_until_ctrl_c(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
+
+    def press_ctrl_c(_: str) -> None:
+        raise Stopped
+
+    with pytest.raises(UnsavedError, match=rf"^Process {aws.process.pid}, .* has not saved ") as error:
+        emulator.end_leftover(state, press_ctrl_c, seconds_between_lines=0.2)
+
+    assert f"`kill -9 {aws.process.pid}` ends it and loses what is not saved." in str(error.value)
+    assert aws.is_running()
     printed: list[str] = []
 
     def print_status(line: str) -> None:
@@ -175,24 +168,6 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_keeps_its_messages_until_i
     who = f"Process {aws.process.pid}, the emulator of a run that was killed"
     assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in printed[-1]
     assert "tries again each second: if the disk is full, free some space. Ctrl-C ends this command" in printed[-1]
-    again = start(state, aws.port)
-    assert count(again) == 800
-    again.stop()
-
-
-def test_ctrl_c_ends_the_wait_for_an_emulator_that_cannot_save_and_not_the_emulator(state: Path) -> None:
-    aws = start_with_unsaved_messages(state)
-
-    def press_ctrl_c(_: str) -> None:
-        raise Stopped
-
-    with pytest.raises(UnsavedError, match=rf"^Process {aws.process.pid}, .* has not saved ") as error:
-        emulator.end_leftover(state, press_ctrl_c, seconds_between_lines=0.2)
-
-    assert f"`kill -9 {aws.process.pid}` ends it and loses what is not saved." in str(error.value)
-    assert aws.is_running()
-    free_disk(aws)
-    assert aws.process.wait(20) == 0
     again = start(state, aws.port)
     assert count(again) == 800
     again.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.summary import for_json
-from tests.commands import needs_jmeter, run_process
+from tests.commands import needs_jmeter
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tools.kit.project import ROOT
@@ -88,17 +88,3 @@ def test_a_stage_is_loaded_and_proven_by_its_stacks_outputs_alone(
     key = client.address.api_key
     assert key not in progress
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
-
-
-def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
-    assert run_process("dlq", "pause", "--state", deployed.state).status == 0
-    alone = ("--open-rate", "0", "--no-report")
-    try:
-        status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", *alone)
-    finally:
-        resumed = run_process("dlq", "resume", "--state", deployed.state)
-
-    assert (status, resumed.status) == (1, 0)
-    assert (summary["accepted"], summary["stored"], summary["missing"]) == (6, 0, 6)
-    assert len(summary["examples"]["missing"]) == 6
-    client.wait_until_drained()

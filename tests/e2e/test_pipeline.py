@@ -8,7 +8,6 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -20,10 +19,9 @@ from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.punch import FIELDS, parse
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
-from tests.strategies import NAMES, in_names
+from tests.strategies import NAMES
 from tools.kit import deploy_hook, event
 from tools.kit.project import ROOT
-from tools.local.stack import Stack
 
 
 @pytest.fixture
@@ -73,24 +71,6 @@ def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Clie
     assert client.depth(client.address.dlq_url) == 0
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *(body for body, _ in event.REFUSED),
-        event.VALID[0] | {"usuarioID": 1},
-        [],
-        b"{",
-        b"",
-    ],
-)
-def test_the_gateway_refuses_a_body_that_is_not_a_punch(client: Client, body: object) -> None:
-    answer = client.post(body)
-
-    assert answer.status == 400
-    assert answer.body["message"].startswith("there is an error in your request: ")
-    assert client.depth(client.address.queue_url) == 0
-
-
 @pytest.mark.parametrize("key", [None, "wrong"])
 def test_nobody_punches_without_the_key(client: Client, key: str | None) -> None:
     assert client.post(event.body(1, "2026-10-01T08:00:00Z"), x_api_key=key).status == 403
@@ -109,21 +89,6 @@ def test_a_charset_beside_the_content_type_is_fine(client: Client, employee: int
     assert client.post(body, content_type="application/json; charset=utf-8").status == 202
 
 
-def test_large_body_that_is_no_punch_is_refused_as_such(client: Client) -> None:
-    answer = client.post(json.dumps({"unknown": True}).encode().ljust(65_537))
-
-    assert answer.status == 400
-
-
-def test_what_sqs_refuses_is_no_success(client: Client) -> None:
-    body = json.dumps(event.body(1, "2026-10-01T08:00:00Z")).encode().ljust(65_537)
-
-    answer = client.post(body)
-
-    assert answer.status == 413
-    assert answer.body == {"message": "there is an error in your request: it is larger than 65536 bytes"}
-
-
 def test_what_is_too_large_is_forbidden_first_without_a_key(client: Client) -> None:
     assert client.post(b" " * 65_537, x_api_key=None).status == 403
 
@@ -139,55 +104,12 @@ def test_a_character_that_sqs_refuses_is_the_senders_fault(client: Client, name:
     assert answer.body == {"message": f"there is an error in your request: {reason}"}
 
 
-def test_a_punch_after_a_byte_order_mark_is_a_row_or_refused(client: Client) -> None:
-    employee = next(EMPLOYEES)
-
-    answer = client.post(b"\xef\xbb\xbf" + json.dumps(event.body(employee, "2026-10-01T08:00:00Z")).encode())
-
-    assert answer.status in (202, 400)  # as the gateway's parser has it
-    client.wait_until_drained()
-    assert len(client.rows(employee)) == (answer.status == 202)
-
-
 def test_a_refusal_names_the_field_and_the_rule(client: Client) -> None:
     answers = [client.post(body) for body, _ in event.REFUSED]
 
     assert [answer.body for answer in answers] == [
         {"message": f"there is an error in your request: {detail}"} for _, detail in event.REFUSED
     ]
-
-
-def test_the_largest_message_that_sqs_takes_is_stored(client: Client, employee: int) -> None:
-    body = json.dumps(event.body(employee, "2026-10-01T08:00:00Z")).encode().ljust(65_536)
-
-    assert client.post(body).status == 202
-    client.wait_until_drained()
-    assert len(client.rows(employee)) == 1
-
-
-@pytest.fixture
-def slow_key(client: Client, stack: Stack) -> Iterator[str]:
-    """An API key that admits one request a second."""
-    api = stack.client("apigateway")
-    key = api.create_api_key(name="slow", enabled=True)
-    plan = api.create_usage_plan(
-        name="slow",
-        apiStages=[{"apiId": client.address.api_id, "stage": "local"}],
-        throttle={"rateLimit": 1, "burstLimit": 1},
-    )
-    api.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
-    yield key["value"]
-    api.delete_api_key(apiKey=key["id"])
-    api.delete_usage_plan(usagePlanId=plan["id"])
-
-
-def test_over_the_throttle_of_its_key_a_client_is_told_to_come_back(client: Client, slow_key: str) -> None:
-    body = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z")
-
-    answers = [client.post(body, x_api_key=slow_key) for _ in range(3)]
-
-    assert {answer.status for answer in answers} == {202, 429}
-    assert all("access-control-allow-origin" in answer.headers for answer in answers)
 
 
 def test_a_browser_may_ask_before_it_punches(client: Client) -> None:
@@ -213,16 +135,6 @@ def test_a_browser_reads_every_answer(client: Client) -> None:
     assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"*"}
 
 
-def test_a_body_cannot_add_parameters_to_the_message(client: Client, employee: int) -> None:
-    text = "a&DelaySeconds=900&Action=PurgeQueue%26+#{}é"
-
-    assert client.post(event.body(employee, "2026-10-01T08:00:00Z", **in_names(text))).status == 202
-    client.wait_until_drained()
-    columns = [SUBJECT_COLUMN, *(column for column, field in FIELDS.items() if field.name in in_names(text))]
-    found = client.query(f"select {', '.join(columns)} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
-    assert found == [(employee, *[text] * len(in_names(text)))]
-
-
 def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(client: Client, employee: int) -> None:
     first = event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()))
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3).encode()
@@ -240,12 +152,6 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
     assert [row.punch.instant for row in client.rows(employee)] == [eight]
-
-
-def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:
-    function = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
-
-    assert function["ReservedConcurrentExecutions"] == 5
 
 
 def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> None:
