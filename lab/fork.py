@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from tools.develop import logged
 from tools.kit import commands
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -119,18 +118,8 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
         project = copy_project(Path(temporary) / "project")
         require_own_code(project)
         make(project)
-        logged.print_line(f"tests: {_count(project)} in the fork, {_count(ROOT)} here")
         checked = no_check or run(project, CHECK)
         return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
-
-
-def _count(project: Path) -> int:
-    """Count the tests of the reference, which are no slice's."""
-    words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests", "lab/tests"]
-    listed = subprocess.run(
-        words, cwd=project, env=environment(project), stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    return sum(map(int, re.findall(r"^[\w/.]+: (\d+)$", listed, re.MULTILINE)))
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,6 +1,5 @@
 """What the simulator raises of libpq and PostgreSQL is what they raise, and takes as long."""
 
-import contextlib
 import json
 import re
 import signal
@@ -8,6 +7,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -42,8 +42,6 @@ insert into ponto.batida ({", ".join(_ROW)}) select {", ".join(_ROW)}
 from json_populate_record(null::ponto.batida, '{json.dumps(_ROW, default=str)}')
 on conflict do nothing
 """
-SLOW = "select pg_sleep(5)"
-NOWHERE = Settings(451, 1, 1, 1, 100, 1, 5, 75, {})
 
 
 class Raised(NamedTuple):
@@ -51,20 +49,20 @@ class Raised(NamedTuple):
 
     kind: str
     state: str | None
-    closed: bool
+    is_closed: bool
     text: str  # without the server's address
 
-    @staticmethod
-    def by(work: Callable[[], object], connection: Any = None) -> "Raised":
-        with pytest.raises(psycopg2.Error) as caught:
-            work()
-        return Raised.of(caught.value, connection)
 
-    @staticmethod
-    def of(error: psycopg2.Error, connection: Any = None) -> "Raised":
-        first = str(error.diag.message_primary or error).partition("\n")[0]
-        text = re.sub("^connection to server .* failed: ", "", first)
-        return Raised(type(error).__name__, error.pgcode, bool(connection and connection.closed), text)
+def raised_by(work: Callable[[], object], connection: Any = None) -> Raised:
+    with pytest.raises(psycopg2.Error) as caught:
+        work()
+    first = str(caught.value.diag.message_primary or caught.value).partition("\n")[0]
+    text = re.sub("^connection to server .* failed: ", "", first)
+    return Raised(type(caught.value).__name__, caught.value.pgcode, bool(connection and connection.closed), text)
+
+
+def insert(connection: Any, statement: str = INSERT) -> Raised:
+    return raised_by(lambda: connection.cursor().execute(statement), connection)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +75,15 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def real(server: Postgres) -> Iterator[Connection]:
-    """A connection as the function's."""
-    with contextlib.closing(psycopg2.connect(server.url, options=OPTIONS)) as connection:
+    """Connect as the function does."""
+    with closing(psycopg2.connect(server.url, options=OPTIONS)) as connection:
         connection.autocommit = True
         yield connection
+
+
+class _Always(Random):
+    def random(self) -> float:
+        return 0.0
 
 
 class Simulated:
@@ -89,12 +92,11 @@ class Simulated:
     def __init__(self, url: str, kind: Kind | None = None) -> None:
         self.clock = Clock()
         schedule = Schedule([Fault(1, 10_000, kind)] if kind else [])
-        connect = partial(psycopg2.connect, url)
-        self.database = Database(connect, self.clock, schedule, Random(5), NOWHERE)  # noqa: S311
+        settings = Settings(451, 1, 1, 1, 100, 1, 5, 75, {})
+        self.database = Database(partial(psycopg2.connect, url), self.clock, schedule, _Always(), settings)
         self.database.used(10_000)  # it is awake
         self.connection = self.connect()
-        self.connection.autocommit = True
-        self.clock.now = 0.0 if kind is None else 1.0
+        self.clock.now = 1.0 if kind else 0.0
 
     def connect(self) -> database.Connection:
         connection = self.database.connect(connect_timeout=2, tcp_user_timeout=5_000)
@@ -104,95 +106,67 @@ class Simulated:
 
 @pytest.fixture
 def simulated(server: Postgres) -> Iterator[Callable[..., Simulated]]:
-    made: list[Simulated] = []
+    with ExitStack() as stack:
 
-    def make(kind: Kind | None = None) -> Simulated:
-        made.append(Simulated(server.url, kind))
-        return made[-1]
+        def create(kind: Kind | None = None) -> Simulated:
+            made = Simulated(server.url, kind)
+            stack.callback(made.database.close)
+            return made
 
-    yield make
-    for each in made:
-        each.database.close()
-
-
-def run(connection: Any, statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
+        yield create
 
 
-Make = Callable[..., Simulated]
+Create = Callable[..., Simulated]
 
 
-def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Make) -> None:
-    run(real, "set idle_session_timeout = 200")
+def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Create) -> None:
+    real.cursor().execute("set idle_session_timeout = 200")
     time.sleep(0.5)  # longer than the timeout that is tried
-    seen = Raised.by(lambda: run(real, INSERT), real)
 
-    made = simulated()
-    made.clock.advance(20.1)
-    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
-
-
-def test_a_statement_that_takes_too_long(real: Connection, simulated: Make) -> None:
-    seen = Raised.by(lambda: run(real, SLOW), real)
-
-    made = simulated(Kind.SLOW)
-    made.database.chance = Random(2)  # noqa: S311
-    while True:
-        begin = made.clock.now
-        try:
-            run(made.connection, INSERT)
-        except psycopg2.Error:
-            assert made.clock.now - begin == pytest.approx(0.5)
-            break
-    made.database.chance = _Always()
-    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+    created = simulated()
+    created.clock.advance(20.1)
+    assert insert(created.connection) == insert(real)
 
 
-class _Always(Random):
-    def random(self) -> float:
-        return 0.0
+def test_a_statement_that_takes_too_long(real: Connection, simulated: Create) -> None:
+    created = simulated(Kind.SLOW)
+    assert insert(created.connection) == insert(real, "select pg_sleep(5)")
+    assert created.clock.now == pytest.approx(1.5)
 
 
-def test_a_table_that_somebody_locks(server: Postgres, real: Connection, simulated: Make) -> None:
-    with contextlib.closing(psycopg2.connect(server.url)) as other:
-        run(other, "lock table ponto.batida")
-        seen = Raised.by(lambda: run(real, INSERT), real)
+def test_a_table_that_somebody_locks(server: Postgres, real: Connection, simulated: Create) -> None:
+    with closing(psycopg2.connect(server.url)) as other:
+        other.cursor().execute("lock table ponto.batida")
+        seen = insert(real)
 
-    made = simulated(Kind.LOCKED)
-    begin = made.clock.now
-    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
-    assert made.clock.now - begin == pytest.approx(0.2)
-
-
-def test_a_database_that_only_reads(real: Connection, simulated: Make) -> None:
-    run(real, "set default_transaction_read_only = on")
-    seen = Raised.by(lambda: run(real, INSERT), real)
-
-    made = simulated(Kind.READ_ONLY)
-    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
-    run(made.connection, "select 1")
+    created = simulated(Kind.LOCKED)
+    assert insert(created.connection) == seen
+    assert created.clock.now == pytest.approx(1.2)
 
 
-def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Make) -> None:
-    made = simulated(Kind.REFUSING)
+def test_a_database_that_only_reads(real: Connection, simulated: Create) -> None:
+    real.cursor().execute("set default_transaction_read_only = on")
+
+    created = simulated(Kind.READ_ONLY)
+    assert insert(created.connection) == insert(real)
+    created.connection.execute("select 1")
+
+
+def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Create) -> None:
+    created = simulated(Kind.REFUSING)
     # Without a session's last words libpq has another error. PostgreSQL kills one that takes 5 s for them, and one
     # that is still busy with sending has none.
     session = psutil.Process(real.info.backend_pid)
-    with contextlib.closing(psycopg2.connect(server.url)) as other:
+    with closing(psycopg2.connect(server.url)) as other:
         wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
     session.send_signal(signal.SIGQUIT)
     session.wait(DEADLINE)
-    with Faults(server).stopped():
-        kept = Raised.by(lambda: run(real, INSERT), real)
-        new = Raised.by(lambda: psycopg2.connect(server.url))
-        assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == kept
-        # By TCP; the socket of a server that is gone is no longer there.
-        with pytest.raises(psycopg2.OperationalError, match="Connection refused") as by_tcp:
-            psycopg2.connect(host="127.0.0.1", port=_free_port(), user="nobody")
-    again = Raised.by(made.connect)
-    assert again.text == Raised.of(by_tcp.value).text
-    assert (again.kind, again.state) == (new.kind, new.state)
+    with Faults(server).stopped(), socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # by TCP: the socket of a server that is gone is no longer there
+        port = unused.getsockname()[1]
+        refused = raised_by(lambda: psycopg2.connect(host="127.0.0.1", port=port, user="nobody"))
+        assert insert(created.connection) == insert(real)
+    assert raised_by(created.connect) == refused
 
 
 def _is_idle(other: Connection, session: int) -> bool:
@@ -202,53 +176,41 @@ def _is_idle(other: Connection, session: int) -> bool:
         return cursor.rowcount == 1
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def test_a_server_without_a_connection_left(server: Postgres, simulated: Create) -> None:
+    created = simulated(Kind.EXHAUSTED)
+    with ExitStack() as stack:
+
+        def connect_until_full() -> None:
+            while True:
+                stack.enter_context(closing(psycopg2.connect(server.url)))
+
+        seen = raised_by(connect_until_full)
+
+    assert raised_by(created.connect) == seen
+    created.connection.execute(INSERT)
 
 
-def test_a_server_without_a_connection_left(server: Postgres, simulated: Make) -> None:
-    made = simulated(Kind.EXHAUSTED)
-    with contextlib.ExitStack() as all_of_them:
-        seen = None
-        while seen is None:
-            try:
-                all_of_them.enter_context(contextlib.closing(psycopg2.connect(server.url)))
-            except psycopg2.OperationalError as error:
-                seen = Raised.of(error)
-
-    assert Raised.by(made.connect) == seen
-    run(made.connection, INSERT)
-
-
-def test_a_server_that_does_not_answer(simulated: Make) -> None:
+def test_a_server_that_does_not_answer(simulated: Create) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        begin = time.monotonic()
-        given: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "user": "nobody"}
-        seen = Raised.by(lambda: psycopg2.connect(**given, connect_timeout=2, sslmode="disable"))
-        took = time.monotonic() - begin
+        way: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "sslmode": "disable"}
+        seen = raised_by(lambda: psycopg2.connect(**way, user="nobody", connect_timeout=2))
 
-    made = simulated(Kind.FROZEN)
-    start = made.clock.now
-    assert Raised.by(made.connect) == seen
-    assert made.clock.now - start == 2 <= took
-    start = made.clock.now
-    lost = Raised.by(lambda: run(made.connection, INSERT), made.connection)
-    assert (lost.kind, lost.state, lost.closed) == ("OperationalError", None, True)
-    assert made.clock.now - start == 5
+    created = simulated(Kind.FROZEN)
+    assert raised_by(created.connect) == seen
+    assert created.clock.now == 1 + 2
+    lost = insert(created.connection)
+    assert (lost.kind, lost.state, lost.is_closed) == ("OperationalError", None, True)
+    assert created.clock.now == 1 + 2 + 5
 
 
-def test_a_connection_that_is_cut(server: Postgres, simulated: Make) -> None:
+def test_a_connection_that_is_cut(server: Postgres, simulated: Create) -> None:
     with tempfile.TemporaryDirectory(prefix="ponto-") as folder, Proxy(Path(folder), server.host).running() as proxy:
         through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
-        with contextlib.closing(psycopg2.connect(**through)) as cut:
+        with closing(psycopg2.connect(**through)) as cut:
             proxy.cut_after = b"insert into ponto.batida"
-            seen = Raised.by(lambda: run(cut, INSERT), cut)
+            seen = insert(cut)
 
-    made = simulated(Kind.CUT)
-    made.database.chance = _Always()
-    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+    assert insert(simulated(Kind.CUT).connection) == seen
     assert database.CUT.endswith(str(database.broken()))

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.strategies import NAMES, in_names
+from tests.strategies import in_names
 from tests.waiting import DEADLINE
 from tools.dlq import event_source
 from tools.kit import event, target
@@ -152,11 +152,6 @@ def sender(paused: Client) -> Iterator[Sender]:
 
 def punch(**more: object) -> dict[str, object]:
     return event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", **more)
-
-
-def in_a_text(text: str) -> dict[str, Any]:
-    """Give a text that is to be refused for each field of text, or where the event has none, for the id."""
-    return dict.fromkeys(NAMES or ["id"], text)
 
 
 def written(*, escaped: bool = False, **more: object) -> bytes:
