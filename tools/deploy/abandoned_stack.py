@@ -64,11 +64,11 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
 
 def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef", stage: str, now: datetime) -> None:
     pages = formation.get_paginator("list_change_sets").paginate(StackName=stack["StackName"])
-    statuses = [change_set["Status"] for page in pages for change_set in page["Summaries"]]
+    statuses = set(pages.search("Summaries[].Status"))
     age = now - stack["CreationTime"]
-    if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & set(statuses):
+    if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & statuses:
         reason = f"its change set is {in_creation.pop()}"
-    elif set(statuses) != {"FAILED"} and age < timedelta(seconds=MIN_AGE_SECONDS):  # a failed one is never executed
+    elif statuses != {"FAILED"} and age < timedelta(seconds=MIN_AGE_SECONDS):  # a failed one is never executed
         reason = f"it was created {age.total_seconds():.0f} s ago"
     else:
         return

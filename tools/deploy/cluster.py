@@ -40,19 +40,18 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
     Raises:
         CommandError: naming each such cluster, and what to do with it.
     """
-    pages = session.client("rds").get_paginator("describe_db_clusters").paginate()
-    found = [
+    clusters = session.client("rds").get_paginator("describe_db_clusters").paginate().search("DBClusters[]")
+    left = [
         each["DBClusterIdentifier"]
-        for page in pages
-        for each in page["DBClusters"]
+        for each in clusters
         if (each["DBClusterIdentifier"] == stack and database is None)  # an express one, if nobody leaves it on purpose
         or each["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
         or {"Key": "aws:cloudformation:stack-name", "Value": stack} in each.get("TagList", [])
     ]
-    if found:
-        way = ", by --param database=express" if stack in found else ""
+    if left:
+        way = ", by --param database=express" if stack in left else ""
         raise CommandError(
-            f"the cluster {', '.join(found)} is of this stage, and outside its stack: a deploy that failed left it, or "
+            f"the cluster {', '.join(left)} is of this stage, and outside its stack: a deploy that failed left it, or "
             "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
             f"needs it, or go on with it{way} (docs/deploy.md#a-first-deploy-that-fails).\n"
             "Nothing was deployed."

@@ -48,8 +48,7 @@ def require_distinct(session: "boto3.Session", stage: str, *, force: bool = Fals
         CommandError: naming the other stages.
     """
     try:
-        pages = session.client("iam").get_paginator("list_roles").paginate()
-        names = [role["RoleName"] for page in pages for role in page["Roles"]]
+        names = list(session.client("iam").get_paginator("list_roles").paginate().search("Roles[].RoleName"))
     except (BotoCoreError, ClientError) as error:
         print_status(f"not checked: whether the stage's name is the beginning of another's, for {explain(error)}")
         return

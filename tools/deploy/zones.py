@@ -82,8 +82,7 @@ def _with_aurora(session: "boto3.Session", network: Network) -> set[str]:
         .get_paginator("describe_orderable_db_instance_options")
         .paginate(Engine="aurora-postgresql", EngineVersion=network.engine_version, DBInstanceClass="db.serverless")
     )
-    options = [option for page in pages for option in page["OrderableDBInstanceOptions"]]
-    return {zone["Name"] for option in options for zone in option["AvailabilityZones"]}
+    return set(pages.search("OrderableDBInstanceOptions[].AvailabilityZones[].Name"))
 
 
 def _first_two(ec2: Any, ids: Mapping[str, str]) -> list[str]:
@@ -94,5 +93,5 @@ def _first_two(ec2: Any, ids: Mapping[str, str]) -> list[str]:
     """
     filters = [{"Name": "default-for-az", "Values": ["true"]}]
     pages = ec2.get_paginator("describe_subnets").paginate(Filters=filters)
-    with_default = {each["AvailabilityZone"] for page in pages for each in page["Subnets"]} & ids.keys()
+    with_default = ids.keys() & pages.search("Subnets[].AvailabilityZone")
     return sorted(with_default or ids)[:2]

@@ -126,7 +126,7 @@ def _maximum(target: Target, namespace: str, name: str, start: datetime, end: da
 
 def _mappings(target: Target) -> list[str]:
     pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
-    found = [mapping["UUID"] for page in pages for mapping in page["EventSourceMappings"]]
-    if not found:
+    identifiers = list(pages.search("EventSourceMappings[].UUID"))
+    if not identifiers:
         raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
-    return found
+    return identifiers

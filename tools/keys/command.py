@@ -279,7 +279,7 @@ def _ids(deployment: target.Target, name: str) -> list[str]:
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
     """Yield the usage plans that this command made for a stage of an API."""
-    for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[]"):
+    for plan in gateway.get_paginator("get_usage_plans").paginate().search("items[] || `[]`"):
         stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
         if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
             yield plan
@@ -289,7 +289,7 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
     """Yield the keys that this command made for a stage of an API, by name."""
     for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
-        key_id = next((key["id"] for page in pages for key in page.get("items", [])), None)
+        key_id = next(iter(pages.search("items[].id")), None)
         enabled = False
         if key_id:
             try:

@@ -30,7 +30,6 @@ from tools.local.faults import Faults
 
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
-PrintStatus = Callable[[str], None]
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
 
@@ -61,7 +60,7 @@ class Stack(NamedTuple):
 def running(
     state: Path,
     port: int,
-    print_status: PrintStatus = lambda _: None,
+    print_status: emulator.PrintStatus = lambda _: None,
     parameters: Parameters = lambda _: {},
     keep_trying: emulator.KeepTrying = lambda _: False,
 ) -> Iterator[Stack]:
@@ -285,7 +284,7 @@ def _package(state: Path) -> Path:
     return state / "package"
 
 
-def _end_leftovers(state: Path, print_status: PrintStatus) -> None:
+def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
     """End what outlived the run that started it. An sls would write into the package of the next one.
 
     Raises:
@@ -300,7 +299,7 @@ def _end_leftovers(state: Path, print_status: PrintStatus) -> None:
     emulator.end_leftover(state / "aws", print_status)
 
 
-def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment, print_status: PrintStatus) -> None:
+def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment, print_status: emulator.PrintStatus) -> None:
     answer = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
     done = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
