@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import groupby
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO
 
 import click
 from click.shell_completion import shell_complete
@@ -21,8 +21,6 @@ from slices.definition import Slice
 from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import is_write_error, print_error, print_status, printable_streams
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 OUTPUT_FAILED = 74  # the exit status when the output could not be written: EX_IOERR of sysexits.h
 

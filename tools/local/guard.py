@@ -73,7 +73,7 @@ class Guard:
         """Create a guard, which serves at once.
 
         Args:
-            public: what of it is for everybody.
+            public: what of the application is for everybody.
             port: where it is reached, on the loopback address.
             key: the access key id of this run.
             view: what is at flow.PATH, if anything.
