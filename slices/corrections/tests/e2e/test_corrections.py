@@ -1,7 +1,6 @@
 """Corrections by the deployed function: signed requests, the command, and whom the guard lets in."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -66,39 +65,6 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
         "desconsideracao",
         "anulacao",
     }
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (("--at", "2025-05-05T18:00", "--employee", 987_654_321), "employee 987654321 is not known"),
-        (("--at", "2025-05-05T18:00", "--reason", "no"), "--reason: must be 3 to 200 printable characters"),
-    ],
-)
-def test_a_refusal_says_why_and_writes_nothing(
-    correct: Run, client: Client, employee: int, words: tuple[object, ...], why: str
-) -> None:
-    refused = correct("add", "--employee", employee, "--reason", "no tablet", *words)
-    assert (refused.status, refused.out) == (1, "")
-    assert why in refused.err
-    assert refused.err.endswith("; nothing was written\n")
-    assert rows(client, employee) == []
-
-
-def test_of_a_file_all_or_nothing_is_written(correct: Run, client: Client, employee: int, tmp_path: Path) -> None:
-    file = tmp_path / "corrections.csv"
-    good = f"inclusao;{employee};2025-05-06T08:00;;no tablet\ninclusao;{employee};2025-05-06T18:00;;no tablet\n"
-    header = "tipo;usuario_id;ponto;alvo;motivo\n"
-    file.write_text(f"{header}{good}\ninclusao;987654321;2025-05-06T08:00;;no tablet\n", encoding="utf-8")
-
-    refused = correct("apply", "--file", file)
-    assert (refused.status, rows(client, employee)) == (1, [])
-    assert refused.err.startswith("line 5: employee 987654321 is not known")
-
-    file.write_text(header + good, encoding="utf-8")
-    assert correct("apply", "--file", file).status == 0
-    assert correct("apply", "--file", file).out.count("added before, and nothing now: ") == 2
-    assert len(rows(client, employee)) == 2
 
 
 def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:

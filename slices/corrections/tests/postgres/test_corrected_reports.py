@@ -41,23 +41,6 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
     assert len(database.read("batida_local")) == 4  # as it was sent
 
 
-def test_what_is_undone_does_not_count_and_can_be_made_again(database: Database) -> None:
-    (punch,) = database.punch(1, "2026-11-03 08:00")
-    added = database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
-    off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 10:00")
-    assert database.card(1, "2026-11") == ["2026-11-03 17:00 = 0, 0 incomplete"]
-
-    database.correct(1, "anulacao", alvo=off, written="2026-11-04 11:00")
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 17:00 = 540, 0"]
-
-    database.correct(1, "anulacao", alvo=added, written="2026-11-04 12:00")
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 = 0, 0 incomplete"]
-
-    again = database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 13:00")
-    database.correct(1, "desconsideracao", alvo=again, written="2026-11-04 14:00")  # of an addition
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 = 0, 0 incomplete"]
-
-
 def test_of_an_addition_that_was_disregarded_undone_and_made_again_the_last_alone_counts(database: Database) -> None:
     def at(number: int) -> str:
         return f"2026-11-04 {9 + number:02}:00"
@@ -126,17 +109,6 @@ def test_a_corrected_day_is_an_exception_that_says_so(database: Database) -> Non
     assert database.read(of_the_day, "tipo, vale") == [
         ("desconsideracao", False), ("inclusao", False), ("anulacao", False), ("anulacao", False)
     ]  # fmt: skip
-
-
-def test_an_addition_is_nobodys_punch_of_the_first_version(database: Database) -> None:
-    database.punch(1, "2026-11-03 08:00", received=None, written=300 * DAY)
-    database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-12-03 09:00")
-
-    assert ("reaberta", 1) in database.read(f"excecoes({MONTH})", "tipo, batidas")
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 17:00 = 540, 0"]
-    # It counts at every instant, and the addition from its own on.
-    as_of = "jornadas('2026-11-03', '2026-11-03', 1, '2026-11-20 00:00Z')"
-    assert database.read(as_of, "batidas") == [(1,)]
 
 
 def literal(instant: datetime | None) -> str:

@@ -33,43 +33,6 @@ def stage(migrated_url: str) -> Iterator[Stage]:
         yield stage
 
 
-def test_replaced_file_is_not_applied_and_the_database_names_the_file_in_force(stage: Stage, tmp_path: Path) -> None:
-    reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
-    with (reports / REPLACED).open("a", encoding="utf-8") as file:
-        file.write("-- changed\n")
-
-    assert stage.run(SCHEMA | {"reports": reports}) == Migrated([], [])
-
-    assert stage.ask("select nome from migracao_repetivel where 'function batidas' = any(objetos)") == [
-        ("corrections/views/03_punches_that_count.sql",)
-    ]
-    assert stage.card(1, "2026-11") == CORRECTED
-
-
-def test_a_change_of_the_replacement_alone_leaves_the_reports_file(stage: Stage, tmp_path: Path) -> None:
-    corrections = Path(shutil.copytree(SCHEMA["corrections"], tmp_path / "corrections"))
-    with (corrections / "views" / "03_punches_that_count.sql").open("a", encoding="utf-8") as file:
-        file.write("-- changed\n")
-
-    assert stage.run(SCHEMA | {"corrections": corrections}).applied == ["corrections/views/03_punches_that_count.sql"]
-
-    assert stage.card(1, "2026-11") == CORRECTED
-
-
-def test_database_of_a_release_that_applied_both_files_gets_the_one_in_force(stage: Stage) -> None:
-    stage.ask(
-        "insert into migracao_repetivel (nome, checksum, objetos) values"
-        " (%s, '', array['function batidas', 'function correcoes', 'view batida_valida', 'function batidas_em'])",
-        f"reports/{REPLACED}",
-    )
-    stage.ask("update migracao_repetivel set checksum = '' where nome ~ '^corrections/'")
-
-    stage.run(SCHEMA)
-
-    assert stage.ask("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
-    assert stage.card(1, "2026-11") == CORRECTED
-
-
 def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_before(stage: Stage) -> None:
     rows = stage.read("correcao", "id, motivo")
 
@@ -103,13 +66,3 @@ def test_all_of_it_is_made_anew_in_the_order_of_its_making(stage: Stage, tmp_pat
     assert "reports/views/01_row_types.sql" in stage.run(SCHEMA | {"reports": reports}).applied
 
     assert stage.card(1, "2026-11") == CORRECTED
-
-
-def test_what_the_slice_had_comes_back_when_it_does_while_the_role_is_used(stage: Stage) -> None:
-    signs_in = "select rolcanlogin from pg_roles where rolname = 'ponto_corrections'"
-
-    stage.run(WITHOUT)
-    assert stage.ask(signs_in) == [(False,)]
-
-    stage.run(SCHEMA)
-    assert stage.ask(signs_in) == [(True,)]

