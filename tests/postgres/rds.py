@@ -91,7 +91,7 @@ class Rds:
         return None
 
     def _wrong(self, token: str, user: str) -> list[str]:
-        """Say what is wrong with a token."""
+        """Return what is wrong with a token."""
         request, _, signature = token.rpartition("&X-Amz-Signature=")
         url = urlsplit(f"https://{request}")
         said = dict(parse_qsl(url.query))

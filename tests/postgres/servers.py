@@ -44,7 +44,7 @@ ANYBODY = [
 
 
 def not_refused(way: dict[str, str], statements: Iterable[str]) -> list[str]:
-    """Give those of the statements for which a user does not lack the right."""
+    """Return those of the statements for which a user does not lack the right."""
 
     def is_refused(statement: str) -> bool:
         try:
@@ -120,21 +120,21 @@ def _scram() -> Iterator[Server]:
 
 @pytest.fixture
 def server(_scram: Server) -> Iterator[Server]:
-    """Give a server without databases or roles of ours."""
+    """Yield a server without databases or roles of ours."""
     yield _scram
     _scram.clear()
 
 
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
-    """Give the function's store of `database`, as its role."""
+    """Yield the function's store of `database`, as its role."""
     with closing(Store(lambda: database.function, QUICK)) as store:
         yield store
 
 
 @pytest.fixture
 def person(database: Database) -> Iterator[str]:
-    """Give a login of somebody's own, who may write corrections."""
+    """Yield a login of somebody's own, who may write corrections."""
     database.ask("create role ana login in role ponto_correctors")
     yield "ana"
     database.ask("drop role ana")

@@ -59,5 +59,5 @@ TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLeng
 
 
 def in_texts(value: str | None) -> dict[str, Any]:
-    """Give a value for each of these columns."""
+    """Return a value for each of these columns."""
     return dict.fromkeys(TEXTS, value)

@@ -20,7 +20,7 @@ A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f
 
 
 def derived(whose: int) -> str:
-    """Give the id of somebody's punch that came without one."""
+    """Return the id of somebody's punch that came without one."""
     return parse(punch(whose), UTC).id
 
 

@@ -36,7 +36,7 @@ LONGEST = {column: field.limits["maxLength"] for column, field in FIELDS.items()
 
 @pytest.fixture
 def function(database: Database) -> Iterator[Connection]:
-    """Give a session of the function's role, for statements that its code would not send."""
+    """Yield a session of the function's role, for statements that its code would not send."""
     with closing(database.connect(user="ponto_function")) as connection:
         connection.autocommit = True
         yield connection
@@ -115,7 +115,7 @@ BEYOND: list[tuple[str, Any]] = [
 
 
 def violated(function: Connection, column: str, value: Any) -> str | None:
-    """Give the name of the check that refuses a value; None: it is stored."""
+    """Return the name of the check that refuses a value; None: it is stored."""
     columns: dict[str, Any] = {column: value}
     try:
         add(function, **columns)

@@ -29,13 +29,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def stack(migrated_url: str, tmp_path: Path) -> Path:
-    """Give the folder of a local stack with that database."""
+    """Return the folder of a local stack with that database."""
     return write_stack(tmp_path, database_url=migrated_url)
 
 
 @pytest.fixture
 def deployment(migrated_url: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Let the environment name that database, as its owner."""
+    """Set the environment to name that database, as its owner."""
     export(parse_dsn(migrated_url), environment)
     return environment
 
@@ -80,7 +80,7 @@ def run(*words: str, understood: Callable[[Where], None] = lambda _: None) -> in
 
 
 def asked(*words: str) -> Where:
-    """Give what a command understands."""
+    """Return what a command understands."""
     found: list[Where] = []
     assert run(*words, understood=found.append) == 0
     return found[0]

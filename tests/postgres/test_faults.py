@@ -66,7 +66,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Give what makes a system; its connections are closed at the end."""
+    """Yield what makes a system; its connections are closed at the end."""
     made: list[System] = []
 
     def make(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
@@ -98,7 +98,7 @@ def ids(records: list[Record]) -> list[str]:
 
 
 def sessions(server: Postgres) -> list[psutil.Process]:
-    """Give the processes of a server's sessions."""
+    """Return the processes of a server's sessions."""
     found = []
     for process in psutil.Process(server.pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended

@@ -49,7 +49,7 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
 
 @pytest.fixture
 def state(migrated_url: str, tmp_path: Path) -> Path:
-    """Give the folder of a stack that runs, and has stored nothing."""
+    """Return the folder of a stack that runs, and has stored nothing."""
     return write_stack_on(tmp_path, migrated_url)
 
 

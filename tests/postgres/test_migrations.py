@@ -37,7 +37,7 @@ Run = Callable[..., Migrated]
 
 @pytest.fixture
 def run(empty: Database) -> Run:
-    """Give what applies the migrations."""
+    """Return what applies the migrations."""
     return lambda time_zone=ZONE, schema=REFERENCE["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
         empty.owner, time_zone, {"ponto": schema}, retry_policy
     )
@@ -45,7 +45,7 @@ def run(empty: Database) -> Run:
 
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
-    """Give a copy of the migrations, to be added to and spoilt."""
+    """Return a copy of the migrations, to be added to and spoilt."""
     return Path(shutil.copytree(REFERENCE["ponto"], tmp_path / "schema"))
 
 
@@ -427,7 +427,7 @@ NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done
 
 @pytest.fixture
 def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection]:
-    """Give a session that reads the table of punches in a transaction that it leaves open."""
+    """Yield a session that reads the table of punches in a transaction that it leaves open."""
     run()
     with closing(empty.connect(application_name="a report")) as connection:
         connection.cursor().execute("select from batida")
@@ -520,7 +520,7 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
 
 @pytest.fixture
 def one_more(schema: Path) -> Path:
-    """Give the migrations with an index more, and what follows it."""
+    """Return the migrations with an index more, and what follows it."""
     (schema / "9000_one_more.concurrently.sql").write_text(ONE_MORE)
     (schema / "9001_after.sql").write_text("create table after ()")
     return schema
@@ -530,7 +530,7 @@ NEW = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"]
 
 
 def index(empty: Database) -> list[tuple[bool]]:
-    """Tell whether the index of `one_more` is valid, if there is one."""
+    """Return whether the index of `one_more` is valid, if there is one."""
     return empty.ask("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
 
 
@@ -599,7 +599,7 @@ def test_an_index_that_was_completed_without_its_run_is_kept(empty: Database, ru
 
 @pytest.fixture
 def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
-    """Give the migration's own function, which is the document's."""
+    """Return the migration's own function, which is the document's."""
     code = derived_ids_in("sql")
     assert code in (REFERENCE["ponto"] / "0002_original_rows.sql").read_text()
     empty.ask(code)

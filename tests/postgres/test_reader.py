@@ -27,7 +27,7 @@ CATALOGUE = enabled.statements()
 
 @pytest.fixture
 def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Let whoever invokes a function call the handler, on a database with rows of a key."""
+    """Answer invocations of a function by calls of the handler, on a database with rows of a key."""
     for days in range(4):
         at = BEGIN + timedelta(days=days)
         add(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **in_texts("=gate"))

@@ -28,7 +28,7 @@ ALL = migrations()
 
 @pytest.fixture
 def owner(server: Server) -> dict[str, str]:
-    """Give the way of an owner like Aurora's master user to a migrated database."""
+    """Return the way of an owner like Aurora's master user to a migrated database."""
     owner = server.owner("master")
     migrate(owner, ZONE, SCHEMA)
     return owner
@@ -40,7 +40,7 @@ def function(owner: dict[str, str]) -> dict[str, str]:
 
 
 def sign_in(owner: dict[str, str], role: str) -> dict[str, str]:
-    """Give a role a password; return its way to the owner's database."""
+    """Set the password of a role; return its way to the owner's database."""
     set_password(owner, role, "its own")
     return {**owner, "user": role, "password": "its own"}
 

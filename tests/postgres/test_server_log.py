@@ -55,13 +55,13 @@ def configure(server: Server, settings: list[tuple[str, str]]) -> None:
 
 @pytest.fixture
 def settings() -> list[tuple[str, str]]:
-    """Give the server's settings, by default the documents'."""
+    """Return the server's settings, by default the documents'."""
     return SETTINGS
 
 
 @pytest.fixture
 def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
-    """Give the function's store, whose statements fail on a server of these settings."""
+    """Yield the function's store, whose statements fail on a server of these settings."""
     owner = server.owner("master")
     migrate(owner, "America/Sao_Paulo")
     configure(server, settings)
@@ -75,7 +75,7 @@ def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
 
 @pytest.fixture
 def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's own way to it was prepared
-    """Give what reads what the log got during the test."""
+    """Return what reads what the log got during the test."""
     before = len(server.log.read_text(errors="replace"))
     return lambda: server.log.read_text(errors="replace")[before:]
 

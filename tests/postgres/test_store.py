@@ -62,21 +62,21 @@ def end_session(database: Database) -> None:
 
 @pytest.fixture
 def patient(database: Database) -> Iterator[Store]:
-    """Give a store that waits for a lock for as long as a busy machine needs to take it away."""
+    """Yield a store that waits for a lock for as long as a busy machine needs to take it away."""
     with closing(Store(lambda: database.function, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
         yield store
 
 
 @pytest.fixture
 def other(database: Database) -> Iterator[Connection]:
-    """Give another session, in a transaction."""
+    """Yield another session, in a transaction."""
     with closing(database.connect()) as connection:
         yield connection
 
 
 @pytest.fixture
 def statements(patient: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give what the patient store sends, as it is sent."""
+    """Return what the patient store sends, as it is sent."""
     sent: list[str] = []
     run = patient._session._run
 

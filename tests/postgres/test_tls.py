@@ -39,7 +39,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def serve(migrated_url: str) -> Iterator[Serve]:
-    """Give what puts TLS before the database, with a certificate, or no TLS."""
+    """Yield what puts TLS before the database, with a certificate, or no TLS."""
     with contextlib.ExitStack() as fronts:
         yield lambda certificate: fronts.enter_context(Front(parse_dsn(migrated_url)["host"], certificate).running())
 

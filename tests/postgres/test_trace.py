@@ -46,12 +46,12 @@ DENIED = refusal("AccessDenied")
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
-    """Give what the reference says of rows; slices may say more."""
+    """Return what the reference says of rows; slices may say more."""
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
 
 
 def derived_of(body: str) -> str:
-    """Give the id that a punch without one gets."""
+    """Return the id that a punch without one gets."""
     return parse(body, UTC).id
 
 
@@ -106,7 +106,7 @@ def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def measured(namespace: str, name: str, value: float) -> None:
-    """Have CloudWatch know a figure of a minute ago."""
+    """Put into CloudWatch a figure of a minute ago."""
     dimensions = {"Name": "FunctionName", "Value": "batida-ponto-dev-batidaPonto"}
     if namespace == "AWS/SQS":
         dimensions = {"Name": "QueueName", "Value": "punches"}

@@ -17,7 +17,7 @@ PERSONAL = ROOT / "docs" / "personal-data.md"
 
 
 def erasure_of(document: Path, table: str) -> str:
-    """Give the statement of a document that erases employee 123 from a table."""
+    """Return the statement of a document that erases employee 123 from a table."""
     statements = [block.text for block in blocks(document) if block.language == "sql"]
     [statement] = [statement for statement in statements if re.search(rf"delete from ponto\.{table}\s", statement)]
     assert "123;" in statement

@@ -20,7 +20,7 @@ Run = Callable[[], Migrated]
 
 @pytest.fixture
 def run(empty: Database) -> Run:
-    """Give what applies the migrations."""
+    """Return what applies the migrations."""
     return lambda: migrate(empty.owner, ZONE, REFERENCE)
 
 
