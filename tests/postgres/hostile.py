@@ -58,7 +58,7 @@ select
 
 
 def plant(server: Server, database: str) -> None:
-    """Allow everybody to create in `public`, search it before all else, and plant there what our statements could find."""
+    """Allow everybody to create in `public`, search it first, and plant there what our statements could find."""
     server.ask("create role mallory login", database)
     server.ask(f"alter database {database} set search_path = public, pg_catalog")
     server.ask("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
