@@ -47,10 +47,12 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
     with ExitStack() as own:
-        if not isinstance(database, Connection):
+        if isinstance(database, Connection):
+            session = database
+        else:
             parameters: dict[str, Any] = {"dsn": database} if isinstance(database, str) else {**database}
-            database = own.enter_context(own.enter_context(closing(psycopg2.connect(**parameters))))
-        own.enter_context(database.cursor()).execute(statement, list(row.values()))
+            session = own.enter_context(own.enter_context(closing(psycopg2.connect(**parameters))))
+        own.enter_context(session.cursor()).execute(statement, list(row.values()))
     return str(row["id"])
 
 
