@@ -37,7 +37,7 @@ _sqs_text = st.text(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies=st.lists(_sqs_text, min_size=1, max_size=10))
 @example(['{"nome": "Relógio 日 \U0001f600"}', " \r\n\t{ } \n\n", "<&>\"'%20+\\u00e9\u0085\u2028"])
 @example(["x" * 65_536] * 10)  # a full call of the largest
