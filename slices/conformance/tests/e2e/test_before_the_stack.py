@@ -3,27 +3,8 @@
 import json
 import uuid
 
-from slices.conformance import contract, rules
-from slices.conformance.rules import Expected
-from slices.conformance.run import Settings, serving
-from slices.conformance.tests.tools.clients import Client as Device
-from slices.conformance.tests.tools.clients import VirtualClock, bodies
+from slices.conformance import contract
 from tests.e2e.client import EMPLOYEES, Client
-
-
-def test_every_punch_that_was_accepted_through_the_kit_is_one_row_and_the_others_are_none(client: Client) -> None:
-    punches = [{**body, "usuarioId": next(EMPLOYEES)} for body in bodies(12)]
-    clock = VirtualClock()
-    with serving(Settings(20, target=client.address.api_url), clock) as kit:
-        Device(kit.url, clock, 1, client.address.api_key).run(punches)
-        clock.wait(kit.settings.longest_wait)
-        seen = kit.wait(Expected(len(punches)), None)
-
-    assert {verdict.rule.name: verdict.word for verdict in rules.judge(seen)} == {r.name: "kept" for r in rules.RULES}
-    client.wait_until_drained()
-    rows = client.rows(*(punch["usuarioId"] for punch in punches))
-    assert sorted(row.punch.id for row in rows) == sorted({each.id for each in seen.attempts if each.is_stored})
-    assert len(rows) >= len(punches) - 2
 
 
 def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> None:
