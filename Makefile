@@ -20,77 +20,62 @@ export SLS_SCHEMA_CACHE_BASE_DIR := $(CACHE)
 export NODE_COMPILE_CACHE := $(CACHE)/node
 export CHROME_CONFIG_HOME := $(CACHE)
 export GSETTINGS_BACKEND := memory
+export UV_CACHE_DIR ?= $(CACHE)/uv
 
-.PHONY: help setup run rows test missing fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup setup-run setup-dev run rows test missing fork test-versions check check-code check-template check-advisories loadtest chaos simulate crashes interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
+	@echo "A target installs what it needs of three sets, each with its lock in locks/."
 	@echo "Options go in ARGS: make run ARGS=--help lists those of make run."
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
-# It names Ctrl-C and a missing network in one line.
-INSTALL := -I tools/develop/install.py
-PIP := -m pip install --quiet --disable-pip-version-check
+# Three sets of packages, each with those before it; a target below installs the one it needs. A missing slice is reported once, before anything needs it.
+setup: .venv/.installed-tools ## what operators need: ponto, osls, Node (requirements-tools)
+setup-run: .venv/.installed-run ## and make run: emulator, PostgreSQL (requirements-run)
+setup-dev: .venv/.installed-dev .venv-audit/.installed ## and make check and test (requirements-dev, -audit)
+setup setup-run setup-dev:
+	@.venv/bin/python -m tools.kit.slices
 
-setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
-	@.venv/bin/python -m tools.kit.slices # so that a slice that is missing is reported once, before anything needs it
-
-.venv/.installed: locks/requirements-dev.txt pyproject.toml
+.venv/.installed-%: locks/requirements-%.txt pyproject.toml package.json package-lock.json $(if $(wildcard node_modules/.installed),,node_modules)
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "$(PYTHON) is not installed. Name a Python of 3.11 or newer: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "setup: Python packages into .venv (about a minute)"
-# One that was not finished is made again: pip does not repair what it left half installed.
-	@if [ -e $@ ]; then rm -f $@; else clear=--clear; fi; $(PYTHON) $(INSTALL) $(PYTHON) -m venv $$clear .venv
-	@.venv/bin/python $(INSTALL) .venv/bin/python $(PIP) --require-hashes -r locks/requirements-dev.txt
-	@.venv/bin/python $(INSTALL) .venv/bin/python $(PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(PYTHON) -I tools/develop/install.py $*
 
-node_modules/.installed: .venv/.installed package.json package-lock.json
-	@echo "setup: Node packages into node_modules"
-	@.venv/bin/python $(INSTALL) npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
-	@touch $@
+node_modules: ; @: # installed with each set, and again where it was removed
 
-.venv-audit/.installed: locks/requirements-audit.txt | .venv/.installed
-	@echo "check: the auditors into .venv-audit (half a minute)"
-	@.venv/bin/python $(INSTALL) .venv/bin/python -m venv --clear .venv-audit
-	@.venv/bin/python $(INSTALL) .venv-audit/bin/python $(PIP) --require-hashes -r locks/requirements-audit.txt
-	@touch $@
+.venv-%/.installed: locks/requirements-%.txt | .venv/.installed-dev
+	@.venv/bin/python -I tools/develop/install.py $*
 
-.venv-mutants/.installed: locks/requirements-mutants.txt | .venv/.installed
-	@echo "mutants: cosmic-ray into .venv-mutants"
-	@.venv/bin/python $(INSTALL) .venv/bin/python -m venv --clear .venv-mutants
-	@.venv/bin/python $(INSTALL) .venv-mutants/bin/python $(PIP) --require-hashes -r locks/requirements-mutants.txt
-	@touch $@
-
-run: setup ## the whole system on this machine, until Ctrl-C
+run: setup-run ## the whole system on this machine, until Ctrl-C
 	@python -m tools.local $(ARGS)
 
-rows: setup ## the newest rows of the local stack; needs make run, in another terminal
+rows: setup-run ## the newest rows of the local stack; needs make run, in another terminal
 	@python -m tools.local.rows $(ARGS)
 
 # A question to pytest is answered without checks.
 QUESTIONS := -h --help --version -V --collect-only --co --fixtures --markers
-test: $(if $(filter $(QUESTIONS),$(ARGS)),setup,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
+test: $(if $(filter $(QUESTIONS),$(ARGS)),setup-dev,missing check) ## make check, and all tests; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
-missing: setup
+missing: setup-dev
 	@python -m tools.develop.missing
 
-fork: setup .venv-audit/.installed ## make a fork for another event; check and test it
+fork: setup-dev ## make a fork for another event; check and test it
 	@python -m lab.fork $(ARGS)
 
-test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
+test-versions: setup-dev ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
 
 # It asks no service, whatever the home folder says. What it cannot read is no clean template: cfn-lint comes first, and says so.
 CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache TMPDIR=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
-check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
+check: setup-dev ## format, lint, types, the compiled template, advisories
 	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories
 
 # Side by side, for types take as long as all else.
@@ -122,25 +107,25 @@ check-advisories:
 
 # Only a STAGE of the command line leaves the local stack: one of the environment was meant for another command.
 loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE),--stage $(STAGE)))
-loadtest: setup ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
+loadtest: setup-run ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
-chaos: setup ## break the local stack under load: nothing may be lost; needs make run, in another terminal
+chaos: setup-run ## break the local stack under load: nothing may be lost; needs make run, in another terminal
 	@python -m lab.chaos $(ARGS)
 
-simulate: setup ## a year of punches, with simulated queue and faults
+simulate: setup-run ## a year of punches, with simulated queue and faults
 	@python -m lab.simulate $(ARGS)
 
-crashes: setup ## how long good punches wait beside crashing messages
+crashes: setup-run ## how long good punches wait beside crashing messages
 	@python -m lab.crashes $(ARGS)
 
-interleavings: setup ## every order in which two programs meet in the database
+interleavings: setup-run ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
 
 # In a copy of the last commit, never in this tree.
 FILE ?= ponto/punch.py
 TESTS ?= tests/event/unit/test_punch.py
-mutants: setup .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
+mutants: setup-dev .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
 	@git worktree remove --force .local/mutants 2>/dev/null || true
 	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
 	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml
@@ -148,21 +133,21 @@ mutants: setup .venv-mutants/.installed ## change FILE place by place: does a te
 	  cr-filter-operators mutants.sqlite mutants.toml && cosmic-ray exec mutants.toml mutants.sqlite && \
 	  cr-report --surviving-only --show-diff mutants.sqlite
 
-bench: setup ## measure what the handler does, beside others
+bench: setup-dev ## measure what the handler does, beside others
 	@python -m lab.bench $(ARGS)
 
-format: setup ## let ruff format and mend what it can
+format: setup-dev ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
-docs: setup ## write what follows from the code
+docs: setup-dev ## write what follows from the code
 	@python -m tools.develop.docs
 
-pictures: setup ## take the documents' pictures, of pages and a stack; needs Chromium
+pictures: setup-dev ## take the documents' pictures, of pages and a stack; needs Chromium
 	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
 	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
 
-lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
+lock: setup ## pin and hash what requirements*.txt need, into locks/; needs the network
 	@python -m tools.develop.lock
 
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
@@ -179,5 +164,5 @@ certificates: setup ## renew ponto/certificates, which verify AWS's databases
 	@node tools/deploy/certificates.js
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped
-	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi
-	rm -rf .venv .venv-audit .venv-mutants .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@if [ -e .venv/.installed-run ]; then .venv/bin/python -m tools.local.clean; fi
+	rm -rf .venv .venv-* .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -140,7 +140,7 @@ def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(here: St
 def test_make_interleavings_ends_soon_with_all_its_processes(
     send: Callable[[int, int], None], number: signal.Signals
 ) -> None:
-    words = ["make", "-o", "setup", "interleavings"]
+    words = ["make", "-o", "setup-run", "interleavings"]
     # Without what a make above the tests was given.
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
     with started(words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:

@@ -73,8 +73,7 @@ def test_a_stage_is_loaded_and_proven_by_its_stacks_outputs_alone(
 ) -> None:
     aws = deployed.stack.aws.environment()
     arguments = "--threads 2 --loops 3 --open-rate 20 --open-seconds 1 --no-report --json --yes"
-    made = ["-o", ".venv/.installed", "-o", "node_modules/.installed"]  # as it is in a folder that is set up
-    make = ["make", "--silent", *made, "loadtest", "STAGE=local", f"ARGS={arguments} --state {tmp_path}"]
+    make = ["make", "--silent", "-o", "setup-run", "loadtest", "STAGE=local", f"ARGS={arguments} --state {tmp_path}"]
 
     status, summary, progress = run(make, tmp_path, **aws)
 

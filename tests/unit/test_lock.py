@@ -1,6 +1,8 @@
-"""The locks hold what the requirements name, and nothing without a hash."""
+"""The locks: what the requirements name with hashes, and each set what its modules import."""
 
+import ast
 import re
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -15,12 +17,17 @@ each_file = pytest.mark.parametrize("name", REQUIREMENTS)
 
 
 def pins(text: str) -> set[tuple[str, str]]:
-    """The names, as they are normalised, and versions that a file pins."""
-    return {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, version in _PIN.findall(text)}
+    """Return the names and versions that a file pins."""
+    return {(normalize(name), version) for name, version in _PIN.findall(text)}
+
+
+def normalize(name: str) -> str:
+    """Return the name of a package as all spellings of it are compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def required(name: str) -> str:
-    """A file of requirements, with those that it includes."""
+    """Return a file of requirements, with those that it includes."""
     text = (ROOT / name).read_text()
     return text + "".join(required(other) for other in re.findall(r"^-r (\S+)$", text, re.MULTILINE))
 
@@ -39,22 +46,38 @@ def test_every_package_of_a_lock_has_its_hashes(name: str) -> None:
     assert [package.partition(" ")[0] for package in packages if not _HASH.search(package)] == []
 
 
-def test_setup_and_the_function_install_what_is_locked() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    installed = re.findall(r"\$\(PIP\) (.*)", makefile)
-
-    assert installed
-    assert re.findall(".*pip install", makefile) == ["PIP := -m pip install"]
-    others = [arguments for arguments in installed if "--require-hashes -r locks/" not in arguments]
-    assert all("--no-deps --no-build-isolation --editable ." in arguments for arguments in others), others
+def test_the_function_has_what_is_locked() -> None:
     assert "fileName: locks/requirements.txt" in (ROOT / "serverless.yml").read_text()
 
 
-def test_the_same_packages_are_locked_at_one_version_everywhere() -> None:
-    deployed = pins((LOCKS / "requirements.txt").read_text())
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-tools.txt", "requirements-run.txt"])
+def test_sets_of_one_environment_have_the_same_versions(name: str) -> None:
+    assert pins((LOCKS / name).read_text()) <= pins((LOCKS / "requirements-dev.txt").read_text())
 
-    assert deployed <= pins((LOCKS / "requirements-dev.txt").read_text())
+
+@pytest.mark.parametrize(
+    ("name", "folders"), [("tools", ["ponto", "slices", "tools"]), ("run", ["tools/local", "lab", "loadtest"])]
+)
+def test_set_has_what_its_modules_import(name: str, folders: list[str]) -> None:
+    locked = {package for package, _ in pins((LOCKS / f"requirements-{name}.txt").read_text())}
+    of_later_sets = {"bench", "develop", "lab", "local", "tests"}
+    imported = {
+        module.partition(".")[0]
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if not of_later_sets & {*path.relative_to(ROOT / folder).parts}
+        for module in imports(path)
+    }
+
+    distributions = packages_distributions()
+    needed = {normalize(distributions[module][0]) for module in imported & distributions.keys()}
+    missing = needed - locked - {"batida-ponto-serverless"}
+    assert {"boto3", "click"} <= needed
+    assert {package for package in missing if not package.startswith("types-")} == set()
 
 
-def test_the_locks_folder_holds_the_locks_only() -> None:
-    assert {path.name for path in Path(LOCKS).iterdir()} == set(REQUIREMENTS)
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, wherever in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

@@ -56,7 +56,7 @@ def test_make_reports_a_missing_slice_in_one_line(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "copy", with_slices=False)
     make(project / "slices", a=["b"])
     (project / ".venv").symlink_to(ROOT / ".venv")
-    installed = [".venv/.installed", "node_modules/.installed", ".venv-audit/.installed"]
+    installed = [".venv/.installed-run", ".venv/.installed-dev", ".venv-audit/.installed"]
     words = ["make", *(word for file in installed for word in ("-o", file)), "docs"]
 
     path = {"PATH": os.environ["PATH"]}  # nothing of the make that runs the tests

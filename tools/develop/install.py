@@ -1,21 +1,47 @@
-"""Run an installer for `make setup`, and name in one line what a person can do about Ctrl-C or a missing network.
+"""Install a set of packages for `make`: those of Python by uv, else by pip, and those of Node by npm.
+
+    install.py tools|run|dev     a set into .venv, and node_modules; each set contains those before it
+    install.py audit|mutants     a set into an environment of its own: .venv-audit, .venv-mutants
 
 It runs before any package is installed, so it needs only Python itself.
 """
 
+import ast
+import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
 
-# How pip, npm and Python say that the network, or the index behind it, did not answer.
-_CAUSE = re.compile(
+SETS = ("tools", "run", "dev")
+_VENV = Path(".venv")
+_PYTHON = _VENV / "bin" / "python"
+_PIP = [str(_PYTHON), "-m", "pip", "--disable-pip-version-check"]
+_NPM = [str(_VENV / "bin" / "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+# Large packages that no start imports, so that Python may compile them when it does.
+_RARE = "/(cfnlint|fontTools|matplotlib|moto|mpl_toolkits|networkx|numpy|PIL|playwright|pygments|sympy)/"
+_LOCK = ("--require-hashes", "-r")
+_NODE_STAMP = Path("node_modules", ".installed")  # npm removes it first
+_UNFINISHED = _VENV / ".unfinished"
+
+# How pip, npm and Python report that the network, or the index behind it, did not answer.
+_NO_NETWORK = re.compile(
     r"Connection refused|Connection reset by peer|Temporary failure in name resolution|Name or service not known"
     r"|nodename nor servname provided|Network is unreachable|No route to host|timed out"
     r"|\bE(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)\b"
 )
+
+
+class SetupError(Exception):
+    """A program failed; the message says which, and ends with what it printed."""
+
+
+class NoNetworkError(SetupError):
+    """A program failed without a network, and so before it changed anything."""
 
 
 def explain_network(printed: str) -> str | None:
@@ -24,7 +50,7 @@ def explain_network(printed: str) -> str | None:
     Args:
         printed: what the installer printed.
     """
-    if not (cause := _CAUSE.search(printed)):
+    if not (cause := _NO_NETWORK.search(printed)):
         return None
     return (
         f"no network, or no way through it to the packages ({cause[0]}). "
@@ -32,29 +58,222 @@ def explain_network(printed: str) -> str | None:
     )
 
 
-def main(command: Sequence[str]) -> int:
-    """Run a command; what it writes to standard error is printed when it has ended, unless one line replaces it.
+def uv_settings(pip_config: str, environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Translate pip's settings to uv's, which reads none of them. What the environment sets for uv remains.
+
+    Args:
+        pip_config: what `pip config list` prints: files and variables, one `SECTION.NAME='VALUE'` a line.
+        environment: the environment's variables.
 
     Returns:
-        Its exit status; 130 after Ctrl-C.
+        Variables to add to the environment, and options for uv's command line.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(command, stderr=errors)
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}  # the last one wins
+    for section, name, value in re.findall(r"^(.+?)\.([\w-]+)=(.+)$", pip_config, re.MULTILINE):
+        sections.get(section, {})[name.removeprefix("default-")] = ast.literal_eval(value)
+    pip = sections["global"] | sections["install"] | sections[":env:"]
+
+    def words(name: str) -> list[str]:
+        return pip.get(name, "").split()
+
+    folders = (word for word in words("find-links") if "://" in word or Path(word).exists())  # uv refuses others
+    settings = {  # by the names that uv has for one thing
+        ("UV_INDEX_STRATEGY",): "unsafe-best-match",  # whichever index has the file that the hash names, as pip does
+        ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"): "true",
+        ("UV_INDEX_URL", "UV_DEFAULT_INDEX"): pip.get("index-url"),
+        ("UV_EXTRA_INDEX_URL", "UV_INDEX"): " ".join(words("extra-index-url")),
+        ("UV_FIND_LINKS",): ",".join(folders),
+        ("UV_INSECURE_HOST",): " ".join(words("trusted-host")),
+        ("UV_HTTP_TIMEOUT",): pip.get("timeout"),
+    }
+    general = {
+        "SSL_CERT_FILE": pip.get("cert") or environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE"),
+        "SSL_CLIENT_CERT": pip.get("client-cert"),
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), pip.get("proxy")),
+    }
+    of_uv = {names[0]: value for names, value in settings.items() if not environment.keys() & set(names)}
+    has_no_index = pip.get("no-index", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    variables = {name: value for name, value in (of_uv | general).items() if value}
+    return variables, ["--no-index"] if has_no_index else []
+
+
+class Installer:
+    """Installs Python's packages into one environment by uv, or by pip once uv has failed."""
+
+    def __init__(self, python: Path) -> None:
+        """Install with the Python of an environment."""
+        self.processes: list[subprocess.Popen[str]] = []
+        self.is_stopped = False
+        self._python = str(python)
+        self._uv: list[str] | None = None
+        self._variables: dict[str, str] = {}
+
+    def start(self, *command: str, **variables: str) -> "subprocess.Popen[str]":
+        """Start a program; what it prints is for `finish`.
+
+        Raises:
+            SetupError: it is not there, or made for another system.
+            KeyboardInterrupt: a signal to stop has arrived.
+        """
+        if self.is_stopped:
+            raise KeyboardInterrupt
         try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            process.wait()  # Ctrl-C reached it too: it removes its temporary files
-            print("setup: stopped; the next make starts it again", file=sys.stderr)
-            return 130
-        errors.seek(0)
-        printed = errors.read()
-    if status and (explained := explain_network(printed)):
-        printed = f"setup: {explained}\n"
-    sys.stderr.write(printed)
-    return status if status >= 0 else 128 - status
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=os.environ | variables,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            raise SetupError(f"`{' '.join(command)}` failed:\n{error}") from None
+        self.processes.append(process)
+        return process
+
+    def finish(self, process: "subprocess.Popen[str]") -> str:
+        """Wait for a program and return what it printed.
+
+        Raises:
+            SetupError: it failed.
+            KeyboardInterrupt: it ended after a signal to stop.
+        """
+        printed = process.communicate()[0]
+        if self.is_stopped:
+            raise KeyboardInterrupt
+        if process.returncode == 0:
+            return printed
+        error = NoNetworkError if explain_network(printed) else SetupError
+        raise error(f"`{' '.join(cast('tuple[str, ...]', process.args))}` failed:\n{printed.rstrip()}")
+
+    def run(self, *command: str, **variables: str) -> str:
+        """Run a program; see `finish`."""
+        return self.finish(self.start(*command, **variables))
+
+    def prepare_uv(self) -> None:
+        """Install uv into .venv-uv, and translate pip's settings for it."""
+        try:
+            self.run(str(_PYTHON), "-m", "venv", "--clear", "--without-pip", ".venv-uv")
+            self.run(
+                *_PIP, "--python", ".venv-uv/bin/python", "install", "--quiet", *_LOCK, "locks/requirements-uv.txt"
+            )
+        except NoNetworkError:
+            raise
+        except SetupError as error:
+            _warn_of_pip(error)
+        else:
+            self._variables, options = uv_settings(self.run(*_PIP, "config", "list"), os.environ)
+            self._uv = [".venv-uv/bin/uv", "pip", "install", "--python", self._python, "--quiet", *options]
+
+    def install(self, *words: str) -> None:
+        """Install packages.
+
+        Args:
+            words: options that uv and pip have both.
+
+        Raises:
+            SetupError: neither could install them.
+        """
+        if self._uv:
+            try:
+                sys.stderr.write(self.run(*self._uv, *words, **self._variables))
+            except SetupError as error:
+                self._uv = None
+                _warn_of_pip(error)
+            else:
+                return
+        sys.stderr.write(self.run(*_PIP, "--python", self._python, "install", "--quiet", *words))
+
+
+def _warn_of_pip(error: SetupError) -> None:
+    print(f"setup: {error}\nsetup: pip installs instead of uv, which takes some minutes", file=sys.stderr)
+
+
+def _say(line: str) -> None:
+    print(f"setup: {line}", flush=True)
+
+
+def _is_current(stamp: Path, *sources: str) -> bool:
+    return stamp.exists() and all(Path(source).stat().st_mtime <= stamp.stat().st_mtime for source in sources)
+
+
+def install_set(name: str, installer: Installer) -> None:
+    """Install a set into .venv, and node_modules at the same time."""
+    stamps = {each: _VENV / f".installed-{each}" for each in SETS}
+    is_intact = not _UNFINISHED.exists() and any(stamp.exists() for stamp in stamps.values())
+    if not is_intact:  # neither uv nor pip repairs what was left half installed
+        _say(f"Python {sys.version_info.major}.{sys.version_info.minor} into .venv")
+        installer.run(sys.executable, "-m", "venv", "--clear", str(_VENV))
+    _UNFINISHED.touch()
+    try:
+        _install_packages(name, installer)
+    except NoNetworkError:
+        _UNFINISHED.unlink()
+        raise
+    for each in SETS[: SETS.index(name) + 1]:
+        stamps[each].touch()
+    _UNFINISHED.unlink()
+
+
+def _install_packages(name: str, installer: Installer) -> None:
+    _say("uv, which installs packages, and Node")
+    installer.prepare_uv()
+    installer.install(*_LOCK, "locks/requirements-node.txt")
+    _say(f"packages of locks/requirements-{name}.txt into .venv, and of package-lock.json into node_modules")
+    node = None if _is_current(_NODE_STAMP, "package.json", "package-lock.json") else installer.start(*_NPM)
+    installer.install(*_LOCK, f"locks/requirements-{name}.txt")
+    installer.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    installer.start(str(_PYTHON), "-m", "compileall", "-qq", "-j0", "-x", _RARE, str(_VENV / "lib")).communicate()
+    if node:
+        installer.finish(node)
+        _NODE_STAMP.touch()
+
+
+def install_environment(name: str, installer: Installer) -> None:
+    """Install a set into an environment of its own."""
+    _say(f"packages of locks/requirements-{name}.txt into .venv-{name}")
+    installer.run(str(_PYTHON), "-m", "venv", "--clear", "--without-pip", f".venv-{name}")
+    installer.prepare_uv()
+    installer.install(*_LOCK, f"locks/requirements-{name}.txt")
+    Path(f".venv-{name}/.installed").touch()
+
+
+def main(name: str) -> int:
+    """Install a set.
+
+    Returns:
+        The exit status: 0 installed, 1 failed, 130 stopped by Ctrl-C.
+    """
+
+    def stop(number: int, _: object) -> None:
+        installer.is_stopped = True  # Ctrl-C reaches the programs too: they remove their temporary files
+        if number == signal.SIGTERM:
+            for process in installer.processes:
+                process.terminate()
+
+    started = time.monotonic()
+    is_set = name in SETS
+    installer = Installer(_PYTHON if is_set else Path(f".venv-{name}/bin/python"))
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        (install_set if is_set else install_environment)(name, installer)
+    except KeyboardInterrupt:
+        for process in installer.processes:
+            if process.poll() is None:
+                process.communicate()
+        print("setup: stopped; the next make starts it again", file=sys.stderr)
+        return 130
+    except SetupError as error:
+        for process in installer.processes:
+            process.terminate()
+            process.wait()
+        advice = explain_network(str(error)) or f"{error}\nsetup: correct this, then run make again"
+        print(f"setup: {advice}", file=sys.stderr)
+        return 1
+    _say(f"done in {time.monotonic() - started:.0f} s")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1]))

@@ -1,21 +1,26 @@
 """`make lock`: what the project needs, pinned and hashed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from tools.develop.install import uv_settings
 from tools.kit import commands
+from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 LOCKS = ROOT / "locks"
 
-REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("", "-tools", "-dev", "-audit", "-mutants"))
+_IN_DEV = ("", "-node", "-tools", "-run")
+"""Parts of `requirements-dev.txt`: one environment may have all of them, so its lock decides their versions."""
+REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_IN_DEV, "-uv", "-audit", "-mutants"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 AUDIT_SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-manylinux_2_34", "aarch64-apple-darwin")
 """cloudformation-validate has no wheel for an older glibc, and only `make check` and `make test` need it."""
 
-_UV = ROOT / ".venv-audit" / "bin" / "uv"
+_UV = ROOT / ".venv-uv" / "bin" / "uv"
 
 
 _EPILOG = """example:
@@ -37,6 +42,8 @@ def lock() -> int:
         written = str(LOCKS / name)
         sys.stdout.write(f"locks/{name}\n")
         options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
+        if name in [f"requirements{part}.txt" for part in _IN_DEV]:
+            options += ["-c", "locks/requirements-dev.txt"]
         if not _compile(name, "-o", written, *options, "--custom-compile-command", "make lock"):
             return 1
         for python in PYTHONS:
@@ -49,8 +56,12 @@ def lock() -> int:
 
 
 def _compile(name: str, *options: str) -> bool:
-    command = [str(_UV), "pip", "compile", "--quiet", name, *options]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    if not _UV.exists():
+        raise CommandError("uv, which writes the locks, is not in .venv-uv: `make clean lock` installs it.")
+    pip_config = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
+    variables, more = uv_settings(pip_config, os.environ)
+    command = [str(_UV), "pip", "compile", "--quiet", name, *more, *options]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode == 0
 
 
 def main(words: Sequence[str] | None = None) -> int:

