@@ -126,7 +126,9 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
             undo.callback(_attempt, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
             gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
             undo.pop_all()
-    except gateway.exceptions.LimitExceededException as error:
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "LimitExceededException":
+            raise
         raise CommandError(
             f"{explain(error)}\nNo key was made. Each has a usage plan, and AWS allows 300 in an account and region: "
             "revoke keys that nobody uses (keys list), or have API Gateway's quota of usage plans raised (Service "

@@ -41,8 +41,8 @@ class _Laid(NamedTuple):
 
     def lines(self, width: int) -> Iterator[list[str]]:
         """Return the lines of each cell, all as wide as the column."""
-        shown = {cell: self._lines(cell, width) for cell in set(self.cells)}
-        return map(shown.__getitem__, self.cells)
+        lines = {cell: self._lines(cell, width) for cell in set(self.cells)}
+        return map(lines.__getitem__, self.cells)
 
     def heading(self, width: int) -> list[str]:
         """Return the lines of its heading."""
@@ -52,25 +52,6 @@ class _Laid(NamedTuple):
         if self.column.most and cell_len(cell) > width:
             return [f"{set_cell_size(cell, width - 1)}…"]
         return [_aligned(line, width, self.column.right) for line in wrapped(cell, width)]
-
-
-class _Part(NamedTuple):
-    """Columns that stand side by side, each with its width."""
-
-    indent: str
-    columns: list[_Laid]
-    widths: list[int]
-
-    def heading(self) -> list[str]:
-        """Return the lines of the heading, of which the last ones are side by side."""
-        upwards = [[each.heading(width)[::-1]] for each, width in zip(self.columns, self.widths, strict=True)]
-        return [f"{self.indent}{line}" for lines in _rows(upwards, self.widths) for line in reversed(lines)]
-
-    def rows(self) -> Iterator[list[str]]:
-        """Yield the lines of each row; none if its cells are empty."""
-        cells = [each.lines(width) for each, width in zip(self.columns, self.widths, strict=True)]
-        for lines in _rows(cells, self.widths):
-            yield [f"{self.indent}{line}" for line in lines] if any(lines) else []
 
 
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
@@ -91,10 +72,10 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
             leaving = [each for each in laid if each.column.leaves][-1]
             laid.remove(leaving)
             left_out.insert(0, leaving.column.name)
-    parts = _parts(laid, console.width)
-    for line in chain.from_iterable(part.heading() for part in parts):
+    parts = [_part(group, number, console.width) for number, group in enumerate(_groups(laid, console.width))]
+    for line in chain.from_iterable(map(next, parts)):
         console.print(Text(line, "bold"), soft_wrap=True)
-    lines = chain.from_iterable(chain.from_iterable(zip(*(part.rows() for part in parts), strict=True)))
+    lines = chain.from_iterable(chain.from_iterable(zip(*parts, strict=True)))
     while some := list(islice(lines, _AT_ONCE)):
         console.write("".join(f"{line}\n" for line in some))
     if left_out:
@@ -120,18 +101,18 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _laid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_Laid]:
-    made = []
+    laid = []
     for at, column in enumerate(columns):
         cells = [printable(row[at]) for row in rows]
         longest = _widest(set(cells))
-        whole = max(longest, _widest(column.name.split()))
-        least = min(whole, column.least) if column.least else whole
+        unbroken = max(longest, _widest(column.name.split()))
+        least = min(unbroken, column.least) if column.least else unbroken
         most = max(longest, cell_len(column.name))
-        made.append(_Laid(column, cells, least, min(most, column.most) if column.most else most))
-    return made
+        laid.append(_Laid(column, cells, least, min(most, column.most) if column.most else most))
+    return laid
 
 
-def _parts(laid: Sequence[_Laid], width: int) -> list[_Part]:
+def _groups(laid: Sequence[_Laid], width: int) -> list[list[_Laid]]:
     """Distribute columns to as many lines as they need, in their order."""
     groups: list[list[_Laid]] = [[]]
     for each in laid:
@@ -139,19 +120,26 @@ def _parts(laid: Sequence[_Laid], width: int) -> list[_Part]:
         if groups[-1] and _width([*groups[-1], each]) > room:
             groups.append([])
         groups[-1].append(each)
-    return [_part(group, _INDENT if number else "", width) for number, group in enumerate(groups)]
+    return groups
 
 
-def _part(group: list[_Laid], indent: str, width: int) -> _Part:
+def _part(group: list[_Laid], number: int, width: int) -> Iterator[list[str]]:
+    """Yield the lines of the heading of columns side by side, of which the last ones are, then those of each row.
+
+    A row whose cells are empty has none.
+    """
+    indent = _INDENT if number else ""
     room = max(width - len(indent) - _width(group), 0)
     widths = [each.least for each in group]
-    for at in sorted(
-        range(len(group)), key=lambda at: -group[at].most
-    ):  # the longest takes what is left, then the next
+    # The longest takes what is left, then the next.
+    for at in sorted(range(len(group)), key=lambda at: -group[at].most):
         more = min(room, group[at].most - group[at].least)
         widths[at] += more
         room -= more
-    return _Part(indent, group, widths)
+    upwards = [[each.heading(room)[::-1]] for each, room in zip(group, widths, strict=True)]
+    yield [f"{indent}{line}" for lines in _rows(upwards, widths) for line in reversed(lines)]
+    for lines in _rows([each.lines(room) for each, room in zip(group, widths, strict=True)], widths):
+        yield [f"{indent}{line}" for line in lines] if any(lines) else []
 
 
 def _width(laid: Sequence[_Laid]) -> int:
