@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -80,8 +80,18 @@ def run(
     """
     words = ["sls", command, *options]
     with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
-        environment = {**environment, "PATH": search_path(environment, project)}
-        process = _start(words, environment, output, project, own_group=log is not None)
+        try:
+            process = subprocess.Popen(  # noqa: S603  our own words
+                words,
+                cwd=project,
+                env={**environment, "PATH": search_path(environment, project)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=log is not None,
+            )
+        except FileNotFoundError:
+            raise CommandError("sls is not installed; make setup does it") from None
         try:
             return process.wait()
         except BaseException:
@@ -92,23 +102,6 @@ def run(
 def search_path(environment: Mapping[str, str], project: Path = ROOT) -> str:
     """Return the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
     return f"{Path(sys.executable).parent}:{project / 'node_modules' / '.bin'}:{environment['PATH']}"
-
-
-def _start(
-    words: Sequence[str], environment: Mapping[str, str], output: IO[Any], project: Path, *, own_group: bool
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(  # noqa: S603  our own words
-            words,
-            cwd=project,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=own_group,
-        )
-    except FileNotFoundError:
-        raise CommandError("sls is not installed; make setup does it") from None
 
 
 def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
