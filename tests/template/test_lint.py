@@ -120,7 +120,7 @@ def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ign
 
 def validate(folder: Path, names: Sequence[str]) -> tuple[int, str]:
     """Run AWS's validator as `make check` does; return its exit status and what it prints."""
-    words = [ROOT / ".venv-audit" / "bin" / "python", VALIDATE, *names]
+    words = [str(ROOT / ".venv-audit" / "bin" / "python"), str(VALIDATE), *names]
     process = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
     return process.returncode, process.stdout
 
