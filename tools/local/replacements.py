@@ -42,8 +42,8 @@ def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
         listed = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
         raise LocalError(
             f"The adapter of the emulator replaces:\n{''.join(listed)}"
-            f"Installed is {' and '.join(other)}, for which it is written: make setup-run installs that. To take the new "
-            "one, see whether each of these is as it was, what else the adapter reads, and what tools/local/gaps.py "
+            f"Installed is {' and '.join(other)}, for which it is written: make setup-run installs that. To take the "
+            "new one, see whether each of these is as it was, what else the adapter reads, and what tools/local/gaps.py "
             "sets; then write the version into tools/local/replacements.py."
         )
     for owner, name, value, _ in _REPLACEMENTS:
