@@ -43,8 +43,8 @@ def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
         raise LocalError(
             f"The adapter of the emulator replaces:\n{''.join(listed)}"
             f"Installed is {' and '.join(other)}, for which it is written: make setup-run installs that. To take the "
-            "new one, see whether each of these is as it was, what else the adapter reads, and what tools/local/gaps.py "
-            "sets; then write the version into tools/local/replacements.py."
+            "new one, see whether each of these is as it was, what else the adapter reads, and what "
+            "tools/local/gaps.py sets; then write the version into tools/local/replacements.py."
         )
     for owner, name, value, _ in _REPLACEMENTS:
         put(owner, name, _bind(value, getattr(owner, name)) if callable(value) else value)
