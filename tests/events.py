@@ -123,16 +123,6 @@ class DeadLetterQueue:
         dead_letters, self._dead_letters = self._dead_letters, []
         return dead_letters
 
-    @contextmanager
-    def missing(self) -> Iterator[None]:
-        """Refuse every call meanwhile: there is no such queue."""
-        self._collect()
-        self._sqs.delete_queue(QueueUrl=self.url)
-        try:
-            yield
-        finally:
-            self._create()
-
     def _create(self) -> str:
         return self._sqs.create_queue(QueueName="dead-letters", Attributes={"VisibilityTimeout": "43200"})["QueueUrl"]
 
