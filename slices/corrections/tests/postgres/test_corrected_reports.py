@@ -13,7 +13,6 @@ from slices.reports.tests.reporting import (
     SECOND,
     Row,
     Story,
-    instant_of,
     minutes_of,
     rules,
     stories,
@@ -39,23 +38,6 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
         ("17:00:00", "inclusao", True),
     ]
     assert len(database.read("batida_local")) == 4  # as it was sent
-
-
-def test_of_an_addition_that_was_disregarded_undone_and_made_again_the_last_alone_counts(database: Database) -> None:
-    def at(number: int) -> str:
-        return f"2026-11-04 {9 + number:02}:00"
-
-    added = database.correct(1, "inclusao", at="2026-11-03 17:00", written=at(0))
-    off = database.correct(1, "desconsideracao", alvo=added, written=at(1))
-    database.correct(1, "anulacao", alvo=added, written=at(2))
-    again = database.correct(1, "inclusao", at="2026-11-03 17:00", written=at(3))
-
-    def found(report: str, instant: str) -> list[Row]:
-        return database.read(f"{report}({MONTH}, momento => '{instant_of(instant)}') where tipo <> 'incompleta'", "id")
-
-    for number, expected in enumerate([[(added,)], [(off,)], [], [(again,)]]):
-        assert found("excecoes", at(number)) == expected
-        assert database.read(f"correcoes({MONTH}, 1, '{instant_of(at(number))}') where vale", "id") == expected
 
 
 def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(database: Database) -> None:

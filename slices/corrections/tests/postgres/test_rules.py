@@ -192,14 +192,6 @@ def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Dat
     }
 
 
-def test_an_addition_at_the_same_instant_is_refused_but_for_a_retry(corrected: Database) -> None:
-    [added] = make(corrected, add())
-    assert make(corrected, add()) == [added._replace(is_new=False)]
-    assert refusals(corrected, add(motivo="another reason")) == {
-        0: f"2026-10-01 18:00:00-03 is added already, by correction {added.id}"
-    }
-
-
 def test_an_addition_that_is_disregarded_is_not_there_for_a_retry(corrected: Database) -> None:
     added, left_out = make(corrected, add(), disregard(derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
     assert refusals(corrected, add(), add(motivo="another reason")) == dict.fromkeys(

@@ -219,18 +219,6 @@ def test_a_script_in_a_name_is_text(opened: Open) -> None:
     assert page.page.locator("script").count() == 0
 
 
-def test_a_weekend_is_tinted(opened: Open) -> None:
-    page = opened("timecard", "--employee", "101", *MONTH)
-
-    def color(row: int) -> str:
-        found: str = page.page.evaluate(
-            f"getComputedStyle(document.querySelectorAll('tbody tr')[{row}].cells[2]).backgroundColor"
-        )
-        return found
-
-    assert color(0) == color(6) != color(1) == color(5)
-
-
 def shadows(page: Page, part: str) -> tuple[bool, bool]:
     """Tell whether the left and the right edge of a part of the page are shaded; most of either is no text."""
     image = Image.open(io.BytesIO(page.locator(part).last.screenshot())).convert("L")
@@ -275,16 +263,3 @@ def test_the_totals_of_200_people_print_on_five_pages_at_most(url: str, opened: 
 
     assert sum(text.count("Maria Aparecida Santos") for text in texts) == 192
     assert len(texts) <= 5
-
-
-def test_the_picture_of_a_peak_is_on_the_page(opened: Open) -> None:
-    page = opened("peak", "--day", "2026-11-23")
-
-    box = page.page.locator("svg").bounding_box()
-    assert box is not None
-    assert box["width"] > 500
-    assert box["height"] > 300
-    page.widths((390, 800))
-    on_a_phone = page.page.locator("svg").bounding_box()
-    assert on_a_phone is not None
-    assert on_a_phone["width"] >= box["width"]  # its letters are no smaller there: it scrolls

@@ -143,19 +143,6 @@ def test_a_late_arrival_completes_its_day_and_dates_it(database: Database) -> No
     assert database.read("jornada", "gravada_em") == [(instant_of("2026-11-12 12:00:01"),)]
 
 
-@pytest.mark.parametrize(
-    ("day_of_month", "days"), [("2026-02-28", 28), ("2028-02-01", 29), ("2026-11-15", 30), ("2026-12-31", 31)]
-)
-def test_a_time_card_has_all_calendar_days(database: Database, day_of_month: str, days: int) -> None:
-    month = day_of_month[:7]
-    database.punch(1, f"{month}-02 08:00")
-
-    rows = database.read(f"espelho(1, '{day_of_month}')", "dia, batidas")
-
-    assert [row[0] for row in rows] == [date.fromisoformat(f"{month}-{number:02}") for number in range(1, days + 1)]
-    assert [row[0].day for row in rows if row[1]] == [2]
-
-
 def test_every_column_of_a_day(database: Database) -> None:
     database.employ(1, NEW_YORK)
     database.punch(1, "2026-07-01 08:00:30 22:30:10")

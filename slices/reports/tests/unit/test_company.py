@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tracemalloc
-import uuid
 from collections import Counter
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
@@ -100,15 +99,6 @@ def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_mo
 # Like a real one
 
 
-def test_ids_are_all_different_and_of_the_devices_clock(rows: list[Row]) -> None:
-    ids = [uuid.UUID(row.id) for row in rows]
-    messages = [uuid.UUID(row.mensagem_id) for row in rows]
-    assert len(set(ids)) == len(set(messages)) == len(rows)
-    assert {(found.version, found.variant) for found in ids} == {(7, uuid.RFC_4122)}
-    assert {(found.version, found.variant) for found in messages} == {(4, uuid.RFC_4122)}
-    assert [found.int >> 80 for found in ids] == [row.ponto // 1000 for row in rows]
-
-
 def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_range_of_their_own() -> None:
     staff = Company(7, 500).employees()
     lines = [",".join(employees.COLUMNS), *(",".join(str(cell or "") for cell in employee) for employee in staff)]
@@ -166,19 +156,6 @@ def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(compa
     steps = Counter(after - before for one in numbers.values() for before, after in pairwise(one))
     assert steps.keys() <= {1, 2, 3}
     assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
-
-
-def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: list[Row]) -> None:
-    # Noon of Sunday 4 October 2026 to noon of Monday, less the shifts that begin on Monday morning, in UTC
-    sunday = microseconds(date(2026, 10, 4))
-    right = [row.ponto for row in rows if row.enviado and abs(row.recebida_em - row.enviado) < 5 * 60 * SECOND]
-    assert not [at for at in right if sunday + DAY // 2 < at < sunday + DAY + DAY // 4]
-
-    days: dict[int, set[int]] = {}
-    for row in drawn(Company(7, 30), date(2025, 11, 1), date(2026, 12, 31)):
-        days.setdefault(row.usuario_id, set()).add(row.ponto // DAY)
-    assert len(days) == 30
-    assert all(max(after - before for before, after in pairwise(sorted(of_one))) >= 28 for of_one in days.values())
 
 
 def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[Row]) -> None:

@@ -278,6 +278,7 @@ def test_bounds_of_no_report_are_refused(bounds: Callable[[], object], why: str)
         ("timecard --employee 1 --month 11/2026", "'11/2026' is not a month, like 2026-11"),
         ("timecard --employee x --month 2026-11", "'x' is not a whole number"),
         ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
+        ("totals --month 2026-11 --database env --stage dev", "--database is not allowed with --stage"),
         ("timecard --month 2026-11", "Missing option '--all' or '--employee'"),
         ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
         ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
