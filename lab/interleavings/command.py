@@ -117,7 +117,8 @@ def interleavings(
         if len(names) == 1:
             exploring = iter([_explore_here(names[0], asked, collaborators)])
         else:  # spawn: no process inherits what another one has open
-            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(_PROCESSES, _begin_process))
+            context, ignore = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+            pool = stack.enter_context(context.Pool(_PROCESSES, signal.signal, ignore))  # Ctrl-C reaches the command
             exploring = pool.imap(partial(_explore_in_process, asked), names)
         for each in exploring:
             done.append(each)
@@ -151,12 +152,11 @@ def _explore_here(name: str, asked: Asked, collaborators: Collaborators) -> Expl
 
 
 def _explore_in_process(asked: Asked, name: str) -> Explored:
-    return _explore_here(name, asked, Collaborators())
-
-
-def _begin_process() -> None:
     commands.end_on_sigterm()  # with its server; the pool sends it when the command ends
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the command, too
+    try:
+        return _explore_here(name, asked, Collaborators())
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def find(where: Stage, name: str, asked: Asked, clock: Clock = CLOCK) -> Explored:
