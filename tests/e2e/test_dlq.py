@@ -24,9 +24,10 @@ def ponto(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def run(ponto: Run) -> Run:
-    """Run `ponto dlq`."""
-    return lambda *words: ponto("dlq", *words)
+def run(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `ponto dlq`, which finds the stack."""
+    command = runner(capsys, "dlq")
+    return lambda *words: command(*words, "--state", deployed.state)
 
 
 @pytest.fixture

@@ -166,8 +166,9 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
     emulator.end_leftover(state, print_status, seconds_between_lines=0.2)
 
     who = f"Process {aws.process.pid}, the emulator of a run that was killed"
-    assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in printed[-1]
-    assert "tries again each second: if the disk is full, free some space. Ctrl-C ends this command" in printed[-1]
+    (first, *_) = [line for line in printed if "of 800 messages" in line]
+    assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in first
+    assert "tries again each second: if the disk is full, free some space. Ctrl-C ends this command" in first
     again = start(state, aws.port)
     assert count(again) == 800
     again.stop()
