@@ -1,5 +1,7 @@
 // Functions of the API with a role of the database, by `http` in a slice's aws.yml, such as
 // `request: { post: /solicitacao, role: ponto_requests }`. http.yml has what each becomes.
+const { existsSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
 const read = require('./yaml.js');
 const stop = require('./stop.js');
 
@@ -32,12 +34,21 @@ const OF_REFERENCE = ['function', 'read', 'schema']; // as functions.js and serv
 /** Methods that the API has. */
 const taken = new Set(['POST /ponto', 'OPTIONS /ponto']);
 
+/** Return whether a slice creates a role of the database. */
+function creates(slice, role) {
+  const file = join(__dirname, '..', 'slices', slice, 'schema', 'roles.sql');
+  return existsSync(file) && RegExp(`^create role ${role}\\b`, 'm').test(readFileSync(file, 'utf8'));
+}
+
 /** Stop with what is wrong with an entry. */
-function check(where, name, entry) {
+function check(where, slice, name, entry) {
   const unknown = Object.keys(entry).find((key) => !KEYS.includes(key));
   if (unknown) stop(`${where} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
   if (OF_REFERENCE.includes(name)) stop(`${where}: the reference has a function of this name. Give it another name.`);
   if (!entry.role) stop(`${where} lacks \`role\`. Name the role of the database: ponto_NAME.`);
+  if (!creates(slice, entry.role)) {
+    stop(`${where}.role is ${entry.role}, which slices/${slice}/schema/roles.sql does not create. Add: create role ${entry.role} login;`);
+  }
   if (!verbsOf(entry).length) stop(`${where} lacks a method. Add one of ${Object.keys(VERBS).join(', ')} with its path.`);
   const wrong = verbsOf(entry).find((verb) => !/^(\/([\w-]+|\{\w+\}))+$/.test(entry[verb]));
   if (wrong) stop(`${where}.${wrong} is \`${entry[wrong]}\`. Write a path: /name or /name/{id}.`);
@@ -86,7 +97,7 @@ function route(id, name, entry) {
  */
 const endpoints = (slice, { http }) =>
   Object.entries(http).map(([name, entry]) => {
-    check(`slices/${slice}/aws.yml: http.${name}`, name, entry);
+    check(`slices/${slice}/aws.yml: http.${name}`, slice, name, entry);
     const id = capitalised(name);
     const { role, callers = 'devices' } = entry;
     const { methods, resources } = route(id, name, entry);

@@ -1,8 +1,10 @@
-"""The function that closes shifts: POST /turno with `{"turno": 7}`."""
+"""The function that stores shifts: POST /turno with `{"turno": 7}`."""
+
+import time
 
 from ponto import config, connection, fields, http
 
-FIELDS = {"id": fields.integer("turno", 1, 99, "", required=True)}  # a 400 names the field and the rule that it breaks
+FIELDS = {"id": fields.integer("turno", 1, 99, "Number of the shift.", required=True)}  # by column of the table
 SESSION = connection.Session(
     lambda: config.load_database().connection_parameters(), connection.Timeouts(connect_seconds=6)
 )
@@ -11,10 +13,11 @@ INSERT = "insert into ponto.turno values (%(id)s) on conflict do nothing returni
 
 def main(event: dict[str, object], context: object) -> http.Response:
     """Answer a request: 503 if the database does not answer, 500 without details for any other exception."""
-    return http.handle(event, context, close_shift, name="shift")
+    return http.handle(event, context, store_shift, name="shift")
 
 
-def close_shift(request: http.Request) -> http.Result:
-    """Store a closed shift; the same one again is the same row."""
-    SESSION.execute(INSERT, request.read(FIELDS), float("inf"))
+def store_shift(request: http.Request) -> http.Result:
+    """Store a shift; the same one again is the same row."""
+    values = request.read(FIELDS)  # a mistake in the body becomes a 400 that names the field and its rule
+    SESSION.execute(INSERT, values, deadline=time.monotonic() + 12)  # in seconds; the function's timeout is 20
     return http.Result({"situacao": "gravada"})

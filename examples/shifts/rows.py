@@ -16,5 +16,5 @@ SHIFTS = reader.Statement("shifts", ShiftRow)
 
 @listing.command("shifts", epilog="example:\n  ponto shifts --stage dev\n")
 def shifts() -> reader.Query[ShiftRow]:
-    """List closed shifts."""
+    """List shifts."""
     return SHIFTS.bind()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Shifts(Slice):
-    """Closed shifts."""
+    """Shifts."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto shifts`."""
@@ -28,7 +28,7 @@ class Shifts(Slice):
 
             return shifts
 
-        return {"shifts": LazyCommand(shifts, "List closed shifts.", "ponto shifts                      closed shifts")}
+        return {"shifts": LazyCommand(shifts, "List shifts.", "ponto shifts                      shifts")}
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`, with the types of their parameters."""

@@ -84,10 +84,15 @@ def combine(catalogues: Iterable[Catalogue]) -> Catalogue:
     """Return the statements of the reference and of slices.
 
     Raises:
-        ValueError: two statements have one name.
+        ValueError: two statements have one name, or one lacks its SQL or the types of its parameters.
     """
     combined = REFERENCE
     for other in catalogues:
+        if incomplete := other.sql.keys() ^ other.parameters.keys():
+            raise ValueError(
+                f"{min(incomplete)}: a statement needs a file {min(incomplete)}.sql and the types of its parameters in "
+                "the slice's Catalogue; add what is missing"
+            )
         if names := combined.sql.keys() & other.sql.keys():
             raise ValueError(f"{min(names)}.sql: there is a statement of this name already; rename the file")
         combined = Catalogue(

@@ -25,6 +25,10 @@ def define(packed: Pack, tmp_path: Path) -> Define:
         folder = project / "slices" / "one"
         folder.mkdir()
         (folder / "function.py").touch()
+        (folder / "schema").mkdir()
+        (folder / "schema" / "roles.sql").write_text(
+            "create role ponto_requests;\ncreate role ponto_shifts;\ncreate role ponto_x;\n"
+        )
         (folder / "aws.yml").write_text(f"http: {{ request: {entry} }}\n{more}\n")
         (project / "slices" / "enabled.txt").write_text("one\n")
         return packed(project, "dev", *given).template()
@@ -92,6 +96,11 @@ def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(defin
         ("{ post: /x }", "http.request lacks `role`. Name the role of the database: ponto_NAME."),
         ("{ role: ponto_x }", "http.request lacks a method. Add one of get, list, post, put, delete with its path."),
         ("{ role: ponto_x, past: /x }", "http.request has the unknown key `past`. Use one of get, list, post, "),
+        (
+            "{ role: ponto_y, post: /x }",
+            "http.request.role is ponto_y, which slices/one/schema/roles.sql does not create. "
+            "Add: create role ponto_y login;",
+        ),
         ("{ role: ponto_x, post: x }", "http.request.post is `x`. Write a path: /name or /name/{id}."),
         (
             "{ role: ponto_x, post: /x, callers: iron }",

@@ -221,6 +221,8 @@ POSTED_TWICE = "{ http: { other: { post: /ponto, role: ponto_other } } }"
 def test_a_slice_cannot_take_what_the_reference_has(packed: Pack, bare: Path, aws: str, message: str) -> None:
     add(bare, "one", aws)
     (bare / "slices" / "one" / "function.py").touch()
+    (bare / "slices" / "one" / "schema").mkdir()
+    (bare / "slices" / "one" / "schema" / "roles.sql").write_text("create role ponto_other login;\n")
     with pytest.raises(PackagingError, match=message) as caught:
         packed(bare, "dev")
     assert str(caught.value).count("Cannot resolve variable") <= 1

@@ -93,13 +93,26 @@ def test_command_that_its_module_lacks_is_named() -> None:
         command.load()
 
 
+DEFINE = "It must define `SLICE`, an object of a class of `Slice`."
+METHODS = sorted(name for name in vars(Slice) if name[0] != "_")
+MISSPELT = """
+from slices.definition import Slice
+
+class A(Slice):
+    def statments(self): ...
+
+SLICE = A()
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "module 'slices.a.slice' has no attribute 'SLICE'"),
-        ("import nothing_of_this_name", "No module named 'nothing_of_this_name'"),
+        ("", f"module 'slices.a.slice' has no attribute 'SLICE'. {DEFINE}"),
+        ("import nothing_of_this_name", f"No module named 'nothing_of_this_name'. {DEFINE}"),
+        (MISSPELT, f"`Slice` has no method `statments`. Use one of {', '.join(METHODS)}."),
     ],
-    ids=["no object", "a wrong import"],
+    ids=["no object", "a wrong import", "a misspelt method"],
 )
 def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str, words: str) -> None:
     project = copy_project(tmp_path / "project", with_slices=False)
@@ -110,7 +123,7 @@ def test_a_slice_whose_python_is_broken_is_named(tmp_path: Path, text: str, word
     done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"ponto: a slice that `slices/enabled.txt` lists cannot be imported: {words}. Correct it.\n"
+    assert done.stderr == f"ponto: slices/a/slice.py: {words}\n"
 
 
 @pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])

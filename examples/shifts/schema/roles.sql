@@ -1,1 +1,1 @@
-create role ponto_shifts login; -- closes shifts
+create role ponto_shifts login; -- stores shifts
