@@ -109,7 +109,6 @@ function widgets(flow, alarms) {
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {};
   const named = await resolveVariable('file(resources/derived.js):stackName');
   const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
   const cluster = await resolveVariable('file(resources/database.js):cluster, null');
@@ -120,6 +119,7 @@ module.exports = async (context) => {
     if (!flow[column]) stop(`${origins.get(title)}.column is ${column}. Use one of ${Object.keys(flow).join(', ')}.`);
     flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));
   }
+  if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {}; // a wrong column has stopped dev, too
   const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {
     Resources: {

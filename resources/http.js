@@ -42,6 +42,7 @@ function creates(slice, role) {
 
 /** Stop with what is wrong with an entry. */
 function check(where, slice, name, entry) {
+  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) stop(`${where}: logical ids begin with this name. Use letters and digits: timeCard.`);
   const unknown = Object.keys(entry).find((key) => !KEYS.includes(key));
   if (unknown) stop(`${where} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
   if (OF_REFERENCE.includes(name)) stop(`${where}: the reference has a function of this name. Give it another name.`);
@@ -96,7 +97,8 @@ function route(id, name, entry) {
  * @returns {Endpoint[]}
  */
 const endpoints = (slice, { http }) =>
-  Object.entries(http).map(([name, entry]) => {
+  Object.entries(http).map(([name, value]) => {
+    const entry = value ?? {};
     check(`slices/${slice}/aws.yml: http.${name}`, slice, name, entry);
     const id = capitalised(name);
     const { role, callers = 'devices' } = entry;

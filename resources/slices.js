@@ -26,17 +26,19 @@ function add(name) {
   if (!existsSync(pathOf(folder))) {
     stop(`\`slices/enabled.txt\` lists \`${name}\`, but there is no folder ${folder}. Remove the line, or restore the folder.`);
   }
-  const slice = { needs: [], zip: [], parameters: {}, http: {}, ...(existsSync(pathOf(file)) && read(file)) };
-  checkKeys(file, slice);
+  const declared = existsSync(pathOf(file)) ? read(file) : {};
+  checkKeys(file, declared);
+  const hasValue = ([, value]) => value !== null; // `needs:` alone says nothing
+  const slice = { needs: [], zip: [], parameters: {}, http: {}, ...Object.fromEntries(Object.entries(declared).filter(hasValue)) };
   const needed = slice.needs.find((other) => !SLICES.has(other));
   if (needed) {
     const where = `which \`slices/enabled.txt\` does not list before it. Add it above \`${name}\`, or remove \`${name}\`.`;
     stop(`\`${name}\` needs \`${needed}\`, ${where}`);
   }
-  if (Object.keys(slice.http).length) slice.zip = ['function.py', ...slice.zip];
-  const missing = slice.zip.find((each) => !existsSync(pathOf(`${folder}/${each}`)));
-  if (missing) stop(`${file}: ${folder} has no ${missing} to zip. Correct the name, or add it.`);
   SLICES.set(name, { ...slice, endpoints: http.endpoints(name, slice) });
+  const loaded = Object.keys(slice.http).length ? ['function.py', ...slice.zip] : slice.zip;
+  const missing = loaded.find((each) => !existsSync(pathOf(`${folder}/${each}`)));
+  if (missing) stop(`${file}: ${folder} has no ${missing} to zip. Correct the name, or add it.`);
 }
 
 // An error while this file is loaded would be reported for each variable of a file that loads it. `check` reports it
@@ -77,7 +79,12 @@ async function partsOf(context, key) {
     if (existsSync(pathOf(js))) parts.push([js, await dynamic(context, js, key)]);
     for (const each of slice.endpoints) parts.push([`${yml}: http.${each.name}`, (await http.template(context, each))[key]]);
   }
-  return parts.filter(([, part]) => part);
+  const present = parts.filter(([, part]) => part);
+  for (const [origin, part] of present) {
+    const empty = Object.keys(part).find((name) => part[name] === null);
+    if (empty) stop(`${origin}: ${key}.${empty} is empty. Write what it has, or remove it.`);
+  }
+  return present;
 }
 
 /** @type {Map<string, string>} Where each thing that slices define is from, for messages. */
@@ -125,13 +132,22 @@ const withSchema = [...SLICES.keys()].filter((name) => existsSync(pathOf(`slices
 
 /** Return what is zipped: the code that functions load, and rds_config.py where there is one. */
 async function patterns({ resolveVariable }) {
+  const always = ['__init__.py', 'slice.py', 'function.py', 'schema']; // where the slice has them
   const files = ([name, { zip }]) =>
-    ['__init__.py', 'slice.py', 'schema', ...zip].map((each) => `slices/${name}/${each}`).flatMap((path) => [path, `${path}/**`]);
+    [...always, ...zip].map((each) => `slices/${name}/${each}`).flatMap((path) => [path, `${path}/**`]);
   const list = ['__init__.py', 'definition.py', 'enabled.py', 'enabled.txt'].map((file) => `slices/${file}`);
   const code = ['handler.py', 'ponto/**', '!ponto/testing.py', ...list, ...[...SLICES].flatMap(files)];
   return ['!**', ...code, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 
-const functions = (context) => together(context, 'functions');
+/** Return the slices' functions, for functions: of serverless.yml; stop with a handler in a file that is missing. */
+async function functions(context) {
+  const all = await together(context, 'functions');
+  for (const [name, { handler }] of Object.entries(all)) {
+    const file = String(handler).replace(/\.\w+$/, '.py');
+    if (!existsSync(pathOf(file))) stop(`${origins.get(name)}.handler: there is no ${file}. Correct the name, or add the file.`);
+  }
+  return all;
+}
 
 module.exports = { ENDPOINTS, SLICES, changes, check, functions, origins, patterns, senders, template, together, withSchema };

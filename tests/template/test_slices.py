@@ -169,6 +169,11 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml: slices/one has no function.py to zip. Correct the name, or add it.",
         ),
         (
+            "functions: { one: { handler: slices/one/functon.main } }",
+            "slices/one/aws.yml: functions.one.handler: there is no slices/one/functon.py. "
+            "Correct the name, or add the file.",
+        ),
+        (
             "Resources: { RequestLambdaFunction: { Metadata: { a: 1 } } }",
             "slices/one/aws.yml: Resources.RequestLambdaFunction has no Type, and changes nothing that exists. "
             "Add its Type, or correct the name.",
@@ -178,8 +183,33 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml: Resources.PostPunsh has no Type, and changes nothing that exists. "
             "Add its Type, or correct the name.",
         ),
+        (
+            "Resources: { Queue: }",
+            "slices/one/aws.yml: Resources.Queue is empty. Write what it has, or remove it.",
+        ),
+        (
+            "graphs: { Punches: { column: Fuction, unit: punches, invocationsOf: Read } }",
+            "slices/one/aws.yml: graphs.Punches.column is Fuction. Use one of Gateway, Queue, Function, ",
+        ),
+        (
+            "http: { time-card: { get: /um, role: ponto_one } }",
+            "slices/one/aws.yml: http.time-card: logical ids begin with this name. Use letters and digits: timeCard.",
+        ),
     ],
-    ids=["needs", "key", "parameter", "typed parameter", "taken parameter", "file", "function", "method"],
+    ids=[
+        "needs",
+        "key",
+        "parameter",
+        "typed parameter",
+        "taken parameter",
+        "file",
+        "handler",
+        "function",
+        "method",
+        "empty resource",
+        "column",
+        "name of a function",
+    ],
 )
 def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str, message: str) -> None:
     add(bare, "one", f"{aws}\n")
