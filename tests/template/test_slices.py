@@ -220,12 +220,36 @@ def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str
     assert stopped_once(caught.value, message)
 
 
-def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: Path) -> None:
+@pytest.mark.parametrize(
+    ("aws", "message"),
+    [
+        (
+            "Outputs: {{ Path: {{ Value: {} }} }}",
+            r"slices/two/aws\.yml: Outputs\.Path is defined by another slice, too\. Give it another name\.",
+        ),
+        (
+            "Resources: {{ PunchQueue: {{ Properties: {{ Tags: [{{ Key: path, Value: {} }}] }} }} }}",
+            r"slices/one/aws\.yml: Resources\.PunchQueue changes what another slice changes differently\. Remove one",
+        ),
+    ],
+    ids=["definition", "change"],
+)
+def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: Path, aws: str, message: str) -> None:
     for name, path in (("one", "um"), ("two", "dois")):
-        add(bare, name, f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
-    message = r"slices/two/aws\.yml: Outputs\.Path is defined by another slice, too\. Give it another name\."
+        add(bare, name, aws.format(path))
+
     with pytest.raises(PackagingError, match=message):
         packed(bare, "dev")
+
+
+def test_dependencies_that_slices_add_to_a_resource_are_all_kept(packed: Pack, bare: Path) -> None:
+    add(bare, "one", "needs:\nResources: { PunchQueue: { DependsOn: ReadRole, Properties: { DelaySeconds: 0 } } }\n")
+    add(bare, "two", "Resources: { PunchQueue: { DependsOn: [ApiRole], Properties: { DelaySeconds: 0 } } }\n")
+
+    queue = packed(bare, "dev").template().resources["PunchQueue"]
+
+    assert queue["DependsOn"] == ["ReadRole", "ApiRole"]
+    assert queue["Properties"]["DelaySeconds"] == 0
 
 
 READ_TWICE = "{ http: { read: { get: /outra, role: ponto_other } } }"
