@@ -15,7 +15,7 @@ const idsOf = (name) => ['LambdaFunction', 'LogGroup'].map((kind) => name[0].toU
 /** Return the names that parts of serverless.yml define; stop with one that a slice defines again. */
 function definedBy(parts) {
   const names = parts.flatMap((part) => Object.keys(part ?? {}));
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const twice = names.find((name, index) => origins.has(name) && names.indexOf(name) !== index);
   if (twice) stop(`${origins.get(twice)} exists already in the reference. Give it another name.`);
   return names;
 }

@@ -242,6 +242,13 @@ def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: P
         packed(bare, "dev")
 
 
+def test_reference_may_change_what_it_defines(packed: Pack, bare: Path) -> None:
+    with (bare / "serverless.yml").open("a") as file:
+        file.write("  - Resources: { PunchQueue: { DeletionPolicy: Retain } }\n")
+
+    assert packed(bare, "dev").template().resources["PunchQueue"]["DeletionPolicy"] == "Retain"
+
+
 def test_dependencies_that_slices_add_to_a_resource_are_all_kept(packed: Pack, bare: Path) -> None:
     add(bare, "one", "needs:\nResources: { PunchQueue: { DependsOn: ReadRole, Properties: { DelaySeconds: 0 } } }\n")
     add(bare, "two", "Resources: { PunchQueue: { DependsOn: [ApiRole], Properties: { DelaySeconds: 0 } } }\n")
