@@ -116,6 +116,7 @@ module.exports = async (context) => {
   const isLogged = (reason) => reason !== 'identity' || signsIn;
   const flow = columns(named, REASONS.filter(isLogged), cluster);
   for (const [title, { column, unit, invocationsOf, metrics }] of Object.entries(await together(context, 'graphs'))) {
+    if (column === 'Database' && !cluster) continue; // CloudWatch knows nothing of an existing one
     if (!flow[column]) stop(`${origins.get(title)}.column is ${column}. Use one of ${Object.keys(flow).join(', ')}.`);
     flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));
   }
