@@ -165,8 +165,8 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml declares the parameter `memory`, which exists already. Give it another name.",
         ),
         (
-            "http: { one: { get: /um, role: ponto_one } }",
-            "slices/one/aws.yml: slices/one has no function.py to zip. Correct the name, or add it.",
+            "zip: [model.bin]",
+            "slices/one/aws.yml: slices/one has no model.bin to zip. Correct the name, or add it.",
         ),
         (
             "functions: { one: { handler: slices/one/functon.main } }",
