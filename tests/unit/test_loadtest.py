@@ -257,6 +257,7 @@ def test_the_status_says_what_became_of_the_punches(
     ran = run(lines, rows)
 
     assert ran.status == status
+    assert ("BROKEN: " in ran.out) is (status == 1)
     assert {name: ran.summary[name] for name in figures} == figures
     picture = tmp_path / "loadtest" / "arrivals.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
