@@ -22,6 +22,7 @@ from tests.e2e.deployed import Deployed
 from tests.strategies import NAMES
 from tools.kit import deploy_hook, event
 from tools.kit.project import ROOT
+from tools.local.stack import Stack
 
 
 @pytest.fixture
@@ -152,6 +153,15 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
     assert [row.punch.instant for row in client.rows(employee)] == [eight]
+
+
+def test_the_function_and_preflights_have_their_limits(stack: Stack) -> None:
+    """The emulator takes neither from the template."""
+    drain = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
+    stage = stack.client("apigateway").get_stage(restApiId=stack.address.api_id, stageName="local")
+
+    assert drain["ReservedConcurrentExecutions"] == 5
+    assert stage["methodSettings"]["/ponto/OPTIONS"]["throttlingRateLimit"] == 200
 
 
 def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> None:
