@@ -5,6 +5,7 @@ That actions are pinned and that nothing of a stranger is run, zizmor says in `m
 
 import os
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,23 @@ def test_notes_are_of_one_version_which_has_a_date() -> None:
             notes(f"v{__version__}", changelog)
     with pytest.raises(ValueError, match="the tag is v0"):
         notes("v0.0.1", own)
+
+
+def test_notes_need_no_package_and_a_tag_of_another_version_is_not_released() -> None:
+    words = [sys.executable, "-S", "tools/develop/notes.py", "v0.0.1"]  # -S: without the environment's packages
+    run = subprocess.run(words, cwd=ROOT, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("notes: the tag is v0.0.1")
+
+
+@pytest.mark.parametrize(("tag", "kind"), [("v1.0.0-rc.1", "--prerelease"), ("v1.0.0", "--latest")])
+def test_a_candidate_is_a_prerelease(tmp_path: Path, tag: str, kind: str) -> None:
+    *_, step = jobs("deploy")["release"]["steps"]
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\n[ "$2" != view ] && echo "$*"\n')  # there is no release yet
+    gh.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_REF_NAME": tag}
+
+    printed = subprocess.check_output(["bash", "-e", "-c", step["run"]], env=environment, text=True)
+
+    assert printed == f"release create {tag} --verify-tag --title {tag} --notes-file notes.md {kind}\n"
