@@ -296,6 +296,7 @@ def test_deploying_role_gives_rights_to_roles_with_the_boundary_only() -> None:
     for action in ("AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"):
         assert may(DEPLOYER, f"iam:{action}", role, request=WITH_BOUNDARY)
         assert not may(DEPLOYER, f"iam:{action}", role)
+    assert not may(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=WITH_BOUNDARY)
 
 
 def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
