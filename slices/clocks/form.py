@@ -52,8 +52,6 @@ def reader(first: bytes, get_object: GetObject) -> Read:
 
 def described(summary: Mapping[str, Any]) -> Iterator[str]:
     """Say in lines for people what `afd.Survey.summary` has."""
-    from tools.kit.output import counted  # which the function has not
-
     numbers = f"NSR {summary['firstNsr']} to {summary['lastNsr']}" if summary["lastNsr"] else "no record"
     yield f"clock {summary['number']}, layout of {summary['layout']}, {numbers}"
     unlisted = summary["unlisted"]
@@ -63,17 +61,21 @@ def described(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _listed("missing NSR", gaps, unlisted["gaps"])
     yield from _listed("repeated NSR", [str(nsr) for nsr in summary["repeats"]], unlisted["repeats"])
     if summary["unplaced"]:
-        yield f"{counted(summary['unplaced'], 'record')} came again, or late into a gap that is not listed"
+        yield f"{_counted(summary['unplaced'], 'record')} came again, or late into a gap that is not listed"
     for each in summary["settings"]:
         yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
     if unlisted["settings"]:
-        yield f"and set {counted(unlisted['settings'], 'time')} more"
+        yield f"and set {_counted(unlisted['settings'], 'time')} more"
     if summary["trailer"] is None:
         yield "no trailer: the file may be incomplete"
         return
     for kind, counts in summary["trailer"].items():
         if counts != summary["found"][kind]:
             yield f"records of kind {kind}: {summary['found'][kind]} found, the trailer counts {counts}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _listed(what: str, texts: Sequence[str], unlisted: int) -> Iterator[str]:

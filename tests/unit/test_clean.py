@@ -23,6 +23,7 @@ def checkout(tmp_path: Path) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
+    (tmp_path / ".venv" / ".installed-run").touch()
     (tmp_path / ".local").mkdir()
     return tmp_path
 

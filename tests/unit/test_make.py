@@ -179,7 +179,9 @@ def check(tmp_path: Path) -> Check:
         status: dict[str, int], *, words: Sequence[str] = ("check",), **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
-        names += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit", "python")]
+        names += [
+            f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit", "python", "zizmor")
+        ]
         for name in (*names, "node_modules/.bin/npm"):
             program = tmp_path / name
             program.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +199,7 @@ def check(tmp_path: Path) -> Check:
 
 @pytest.mark.parametrize(
     "program",
-    ["ruff", "mypy", ".venv/bin/python", "cfn-lint", "checkov", ".venv-audit/bin/python", "check-jsonschema"],
+    ["ruff", "mypy", ".venv/bin/python", "cfn-lint", "checkov", ".venv-audit/bin/python", "check-jsonschema", "zizmor"],
 )
 def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
     assert check({program: 1}).returncode == 2
