@@ -1,7 +1,9 @@
 // One page, read from left to right as the data flows: gateway, queue, function, database, dead letters.
+const FUNCTIONS = require('./functions.js');
 const { origins, together } = require('./slices.js');
 const stop = require('./stop.js');
 
+const GRAPH_KEYS = ['column', 'unit', 'invocationsOf', 'metrics']; // of a slice's graph
 const WIDTH = 24; // units of the grid
 const HEIGHT = 6;
 
@@ -115,7 +117,13 @@ module.exports = async (context) => {
   // Where nobody signs in, the function logs no such metric.
   const isLogged = (reason) => reason !== 'identity' || signsIn;
   const flow = columns(named, REASONS.filter(isLogged), cluster);
-  for (const [title, { column, unit, invocationsOf, metrics }] of Object.entries(await together(context, 'graphs'))) {
+  for (const [title, declared] of Object.entries(await together(context, 'graphs'))) {
+    const { column, unit, invocationsOf, metrics } = declared;
+    const unknown = Object.keys(declared).find((key) => !GRAPH_KEYS.includes(key));
+    if (unknown) stop(`${origins.get(title)} has the unknown key \`${unknown}\`. Use ${GRAPH_KEYS.join(', ')}.`);
+    if (!metrics && !FUNCTIONS.some(({ id }) => id === invocationsOf)) {
+      stop(`${origins.get(title)}.invocationsOf is ${invocationsOf}. Use one of ${FUNCTIONS.map(({ id }) => id).join(', ')}, or metrics.`);
+    }
     if (column === 'Database' && !cluster) continue; // CloudWatch knows nothing of an existing one
     if (!flow[column]) stop(`${origins.get(title)}.column is ${column}. Use one of ${Object.keys(flow).join(', ')}.`);
     flow[column].push(graph(title, unit, ...(metrics ?? invocations(lambda(invocationsOf)))));

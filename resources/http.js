@@ -47,6 +47,7 @@ function check(where, slice, name, entry) {
   if (unknown) stop(`${where} has the unknown key \`${unknown}\`. Use one of ${KEYS.join(', ')}.`);
   if (OF_REFERENCE.includes(name)) stop(`${where}: the reference has a function of this name. Give it another name.`);
   if (!entry.role) stop(`${where} lacks \`role\`. Name the role of the database: ponto_NAME.`);
+  if (!/^ponto_\w+$/.test(entry.role)) stop(`${where}.role is ${entry.role}. Begin the name with ponto_: ponto_${entry.role}.`);
   if (!creates(slice, entry.role)) {
     stop(`${where}.role is ${entry.role}, which slices/${slice}/schema/roles.sql does not create. Add: create role ${entry.role} login;`);
   }

@@ -188,6 +188,14 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml: Resources.Queue is empty. Write what it has, or remove it.",
         ),
         (
+            "graphs: { Punches: { column: Function, units: punches, invocationsOf: Read } }",
+            "slices/one/aws.yml: graphs.Punches has the unknown key `units`. Use column, unit, invocationsOf, metrics.",
+        ),
+        (
+            "graphs: { Punches: { column: Function, unit: punches, invocationsOf: Reed } }",
+            "slices/one/aws.yml: graphs.Punches.invocationsOf is Reed. Use one of BatidaPonto, Read, or metrics.",
+        ),
+        (
             "graphs: { Punches: { column: Fuction, unit: punches, invocationsOf: Read } }",
             "slices/one/aws.yml: graphs.Punches.column is Fuction. Use one of Gateway, Queue, Function, ",
         ),
@@ -207,6 +215,8 @@ def stopped_once(error: PackagingError, message: str) -> bool:
         "function",
         "method",
         "empty resource",
+        "key of a graph",
+        "function of a graph",
         "column",
         "name of a function",
     ],
