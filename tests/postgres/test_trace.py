@@ -182,7 +182,7 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
 
     assert plan["Actual Rows"] == 1
     ((pages,),) = ask(migrated_url, "select pg_relation_size('batida') / 8192")
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 4
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 3
 
 
 def test_the_rows_of_a_day_are_those_of_the_employee(dev: Stage) -> None:
