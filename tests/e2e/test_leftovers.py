@@ -166,7 +166,8 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
     emulator.end_leftover(state, print_status, seconds_between_lines=0.2)
 
     who = f"Process {aws.process.pid}, the emulator of a run that was killed"
-    (first, *_) = [line for line in printed if "of 800 messages" in line]
+    first, *others = [line for line in printed if "of 800 messages" in line]
+    assert not [line for line in others if " 0 of 800" in line]
     assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in first
     assert "tries again each second: if the disk is full, free some space. Ctrl-C ends this command" in first
     again = start(state, aws.port)

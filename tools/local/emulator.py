@@ -137,7 +137,8 @@ class _Reports:
     def receive(self) -> bool:
         """Read what has come; return whether something has."""
         report = saved.read_report(self._descriptor)
-        self.last = report or self.last
+        if report and not (self.leftover_pid and report.is_complete):  # once complete, it has nothing left to name
+            self.last = report
         return report is not None
 
     def describe(self) -> str:
