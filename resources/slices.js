@@ -117,7 +117,7 @@ async function template(context) {
   return { Resources: await together(context, 'Resources'), Outputs: await together(context, 'Outputs') };
 }
 
-const sendsPunches = ({ Action, Resource }) => Action === 'sqs:SendMessage' && JSON.stringify(Resource).includes('"PunchQueue"');
+const sendsPunches = ({ Action, Resource }) => [Action].flat().includes('sqs:SendMessage') && /\bPunchQueue\b/.test(JSON.stringify(Resource));
 
 /** Return who may send to the queue of punches: the slices' roles whose own policies say so, too. */
 async function senders(context) {

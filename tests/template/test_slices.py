@@ -322,3 +322,22 @@ def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(packed:
     file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
     with pytest.raises(PackagingError, match="prod has a parameter signInAt, which has no default"):
         packed(bare, "prod")
+
+
+@pytest.mark.parametrize("resource", ["!GetAtt PunchQueue.Arn", "!Sub '${PunchQueue.Arn}'"])
+def test_role_that_sends_punches_is_let_in_by_the_queue(packed: Pack, bare: Path, resource: str) -> None:
+    statement = f"{{ Effect: Allow, Action: [sqs:SendMessage], Resource: {resource} }}"
+    policies = f"[{{ PolicyName: own, PolicyDocument: {{ Statement: [{statement}] }} }}]"
+    add(
+        bare,
+        "one",
+        f"Resources: {{ SenderRole: {{ Type: AWS::IAM::Role, Properties: {{ Policies: {policies} }} }} }}\n",
+    )
+
+    policy = packed(bare, "dev").template().properties("PunchQueuePolicy")
+
+    assert {"Fn::GetAtt": ["SenderRole", "Arn"]} in [
+        role
+        for each in policy["PolicyDocument"]["Statement"]
+        for role in each.get("Condition", {}).get("ArnNotEquals", {}).get("aws:PrincipalArn", [])
+    ]
