@@ -2,10 +2,12 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 import click
@@ -76,6 +78,14 @@ class Explored(NamedTuple):
     is_complete: bool  # time sufficed
 
 
+class _Exploration(NamedTuple):
+    """A process that explores one scenario."""
+
+    name: str
+    process: BaseProcess
+    receiver: Connection  # of its `Explored`
+
+
 @commands.command("interleavings", epilog=_EPILOG)
 @click.option(
     "--only",
@@ -113,14 +123,8 @@ def interleavings(
     begin = clock.monotonic()
     asked = Asked(fault, sample, seed, order, begin + 60 * minutes)
     done: list[Explored] = []
-    with ExitStack() as stack:
-        if len(names) == 1:
-            exploring = iter([_explore_here(names[0], asked, collaborators)])
-        else:  # spawn: no process inherits what another one has open
-            context, ignore = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-            pool = stack.enter_context(context.Pool(_PROCESSES, signal.signal, ignore))  # Ctrl-C reaches the command
-            exploring = pool.imap(partial(_explore_in_process, asked), names)
-        for each in exploring:
+    with closing(_explore(names, asked, collaborators)) as explorations:
+        for each in explorations:
             done.append(each)
             if not _print(each, fault):
                 return 1
@@ -151,12 +155,62 @@ def _explore_here(name: str, asked: Asked, collaborators: Collaborators) -> Expl
         return find(where, name, asked, collaborators.clock)
 
 
-def _explore_in_process(asked: Asked, name: str) -> Explored:
-    commands.end_on_sigterm()  # with its server; the pool sends it when the command ends
+def _explore(names: Sequence[str], asked: Asked, collaborators: Collaborators) -> Generator[Explored]:
+    """Yield what came of each scenario, as they end: of one alone in this process, of several in processes.
+
+    When the caller closes the generator, the processes end. They are no pool: `multiprocessing.Pool.terminate` waits
+    for ever for a lock that an idle worker held when a signal to the process group ended it.
+
+    Raises:
+        click.ClickException: a process ended without a result; it has printed why.
+    """
+    if len(names) == 1:
+        yield _explore_here(names[0], asked, collaborators)
+        return
+    waiting, running = deque(names), dict[object, _Exploration]()  # by receiver
     try:
-        return _explore_here(name, asked, Collaborators())
+        while waiting or running:
+            while waiting and len(running) < _PROCESSES:
+                started = _start(waiting.popleft(), asked)
+                running[started.receiver] = started
+            for receiver in wait([each.receiver for each in running.values()]):
+                yield _receive(running.pop(receiver))
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in running.values():
+            each.process.terminate()
+        for each in running.values():
+            each.process.join()
+
+
+def _receive(exploration: _Exploration) -> Explored:
+    try:
+        with exploration.receiver as receiver:
+            explored: Explored = receiver.recv()
+    except EOFError:
+        exploration.process.join()
+        ended = f"{exploration.name}: its process ended with status {exploration.process.exitcode}"
+        raise click.ClickException(f"{ended} and without a result; see above.") from None
+    exploration.process.join()
+    return explored
+
+
+def _start(name: str, asked: Asked) -> _Exploration:
+    """Start a process that explores one scenario and sends what came of it."""
+    context = multiprocessing.get_context("spawn")  # no process inherits what another one has open
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_explored, args=(sender, name, asked))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C reaches the command alone
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        sender.close()
+    return _Exploration(name, process, receiver)
+
+
+def _send_explored(sender: Connection, name: str, asked: Asked) -> None:
+    commands.end_on_sigterm()  # with its server
+    sender.send(_explore_here(name, asked, Collaborators()))
 
 
 def find(where: Stage, name: str, asked: Asked, clock: Clock = CLOCK) -> Explored:
