@@ -279,7 +279,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
     run = start(emulator.free_port(), root=project)
 
     assert run.process.wait(DEADLINE) == 1
-    assert "sls package --stage local" in run.output()
+    assert "sls deploy --stage local" in run.output()
     assert "batidaPonto.handler" in run.output()
     assert processes_of(state) == []
 
@@ -295,4 +295,4 @@ def test_a_first_start_without_a_network_names_the_network(
     assert run.process.wait(DEADLINE) == 1
     said = run.output().splitlines()[-1]
     assert said.startswith("make run: no network, or no way through it to the packages (Connection refused). ")
-    assert said.endswith(f" {state}/package.log")
+    assert said.endswith(f" {state}/deploy.log")

@@ -7,6 +7,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -143,11 +144,20 @@ def _let_each_worker_work(client: Client) -> None:
     client.wait_until_drained()
 
 
+def _deployed_zip(s3: Any) -> bytes:
+    [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"] if "serverlessdeployment" in each["Name"]]
+    objects = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    zips = [each for each in objects if each["Key"].endswith("/batida-ponto.zip")]
+    newest = max(zips, key=itemgetter("LastModified"))["Key"]
+    content: bytes = s3.get_object(Bucket=bucket, Key=newest)["Body"].read()
+    return content
+
+
 @pytest.fixture
 def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
     """Deploy a function that a body kills, and let SQS give up soon."""
     functions, queue = deployed.stack.client("lambda"), client.address.queue_url
-    package = (deployed.state / "package" / "batida-ponto.zip").read_bytes()
+    package = _deployed_zip(deployed.stack.client("s3"))
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
     policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 20}
     client.sqs.set_queue_attributes(

@@ -10,7 +10,6 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +27,7 @@ from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
+_STATE_VARIABLE = "LOCAL_STATE"  # of the environment of sls and its children: the folder of their run
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
@@ -246,22 +246,23 @@ def _deploy(
         "LOCAL_PIP_CACHE": str(state / "pip" / f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"),
         "SLS_AWS_MONITORING_FREQUENCY": "250",
         "NODE_OPTIONS": quick_package(),
+        _STATE_VARIABLE: str(state),
     }
-    options = ["--stage", STAGE, "--package", str(_package(state))]
-    options += [f"--param={name}={value}" for name, value in parameters.items()]
+    options = ["--stage", STAGE, *(f"--param={name}={value}" for name, value in parameters.items())]
+    log = state / "deploy.log"
     with _alone():
-        for command in ("package", "deploy"):
-            log = state / f"{command}.log"
-            if osls.run(command, options, environment, log):
-                if command == "package" and (explained := explain_network(log.read_text(errors="replace"))):
-                    raise LocalError(f"{explained} The output of sls is in {log}")
-                raise LocalError(
-                    f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{tail(log, 30)}"
-                )
+        # Packages, too: by itself, `sls package --package FOLDER` would copy and delete all of it once more.
+        if osls.run("deploy", options, environment, log):
+            if not aws.is_running():
+                raise _ended(aws)
+            printed = log.read_text(errors="replace")
+            if "-m pip install" in printed and (explained := explain_network(printed)):
+                raise LocalError(f"{explained} The output of sls is in {log}")
+            raise LocalError(f"sls {' '.join(['deploy', *options])} failed; its output, {log}, ends:\n{tail(log, 30)}")
+        template = json.loads((ROOT / ".serverless" / "cloudformation-template-update-stack.json").read_text())
     formation = aws.client("cloudformation")
     outputs = osls.outputs_of(formation, STAGE)
     resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
-    template = json.loads((_package(state) / "cloudformation-template-update-stack.json").read_text())
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     deployment = gaps.Deployment(
@@ -279,21 +280,15 @@ def quick_package() -> str:
     return f"{os.environ.get('NODE_OPTIONS', '')} {ours}".strip()
 
 
-def _package(state: Path) -> Path:
-    # Aside: .serverless is emptied by whatever packages next, a test or `make package`.
-    return state / "package"
-
-
 def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
-    """End what outlived the run that started it. An sls would write into the package of the next one.
+    """End what outlived the run that started it. An sls would go on to deploy.
 
     Raises:
         LocalError: an emulator is another user's.
     """
-    words = ("--package", str(_package(state)))
-    for process in psutil.process_iter(["cmdline"]):
-        if words in pairwise(process.info["cmdline"] or ()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended, or is another user's
+    for process in psutil.process_iter(["environ"]):  # of others' processes it is None
+        if (process.info["environ"] or {}).get(_STATE_VARIABLE) == str(state):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
                 # pip, too; `osls.run` gave them a group of their own
                 os.killpg(os.getpgid(process.pid), signal.SIGKILL)
     emulator.end_leftover(state / "aws", print_status)
