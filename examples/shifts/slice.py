@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from slices.definition import Slice
 
 if TYPE_CHECKING:
-    import click
-
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
 
@@ -23,12 +21,11 @@ class Shifts(Slice):
         """Return `ponto shifts`."""
         from tools.kit.commands import LazyCommand
 
-        def shifts() -> "click.Command":
-            from slices.shifts.rows import shifts
-
-            return shifts
-
-        return {"shifts": LazyCommand(shifts, "List shifts.", "ponto shifts                      shifts")}
+        return {
+            "shifts": LazyCommand(
+                "slices.shifts.rows:shifts", "List shifts.", "ponto shifts                      shifts"
+            )
+        }
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`, with the types of their parameters."""

@@ -8,7 +8,6 @@ from slices.definition import Slice
 if TYPE_CHECKING:
     from datetime import date
 
-    import click
     import psycopg2.extensions
 
     from ponto.admin.actions import SchemaHooks
@@ -48,45 +47,25 @@ class Reports(Slice):
         """Return `ponto demo`, `load employees`, `person` and `report`."""
         from tools.kit.commands import LazyCommand
 
-        def demo() -> "click.Command":
-            from slices.reports.demo.command import demo
-
-            return demo
-
-        def load_employees() -> "click.Command":
-            from slices.reports.load.command import load_employees
-
-            return load_employees
-
-        def person() -> "click.Command":
-            from slices.reports.person import person
-
-            return person
-
-        def report() -> "click.Command":
-            from slices.reports.report.command import report
-
-            return report
-
         return {
             "demo": LazyCommand(
-                demo,
+                "slices.reports.demo.command:demo",
                 "A made-up company's punches, to try the reports on.",
                 "ponto demo                       a made-up company, to try the reports on",
                 "a made-up company; then ponto report --help",
             ),
             "load employees": LazyCommand(
-                load_employees,
+                "slices.reports.load.command:load_employees",
                 "Give the reports the employees' names, time zones and cut-offs.",
                 "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
             ),
             "person": LazyCommand(
-                person,
+                "slices.reports.person:person",
                 "All that is kept about an employee, as json and as a page.",
                 "ponto person 123 --output folder   all that is kept about an employee",
             ),
             "report": LazyCommand(
-                report,
+                "slices.reports.report.command:report",
                 "Time cards, totals, exceptions, changes, gaps, the peak.",
                 "ponto report timecard --employee 123 --month 2026-11",
             ),
