@@ -30,7 +30,9 @@ class Observation(NamedTuple):
 
 def observe(formation: "CloudFormationClient", stage: str) -> Observation:
     """Return which operations on a stage's stack CloudFormation lists so far."""
-    return Observation(frozenset(_operation_ids(find_stack(formation, stage))), datetime.now(UTC))
+    stack: Any = find_stack(formation, stage) or {}
+    operation_ids = frozenset(each["OperationId"] for each in stack.get("LastOperations", []))
+    return Observation(operation_ids, datetime.now(UTC))
 
 
 def print_since(formation: "CloudFormationClient", stage: str, before: Observation) -> None:
@@ -38,12 +40,7 @@ def print_since(formation: "CloudFormationClient", stage: str, before: Observati
     stack: Any = None
     try:
         stack = find_stack(formation, stage)
-        if stack is None:
-            return
-        new = [each for each in _operation_ids(stack) if each not in before.operation_ids]
-        events = [event for each in reversed(new) for event in _failed_events(formation, stack["StackId"], each)]
-        if not events:  # whether LastOperations has all change sets is not documented
-            events = _failed_events_since(formation, stack["StackId"], before)
+        events = _failed_events_since(formation, stack["StackId"], before) if stack else []
     except (BotoCoreError, ClientError) as error:
         name = stack["StackId"] if stack else "<the stack>"
         print_status(
@@ -56,30 +53,16 @@ def print_since(formation: "CloudFormationClient", stage: str, before: Observati
         print_status("CloudFormation says:", *lines)
 
 
-def _operation_ids(stack: Any) -> list[str]:
-    """Return the ids of a stack's operations, newest first."""
-    return [each["OperationId"] for each in (stack or {}).get("LastOperations", [])]
-
-
-def _failed_events(formation: Any, stack_id: str, operation_id: str) -> list[Any]:
-    pages = formation.get_paginator("describe_events")
-    query = {"OperationId": operation_id, "Filters": {"FailedEvents": True}}
-    try:
-        return list(pages.paginate(StackName=stack_id, **query).search("OperationEvents[]"))
-    except ClientError as error:  # AWS's documents may be read so that it takes only one of the two
-        if error.response["Error"].get("Code") != "ValidationError":
-            raise
-    return list(pages.paginate(**query).search("OperationEvents[]"))
-
-
 def _failed_events_since(formation: Any, stack_id: str, before: Observation) -> list[Any]:
+    """Return the failures of operations that were not listed before, oldest first."""
     since = before.at - _CLOCK_TOLERANCE
     pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
-    return [
+    events = [
         event
         for event in pages.search("OperationEvents[]")
-        if event.get("Timestamp", since) >= since and event.get("OperationId") not in before.operation_ids
+        if event["Timestamp"] >= since and event.get("OperationId") not in before.operation_ids
     ]
+    return sorted(events, key=lambda event: event["Timestamp"])
 
 
 def _format(events: list[Any]) -> Iterator[str]:
