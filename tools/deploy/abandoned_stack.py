@@ -6,6 +6,8 @@ CloudFormation calls it REVIEW_IN_PROGRESS. It has no resources and no template,
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import WaiterError
+
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import find_stack, stack_name
@@ -13,12 +15,10 @@ from tools.kit.output import print_status
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import StackTypeDef
+    from types_boto3_cloudformation.type_defs import StackTypeDef, WaiterConfigTypeDef
 
-POLL_SECONDS = 2.0
-DELETE_TIMEOUT_SECONDS = 300
-MIN_AGE_SECONDS = 180
-"""After which no deploy still waits to execute its change set."""
+_POLLS: "WaiterConfigTypeDef" = {"Delay": 2, "MaxAttempts": 150}  # so 300 s at most
+_MIN_AGE_SECONDS = 180  # after which no deploy still waits to execute its change set
 
 
 def is_abandoned(stack: "StackTypeDef") -> bool:
@@ -42,23 +42,13 @@ def delete(formation: "CloudFormationClient", stage: str, clock: Clock = CLOCK) 
     print_status(f"deleting the stack {stack_name(stage)}: it is {stack['StackStatus']}, and has no resources")
     # By its id, which a stack of the same name that another deploy creates meanwhile does not have.
     formation.delete_stack(StackName=stack["StackId"])
-    began = clock.monotonic()
-    before = ""
-    while found := find_stack(formation, stage, stack["StackId"]):
-        status = found["StackStatus"]
-        if status == "DELETE_COMPLETE":
-            break
-        seconds = clock.monotonic() - began
-        if status == "DELETE_FAILED" or seconds > DELETE_TIMEOUT_SECONDS:
-            state = status if status == "DELETE_FAILED" else f"still {status} after {seconds:.0f} s"
-            raise CommandError(
-                f"the stack {stack_name(stage)} is {state}. See its events in CloudFormation's console, and run this "
-                "again"
-            )
-        if status != before:
-            print_status(f"  the stack is {status}")
-            before = status
-        clock.sleep(POLL_SECONDS)
+    try:
+        formation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=_POLLS)
+    except WaiterError as error:
+        raise CommandError(
+            f"the stack {stack_name(stage)} is not deleted: {error}. See its events in CloudFormation's console, and "
+            "run this again"
+        ) from error
     return True
 
 
@@ -68,11 +58,11 @@ def _require_no_deploy(formation: "CloudFormationClient", stack: "StackTypeDef",
     age = now - stack["CreationTime"]
     if in_creation := {"CREATE_PENDING", "CREATE_IN_PROGRESS"} & statuses:
         reason = f"its change set is {in_creation.pop()}"
-    elif statuses != {"FAILED"} and age < timedelta(seconds=MIN_AGE_SECONDS):  # a failed one is never executed
+    elif statuses != {"FAILED"} and age < timedelta(seconds=_MIN_AGE_SECONDS):  # a failed one is never executed
         reason = f"it was created {age.total_seconds():.0f} s ago"
     else:
         return
     raise CommandError(
         f"another deploy may be creating the stack {stack_name(stage)}: {reason}. Wait until it has ended, or, if "
-        f"there is none, until the stack is {MIN_AGE_SECONDS} s old, and run this again"
+        f"there is none, until the stack is {_MIN_AGE_SECONDS} s old, and run this again"
     )

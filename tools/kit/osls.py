@@ -185,14 +185,10 @@ def is_missing(error: ClientError) -> bool:
     return "does not exist" in error.response["Error"].get("Message", "")
 
 
-def find_stack(formation: "CloudFormationClient", stage: str, stack_id: str = "") -> "StackTypeDef | None":
-    """Describe a stage's stack; None: there is none.
-
-    Args:
-        stack_id: of this stack, which is found by its id also after its deletion.
-    """
+def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
+    """Describe a stage's stack; None: there is none."""
     try:
-        return formation.describe_stacks(StackName=stack_id or stack_name(stage))["Stacks"][0]
+        return formation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     except ClientError as error:
         if not is_missing(error):
             raise
