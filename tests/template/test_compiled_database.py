@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.template.compiled import ARN, Compile
-from tools.deploy import express
 from tools.deploy.quotas import demand_of
 from tools.kit.packaging import Template
 
@@ -263,14 +262,16 @@ def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certif
 
 def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(compiled: Compile) -> None:
     template = compiled("dev", "database=express")
-    assert express.wanted_of(template.document) == express.Wanted(
-        owner="ponto",
-        capacity={"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
-        is_protected=False,
-        backup_days=1,
-        tags={"service": "batida-ponto", "stage": "dev", "whenDeleted": "Delete"},
-        log=compiled("dev").properties("DatabaseParameters")["Parameters"],
-    )
+    assert template.document["Metadata"]["ExpressCluster"] == {
+        "MasterUsername": "ponto",
+        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+        "LeaveDatabase": False,
+        "DeletionProtection": False,
+        "BackupRetentionPeriod": 1,
+        "WhenDeleted": "Delete",
+        "Tags": {"service": "batida-ponto", "stage": "dev"},
+        "Parameters": compiled("dev").properties("DatabaseParameters")["Parameters"],
+    }
     assert demand_of(template.document).is_express
     assert "Metadata" not in compiled("dev").document
 

@@ -13,16 +13,16 @@ from tests.clock import FakeClock
 from tests.commands import FakeSls, Result, runner
 from tests.events import aws
 from tests.rds_api import Rds, in_process
-from tools.deploy import express
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 
 NAME = "batida-ponto-dev"
 WRITER = f"{NAME}-instance-1"
 OWN = {"service": "batida-ponto", "stage": "dev"}
+CAPACITY = "ServerlessV2ScalingConfiguration"
 DESCRIBED = {
     "MasterUsername": "ponto",
-    "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+    CAPACITY: {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
     "DeletionProtection": True,
     "BackupRetentionPeriod": 7,
     "Tags": OWN,
@@ -119,7 +119,7 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def is_complete(dev: Dev) -> bool:
     """Return whether the cluster is all that is wanted."""
-    found, wanted = dev.cluster(), express.wanted_of({"Metadata": {"ExpressCluster": dev.described}})
+    found, wanted = dev.cluster(), dev.described
     assert wanted
     (member,) = found["DBClusterMembers"]
     pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
@@ -132,13 +132,11 @@ def is_complete(dev: Dev) -> bool:
     return bool(
         not writer["AutoMinorVersionUpgrade"]
         and found["Status"] == "available"
-        and found["DeletionProtection"] == wanted.is_protected
-        and found["BackupRetentionPeriod"] == wanted.backup_days
-        and found["ServerlessV2ScalingConfiguration"] == wanted.capacity
+        and all(found[key] == wanted[key] for key in ("DeletionProtection", "BackupRetentionPeriod", CAPACITY))
         and found["DBClusterParameterGroup"] == NAME
         and member["DBClusterParameterGroupStatus"] == "in-sync"
-        and settings == wanted.log
-        and {each["Key"]: each["Value"] for each in found["TagList"]} == wanted.tags
+        and settings == wanted["Parameters"]
+        and {each["Key"]: each["Value"] for each in found["TagList"]} == OWN | {"whenDeleted": wanted["WhenDeleted"]}
     )
 
 
@@ -156,7 +154,7 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
         "Engine": "aurora-postgresql",
         "WithExpressConfiguration": True,
         "MasterUsername": "ponto",
-        "ServerlessV2ScalingConfiguration": DESCRIBED["ServerlessV2ScalingConfiguration"],
+        CAPACITY: DESCRIBED[CAPACITY],
         "Tags": [{"Key": key, "Value": value} for key, value in {**OWN, "whenDeleted": "Delete"}.items()],
     }
     (group,) = dev.calls.of("CreateDBClusterParameterGroup")
@@ -197,7 +195,7 @@ def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev)
     ("wanted", "changed"),
     [
         (
-            {"ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 8, "SecondsUntilAutoPause": 600}},
+            {CAPACITY: {"MinCapacity": 0, "MaxCapacity": 8, "SecondsUntilAutoPause": 600}},
             ["ModifyDBCluster"],
         ),
         ({"DeletionProtection": False}, ["ModifyDBCluster"]),

@@ -43,7 +43,7 @@ class Compiled(NamedTuple):
     demand: quotas.Demand
     protects_cluster: bool = False  # against deletion, by a rollback too
     later: Sequence[SecondUpdate] = ()  # of slices
-    outside: express.Wanted | None = None  # the cluster that is made outside the stack
+    outside: express.Declared | None = None  # the cluster that is made outside the stack
 
 
 class Done(NamedTuple):
@@ -224,7 +224,7 @@ def _deploy(
         sls("package", "--package", package)
         compiled = read(package, hooks)
         if compiled.outside:
-            if not compiled.outside.leaves_another:
+            if not compiled.outside["LeaveDatabase"]:
                 cluster.require_express(stage, database)
             express.require_name(session, stage)
         stage_names.require_distinct(session, stage, force=force)
@@ -293,6 +293,6 @@ def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template, later),
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
-        outside=express.wanted_of(template),
+        outside=template.get("Metadata", {}).get("ExpressCluster"),
         later=later,
     )

@@ -31,34 +31,12 @@ _ENDED = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped"
 _BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}  # what passes
 
 
-class Wanted(NamedTuple):
-    """Settings of a stage's cluster, as resources/cluster.yml has them by RDS's names."""
-
-    owner: str
-    capacity: Mapping[str, float]  # ServerlessV2ScalingConfiguration
-    is_protected: bool  # against deletion
-    backup_days: int
-    tags: Mapping[str, str]  # what becomes of it when the stage is removed among them
-    log: Mapping[str, str]  # PostgreSQL's settings that keep punches out of its log
-    leaves_another: bool = False  # which the stage has, on purpose
+Declared = Mapping[str, Any]
+"""The settings of a stage's cluster, by RDS's names, as a template has them from resources/cluster.yml."""
 
 
-def wanted_of(template: Any) -> Wanted | None:
-    """Read what a compiled template says of the cluster that is made outside the stack; None: there is none."""
-    declared = template.get("Metadata", {}).get("ExpressCluster")
-    return declared and Wanted(
-        owner=declared["MasterUsername"],
-        capacity=declared["ServerlessV2ScalingConfiguration"],
-        is_protected=declared["DeletionProtection"],
-        backup_days=declared["BackupRetentionPeriod"],
-        tags=declared["Tags"] | {_WHEN_DELETED: declared["WhenDeleted"]},
-        log=declared["Parameters"],
-        leaves_another=declared["LeaveDatabase"],
-    )
-
-
-def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CLOCK) -> None:
-    """Make a stage's cluster, unless it is there, and bring it to what is wanted.
+def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock = CLOCK) -> None:
+    """Make a stage's cluster, unless it is there, and bring it to what is declared.
 
     What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
 
@@ -73,14 +51,14 @@ def make(session: "boto3.Session", stage: str, wanted: Wanted, clock: Clock = CL
                 DBClusterIdentifier=name,
                 Engine="aurora-postgresql",
                 WithExpressConfiguration=True,
-                MasterUsername=wanted.owner,
-                ServerlessV2ScalingConfiguration=wanted.capacity,
-                Tags=_listed(wanted.tags),
+                MasterUsername=declared["MasterUsername"],
+                ServerlessV2ScalingConfiguration=declared["ServerlessV2ScalingConfiguration"],
+                Tags=_listed(_tags_of(declared)),
             )
         except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
             _is_there(rds, stage)
     _wait(lambda: _unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
-    for what, step in _steps(rds, name, wanted, clock):
+    for what, step in _steps(rds, name, declared, clock):
         try:
             step()
         except (BotoCoreError, ClientError, CommandError) as error:
@@ -155,28 +133,30 @@ def _client(session: "boto3.Session") -> Any:
     return session.client("rds", config=config(attempts=8))  # RDS is throttled with the console, too
 
 
-def _steps(rds: Any, name: str, wanted: Wanted, clock: Clock) -> Iterator[tuple[str, Callable[[], object]]]:
+def _steps(rds: Any, name: str, declared: Declared, clock: Clock) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield what remains to be done to a cluster that is available, each with its name for people."""
     cluster = _present(rds, name)
-    if tags := {key: value for key, value in wanted.tags.items() if _tags(cluster).get(key) != value}:
+    if tags := dict(_tags_of(declared).items() - _tags(cluster).items()):
         yield "its tags", lambda: rds.add_tags_to_resource(ResourceName=cluster["DBClusterArn"], Tags=_listed(tags))
-    low, high, pause = (wanted.capacity[each] for each in ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause"))
-    capacity = f"its capacity ({low:g} to {high:g} ACU, pausing after {pause:g} s)"
-    protection = f"its protection from deletion ({'on' if wanted.is_protected else 'off'})"
-    changes: list[tuple[str, str, object]] = [
-        (capacity, "ServerlessV2ScalingConfiguration", wanted.capacity),
-        (protection, "DeletionProtection", wanted.is_protected),
-        (f"its backups (of {wanted.backup_days} days)", "BackupRetentionPeriod", wanted.backup_days),
-    ]
-    for what, key, value in changes:
-        if not _has(cluster, key, value):
-            yield what, partial(_change, rds, name, what, key, value, clock)
-    if _writer_instance(rds, name).get("AutoMinorVersionUpgrade"):
-        yield "its automatic minor version upgrades (off)", lambda: _disable_minor_upgrades(rds, name, clock)
+    low, high, pause = map(
+        declared["ServerlessV2ScalingConfiguration"].get, ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause")
+    )
+    changes = {
+        "ServerlessV2ScalingConfiguration": f"its capacity ({low:g} to {high:g} ACU, pausing after {pause:g} s)",
+        "DeletionProtection": f"its protection from deletion ({'on' if declared['DeletionProtection'] else 'off'})",
+        "BackupRetentionPeriod": f"its backups (of {declared['BackupRetentionPeriod']} days)",
+    }
+    for key, what in changes.items():  # one by one: AWS may refuse one of them
+        if not _has(cluster, key, declared[key]):
+            yield what, partial(_change, rds, name, what, key, declared[key], clock)
+    writer = _writer_instance(rds, cluster)
+    if writer.get("AutoMinorVersionUpgrade"):
+        step = partial(_disable_minor_upgrades, rds, name, writer["DBInstanceIdentifier"], clock)
+        yield "its automatic minor version upgrades (off)", step
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
         what = "the parameter group that keeps punches out of its log"
-        yield what, partial(_keep_log_clean, rds, name, wanted, clock)
+        yield what, partial(_keep_log_clean, rds, name, declared, clock)
     else:
         print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
 
@@ -193,25 +173,23 @@ def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Cloc
     _request(f"changing {what}", request, unfinished, clock)
 
 
-def _disable_minor_upgrades(rds: Any, name: str, clock: Clock) -> None:
+def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> None:
     """Turn off the writer's automatic minor version upgrades, as resources/cluster.yml does for a cluster of the stack.
 
     Aurora upgrades a cluster automatically only if each of its instances allows it.
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.VersionPolicy.Upgrading.html
     """
 
-    def request() -> None:
-        identifier = _writer(_present(rds, name))["DBInstanceIdentifier"]
-        rds.modify_db_instance(DBInstanceIdentifier=identifier, AutoMinorVersionUpgrade=False, ApplyImmediately=True)
-
     def unfinished() -> str | None:
-        is_on = _writer_instance(rds, name).get("AutoMinorVersionUpgrade")
+        is_on = _writer_instance(rds, _present(rds, name)).get("AutoMinorVersionUpgrade")
         return "the change is not made yet" if is_on else _unready(rds, name)
 
+    change = {"AutoMinorVersionUpgrade": False, "ApplyImmediately": True}
+    request = partial(rds.modify_db_instance, DBInstanceIdentifier=writer, **change)
     _request("turning off automatic minor version upgrades", request, unfinished, clock)
 
 
-def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
+def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> None:
     """Give a cluster a parameter group of its own, of the version that AWS chose, and restart it, for it to count."""
     cluster = _present(rds, name)
     if not _has_group(rds, name):
@@ -219,31 +197,30 @@ def _keep_log_clean(rds: Any, name: str, wanted: Wanted, clock: Clock) -> None:
             DBClusterParameterGroupName=name,
             DBParameterGroupFamily=f"aurora-postgresql{cluster['EngineVersion'].partition('.')[0]}",
             Description="Keeps punches out of PostgreSQL's log",
-            Tags=_listed(wanted.tags),
+            Tags=_listed(_tags_of(declared)),
         )
-    parameters = rds.get_paginator("describe_db_cluster_parameters")
-    pages = parameters.paginate(DBClusterParameterGroupName=name, Source="user")
+    pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
+        DBClusterParameterGroupName=name, Source="user"
+    )
     existing = {each["ParameterName"]: each.get("ParameterValue") for each in pages.search("Parameters[]")}
-    if other := {key: value for key, value in wanted.log.items() if existing.get(key) != value}:
+    changed = declared["Parameters"].items() - existing.items()
+    if changed:
         rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             Parameters=[
-                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"}
-                for key, value in other.items()
+                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"} for key, value in changed
             ],
         )
     is_new = cluster["DBClusterParameterGroup"] != name
     if is_new:
         _change(rds, name, "its parameter group", "DBClusterParameterGroup", name, clock)
 
-    def request() -> None:
-        rds.reboot_db_instance(DBInstanceIdentifier=_writer(_present(rds, name))["DBInstanceIdentifier"])
-
     def unfinished() -> str | None:
         status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
         return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
 
     if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
+        request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
         _request("restarting the writer, from which on its parameter group counts", request, unfinished, clock)
 
 
@@ -305,11 +282,8 @@ def _unready(rds: Any, name: str) -> str | None:
             f"the cluster {name} is {status}. Nothing was deployed. "
             + ("Deploy once it is gone." if status == "deleting" else "See to it in the console, and deploy again.")
         )
-    writer = _writer(cluster).get("DBInstanceIdentifier")
-    found = {each["DBInstanceIdentifier"]: each["DBInstanceStatus"] for each in _instances(rds, name)}
-    if status == "available" and found.get(writer) == "available":
-        return None
-    return f"the cluster is {status}, its writer {found.get(writer, 'not there')}"
+    writer = _writer_instance(rds, cluster).get("DBInstanceStatus", "not there")
+    return None if status == writer == "available" else f"the cluster is {status}, its writer {writer}"
 
 
 def _is_there(rds: Any, stage: str) -> bool:
@@ -361,10 +335,11 @@ def _writer(cluster: Any) -> Any:
     return next((each for each in cluster.get("DBClusterMembers", []) if each["IsClusterWriter"]), {})
 
 
-def _writer_instance(rds: Any, name: str) -> Any:
-    """Describe the instance that is the writer of a cluster."""
-    identifier = _writer(_present(rds, name)).get("DBInstanceIdentifier")
-    return next((each for each in _instances(rds, name) if each["DBInstanceIdentifier"] == identifier), {})
+def _writer_instance(rds: Any, cluster: Any) -> Any:
+    """Describe the instance that is the writer of a cluster; empty: it is not there yet."""
+    identifier = _writer(cluster).get("DBInstanceIdentifier")
+    instances = _instances(rds, cluster["DBClusterIdentifier"])
+    return next((each for each in instances if each["DBInstanceIdentifier"] == identifier), {})
 
 
 def _has_group(rds: Any, name: str) -> bool:
@@ -378,6 +353,11 @@ def _has_group(rds: Any, name: str) -> bool:
 def _has(cluster: Any, key: str, value: object) -> bool:
     found = cluster.get(key)
     return found.items() >= value.items() if isinstance(found, dict) and isinstance(value, Mapping) else found == value
+
+
+def _tags_of(declared: Declared) -> dict[str, str]:
+    tags: dict[str, str] = declared["Tags"] | {_WHEN_DELETED: declared["WhenDeleted"]}
+    return tags
 
 
 def _tags(cluster: Any) -> dict[str, str]:
