@@ -7,10 +7,9 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -69,48 +68,34 @@ def properties(text: str) -> dict[str, str]:
     return dict(re.findall(r"\$\{__P\((\w+),(.*?)\)\}", text))
 
 
-def sends(name: str) -> list[ElementTree.Element]:
-    """Return the elements of a plan's thread group, timers apart."""
+def sends(name: str) -> ElementTree.Element:
+    """Return a plan's thread group, without its timer."""
     root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
     [group] = root.findall("hashTree/hashTree/hashTree")
-    elements = list(group)
-    return elements[2:] if elements[0].tag == "ConstantThroughputTimer" else elements
+    if group[0].tag == "ConstantThroughputTimer":
+        del group[:2]
+    return group
 
 
-def asserted(
-    tree: ElementTree.Element, sampler: str | None = None, above: Sequence[str | None] = ()
-) -> Iterator[tuple[str, list[str | None]]]:
-    """Yield the texts that are asserted of each sampler's answer, below it or in what it is part of."""
-    texts = [*above, *(text.text for text in tree.findall("ResponseAssertion/collectionProp/stringProp"))]
-    if sampler:
-        yield sampler, texts
-    for element, below in pairwise(tree):
-        if below.tag == "hashTree":
-            yield from asserted(below, element.get("testname") if "Sampler" in element.tag else None, texts)
-
-
-def test_the_defaults_are_the_originals_load() -> None:
+def test_plans_that_are_started_by_hand_have_the_defaults_of_the_command() -> None:
     found = properties(plan("punches"))
 
-    assert (found["threads"], found["loops"], found["rampUp"]) == ("200", "100", "1")
-    assert (found["repeats"], found["malformed"]) == ("0", "0")
-
-
-def test_both_plans_send_the_same_and_assert_status_and_body_of_each_kind() -> None:
-    texts = [[ElementTree.tostring(element) for element in sends(name)] for name in ("punches", "arrivals")]
-    assert texts[0] == texts[1]
-    accepted = ["202", '"message":"accepted"']
-    refused = ["400", '"message":"there is an error in your request']
-    expected = {results.PUNCH: accepted, results.REPEAT: accepted, results.MALFORMED: refused}
-    assert dict(asserted(ElementTree.fromstring(plan("punches"))[0])) == expected  # noqa: S314  our own file
-
-
-def test_the_schedule_in_the_plan_is_that_of_the_command() -> None:
+    assert {name: found[name] for name in ("threads", "loops", "rampUp", "repeats", "malformed")} == {
+        "threads": "200",
+        "loops": "100",
+        "rampUp": "1",
+        "repeats": "0",
+        "malformed": "0",
+    }
     assert f"${{__P(schedule,{command.schedule(200, 20)})}}" in plan("arrivals")
 
 
-def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
-    assert f"<jmeter.version>{kit.VERSION}</jmeter.version>" in (FOLDER / "pom.xml").read_text(encoding="utf-8")
+def test_both_plans_send_the_same_and_assert_status_and_body() -> None:
+    closed, arrivals = sends("punches"), sends("arrivals")
+
+    assert ElementTree.tostring(closed) == ElementTree.tostring(arrivals)
+    texts = {text.text for text in closed.iterfind(".//ResponseAssertion/collectionProp/stringProp")}
+    assert texts == {"202", '"message":"accepted"', "400", '"message":"there is an error in your request'}
 
 
 # JMeter's results.
@@ -142,23 +127,6 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
     assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
-SOCKET = "Non HTTP response code: java.net.SocketException"
-CLOSED = "Non HTTP response message: Socket closed"  # of Java: by whoever waited; a server's end is "Connection reset"
-INTERRUPTED = "no answer when the schedule ended, so JMeter closed the connection"
-
-
-def test_what_jmeter_interrupted_is_told_from_what_the_system_broke_off() -> None:
-    failure = "Test failed: code expected to equal"
-    interrupted, broken_off = (
-        results.Sample("punch", 1, 2, SOCKET, message, False, failure, "a", 1)
-        for message in (CLOSED, "Non HTTP response message: Connection reset")
-    )
-
-    found = results.summarize([interrupted, interrupted, broken_off])
-
-    assert found.failures == {f"punch: {INTERRUPTED}": 2, f"punch: {SOCKET}: {failure}": 1}
-
-
 def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> None:
     file = tmp_path / "results.jtl"
     tail = results.Tail(file)
@@ -182,6 +150,10 @@ class Ran(NamedTuple):
     out: str
     err: str
 
+
+SOCKET = "Non HTTP response code: java.net.SocketException"
+CLOSED = "Non HTTP response message: Socket closed"  # of Java: by whoever waited; a server's end is "Connection reset"
+INTERRUPTED = "no answer when the schedule ended, so JMeter closed the connection"
 
 Command = Callable[..., Ran]
 SYSTEM = System("http://127.0.0.1:1/ponto", "key", "queue", "dead-letters", cast(Any, None), cast(Any, None))
@@ -509,7 +481,8 @@ def test_only_a_stage_of_the_command_line_leaves_the_local_stack() -> None:
     assert "--stage" not in recipe(STAGE="prod")
 
 
-SENT = "to stage dev of account 1, region us-east-1: 0."
+STAGE = "stage dev of account 1, region us-east-1"
+SENT = f"to {STAGE}: 0."
 
 
 @pytest.mark.parametrize(
@@ -522,18 +495,17 @@ SENT = "to stage dev of account 1, region us-east-1: 0."
     ],
     ids=["the original's", "with repeats, refusals and arrivals", "a soak", "what ends first"],
 )
-def test_how_much_is_sent_where_and_its_price_are_said_before_and_asked_for(
-    run: Command, words: list[str], sentence: str
-) -> None:
-    description = "stage dev of account 1, region us-east-1"
+def test_how_much_is_sent_where_and_its_price_are_said_before(run: Command, words: list[str], sentence: str) -> None:
+    refused = run(line(0), [row(0)], *words, description=STAGE, typed="n\n")
 
-    for typed in ("", "n\n"):
-        refused = run(line(0), [row(0)], *words, description=description, typed=typed)
-        assert (refused.status, refused.summary) == (2, None)
-        assert sentence in refused.err
-    agreed = run(line(0), [row(0)], *words, description=description, typed="y\n")
-    assert (agreed.status, sentence in agreed.err) == (0, True)
-    assert "Send them?" not in run(line(0), [row(0)], *words, "--yes", description=description).err
+    assert (refused.status, refused.summary) == (2, None)
+    assert sentence in refused.err
+
+
+def test_nothing_is_sent_to_a_stage_before_somebody_agrees(run: Command) -> None:
+    assert run(line(0), [row(0)], description=STAGE, typed="").summary is None
+    assert run(line(0), [row(0)], description=STAGE, typed="y\n").summary["accepted"] == 1
+    assert "Send them?" not in run(line(0), [row(0)], "--yes", description=STAGE).err
 
 
 def test_a_soak_without_a_rate_has_no_price(run: Command) -> None:

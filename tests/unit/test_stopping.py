@@ -95,22 +95,6 @@ def clock(_signals: None) -> FakeClock:
     return FakeClock()
 
 
-def test_after_ctrl_c_a_failed_save_is_waited_for_until_a_second_one(
-    clock: FakeClock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    wait = command.SaveWait(clock)
-    wait.stop(signal.SIGINT)
-
-    assert wait.keep_trying("3 of 4 queued punches.")
-    clock.sleep(86_400)
-    assert wait.keep_trying("2 of 4 queued punches.")
-    os.kill(os.getpid(), signal.SIGINT)
-    assert not wait.keep_trying("2 of 4 queued punches.")
-
-    advice = "Correct that, for example free some space: it tries again each second. Ctrl-C ends it and loses the rest."
-    assert capsys.readouterr().out.splitlines() == [f"  {count} of 4 queued punches. {advice}" for count in (3, 2)]
-
-
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_after_another_signal_a_failed_save_is_waited_for_a_minute(
     first: signal.Signals, clock: FakeClock, capsys: pytest.CaptureFixture[str]
