@@ -50,9 +50,6 @@ PAYLOADS = [
     "e\u0301 \u00e9 \u05d0\u05d1",
 ]
 
-# What is no device's name: control characters, line breaks, and what turns the direction of writing.
-UNPRINTABLE = ["\u0085", "\u009b31m", "\u2028", "\u2029", "\u202ereversed", "\u2067isolated"]
-
 
 class Sent(NamedTuple):
     status: int
@@ -111,16 +108,6 @@ class Sender:
         assert sent.status == 202, sent
         assert self.take() == [Message(body, KEY, sent.answer["messageId"])]
 
-    def require_refused(self, sent: Sent) -> None:
-        assert 400 <= sent.status < 500, sent
-        assert self._client.depth(self._queue) == 0
-
-    def require_stored_or_refused(self, sent: Sent, body: bytes) -> None:
-        if sent.status == 202:
-            self.require_stored(sent, body)
-        else:
-            self.require_refused(sent)
-
     def attributes(self) -> dict[str, str]:
         """The settings of the queue; it exists."""
         found = self._client.sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["All"])["Attributes"]
@@ -150,167 +137,80 @@ def sender(paused: Client) -> Iterator[Sender]:
     assert paused.depth(paused.address.dlq_url) == 0
 
 
-def punch(**more: object) -> dict[str, object]:
-    return event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", **more)
-
-
 def written(*, escaped: bool = False, **more: object) -> bytes:
-    return json.dumps(punch(**more), ensure_ascii=escaped).encode()
-
-
-# Bodies
-
-
-@pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_a_text_in_a_punch_is_stored_as_it_was_sent(sender: Sender, payload: str, escaped: bool) -> None:
-    body = written(escaped=escaped, **in_names(payload[:64]))
-
-    sender.require_stored(sender.send(body), body)
-
-
-@pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
-def test_what_stands_beside_a_punch_is_refused(sender: Sender, payload: str) -> None:
-    good = written()
-
-    for body in (good + payload.encode(), payload.encode() + good, payload.encode()):
-        sender.require_refused(sender.send(body))
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"\r\n\t %s \n\n\n",
-        b"%s\r\n\r\nAction=DeleteQueue",
-        b"Action=SendMessage&MessageBody=%s",
-        b"MessageBody=%s&Action=SendMessage",
-        b"%s%%0AAction=DeleteQueue",
-        b"%s\x00",
-        b"\xef\xbb\xbf%s",
-        b"%s\xff\xfe",
-    ],
-    ids=repr,
-)
-def test_lines_and_bytes_around_a_punch_are_stored_as_they_were_sent_or_refused(sender: Sender, body: bytes) -> None:
-    whole = body.replace(b"%%", b"%").replace(b"%s", written())
-
-    sender.require_stored_or_refused(sender.send(whole), whole)
+    punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", **more)
+    return json.dumps(punch, ensure_ascii=escaped).encode()
 
 
 def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
     chance = random.Random(20_261_001)  # noqa: S311  repeatable, not secret
-    for _ in range(100):
-        start = chance.randrange(40)
-        mixed = "".join(chance.choices(PAYLOADS, k=8))[start : start + chance.randrange(65)]
-        space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9)))
-        text = json.dumps(punch(**in_names(mixed)), ensure_ascii=chance.random() < 0.3)
-        body = f"{space}{text}{space}".encode()
+    mixtures = ["".join(chance.choices(PAYLOADS, k=8))[chance.randrange(40) :] for _ in range(60)]
+    for text in (*PAYLOADS, *mixtures):
+        space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9))).encode()
+        for escaped in (False, True):
+            body = space + written(escaped=escaped, **in_names(text[:64])) + space
 
+            sender.require_stored(sender.send(body), body)
+
+
+def test_a_body_up_to_the_limit_of_the_queue_is_stored_whole_and_a_larger_one_not_in_part(sender: Sender) -> None:
+    for size in (LIMIT - 1, LIMIT):
+        body = written().ljust(size)
         sender.require_stored(sender.send(body), body)
+    too_large = {"message": f"there is an error in your request: it is larger than {LIMIT} bytes"}
+    for size in (LIMIT + 1, 2**20 + 1):
+        assert sender.send(written().ljust(size)) == (413, too_large)
 
 
-# Size
-
-
-@pytest.mark.parametrize("fill", [b" ", b"\n", "\u2028".encode()], ids=["blanks", "lines", "three bytes each"])
-@pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
-def test_a_body_up_to_the_limit_of_the_queue_is_whole_or_refused(sender: Sender, size: int, fill: bytes) -> None:
-    start = written()
-    body = start + fill * ((size - len(start)) // len(fill))
-
-    sent = sender.send(body)
-
-    if fill.isspace():
-        sender.require_stored(sent, body)
-    else:  # no blank to JSON
-        sender.require_refused(sent)
-
-
-@pytest.mark.parametrize("size", [LIMIT + 1, 2**20 - 1, 2**20, 2**20 + 1])
-def test_a_larger_body_is_not_stored_not_even_in_part(sender: Sender, size: int) -> None:
-    sent = sender.send(written().ljust(size))
-
-    assert sent == (413, {"message": f"there is an error in your request: it is larger than {LIMIT} bytes"})
-
-
-# Headers and parameters
-
-
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_the_query_string_reaches_nothing(sender: Sender, payload: str) -> None:
+def test_the_query_string_reaches_nothing(sender: Sender) -> None:
     body = written()
-    given = urllib.parse.quote(payload, safe="&=+;%$(){}.#'!:/")
-    for query in (f"?{given}", f"?x={given}", f"?MessageBody=x&{given}"):
-        sender.require_stored(sender.send(body, query=query.replace("#", "%23")), body)
+    for payload in PAYLOADS:
+        given = urllib.parse.quote(payload, safe="&=+;%$(){}.'!:/")
+        for query in (f"?{given}", f"?x={given}", f"?MessageBody=x&{given}"):
+            sender.require_stored(sender.send(body, query=query), body)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *("Action", "MessageBody", "DelaySeconds", "MessageAttribute.1.Name", "usuarioId", "Authorization"),
-        *(
-            "X-Amz-Target",
-            "X-HTTP-Method-Override",
-            "X-Forwarded-For",
-            "Content-Encoding",
-            "Accept",
-            "Origin",
-            "Cookie",
-        ),
+        *("X-Amz-Target", "X-HTTP-Method-Override", "X-Forwarded-For", "Content-Encoding", "Accept", "Origin"),
+        "Cookie",
     ],
 )
 def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
     body = written()
     for payload in ("&Action=DeleteQueue&DelaySeconds=900", "%0d%0aAction: DeleteQueue", "$input.body#set($x=1)"):
-        sender.require_stored_or_refused(sender.send(body, sender.headers((name, payload))), body)
+        sender.require_stored(sender.send(body, sender.headers((name, payload))), body)
 
 
 @pytest.mark.parametrize(
-    "content_type",
+    ("content_type", "status"),
     [
-        "application/json",
-        "APPLICATION/JSON",
-        "application/json; charset=utf-8",
-        "application/json; charset=utf-16",
-        "application/json;charset=latin-1",
-        'application/json; boundary="&Action=DeleteQueue"',
-        "application/json, text/plain",
-        "application/json&Action=DeleteQueue",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "text/plain",
-        "text/json",
-        "application/problem+json",
-        "*/*",
-        "",
-        "garbage",
+        *((f"application/json{more}", 202) for more in ("", "; charset=utf-8", "; charset=utf-16", ";charset=latin-1")),
+        ('application/json; boundary="&Action=DeleteQueue"', 202),
+        *((f"application/json{more}", 415) for more in (", text/plain", "&Action=DeleteQueue")),
+        *((f"application/{kind}", 415) for kind in ("x-www-form-urlencoded", "xml", "problem+json")),
+        *((kind, 415) for kind in ("multipart/form-data; boundary=x", "text/plain", "text/json", "*/*", "garbage")),
     ],
     ids=repr,
 )
-def test_whatever_the_content_type_says_the_body_is_stored_as_it_was_sent_or_refused(
-    sender: Sender, content_type: str
-) -> None:
+def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, content_type: str, status: int) -> None:
     body = written(**in_names("ação &Action=DeleteQueue"))
-
-    sender.require_stored_or_refused(sender.send(body, sender.headers(content_type=content_type)), body)
-
-
-@pytest.mark.parametrize("kind", ["form", "plain"])
-def test_a_form_with_parameters_of_sqs_is_refused_as_what_it_is(sender: Sender, kind: str) -> None:
-    content_type = {"form": "application/x-www-form-urlencoded", "plain": "text/plain"}[kind]
-    body = b"Action=SendMessage&MessageBody=" + urllib.parse.quote_plus(written()).encode()
 
     sent = sender.send(body, sender.headers(content_type=content_type))
 
-    sender.require_refused(sent)
-    # Valid JSON of that type is refused too: what the template does not know never reaches SQS.
-    assert sender.send(written(), sender.headers(content_type=content_type)).status == 415
+    assert sent.status == status
+    if status == 202:
+        sender.require_stored(sent, body)
 
 
 @pytest.mark.parametrize("right_first", [True, False])
 def test_two_keys_are_one_or_refused(sender: Sender, right_first: bool) -> None:
     body = written()
     keys = [sender.key, "wrong"] if right_first else ["wrong", sender.key]
-    headers = [("content-type", JSON), *(("x-api-key", key) for key in keys)]
 
-    sender.require_stored_or_refused(sender.send(body, headers), body)
+    sent = sender.send(body, [("content-type", JSON), *(("x-api-key", key) for key in keys)])
+
+    if sent.status != 403:
+        sender.require_stored(sent, body)
