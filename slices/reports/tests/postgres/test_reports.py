@@ -1,14 +1,12 @@
 """The reports in SQL: time cards computed by hand, limits from both sides, and rules held against plain Python."""
 
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,9 +14,7 @@ import psycopg2
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import migrate
 from ponto.punch import Punch
 from slices.reports.tests.reporting import (
     APIA,
@@ -47,7 +43,7 @@ from slices.reports.tests.reporting import (
 from slices.reports.tests.reporting import database as database
 from slices.reports.tests.reporting import own as own
 from slices.reports.tests.reporting import shared_url as shared_url
-from tests.database import SCHEMA, cloned, migrations
+from tests.database import cloned
 from tools.kit.project import ROOT
 
 DOCUMENT = (ROOT / "slices" / "reports" / "reports.md").read_text(encoding="utf-8")
@@ -188,19 +184,6 @@ def test_without_a_row_in_funcionario_there_is_no_name_and_the_stages_zone(datab
         (2, "Employee 2", "America/Sao_Paulo", time(4)),
     ]
     assert database.card(1, "2026-11") == database.card(2, "2026-11")
-
-
-def test_one_employee_or_all_of_some_days(database: Database) -> None:
-    for employee in (2, 1):
-        database.punch(employee, "2026-11-01 08:00 32:00 56:00 80:00")
-
-    def found(given: str) -> list[Row]:
-        return database.read(f"jornadas({given})", "usuario_id, extract(day from dia)::int")
-
-    assert found("'2026-11-02', '2026-11-03'") == [(1, 2), (1, 3), (2, 2), (2, 3)]
-    assert found("'2026-11-02', '2026-11-03', 2") == [(2, 2), (2, 3)]
-    assert found("'2026-11-03', '2026-11-02'") == []
-    assert found("'2026-11-02', '2026-11-03', usuario => 3") == []
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])  # UTC+14, UTC-12
@@ -616,31 +599,6 @@ def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(own:
         own.ask(f"alter role current_user in database {name} reset timezone")
 
 
-def test_the_sessions_zone_changes_no_report(own: Database, migrated_url: str) -> None:
-    own.employ(1, NEW_YORK, NIGHT)
-    own.employ(2)
-    for number, day in enumerate(("2026-10-30", "2026-10-31", "2026-11-01", "2026-11-30")):
-        own.punch(1, f"{day} 22:00:10 23:59:50", received=number * 2 * DAY, sent=HOUR)
-        own.punch(2, f"{day} 00:00 08:00 08:00 23:30", received=number * 2 * DAY)
-    reports = [
-        "batida_local order by id",
-        "jornada order by usuario_id, dia",
-        "jornadas('2026-10-31', '2026-11-01')",
-        "espelho(1, '2026-11-01')",
-        "espelhos('2026-10-01')",
-        "espelho_totais('2026-11-01')",
-        "excecoes('2026-10-01', '2026-11-30')",
-        "pico('2026-11-01 00:00Z', '2026-11-01 06:00Z')",
-    ]
-    expected = [own.read(report) for report in reports]
-    assert all(expected)
-
-    for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
-        other = Database(migrated_url, zone)
-        assert [other.read(report) for report in reports] == expected
-        other.close()
-
-
 # Employees
 
 
@@ -679,7 +637,7 @@ def test_a_zone_is_checked_when_it_is_changed_too(own: Database) -> None:
     own.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
 
 
-# The migration
+# The migrations
 
 
 def test_everything_is_described(database: Database) -> None:
@@ -704,24 +662,6 @@ def test_everything_is_described(database: Database) -> None:
     )
 
     assert undescribed == []
-
-
-VIEWS = [name for name in migrations() if "/views/" in name]
-
-
-def test_the_migration_finds_punches_that_are_there_already(database_url: str, tmp_path: Path) -> None:
-    before = {name: Path(shutil.copytree(folder, tmp_path / name)) for name, folder in SCHEMA.items()}
-    for folder in before.values():
-        shutil.rmtree(folder / "views", ignore_errors=True)
-        (folder / "rights.sql").unlink(missing_ok=True)
-    migrate(parse_dsn(database_url), SAO_PAULO.key, before)
-    database = Database(database_url)
-    database.punch(1, "2026-11-03 08:00 12:00")
-
-    assert migrate(parse_dsn(database_url), SAO_PAULO.key, SCHEMA).applied == VIEWS
-
-    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 = 240, 0"]
-    database.close()
 
 
 OF_ONE = r"date_bin\(.* = ANY .*usuario_id = '1'"
