@@ -43,7 +43,7 @@ class ConfigurationError(RuntimeError):
 
 
 class Database(NamedTuple):
-    """Where a database is, and its user; never log it: a password may be among the parameters."""
+    """Address and user of a database; never log it: a password may be among the parameters."""
 
     parameters: Mapping[str, str | Callable[[], str]]  # libpq's keywords
     secret_arn: str | None = None  # a Secrets Manager secret with the user's name and password

@@ -53,7 +53,7 @@ class Processed:
 
     @property
     def has_rows(self) -> bool:
-        """Whether a punch of the batch is a row: the database works, and so does the function's code."""
+        """True if a punch of the batch is a row: the database works, and so does the function's code."""
         return bool(self.stored or self.duplicates or self.redelivered)
 
     def counts(self, *, identity: bool) -> dict[str, int]:
@@ -184,9 +184,9 @@ class Drain:
         return processed
 
     def shorten_visibility(self, processed: Processed, end: float) -> None:
-        """Have SQS deliver transient failures again soon; add a warning if it does not.
+        """Make messages that failed transiently visible again soon; add a warning if SQS refuses.
 
-        For the last act of an invocation: from then on the messages are hidden for as long as it says.
+        Call it last: the delays count from this call.
         """
         transient = [failure.message for failure in processed.failures.values() if failure.is_transient]
         try:

@@ -25,7 +25,7 @@ _is_employee_id = re.compile("[1-9][0-9]{0,15}").fullmatch
 
 
 class Response(TypedDict):
-    """What API Gateway passes on to the caller."""
+    """Response that API Gateway passes on to the caller."""
 
     statusCode: int
     headers: dict[str, str]

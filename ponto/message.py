@@ -22,7 +22,7 @@ class ItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """What Lambda reads with ReportBatchItemFailures; a misspelt key would delete every message of the batch."""
+    """Response to Lambda, by ReportBatchItemFailures; a misspelt key would delete every message of the batch."""
 
     batchItemFailures: list[ItemFailure]
 

@@ -4,7 +4,7 @@ const { origins, together } = require('./slices.js');
 const stop = require('./stop.js');
 const values = require('./values.js');
 
-// What a stage where people only try things needs to know: punches that nobody may ever see, or that are not stored.
+// Alarms of a stage for trials: of punches that may be lost, or that are not stored.
 const ESSENTIAL = ['dead-letters', 'keeps-failing', 'function-errors'];
 
 /** Return the topic's ARN, and the resources that it needs. */
@@ -55,7 +55,7 @@ module.exports = async (context) => {
       Type: 'AWS::CloudWatch::Alarm',
       Properties: {
         AlarmName: `${stack}-${section}`,
-        // A slice's say where theirs are described.
+        // Those of slices name the section that describes them.
         AlarmDescription: section in ofReference ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
         ...properties,
         ComparisonOperator: 'GreaterThanThreshold',

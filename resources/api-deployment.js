@@ -16,7 +16,7 @@ module.exports = async (context) => {
   const deployment = `ApiDeployment${hash}`;
   const throttled = [
     ['*', '*', 'stage'],
-    // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
+    // Separate metrics for the alarms: a receipt that is not there yet is a 404, and no trouble.
     ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
     ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, limit }) => [method, path, limit]),

@@ -85,7 +85,7 @@ function columns(name, rejections, clusterName) {
         line(cluster, 'ACUUtilization', 'Average', 'in use')),
     ] }),
     'Dead letters': [
-      graph('Waiting for somebody', 'messages',
+      graph('Waiting for an operator', 'messages',
         line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
       graph('Dead-lettered by the function, by reason', 'punches',
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
@@ -114,7 +114,7 @@ module.exports = async (context) => {
   const named = await resolveVariable('file(resources/derived.js):stackName');
   const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
   const cluster = await resolveVariable('file(resources/database.js):cluster, null');
-  // Where nobody signs in, the function logs no such metric.
+  // Without sign-in, the function logs no such metric.
   const isLogged = (reason) => reason !== 'identity' || signsIn;
   const flow = columns(named, REASONS.filter(isLogged), cluster);
   for (const [title, declared] of Object.entries(await together(context, 'graphs'))) {

@@ -48,7 +48,7 @@ function check({ database, login, given, dataApi, region }) {
 function checkTokens({ database, given, dataApi }) {
   if (dataApi) stop('dataApi: the Data API signs in by a password, which dbLogin: iam has not; leave dataApi out.');
   const unused = ['dbSecretArn', 'dbSecretKeyArn'].find((name) => given[name]);
-  if (unused) stop(`${unused}: with dbLogin: iam nobody reads a secret; leave it out, or set dbLogin to secret.`);
+  if (unused) stop(`${unused}: with dbLogin: iam no secret is read; leave it out, or set dbLogin to secret.`);
   if (given.dbSslMode === 'disable') stop('dbSslMode: AWS takes a token over TLS only; leave dbSslMode out.');
   if (database !== 'existing') {
     if (given.dbResourceId) stop(`dbResourceId is of an existing database: with database: ${database} leave it out.`);

@@ -1,4 +1,4 @@
-// What IAM is told: rights, policies that roles share, and the roles of functions.
+// IAM: rights, policies that roles share, and the roles of functions.
 
 const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
 
@@ -10,8 +10,8 @@ const policy = (Description, ...statements) => ({
 });
 
 /**
- * The role of a function, by the beginning of its logical ids: it writes its own log, and has what else is said.
- * Network and traces are policies of their own, for they are not on every stage.
+ * The role of a function, by the beginning of its logical ids: it writes its own log, and has the given statements.
+ * Network and traces are separate policies, for not every stage has them.
  */
 const role = async ({ resolveVariable }, id, { policies = [], statements = [], isInNetwork = true }) => ({
   Type: 'AWS::IAM::Role',

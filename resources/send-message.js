@@ -4,7 +4,7 @@ const { together } = require('./slices.js');
 
 const KEY = '$context.identity.apiKeyId'; // its id, never the key: it tells whose rows a stolen key wrote
 
-/** Every value is encoded, or a body with & in it could add parameters of its own. */
+/** Every value is encoded, or a body with & in it could add parameters. */
 const parameter = (name, value) => `&${name}=$util.urlEncode(${value})`;
 
 const attribute = (number, name, value) =>

@@ -16,7 +16,7 @@ Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
 
 
 class SchemaHooks(NamedTuple):
-    """What a slice adds to the function, as `HOOKS` of its module `schema_hooks`."""
+    """Additions of a slice to the function: `HOOKS` of its module `schema_hooks`."""
 
     actions: Mapping[str, Action] = {}  # by name
     legacy_keys: Mapping[str, str] = {}  # action by the key that named it in events of 1.0.0-rc.1

@@ -36,7 +36,7 @@ _CONCURRENTLY = ".concurrently.sql"
 
 
 class LockRetryPolicy(NamedTuple):
-    """How long migrations wait, and let others wait.
+    """Time limits and retries of migrations that wait for a lock.
 
     While a migration waits for a table that an open report reads, every insert waits behind it. So it gives up sooner
     than an insert does (`lock_ms` of the store), rolls all back, and tries again after the inserts had their time.
@@ -244,7 +244,7 @@ def _build_index(owner: connection, name: str, statement: str, policy: LockRetry
     owner.autocommit = True
     with owner.cursor() as session:
         try:
-            # It waits for all transactions that began before, and nobody waits behind it. If this client is gone by
+            # CREATE INDEX CONCURRENTLY waits for all earlier transactions, and blocks none. If this client is gone by
             # then, PostgreSQL completes it all the same.
             session.execute("set lock_timeout = 0")
             is_valid = fetch(session, "index_is_valid", index=index)
@@ -284,7 +284,7 @@ def _find_pending(files: Mapping[str, str], recorded: Mapping[str, str]) -> list
         if name in files and recorded_checksum != checksum(files[name]):
             raise MigrationError(
                 f"{name}: was edited after it had been applied; restore it, and add another migration instead "
-                "(a local database begins anew, empty, after `make clean`)"
+                "(a local database begins again, empty, after `make clean`)"
             )
     for name in pending:
         same_slice = [other for other in recorded if _slice_of(other) == _slice_of(name)]
@@ -292,7 +292,7 @@ def _find_pending(files: Mapping[str, str], recorded: Mapping[str, str]) -> list
         if missing := [other for other in same_slice if other not in files]:
             raise MigrationError(
                 f"{missing[0]}: was applied to this database, but this code does not have it, and has {name}, which "
-                "was not (a local database begins anew, empty, after `make clean`)"
+                "was not (a local database begins again, empty, after `make clean`)"
             )
         if name < max(same_slice, default=""):
             raise MigrationError(

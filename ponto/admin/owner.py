@@ -20,7 +20,7 @@ _PATIENT = Timeouts(iam_propagation_seconds=120)  # a deploy may have made the o
 
 
 class MigrationError(Exception):
-    """What the owner runs failed, or could not begin. The message says where and why, and what was changed."""
+    """Statements of the owner failed, or could not start. The message says where and why, and what was changed."""
 
 
 class NotOwnSchemaError(MigrationError):

@@ -2,7 +2,7 @@
 
 What PostgreSQL can replace is replaced in place, so that other people's views on top of it stay. Otherwise everything
 that these files created is dropped, never with CASCADE, and created again: for other columns or parameters, and types,
-which have a file of their own. Each object is created by one file.
+which have a separate file. Each object is created by one file.
 """
 
 import hashlib
@@ -120,7 +120,7 @@ def _drop(session: cursor, drops: Mapping[str, str], reason: str) -> None:
         if len(dependents) == len(drops):
             name, foreign = min(dependents.items(), key=lambda item: len(item[1]))  # nearest to what is of others
             raise MigrationError(
-                f"{reason}: this change has to drop {name} and make it anew, but {'; '.join(foreign)}. Drop what "
+                f"{reason}: this change has to drop {name} and create it again, but {'; '.join(foreign)}. Drop what "
                 "depends on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
             )
         drops = {name: drops[name] for name in dependents}

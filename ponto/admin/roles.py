@@ -78,7 +78,7 @@ def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | No
 
 
 def set_login(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -> list[str]:
-    """Let roles sign in by IAM alone, and remove their passwords; or let them no longer sign in by IAM.
+    """Set roles to sign in by IAM alone, without a password; or set them to sign in without IAM.
 
     A member of such a role, its creator too, signs in by IAM as well.
     """

@@ -55,7 +55,7 @@ class Result(TypedDict):
 
 
 class QueryStats(NamedTuple):
-    """What may be logged."""
+    """Figures of a request that may be logged."""
 
     statements: list[str]  # that were run
     rows: int

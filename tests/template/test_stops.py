@@ -21,10 +21,10 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         ([EXPRESS, "dbLogin=secret"], "dbLogin: 'secret': an express cluster takes iam only"),
         (["dbLogin=iam", "dataApi=true"], "dataApi: the Data API signs in by a password"),
         ([EXPRESS, "dataApi=true"], "dataApi: the Data API signs in by a password"),
-        ([f"dbSecretArn={ARN}"], "dbSecretArn: with dbLogin: iam nobody reads a secret"),
+        ([f"dbSecretArn={ARN}"], "dbSecretArn: with dbLogin: iam no secret is read"),
         (
             [*TOKENS, "dbResourceId=cluster-ABC", "dbSecretKeyArn=key"],
-            "dbSecretKeyArn: with dbLogin: iam nobody reads a",
+            "dbSecretKeyArn: with dbLogin: iam no secret",
         ),
         (["dbSslMode=disable"], "dbSslMode: AWS takes a token over TLS only"),
         (TOKENS, "dbResourceId: '' is not a cluster's resource id, like cluster-ABCDEFGHIJKL01234"),

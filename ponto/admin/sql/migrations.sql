@@ -8,11 +8,11 @@ set statement_timeout = 0; -- copying rows may take long
 -- of the two as deadlocked.
 select set_config('lock_timeout', least(500, %(advisory_ms)s)::text, false);
 
--- The lock's number is "batida" in ASCII. Whoever comes second waits here, then finds everything applied. It has no
--- other lock meanwhile, so nobody waits for it but an index that is built concurrently, which waits for all that began.
+-- The lock's number is "batida" in ASCII. A second run waits here, then finds everything applied. It holds no other lock
+-- meanwhile, so it blocks nothing but a concurrent build of an index, which waits for all earlier transactions.
 select pg_advisory_lock(0x626174696461);
 
--- From here on whoever writes to a table waits behind this session, should it have to wait for a lock itself.
+-- From here on, writers of a table wait behind this session when it waits for a lock.
 set lock_timeout = %(lock_ms)s
 
 -- name: lock_holders

@@ -24,7 +24,7 @@ problem (line, remedy) as ( -- without a remedy: another intake uses the role
             case when admin_option then ' and may make others so' end
         ),
         case
-            -- Of the creator, by PostgreSQL itself: nobody else can revoke it.
+            -- PostgreSQL granted it to the creator, who alone can revoke it.
             when grantor = 10 and admin_option and not inherit_option and not set_option
                 then format('drop owned by %%1$I; drop role %%1$I', unknown_role.rolname)
             else format('revoke %%I from %%s granted by %%s cascade', unknown_role.rolname, member::regrole, grantor::regrole)
@@ -53,12 +53,12 @@ where remedy is null or not exists (select from problem where remedy is null)
 order by 1
 
 -- name: roles_without_password
--- For a superuser: nobody else sees whether there is one.
+-- Only a superuser sees whether a role has a password.
 select rolname from pg_authid where rolpassword is null
 
 -- name: create_roles
--- Roles are created without a password, so that nobody can sign in until it is set. The creator of one that was there may
--- know its password. One whose slice was gone may sign in again.
+-- Roles are created without a password, so none can sign in until it is set. The creator of a role that existed may know
+-- its password. A role whose slice has returned may sign in again.
 with declared as (
     select
         given.*,
@@ -89,7 +89,7 @@ where (known.fatia, known.oid) <> (excluded.fatia, excluded.oid)
 with known as (
     select pg_roles.*, nome in (select role from jsonb_to_recordset(%(roles)s) as given (role text)) as is_declared
     from ponto.migracao_papel join pg_roles on rolname = nome and pg_roles.oid = migracao_papel.oid
-    where starts_with(nome, %(prefix)s) -- whoever wrote the row
+    where starts_with(nome, %(prefix)s) -- whichever run wrote the row
 )
 select format('grant connect on database %%I to %%I', current_database(), rolname), null
 from known
@@ -128,8 +128,8 @@ from ponto.migracao_papel join pg_roles on rolname = nome and pg_roles.oid = mig
 where starts_with(nome, %(prefix)s)
 
 -- name: limit_roles
--- Limit the connections of the functions' roles, and reset the settings that they made for themselves: every role may
--- alter those of its own sessions, so a search_path would outlive the sessions of an attacker who took over a function.
+-- Limit the connections of the functions' roles, and reset their own settings: every role may change the defaults of its
+-- sessions, so a search_path would outlive the sessions of an attacker who took over a function.
 -- Only a superuser, or a user with the right, may limit temporary files: an existing limit stays.
 --
 -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.

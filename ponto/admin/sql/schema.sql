@@ -9,7 +9,7 @@ set local search_path = pg_catalog, pg_temp
 select 'create schema ponto', null where to_regnamespace(%(schema)s) is null
 
 -- name: lock_tables
--- Until the end of the transaction nobody can add a trigger or a foreign key to the tables; inserts go on.
+-- Until the end of the transaction no trigger or foreign key can be added to the tables; inserts go on.
 select 'lock table only ' || string_agg(oid::regclass::text, ', only ' order by relname) || ' in row exclusive mode', null
 from pg_class
 where relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'p') and (%(all)s or relname like 'migracao%%')
@@ -22,7 +22,7 @@ having count(*) > 0
 -- row security, which hides rows; and tables that inherit, whose rows would be the table's.
 --
 -- A trigger NAME of a table calls the function TABLE_NAME of the schema, without a condition (NAME_insert and NAME_update
--- may share one). Names are unique, so that nobody can add another.
+-- may share one). Names are unique, so no other one can be added.
 with here as (
     select pg_namespace.oid, format('%%I', nspname) as name, nspowner, nspacl, quote_ident(current_user)::regrole as owner
     from pg_namespace

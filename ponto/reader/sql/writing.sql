@@ -1,5 +1,5 @@
--- Who may still commit a row of these tables, by transaction: whoever adds one keeps this lock until the end, which a
--- standby that does not answer may put off. When a transaction began is shown of one's own role's only.
+-- Transactions that may still commit a row of these tables: a transaction that adds one keeps this lock until its end,
+-- which a standby that does not answer may delay. PostgreSQL shows when a transaction began only for the same role.
 select
     virtualtransaction,
     case

@@ -1,4 +1,4 @@
--- Of a punch that came without an offset, and of whoever has no zone of their own.
+-- Time zone of punches that came without an offset, and of employees for whom none is loaded.
 
 create or replace function ponto.fuso_padrao() returns text
 language sql stable parallel safe

@@ -243,7 +243,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
         "^"
         + re.escape(
             f"{DAYS}: cannot change return type of existing function: this change has to drop function jornadas and "
-            "make it anew, but view public.mine depends on "
+            "create it again, but view public.mine depends on "
             "function ponto.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
             "view public.mine. Drop what depends on it yourself, run the migrations again, and create it again to fit. "
             "Nothing was changed."
