@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tools.kit.errors import CommandError
-from tools.kit.packaging import PackagingError, Template, copy_project, package
+from tools.kit.packaging import Template, copy_project, package
 
 _FUNCTION = "BatidaPontoLambdaFunction"
 _MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
@@ -73,10 +73,7 @@ def of_stage(stage: str) -> Settings:
         CommandError: it cannot be compiled.
     """
     with TemporaryDirectory(prefix="ponto-") as folder:
-        try:
-            return of_file(package(copy_project(Path(folder) / "project"), stage).template_file)
-        except (PackagingError, FileNotFoundError) as error:
-            raise CommandError(f"{error}\nstage {stage} could not be compiled; has make setup been run?") from None
+        return of_file(package(copy_project(Path(folder) / "project"), stage).template_file)
 
 
 def _filled_in(value: object) -> str:

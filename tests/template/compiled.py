@@ -63,16 +63,24 @@ class OneProcess:
         self._process = subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
         self._sls = str(sls)
 
-    def run(self, project: Path, options: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
-        """As packaging.run_sls."""
-        asked = {"sls": self._sls, "project": str(project), "options": options, "environment": environment}
+    def run(
+        self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
+    ) -> int:
+        """Run osls, as osls.run does."""
+        asked = {
+            "sls": self._sls,
+            "project": str(project),
+            "options": [command, *options],
+            "environment": {**environment, "PATH": osls.search_path(environment)},
+        }
         assert self._process.stdin
         assert self._process.stdout
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         answered = self._process.stdout.readline()
         assert answered, "osls.js has ended, as it says above"
         ended = json.loads(answered)
-        return ended["status"], ended["printed"]
+        log.write_text(ended["printed"])
+        return int(ended["status"])
 
     def close(self) -> None:
         self._process.communicate()
@@ -87,7 +95,7 @@ def one_process() -> Iterator[OneProcess]:
 @pytest.fixture(scope="session")
 def packed(one_process: OneProcess) -> Pack:
     """Package any project, each time anew."""
-    return partial(package, run=one_process.run)
+    return partial(package, run_sls=one_process.run)
 
 
 def _packaged(project: Path, packed: Pack) -> Packaged:

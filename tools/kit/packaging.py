@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools.kit import osls
+from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 NO_AWS = {
@@ -20,11 +20,7 @@ NO_AWS = {
 }
 
 
-Run = Callable[[Path, Sequence[str], Mapping[str, str]], tuple[int, str]]
-"""Runs osls in a folder, with words and an environment; gives its status, and what it printed."""
-
-
-class PackagingError(RuntimeError):
+class PackagingError(CommandError):
     """`sls package` failed; the message is what it printed."""
 
 
@@ -94,30 +90,19 @@ def copy_project(target: Path, *, with_requirements: bool = False, with_slices: 
     return target
 
 
-def run_sls(project: Path, options: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run `sls` in a project's folder; give its exit status and what it printed."""
-    done = subprocess.run(  # noqa: S603  the project's own command, which make setup installed
-        ["sls", *options],  # noqa: S607
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
-
-
 def package(
-    project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = NO_AWS, run: Run = run_sls
+    project: Path,
+    stage: str,
+    *parameters: str,
+    aws: Mapping[str, str] = NO_AWS,
+    run_sls: Callable[..., int] = osls.run,
 ) -> Package:
     """Run `sls package`.
 
     Args:
         parameters: as for --param: `name=value`.
         aws: the AWS variables of its environment; by default it has no account and reaches no endpoint.
-        run: what runs osls in its place.
+        run_sls: runs osls, as `osls.run` does.
 
     Raises:
         PackagingError: it failed.
@@ -129,9 +114,8 @@ def package(
         if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
         or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # the Makefile's
     }
-    environment |= {**aws, "PATH": osls.search_path(os.environ)}
-    options = ["package", "--stage", stage, "--package", str(folder), *(f"--param={given}" for given in parameters)]
-    status, printed = run(project, options, environment)
-    if status:
-        raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{printed}")
+    options = ["--stage", stage, "--package", str(folder), *(f"--param={given}" for given in parameters)]
+    log = folder.with_suffix(".log")
+    if run_sls("package", options, {**environment, **aws}, log, project):
+        raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{log.read_text()}")
     return Package(folder)
