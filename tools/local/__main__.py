@@ -40,7 +40,6 @@ and dead letters are lost, or which process still tries to save them
 """
 
 _SAVE_TIMEOUT_SECONDS = 60
-_REPEAT_SECONDS = 10  # between two lines on what is not saved
 
 
 @commands.command("run", epilog=_EPILOG)
@@ -70,7 +69,7 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
 
     raise_once(stop)
     try:
-        with running(state, port, print_status=_print_status, keep_trying=save_wait.keep_trying) as stack:
+        with running(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
             greet(stack, state)
             _follow(stack)
     except UnsavedError as error:
@@ -98,7 +97,6 @@ class SaveWait:
         self._clock = clock
         self._deadline = math.inf  # by `time.monotonic()`
         self._is_waiting = False
-        self._next_line = -math.inf  # by `time.monotonic()`
 
     def stop(self, number: int, _: object = None) -> None:
         """Take note of a signal: the one that stops the run, and each that comes while it waits."""
@@ -109,23 +107,15 @@ class SaveWait:
         if self._is_waiting and number == signal.SIGHUP:
             _discard_output()
 
-    def keep_trying(self, missing: str) -> bool:
-        """Print what is missing, and what can be done; return whether to wait on."""
+    def seconds_left(self) -> float:
+        """Return for how long to wait on."""
         if not self._is_waiting:
             self._is_waiting = True
             if math.isfinite(self._deadline):
                 self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
             for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # `raise_once` ignores them after the first
                 signal.signal(each, self.stop)
-        left = self._deadline - self._clock.monotonic()
-        if left > 0 and self._clock.monotonic() > self._next_line:
-            self._next_line = self._clock.monotonic() + _REPEAT_SECONDS
-            end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
-            _print_status(
-                f"{missing} Correct that, for example free some space: it tries again each second.{end} Ctrl-C ends it "
-                "and loses the rest."
-            )
-        return left > 0
+        return self._deadline - self._clock.monotonic()
 
 
 def _announce() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -33,12 +34,13 @@ _SERVICES = (
 )
 _MODULE = "tools.local.serve"
 _START = 30  # s
+_REPEAT_SECONDS = 10  # between two lines on what is not saved
 _CLOSE = 2  # s that a process which was killed may take to give up its port
 
 PrintStatus = Callable[[str], None]
 
-KeepTrying = Callable[[str], bool]
-"""Called all the time while not everything is saved, with a sentence on what is missing; returns whether to wait on."""
+SecondsLeft = Callable[[], float]
+"""Called all the time while not everything is saved; returns for how many seconds to wait on."""
 
 
 class Emulator(NamedTuple):
@@ -71,7 +73,7 @@ class Emulator(NamedTuple):
     def stop(
         self,
         print_status: PrintStatus = lambda _: None,
-        keep_trying: KeepTrying = lambda _: False,
+        seconds_left: SecondsLeft = lambda: 0,
         labels: Mapping[str, str] = MappingProxyType({}),
         stalled_seconds: float = 60,
         seconds_between_lines: float = 2,
@@ -83,7 +85,7 @@ class Emulator(NamedTuple):
 
         Args:
             print_status: called with what is being done.
-            keep_trying: called while not everything is saved. The emulator is killed when it returns false.
+            seconds_left: called while not everything is saved. The emulator is killed when there are none.
             labels: what the messages of a queue are, by the queue's name.
             stalled_seconds: without work, after which the save is given up.
             seconds_between_lines: of progress.
@@ -93,70 +95,110 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        with saved.open_reports(self.state) as descriptor:
-            reports = _Reports(descriptor, self.state, labels, seconds_between_lines)
-            _end(psutil.Process(self.process.pid), print_status, reports, stalled_seconds, keep_trying)
-            reports.receive()
-        if count := reports.last.unfinished_files:
+        ending = _Ending(psutil.Process(self.process.pid), self.state, print_status, labels)
+        ending.run(seconds_left, stalled_seconds, seconds_between_lines)
+        if count := ending.report.unfinished_files:
             print_status(
                 f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
                 "Put them into the bucket again."
             )
         if self.process.wait() or saved.unsaved_since(self.state):
             raise UnsavedError(
-                f"Not everything could be saved. {reports.describe()} What was saved before stays. "
+                f"Not everything could be saved. {ending.describe()} What was saved before stays. "
                 f"The log, {self.log}, ends:\n{tail(self.log)}"
             )
 
 
-class _Reports:
-    """Reports of a stopping emulator on what it has saved."""
+class _Ending:
+    """End of an emulator, which saves what it holds, and reports on that."""
 
     def __init__(
         self,
-        descriptor: int | None,
+        process: psutil.Process,
         state: Path,
-        labels: Mapping[str, str],
-        seconds_between_lines: float,
-        leftover_pid: int | None = None,
+        print_status: PrintStatus,
+        labels: Mapping[str, str] = MappingProxyType({}),
+        *,
+        is_leftover: bool = False,
     ) -> None:
-        """Read nothing yet.
-
-        Args:
-            labels: what the messages of a queue are, by the queue's name.
-            seconds_between_lines: of progress.
-            leftover_pid: the process, if a run that was killed started it.
-        """
-        self.seconds_between_lines = seconds_between_lines
-        self.leftover_pid = leftover_pid
-        self.last = saved.Report()
-        self._descriptor = descriptor
+        """Do nothing yet; `is_leftover` says that a run which was killed had started it."""
+        self.report = saved.Report()  # the latest
+        self._process = process
         self._state = state
+        self._print_status = print_status
         self._labels = labels
+        self._is_leftover = is_leftover
 
-    def receive(self) -> bool:
-        """Read what has come; return whether something has."""
-        report = saved.read_report(self._descriptor)
-        if report and not (self.leftover_pid and report.is_complete):  # once complete, it has nothing left to name
-            self.last = report
+    def run(
+        self,
+        seconds_left: SecondsLeft = lambda: math.inf,
+        stalled_seconds: float = 60,
+        seconds_between_lines: float = 2,
+    ) -> None:
+        """Terminate the process, and wait as long as it works: it uses time of the CPU, or reports.
+
+        Raises:
+            UnsavedError: `Stopped` ended the wait. The process goes on trying.
+        """
+        began = worked_at = time.monotonic()
+        next_line = began + seconds_between_lines
+        worked = None
+        try:
+            with saved.open_reports(self._state) as reports:
+                self._process.terminate()
+                self._process.resume()  # it may be frozen
+                while self._process.status() != psutil.STATUS_ZOMBIE:
+                    now = time.monotonic()
+                    was_failing = self._is_failing
+                    times = self._process.cpu_times()
+                    if self._receive(reports) or times != worked:
+                        worked, worked_at = times, now
+                    left = seconds_left() if self._is_failing else math.inf
+                    # A file is complete or not there: nothing is saved by halves.
+                    if left <= 0 or now > worked_at + stalled_seconds:
+                        self._process.kill()
+                    elif now > next_line or (self._is_failing and not was_failing):
+                        next_line = now + (_REPEAT_SECONDS if self._is_failing else seconds_between_lines)
+                        self._print_status(self._describe_progress(now - began, left))
+                    time.sleep(0.05)
+                self._receive(reports)
+        except psutil.NoSuchProcess:
+            pass
+        except Stopped:
+            raise UnsavedError(
+                f"{self.describe()} It goes on trying each second, and ends once all is saved. Free some space and "
+                f"repeat the command. `kill -9 {self._process.pid}` ends it and loses what is not saved."
+            ) from None
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # what it had started just then
+
+    @property
+    def _is_failing(self) -> bool:
+        return bool(self.report.services)
+
+    def _receive(self, reports: int | None) -> bool:
+        """Read the latest report; return whether there is one."""
+        report = saved.read_report(reports)
+        self.report = report or self.report
         return report is not None
 
     def describe(self) -> str:
         """Return a sentence on what is not saved."""
-        missing = self.last.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
+        missing = self.report.describe(self._labels) or f"what it was given since {saved.unsaved_since(self._state)}"
         head = "Not saved:"
-        if self.leftover_pid:
-            head = f"Process {self.leftover_pid}, the emulator of a run that was killed, has not saved"
+        if self._is_leftover:
+            head = f"Process {self._process.pid}, the emulator of a run that was killed, has not saved"
         return f"{head} {missing}; {self._free_space()}."
 
-    def describe_progress(self, seconds: float) -> str:
-        """Return the line that is printed while all goes well, or while a leftover emulator tries."""
-        if self.leftover_pid:
-            return (
-                f"{self.describe()} It has tried for {seconds:.0f} s, and tries again each second: if the disk is "
-                "full, free some space. Ctrl-C ends this command, and that process goes on."
-            )
-        return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self._free_space()}"
+    def _describe_progress(self, seconds: float, left: float) -> str:
+        if not self._is_failing:
+            return f"saving queues, functions and the rest, for {seconds:.0f} s so far; {self._free_space()}"
+        end = f" It ends in {left:.0f} s." if math.isfinite(left) else ""
+        loss = "ends this command, and that process goes on" if self._is_leftover else "ends it and loses the rest"
+        return (
+            f"{self.describe()} Correct that, for example free some space: it tries again each second.{end} "
+            f"Ctrl-C {loss}."
+        )
 
     def _free_space(self) -> str:
         return f"{shutil.disk_usage(self._state).free / 1_000_000:,.1f} MB are free in {self._state}"
@@ -242,7 +284,7 @@ def _wait(emulator: Emulator) -> None:
         time.sleep(0.05)
 
 
-def end_leftover(state: Path, print_status: PrintStatus = lambda _: None, seconds_between_lines: float = 10) -> None:
+def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
     They are found by their command line, which names the folder. They save what they hold, and end. `Stopped` ends the
@@ -256,50 +298,12 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None, second
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                with saved.open_reports(state) as descriptor:
-                    reports = _Reports(descriptor, state, {}, seconds_between_lines, process.pid)
-                    _end(process, print_status, reports)
-            except Stopped:
-                raise UnsavedError(
-                    f"{reports.describe()} It goes on trying each second, and ends once all is saved. Free some space "
-                    f"and repeat the command. `kill -9 {process.pid}` ends it and loses what is not saved."
-                ) from None
+                _Ending(process, state, print_status, is_leftover=True).run()
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
                     "one, or choose another folder with --state"
                 ) from None
-
-
-def _end(
-    process: psutil.Process,
-    print_status: PrintStatus,
-    reports: _Reports,
-    stalled_seconds: float = 60,
-    keep_trying: KeepTrying = lambda _: True,
-) -> None:
-    """Terminate a process, and wait as long as it works: it uses time of the CPU, or reports."""
-    began = last = printed = time.monotonic()
-    worked = None
-    try:
-        process.terminate()
-        process.resume()  # it may be frozen
-        while process.status() != psutil.STATUS_ZOMBIE:
-            times = process.cpu_times()
-            if reports.receive() or times != worked:
-                worked, last = times, time.monotonic()
-            is_failing = bool(reports.last.services)
-            # A file is complete or not there: nothing is saved by halves.
-            if time.monotonic() > last + stalled_seconds or (is_failing and not keep_trying(reports.describe())):
-                process.kill()
-            if (reports.leftover_pid or not is_failing) and time.monotonic() > printed + reports.seconds_between_lines:
-                printed = time.monotonic()
-                print_status(reports.describe_progress(printed - began))
-            time.sleep(0.05)
-    except psutil.NoSuchProcess:
-        pass
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what it had started just then
 
 
 def require_free(port: int) -> None:

@@ -22,40 +22,21 @@ class Report(NamedTuple):
     """Services whose state is not saved, and tried again."""
     reason: str = ""
     """Why they are not: the latest error."""
-    errors: Mapping[str, str] = {}
-    """Services whose state cannot be saved, with the error; they are not tried again."""
-    unsaved: Mapping[str, int] = {}
-    """Messages that are not saved, by the name of their queue."""
-    queued: Mapping[str, int] = {}
-    """Messages, saved or not, by the name of their queue."""
+    queues: Mapping[str, Sequence[int]] = {}
+    """Messages that are not saved, and all messages, by the name of their queue."""
     unfinished_files: int = 0
     """Uploaded files that are not imported to the end."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything is saved."""
-        return not self.services and not self.errors and not any(self.unsaved.values())
-
-    def to_json(self) -> bytes:
-        """Return the report as `from_json` reads it."""
-        return json.dumps(self._asdict()).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "Report":
-        """Return the report that `to_json` wrote."""
-        return cls(**json.loads(data))
 
     def describe(self, labels: Mapping[str, str]) -> str:
         """Return what is not saved, as the rest of a sentence; `labels` says what the messages of a queue are."""
         parts = [
-            f"{self.unsaved.get(queue, 0):,} of {count:,} {labels.get(queue, f'messages of {queue}')}"
-            for queue, count in self.queued.items()
+            f"{unsaved:,} of {count:,} {labels.get(queue, f'messages of {queue}')}"
+            for queue, (unsaved, count) in self.queues.items()
             if count
         ]
         if self.services:
             names = ", ".join(self.services) if len(self.services) < 4 else f"{len(self.services)} services"
             parts.append(f"the state of {names}" + (f" ({self.reason})" if self.reason else ""))
-        parts += [f"the state of {name}, which cannot be saved ({error})" for name, error in self.errors.items()]
         return "; ".join(parts)
 
 
@@ -78,7 +59,7 @@ def send_report(state: Path, report: Report) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(state / _REPORTS, os.O_WRONLY | os.O_NONBLOCK)
         try:
-            os.write(descriptor, report.to_json() + b"\n")
+            os.write(descriptor, json.dumps(report._asdict()).encode() + b"\n")
         finally:
             os.close(descriptor)
 
@@ -89,7 +70,7 @@ def read_report(descriptor: int | None) -> Report | None:
         return None
     try:
         lines = os.read(descriptor, 65_536).splitlines()
-        return Report.from_json(lines[-1]) if lines else None
+        return Report(**json.loads(lines[-1])) if lines else None
     except (BlockingIOError, ValueError, TypeError):  # nothing yet; half a line; another version's
         return None
 
@@ -132,14 +113,14 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
-def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, int]:
-    """Count the messages of each queue that the file of the queues lacks; one that cannot be read has none.
+def count_unsaved(state: Path, held: Mapping[str, set[str]]) -> dict[str, tuple[int, int]]:
+    """Count the messages of each queue that the file of the queues lacks, and all; one that cannot be read has none.
 
     Args:
         held: the messages of each queue, in memory. The file may have more: those that were drained meanwhile.
     """
     in_file = _read_ids(folder(state) / "sqs.json") if any(held.values()) else set[str]()
-    return {queue: len(ids - in_file) for queue, ids in sorted(held.items())}
+    return {queue: (len(ids - in_file), len(ids)) for queue, ids in sorted(held.items())}
 
 
 def _read_ids(file: Path) -> set[str]:

@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,8 +38,7 @@ _logger = logging.getLogger("local")
 def main(port: int, state: Path) -> int:
     """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
 
-    It ends by itself, with status 0, once everything is saved. While a file cannot be written it tries again each
-    second. If the state of a service cannot be saved for another reason, it ends with status 1 once the rest is.
+    It ends by itself, with status 0, once everything is saved. Until then it tries again each second.
     """
     replacements.replace()
     everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
@@ -105,17 +104,16 @@ class Saver:
     def __init__(
         self,
         state: Path,
-        end: Callable[[int], None] = lambda status: _end(status),
+        end: Callable[[], None] = lambda: _end(),
         emulator: Emulator = adapter,
         clock: Clock = CLOCK,
     ) -> None:
-        """`end` ends this process with a status."""
+        """`end` ends this process."""
         self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
-        self._reported: saved.Report | None = None
-        self._reason = ""  # of the latest file that could not be written
-        self._errors: dict[str, str] = {}  # services that are given up
+        self._reported = saved.Report()
+        self._reason = ""  # why the latest service that could not be saved was not
         self._copies: dict[str, Any] = {}  # a service's state is asked for once: some forget it when they are asked
         self._saved: set[str] = set()
 
@@ -129,78 +127,53 @@ class Saver:
         while (report := self._save()).services:
             self._report(report)
             self._clock.sleep(_RETRY_SECONDS)
-        if report.is_complete:
-            saved.mark_clean(self._state)
-        self._report(report)
-        self._end(0 if report.is_complete else 1)
+        saved.mark_clean(self._state)
+        saved.send_report(self._state, report)
+        self._end()
 
     def _save(self) -> saved.Report:
         """Save the queues, which may take as long as it needs, then the rest, which may not."""
-        states = self._emulator.services()
-        report = self._save_queues(states.pop("sqs"))
+        services = self._emulator.services()
+        queues = self._save_queues(services["sqs"])
         signal.setitimer(signal.ITIMER_REAL, _REST)
         try:
-            for name, give in states.items():
-                if name not in self._saved | self._errors.keys():
+            for name, give in services.items():
+                if name != "sqs" and name not in self._saved:
                     self._save_service(name, give)
             signal.setitimer(signal.ITIMER_REAL, 0)
         except _TimeoutError:
             self._reason = f"not within {_REST:.0f} s"
-        missing = [name for name in states if name not in self._saved | self._errors.keys()]
-        return report._replace(services=[*report.services, *missing], reason=self._reason, errors=dict(self._errors))
+        missing = [name for name in services if name not in self._saved]
+        unfinished_files = self._emulator.unfinished_events()  # only files are imported by events
+        return saved.Report(missing, self._reason, queues, unfinished_files)
 
-    def _save_queues(self, give: Callable[[], Any]) -> saved.Report:
-        """Save the queues, each time: they are drained meanwhile."""
-        report = saved.Report(unfinished_files=self._emulator.unfinished_events())  # only files are imported by events
-        try:
-            state = give()
-            held = saved.messages(state)
-        except Exception as error:  # noqa: BLE001  the other services are saved
-            self._give_up("sqs", error)
-            return report
-        is_saved = self._write("sqs", state)
-        return report._replace(
-            services=[] if is_saved or "sqs" in self._errors else ["sqs"],
-            unsaved=saved.count_unsaved(self._state, held),
-            queued={queue: len(ids) for queue, ids in sorted(held.items())},
-        )
+    def _save_queues(self, give: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
+        """Save the queues, each time, for they are drained meanwhile; return what of them the file lacks."""
+        self._saved.discard("sqs")
+        self._copies.pop("sqs", None)
+        self._save_service("sqs", give)
+        held = saved.messages(self._copies["sqs"]) if "sqs" in self._copies else {}
+        counts = saved.count_unsaved(self._state, held)
+        if any(unsaved for unsaved, _ in counts.values()):
+            self._saved.discard("sqs")
+        return counts
 
     def _save_service(self, name: str, give: Callable[[], Any]) -> None:
-        if name not in self._copies:
-            try:
-                self._copies[name] = give()
-            except OSError as error:  # it writes files, as that of the functions does
-                self._reason = error.strerror or str(error)
-                return
-            except Exception as error:  # noqa: BLE001  the other services are saved
-                self._give_up(name, error)
-                return
-        if self._copies[name] is None or self._write(name, self._copies[name]):
-            self._saved.add(name)
-
-    def _write(self, name: str, state: Any) -> bool:
-        """Write the state of a service; return whether that succeeded."""
+        """Write the state of a service, or take note why that is not possible."""
         try:
-            self._emulator.save(saved.folder(self._state), name, state)
-        except OSError as error:  # a user can change that: free space, or give back a right
-            self._reason = error.strerror or str(error)
-            return False
+            if name not in self._copies:
+                self._copies[name] = give()
+            if self._copies[name] is not None:
+                self._emulator.save(saved.folder(self._state), name, self._copies[name])
         except Exception as error:  # noqa: BLE001  the other services are saved
-            self._give_up(name, error)
-            return False
-        return True
-
-    def _give_up(self, name: str, error: Exception) -> None:
-        """Try this service no more: neither time nor space changes that error."""
-        if name not in self._errors:
-            _logger.error("the state of %s cannot be saved", name, exc_info=error)
-        self._errors[name] = f"{type(error).__name__}: {error}"
+            self._reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        else:
+            self._saved.add(name)
 
     def _report(self, report: saved.Report) -> None:
         if report != self._reported:
             self._reported = report
-            if not report.is_complete:
-                _logger.error("not saved: %s", report.describe({}))
+            _logger.error("not saved: %s", report.describe({}))
         saved.send_report(self._state, report)  # each time: a later run may have started since
 
 
@@ -208,14 +181,14 @@ def _raise_timeout(*_: object) -> None:
     raise _TimeoutError
 
 
-def _end(status: int) -> None:
+def _end() -> None:
     """End this process and those that it started, whatever they are doing."""
     for process in psutil.Process().children(recursive=True):
         process.kill()
     with contextlib.suppress(OSError):  # the log's disk may be full
         logging.shutdown()
         sys.stdout.flush()
-    os._exit(status)  # threads of the emulator's would be waited for
+    os._exit(0)  # threads of the emulator's would be waited for
 
 
 def _raise_limit_of_files() -> None:

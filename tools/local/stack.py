@@ -62,7 +62,7 @@ def running(
     port: int,
     print_status: emulator.PrintStatus = lambda _: None,
     parameters: Parameters = lambda _: {},
-    keep_trying: emulator.KeepTrying = lambda _: False,
+    seconds_left: emulator.SecondsLeft = lambda: 0,
 ) -> Iterator[Stack]:
     """Run the system for as long as the context lasts.
 
@@ -71,7 +71,7 @@ def running(
         print_status: called with what is being done.
         parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
             make what they name.
-        keep_trying: called at the end, while not everything is saved; see `Emulator.stop`.
+        seconds_left: called at the end, while not everything is saved; see `Emulator.stop`.
 
     Raises:
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
@@ -101,7 +101,7 @@ def running(
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
         labels: dict[str, str] = {}
-        parts.callback(aws.stop, print_status, keep_trying, labels)
+        parts.callback(aws.stop, print_status, seconds_left, labels)
         _write(pid_file, str(aws.process.pid))
         parts.callback(pid_file.unlink, missing_ok=True)
 
