@@ -89,27 +89,11 @@ def test_packaging_for_this_machine_compresses_quickly_and_keeps_the_users_optio
     assert size(stack.quick_package()) > size("--expose-gc")
 
 
-def test_packaging_for_this_machine_writes_the_state_that_osls_does() -> None:
+def test_packaging_for_this_machine_stops_where_another_version_is_installed() -> None:
     program = """
-        const part = { "a\\"b": [1, new Date(0), undefined] }
-        const whole = { part, again: [part, part["a\\"b"]], none: null }
-        whole.whole = whole
-        const { stringify } = require("json-cycle")
-        console.log(stringify(whole, null, 1))
+        require("jszip/package.json").version = "0.1"
+        try { require("./tools/local/quick_package.js") } catch (error) { console.log(error.message) }
     """
 
-    ours = node(program, stack.quick_package())
-
-    assert ours.count("$ref") == 3
-    assert ours == node(program, "")
-
-
-@pytest.mark.parametrize("package", ["jszip", "json-cycle"])
-def test_packaging_for_this_machine_stops_where_another_version_is_installed(package: str) -> None:
-    program = f"""
-        require("{package}/package.json").version = "0.1"
-        try {{ require("./tools/local/quick_package.js") }} catch (error) {{ console.log(error.message) }}
-    """
-
-    assert f"replaces functions of {package} " in (printed := node(program, ""))
+    assert "replaces a function of jszip " in (printed := node(program, ""))
     assert "0.1 is installed" in printed
