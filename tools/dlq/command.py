@@ -82,7 +82,7 @@ def list_dead_letters(
     as_json: bool,
 ) -> None:
     """Print the dead letters, oldest first, with totals by reason."""
-    messages = _read(target.find(where))
+    messages = queue_reader.read_all(target.find(where))
     found = [
         message
         for message in messages
@@ -111,7 +111,7 @@ def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
 
     ID may be the beginning of its id, or of the messageId in the punch's 202; or the whole id of the punch.
     """
-    message = _one(_read(target.find(where)), prefix)
+    message = _one(queue_reader.read_all(target.find(where)), prefix)
     if message is None:
         raise CommandError(
             f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch of this id; see the list", 1
@@ -165,7 +165,7 @@ def redrive(
 def export(where: target.Where, file: Path, *, force: bool, as_json: bool) -> None:
     """Write all dead letters to a file, a JSON object a line."""
     files.require_writable(file, force=force)
-    messages = _read(target.find(where))
+    messages = queue_reader.read_all(target.find(where))
     _write(file, messages)
     if as_json:
         print_json({"exported": len(messages), "file": str(file)})
@@ -267,11 +267,6 @@ def _require_time(deployment: target.Target) -> str:
         "surely healthy, resume with --force. Nothing was changed",
         1,
     )
-
-
-def _read(deployment: target.Target) -> list[DeadLetter]:
-    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
-        return reader.messages
 
 
 def _write(file: Path, messages: Iterable[DeadLetter]) -> None:

@@ -11,7 +11,7 @@ from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.output import counted, print_status
 from tools.kit.queues import depth
-from tools.kit.target import explain
+from tools.kit.target import Target, explain
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -96,6 +96,12 @@ def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
         yield reader
     finally:
         reader.put_back()
+
+
+def read_all(deployment: Target) -> list[DeadLetter]:
+    """Return all dead letters of a deployment, and put them back."""
+    with opened(deployment.sqs(), deployment.dlq_url) as reader:
+        return reader.messages
 
 
 def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dict[str, str]:

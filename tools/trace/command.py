@@ -55,6 +55,7 @@ _NOT_BY_MESSAGE_ID = (
 _DEFAULT_MESSAGE_AGE = timedelta(days=31)  # longer than the queues keep a message
 
 T = TypeVar("T")
+Unread = dict[str, str]  # what could not be read, and why
 
 
 class StoredRows(NamedTuple):
@@ -64,13 +65,6 @@ class StoredRows(NamedTuple):
     notes: list[Notes]  # of the slices
     zone: ZoneInfo  # of the stage
     day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
-
-
-class Unread(NamedTuple):
-    """Part that could not be read, and why."""
-
-    what: str
-    why: str
 
 
 ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", read_uuid)
@@ -112,17 +106,19 @@ def trace(
     request = TraceRequest(identifier, employee, day)
     deployment = target.find(where)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
-    depth = _attempt("the queue of punches", lambda: queues.depth(deployment.sqs(), deployment.queue_url))
-    letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
-    stored = _attempt("the database", lambda: _stored_rows(where, request, since))
-    found = [] if isinstance(letters, Unread) else _of(letters, request, stored)
-    rows, notes = ([], []) if isinstance(stored, Unread) else (stored.rows, stored.notes)
+    unread: list[Unread] = []
+    unread_of_queue: list[Unread] = []
+    read_depth = partial(queues.depth, deployment.sqs(), deployment.queue_url)
+    depth = _attempt(unread_of_queue, "the queue of punches", read_depth)
+    letters = _attempt(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
+    stored = _attempt(unread, "the database", lambda: _stored_rows(where, request, since))
+    found = _of(letters or [], request, stored)
+    rows, notes = (stored.rows, stored.notes) if stored else ([], [])
+    has_id = any(each.has_id for each in notes)
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
-    is_answered = (
-        request.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
-    )
-    unread = [each for each in (stored, letters) if isinstance(each, Unread)]
-    queue = None if is_answered else _queue(deployment, depth, unread)
+    is_answered = request.id and stored and (rows or found or has_id)
+    queue = None if is_answered else _queue(deployment, depth, unread_of_queue)
+    unread += unread_of_queue if queue else []
     not_known = [] if queue is None else _not_known(request, since, letters, stored, deployment, where)
     redrive = partial(_redrive, where)
     if as_json:
@@ -133,16 +129,16 @@ def trace(
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
                 "queue": queue,
                 "notKnown": not_known,
-                "unread": [each._asdict() for each in unread],
+                "unread": unread,
             }
         )
     else:
         for each in unread:  # before all that has to be read with it in mind
-            print_result(f"not read: {each.what}: {each.why}")
+            print_result("not read: {what}: {why}".format(**each))
         _print(rows, notes, found, redrive)
-        if not rows and not found and not any(each.has_id for each in notes):
+        if not rows and not found and not has_id:
             nothing = {"no row": stored, "no dead letter": letters}
-            said = [what for what, source in nothing.items() if not isinstance(source, Unread)]
+            said = [what for what, source in nothing.items() if source is not None]
             print_result(f"{' and '.join(said) or 'nothing'} was found of {request}")
         if queue:
             _print_queue(queue)
@@ -155,19 +151,16 @@ def trace(
     return 0 if rows and not found else 1
 
 
-def _attempt(what: str, read: Callable[[], T]) -> T | Unread:
-    """Read, so that what cannot be read keeps nothing else from being said."""
+def _attempt(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None:
+    """Read, so that what cannot be read keeps nothing else from being said: it is added to `unread`."""
     try:
         return read()
     except CommandError as error:
-        return Unread(what, str(error))
+        why = str(error)
     except (BotoCoreError, ClientError) as error:
-        return Unread(what, explain(error))
-
-
-def _dead_letters(deployment: Target) -> list[DeadLetter]:
-    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as letters:
-        return letters.messages
+        why = explain(error)
+    unread.append({"what": what, "why": why})
+    return None
 
 
 def _stored_rows(where: reader.Where, request: TraceRequest, since: datetime) -> StoredRows:
@@ -205,9 +198,9 @@ def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[
     return midnight, midnight + timedelta(days=1)
 
 
-def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | Unread) -> list[DeadLetter]:
+def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None) -> list[DeadLetter]:
     """Return the dead letters that were asked for, and of the employee also those that do not tell their day."""
-    zone, day = (None, None) if isinstance(stored, Unread) else (stored.zone, stored.day)
+    zone, day = (stored.zone, stored.day) if stored else (None, None)
     found = []
     for letter in letters:
         if request.id:
@@ -229,23 +222,15 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
         return None
 
 
-def _queue(deployment: Target, depth: Depth | Unread, unread: list[Unread]) -> dict[str, Any]:
+def _queue(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
     """Return the state of the queue of punches, for JSON; what cannot be read is null, and added to `unread`."""
-
-    def known(found: T | Unread) -> T | None:
-        if isinstance(found, Unread):
-            unread.append(found)
-            return None
-        return found
-
-    waiting = known(depth)
-    drain = known(_attempt("the drain", lambda: event_source.drain(deployment)))
+    drain = _attempt(unread, "the drain", lambda: event_source.drain(deployment))
     since = drain and drain.paused_since
     health = None
     if deployment.has_figures:
-        health = known(_attempt("CloudWatch", lambda: _health(deployment, since or datetime.now(UTC))))
+        health = _attempt(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
     return {
-        "depth": waiting and camel_case(waiting._asdict()),
+        "depth": depth and camel_case(depth._asdict()),
         "drain": drain and drain.state,
         "pausedSince": since and _in_utc(since),
         **(health or {"oldestSeconds": None, "failing": None}),
@@ -265,8 +250,8 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
 def _not_known(
     request: TraceRequest,
     since: datetime,
-    letters: list[DeadLetter] | Unread,
-    stored: StoredRows | Unread,
+    letters: list[DeadLetter] | None,
+    stored: StoredRows | None,
     deployment: Target,
     where: reader.Where,
 ) -> list[str]:
@@ -281,11 +266,12 @@ def _not_known(
         )
     if request.id:
         said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_in_utc(since))]
-    if isinstance(stored, Unread):
+    if stored is None:
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
-    silent = [] if isinstance(letters, Unread) else letters
     silent = [
-        each for each in silent if not each.way.is_event and {each.employee, each.punch_id, each.source_id} == {None}
+        each
+        for each in letters or []
+        if not each.way.is_event and {each.employee, each.punch_id, each.source_id} == {None}
     ]
     if silent:
         said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
