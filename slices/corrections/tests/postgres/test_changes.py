@@ -18,10 +18,15 @@ Rule = tuple[ZoneInfo, time | None]  # zone and cut-off
 Days = dict[date, list[datetime]]
 
 WESTMOST, EASTMOST = ZoneInfo("Etc/GMT+12"), ZoneInfo("Pacific/Kiritimati")
-PUNCHED = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
-ONE_PUNCH = [Written(PUNCHED, "batida", "00000000-0000-0000-0000-000000000000", PUNCHED, None)]
-OCTOBER_31 = WESTMOST, time(23, 59)  # its working day by this zone and cut-off
-NOVEMBER_3 = EASTMOST, time(0)
+EARLIEST_DAY, LATEST_DAY = (WESTMOST, time(23, 59)), (EASTMOST, time(0))
+AFTER_OCTOBER = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)  # of October 31 by EARLIEST_DAY, of November 3 by LATEST_DAY
+BEFORE_OCTOBER = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)  # of October 1 by LATEST_DAY, of September 28 by EARLIEST_DAY
+
+
+def punched(rule: Rule, at: datetime) -> tuple[Story, list[Written], datetime]:
+    """Return the history of one punch that was written at once."""
+    return (*rule, []), [Written(at, "batida", "00000000-0000-0000-0000-000000000000", at, None)], at
+
 
 zones = st.sampled_from([WESTMOST, SAO_PAULO, ZoneInfo("Europe/London"), ZoneInfo("Asia/Tokyo"), EASTMOST])
 cutoffs = st.none() | st.sampled_from([time(0), time(14), time(23, 59)]) | st.times().map(to_minute)
@@ -49,7 +54,8 @@ def days_of(month: date, rule: Rule, punches: list[datetime], more: timedelta = 
 
 
 @given(drawn=histories(month_ends()), moved=st.none() | st.tuples(zones, cutoffs), hours=st.none() | st.integers(1, 20))
-@example(drawn=((*OCTOBER_31, []), ONE_PUNCH, PUNCHED), moved=NOVEMBER_3, hours=None)
+@example(drawn=punched(EARLIEST_DAY, AFTER_OCTOBER), moved=LATEST_DAY, hours=None)
+@example(drawn=punched(LATEST_DAY, BEFORE_OCTOBER), moved=EARLIEST_DAY, hours=None)
 @rules
 def test_changes_list_every_changed_month_and_no_equal_one_without_reason(
     database: Database, drawn: tuple[Story, list[Written], datetime], moved: Rule | None, hours: int | None

@@ -139,42 +139,6 @@ values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not
 """
 
 
-def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(run: Run, url: str) -> None:
-    def found(since: str, *words: object) -> dict[int, Any]:
-        changes = run(*OCTOBER, "--since", since, "--format", "json", *words).json["mudancas"]
-        return {one["usuarioId"]: one for one in changes}
-
-    fill(url, STAYED)
-    offline, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-    fill(url, LATE, offline, 101)
-    fill(url, LATE, wrong, 102)
-    fill(url, OFF, wrong)  # 102's October is the same again
-
-    assert found("2026-11-01T12:00").keys() == {101}
-    assert found("2026-11-27T07:59").keys() == {101}
-    both = found("2026-11-27T12:00")
-    assert [one["tipo"] for one in both[102]["chegadas"]] == ["desconsideracao"]
-    assert both.keys() == {102}
-    assert found("2026-11-27T12:00", "--employee", 101) == {}
-    first = found("2026-11-26T12:00", "--as-of", "2026-11-27T12:00")
-    assert first.keys() == {101, 102}  # not yet as it was
-    assert [one["tipo"] for one in first[102]["chegadas"]] == ["batida"]
-
-
-def test_changes_compare_punches_by_the_minute(run: Run, url: str) -> None:
-    first, second = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-    fill(url, STAYED)
-    fill(url, LATE.replace("2026-11-27", "2026-10-05").replace("08:00-03'", "08:00:10-03'", 1), first, 102)
-    fill(url, LATE.replace("08:00-03'", "08:00:40-03'", 1), second, 102)
-    changes = (*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json")
-    (added,) = run(*changes).json["mudancas"]
-    assert [(one["tipo"], one["id"]) for one in added["chegadas"]] == [("batida", second)]
-
-    fill(url, OFF, first)  # one punch at 08:00 as before
-
-    assert run(*changes).json["mudancas"] == []
-
-
 def test_changes_list_other_punches_with_equal_minutes_and_a_disregarded_punch_among_what_came(
     run: Run, url: str
 ) -> None:

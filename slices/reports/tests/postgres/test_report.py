@@ -344,44 +344,6 @@ def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was
     assert "Nobody" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
-PUNCHED = """
-insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)
-select gen_random_uuid(), %s, at, at, at from unnest(%s::timestamptz[]) as at
-"""
-
-
-def test_first_load_of_an_own_zone_is_a_change_and_a_deleted_row_is_none(run: Run, url: str) -> None:
-    employees = {301: "America/Sao_Paulo", 302: "Asia/Tokyo"}
-    for number, zone in employees.items():
-        fill(url, PUNCHED, number, ["2026-10-15 08:00-03", "2026-10-15 12:00-03"])
-        fill(url, "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', %s)", number, zone)
-
-    def listed() -> dict[int, tuple[int, int]]:
-        changes = run(*OCTOBER, "--since", "2026-11-20T12:00", "--format", "json").json["mudancas"]
-        return {one["usuarioId"]: (one["minutosAntes"], one["minutos"]) for one in changes}
-
-    fill(url, "update funcionario set zona_mudou_em = null where usuario_id < 300")
-    assert listed() == {302: (240, 240)}
-    fill(url, "delete from funcionario where usuario_id = 302")
-    assert listed() == {}
-
-
-def test_changed_zone_lists_punches_up_to_three_days_beside_the_month(run: Run, url: str) -> None:
-    days = {301: "2026-09-27", 302: "2026-09-28", 303: "2026-10-15", 304: "2026-11-03", 305: "2026-11-04"}
-    for number, day in days.items():
-        fill(url, PUNCHED, number, [f"{day} 12:00-03"])
-        fill(url, "insert into funcionario (usuario_id, nome, corte) values (%s, 'Ana', '05:00')", number)
-    fill(url, STAYED)
-    fill(url, "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id > 300")
-
-    def listed(*words: str) -> list[int]:
-        return [one["usuarioId"] for one in run(*OCTOBER, *words, "--format", "json").json["mudancas"]]
-
-    assert listed("--since", "2026-11-10T12:00") == [302, 303, 304]
-    assert listed("--since", "2026-11-10T12:00", "--as-of", "2026-11-15T12:00") == [302, 303, 304]
-    assert listed("--since", "2026-11-21T12:00") == []
-
-
 # At 80 columns
 
 
@@ -562,7 +524,7 @@ def test_a_csv_has_semicolons_for_those_who_ask(run: Run) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "html"])
-def test_a_file_is_for_its_owner_and_is_what_the_terminal_shows(form: str, run: Run, tmp_path: Path) -> None:
+def test_file_is_its_owners_as_the_terminal_shows_and_not_overwritten(form: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report"
 
     result = run(*TOTALS, "--format", form, "--output", file)
@@ -572,18 +534,9 @@ def test_a_file_is_for_its_owner_and_is_what_the_terminal_shows(form: str, run: 
     content = file.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf") == (form == "csv")
     assert content.decode("utf-8-sig") == run(*TOTALS, "--format", form).out
-
-
-def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "report"
-    file.write_text("mine")
-
-    refused = run(*TOTALS, "--output", file)
-    assert (refused.status, file.read_text()) == (2, "mine")
+    refused = run(*CUTOFFS, "--format", form, "--output", file)
+    assert (refused.status, file.read_bytes()) == (2, content)
     assert "exists" in refused.err
-
-    assert run(*TOTALS, "--output", file, "--force").status == 0
-    assert file.read_text().startswith("Totals")
 
 
 @pytest.mark.parametrize(

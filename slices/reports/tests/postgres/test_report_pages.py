@@ -3,14 +3,12 @@
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner, shared
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, runner, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
@@ -217,49 +215,3 @@ def test_a_script_in_a_name_is_text(opened: Open) -> None:
     assert page.page.title() == "Time card, November 2026"
     assert page.page.locator(".name dd").first.inner_text() == '<script>document.title = "gone"</script>'
     assert page.page.locator("script").count() == 0
-
-
-def shadows(page: Page, part: str) -> tuple[bool, bool]:
-    """Tell whether the left and the right edge of a part of the page are shaded; most of either is no text."""
-    image = Image.open(io.BytesIO(page.locator(part).last.screenshot())).convert("L")
-    edges = ((0, 0, 2, image.height), (image.width - 2, 0, image.width, image.height))
-    left, right = (median(image.crop(edge).tobytes()) < 245 for edge in edges)
-    return left, right
-
-
-@pytest.mark.parametrize(
-    ("words", "part"),
-    [(("totals", *MONTH), ".wide"), (("peak", "--day", "2026-11-23"), ".picture")],
-    ids=lambda value: value if isinstance(value, str) else value[0],
-)
-def test_on_a_phone_what_goes_on_to_the_right_has_a_shadow_there_until_its_end(
-    words: tuple[str, ...], part: str, opened: Open
-) -> None:
-    page = opened(*words)
-    page.widths((390, 800))
-
-    assert shadows(page.page, part) == (False, True)
-    page.page.locator(part).last.evaluate("part => { part.scrollLeft = 60 }")
-    assert shadows(page.page, part) == (True, True)
-    page.page.locator(part).last.evaluate("part => { part.scrollLeft = part.scrollWidth }")
-    assert shadows(page.page, part) == (True, False)
-    page.widths(_SCREEN)
-    assert shadows(page.page, part) == (False, False)
-
-
-PEOPLE = """
-insert into funcionario (usuario_id, nome)
-select 1000000 + n, 'Maria Aparecida Santos ' || repeat(chr(96 + n % 26 + 1), 8) from generate_series(1, 192) as n
-"""
-
-
-def test_the_totals_of_200_people_print_on_five_pages_at_most(url: str, opened: Open) -> None:
-    fill(url, FULL)
-    fill(url, PEOPLE)
-    page = opened("totals", *MONTH, "--lang", "pt", "--as-of", "2026-11-26T20:00")
-    page.page.add_style_tag(content="body { font-family: 'DejaVu Sans' !important }")
-
-    texts = [sheet.extract_text() for sheet in page.printed().pages]
-
-    assert sum(text.count("Maria Aparecida Santos") for text in texts) == 192
-    assert len(texts) <= 5

@@ -109,34 +109,6 @@ def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_ran
     assert 0.04 < Counter(employee.corte for employee in staff)["12:00"] / len(staff) < 0.12
 
 
-# The share of something, of what, and about how much: chance stays within these bounds
-@pytest.mark.parametrize(
-    ("what", "of", "least", "most"),
-    [
-        ("punches", "workingDays", 3.7, 4.4),
-        ("nightShifts", "workingDays", 0.04, 0.12),
-        ("forgotten", "workingDays", 0.010, 0.020),
-        ("oddDays", "workingDays", 0.014, 0.030),
-        ("lostByDevices", "forgotten", 0.01, 0.10),
-        ("doubleTaps", "punches", 0.0010, 0.0020),
-        ("offlineBatches", "workingDays", 0.008, 0.016),
-        ("punchedOffline", "offlineBatches", 3.0, 5.0),
-        ("receivedADayLate", "punches", 0.0008, 0.0040),
-        ("daysChangedAfterThree", "offlineBatches", 0.05, 0.20),
-        ("wrongClocks", "punches", 0.0001, 0.05),
-        ("inTheFuture", "wrongClocks", 0.0, 1.0),
-        ("withoutOffset", "punches", 0.02, 0.15),
-        ("withPosition", "punches", 0.15, 0.40),
-        ("waitedAMinute", "punches", 0.0005, 0.01),
-    ],
-)
-@pytest.mark.usefixtures("rows")
-def test_oddities_are_as_frequent_as_they_should_be(
-    company: Company, what: str, of: str, least: float, most: float
-) -> None:
-    assert least <= company.counts[what] / company.counts[of] <= most
-
-
 def test_the_counts_are_those_of_the_rows(company: Company, rows: list[Row]) -> None:
     assert company.counts["punches"] == len(rows)
     # An old terminal does not say that it was offline.

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from string import Formatter
-from typing import IO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.fields import BLANK
-from slices.reports.report import card, exceptions, peak
+from slices.reports.report import card, peak
 from slices.reports.report.card import Card, Day
 from slices.reports.report.exceptions import reason
 from slices.reports.report.i18n import LANGUAGES, Language
-from slices.reports.report.output import write_csv, write_text
+from slices.reports.report.output import write_csv
 from slices.reports.report.period import Days, peak_bounds
-from slices.reports.report.table import Column, Report, Table
-from slices.reports.rows import ExceptionRow, IdCountRow, MinuteRow, TotalsRow
+from slices.reports.report.table import Column, Table
+from slices.reports.rows import IdCountRow, MinuteRow, TotalsRow
 from tools.cli import main
 from tools.kit.dead_letters import reasons
 from tools.kit.errors import CommandError
@@ -230,24 +229,6 @@ def test_time_cards_as_text_take_milliseconds_each() -> None:
 
     assert time.process_time() - began < 1.5  # rich's tables took 5
     assert text.count("08:00 12:00  13:00 18:00    9:00") == 9_000
-
-
-def test_text_takes_at_most_twice_the_time_of_csv() -> None:
-    local = datetime(2026, 11, 2, 8)
-    rows = [
-        ExceptionRow(2, "longa", at % 200, None, local.date(), None, local, f"phone {at}", timedelta(minutes=at), 1, 1)
-        for at in range(3_000)
-    ]
-
-    def seconds(write: Callable[[IO[str], Table], None]) -> float:
-        began = time.process_time()
-        write(io.StringIO(), exceptions.tables({}, rows, (), Language("en"))[-1])
-        return time.process_time() - began
-
-    def text(out: IO[str], table: Table) -> None:
-        write_text(out, Report("title", (), [table]), Language("en"))
-
-    assert min(seconds(text) for _ in range(3)) < 2 * min(seconds(write_csv) for _ in range(3))
 
 
 # Days, instants, and the command line
