@@ -4,14 +4,18 @@ import contextlib
 import json
 import os
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from select import select
 from subprocess import PIPE
 from zipfile import ZipFile
 
+import psutil
 import pytest
 
+from tests.waiting import DEADLINE
 from tools.develop.templates import SWITCHES
 from tools.kit import osls, parameters, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
@@ -55,35 +59,72 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class OneProcess:
-    """Runs `sls` again and again in one process, by osls.js, in a third of the time of as many processes."""
+    """Runs `sls` again and again in one process, by osls.js, in a third of the time of as many processes.
 
-    def __init__(self, sls: Path = ROOT / "node_modules" / ".bin" / "sls") -> None:
-        environment = {**os.environ, "PATH": osls.search_path(os.environ)}
-        program = Path(__file__).with_name("osls.js")
-        self._process = subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
+    Rarely, osls stops in the middle of a zip and waits for ever, for an unknown reason. Then the process is killed, and
+    another one runs the same command.
+    """
+
+    def __init__(
+        self, sls: Path = ROOT / "node_modules" / ".bin" / "sls", seconds: Sequence[float] = (60, DEADLINE)
+    ) -> None:
+        """Start the process.
+
+        Args:
+            sls: what it runs.
+            seconds: how long each try may take.
+        """
         self._sls = str(sls)
+        self._seconds = seconds
+        self._process = self._start()
 
     def run(
         self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
     ) -> int:
         """Run osls, as osls.run does."""
-        asked = {
+        request = {
             "sls": self._sls,
             "project": str(project),
             "options": [command, *options],
             "environment": {**environment, "PATH": osls.search_path(environment)},
         }
-        assert self._process.stdin
-        assert self._process.stdout
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
-        answered = self._process.stdout.readline()
-        assert answered, "osls.js has ended, as it says above"
-        ended = json.loads(answered)
-        log.write_text(ended["printed"])
-        return int(ended["status"])
+        for seconds in self._seconds:
+            if response := self._send(json.dumps(request), seconds):
+                result = json.loads(response)
+                log.write_text(result["printed"])
+                return int(result["status"])
+        raise AssertionError(f"sls {command} {' '.join(options)} was tried {len(self._seconds)} times, and did not end")
 
     def close(self) -> None:
         self._process.communicate()
+
+    def _start(self) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PATH": osls.search_path(os.environ)}
+        program = Path(__file__).with_name("osls.js")
+        return subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
+
+    def _send(self, request: str, seconds: float) -> str | None:
+        """Return the process's line of response; None: it did not come in time, and another process stands ready."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(request, file=self._process.stdin, flush=True)
+        if select([self._process.stdout], [], [], seconds)[0]:
+            response = self._process.stdout.readline()
+            assert response, "osls.js has ended, as it says above"
+            return response
+        own = psutil.Process(self._process.pid)  # on some machines a program that starts Node
+        processes = [own, *own.children(recursive=True)]
+        files = [file.path for process in processes for file in process.open_files()]
+        for process in processes:
+            process.kill()
+        self._process.communicate()
+        self._process = self._start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")  # shown, and no error
+            warnings.warn(
+                f"osls did not end within {seconds} s, with {files} open, and was killed: {request}", stacklevel=2
+            )
+        return None
 
 
 @pytest.fixture(scope="session")

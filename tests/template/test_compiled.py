@@ -1,11 +1,14 @@
 """That the one process packages as `sls package` does."""
 
+import os
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Packaged
+from tests.template.compiled import OneProcess, Packaged
+from tests.waiting import DEADLINE
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Package, PackagingError, package
 
@@ -17,6 +20,22 @@ def test_one_process_writes_what_sls_package_writes(project: Path, whole: Packag
     # Nothing of these stays.
     given = ("prod", *SWITCHES, "tags=owner=hr")
     assert _files(whole(*given)) == _files(package(project, *given))
+
+
+def test_a_run_that_does_not_end_is_reported_and_done_by_another_process(tmp_path: Path) -> None:
+    sls = tmp_path / "sls.js"
+    sls.write_text("""
+        const fs = require('node:fs');
+        if (fs.existsSync('tried')) console.log('packaged');
+        else setInterval(() => {}, fs.openSync('tried', 'w'));
+    """)
+
+    with (
+        closing(OneProcess(sls, seconds=(2, DEADLINE))) as one,
+        pytest.warns(UserWarning, match="within 2 s, with .*tried.* open, and was killed: .*--stage"),
+    ):
+        assert one.run("package", ["--stage", "prod"], os.environ, tmp_path / "log", tmp_path) == 0
+    assert (tmp_path / "log").read_text() == "packaged\n"
 
 
 def _files(package: Package) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """Waiting for an emulator to save, and reports of what it did not save."""
 
 import json
-import math
 import os
 import signal
 import subprocess
