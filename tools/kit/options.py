@@ -30,8 +30,8 @@ class Kind(click.ParamType[Any]):
         Args:
             name: what stands for a value in the help.
             expected: completes "... is", with an example: "not a month, like 2026-11".
-            read: raises a ValueError or OverflowError for a text that is no such value; one with a message of its own
-                is shown as it is.
+            read: raises a ValueError or OverflowError for a text that is no such value, or a BadParameter with another
+                message.
         """
         self.name = name
         self._expected = expected
@@ -42,8 +42,6 @@ class Kind(click.ParamType[Any]):
             return value
         try:
             return self._read(value)
-        except click.BadParameter as error:
-            self.fail(error.message, param, ctx)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is {self._expected}", param, ctx)
 

@@ -20,19 +20,6 @@ from tools.kit.errors import CommandError
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
-class _Marks(dict[int, str]):
-    """Printed form of each character by its code point, computed once."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        self[code] = mark = character if character.isprintable() else "?"
-        return mark
-
-
-_LINE = _Marks()
-_LINES = _Marks({ord(kept): kept for kept in "\n\t"})
-
-
 def printable(text: str, *, lines: bool = False) -> str:
     """Make a text that somebody else wrote safe to print.
 
@@ -43,7 +30,10 @@ def printable(text: str, *, lines: bool = False) -> str:
         text: whatever was sent.
         lines: keep line breaks and tabs, for a text that is printed by itself.
     """
-    return text if text.isprintable() else text.translate(_LINES if lines else _LINE)
+    if text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(each if each.isprintable() or each in kept else "?" for each in text)
 
 
 class Printable:
