@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
 
@@ -40,27 +38,22 @@ def bodies(count: int, version: int = 7) -> list[Body]:
 
 
 class VirtualClock(Clock):
-    """Contract seconds that go by when somebody waits, and at no other time: for a client that waits in one thread."""
+    """Contract seconds that go by when a client or the kit waits, and at no other time."""
 
-    def __init__(self, kit_waits: float = 0) -> None:
-        """Begins at 0.
-
-        Args:
-            kit_waits: how long each wait of the kit's takes, s by the wall clock; for whoever comes meanwhile.
-        """
+    def __init__(self, kit_wait_seconds: float) -> None:
         super().__init__(1)
-        self._kit_waits = kit_waits
+        self._kit_wait_seconds = kit_wait_seconds  # by the wall clock
         self._now = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Contract seconds since it began."""
+        """Return the contract seconds since the start."""
         return self._now
 
     def wait(self, seconds: float, until: Callable[[float], object] | None = None) -> None:
-        """Let time go by at once, after the wait of the kit's."""
+        """Let time go by at once."""
         if until:
-            until(self._kit_waits)
+            until(self._kit_wait_seconds)
         with self._lock:
             self._now += seconds
 
@@ -74,6 +67,8 @@ class Reply(NamedTuple):
 
 class Client:
     """A right client: one punch after the other, each until it is accepted or refused."""
+
+    kit_wait_seconds = 0  # by the wall clock, of each wait of the kit, so that other requests come meanwhile
 
     def __init__(self, url: str, clock: Clock, seed: int, key: str = "key") -> None:
         """Sends nothing yet; waits by the clock, and of each wait a random part by the seed."""
@@ -121,28 +116,6 @@ class Client:
         return Reply(answer.status, float(answer.headers.get("retry-after", 0)))
 
 
-class FourAtOnce(Client):
-    """Sends up to four punches at once, each with waits of its own: right too."""
-
-    def run(self, punches: Iterable[Body]) -> None:
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self.deliver, punches))
-
-
-class TriesOthersMeanwhile(Client):
-    """Goes on with the next punch while one waits to be tried again: right too."""
-
-    def run(self, punches: Iterable[Body]) -> None:
-        waiting = [(0.0, number, 0, punch) for number, punch in enumerate(punches)]
-        while waiting:
-            due, number, failures, punch = waiting.pop(0)
-            self._clock.wait(max(due - self._clock.now(), 0))
-            reply = self.send(punch)
-            if not self.is_done(reply, failures + 1):
-                due = self._clock.now() + self.wait(failures, reply)
-                waiting = sorted([*waiting, (due, number, failures + 1, punch)], key=itemgetter(0, 1))
-
-
 class NewIdEachTime(Client):
     """Makes the id when it sends, not when the employee punches."""
 
@@ -188,6 +161,8 @@ class GivesUp(Client):
 class Stampedes(Client):
     """Sends everything that waits at once, whenever it sends."""
 
+    kit_wait_seconds = 1
+
     def run(self, punches: Iterable[Body]) -> None:
         waiting = list(punches)
         failures = 0
@@ -210,7 +185,6 @@ class SendsAgain(Client):
                 self.deliver({**punch, "id": str(uuid.uuid4())})
 
 
-RIGHT = (FourAtOnce, TriesOthersMeanwhile)
 WRONG: dict[type[Client], str] = {
     NewIdEachTime: "changed its id",
     RemovesFirst: "lost",
@@ -222,9 +196,3 @@ WRONG: dict[type[Client], str] = {
     SendsAgain: "duplicated",
 }
 """Each with the rule that it breaks."""
-
-CLOCKS: dict[type[Client], Callable[[], Clock]] = {
-    FourAtOnce: partial(Clock, 0.005),  # each of its threads waits
-    Stampedes: partial(VirtualClock, kit_waits=1),
-}
-"""Of those that do not wait in one thread."""
