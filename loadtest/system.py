@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import proof
-from tools.kit import local_stack, queues, reader, target
+from tools.kit import local_stack, queue_reader, reader, target
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
 from tools.local import emulator
@@ -42,7 +42,7 @@ class System(NamedTuple):
     def depth(self, queue_url: str) -> int:
         """Tell how many messages a queue has, those being worked on included."""
         try:
-            return queues.depth(self.sqs, queue_url).total
+            return queue_reader.depth(self.sqs, queue_url).total
         except (BotoCoreError, ClientError) as error:
             raise CommandError(f"the queue cannot be looked at: {target.explain(error)}") from None
 

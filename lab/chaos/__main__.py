@@ -23,7 +23,7 @@ from lab.chaos.traffic import Traffic
 from lab.faults import Kind
 from loadtest.ledger import DeadLetter, Ledger, judge
 from loadtest.rows import rows_of
-from tools.kit import commands, local_stack, queues
+from tools.kit import commands, local_stack, queue_reader
 from tools.kit import options as opt
 from tools.kit.client import GivenUpError
 from tools.kit.local_stack import STATE, Address
@@ -191,7 +191,7 @@ class Chaos:
         return ledger
 
     def _depth(self) -> int:
-        return queues.depth(self._sqs, self._address.queue_url).total
+        return queue_reader.depth(self._sqs, self._address.queue_url).total
 
     def _print_progress(self, what: str) -> None:
         if time.monotonic() > self._printed_at + _BETWEEN_LINES:

@@ -17,7 +17,7 @@ from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
 from tests.waiting import DEADLINE, wait_for
-from tools.kit import queue_reader, queues
+from tools.kit import queue_reader
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)
@@ -113,7 +113,7 @@ class Client:
 
     def depth(self, queue_url: str) -> int:
         """Messages in a queue, those being worked on included."""
-        return queues.depth(self.sqs, queue_url).total
+        return queue_reader.depth(self.sqs, queue_url).total
 
     def wait_until_drained(self) -> None:
         """Wait until no punch is queued."""

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.waiting import wait_for
-from tools.kit.queues import depth
+from tools.kit.queue_reader import depth
 from tools.kit.stopping import Stopped
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator

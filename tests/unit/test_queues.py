@@ -3,7 +3,7 @@
 import boto3
 
 from tests.events import aws
-from tools.kit.queues import Depth, depth
+from tools.kit.queue_reader import Depth, depth
 
 
 def test_what_waits_what_is_worked_on_and_what_is_delayed_are_all_in_a_queue() -> None:

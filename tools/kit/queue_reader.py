@@ -1,8 +1,8 @@
-"""Reading the dead-letter queue: messages are received, and put back unless they were deleted."""
+"""How much is in a queue, and reading the dead-letter queue: messages are put back unless they were deleted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,15 +10,39 @@ from ponto.sqs import MAX_MESSAGES_PER_CALL, call, in_batches, is_message_error
 from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.output import counted, print_status
-from tools.kit.queues import depth
 from tools.kit.target import Target, explain
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.literals import QueueAttributeNameType
 
 HIDDEN_SECONDS = 900  # for thousands of messages and a slow answer; what a killed command hid returns after it
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
+
+
+class Depth(NamedTuple):
+    """Messages of a queue, as SQS counts them: approximately."""
+
+    visible: int
+    in_flight: int  # received, and not deleted yet
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """Count all that is there, what is being worked on included."""
+        return sum(self)
+
+
+def depth(sqs: "SQSClient", queue_url: str) -> Depth:
+    """Return how many messages are in a queue."""
+    counts: list[QueueAttributeNameType] = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=counts)["Attributes"]
+    return Depth(*(int(found[name]) for name in counts))
 
 
 class QueueReader:

@@ -15,12 +15,12 @@ from ponto.fields import read_uuid
 from ponto.punch import InvalidPunchError, Punch, parse
 from slices import enabled
 from tools.dlq import event_source
-from tools.kit import commands, local_stack, queue_reader, queues, reader, target
+from tools.kit import commands, local_stack, queue_reader, reader, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, counted, print_json, print_result
-from tools.kit.queues import Depth
+from tools.kit.queue_reader import Depth
 from tools.kit.rows import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow, to_json
 from tools.kit.target import Target, explain
 from tools.kit.trace_notes import Notes, TraceNotes, TraceRequest
@@ -108,7 +108,7 @@ def trace(
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     unread: list[Unread] = []
     unread_of_queue: list[Unread] = []
-    read_depth = partial(queues.depth, deployment.sqs(), deployment.queue_url)
+    read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
     depth = _attempt(unread_of_queue, "the queue of punches", read_depth)
     letters = _attempt(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
     stored = _attempt(unread, "the database", lambda: _stored_rows(where, request, since))

@@ -42,7 +42,7 @@ from tests.waiting import DEADLINE, started
 from tools.kit import database as kit_database
 from tools.kit import target
 from tools.kit.project import ROOT
-from tools.kit.queues import depth
+from tools.kit.queue_reader import depth
 
 TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
