@@ -221,19 +221,6 @@ def _frozen(server: postgres.Postgres) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _zombie(server: postgres.Postgres) -> Iterator[None]:
-    """It ended, and its parent has not looked."""
-    process = psutil.Process(server.pid)
-    children = [child for child in postgres._children if child.pid == process.pid]
-    postgres._children[:] = [child for child in postgres._children if child not in children]
-    process.kill()
-    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE, "the server's end")
-    yield
-    for child in children:
-        child.wait()
-
-
-@contextlib.contextmanager
 def _orphans(server: postgres.Postgres) -> Iterator[None]:
     """The server was killed while one of its processes stood still."""
     process = psutil.Process(server.pid)
@@ -272,7 +259,7 @@ def _starting(server: postgres.Postgres) -> Iterator[None]:
     """The run was killed before its server, which goes on, had written its process id."""
     server.stop()
     stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *postgres.command(server.data)]
-    with started(stopped, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+    with started(stopped, cwd=server.data, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stand still")
         assert not (server.data / "postmaster.pid").exists()
         yield
@@ -282,7 +269,6 @@ def _starting(server: postgres.Postgres) -> Iterator[None]:
 LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]] = {
     "running": _running,
     "frozen": _frozen,
-    "zombie": _zombie,
     "orphans": _orphans,
     "reused process id": _reused,
     "empty process id": _empty,

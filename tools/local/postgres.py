@@ -39,11 +39,8 @@ UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test'
 _BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
 _CONFIGURATION = "ponto.conf"
 FETCH_SECONDS = 10
-_START = 120  # s: after a crash it first writes what its log has
+_START_SECONDS = 120  # after a crash it first writes what its log has
 _STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))  # s: fast, then at once, then the kernel's
-
-# Those of this process, so that they can be reaped. They outlive it.
-_children: list[subprocess.Popen[bytes]] = []
 
 
 class Postgres(NamedTuple):
@@ -76,7 +73,7 @@ class Postgres(NamedTuple):
     def is_running(self) -> bool:
         """Return whether the server's process lives, also one that another process restarted."""
         try:
-            return _is_given(psutil.Process(self.pid), "postgres", self.data)
+            return _uses(psutil.Process(self.pid), self.data)
         except (LocalError, psutil.Error):
             return False
 
@@ -189,8 +186,6 @@ def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None
             break
     else:
         raise LocalError(f"PostgreSQL's process {left[0].pid} uses {data} and does not end: kill -9 {left[0].pid}")
-    for child in _children:
-        child.poll()  # reaps it
     # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
     for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{socket_folder.SOCKET}.lock"):
         stale.unlink(missing_ok=True)
@@ -210,19 +205,18 @@ def _processes(data: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
-            if (
-                _is_given(process, "postgres", data)
-                or _is_given(process, "initdb", _unfinished(data))
-                or (process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data)))
-            ):
+            if _uses(process, data):
                 found.append(process)
     return found
 
 
-def _is_given(process: psutil.Process, program: str, data: Path) -> bool:
-    """Return whether a process runs the program on the folder, or will; of a zombie psutil raises an error."""
+def _uses(process: psutil.Process, data: Path) -> bool:
+    """Return whether a process is of the folder's server, or makes one; of a zombie psutil raises an error."""
     words = process.cmdline()
-    return ("-D", str(data)) in pairwise(words) and any(Path(word).name == program for word in words)
+    programs = {Path(word).name for word in (process.name(), *words)}
+    if "initdb" in programs and ("-D", str(_unfinished(data))) in pairwise(words):
+        return True
+    return not programs.isdisjoint({"postgres", "pg_ctl"}) and Path(process.cwd()) in (data, _unfinished(data))
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
@@ -319,46 +313,36 @@ def _configuration(host: str, settings: Mapping[str, str]) -> str:
 
 
 def command(data: Path) -> list[str]:
-    """Return the command that serves a data folder once it is made; its process becomes the server.
+    """Return the command that starts the server of a data folder, to be run in it.
+
+    The server outlives the command and is in no process group of a terminal's.
 
     Raises:
         LocalError: this is root, and cannot be anybody else here.
     """
     prefix = unprivileged.find(programs.find("initdb"), data.parent).prefix
-    return [*prefix, str(programs.find("postgres")), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
+    start = [str(programs.find("pg_ctl")), "start", "-D", ".", "-l", "log", "-t", str(_START_SECONDS), "--silent"]
+    return [*prefix, *start, "-o", f"-c config_file={_CONFIGURATION}"]
 
 
 def _launch(data: Path) -> None:
     log = data / "log"
     before = log.stat().st_size if log.exists() else 0
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            command(data),
-            cwd=data,
-            env=programs.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is ours
-        )
-    _children.append(child)
-    deadline = time.monotonic() + _START
-    while not _is_ready(data, child.pid):
-        if child.poll() is not None:
-            written = log.read_bytes()[before:].decode(errors="replace")
-            raise LocalError(f"PostgreSQL did not start: {_reason(written)}; its log is {log}")
-        if time.monotonic() > deadline:
-            end(data)
-            raise LocalError(f"PostgreSQL was not ready after {_START} s; its log is {log}")
-        time.sleep(0.01)
-
-
-def _is_ready(data: Path, pid: int) -> bool:
-    try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return False
-    return len(lines) == 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+    done = subprocess.run(
+        command(data),
+        cwd=data,
+        env=programs.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is ours
+        check=False,
+    )
+    if done.returncode:
+        end(data)  # it may only be slow
+        written = log.read_bytes()[before:].decode(errors="replace") if log.exists() else ""
+        raise LocalError(f"PostgreSQL did not start: {_reason(written or done.stderr)}; its log is {log}")
 
 
 def _create_database(host: str) -> None:
