@@ -25,7 +25,6 @@ from tests.commands import FakeSls, runner, write_sls
 from tests.events import aws
 from tests.gateway import Response, answer_requests
 from tools.cli import main
-from tools.deploy import command as deploy
 from tools.deploy import proof
 from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
@@ -52,6 +51,7 @@ class Prod:
         self.sls.is_protected = True
         self.ran = self.sls.ran
         self.hooks: list[DeployHook] = []
+        self.migrated: list[str] = []
         collaborators = Collaborators(run_sls=self.sls, deploy_hooks=lambda: self.hooks)
         self.run = runner(capsys, "deploy", "--stage", "prod", collaborators=collaborators)
 
@@ -60,10 +60,12 @@ class Prod:
         self.instead |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
-            "Invoke": lambda _, given: returned(
-                {"found": True} if json.loads(given["Payload"])["action"] == "find" else {"applied": [], "notices": []}
-            )(),
+            "Invoke": self._invoke,
         }
+
+    def _invoke(self, _: object, given: Mapping[str, str]) -> Any:
+        is_search = json.loads(given["Payload"])["action"] == "find"
+        return returned({"found": True} if is_search else {"applied": self.migrated, "notices": []})()
 
 
 @pytest.fixture
@@ -564,7 +566,9 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     }
 
 
-def test_hooks_of_slices_finish_a_deploy_in_their_order(prod: Prod, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tells_what_was_done_where_how_to_see_the_key_and_what_slices_made_of_it_in_their_order(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prod.store()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
     prod.hooks = [
@@ -573,36 +577,23 @@ def test_hooks_of_slices_finish_a_deploy_in_their_order(prod: Prod, monkeypatch:
     ]
 
     found = prod.run("--yes", "--json").json
-    printed = prod.run("--yes").out.splitlines()
+    assert "migrated   nothing to do\n" in prod.run("--yes").out
+    prod.migrated = ["0001.sql", "0002.sql"]
+    printed = prod.run("--yes", "--region", "sa-east-1").out.splitlines()
 
     assert [*found.items()][-2:] == [("ownProven", True), ("apiKeyId", "k")]
-    assert printed[-1] == f"proven     prod, {URL}"
-
-
-def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
-    done = deploy.Done(
-        "prod",
-        "123456789012",
-        "sa-east-1",
-        True,
-        ["0001.sql", "0002.sql"],
-        [],
-        proof.Proof("id", "message", 1.26),
-        [DeployResult("oneProven", True, "proven     one reaches two"), DeployResult("gateUrl", None)],
-        URL,
-        "k",
-    )
-    assert done.for_people() == [
+    assert found.items() >= {"stage": "prod", "isProtected": True, "applied": [], "keyId": "k"}.items()
+    assert found["punch"].items() >= {"messageId": "message"}.items()
+    show_key = "aws apigateway get-api-key --include-value --query value --output text --region"
+    assert found["showKey"] == f"{show_key} us-east-1 --api-key k"
+    assert re.fullmatch(r"proven     punch [0-9a-f-]{36} is a row, \d+\.\d s after it was accepted", printed.pop(2))
+    assert printed == [
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",
-        "proven     punch id is a row, 1.3 s after it was accepted",
         f"URL        {URL}",
-        "API key    aws apigateway get-api-key --include-value --query value --output text "
-        "--region sa-east-1 --api-key k",
-        "proven     one reaches two",
+        f"API key    {show_key} sa-east-1 --api-key k",
+        f"proven     prod, {URL}",
     ]
-    assert done._replace(applied=[]).for_people()[1].endswith("nothing to do")
-    assert done.for_machines().items() >= {"oneProven": True, "gateUrl": None}.items()
 
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:

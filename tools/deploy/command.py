@@ -46,44 +46,6 @@ class Compiled(NamedTuple):
     outside: express.Declared | None = None  # the cluster that is made outside the stack
 
 
-class Done(NamedTuple):
-    """Result of the command."""
-
-    stage: str
-    account: str
-    region: str
-    is_protected: bool
-    applied: list[str]  # migrations
-    notices: list[str]  # of the migrations
-    punch: proof.Proof
-    of_slices: Sequence[DeployResult]
-    url: str
-    key_id: str  # never the key
-
-    def show_key(self) -> str:
-        """The command that shows the API key to whoever may see it."""
-        command = "aws apigateway get-api-key --include-value --query value --output text"
-        return f"{command} --region {self.region} --api-key {self.key_id}"
-
-    def for_machines(self) -> dict[str, Any]:
-        """Everything, and the command for the key."""
-        found = self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
-        of_slices = {each.key: each.value for each in found.pop("of_slices")}
-        return camel_case(found) | of_slices
-
-    def for_people(self) -> list[str]:
-        """The same, a line each."""
-        protected = "; the stack is protected from deletion" if self.is_protected else ""
-        return [
-            f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
-            f"migrated   {', '.join(self.applied) or 'nothing to do'}",
-            f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
-            f"URL        {self.url}",
-            f"API key    {self.show_key()}",
-            *(each.line for each in self.of_slices if each.line),
-        ]
-
-
 @commands.command(epilog=_EPILOG)
 @click.option("--stage", required=True, help="A section of resources/parameters.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
@@ -124,7 +86,7 @@ def deploy(
     hooks = collaborators.deploy_hooks()
     compiled = _deploy(collaborators, hooks, session, where, params, described, is_confirmed=yes, force=force)
     try:
-        done = _migrate_and_prove(hooks, session, stage, account, compiled)
+        done, of_slices = _migrate_and_prove(hooks, session, stage, account, compiled)
     except CommandError as error:
         raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
@@ -133,14 +95,23 @@ def deploy(
             status=1,
         ) from error
     if as_json:
-        print_json(done.for_machines())
-    else:
-        print_result(*done.for_people())
+        print_json(camel_case(done) | {each.key: each.value for each in of_slices})
+        return
+    print_result(
+        "deployed   {stage}, account {account}, region {region}".format(**done)
+        + ("; the stack is protected from deletion" if compiled.is_protected else ""),
+        f"migrated   {', '.join(done['applied']) or 'nothing to do'}",
+        "proven     punch {id} is a row, {seconds:.1f} s after it was accepted".format(**done["punch"]),
+        f"URL        {done['url']}",
+        f"API key    {done['show_key']}",
+        *(each.line for each in of_slices if each.line),
+    )
 
 
 def _migrate_and_prove(
     hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled
-) -> Done:
+) -> tuple[dict[str, Any], list[DeployResult]]:
+    """Return what --json prints of the reference, and what slices add to it."""
     outputs = outputs_of(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first.
     functions = session.client("lambda", config=target.config(attempts=1, **target.PATIENT))
@@ -154,17 +125,21 @@ def _migrate_and_prove(
     punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id)
     deployed = Deployment(session, stage, outputs, url, compiled.needs_token)
-    return Done(
-        stage,
-        account,
-        session.region_name,
-        compiled.is_protected,
-        **migrated,
-        punch=proven,
-        of_slices=[each.finish(deployed) for each in hooks],
-        url=url,
-        key_id=outputs["ApiKeyId"],
-    )
+    key_id = outputs["ApiKeyId"]  # never the key
+    show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
+    done = {
+        "stage": stage,
+        "account": account,
+        "region": session.region_name,
+        "is_protected": compiled.is_protected,
+        "applied": migrated["applied"],
+        "notices": migrated["notices"],
+        "punch": proven._asdict(),
+        "url": url,
+        "key_id": key_id,
+        "show_key": f"{show_key} --api-key {key_id}",
+    }
+    return done, [each.finish(deployed) for each in hooks]
 
 
 def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
