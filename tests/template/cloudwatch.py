@@ -4,15 +4,15 @@ It follows the user guide's pages on alarm evaluation, missing data and metric m
 periods of whole minutes, M out of N, missing data that breaches nothing, values above a threshold.
 """
 
-import ast
 import json
-import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import cache
 from typing import Any, NamedTuple
 
+from tools.kit.packaging import Template
+
+ALARM = "AWS::CloudWatch::Alarm"
 # Namespace, name, dimensions. What CloudFormation will fill in stands as it is in the template, as JSON.
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 
@@ -40,14 +40,14 @@ _STATISTICS: dict[str, Callable[[Sequence[Point]], float]] = {
     "Minimum": lambda points: min(point.least for point in points),
     "Maximum": lambda points: max(point.most for point in points),
 }
-_OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Div: operator.truediv,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-}
 _MORE = 2  # periods beyond the evaluated ones, from which CloudWatch takes data for those that are missing
+
+
+def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
+    """Return the properties of a stage's alarms by their section of docs/runbook.md."""
+    return {
+        alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.of_type(ALARM).values()
+    }
 
 
 def metric(namespace: str, name: str, dimensions: Mapping[str, object]) -> Metric:
@@ -118,47 +118,23 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     """Calculate a metric math expression for one period.
 
     Args:
-        expression: sums, shares, comparisons, AND, OR, IF, FILL, and MAX of a list.
+        expression: sums, shares, comparisons, AND, OR, IF, FILL of an id, and MAX of a list.
         values: by id; None where data is missing.
 
     Returns:
         The result, or None: CloudWatch gives no data point.
     """
-    return _calculate(_parsed(expression), values)
-
-
-@cache
-def _parsed(expression: str) -> ast.expr:
-    python = re.sub(r"\bAND\b", " and ", re.sub(r"\bOR\b", " or ", expression))
-    return ast.parse(python.strip(), mode="eval").body
-
-
-def _calculate(node: ast.expr, values: Mapping[str, float | None]) -> float | None:
-    match node:
-        case ast.Constant(value=int() | float() as constant):
-            return constant
-        case ast.Name(id=name):
-            return values[name]
-        case ast.BinOp(left=left, op=sign, right=right) | ast.Compare(left=left, ops=[sign], comparators=[right]):
-            first, second = _calculate(left, values), _calculate(right, values)
-            if first is None or second is None or (isinstance(sign, ast.Div) and not second):
-                return None
-            return float(_OPERATORS[type(sign)](first, second))
-        case ast.BoolOp(op=sign, values=parts):
-            results = [_calculate(part, values) for part in parts]
-            if None in results:
-                return None
-            return float(all(results) if isinstance(sign, ast.And) else any(results))
-        case ast.Call(func=ast.Name(id="FILL"), args=[inner, filling]):
-            result = _calculate(inner, values)
-            return _calculate(filling, values) if result is None else result
-        case ast.Call(func=ast.Name(id="IF"), args=[condition, then, otherwise]):
-            chosen = _calculate(condition, values)
-            return None if chosen is None else _calculate(then if chosen else otherwise, values)
-        case ast.Call(func=ast.Name(id="MAX"), args=[ast.List(elts=parts)]):
-            numbers = [number for part in parts if (number := _calculate(part, values)) is not None]
-            return max(numbers, default=None)
-    raise NotImplementedError(ast.unparse(node))
+    present = {name: value for name, value in values.items() if value is not None}
+    functions = {
+        "FILL": present.get,
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "MAX": max,
+    }
+    python = re.sub(r"\bFILL\((\w+)", r'FILL("\1"', expression).replace(" AND ", " and ").replace(" OR ", " or ")
+    try:
+        return float(eval(python, functions, present))  # noqa: S307  the template's
+    except (NameError, ZeroDivisionError):
+        return None
 
 
 def _sources(alarm: Any) -> dict[str, tuple[Metric, str, int]]:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.template.cloudwatch import ALARM
 from tests.template.compiled import Compile
-from tests.template.runbook import ALARM
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
 from tools.plan import settings

@@ -9,8 +9,8 @@ import pytest
 
 from ponto import __version__
 from tests.database import OF_THE_SCHEMA
+from tests.template.cloudwatch import ALARM, alarms
 from tests.template.compiled import ARN, TOPIC, Compile, Packaged
-from tests.template.runbook import ALARM, alarms
 from tools.deploy import command as deploy
 from tools.deploy import quotas, zones
 from tools.develop.templates import SWITCHES

@@ -1,8 +1,7 @@
 """The alarm of a file that was given up: it fires in time, on nothing else, and its section says what to do."""
 
-from tests.template.cloudwatch import Point, State, metric, period, states
+from tests.template.cloudwatch import Point, State, alarms, metric, period, states
 from tests.template.compiled import Compile
-from tests.template.runbook import alarms
 from tools.kit.project import ROOT
 
 SECTION = "imports-failed"
