@@ -82,18 +82,23 @@ class OneProcess:
         self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
     ) -> int:
         """Run osls, as osls.run does."""
+        status, printed = self.output(project, [command, *options], environment)
+        log.write_text(printed)
+        return status
+
+    def output(self, project: Path, words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run osls in a project; return its exit status, and what it printed."""
         request = {
             "sls": self._sls,
             "project": str(project),
-            "options": [command, *options],
+            "options": words,
             "environment": {**environment, "PATH": osls.search_path(environment)},
         }
         for seconds in self._seconds:
             if response := self._send(json.dumps(request), seconds):
                 result = json.loads(response)
-                log.write_text(result["printed"])
-                return int(result["status"])
-        raise AssertionError(f"sls {command} {' '.join(options)} was tried {len(self._seconds)} times, and did not end")
+                return int(result["status"]), str(result["printed"])
+        raise AssertionError(f"sls {' '.join(words)} was tried {len(self._seconds)} times, and did not end")
 
     def close(self) -> None:
         self._process.communicate()

@@ -34,8 +34,7 @@ def test_a_run_that_does_not_end_is_reported_and_done_by_another_process(tmp_pat
         closing(OneProcess(sls, seconds=(2, DEADLINE))) as one,
         pytest.warns(UserWarning, match="within 2 s, with .*tried.* open, and was killed: .*--stage"),
     ):
-        assert one.run("package", ["--stage", "prod"], os.environ, tmp_path / "log", tmp_path) == 0
-    assert (tmp_path / "log").read_text() == "packaged\n"
+        assert one.output(tmp_path, ["package", "--stage", "prod"], os.environ) == (0, "packaged\n")
 
 
 def _files(package: Package) -> dict[str, bytes]:

@@ -53,7 +53,7 @@ class Account:
         """Run osls; return its exit status, and what it printed."""
         options = [*words, "--stage", stage, *(f"--param={each}" for each in parameters)]
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
-        return self._one.run(self._project, options, environment)
+        return self._one.output(self._project, options, environment)
 
     def stopped(self, *parameters: str, stage: str = "local") -> str | None:
         """Return what stops a deploy with these parameters before it changes anything, or None."""
