@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -83,9 +82,6 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
     except Stopped:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
-    except Exception as error:  # noqa: BLE001  whatever it is, a person reads one sentence, and who mends it the rest
-        print(f"\nmake run: {type(error).__name__}: {error}{_keep(state)}", file=sys.stderr)
-        return 1
     raise AssertionError("unreachable: _follow ends by an exception only")
 
 
@@ -130,16 +126,6 @@ def _discard_output() -> None:
     nobody = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nobody, sys.stdout.fileno())
     os.dup2(nobody, sys.stderr.fileno())
-
-
-def _keep(state: Path) -> str:
-    """Write the traceback into the stack's folder, and say where it is."""
-    file = state / "error.log"
-    try:
-        file.write_text(traceback.format_exc())
-    except OSError:
-        return ""  # the folder itself is the trouble, and the sentence says so
-    return f"; {file} says where"
 
 
 def _print_status(what: str) -> None:

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import re
 import subprocess
-from functools import cache
 from pathlib import Path
 
 from tools.local.errors import LocalError
@@ -21,17 +20,14 @@ def version() -> int:
     """Return the major version of the programs.
 
     Raises:
-        LocalError: those that the environment names cannot be run.
+        LocalError: they cannot be run.
     """
-    return _version_of(find("postgres")) if _FOLDER_VARIABLE in os.environ else _WHEEL_VERSION
-
-
-@cache
-def _version_of(postgres: Path) -> int:
     try:
-        printed = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
+        printed = subprocess.run([find("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise LocalError(f"{_FOLDER_VARIABLE} has to be a folder of PostgreSQL's programs: {error}") from None
+        raise LocalError(
+            f"PostgreSQL's programs cannot be run. If {_FOLDER_VARIABLE} is set, it names their folder: {error}"
+        ) from None
     return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
 
 
