@@ -1,18 +1,14 @@
-"""A way to PostgreSQL that is slow, or breaks at the worst moment."""
+"""A way to PostgreSQL that breaks at the worst moment."""
 
 import contextlib
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
 SOCKET = ".s.PGSQL.5432"
-
-_REFUSAL = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host\0\0"
 
 
 class Relay(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -84,21 +80,11 @@ class Proxy(Relay):
         """Listen on a socket in a folder, whose path has to be short."""
         super().__init__(str(folder / SOCKET), server)
         self.host = str(folder)
-        self.delay_seconds = 0.0  # from accepting a connection to passing on what it says
         self.cut_after: bytes | None = None  # once: the answer to what holds this is dropped, and the connection
         self.cuts = 0
-        self.resumes_at = 0.0  # on the clock of time.monotonic(): until then it refuses as a paused Aurora does
-        self.accepted = 0
-        self._refusals = cycle(("end", "28000", "silence"))
 
     def serve(self, client: socket.socket) -> None:
         """Serve a connection as the settings say."""
-        self.accepted += 1
-        if self.ending.wait(self.delay_seconds):
-            return
-        if time.monotonic() < self.resumes_at:
-            self._refuse(client)
-            return
         is_cut = False
         for is_client, content in self.relay(client):
             if is_client and self.cut_after and self.cut_after in content:
@@ -106,14 +92,3 @@ class Proxy(Relay):
             elif is_cut and not is_client:  # with autocommit the answer comes after the commit
                 self.cuts += 1
                 return
-
-    def _refuse(self, client: socket.socket) -> None:
-        client.recv(1 << 20)  # what libpq begins with
-        match next(self._refusals):
-            case "28000":
-                client.sendall(b"E" + (4 + len(_REFUSAL)).to_bytes(4) + _REFUSAL)
-            case "end":
-                self.ending.wait(0.5)
-            case "silence":
-                client.settimeout(30)
-                client.recv(1)  # until it gives up

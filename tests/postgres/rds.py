@@ -1,7 +1,7 @@
 """What RDS puts before PostgreSQL: whoever has the role rds_iam signs in by a token of IAM, and by TLS.
 
-It judges tokens by botocore's signature, not by ours. It passes on what it lets in, to a server that trusts who has
-rds_iam (pg_hba.conf), and all others, of whom the server asks a password.
+A token has to be the one of this server, user and key; its bytes tests/unit/test_iam_login.py holds. It passes on what
+it lets in, to a server that trusts who has rds_iam (pg_hba.conf), and all others, of whom the server asks a password.
 """
 
 import contextlib
@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from botocore.auth import SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
+from ponto.iam_login import token
 from tests.database import ask
 from tests.postgres.servers import Server
 from tests.postgres.tls import Front
@@ -26,7 +23,6 @@ REGION = "sa-east-1"
 
 _ASK_PASSWORD = b"R" + (8).to_bytes(4) + (3).to_bytes(4)  # in clear, as PAM wants it
 _GOOD_FOR = 900  # s
-_AHEAD = 300  # s: AWS lets a clock be that much ahead of its own
 _MEMBER = """
 select exists (select from pg_roles where rolname = 'rds_iam')
     and exists (select from pg_roles where rolname = %s and pg_has_role(oid, 'rds_iam', 'member'))
@@ -48,7 +44,6 @@ class Rds:
         """Listens on nothing yet; see `running`."""
         self.server = server
         self.keys: dict[str, Key] = {}  # by their access key
-        self.ahead_s = 0.0  # its clock, of the client's
         self.tokens: list[str] = []  # that came
         self.refused: list[list[str]] = []  # why each that was refused
         self.port = 0
@@ -81,49 +76,35 @@ class Rds:
         client.sendall(_ASK_PASSWORD)
         kind, size_of_token = _exactly(client, 1), _exactly(client, 4)
         assert kind == b"p"
-        token = _exactly(client, int.from_bytes(size_of_token) - 4).rstrip(b"\0").decode()
-        self.tokens.append(token)
-        why = self._wrong(token, user)
+        password = _exactly(client, int.from_bytes(size_of_token) - 4).rstrip(b"\0").decode()
+        self.tokens.append(password)
+        why = self._wrong(password, user)
         if not why:
             return size + startup
         self.refused.append(why)
         _refuse(client, "28000", f'PAM authentication failed for user "{user}"')
         return None
 
-    def _wrong(self, token: str, user: str) -> list[str]:
+    def _wrong(self, password: str, user: str) -> list[str]:
         """Return what is wrong with a token."""
-        request, _, signature = token.rpartition("&X-Amz-Signature=")
-        url = urlsplit(f"https://{request}")
-        said = dict(parse_qsl(url.query))
-        if not said:
-            return ["a password"]
-        access_key, _, scope = said["X-Amz-Credential"].partition("/")
+        said = dict(parse_qsl(urlsplit(f"https://{password}").query))
+        access_key = said.get("X-Amz-Credential", "").partition("/")[0]
         key = self.keys.get(access_key)
         if key is None:
             return ["access key"]
-        date = datetime.strptime(said["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        age = time.time() + self.ahead_s - date.timestamp()
+        at = datetime.strptime(said["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        environment = {
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_SESSION_TOKEN": key.session_token,
+        }
         right = {
-            "host": (url.netloc, url.path) == (f"{HOST}:{self.port}", "/"),
-            "action": said["Action"] == "connect",
-            "user": said["DBUser"] == user,
-            "scope": scope == f"{date:%Y%m%d}/{REGION}/rds-db/aws4_request",
-            "session token": said.get("X-Amz-Security-Token", "") == key.session_token,
-            "age": -_AHEAD <= age <= min(int(said["X-Amz-Expires"]), _GOOD_FOR),
+            "token": password == token(HOST, self.port, user, environment, at),
+            "age": abs(time.time() - at.timestamp()) <= _GOOD_FOR,
             "rds-db:connect": user in key.roles,
-            "signature": signature == _signature(request, access_key, key, said["X-Amz-Date"]),
         }
         return [what for what, is_right in right.items() if not is_right]
-
-
-def _signature(request: str, access_key: str, key: Key, date: str) -> str:
-    """Sign what a token says, with the secret of who says to have made it."""
-    credentials = Credentials(access_key, key.secret, key.session_token or None)
-    auth = SigV4QueryAuth(credentials, "rds-db", REGION, _GOOD_FOR)
-    signed = AWSRequest("GET", f"https://{request}")
-    signed.context["timestamp"] = date
-    text = auth.string_to_sign(signed, auth.canonical_request(signed))
-    return str(auth.signature(text, signed))
 
 
 def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:

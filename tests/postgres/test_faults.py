@@ -161,33 +161,3 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []
-
-
-def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_costs_no_failure(
-    database: Database, make: Make, proxy: Proxy
-) -> None:
-    system, batch = make(database.owner, QUICK._replace(connect_seconds=20, attempt_seconds=2), proxy), punches()
-    proxy.resumes_at = time.monotonic() + 5
-
-    assert system.deliver(*batch) == []
-
-    assert proxy.accepted > 3
-    assert time.monotonic() - proxy.resumes_at < 4  # a try and the second before the next
-    assert system.stored(*batch) == ids(batch)
-
-
-def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_once_after(
-    database: Database, make: Make, proxy: Proxy
-) -> None:
-    system, batch = make(database.owner, QUICK._replace(connect_seconds=2), proxy), punches()
-    proxy.delay_seconds = 30
-    began = time.monotonic()
-
-    assert sorted(system.deliver(*batch)) == ids(batch)
-
-    assert time.monotonic() - began < 4
-    assert proxy.accepted == 1
-    proxy.delay_seconds = 0
-    assert system.deliver(*batch) == []
-    assert system.stored(*batch) == ids(batch)
-    assert system.queue.dead_letters() == []

@@ -8,7 +8,6 @@ import boto3
 import pytest
 from psycopg2.extensions import make_dsn
 
-import handler
 from ponto.admin.owner import MigrationError
 from tests.events import DeadLetterQueue, Record, aws, new_punch
 from tests.functions import Functions
@@ -140,22 +139,3 @@ def test_a_rotated_password_costs_a_running_function_no_failure(system: System) 
     log = system.functions.log.getvalue()
     assert {json.loads(line)["failed"] for line in log.splitlines()} == {0}
     assert "CANARY" not in log
-
-
-def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_once_it_follows(system: System) -> None:
-    system.apply_schema()
-    system.deliver(new_punch())
-    system.put(FUNCTION, "ponto_function", "CANARY-2")
-    batch = [new_punch(200), new_punch(200)]
-    assert system.deliver(new_punch()) == []  # with the password that it has
-    handler.environment_drain.cache_clear()  # a cold start
-
-    for _ in range(3):
-        assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)
-
-    system.apply_schema()
-    assert system.deliver(*batch) == []
-    assert system.stored() == 4
-    assert system.queue.dead_letters() == []
-    assert "password authentication failed" in system.functions.log.getvalue()
-    assert "CANARY" not in system.functions.log.getvalue()

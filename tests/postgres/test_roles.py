@@ -70,14 +70,6 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
-@pytest.mark.parametrize("user", ["postgres", "master"])
-def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str, str], user: str) -> None:
-    owner |= {"user": user}
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask(owner, "set role ponto_reader; insert into batida (id) values (gen_random_uuid())")
-    assert ask(owner, "set role ponto_reader; select gravada_em from batida") == []
-
-
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
     server.ask("create database second owner master")
     server.ask("alter database second set search_path = ponto")
@@ -201,24 +193,6 @@ def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(s
         migrate(owner, ZONE, REFERENCE)
     server.ask("alter role ponto_gone nologin")  # as by another stage's migrations
     assert migrate(owner, ZONE, REFERENCE) == Migrated([], [])
-
-
-def test_two_databases_whose_slice_goes_at_once_take_its_sign_in_once(server: Server, tmp_path: Path) -> None:
-    owner: dict[str, Any] = server.owner("master")
-    server.ask("create database second owner master")
-    second = {**owner, "dbname": "second"}
-    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
-    for database in (owner, second):
-        migrate(database, ZONE, REFERENCE | {"gone": tmp_path})
-    waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
-    patience = LOCK_RETRY_POLICY._replace(pause_seconds=0.1)
-    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**owner)) as first, first.cursor() as cursor:
-        cursor.execute("alter role ponto_gone nologin")
-        migrated = threads.submit(migrate, second, ZONE, REFERENCE, patience)
-        wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
-        first.commit()
-        assert migrated.result() == Migrated([], [])
-    assert server.ask("select rolcanlogin from pg_roles where rolname = 'ponto_gone'") == [(False,)]
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
