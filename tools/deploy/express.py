@@ -164,13 +164,8 @@ def _steps(rds: Any, name: str, declared: Declared, clock: Clock) -> Iterator[tu
 def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Clock) -> None:
     """Change one thing of a cluster."""
     parameter = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
-
-    def unfinished() -> str | None:
-        cluster = _present(rds, name)
-        return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
-
     request = partial(rds.modify_db_cluster, DBClusterIdentifier=name, ApplyImmediately=True, **{parameter: value})
-    _request(f"changing {what}", request, unfinished, clock)
+    _request(rds, name, f"changing {what}", request, lambda cluster: _has(cluster, key, value), clock)
 
 
 def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> None:
@@ -179,14 +174,10 @@ def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> N
     Aurora upgrades a cluster automatically only if each of its instances allows it.
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.VersionPolicy.Upgrading.html
     """
-
-    def unfinished() -> str | None:
-        is_on = _writer_instance(rds, _present(rds, name)).get("AutoMinorVersionUpgrade")
-        return "the change is not made yet" if is_on else _unready(rds, name)
-
-    change = {"AutoMinorVersionUpgrade": False, "ApplyImmediately": True}
-    request = partial(rds.modify_db_instance, DBInstanceIdentifier=writer, **change)
-    _request("turning off automatic minor version upgrades", request, unfinished, clock)
+    key = "AutoMinorVersionUpgrade"
+    request = partial(rds.modify_db_instance, DBInstanceIdentifier=writer, ApplyImmediately=True, **{key: False})
+    what = "turning off automatic minor version upgrades"
+    _request(rds, name, what, request, lambda cluster: not _writer_instance(rds, cluster).get(key), clock)
 
 
 def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> None:
@@ -203,8 +194,7 @@ def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> No
         DBClusterParameterGroupName=name, Source="user"
     )
     existing = {each["ParameterName"]: each.get("ParameterValue") for each in pages.search("Parameters[]")}
-    changed = declared["Parameters"].items() - existing.items()
-    if changed:
+    if changed := declared["Parameters"].items() - existing.items():
         rds.modify_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             Parameters=[
@@ -215,20 +205,26 @@ def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> No
     if is_new:
         _change(rds, name, "its parameter group", "DBClusterParameterGroup", name, clock)
 
-    def unfinished() -> str | None:
-        status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
-        return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
-
-    if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
+    key = "DBClusterParameterGroupStatus"
+    if is_new or _writer(_present(rds, name)).get(key) == "pending-reboot":
+        what = "restarting the writer, from which on its parameter group counts"
         request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
-        _request("restarting the writer, from which on its parameter group counts", request, unfinished, clock)
+        _request(rds, name, what, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
 
 
-def _request(what: str, request: Callable[[], object], unfinished: Callable[[], str | None], clock: Clock) -> None:
-    """Request a change as soon as RDS takes it, and wait until it is made: AWS says available before it begins, too."""
+def _request(
+    rds: Any, name: str, what: str, request: Callable[[], Any], is_made: Callable[[Any], bool], clock: Clock
+) -> None:
+    """Request a change as soon as RDS takes it, and wait until it is made: AWS says available before it begins, too.
+
+    `is_made` takes the description of the cluster.
+    """
 
     def unrequested() -> None:
         request()
+
+    def unfinished() -> str | None:
+        return _unready(rds, name) or (None if is_made(_present(rds, name)) else "the change is not made yet")
 
     print_status(what)
     _wait(unrequested, _CHANGE_SECONDS, "AWS does not take the change", clock)
