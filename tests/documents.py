@@ -4,11 +4,13 @@ A block of commands is fenced as `sh` when a test runs them, and as `sh aws` whe
 """
 
 import importlib
-import importlib.util
+import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,24 +27,9 @@ _KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs 
 
 # What the AWS command line adds to the services' own operations and options.
 _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
-_OWN_COMMANDS = {
-    ("configure", "sso"): set[str](),
-    ("configure", "set"): set[str](),
-    ("configure", "export-credentials"): {"format"},
-    ("sso", "login"): {"sso-session"},
-    ("rds", "generate-db-auth-token"): {"hostname", "port", "username"},
-    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
-    ("sns", "subscribe"): {"topic-arn", "protocol", "notification-endpoint", "attributes"},
-    # The line has more of its own; these are used here.
-    ("ec2", "run-instances"): {
-        "image-id",
-        "instance-type",
-        "metadata-options",
-        "security-group-ids",
-        "subnet-id",
-    },
-    ("ec2-instance-connect", "ssh"): {"instance-id", "connection-type", "local-forwarding", "os-user"},
-}
+# Commands that are the line's own, or have options that it adds: botocore knows nothing of them.
+_OWN_SERVICES = {"configure", "sso", "login", "ec2-instance-connect"}
+_OWN_COMMANDS = {"cloudformation deploy", "ec2 run-instances", "rds generate-db-auth-token", "sns subscribe"}
 
 
 class Block(NamedTuple):
@@ -90,12 +77,11 @@ def commands_in_prose(document: Path) -> list[str]:
 
 def resolved(command: str) -> str:
     """What a command comes to: a `make` target that runs a module becomes that command, with its ARGS."""
-    words = shlex.split(command)
-    if words[:1] != ["make"] or len(words) < 2:
-        return command.removeprefix(".venv/bin/")
-    recipe = _recipes().get(words[1], "")
-    given = next((word.partition("=")[2] for word in words[2:] if word.startswith("ARGS=")), "")
-    return f"{recipe} {given}".strip() if recipe.startswith(("python -m", "ponto")) else command
+    match shlex.split(command):
+        case ["make", target, *words] if (recipe := _recipes().get(target, "")).startswith(("python -m", "ponto")):
+            arguments = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=")]
+            return " ".join([recipe, *arguments])
+    return command.removeprefix(".venv/bin/")
 
 
 def mistake(command: str) -> str | None:
@@ -169,10 +155,7 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kit, "run", lambda command, *_: started.append(command))
         patch.setattr(click.Command, "invoke", lambda *_: None)
-        try:
-            is_package = bool(importlib.util.find_spec(f"{module}.__main__"))
-        except ModuleNotFoundError:
-            is_package = False
+        is_package = (ROOT / module.replace(".", "/")).is_dir()
         try:
             importlib.import_module(f"{module}.__main__" if is_package else module).main()
             (command,) = started
@@ -191,9 +174,8 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
 
 def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | None:
     options = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
-    own = _OWN_COMMANDS.get((service, operation))
-    if own is not None:
-        return _unknown(options, own)
+    if service in _OWN_SERVICES or f"{service} {operation}" in _OWN_COMMANDS:
+        return None
     service = {"s3api": "s3"}.get(service, service)  # `aws s3` is of files
     session = Session()
     if service not in session.get_available_services():
@@ -219,17 +201,25 @@ def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | Non
     return _unknown(options, members) or (f"lacks --{' --'.join(sorted(lacking))}" if lacking else None)
 
 
+_SLS_OPTIONS = """
+const commands = [...require('osls/lib/cli/commands-schema/aws-service')];
+const names = ({ options }) => Object.entries(options).flatMap(([name, { shortcut }]) => [name, shortcut ?? name]);
+console.log(JSON.stringify(Object.fromEntries(commands.map(([name, schema]) => [name, names(schema)]))));
+"""
+
+
+@cache
+def _sls_options() -> dict[str, list[str]]:
+    printed = subprocess.check_output(["node", "-e", _SLS_OPTIONS], cwd=ROOT)
+    return dict(json.loads(printed))
+
+
 def _mistake_of_sls(words: list[str]) -> str | None:
-    schema = ROOT / "node_modules" / "osls" / "lib" / "cli" / "commands-schema"
-    text = (schema / "service.js").read_text() + (schema / "aws-service.js").read_text()
-    shared = "".join(path.read_text() for path in (schema / "common-options").iterdir())
-    verbs = words[: next((index for index, word in enumerate(words) if word.startswith("-")), len(words))]
-    command = re.search(rf"commands\.set\('{' '.join(verbs)}'(.*?)\n\}}\);", text, re.DOTALL)
-    if command is None:
-        return f"no command {' '.join(verbs)} of sls"
-    known = set(re.findall(r"^\s*'?([\w-]+)'?: \{", command[1] + shared, re.MULTILINE))
-    known |= set(re.findall(r"shortcut: '(\w)'", command[1] + shared))
-    return _unknown({word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}, known)
+    command = " ".join(takewhile(lambda word: not word.startswith("-"), words))
+    if command not in _sls_options():
+        return f"no command {command} of sls"
+    options = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
+    return _unknown(options, set(_sls_options()[command]))
 
 
 def _unknown(options: set[str], known: set[str]) -> str | None:
