@@ -22,7 +22,7 @@ class Response(NamedTuple):
 class TimeLimits(NamedTuple):
     """Time limits of a request."""
 
-    body_seconds: float = 10.0  # that a body may take that is read here, and that any other may pause
+    body_seconds: float = 10.0  # that a body may take
     linger_seconds: float = 2.0  # in which somebody who still sends may read the answer
 
 
@@ -49,22 +49,6 @@ async def read(scope: Scope, receive: Receive, most: int, seconds: float) -> byt
             if not message.get("more_body", False):
                 break
     return body if len(body) <= most else None
-
-
-def without_long_pauses(receive: Receive, seconds: float) -> Receive:
-    """Take somebody whose body pauses for too long for one who went."""
-    comes = True
-
-    async def receive_soon() -> Message:
-        nonlocal comes
-        try:
-            message = await (asyncio.wait_for(receive(), seconds) if comes else receive())
-        except TimeoutError:
-            message = {"type": "http.disconnect"}
-        comes = message.get("more_body", False)
-        return message
-
-    return receive_soon
 
 
 def early(receive: Receive, send: Send, seconds: float) -> Send:

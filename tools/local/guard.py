@@ -124,9 +124,7 @@ class Guard:
             sentence = "no web page may call the local AWS: a request with an Origin is refused"
             await _say(self._early(receive, send), 403, sentence)
         elif self._has_key(scope):
-            await self._application(
-                scope, asgi.without_long_pauses(receive, self._limits.body_seconds), _without_cors(send)
-            )
+            await self._application(scope, receive, _without_cors(send))
         elif keys := self._keys_of_pool(scope):
             await asgi.answer(self._early(receive, send), *keys)
         elif file := self._home_file(scope):

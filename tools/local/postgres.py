@@ -117,7 +117,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     if not data.exists():
         _initialize(data, launcher, sync=wanted.get("fsync") != "off")
     _require_ours(data, launcher)
-    server = Postgres(data, str(_socket_folder(data)))
+    server = Postgres(data, str(data if socket_folder.is_suitable(data) else socket_folder.create()))
     (data / _CONFIGURATION).write_text(_configuration(server.host, wanted))
     try:
         _launch(data)
@@ -279,15 +279,6 @@ def _require_ours(data: Path, launcher: unprivileged.Launcher) -> None:
             f"PostgreSQL runs as user {launcher.owner} for root, whose other programs could enter {data.parent}: "
             f"chmod 700 {data.parent}"
         )
-
-
-def _socket_folder(data: Path) -> Path:
-    """Choose the folder of the server's socket: the data folder, or a private one with a shorter path."""
-    if socket_folder.is_suitable(data):
-        return data
-    if (last := _last_host(data)) and socket_folder.is_private(Path(last)):  # of a run that was killed
-        return Path(last)
-    return socket_folder.create()
 
 
 def _last_host(data: Path) -> str | None:

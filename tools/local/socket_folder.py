@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 import tempfile
 from pathlib import Path
 
@@ -30,12 +29,3 @@ def is_suitable(folder: Path) -> bool:
     """Return whether a socket, libpq and PostgreSQL's configuration can have the path of a folder."""
     path = os.fsencode(folder / SOCKET)
     return len(path) <= _MAX_PATH_BYTES and re.fullmatch(r"[\w/.@+~= -]+", str(folder)) is not None
-
-
-def is_private(folder: Path) -> bool:
-    """Return whether a folder is there, this user's, and of mode 0700."""
-    try:
-        status = folder.lstat()
-    except FileNotFoundError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
