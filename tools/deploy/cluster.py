@@ -36,9 +36,6 @@ def require_none_left(session: "boto3.Session", stack: str, database: str | None
     Args:
         stack: the name of the CloudFormation stack, which has no cluster yet.
         database: what the stage has instead; None: it is not deployed yet.
-
-    Raises:
-        CommandError: naming each such cluster, and what to do with it.
     """
     clusters = session.client("rds").get_paginator("describe_db_clusters").paginate().search("DBClusters[]")
     left = [
@@ -63,9 +60,6 @@ def require_express(stage: str, database: str | None) -> None:
 
     Args:
         database: what it has; None: it is not deployed yet.
-
-    Raises:
-        CommandError: the stage has another.
     """
     if database not in (None, "express"):
         raise CommandError(

@@ -67,11 +67,7 @@ def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock 
 
 
 def require_name(session: "boto3.Session", stage: str) -> None:
-    """Refuse a stage whose name its cluster cannot have, or has not, for it is another's.
-
-    Raises:
-        CommandError: saying which.
-    """
+    """Refuse a stage whose name its cluster cannot have, or has not, for it is another's."""
     name = stack_name(stage)
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         raise CommandError(

@@ -86,11 +86,7 @@ def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
 
 
 def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
-    """Refuse to make a VPC beside one that is outside the stack, unless forced.
-
-    Raises:
-        CommandError: there is one.
-    """
+    """Refuse to make a VPC beside one that is outside the stack, unless forced."""
     vpcs = ", ".join(each.name for each in leftovers if each.kind == "ec2:vpc")
     if vpcs and not force:
         raise CommandError(

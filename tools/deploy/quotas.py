@@ -28,16 +28,6 @@ _REQUESTS = ("apigateway", "L-8A5B8E43")  # requests/s of an account; no quota s
 _FREE_ACU = 4  # of a cluster, on the Free plan
 
 
-def parameters() -> dict[str, str]:
-    """Return the parameters that reserve concurrency, by their function."""
-    return {
-        "batidaPonto": "reservedConcurrency",
-        "read": "readConcurrency",
-        **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
-        **{each["reserves"]: name for name, each in declarations().items() if "reserves" in each},
-    }
-
-
 class Demand(NamedTuple):
     """Demand of a compiled stage."""
 
@@ -109,15 +99,16 @@ def require(
     Raises:
         CommandError: naming the plan, and each quota that is too low, and how to raise it.
     """
-    checks: Mapping[str, Callable[[], Iterator[Short]]] = {
-        "the account's plan": lambda: (
-            _plan(session, demand, again) if demand.makes_cluster or demand.is_express else iter(())
-        ),
-        "the concurrency of functions": lambda: _concurrency(session, demand.reserved),
-        "the number of networks": lambda: _networks(session, stack) if demand.makes_network else iter(()),
-        "the network's zones": lambda: _zones(session, stack, demand.network) if demand.network else iter(()),
-        "the gateway's limits": lambda: _gateway(session, demand.throttles) if demand.throttles else iter(()),
-    }
+    checks: dict[str, Callable[[], Iterator[Short]]] = {}
+    if demand.makes_cluster or demand.is_express:
+        checks["the account's plan"] = lambda: _plan(session, demand, again)
+    checks["the concurrency of functions"] = lambda: _concurrency(session, demand.reserved)
+    if demand.makes_network:
+        checks["the number of networks"] = lambda: _networks(session, stack)
+    if network := demand.network:
+        checks["the network's zones"] = lambda: _zones(session, stack, network)
+    if demand.throttles:
+        checks["the gateway's limits"] = lambda: _gateway(session, demand.throttles)
     short = list[Short]()
     for what, check in checks.items():
         try:
@@ -199,7 +190,13 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
 
 def _unreserved(reserved: Mapping[str, int]) -> list[str]:
     """Return the parameters with which these functions reserve nothing."""
-    functions, named = [name.rpartition("-")[2] for name in reserved], parameters()
+    named = {
+        "batidaPonto": "reservedConcurrency",
+        "read": "readConcurrency",
+        **{name: f"{name}Concurrency" for name, _ in slices.endpoints()},
+        **{each["reserves"]: name for name, each in declarations().items() if "reserves" in each},
+    }
+    functions = [name.rpartition("-")[2] for name in reserved]
     return [f"{named[each]}=none" for each in functions if each in named]
 
 
@@ -236,17 +233,17 @@ def _zones(session: "boto3.Session", stack: str, network: zones.Network) -> Iter
         return  # its zones are fixed
     if (problem := zones.find_problem(session, network)) is None:
         return
-    if problem.zones is None:
+    lacks, suitable = problem
+    text = f"the network that this stage makes cannot lie in its zones: {lacks}."
+    if suitable is None:
         yield Short(
-            f"the network that this stage makes cannot lie in its zones: {problem.text}. No two zones of "
-            f"{session.region_name} offer all that it needs. Deploy to another region, or name a network of yours "
-            "(vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
+            f"{text} No two zones of {session.region_name} offer all that it needs. Deploy to another region, or name "
+            "a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network)."
         )
         return
-    named = ",".join(problem.zones)
+    named = ",".join(suitable)
     yield Short(
-        f"the network that this stage makes cannot lie in its zones: {problem.text}.\n"
-        f"Write `zones: {named}` under the stage in resources/parameters.yml: each later deploy needs it too.",
+        f"{text}\nWrite `zones: {named}` under the stage in resources/parameters.yml: each later deploy needs it too.",
         (f"zones={named}",),
     )
 

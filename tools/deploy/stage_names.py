@@ -23,11 +23,7 @@ _RESERVED = "deploy"
 
 
 def require_allowed(stage: str) -> None:
-    """Refuse a stage whose stack would have the name of a deploying role's stack.
-
-    Raises:
-        CommandError: naming the stage.
-    """
+    """Refuse a stage whose stack would have the name of a deploying role's stack."""
     if stage == _RESERVED or stage.startswith(f"{_RESERVED}-"):
         raise CommandError(
             f"no stage may be called {stage}: {service()}-{_RESERVED}-... are the stacks of the roles that deploy "
@@ -43,9 +39,6 @@ def require_distinct(session: "boto3.Session", stage: str, *, force: bool = Fals
 
     Args:
         force: print the message and go on.
-
-    Raises:
-        CommandError: naming the other stages.
     """
     try:
         names = list(session.client("iam").get_paginator("list_roles").paginate().search("Roles[].RoleName"))

@@ -23,13 +23,6 @@ class Network(NamedTuple):
     endpoint_zones: int  # how many of its zones, from the first on, have the endpoints
 
 
-class Problem(NamedTuple):
-    """Zones of a network that cannot be used."""
-
-    text: str
-    zones: tuple[str, str] | None  # that can be used instead
-
-
 def network_of(resources: Mapping[str, Any]) -> Network | None:
     """Return the network that a template makes; None if it makes none."""
     if "Vpc" not in resources:
@@ -45,8 +38,8 @@ def network_of(resources: Mapping[str, Any]) -> Network | None:
     )
 
 
-def find_problem(session: "boto3.Session", network: Network) -> Problem | None:
-    """Return what the zones of a network lack, and two zones that lack nothing."""
+def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple[str, str] | None] | None:
+    """Return what the zones of a network lack, and two that lack nothing, if there are two; None: they lack nothing."""
     ec2 = session.client("ec2")
     found = ec2.describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
     ids = {each["ZoneName"]: each["ZoneId"] for each in found["AvailabilityZones"] if each["State"] == "available"}
@@ -71,9 +64,7 @@ def find_problem(session: "boto3.Session", network: Network) -> Problem | None:
     if not lines:
         return None
     pairs = permutations(sorted(ids), 2)
-    return Problem(
-        "; ".join(lines), next((pair for pair in pairs if not lacking(pair[0], 0) + lacking(pair[1], 1)), None)
-    )
+    return "; ".join(lines), next((pair for pair in pairs if not lacking(pair[0], 0) + lacking(pair[1], 1)), None)
 
 
 def _with_aurora(session: "boto3.Session", network: Network) -> set[str]:
