@@ -389,10 +389,6 @@ def test_by_iam_rds_config_says_where_and_as_whom(rds_config: WriteConfig) -> No
     assert parameters(variables | {"DB_LOGIN": ""}) == FROM_RDS_CONFIG
 
 
-def test_a_command_signs_in_by_iam_too() -> None:
-    assert database_parameters(environment(BY_IAM))["password"].startswith("db.example.com:5433/?")
-
-
 # The database alone
 
 
@@ -404,27 +400,25 @@ def test_a_command_needs_the_database_alone_and_of_the_environment(rds_config: W
         database_parameters(variables | {"DB_NAME": ""})
 
 
-def test_a_command_too_takes_the_password_of_the_secret(put_secret: PutSecret) -> None:
+def test_a_command_signs_in_by_the_secret_and_by_iam_too(put_secret: PutSecret) -> None:
     arn = put_secret({"username": "rotated", "password": "one"})
     assert database_parameters(with_secret(arn)) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    assert database_parameters(environment(BY_IAM))["password"].startswith("db.example.com:5433/?")
 
 
 # Secrets Manager
 
 
-def test_the_secret_gives_user_and_password_and_nothing_else(put_secret: PutSecret) -> None:
+def test_the_secret_gives_user_and_password_as_they_are_now_and_nothing_else(
+    secrets: "SecretsManagerClient", put_secret: PutSecret
+) -> None:
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
-    variables = with_secret(put_secret(content))
+    variables = with_secret(arn := put_secret(content))
     del variables["DB_USER"]  # which need not be named twice
-    assert parameters(variables) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
-
-
-def test_a_rotated_password_is_seen_by_the_next_call(secrets: "SecretsManagerClient", put_secret: PutSecret) -> None:
-    arn = put_secret({"username": "ponto", "password": "one"})
-    database = load_drain(with_secret(arn)).database
-    assert database.connection_parameters() == FROM_ENVIRONMENT | {"password": "one"}
-    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
-    assert database.connection_parameters() == FROM_ENVIRONMENT | {"password": "two"}
+    database = load_drain(variables).database
+    assert database.connection_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "again", "password": "two"}))
+    assert database.connection_parameters() == FROM_ENVIRONMENT | {"user": "again", "password": "two"}
     assert "password" not in database.parameters
 
 

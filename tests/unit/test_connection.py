@@ -223,17 +223,6 @@ def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
     assert server.now <= max(connect_seconds, 1 + seconds)
 
 
-def test_a_password_that_is_fetched_too_late_for_another_try_hides_no_error(server: Server) -> None:
-    def fetch() -> Parameters:
-        server.now += MAX_SECRET_SECONDS
-        return {"password": "new"}
-
-    server.answers = lambda _: (0.1, "Connection refused")
-
-    with pytest.raises(psycopg2.OperationalError, match=r"^Connection refused$"):
-        connect({"password": "old"}, "test", Timeouts(connect_seconds=4), refresh=fetch, driver=server)
-
-
 def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> None:
     server.answers = lambda _: (0.1, REJECTED)
 
@@ -256,16 +245,6 @@ def tokens() -> Callable[[], str]:
     """Return a function that makes tokens, no two alike."""
     numbers = count(1)
     return lambda: f"token {next(numbers)}"
-
-
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-def test_each_try_has_a_token_of_its_own(server: Server, refusal: Attempt) -> None:
-    server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
-
-    assert connect({"password": tokens()}, "test", driver=server) is CONNECTED
-
-    assert [each["password"] for each in server.tries] == [f"token {n + 1}" for n in range(len(server.tries))]
-    assert len(server.tries) > 3
 
 
 @pytest.mark.parametrize("text", [REFUSED_BY_IAM, REJECTED])  # of a role that lacks rds_iam a password is wanted
@@ -295,16 +274,19 @@ def test_a_token_that_is_refused_while_a_right_spreads_is_made_anew_for_as_long_
     assert 115 < server.now <= 120
 
 
-@pytest.mark.parametrize("password", ["old", tokens()], ids=["password", "token"])
+@pytest.mark.parametrize(
+    ("password", "text", "seconds"),
+    [("old", REJECTED, 0.1), ("old", "Connection refused", 40), (tokens(), "Connection refused", 40)],
+)
 def test_nothing_else_is_waited_for_any_longer_because_of_that(
-    server: Server, password: str | Callable[[], str]
+    server: Server, password: str | Callable[[], str], text: str, seconds: float
 ) -> None:
-    for text in (REJECTED, "Connection refused") if password == "old" else ("Connection refused",):  # noqa: S105
-        server.now = 0
-        server.answers = lambda _, text=text: (0.05, text)  # type: ignore[misc]
-        with pytest.raises(psycopg2.OperationalError, match=text):
-            connect({"password": password}, "test", Timeouts(iam_propagation_seconds=120), driver=server)
-        assert server.now <= (0.1 if text == REJECTED else 40)
+    server.answers = lambda _: (0.05, text)
+
+    with pytest.raises(psycopg2.OperationalError, match=text):
+        connect({"password": password}, "test", Timeouts(iam_propagation_seconds=120), driver=server)
+
+    assert server.now <= seconds
 
 
 def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated_and_it_is_said_why(server: Server) -> None:

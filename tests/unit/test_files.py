@@ -12,7 +12,7 @@ import pytest
 
 from tools.kit.errors import CommandError
 from tools.kit.files import draft, draft_bytes, require_writable, write_at
-from tools.kit.pictures import dress, new_figure, save
+from tools.kit.pictures import new_figure, save
 
 
 def link(file: Path) -> None:
@@ -130,22 +130,6 @@ def test_a_picture_follows_no_link(folder: Path) -> None:
     with pytest.raises(CommandError, match="is a symbolic link"):
         save(new_figure(1, 1), folder / "peak.png", ".png")
     assert (folder / "target").read_text() == "somebody's"
-
-
-@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_a_picture_is_drawn_the_same_each_time(folder: Path, suffix: str, begins: bytes) -> None:
-    pytest.importorskip("matplotlib")
-    files = [folder / f"{number}{suffix}" for number in range(2)]
-
-    for file in files:
-        figure = new_figure(4, 3, "a title")
-        figure.subplots().fill_between([1, 2], [3, 4], label="a legend")
-        dress(figure.axes[0])
-        save(figure, file, suffix)
-
-    contents = [file.read_bytes() for file in files]
-    assert contents[0].startswith(begins)
-    assert contents[0] == contents[1]
 
 
 def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,34 +79,3 @@ def test_a_dead_letter_that_should_not_be_is_noticed_and_is_an_end(dead_letter: 
     assert found.stored + sum(found.dead_letters.values()) == 1
     assert found.is_complete
     assert not found.is_clean
-
-
-# Where messages have no ids and instants are not known, as in the load test: the key is the punch's id.
-
-
-def known(*punches: PunchKey) -> list[PunchKey]:
-    return [punch._replace(instant=None) for punch in punches]
-
-
-def of(*punches: PunchKey) -> list[Row]:
-    return [Row(punch, punch.id) for punch in known(*punches)]
-
-
-def accepted(*punches: PunchKey) -> dict[str, Sent]:
-    return {punch.id: Sent(punch) for punch in known(*punches)}
-
-
-def test_by_its_id_every_accepted_punch_is_a_row_a_dead_letter_or_lost() -> None:
-    assert judge(accepted(A, B), of(A, B), ()) == Ledger(2, 0, {}, [], [], [])
-    assert judge(accepted(A, B), of(A), ()) == Ledger(1, 0, {}, ["b"], [], [])
-    found = judge(accepted(A, B), of(A), [DeadLetter("b", "exhausted"), DeadLetter("another", "exhausted")])
-    assert (found.dead_letters, found.lost, found.is_complete) == ({"exhausted": 1}, [], True)
-
-
-def test_a_row_that_was_stored_though_its_answer_was_lost_is_no_fault() -> None:
-    assert judge(accepted(A), of(A, B), ()).is_clean
-
-
-def test_an_id_with_two_rows_and_an_employee_with_two_were_stored_twice() -> None:
-    assert judge(accepted(A), of(A, A), ()).stored_twice == ["employee 1", "a"]
-    assert judge(accepted(A), of(A, A._replace(id="c")), ()).stored_twice == ["employee 1"]

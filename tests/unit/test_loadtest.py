@@ -174,7 +174,6 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         description: str | None = None,
         typed: str | None = None,
         in_open_model: str = "",
-        has_arrivals: bool = False,
     ) -> Ran:
         script = (
             f"import os, signal, sys; results = sys.argv[sys.argv.index('-l') + 1]\n"
@@ -182,7 +181,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
             f"open(results, 'w').write({HEADER + lines!r})"
         )
         stored: Any = Stored(rows)
-        arrivals = [] if has_arrivals or "--open-rate" in words else ["--open-rate", "0"]
+        arrivals = [] if {"--rate", "--open-rate"} & {*words} else ["--open-rate", "0"]
         system = SYSTEM._replace(sqs=stored, reader=lambda: nullcontext(stored), description=description)
         collaborators = command.Collaborators(lambda: JMeter((sys.executable, "-c", script), {}), lambda *_: system)
         start = runner(capsys, "--state", tmp_path, "--no-report", "--patience", "1", main=command.main)
@@ -261,16 +260,6 @@ def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
     assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", ran.out, re.MULTILINE)
     assert re.search(r"^p50 +40 +40$", ran.out, re.MULTILINE)
     assert ran.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
-
-
-@pytest.mark.parametrize(("asked", "rate"), [(150, 150), (900, 200)])
-def test_arrivals_are_no_faster_than_what_was_asked_for(run: Command, asked: int, rate: int) -> None:
-    summary = run(line(0), [row(0)], "--rate", str(asked), has_arrivals=True).summary
-
-    assert (summary["model"], summary["open_model"]["model"]) == (
-        "closed model, 200 users",
-        f"open model, {rate} punches/s",
-    )
 
 
 def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
@@ -480,10 +469,11 @@ SENT = f"to {STAGE}: 0."
     [
         ([], f"About 20,000 requests {SENT}09 US dollars by the list prices of us-east-1, database included."),
         (["--repeats", "5", "--malformed", "10", "--open-rate", "200"], f"About 27,600 requests {SENT}12"),
-        (["--duration", "36000", "--rate", "1"], f"About 36,000 requests {SENT}84"),
-        (["--loops", "5", "--rate", "100", "--duration", "600"], f"About 1,000 requests {SENT}01"),
+        (["--duration", "36000", "--rate", "1", "--open-rate", "0"], f"About 36,000 requests {SENT}84"),
+        (["--loops", "5", "--rate", "100", "--duration", "600"], "About 3,000 requests "),  # 2,000 of arrivals
+        (["--rate", "900"], "About 24,000 requests "),  # 4,000 of arrivals
     ],
-    ids=["the original's", "with repeats, refusals and arrivals", "a soak", "what ends first"],
+    ids=["the original's", "with repeats, refusals and arrivals", "a soak", "what ends first", "arrivals by default"],
 )
 def test_how_much_is_sent_where_and_its_price_are_said_before(run: Command, words: list[str], sentence: str) -> None:
     refused = run(line(0), [row(0)], *words, description=STAGE, typed="n\n")

@@ -5,8 +5,6 @@ from collections import ChainMap
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ponto import __version__, log
 from ponto.dead_letters import Rejection
@@ -102,33 +100,6 @@ def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsy
     assert "redriven" not in logged(capsys)
 
 
-def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    log.write("what", "request-1", level="WARNING")
-    assert json.loads(capsys.readouterr().out) == {
-        "level": "WARNING",
-        "message": "what",
-        "requestId": "request-1",
-        "version": __version__,
-    }
-
-
-def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    rejections = [rejection(reason, f"{reason} {number}") for number in range(2) for reason in Reason]
-    line = logged(capsys, dead_lettered=[*rejections, rejection(Reason.INVALID, "one more")])
-    assert line["level"] == "INFO"  # it is the client's error
-    assert line["rejected"] == line["batchSize"] == 2 * len(Reason) + 1
-    assert {name: line[name] for name in REASONS} == dict.fromkeys(REASONS, 2) | {"rejectedInvalid": 3}
-    assert "errors" not in line
-
-
-def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
-    taken = rejection(Reason.INVALID, "taken")
-    line = logged(capsys, dead_lettered=[taken], failures=failures("dead-letter queue: down", undated("not taken")))
-    assert (line["level"], line["rejected"], line["failed"]) == ("WARNING", 1, 1)
-    assert line["rejectedInvalid"] == 1
-    assert line["errors"] == ["dead-letter queue: down"]
-
-
 @pytest.mark.parametrize(
     ("errors", "expected"),
     [
@@ -143,12 +114,6 @@ def test_each_error_is_told_once_and_no_more_than_five(
     failed = [failures(error, undated(str(number))) for number, error in enumerate(errors)]
     line = logged(capsys, failures=dict(ChainMap(*failed)))
     assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), expected)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(error=st.text(st.characters()))
-def test_any_error_text_stays_within_the_line(capsys: pytest.CaptureFixture[str], error: str) -> None:
-    assert logged(capsys, failures=failures(error, undated("m")))["errors"] == [error]
 
 
 def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from tests.aws import NO_STACK, Calls, stack
 from tests.commands import write_sls
 from tests.events import aws_environment
+from tests.waiting import wait_for
 from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -46,18 +46,12 @@ def test_without_it_a_sentence_says_what_installs_it(tmp_path: Path) -> None:
         osls.run("package", [], {"PATH": str(tmp_path)}, project=tmp_path)
 
 
-def has_ended(process: psutil.Process, within: float) -> bool:
-    """Return whether a process ends in so many seconds."""
-    deadline = time.monotonic() + within
-    while True:
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:  # whoever inherits it may not ask for its status
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended, also if nothing has asked for its exit status."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.mark.parametrize("log", ["log", ""])
@@ -78,16 +72,18 @@ project = Path({str(tmp_path)!r})
 osls.run("package", [], os.environ, project / {log!r} if {log!r} else None, project)
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as run:
-        while not all((tmp_path / name).exists() for name in ("waiting", "processes")):
-            assert run.poll() is None
-            time.sleep(0.01)
+        for name in ("waiting", "processes"):
+            wait_for((tmp_path / name).exists, f"the file {name}")
         sls, started = map(psutil.Process, map(int, (tmp_path / "processes").read_text().split()))
         try:
             assert (os.getpgid(sls.pid) == os.getpgid(run.pid)) == (not log)
             run.send_signal(signal.SIGINT)
             run.wait()
-            assert has_ended(sls, within=300)
-            assert has_ended(started, within=300 if log else 0) == bool(log)
+            wait_for(lambda: has_ended(sls), "osls to end")
+            if log:
+                wait_for(lambda: has_ended(started), "what osls started to end")
+            else:
+                assert not has_ended(started)
         finally:
             for process in (sls, started):
                 if process.is_running():

@@ -1,8 +1,6 @@
 """The slices as the commands see them."""
 
 import ast
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,22 +48,6 @@ def test_a_listed_slice_without_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "enabled.txt").write_text("a\n")
     with pytest.raises(CommandError, match=r"lists `a`, but there is no folder slices/a\. Remove the line, or restore"):
         slices.read(tmp_path)
-
-
-def test_make_reports_a_missing_slice_in_one_line(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "copy", with_slices=False)
-    make(project / "slices", a=["b"])
-    (project / ".venv").symlink_to(ROOT / ".venv")
-    installed = [".venv/.installed-run", ".venv/.installed-dev", ".venv-audit/.installed"]
-    words = ["make", *(word for file in installed for word in ("-o", file)), "docs"]
-
-    path = {"PATH": os.environ["PATH"]}  # nothing of the make that runs the tests
-    done = subprocess.run(words, cwd=project, env=path, capture_output=True, text=True, check=False)
-
-    message, of_make = done.stderr.splitlines()
-    assert message.startswith("`a` needs `b`, which `slices/enabled.txt` does not list before it.")
-    assert of_make.startswith("make: ***")
-    assert (done.returncode, done.stdout) == (2, "")
 
 
 class Listening(Slice):
@@ -127,29 +109,6 @@ def test_a_slice_whose_yaml_is_broken_is_named(tmp_path: Path, text: str) -> Non
     (tmp_path / "a" / "aws.yml").write_text(text)
     with pytest.raises(CommandError, match=r"^slices/a/aws\.yml"):
         slices.read(tmp_path)
-
-
-def test_the_readme_has_every_key_of_the_slices() -> None:
-    """One that is misspelt would be passed over."""
-    text = (ROOT / "slices" / "README.md").read_text(encoding="utf-8")
-    named = {
-        name for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
-    }
-    keys = {f"{each.name}: {key}" for each in slices.installed() for key in each.aws if key not in named}
-    assert keys == set()
-
-
-def test_tests_and_documents_of_a_slice_that_is_off_are_left_out(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project", with_slices=False)
-    (project / "slices" / "a").mkdir()
-    (project / "slices" / "a" / "README.md").write_text("# A\n")
-    program = "import conftest; from tools.kit import project; print(conftest.collect_ignore, *project.DOCUMENTS)"
-
-    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True)
-
-    assert "'slices/a'" in done.stdout
-    assert str(project / "slices" / "README.md") in done.stdout
-    assert "slices/a/README.md" not in done.stdout
 
 
 def place(command: click.Command) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.sqs import Refusal, call, in_batches, is_message_error
+from ponto.sqs import Refusal, call, is_message_error
 
 
 def test_only_what_sqs_lists_as_done_is_done() -> None:
@@ -21,13 +21,6 @@ def test_only_what_sqs_lists_as_done_is_done() -> None:
         2: Refusal("SQS does not say"),
         3: Refusal("InvalidMessageContents", "why", is_sender_fault=True),
     }
-
-
-@pytest.mark.parametrize(("items", "sizes"), [(0, []), (10, [10]), (25, [10, 10, 5])])
-def test_ten_go_in_a_call(items: int, sizes: list[int]) -> None:
-    parts = list(in_batches(range(items)))
-    assert [len(part) for part in parts] == sizes
-    assert [item for part in parts for item in part] == list(range(items))
 
 
 @pytest.mark.parametrize(

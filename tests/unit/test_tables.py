@@ -19,29 +19,6 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
 
 
-@pytest.mark.usefixtures("_narrow")
-def test_what_must_not_wrap_is_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    punch = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
-
-    tables.show([Column("id"), Column("device, as sent"), Column("count", right=True)], [(punch, "a gate", "7")])
-
-    assert lines(capsys) == [
-        "id",
-        "  device, as sent  count",
-        punch,
-        "  a gate               7",
-    ]
-
-
-@pytest.mark.usefixtures("_narrow")
-def test_a_long_text_wraps(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.show([Column("n"), Column("detail", least=9)], [("1", "word " * 20)])
-
-    printed = lines(capsys)
-    assert len(printed) > 3
-    assert max(map(len, printed)) <= 40
-
-
 def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
     tables.show([Column("id"), Column("count", right=True)], [])
 
