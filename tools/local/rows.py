@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -20,9 +19,9 @@ from tools.kit.tables import Column
 from tools.local import postgres
 
 _NEWEST = sql.SQL("""
-select id, gravada_em - recebida_em as waited, {shown}
+select id::text, {shown}, round(extract(epoch from gravada_em - recebida_em), 1) || ' s'
 from ponto.batida order by gravada_em desc limit %s
-""").format(shown=sql.SQL(", ").join(map(sql.Identifier, SHOWN)))
+""").format(shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in SHOWN))
 
 
 def _column(name: str) -> Column:
@@ -58,24 +57,8 @@ def rows(count: int, state: Path | None) -> None:
         said = " ".join(str(error).split())
         what = f"the local stack runs, but its database does not answer: {said}; repeat the command in a moment"
         raise CommandError(what, 1) from None
-    tables.show(
-        _COLUMNS,
-        [
-            (
-                row.id,
-                *(_to_text(getattr(row, name)) for name in SHOWN),
-                "" if row.waited is None else f"{row.waited.total_seconds():.1f} s",
-            )
-            for row in newest
-        ],
-    )
+    tables.show(_COLUMNS, [[value or "" for value in row] for row in newest])
     print_result(f"the newest {len(newest)}")
-
-
-def _to_text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(" ").removesuffix(":00")  # as psql writes it
-    return "" if value is None else str(value)
 
 
 def main(words: Sequence[str] | None = None) -> int:
