@@ -1,15 +1,18 @@
 """The enabled slices with their `aws.yml`, which resources/slices.js reads for osls."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from slices import enabled
+from slices.definition import Slice
 from tools.kit.errors import CommandError
 
 
@@ -78,15 +81,22 @@ def check() -> None:
     """Check that the enabled slices can be used.
 
     Raises:
-        CommandError: see `installed`; or a `slice.py` cannot be imported.
+        CommandError: see `installed`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
     """
-    installed()
-    try:
-        enabled.load()
-    except (ImportError, AttributeError) as error:
-        raise CommandError(
-            f"a slice that `slices/enabled.txt` lists cannot be imported: {error}. Correct it."
-        ) from None
+    for each in installed():
+        where = f"slices/{each.name}/slice.py"
+        try:
+            own = type(import_module(f"slices.{each.name}.slice").SLICE)
+        except (ImportError, AttributeError) as error:
+            raise CommandError(f"{where}: {error}. It must define `SLICE`, an object of a class of `Slice`.") from None
+        if unknown := _public_names(own) - _public_names(Slice, *own.__bases__):
+            known = ", ".join(sorted(_public_names(Slice)))
+            raise CommandError(f"{where}: `Slice` has no method `{min(unknown)}`. Use one of {known}.")
+
+
+def _public_names(*classes: type) -> set[str]:
+    """Return the names of the attributes of classes that do not begin with an underscore."""
+    return {name for each in classes for name in dir(each) if name[0] != "_"}
 
 
 @contextmanager
@@ -97,3 +107,10 @@ def absent() -> Iterator[None]:
         yield
     finally:
         _are_absent.reset(token)
+
+
+if __name__ == "__main__":  # for make, before it runs what needs the slices
+    try:
+        check()
+    except CommandError as error:
+        sys.exit(str(error))
