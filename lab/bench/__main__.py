@@ -23,7 +23,7 @@ from tools.kit.output import camel_case, print_result
 from tools.local.errors import LocalError
 
 OF_THE_REFERENCE = {
-    "drain": Part("the handler beside the original, Powertools, execute_values and COPY, by batch size", drain.measure),
+    "drain": Part("the handler beside the original, Powertools and COPY, by batch size", drain.measure),
     "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
     "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
 }
@@ -68,15 +68,12 @@ def _setting(text: str) -> tuple[str, str]:
     " (default 100000, quick 2000).",
 )
 @click.option(
-    "--batch", type=opt.POSITIVE, multiple=True, metavar="N", help="drain: a batch size (default 10, 100 and 1000)."
-)
-@click.option(
     "--distance",
     type=opt.FloatRange(0, 1_000),
     multiple=True,
     metavar="MS",
-    help="drain: behind a proxy that makes a round trip to PostgreSQL so long, with batches of 10 and 100 where "
-    "--batch says nothing else, and a fifth of the punches.",
+    help="drain: behind a proxy that makes a round trip to PostgreSQL so long, with batches of 10 and 100, and a fifth "
+    "of the punches.",
 )
 @click.option("--rounds", type=opt.POSITIVE, metavar="N", help="Of everything in turn (default 5, quick 1).")
 @click.option(
@@ -87,14 +84,12 @@ def _setting(text: str) -> tuple[str, str]:
     help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001).",
 )
 @click.option("--ids", type=click.Choice(list(growth.IDS)), multiple=True, help="growth: a kind of ids (default all).")
-@click.option("--starts", type=opt.POSITIVE, metavar="N", help="cold: interpreters of each kind (default 21, quick 1).")
 @click.option(
     "--employees",
     type=opt.POSITIVE,
     metavar="N",
     help="growth, and a made-up company: whose punches (default 10000, quick 20).",
 )
-@click.option("--months", type=opt.POSITIVE, metavar="N", help="A made-up company: of punches (default 12, quick 1).")
 @click.option(
     "--set",
     "settings",
@@ -113,10 +108,10 @@ def bench(
 ) -> None:
     """Measure the project's own code on a PostgreSQL of its own.
 
-    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --batch, --distance, --ids,
-    --millions and --set can be given more than once.
+    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --distance, --ids, --millions
+    and --set can be given more than once.
     """
-    if given["distance"] and not given["batch"]:
+    if given["distance"]:
         given["batch"] = drain.AT_A_DISTANCE
     given = {
         name: tuple(sorted(set(size))) if isinstance(size, tuple) else size for name, size in given.items() if size

@@ -12,7 +12,7 @@ import handler
 from lab.bench import peers
 from lab.bench.events import Context, Event, chunks, event
 from lab.bench.harness import Case, Column, Measured, Sizes, Table, median, side_by_side, with_figure
-from lab.bench.peers import bulk, copy, original, powertools
+from lab.bench.peers import copy, original, powertools
 from lab.bench.server import Server
 
 AT_A_DISTANCE = (10, 100)  # a batch: the original's own, and the handler's
@@ -43,7 +43,6 @@ PEERS = {
     "original": Peer("written anew: a connection per batch, an INSERT per punch", original.main, share=0.1),
     "powertools": Peer("Powertools' BatchProcessor, an INSERT and a commit per punch", powertools.main, share=0.1),
     "powertools_1": Peer("the same in one transaction (unsafe)", powertools.main_in_one_transaction, share=0.1),
-    "execute_values": Peer("execute_values, unchecked", bulk.main),
     "ours": Peer("handler.main: read, checked, stored, logged", handler.main),
     "copy": Peer("the limit: COPY of prepared text", copy.main, copy.prepare),
 }
