@@ -146,6 +146,7 @@ ADMITTED: dict[str, list[Asked]] = {
     "its stack": [
         *each(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
         *each(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
+        *each(f"{STACK}batida-ponto-prod/1", "cloudformation:DescribeEvents", "cloudformation:ListChangeSets"),
     ],
     "its buckets, functions, secrets and API": [
         *each("arn:aws:s3:::batida-ponto-prod-serverlessdeploymentbucket-1/zip", "s3:GetObject", "s3:PutObject"),
@@ -167,7 +168,8 @@ ADMITTED: dict[str, list[Asked]] = {
         *("cloudformation:DescribeStacks", "cloudformation:ListStacks", "cloudformation:ValidateTemplate"),
         *("ec2:DescribeVpcs", "ec2:DescribeVpcEndpointServices", "iam:ListRoles", "lambda:GetAccountSettings"),
         *("rds:DescribeDBClusters", "rds:DescribeOrderableDBInstanceOptions", "servicequotas:GetServiceQuota"),
-        *("freetier:GetAccountPlanState", "s3:ListAllMyBuckets"),
+        *("freetier:GetAccountPlanState", "s3:ListAllMyBuckets", "tag:GetResources", "ec2:DescribeTags"),
+        "lambda:GetFunctionConfiguration",
     ),
     "an express cluster": [
         *each(f"{RDS}cluster:batida-ponto-prod", "rds:CreateDBCluster", "rds:ModifyDBCluster", "rds:DeleteDBCluster"),

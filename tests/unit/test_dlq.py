@@ -931,7 +931,6 @@ def test_a_drain_that_cannot_be_paused_is_said(dev: Stage) -> None:
 # The deployment
 
 
-NO_QUEUES = stack(PunchQueueUrl="https://queue")
 NO_STATE = "no local stack runs (nowhere/stack.json does not exist); start it with make run"
 EXPIRED = refusal("ExpiredToken", "The security token is expired")
 
@@ -942,11 +941,10 @@ EXPIRED = refusal("ExpiredToken", "The security token is expired")
         ("", EXPIRED, "ExpiredToken: The security token is expired"),
         ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run)?"),
         ("", EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Is the network up, and the re"),
-        ("", NO_QUEUES, "has no output DeadLetterQueueUrl; deploy it again"),
         ("--profile nobody", None, "ponto: ProfileNotFound: The config profile (nobody) could not be found"),
         ("--stage local --state nowhere", None, NO_STATE),
     ],
-    ids=["expired", "no emulator", "no network", "no queues", "no profile", "no local stack"],
+    ids=["expired", "no emulator", "no network", "no profile", "no local stack"],
 )
 def test_a_deployment_that_cannot_be_asked_is_one_line(dev: Stage, words: str, answer: Any, said: str) -> None:
     if answer:

@@ -291,21 +291,12 @@ def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_rem
     assert f"no stack {NAME} in us-east-1" in removed.err
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        ("FreeTierRestrictionError", "To use Aurora clusters with free plan accounts you need to set ..."),
-        ("InvalidParameterCombination", "Express configuration doesn't support creating an initial database."),
-        ("AccessDenied", "not authorized to perform: rds:EnableInternetAccessGateway"),
-    ],
-)
-def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(
-    dev: Dev, code: str, said: str
-) -> None:
-    dev.rds.refused["CreateDBCluster"] = (code, said)
+def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(dev: Dev) -> None:
+    said = "To use Aurora clusters with free plan accounts you need to set ..."
+    dev.rds.refused["CreateDBCluster"] = ("FreeTierRestrictionError", said)
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
-    assert f"ponto: AWS refused CreateDBCluster: {code}: {said}\n" in result.err
+    assert f"ponto: AWS refused CreateDBCluster: FreeTierRestrictionError: {said}\n" in result.err
 
 
 GROUP = "the parameter group that keeps punches out of its log"

@@ -15,7 +15,6 @@ from tests.clock import FakeClock
 from tests.commands import FakeSls, Result, runner
 from tests.documents import mistake
 from tests.events import aws
-from tests.iam import deploying_role, may
 from tools.deploy import failed_events, leftovers
 from tools.kit.collaborators import Collaborators
 
@@ -391,12 +390,3 @@ def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
 @pytest.mark.parametrize("kind", leftovers.DELETE_COMMANDS)
 def test_the_command_line_of_aws_knows_the_command_that_deletes_a_leftover(kind: str) -> None:
     assert mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None
-
-
-def test_the_deploying_role_may_see_why_a_deploy_failed() -> None:
-    deployer = deploying_role(Repository="acme/clock", Stage="dev").principal
-    actions = [
-        *("cloudformation:DescribeEvents", "cloudformation:ListChangeSets", "cloudformation:DeleteStack"),
-        *("tag:GetResources", "ec2:DescribeTags", "lambda:GetFunctionConfiguration", "kms:DescribeKey"),
-    ]
-    assert [action for action in actions if not may(deployer, action, STACK_ID)] == []

