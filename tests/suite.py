@@ -16,7 +16,6 @@ from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tools.develop import logged
 from tools.kit import osls
 from tools.local import temporary
 
@@ -155,14 +154,9 @@ def pytest_configure(config: pytest.Config) -> None:
         core.global_force_seed = seed  # type: ignore[assignment]
 
 
-def _again(config: pytest.Config) -> str:
-    given = [str(word) for word in config.invocation_params.args if not str(word).startswith("--randomly-seed")]
-    return logged.again([*given, f"--randomly-seed={_seed(config)}"])
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Print the seed at once: a run that is killed has told it."""
+    """Print the seed at once, for runs that are killed."""
     _print_seed(session.config)
 
 
@@ -187,7 +181,7 @@ def _skip_reason(report: pytest.CollectReport | pytest.TestReport) -> str:
 
 def _print_seed(config: pytest.Config) -> None:
     if _seed(config) is not None:
-        _print_line(config, f"the same order and the same examples again: {_again(config)}")
+        _print_line(config, f"repeat this order and these examples with --randomly-seed={_seed(config)}")
 
 
 def _print_line(config: pytest.Config, line: str) -> None:

@@ -1,7 +1,5 @@
 """A process of tests whose output goes to a file, and the line about it."""
 
-import re
-import shlex
 import subprocess
 import sys
 import time
@@ -34,17 +32,6 @@ def run(command: Sequence[str], log: Path, environment: Mapping[str, str] | None
     last = (log.read_text(errors="replace").splitlines() or ["nothing was printed"])[-1]
     result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
     return status == 0, f"{time.monotonic() - began:4.0f} s  {result}: {last}"
-
-
-def again(words: Sequence[str]) -> str:
-    """Give the command that runs tests again, where there is no Python but the environment's.
-
-    Args:
-        words: paths and options for pytest.
-    """
-    joined = shlex.join(words)
-    quoted = shlex.quote(joined) if re.search(r'["$`\\!]', joined) else f'"{joined}"'
-    return f"make test ARGS={quoted.replace('$', '$$')}"
 
 
 def print_line(line: str) -> None:
