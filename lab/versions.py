@@ -19,7 +19,6 @@ from pathlib import Path
 
 import click
 
-from tools.develop import logged
 from tools.kit import commands
 from tools.kit.errors import CommandError
 from tools.kit.osls import search_path
@@ -133,16 +132,25 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
     try:
         folder = programs(version, host)
     except NotToBeHadError as error:
-        logged.print_line(f"PostgreSQL {version}  not to be had: {error}")
+        click.echo(f"PostgreSQL {version}  not to be had: {error}")
         return False
-    passed, line = logged.run(
-        [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
-        host.fetched / f"{version}.log",
-        os.environ | {"PONTO_POSTGRES": str(folder)},
-    )
+    log = host.fetched / f"{version}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        status = subprocess.run(
+            [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
+            cwd=ROOT,
+            env=os.environ | {"PONTO_POSTGRES": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+        ).returncode
+    *_, last = ["nothing was printed", *log.read_text(errors="replace").splitlines()]
+    result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
     named = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    logged.print_line(f"{named.strip()}  {line}")
-    return passed
+    click.echo(f"{named.strip()}  {result}: {last}")
+    return status == 0
 
 
 @commands.command(epilog=_EPILOG)

@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import click
 import pytest
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
@@ -29,7 +30,6 @@ from slices.page.tests.page.phone import Phone, become_visible, exported, look_a
 from tests.page.browsers import Window
 from tests.waiting import wait_for
 from tools.develop import chromium
-from tools.develop.logged import print_line
 from tools.kit.project import ROOT
 
 NAMESPACES = (
@@ -218,7 +218,7 @@ def _can_mount(disk: str) -> bool:
         with small_disk(disk):
             return True
     except (OSError, subprocess.CalledProcessError) as error:  # no mkfs.ext4, or no right to a loop device
-        print_line(f"without {disk}: {error}")
+        click.echo(f"without {disk}: {error}")
         return False
 
 
@@ -231,13 +231,13 @@ def main() -> int:
     with ProcessPoolExecutor(_TOGETHER, get_context("spawn")) as pool:
         for (number, case), found in zip(numbered, pool.map(_run_once, numbered), strict=True):
             results.setdefault(case[1:], []).append(found)
-            print_line(f"seed {number}: {', '.join(case)}: {found}")
-    print_line("| while the disk is full | freed | ending | runs | a store restored | thanked | lost |")
-    print_line("|---|---|---|---|---|---|---|")
+            click.echo(f"seed {number}: {', '.join(case)}: {found}")
+    click.echo("| while the disk is full | freed | ending | runs | a store restored | thanked | lost |")
+    click.echo("|---|---|---|---|---|---|---|")
     for row, founds in results.items():
         restored = sum(found.restored for found in founds)
         thanked, lost = sum(found.thanked for found in founds), sum(found.lost for found in founds)
-        print_line(f"| {' | '.join(row)} | {len(founds)} | {restored} | {thanked} | {lost} |")
+        click.echo(f"| {' | '.join(row)} | {len(founds)} | {restored} | {thanked} | {lost} |")
     return int(any(found.lost or found.wrong for founds in results.values() for found in founds))
 
 
