@@ -227,20 +227,6 @@ def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until
     assert processes_of(state) == []
 
 
-def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, start: Start) -> None:
-    port = emulator.free_port()
-    for moment in ("starting the AWS emulator", "deploying"):
-        run = start(port)
-        run.wait_until(moment)
-        run.stop(signal.SIGKILL)
-
-    run = start(port)
-
-    run.wait_until("deploying")
-    assert run.stop(signal.SIGHUP) == 0
-    assert processes_of(state) == []
-
-
 def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path, start: Start) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = start(emulator.free_port())

@@ -126,29 +126,6 @@ def start_with_unsaved_messages(state: Path) -> Emulator:
     return aws
 
 
-def test_a_save_that_fails_is_tried_again_until_there_is_space(state: Path) -> None:
-    aws = start_with_unsaved_messages(state)
-    printed: list[str] = []
-
-    def print_status(line: str) -> None:
-        printed.append(line)
-        if "of 800" in line:
-            free_disk(aws)
-
-    aws.stop(print_status, seconds_left=lambda: 60, labels={"punches": "queued punches"})
-
-    [failing] = [line for line in printed if "of 800" in line]
-    assert failing.startswith("Not saved: 730 of 800 queued punches; ")
-    assert (
-        f" MB are free in {state}. Correct that, for example free some space: it tries again each second. " in failing
-    )
-    assert failing.endswith(" It ends in 60 s. Ctrl-C ends it and loses the rest.")
-    assert saved.unsaved_since(state) is None
-    again = start(state, aws.port)
-    assert count(again) == 800
-    again.stop()
-
-
 def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can_or_until_ctrl_c(state: Path) -> None:
     aws = start_with_unsaved_messages(state)
 

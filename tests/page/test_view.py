@@ -59,14 +59,6 @@ def screen(browser: Browser, stack: Made) -> Iterator[Window]:
         yield screen
 
 
-STICK_OUT = """() => [...document.querySelectorAll("#flow h2, #flow output, #flow .rate")].filter(part => {
-  const text = document.createRange(), card = part.parentElement.getBoundingClientRect()
-  text.selectNodeContents(part)
-  const { left, right } = text.getBoundingClientRect()
-  return left < card.left || right > card.right
-}).map(part => part.textContent)"""
-
-
 def require_nothing_at_any_width(page: Page) -> None:
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
@@ -182,17 +174,3 @@ def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
 
     expect(page.locator("#accepted output")).to_have_text("7")
     expect(page.locator("#accepted .rate")).to_have_text("0 a second")
-
-
-@pytest.mark.parametrize("language", ["en", "pt-BR"])
-def test_no_word_and_no_number_sticks_out_of_its_card(
-    language: str, stack: Made, numbers: dict[str, Any], browser: Browser
-) -> None:
-    numbers |= {"accepted": 181_240, "stored": 181_229, "waiting": 100_234, "duplicates": 1_029, "deadLetters": 206}
-    numbers |= {"failed": 1_234}
-    with window(browser, stack.url, locale=language) as screen:
-        page = screen.open(KEY)
-        expect(page.locator("#deadLetters output")).to_have_text("206")
-        for width in (360, 801, 820, 1280, 1920):  # 801: the narrowest with all in a row
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate(STICK_OUT) == [], width

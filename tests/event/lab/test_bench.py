@@ -1,12 +1,8 @@
 """`make bench`: the documents' commands on small sizes, and what their figures rest on."""
 
 import json
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from lab.bench import drain, growth, harness, proxy
+from lab.bench import drain, growth, harness
 from lab.bench.__main__ import OF_THE_REFERENCE
 from lab.bench.cold import STARTERS
 from lab.bench.drain import PEERS
@@ -24,8 +20,6 @@ from lab.bench.server import running
 from ponto.derived_id import derive_id
 from tools.kit.project import ROOT
 from tools.local.postgres import UNSAFE
-
-ROUND_TRIP_SECONDS = 0.005
 
 
 def bench(folder: Path, *words: str) -> str:
@@ -114,46 +108,3 @@ def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
     now = UUID(derive_id(1, datetime.now(UTC)))
     assert newest.version == now.version
     assert 0 <= (now.int >> 80) - (newest.int >> 80) < 15 * 60_000  # ms; a punch is 10 minutes old at most
-
-
-@pytest.fixture
-def client() -> Iterator[socket.socket]:
-    """Connect through a proxy to a server that answers with what it is sent."""
-
-    def echo(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            while chunk := connection.recv(1 << 16):
-                connection.sendall(chunk)
-
-    with tempfile.TemporaryDirectory(prefix="ponto-") as folder, socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"{folder}/socket")
-        listener.listen()
-        server = threading.Thread(target=echo, args=(listener,), daemon=True)
-        server.start()
-        with (
-            proxy.running(f"{folder}/socket", 1000 * ROUND_TRIP_SECONDS) as address,
-            socket.socket(socket.AF_UNIX) as client,
-        ):
-            client.settimeout(60)
-            client.connect(f"{address}/socket")
-            yield client
-            client.close()
-            server.join()
-
-
-def test_each_round_trip_takes_its_time_and_the_first_a_handshake_more(client: socket.socket) -> None:
-    began = time.monotonic()
-    for least in (2 * ROUND_TRIP_SECONDS, ROUND_TRIP_SECONDS, ROUND_TRIP_SECONDS):
-        client.sendall(b"?")
-        assert client.recv(1) == b"?"
-        assert time.monotonic() - began >= least
-        began = time.monotonic()
-
-
-def test_any_amount_may_be_under_way_and_arrives_in_order(client: socket.socket) -> None:
-    sent = bytes(range(256)) * 32_768  # 8 MiB, which no socket's buffer holds
-    client.sendall(sent)  # all of it, before any answer is read
-    client.shutdown(socket.SHUT_WR)
-    with client.makefile("rb") as answer:
-        assert answer.read() == sent
