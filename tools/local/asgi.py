@@ -1,7 +1,8 @@
 """Requests and answers as hypercorn hands them over: bodies that are large, slow or without an end cost little."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 Scope = MutableMapping[str, Any]
@@ -31,55 +32,52 @@ def values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for found, value in scope["headers"] if found == name]
 
 
-async def read(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes | None:
-    """Read a body of at most so many bytes. None: it is larger, and no more of it is read.
+class Body:
+    """The body of a request, of which no more is read than somebody needs."""
 
-    Raises:
-        TimeoutError: it did not come whole, or not in time.
+    def __init__(self, receive: Receive) -> None:
+        """Read nothing yet."""
+        self._receive = receive
+        self._is_complete = False
+
+    async def read(self, scope: Scope, most: int, seconds: float) -> bytes | None:
+        """Read a body of at most so many bytes. None: it is larger, and no more of it is read.
+
+        Raises:
+            TimeoutError: it did not come whole, or not in time.
+        """
+        if any(int(length) > most for length in values(scope, b"content-length")):
+            return None
+        body = b""
+        async with asyncio.timeout(seconds):
+            while len(body) <= most and not self._is_complete:
+                body += await self._read_part()
+        return body if len(body) <= most else None
+
+    async def drop(self, seconds: float) -> None:
+        """Read the rest for a moment, so that a client that still sends it gets to read the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._is_complete:
+                    await self._read_part()
+
+    async def _read_part(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise TimeoutError
+        self._is_complete = not message.get("more_body", False)
+        part: bytes = message.get("body", b"")
+        return part
+
+
+async def answer(send: Send, response: Response, body: Body, linger_seconds: float) -> None:
+    """Send a response with its length, whatever its headers say of that, and then end the request.
+
+    Hypercorn would wait for ever to hand over what has not come of its body.
     """
-    if any(int(length) > most for length in values(scope, b"content-length")):
-        return None
-    body = b""
-    async with asyncio.timeout(seconds):
-        while len(body) <= most:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise TimeoutError
-            body += message.get("body", b"")
-            if not message.get("more_body", False):
-                break
-    return body if len(body) <= most else None
-
-
-def early(receive: Receive, send: Send, seconds: float) -> Send:
-    """Answer before the body has come: for a moment it is dropped, so that whoever sends it gets to read the answer.
-
-    Hypercorn would wait for ever to hand it over.
-    """
-
-    async def send_early(message: Message) -> None:
-        if message["type"] != "http.response.body":
-            await send(message)
-            return
-        dropping = asyncio.create_task(_drop(receive))
-        try:
-            await send({**message, "more_body": True})
-            await asyncio.wait({dropping}, timeout=seconds)
-            await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come
-        finally:
-            dropping.cancel()
-
-    return send_early
-
-
-async def _drop(receive: Receive) -> None:
-    while (await receive()).get("more_body", False):
-        pass
-
-
-async def answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-    """Send an answer with its length, whatever its headers say of that."""
-    written = [pair for pair in headers if pair[0].lower() != b"content-length"]
-    written.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": written})
-    await send({"type": "http.response.body", "body": body})
+    headers = [pair for pair in response.headers if pair[0].lower() != b"content-length"]
+    headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    await body.drop(linger_seconds)
+    await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come

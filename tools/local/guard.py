@@ -109,81 +109,72 @@ class Guard:
         else:
             self._running += 1
             try:
-                await self._serve(scope, receive, send)
+                body = asgi.Body(receive)
+                if response := await self._respond(scope, body):
+                    await asgi.answer(send, response, body, self._limits.linger_seconds)
+                else:
+                    await self._application(scope, receive, _without_cors(send))
             finally:
                 self._running -= 1
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
+        """Answer a request; None: the emulator is to answer it."""
         if not self._is_for_us(scope):
-            await _say(self._early(receive, send), 403, f"this is {self._hosts[0]} only: another Host is refused")
-        elif found := _api(scope["path"]):
-            await self._call_api(scope, receive, send, **found.groupdict())
-        elif self._view and scope["path"].startswith(flow.PATH):
-            await self._show(self._view, scope, self._early(receive, send))
-        elif asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
-            sentence = "no web page may call the local AWS: a request with an Origin is refused"
-            await _say(self._early(receive, send), 403, sentence)
-        elif self._has_key(scope):
-            await self._application(scope, receive, _without_cors(send))
-        elif keys := self._keys_of_pool(scope):
-            await asgi.answer(self._early(receive, send), *keys)
-        elif file := self._home_file(scope):
-            await _give(self._early(receive, send), file, is_whole=scope["method"] == "GET")
-        else:
-            await _say(self._early(receive, send), 403, _SIGN)
+            return _message(403, f"this is {self._hosts[0]} only: another Host is refused")
+        if found := _api(scope["path"]):
+            return await self._call_api(scope, body, **found.groupdict())
+        if self._view and scope["path"].startswith(flow.PATH):
+            return await self._show(self._view, scope)
+        if asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
+            return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
+        if self._has_key(scope):
+            return None
+        return self._keys_of_pool(scope) or self._home_file(scope) or _message(403, _SIGN)
 
-    async def _call_api(self, scope: Scope, receive: Receive, send: Send, api: str, path: str) -> None:
+    async def _call_api(self, scope: Scope, body: asgi.Body, api: str, path: str) -> Response:
         """Serve a file, or compose a request for the API."""
         method = scope["method"]
         if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
-            await _give(self._early(receive, send), file, is_whole=method == "GET")
-            return
+            return _file_response(file, method)
         is_signed = self._public.is_signed(api, method, path)
         if is_signed and (any(asgi.values(scope, b"origin")) or not self._has_key(scope)):
-            await _say(self._early(receive, send), 403, _SIGN)
-            return
-        try:
-            is_read = is_signed or any(asgi.values(scope, b"x-api-key"))
-            most = MOST_SIGNED if is_signed else MOST
-            body = await asgi.read(scope, receive, most, self._limits.body_seconds) if is_read else None
-        except TimeoutError:
-            await _say(self._early(receive, send), 408, "the body did not come in time; send it again")
-            return
-        if body is None:
-            send = self._early(receive, send)
+            return _message(403, _SIGN)
+        content = None
+        if is_signed or any(asgi.values(scope, b"x-api-key")):
+            try:
+                content = await body.read(scope, MOST_SIGNED if is_signed else MOST, self._limits.body_seconds)
+            except TimeoutError:
+                return _message(408, "the body did not come in time; send it again")
         if self._closing:
-            await _say(send, 503, "the local stack is stopping; send the punch again later")
-            return
-        sent = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _FOR_THE_API}
-        status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
-        if body is None and status == 400 and not is_signed:
+            return _message(503, "the local stack is stopping; send the punch again later")
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _FOR_THE_API}
+        response = await self._public.call_api(api, method, path, headers, content or b"")
+        if content is None and response.status == 400 and not is_signed:
             # The API was asked without the body, for it refuses a key or a method first.
-            status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
-        await asgi.answer(send, status, headers, text)
+            too_large = b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
+            return response._replace(status=413, body=too_large)
+        return response
 
-    async def _show(self, view: flow.Flow, scope: Scope, send: Send) -> None:
+    async def _show(self, view: flow.Flow, scope: Scope) -> Response:
         """Serve the view. A header of one's own is what no page of another origin can send without asking."""
-        name = scope["path"].removeprefix(flow.PATH)
-        file = static.files(flow.FOLDER).get(name) if scope["method"] == "GET" else None
-        if file:
-            await _give(send, file)
-        elif not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in asgi.values(scope, b"x-run")):
-            await _say(send, 403, "open the link that make run printed when it started last: it ends in #key=")
-        else:
-            status, body = await asyncio.to_thread(view.answer, scope["method"], name)
-            await asgi.answer(send, status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
-
-    def _early(self, receive: Receive, send: Send) -> Send:
-        return asgi.early(receive, send, self._limits.linger_seconds)
+        method, name = scope["method"], scope["path"].removeprefix(flow.PATH)
+        if method == "GET" and (file := static.files(flow.FOLDER).get(name)):
+            return _file_response(file, method)
+        if not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in asgi.values(scope, b"x-run")):
+            return _message(403, "open the link that make run printed when it started last: it ends in #key=")
+        status, body = await asyncio.to_thread(view.answer, method, name)
+        return Response(status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
 
     def _file(self, name: str) -> static.File | None:
         """Read the file that is asked for, anew each time: a developer reloads and sees what was changed."""
         return next((file for files in self._served if (file := files().get(name))), None)
 
-    def _home_file(self, scope: Scope) -> static.File | None:
+    def _home_file(self, scope: Scope) -> Response | None:
         """Return a file of the page at the root; None where a service of AWS may be meant, as S3 is by its root."""
-        is_plain = scope["method"] in ("GET", "HEAD") and not scope["query_string"] and not any(_keys(scope))
-        return self._home().get(scope["path"].removeprefix("/")) if is_plain else None
+        method = scope["method"]
+        is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_keys(scope))
+        file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None
+        return _file_response(file, method) if file else None
 
     def _is_for_us(self, scope: Scope) -> bool:
         hosts = asgi.values(scope, b"host")
@@ -224,10 +215,10 @@ def _without_cors(send: Send) -> Send:
     return drop
 
 
-async def _give(send: Send, file: static.File, *, is_whole: bool = True) -> None:
+def _file_response(file: static.File, method: str) -> Response:
     headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
-    await asgi.answer(send, 200, headers, file.body if is_whole else b"")
+    return Response(200, headers, file.body if method == "GET" else b"")
 
 
-async def _say(send: Send, status: int, sentence: str) -> None:
-    await asgi.answer(send, status, [_JSON], json.dumps({"message": sentence}).encode())
+def _message(status: int, sentence: str) -> Response:
+    return Response(status, [_JSON], json.dumps({"message": sentence}).encode())
