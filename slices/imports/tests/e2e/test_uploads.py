@@ -5,11 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.commands import Result
@@ -154,29 +152,3 @@ def test_a_laptop_imports_the_same_file_through_the_api(
 
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 50
-
-
-def workers(stack: Stack) -> list[psutil.Process]:
-    """Give the processes in which the emulator runs the function."""
-    found = []
-    for child in psutil.Process(stack.aws.process.pid).children():
-        # Ended; of a zombie, only root may ask for the environment.
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == FUNCTION:
-                found.append(child)
-    return found
-
-
-def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack: Stack, bucket: Bucket) -> None:
-    employees = [next(EMPLOYEES) for _ in range(3_000)]
-    folder = bucket.upload(ndjson(employees))
-    wait_for(lambda: client.depth(client.address.queue_url) > 0, "the first punches")
-    assert bucket.lines(f"{folder}/summary.json") is None, "it was done before it could be killed"
-    processes = workers(stack)  # warm ones too
-    assert processes
-    for process in processes:
-        process.kill()
-
-    assert bucket.wait_for(folder)["accepted"] == 3_000
-    client.wait_until_drained()
-    assert len(client.rows(*employees)) == 3_000

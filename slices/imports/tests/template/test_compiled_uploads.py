@@ -10,7 +10,6 @@ import pytest
 from slices.imports.uploads import MOST_ROUNDS
 from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of, tls_only
 from tests.template.test_rights import rights
-from tests.template.test_stops import stopped
 from tools.deploy import command as deploy
 from tools.kit.packaging import Template
 
@@ -85,10 +84,6 @@ def test_the_bucket_stays_with_its_policy_where_punches_do(compiled: Compile, ot
         assert {name: policy for name, policy in added.items() if policy} == dict.fromkeys(
             ("UploadBucket", "UploadBucketPolicy"), kept
         )
-
-
-def test_a_word_that_is_no_boolean_stops_the_deploy(compiled: Compile) -> None:
-    assert "uploads: 'yes' is not one of true, false" in stopped(compiled, "uploads=yes")
 
 
 def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_needs(complete: Template) -> None:

@@ -228,13 +228,6 @@ def test_a_file_without_punches_has_results_too(paper: Paper) -> None:
     assert len(paper.refused(folder="results/clock.ndjson/v2")) == 2_500
 
 
-def test_an_old_versions_results_are_not_those_of_the_mended_file(paper: Paper) -> None:
-    paper.run(paper.upload(b"{"))
-    paper.run(paper.upload(punch(1), version="v2"))
-    assert paper.result("summary.json")[0]["refused"] == 1
-    assert paper.result("summary.json", "results/clock.ndjson/v2") == [{"accepted": 1, "refused": 0, "rounds": 1}]
-
-
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600"])
 @pytest.mark.parametrize("version", ["3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", None])
 def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, letter: str, version: str | None) -> None:
@@ -463,19 +456,6 @@ def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(pap
     paper.run(at_the_end.event())
     assert paper.queue.punches == []
     assert paper.result("summary.json") == [{"accepted": 20, "refused": 0, "rounds": 2}]
-
-
-def test_what_is_handed_on_is_the_event_and_the_place(paper: Paper) -> None:
-    paper.queue.seconds = 0.02
-    upload = paper.upload(file(1, 2_000))
-    paper.run(upload, seconds=0.05)
-    (handed,) = paper.functions.events
-    assert handed["Records"] == upload["Records"]
-    done = handed["continuation"]
-    assert (done["refused"], done["rounds"], done["line"]) == (0, 1, done["accepted"] + 1)
-    (task,) = tasks_of(handed)
-    assert file(1, 2_000)[task.position.offset :] == file(task.position.line, 2_000)
-    assert task.event() == handed
 
 
 @settings(max_examples=20)

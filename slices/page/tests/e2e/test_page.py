@@ -12,7 +12,7 @@ import urllib3
 from playwright.sync_api import Browser, Playwright, expect
 
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Api, Between, Fault, Post, between
+from slices.page.tests.page.between import Api, Between, Post, between
 from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
@@ -145,25 +145,6 @@ def test_fifty_punches_without_network_survive_a_killed_browser(
     wait_for_states(page, *[DONE] * 50)
     assert len(sent(server, employee)) == 50
     phone.context.close()
-
-
-def test_a_punch_whose_answer_is_lost_is_sent_again_under_its_id(
-    client: Client, server: Between, phone: Phone, key: str
-) -> None:
-    employee = next(EMPLOYEES)
-    server.faults = [Fault(lost=True), Fault(lost=True)]
-    page = phone.open(key, clock(SPEED), worker=False)
-
-    punch(page, employee)
-    punch(page)
-
-    require_rows(client, server, employee, 2)
-    wait_for_states(page, DONE, DONE)
-    assert [post.body["sequencia"] for post in sent(server, employee)] == [1, 1, 1, 2]
-    # Of each attempt only the time of sending is another.
-    attempts = [{**post.body, "enviado": ""} for post in sent(server, employee)[:3]]
-    assert attempts[0] == attempts[1] == attempts[2]
-    assert len({post.body["enviado"] for post in sent(server, employee)}) == 4
 
 
 def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, browser: Browser) -> None:

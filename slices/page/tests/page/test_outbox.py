@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -101,29 +101,6 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: B
         wait_for(lambda: server.posts, "what the background sync sends")
 
     assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
-
-
-def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
-    server.api_down = True
-    for day in range(8):
-        page.evaluate("days => { window.ahead = days * 86_400_000 }", day)
-        punch(page, EMPLOYEE)
-        expect(page.locator("#warnings")).to_contain_text("O servidor não responde")  # from now on it knows
-        if day == 3:
-            page.reload()
-    wait_for_states(page, *[HERE] * 8)
-    expect(page.locator("#todays li")).to_have_count(1)
-    expect(page.locator("#earlier li")).to_have_count(7)
-
-    server.api_down = False
-    look_again(page)
-
-    wait_for_states(page, *[SENT] * 8)
-    sent = [datetime.fromisoformat(post.body["ponto"]).date() for post in server.posts]
-    assert [(day - sent[0]).days for day in sent] == list(range(8))
-    assert [post.body["sequencia"] for post in server.posts] == list(range(1, 9))
-    assert all(post.body["offline"] for post in server.posts[1:])
 
 
 def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
@@ -418,22 +395,6 @@ def test_a_kiosk_forgets_each_person(server: Between, phone: Phone) -> None:
     expect(page.locator("#pad")).to_be_visible()
     assert page.locator("#employee").input_value() == ""
     assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
-
-
-def test_a_key_that_is_held_and_a_double_click_are_one_punch_each(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    page.locator("#employee").fill(str(EMPLOYEE))
-
-    page.locator("#press").focus()
-    for _ in range(5):
-        page.keyboard.down("Enter")
-    page.keyboard.up("Enter")
-    wait_for_states(page, SENT)
-    page.locator("#press").dblclick()
-    page.locator("#yes").dblclick()
-
-    wait_for_states(page, SENT, SENT)
-    assert len(server.posts) == 2
 
 
 def test_a_browser_without_a_promise_to_keep_data_says_so(phone: Phone) -> None:

@@ -251,6 +251,7 @@ def test_a_device_without_network_says_so(server: Between, phone: Phone) -> None
     server.faults = []
     wait_for_states(page, SENT)
     expect(page.locator("#warnings")).to_have_text("")
+    assert server.posts[-1].body["offline"] is True
 
 
 def test_a_wrong_clock_says_as_which_time_a_punch_counts(phone: Phone) -> None:

@@ -174,17 +174,6 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
     assert numbers(page) == [1, 2, 3, 4, 5]
 
 
-def test_full_storage_is_no_thanks_and_no_number(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, worker=False)
-    developer = phone.context.new_cdp_session(page)
-    developer.send("Storage.overrideQuotaForOrigin", {"origin": phone.origin, "quotaSize": 1})
-    assert "NÃO foi guardada: a memória deste aparelho está cheia" in punch(page, EMPLOYEE)
-    developer.send("Storage.overrideQuotaForOrigin", {"origin": phone.origin})
-    assert "Obrigado" in punch(page)
-    wait_for_states(page, SENT)
-    assert [post.body["sequencia"] for post in server.posts] == [1]
-
-
 def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
     page = open_and_name(phone)
     for fails in (

@@ -192,11 +192,6 @@ def test_a_first_clusters_first_update_is_without_it(packaged: Packaged) -> None
     assert deploy.read(packaged("prod").folder, [SLICE.deploy_hook()]).later == ()
 
 
-def test_what_is_neither_on_nor_off_stops_the_deploy(compiled: Compile) -> None:
-    with pytest.raises(PackagingError, match="site: 'yes' is not one of true, false"):
-        compiled("dev", "site=yes")
-
-
 def test_where_employees_sign_in_is_said_only_where_they_do(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="userPoolDomain and userPoolClientId go together, and with "):
         compiled("dev", *SIGN_IN)

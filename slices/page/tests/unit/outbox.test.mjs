@@ -104,6 +104,9 @@ test("silence is given up after the gateway's own 29 s, and what waits goes on",
   await sendAll(2)
   assert.deepEqual(numbers(), [1, 1, 2])
   assert.ok(wait(0) > 29_000 && wait(0) < MINUTE)
+  const [{ enviado, ...first }, { enviado: later, ...second }] = posts().map(({ body }) => JSON.parse(body))
+  assert.deepEqual(first, second)
+  assert.ok(later > enviado) // the same punch, sent at another time
 })
 
 test("Retry-After is obeyed, whoever looks", async () => {

@@ -4,9 +4,6 @@ import uuid
 
 from slices.receipts.function import EXPOSED, NO_LIST
 from tests.e2e.client import EMPLOYEES, Client
-from tests.waiting import wait_for
-from tools.local.faults import Faults
-from tools.local.stack import Stack
 
 
 def punch(employee: int) -> dict[str, object]:
@@ -47,16 +44,3 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
     assert (listed.status, listed.body) == (404, {"message": NO_LIST})
     assert listed.headers["access-control-allow-origin"] == "*"
     assert listed.headers["access-control-expose-headers"] == EXPOSED
-
-
-def test_while_the_database_is_down_it_says_when_to_ask_again_and_the_punch_is_told_afterwards(
-    client: Client, stack: Stack
-) -> None:
-    sent = punch(next(EMPLOYEES))
-    client.get(sent["id"])
-    with Faults(stack.database).stopped():
-        answers = [client.get(sent["id"]) for _ in range(2)]
-        assert client.post(sent).status == 202
-
-    assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "15")] * 2
-    wait_for(lambda: client.get(sent["id"]).status == 200, "the receipt")

@@ -1,13 +1,9 @@
 """Reports by the deployed function that reads: `--stage`, beside the direct way to the database."""
 
-import contextlib
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,9 +13,7 @@ from tests import commands
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.waiting import DEADLINE, started, wait_for
-from tools.kit.project import ROOT
-from tools.local.faults import Faults
+from tests.waiting import wait_for
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-read"
@@ -63,9 +57,8 @@ def ponto(
     return lambda *words: run(*words, "--state", deployed.state)
 
 
-@pytest.mark.parametrize("words", [("timecard", "--all"), ("changes", "--since", "2025-03-20T12:00")], ids=" ".join)
-def test_a_report_is_byte_for_byte_the_same_by_both_ways(words: tuple[str, ...], ponto: Run) -> None:
-    words += (*MONTH, "--format", "json")  # other reports: postgres/test_report_function.py
+def test_a_report_is_byte_for_byte_the_same_by_both_ways(ponto: Run) -> None:
+    words = ("timecard", "--all", *MONTH, "--format", "json")  # other reports: postgres/test_report_function.py
     direct = ponto("report", *words)
     assert direct.status == 0, direct.err
 
@@ -93,23 +86,6 @@ def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: C
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     assert variables["DB_USER"] == "ponto_reader"
     assert client.query("select from pg_stat_activity where application_name = 'ponto read'") == []
-
-
-@pytest.mark.usefixtures("punched")
-def test_a_database_that_does_not_answer_yet_is_waited_for_with_a_sentence(deployed: Deployed) -> None:
-    words: list[Any] = ["report", "totals", *MONTH, "--stage", "local", "--state", deployed.state, "--format", "json"]
-    command = [sys.executable, "-m", "tools.cli", *map(str, words)]
-    pipes: dict[str, Any] = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with contextlib.ExitStack() as fault:
-        fault.enter_context(Faults(deployed.stack.database).stopped())
-        with started(command, cwd=ROOT, **pipes) as process:
-            assert process.stderr
-            assert "the database does not answer yet; a paused one takes 15 to 40 s" in process.stderr.readline()
-            fault.close()
-            out, err = process.communicate(timeout=DEADLINE)
-
-    assert (process.returncode, err) == (0, "")
-    assert len(json.loads(out)["totais"]) >= 3
 
 
 def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
