@@ -36,7 +36,12 @@ from tools.kit.project import ROOT
 URL = "https://api.example.com/dev/ponto"
 PUNCH = event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
 RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
-OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
+OUTPUTS = {
+    "PunchQueueUrl": "https://queue",
+    "DeadLetterQueueUrl": "https://other",
+    "ApiId": "abc",
+    "Database": "create",
+}
 
 
 class Prod:

@@ -55,7 +55,7 @@ class Stage:
         self.sqs: Any = boto3.client("sqs")
         self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url}
+        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url, "ApiId": "abc"}
         self.drain = ["Enabled"]  # what Lambda says next of the mapping; the last one stays
         self.drain_changed: dict[str, datetime] = {}
         self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))

@@ -101,7 +101,12 @@ class Dev:
 
     def stack(self, database: str) -> None:
         """Create a stack, which `sls remove` deletes."""
-        outputs = {"PunchQueueUrl": "https://a", "DeadLetterQueueUrl": "https://b", "Database": database}
+        outputs = {
+            "PunchQueueUrl": "https://a",
+            "DeadLetterQueueUrl": "https://b",
+            "ApiId": "abc",
+            "Database": database,
+        }
         template = {
             "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -378,7 +383,7 @@ def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_
 
 
 def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_database(dev: Dev) -> None:
-    outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl")}
+    outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
     template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
     for leaves in (False, True):

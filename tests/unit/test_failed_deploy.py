@@ -380,8 +380,8 @@ def test_without_the_right_to_look_for_leftovers_the_deploy_goes_on_and_says_so(
 
 
 def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
-    outputs = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "Database": "create"}
-    dev.calls.instead["DescribeStacks"] = stack(**outputs)
+    queues = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
+    dev.calls.instead["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
     dev.run("deploy")
     assert dev.sls.commands == ["package", "deploy"]
     assert "GetResources" not in dev.calls.operations

@@ -109,7 +109,7 @@ def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
     [
         (NO_STACK, "no stack batida-ponto-dev in sa-east-1; is --stage, --region or --profile another?"),
         (
-            stack(PunchQueueUrl="https://queue"),
+            stack(PunchQueueUrl="https://queue", ApiId="abc"),
             "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",
         ),
     ],

@@ -125,7 +125,7 @@ def authorization_of(deployment: Target) -> str:
     Raises:
         CommandError: the API takes no punch.
     """
-    gateway, api = deployment.gateway(), deployment.require_api()
+    gateway, api = deployment.gateway(), deployment.api_id
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
     if not ids:

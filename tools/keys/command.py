@@ -107,7 +107,7 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
     NAME is the device's or site's: letters, digits, . _ -; at most 64.
     """
     deployment = target.find(where)
-    api_id, gateway = deployment.require_api(), deployment.gateway()
+    api_id, gateway = deployment.api_id, deployment.gateway()
     if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, deployment.stage)):
         raise CommandError(f"there is a key {name} already; name another, or revoke it first")
     label = f"{deployment.stack}/{name}"
@@ -148,7 +148,7 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
 def list_keys(where: target.Where, *, as_json: bool) -> None:
     """Print the keys, their limits and today's use; no values."""
     deployment = target.find(where)
-    found = list(_keys(deployment.gateway(), deployment.require_api(), deployment.stage))
+    found = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
     if as_json:
         print_json({"keys": [camel_case(key._asdict()) for key in found]})
         return
@@ -191,7 +191,7 @@ def revoke(
     NAME may be the key's id.
     """
     deployment = target.find(where)
-    api_id, gateway = deployment.require_api(), deployment.gateway()
+    api_id, gateway = deployment.api_id, deployment.gateway()
     found = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
     if not found:
         raise CommandError(f"no key {name} was made by this command for {deployment.stack}; see the list", 1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _CONFIGURATION = ROOT / "serverless.yml"
-_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
+_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"}  # outputs of every version
 
 _LONG_DEPLOY_SECONDS = 3600
 

@@ -56,10 +56,10 @@ class Target(NamedTuple):
     queue_url: str
     dlq_url: str
     session: "boto3.Session"
+    api_id: str
     endpoint_url: str | None = None  # the emulator's; None is AWS
-    api_id: str | None = None  # None: a stack of an earlier version
-    operator_role_arn: str | None = None  # as whom people send; None: an emulator, or an earlier version
-    backup_days: int | None = None  # for which the stage's own cluster is backed up; None: none, or an earlier version
+    operator_role_arn: str | None = None  # as whom people send; None: an emulator
+    backup_days: int | None = None  # for which the stage's own cluster is backed up; None: none
 
     @property
     def stack(self) -> str:
@@ -123,16 +123,6 @@ class Target(NamedTuple):
     def gateway(self) -> "APIGatewayClient":
         """Make a client of API Gateway's administration."""
         return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=config())
-
-    def require_api(self) -> str:
-        """Return the id of the API.
-
-        Raises:
-            CommandError: the deployment does not tell.
-        """
-        if not self.api_id:
-            raise CommandError(f"{self.stack} does not tell which API is its own (ApiId); deploy it again")
-        return self.api_id
 
 
 class Where(NamedTuple):
@@ -299,7 +289,7 @@ def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -
         queue_url=outputs["PunchQueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,
-        api_id=outputs.get("ApiId"),
+        api_id=outputs["ApiId"],
         # An emulator holds no policy against anybody, and ours admits one key only.
         operator_role_arn=None if emulator() else outputs.get("OperatorRoleArn"),
         backup_days=int(outputs["BackupDays"]) if "BackupDays" in outputs else None,

@@ -297,7 +297,7 @@ def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
-    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs"}
+    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls = Calls(monkeypatch)
     calls.instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
     reports = Functions(punched.url, "ponto_reader")

@@ -16,7 +16,7 @@ from tests.commands import Run, runner, write_stack
 from tools.kit.collaborators import Collaborators
 
 BUCKET = "batida-ponto-local-uploads"
-OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead"}
+OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead", "ApiId": "abc"}
 CONTENT = b"machine 7\n1\n2\n"
 
 
