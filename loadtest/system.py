@@ -64,7 +64,7 @@ def find(stage: str | None, where: target.Where) -> System:
 
 
 def _local(state: Path) -> System:
-    address = local_stack.find(state, ", or name a stage: make loadtest STAGE=dev")
+    address = local_stack.find(state)
     emulator.isolate()
     return System(
         address.api_url,

@@ -122,7 +122,7 @@ def conformance(
     ends with a verdict for each rule of docs/clients.md: at --punches, at --for, or at Ctrl-C.
     """
     if stage:
-        target = local_stack.find(state, "; or let it answer by itself, without --stage").api_url
+        target = local_stack.find(state).api_url
     expected = expected_in(expect, punches) if expect and expect.exists() else Expected(punches)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     settings = Settings(seed, *listen, target, time_scale, longest_wait.total_seconds())

@@ -133,7 +133,7 @@ def _said_once() -> Callable[[Response], None]:
 def _address(where: target.Where) -> "tuple[str, boto3.Session]":
     """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
-        stack = local_stack.find(where.state, where.otherwise)
+        stack = local_stack.find(where.state)
         url, session = stack.api_url, stack.session()
     else:
         session = target.session_of(where)

@@ -95,7 +95,7 @@ def _address(where: target.Where) -> tuple[str, str]:
     """Give the URL of `POST /ponto` and the key."""
     key = os.environ.get(_KEY, "")
     if where.stage == target.LOCAL:
-        address = local_stack.find(where.state, target.OR_A_STAGE)
+        address = local_stack.find(where.state)
         return address.api_url, key or address.api_key
     if not key:
         raise CommandError(f"set {_KEY} to an API key of the stage; ponto keys create makes one")

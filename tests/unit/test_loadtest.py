@@ -441,7 +441,7 @@ def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
 def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
     tmp_path: Path, calls: Calls, stage: str | None
 ) -> None:
-    with pytest.raises(CommandError, match="start it with make run, or name a stage: make loadtest STAGE=dev"):
+    with pytest.raises(CommandError, match="start it with make run, or name another deployment"):
         system.find(stage, Where(state=tmp_path))
     assert not calls.made
 

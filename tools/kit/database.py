@@ -69,9 +69,7 @@ OPTION = click.option(
 
 def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[opt.Function], opt.Function]:
     """Return the options that name a database, and how long a statement may take, in seconds; see `with_options`."""
-    return with_options(
-        OPTION, opt.state, timeout_option(timeout), otherwise=", or name another database: --database env"
-    )
+    return with_options(OPTION, opt.state, timeout_option(timeout))
 
 
 ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PORT, DB_SSLMODE and DB_PASSWORD, DB_SECRET_ARN or
@@ -92,7 +90,7 @@ def find(where: Where) -> Database:
             return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
-    url = local_stack.find(where.state, where.otherwise).database_url
+    url = local_stack.find(where.state).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 

@@ -73,18 +73,17 @@ def session_of(access_key_id: str) -> "boto3.Session":
     )
 
 
-def find(state: Path | None = None, otherwise: str = "") -> Address:
+def find(state: Path | None = None) -> Address:
     """Find the running local stack.
 
     Args:
         state: its folder; None: the usual one.
-        otherwise: what else could be done, as the end of the error's sentence.
 
     Raises:
         CommandError: none runs there, or one of another version.
     """
     file = (state or STATE) / "stack.json"
-    start = f"start it with make run{otherwise}"
+    start = "start it with make run, or name another deployment (--help)"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         address = Address(*(found[name] for name in Address._fields))

@@ -121,9 +121,7 @@ _OF_DEPLOYMENT = (
 of_deployment = target.with_options(*_OF_DEPLOYMENT)
 """Options that name a deployment, of which a command needs more than the database."""
 
-options = target.with_options(
-    database.OPTION, *_OF_DEPLOYMENT, otherwise=", or name another database: --stage dev, or --database env"
-)
+options = target.with_options(database.OPTION, *_OF_DEPLOYMENT)
 """Options of where to read."""
 
 

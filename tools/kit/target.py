@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 LOCAL = local_stack.STAGE
-OR_A_STAGE = ", or name a stage: --stage dev"
-"""Alternative where no local stack runs, for `local_stack.find`."""
 
 TIMEOUT_SECONDS = 600
 """That a statement in the database may take, unless --timeout says otherwise."""
@@ -135,20 +133,16 @@ class Where(NamedTuple):
     timeout: int = TIMEOUT_SECONDS  # of a statement in the database, s; 0: none
     by_function: bool = False  # the database is read by a function of the stage, which was named
     environment: bool = False  # the database is that of the variables DB_*, instead of the local stack's
-    otherwise: str = OR_A_STAGE  # what else can be done where no local stack runs
 
 
-def with_options(*options: Callable[[Any], Any], otherwise: str = OR_A_STAGE) -> Callable[[opt.Function], opt.Function]:
-    """Add options to a command, which it takes as the argument `where`, and others that are fields of `Where`.
-
-    `otherwise` is what else can be done where no local stack runs.
-    """
+def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:
+    """Add options to a command, which it takes as the argument `where`, and others that are fields of `Where`."""
 
     def decorate(function: opt.Function) -> opt.Function:
         @wraps(function)
         def call(*args: Any, **values: Any) -> Any:
             where = {name: values.pop(name) for name in Where._fields if name in values}
-            return function(*args, where=Where(otherwise=otherwise, **where), **values)
+            return function(*args, where=Where(**where), **values)
 
         command: Callable[..., Any] = call
         for option in reversed(options):
@@ -271,7 +265,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
 
 
 def _local(where: Where) -> Target:
-    address = local_stack.find(where.state, where.otherwise)
+    address = local_stack.find(where.state)
     return Target(
         stage=LOCAL,
         queue_url=address.queue_url,
