@@ -175,13 +175,13 @@ def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(packaged: Packa
         throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
     prod = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
-    assert deploy.read(prod.folder) == deploy.Compiled(True, False, expected, protects_cluster=True)
+    assert deploy.read(prod.folder) == deploy.Compiled(True, False, expected, later=(deploy.PROTECTION,))
 
     dev = deploy.read(packaged("dev").folder)
-    assert dev == deploy.Compiled(False, False, dev.demand, protects_cluster=False)
+    assert dev == deploy.Compiled(False, False, dev.demand)
     # Of two values the last counts: a first deploy gives its own behind yours.
     twice = packaged("prod", "deletionProtection=true", "deletionProtection=false")
-    assert not deploy.read(twice.folder).protects_cluster
+    assert deploy.read(twice.folder).later == ()
 
 
 def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:

@@ -35,14 +35,20 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
 
 
+PROTECTION = SecondUpdate(
+    DATABASE_CLUSTER,
+    "deletionProtection=false",
+    "a first cluster: made without protection, so that a failure leaves none; then protected",
+)
+
+
 class Compiled(NamedTuple):
     """Compiled stage, as far as the next steps need it."""
 
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
-    protects_cluster: bool = False  # against deletion, by a rollback too
-    later: Sequence[SecondUpdate] = ()  # of slices
+    later: Sequence[SecondUpdate] = ()
     outside: express.Declared | None = None  # the cluster that is made outside the stack
 
 
@@ -216,8 +222,9 @@ def _deploy(
         abandoned_stack.delete(formation, stage, collaborators.clock)
         if compiled.outside:
             express.make(session, stage, compiled.outside, collaborators.clock)
-        if is_first and (later := _later(compiled)):
-            update(Path(temporary) / "first", later)
+        if is_first and compiled.later:
+            print_status(*(each.reason for each in compiled.later))
+            update(Path(temporary) / "first", [each.parameter for each in compiled.later])
         update(package)
     return compiled
 
@@ -232,18 +239,6 @@ def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:
     return f'make deploy STAGE={where.stage} ARGS="{shlex.join(words)}"'
 
 
-def _later(compiled: Compiled) -> list[str]:
-    """Return the parameters of the first of two updates that make a first cluster, and print why."""
-    parameters = []
-    if compiled.protects_cluster:
-        print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
-        parameters.append("deletionProtection=false")
-    for each in compiled.later:
-        print_status(each.reason)
-        parameters.append(each.parameter)
-    return parameters
-
-
 def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
     """Read what `sls package` wrote.
 
@@ -252,8 +247,8 @@ def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
-    made = template["Resources"].get(DATABASE_CLUSTER)
-    environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    resources = template["Resources"]
+    environment = resources["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
         for hook in enabled.schema_hooks():
@@ -261,13 +256,13 @@ def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
                 hook.post_migration_step(environment)
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
-    updates = [hook.second_update for hook in hooks]
-    later = tuple(each for each in updates if each and each.resource in template["Resources"])
+    is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
+    updates = [PROTECTION if is_cluster_protected else None, *(hook.second_update for hook in hooks)]
+    later = tuple(each for each in updates if each and each.resource in resources)
     return Compiled(
         is_protected=configuration["provider"]["deletionProtection"],
-        needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
+        needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template, later),
-        protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         outside=template.get("Metadata", {}).get("ExpressCluster"),
         later=later,
     )

@@ -106,23 +106,19 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
 
     def undeleted() -> str | None:
-        if (cluster := _cluster(rds, name)) is None:
-            return None
-        for each in _instances(rds, name):
-            if each["DBInstanceStatus"] != "deleting":
-                rds.delete_db_instance(DBInstanceIdentifier=each["DBInstanceIdentifier"])
-        if cluster["Status"] != "deleting":
-            rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
-        return "the cluster is being deleted"
-
-    def grouped() -> str | None:
+        if cluster := _cluster(rds, name):
+            for each in _instances(rds, name):
+                if each["DBInstanceStatus"] != "deleting":
+                    rds.delete_db_instance(DBInstanceIdentifier=each["DBInstanceIdentifier"])
+            if cluster["Status"] != "deleting":
+                rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+            return "the cluster is being deleted"
         if _has_group(rds, name):
             rds.delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
         return None
 
     late = f"the cluster {name} is not deleted yet. Run this again"
     _wait(undeleted, _DELETE_SECONDS, late, clock, status=1)
-    _wait(grouped, _CHANGE_SECONDS, late, clock, status=1)
 
 
 def _client(session: "boto3.Session") -> Any:

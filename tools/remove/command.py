@@ -9,7 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.deploy import abandoned_stack, express
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
-from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_result, print_status
@@ -80,7 +79,10 @@ def remove(collaborators: Collaborators, where: target.Where, *, yes: bool) -> N
     elif stack:
         _remove_stack(collaborators, session, stage, buckets)
     if goes:
-        _delete(session, goes.name, collaborators.clock)
+        try:
+            express.delete(session, goes.name, collaborators.clock)
+        except (BotoCoreError, ClientError) as error:
+            raise CommandError(f"{target.explain(error)}\nMend the cause, and run this again", status=1) from error
     elif cluster:
         print_status(
             f"kept the cluster {cluster.name} (whenDeleted: Retain): "
@@ -103,13 +105,6 @@ def _remove_stack(
     options = ["--stage", stage, "--region", session.region_name]
     if collaborators.run_sls("remove", options, osls.environment_of(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
-
-
-def _delete(session: "boto3.Session", cluster: str, clock: Clock) -> None:
-    try:
-        express.delete(session, cluster, clock)
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(f"{target.explain(error)}\nMend the cause, and run this again", status=1) from error
 
 
 def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
