@@ -85,9 +85,9 @@ NOT_SQS: dict[str, Any] = {
 
 
 class Context:
-    """Lambda's context, of which the function uses this much."""
+    """Lambda's context, of which the functions use this much."""
 
-    aws_request_id = "8a1f5a3c-6e4f-4a2e-9d0b-3f1f6f1f6f1f"
+    aws_request_id = "request"
 
     def __init__(self, seconds: float = 60) -> None:
         self._end = time.monotonic() + seconds
@@ -114,24 +114,18 @@ class DeadLetterQueue:
 
     def __init__(self) -> None:
         self._sqs: SQSClient = boto3.client("sqs")
-        self._dead_letters: list[DeadLetter] = []
-        self.url = self._create()
+        created = self._sqs.create_queue(QueueName="dead-letters", Attributes={"VisibilityTimeout": "43200"})
+        self.url = created["QueueUrl"]
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return everything sent since the last call."""
-        self._collect()
-        dead_letters, self._dead_letters = self._dead_letters, []
-        return dead_letters
-
-    def _create(self) -> str:
-        return self._sqs.create_queue(QueueName="dead-letters", Attributes={"VisibilityTimeout": "43200"})["QueueUrl"]
-
-    def _collect(self) -> None:
-        for message in receive_all(self._sqs, self.url):
-            attributes = {
-                name: (value["DataType"], value["StringValue"]) for name, value in message["MessageAttributes"].items()
-            }
-            self._dead_letters.append(DeadLetter(message["Body"], attributes))
+        """Return everything sent since the last call, which hid what was there."""
+        return [
+            DeadLetter(
+                message["Body"],
+                {name: (each["DataType"], each["StringValue"]) for name, each in message["MessageAttributes"].items()},
+            )
+            for message in receive_all(self._sqs, self.url)
+        ]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from psycopg2.extensions import parse_dsn
 import handler
 from ponto.reader import query_function
 from tests.database import OF_THE_SCHEMA
-from tests.events import Record, sqs_event
+from tests.events import Context, Record, sqs_event
 
 BY_IAM = {
     "DB_LOGIN": "iam",
@@ -25,16 +25,6 @@ BY_IAM = {
     "AWS_SESSION_TOKEN": "none",
 }
 """The environment of functions that sign in by IAM; a socket that trusts everybody does not look at their tokens."""
-
-
-class Context:
-    """Lambda's."""
-
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """A minute."""
-        return 60_000
 
 
 class Functions:

@@ -12,7 +12,7 @@ from ponto import http
 from ponto.connection import CannotConnectError, NoTimeLeftError
 from ponto.fields import display_text, integer
 from ponto.http import EMPLOYEE_CLAIM, HttpError, Request, Result
-from tests.functions import Context
+from tests.events import Context
 
 EVENT: dict[str, Any] = {"requestContext": {}}
 FIELDS = {"shop_id": integer("shop", 1, 9, "", required=True), "note": display_text("note", 5, "")}

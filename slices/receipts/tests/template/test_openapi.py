@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from slices.receipts import function, openapi
 from slices.receipts.lookup import Receipts, open_session
-from tests.functions import Context
+from tests.events import Context
 from tests.template.test_openapi import (
     DOCUMENT as REFERENCE,
 )
