@@ -36,12 +36,12 @@ Run = Callable[..., Result]
 
 
 def needs(program: str) -> pytest.MarkDecorator:
-    """Skip what needs a program that is not there; tools/develop/missing.py lists it then."""
+    """Skip what needs a program that is not there; tools/develop/missing.py names it first."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
 
 
 def needs_jmeter() -> pytest.MarkDecorator:
-    """Skip what needs JMeter where no Java can run it; tools/develop/missing.py lists it then."""
+    """Skip what needs JMeter where no Java can run it; tools/develop/missing.py names it first."""
     reason = f"no Java {jmeter.OLDEST_JAVA} with JMeter or Maven; apt-get install maven"
     return pytest.mark.skipif(not jmeter.is_to_be_had(), reason=reason)
 

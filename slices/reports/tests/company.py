@@ -72,9 +72,7 @@ def url(migrated_url: str) -> str:
 
 
 def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a function that runs `ponto report` at `NOW`, whatever the developer's environment says."""
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
-        patch.delenv(name, raising=False)
+    """Return a function that runs `ponto report` at `NOW`."""
     patch.setattr(period, "now", NOW.astimezone)
 
     ponto = commands.runner(capsys, "report")
