@@ -39,11 +39,6 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return Gateway(monkeypatch)
 
 
-def test_a_punch_is_sent_and_its_answer_given(gateway: Gateway) -> None:
-    assert gateway.client().send(b"{}") == (202, '{"message":"accepted","messageId":"1"}', ())
-    assert gateway.tries == [("POST", URL, b"{}", "CANARY")]
-
-
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int) -> None:
     gateway.answers = [(status, '{"message":"why"}', {})]
@@ -118,13 +113,6 @@ def test_whoever_waits_can_be_stopped(gateway: Gateway) -> None:
     with pytest.raises(GivenUpError, match=r"^answered 503$"):
         stopped.send(b"{}")
     assert len(gateway.tries) == 1
-
-
-@pytest.mark.parametrize("status", [202, 503])
-def test_of_an_endless_answer_a_part_is_read(gateway: Gateway, status: int) -> None:
-    gateway.answers = [(status, "x" * 10**6, {}), ACCEPTED]
-    answer = gateway.client().send(b"{}")
-    assert (answer.status, len(answer.text) <= 1 << 16) == (202, True)
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,6 @@ def attempt(count: int) -> int | None:
             raise CommandError("two is not done", 1)
         case 3:
             raise KeyboardInterrupt
-        case 4:
-            raise BrokenPipeError
     return 7
 
 

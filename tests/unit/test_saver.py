@@ -27,11 +27,10 @@ def _running(tmp_path: Path) -> Iterator[None]:
 
 
 class Emulator:
-    """Services whose state can be read, and a disk that is full at the first saves."""
+    """Services whose state can be read."""
 
-    def __init__(self, services: Mapping[str, Callable[[], Any]], failures: int) -> None:
+    def __init__(self, services: Mapping[str, Callable[[], Any]]) -> None:
         self._services = services
-        self._failures = failures
 
     def are_queues_locked(self) -> bool:
         return False
@@ -43,9 +42,6 @@ class Emulator:
         return 0
 
     def save(self, folder: Path, name: str, state: Any) -> None:
-        if self._failures:
-            self._failures -= 1
-            raise OSError(errno.ENOSPC, "No space left on device")
         adapter.save(folder, name, state)
 
 
