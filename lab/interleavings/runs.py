@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from string import ascii_uppercase
 from typing import NamedTuple
@@ -38,6 +39,7 @@ class Stage:
         """Takes a database; see `World`."""
         self._world = World(url, folder)
         self._scheduler = Scheduler(self._world.admin)
+        self.serial = cache(self._serial)
 
     def run(self, scenario: Scenario, choose: Choose, fault: Planted = NONE, *, whole: bool = False) -> Run:
         """Run a scenario once.
@@ -71,8 +73,8 @@ class Stage:
         broken += [where for step, where in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)
 
-    def serial(self, scenario: Scenario, fault: Planted = NONE) -> set[Outcome]:
-        """Give the outcomes of all orders of whole transactions."""
+    def _serial(self, scenario: Scenario, fault: Planted) -> set[Outcome]:
+        """Return the outcomes of all orders of whole transactions."""
         return {run.outcome for run in explorer.every(lambda choose: self.run(scenario, choose, fault, whole=True))}
 
     def close(self) -> None:
