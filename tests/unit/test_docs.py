@@ -80,7 +80,7 @@ def test_both_readmes_have_the_same_commands() -> None:
 
 def test_document_has_each_reason_of_a_dead_letter_with_what_helps() -> None:
     document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
-    table = document.partition("| reason | why | what helps |")[2].partition("\n\n")[0]
+    table = document.partition("| reason | cause | remedy |")[2].partition("\n\n")[0]
     reasons = [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS]
 
     assert re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", table, re.MULTILINE) == reasons

@@ -27,10 +27,11 @@ def _running(tmp_path: Path) -> Iterator[None]:
 
 
 class Emulator:
-    """Services whose state can be read."""
+    """Services whose state can be read, and a disk that is full at the first saves."""
 
-    def __init__(self, services: Mapping[str, Callable[[], Any]]) -> None:
+    def __init__(self, services: Mapping[str, Callable[[], Any]], failures: int) -> None:
         self._services = services
+        self._failures = failures
 
     def are_queues_locked(self) -> bool:
         return False
@@ -42,6 +43,9 @@ class Emulator:
         return 0
 
     def save(self, folder: Path, name: str, state: Any) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
         adapter.save(folder, name, state)
 
 

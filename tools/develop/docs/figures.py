@@ -45,7 +45,7 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
         "docs/deploy.md": {
             "that pauses, [": dev,
             "an idle month, [": trials,
-            "of the gateway (": costs.METRICS + costs.GATEWAY_METRICS,
+            "the gateway's metrics (": costs.METRICS + costs.GATEWAY_METRICS,
         },
         "README.md": {
             "of `dev` costs about ": dev,
