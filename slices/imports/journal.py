@@ -79,7 +79,7 @@ class Journal:
             if self._listed:
                 files.write_at(self.refused, self._listed, new)
             else:  # in the place of the list of an import before, if there is one
-                with files.draft_bytes(self.refused) as out:
+                with files.draft(self.refused, None) as out:
                     out.write(new)
             self._listed += len(new)
             self._new.clear()

@@ -92,7 +92,7 @@ def _list(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) ->
         refused.unlink(missing_ok=True)  # of an import before
         return None
     numbers: list[int] = []
-    with files.draft_bytes(refused) as out:
+    with files.draft(refused, None) as out:
         for name in names:
             content = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)["Body"].read()
             out.write(content)

@@ -6,12 +6,13 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tools.kit.errors import CommandError
-from tools.kit.files import draft, draft_bytes, require_writable, write_at
+from tools.kit.files import draft, require_writable, write_at
 from tools.kit.pictures import new_figure, save
 
 
@@ -33,7 +34,7 @@ def device(file: Path) -> None:
     os.mknod(file, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
 
 
-WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, draft_bytes]
+WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, partial(draft, encoding=None)]
 
 THINGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "link": (link, "is a symbolic link"),

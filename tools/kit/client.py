@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util import make_headers, parse_url
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -156,10 +157,10 @@ def _pool(url: str, given: dict[str, Any]) -> urllib3.PoolManager:
     proxy = None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
     if not proxy:
         return urllib3.PoolManager(**given)
-    scheme, there_is, rest = proxy.partition("://")
-    user, _, address = (rest if there_is else proxy).rpartition("@")
-    signed_in = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(user)) if user else None
     try:
-        return urllib3.ProxyManager(f"{scheme if there_is else 'http'}://{address}", proxy_headers=signed_in, **given)
+        address = parse_url(proxy)
+        signed_in = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
+        bare = address._replace(scheme=address.scheme or "http", auth=None)
+        return urllib3.ProxyManager(bare.url, proxy_headers=signed_in, **given)
     except (HTTPError, ValueError):  # whose words quote it, password included
         raise CommandError("the proxy that the environment names is no address: expected http://HOST:PORT") from None

@@ -239,10 +239,9 @@ def end_on_sigterm() -> None:
 
     A second SIGTERM does not interrupt the cleanup: make sends one after the process group's.
     """
-    signal.signal(signal.SIGTERM, exit_on_signal)
 
+    def end(number: int, _: object) -> NoReturn:
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which the programs that it starts would inherit
+        sys.exit(128 + number)  # as a shell reports a signal
 
-def exit_on_signal(number: int, _: object) -> NoReturn:
-    """Raise SystemExit with the status that a shell reports for a signal, and ignore the signal from now on."""
-    signal.signal(number, lambda *_: None)  # not SIG_IGN, which the programs that it starts would inherit
-    sys.exit(128 + number)
+    signal.signal(signal.SIGTERM, end)

@@ -4,7 +4,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,20 +33,40 @@ def require_writable(file: Path, *, force: bool = False) -> None:
         raise CommandError(f"{file.absolute().parent} is not a folder; make it first")
 
 
-def draft(file: Path, encoding: str = "utf-8") -> AbstractContextManager[IO[str]]:
-    """Write a text file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
+@contextmanager
+def draft(file: Path, encoding: str | None = "utf-8") -> Iterator[IO[Any]]:
+    """Write a file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
 
     Only the user may read the file: it may hold punches. A regular file that is there is overwritten.
+
+    Args:
+        encoding: of its text; None: it is of bytes.
 
     Raises:
         CommandError: it could not be written, or something else than a regular file is there.
     """
-    return _draft(file, "w", encoding=encoding, newline="")
-
-
-def draft_bytes(file: Path) -> AbstractContextManager[IO[bytes]]:
-    """Write a file of bytes, as `draft` does."""
-    return _draft(file, "wb")
+    how: Any = {"mode": "wb"} if encoding is None else {"mode": "w", "encoding": encoding, "newline": ""}
+    folder = file.absolute().parent
+    _is_there(file)
+    try:
+        # Beside the file, so that it can take its place at once; with a name that nobody can foresee.
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False, **how) as out:
+            try:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+                _is_there(file)  # or what has come meanwhile would be replaced
+                Path(out.name).replace(file)
+            except BaseException:
+                Path(out.name).unlink()
+                raise
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)  # the file's name too
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from None
 
 
 def write_at(file: Path, offset: int, content: bytes) -> None:
@@ -80,31 +100,6 @@ def tail(log: Path, lines: int = 15) -> str:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except OSError as error:
         return f"({error.strerror})"
-
-
-@contextmanager
-def _draft(file: Path, mode: str, **how: Any) -> Iterator[Any]:
-    folder = file.absolute().parent
-    _is_there(file)
-    try:
-        # Beside the file, so that it can take its place at once; with a name that nobody can foresee.
-        with tempfile.NamedTemporaryFile(mode, dir=folder, delete=False, **how) as out:
-            try:
-                yield out
-                out.flush()
-                os.fsync(out.fileno())
-                _is_there(file)  # or what has come meanwhile would be replaced
-                Path(out.name).replace(file)
-            except BaseException:
-                Path(out.name).unlink()
-                raise
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # the file's name too
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise CommandError(f"cannot write {file}: {error.strerror}") from None
 
 
 def _is_there(file: Path) -> bool:

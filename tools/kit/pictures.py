@@ -75,6 +75,6 @@ def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) 
 
     # Without a date and with fixed ids, the same picture is the same file.
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-    target = files.draft_bytes(file) if isinstance(file, Path) else nullcontext(file)
+    target = files.draft(file, None) if isinstance(file, Path) else nullcontext(file)
     with mpl.rc_context({"svg.hashsalt": "ponto"}), target as out:
         figure.savefig(out, format=suffix[1:], dpi=dpi, metadata=metadata)
