@@ -227,7 +227,7 @@ def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until
     assert processes_of(state) == []
 
 
-def test_the_sls_of_a_killed_start_is_ended_by_the_next_one(state: Path, start: Start) -> None:
+def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
     def deploys() -> list[psutil.Process]:
         return [process for process in processes_of(state) if "deploy" in process.cmdline()]
 
@@ -240,21 +240,13 @@ def test_the_sls_of_a_killed_start_is_ended_by_the_next_one(state: Path, start: 
     for process in left:
         process.suspend()  # it does not end by itself
 
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = start(port)
+    signal.signal(signal.SIGINT, before)
 
     run.wait_until("starting PostgreSQL")
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
     run.wait_until("deploying")
-    assert run.stop(signal.SIGHUP) == 0
-    assert processes_of(state) == []
-
-
-def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path, start: Start) -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
-    run = start(emulator.free_port())
-    signal.signal(signal.SIGINT, before)
-    run.wait_until("deploying")
-
     assert run.stop(signal.SIGINT) == 0
     wait_for(lambda: processes_of(state) == [], "what was killed to be gone")
 
