@@ -128,17 +128,10 @@ def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
     Returns:
         Whether there was one.
     """
-    workers = [process for process in emulator.children() if _lives(process)]
+    workers = emulator.children()
     if workers:
         _signal(chance.choice(workers), signal.SIGKILL)
     return bool(workers)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:  # ended since it was listed
-        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

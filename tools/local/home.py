@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.kit import static
@@ -48,22 +48,17 @@ def files(state: Path, services: Mapping[str, str]) -> Callable[[], dict[str, st
             address = json.loads((state / "stack.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             address = {}  # the stack is starting or stopping
-        served = [(address[name], text) for name, text in services.items() if name in address]
+        links = {
+            flow.PATH: "The view: what flows through the stack",
+            **{address[name]: text for name, text in services.items() if name in address},
+            f"/{_OPENAPI}": "The API, in OpenAPI 3.1; docs/clients.md has the rules for clients",
+        }
+        items = [f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for link, text in links.items()]
+        page = _PAGE.format(view=flow.PATH, items="\n".join(items)).encode()
+        openapi = (ROOT / "docs" / _OPENAPI).read_bytes()
         return {
-            "": static.File(_page(served), {"content-type": "text/html; charset=utf-8", **static.HEADERS}),
-            _OPENAPI: static.File(
-                (ROOT / "docs" / _OPENAPI).read_bytes(), {"content-type": "application/json", **static.HEADERS}
-            ),
+            "": static.File(page, {"content-type": "text/html; charset=utf-8", **static.HEADERS}),
+            _OPENAPI: static.File(openapi, {"content-type": "application/json", **static.HEADERS}),
         }
 
     return read
-
-
-def _page(served: Sequence[tuple[str, str]]) -> bytes:
-    links = [
-        (flow.PATH, "The view: what flows through the stack"),
-        *served,
-        (f"/{_OPENAPI}", "The API, in OpenAPI 3.1; docs/clients.md has the rules for clients"),
-    ]
-    items = "\n".join(f'<li><a href="{html.escape(link)}">{html.escape(text)}</a></li>' for link, text in links)
-    return _PAGE.format(view=flow.PATH, items=items).encode()
