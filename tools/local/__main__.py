@@ -64,21 +64,21 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
 
     def stop(number: signal.Signals) -> None:
         save_wait.stop(number)
-        _announce()
+        try:
+            print("\nstopping ...", flush=True)
+        except OSError:
+            _discard_output()
 
     raise_once(stop)
     try:
         with running(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
             greet(stack, state)
             _follow(stack)
-    except UnsavedError as error:
-        if isinstance(error.__context__, CommandError):  # why the run broke off
-            print(f"\nmake run: {error.__context__}", file=sys.stderr)
-        print(f"\nmake run: {error}", file=sys.stderr)
-        return 3
     except CommandError as error:
-        print(f"\nmake run: {error}", file=sys.stderr)
-        return 1
+        for each in (error.__context__, error):  # why the run broke off, where the stop failed too
+            if isinstance(each, CommandError):
+                print(f"\nmake run: {each}", file=sys.stderr)
+        return 3 if isinstance(error, UnsavedError) else 1
     except Stopped:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
@@ -112,13 +112,6 @@ class SaveWait:
             for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # `raise_once` ignores them after the first
                 signal.signal(each, self.stop)
         return self._deadline - self._clock.monotonic()
-
-
-def _announce() -> None:
-    try:
-        print("\nstopping ...", flush=True)
-    except OSError:
-        _discard_output()
 
 
 def _discard_output() -> None:
