@@ -161,12 +161,26 @@ def test_a_stage_with_the_name_of_a_deploying_roles_stack_is_refused(
     assert "sls package" not in result.err
 
 
-def test_where_roles_may_not_be_listed_the_deploy_says_what_is_not_checked_and_goes_on(prod: Prod) -> None:
-    prod.instead["ListRoles"] = refusal("AccessDenied", operation="ListRoles")
-    result = prod.run("--yes")
-    assert (
-        "not checked: whether the stage's name is the beginning of another's, for AWS refused ListRoles" in result.err
-    )
+@pytest.mark.parametrize(
+    ("operation", "unchecked", "leaves_open"),
+    [
+        ("ListRoles", "whether the stage's name is the beginning of another's", ""),
+        (
+            "DescribeStackResource",
+            "whether the stack has its cluster",
+            "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
+            "of a deploy that fails it stays.\n",
+        ),
+        ("GetResources", "what an earlier deploy left outside the stack", "It needs tag:GetResources, "),
+    ],
+)
+def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
+    prod: Prod, operation: str, unchecked: str, leaves_open: str
+) -> None:
+    prod.sls.add_cluster()
+    prod.instead[operation] = refusal("AccessDenied", "not you", operation)
+    said = prod.run("--yes").err
+    assert f"not checked: {unchecked}, for AWS refused {operation}: AccessDenied: not you\n{leaves_open}" in said
     assert prod.sls.commands == ["package", "deploy"]
 
 
@@ -244,22 +258,6 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
     assert result.status == (2 if is_left else 1)
-
-
-def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on_and_says_what_that_leaves_open(
-    prod: Prod,
-) -> None:
-    prod.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
-    prod.sls.add_cluster()
-
-    said = prod.run("--yes").err.splitlines()
-
-    assert said[-4:-1] == [
-        "not checked: whether the stack has its cluster, for AWS refused DescribeStackResource: AccessDenied: not you",
-        "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
-        "of a deploy that fails it stays.",
-        "sls deploy",
-    ]
 
 
 def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:

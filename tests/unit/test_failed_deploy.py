@@ -371,14 +371,6 @@ def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> No
     assert len(listed) == len(expected)
 
 
-def test_without_the_right_to_look_for_leftovers_the_deploy_goes_on_and_says_so(dev: Dev) -> None:
-    dev.calls.instead["GetResources"] = refusal("AccessDenied", "not you", "GetResources")
-    result = dev.run("deploy")
-    assert "not checked: what an earlier deploy left outside the stack, for AWS refused GetResources" in result.err
-    assert "It needs tag:GetResources" in result.err
-    assert dev.sls.commands == ["package", "deploy"]
-
-
 def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
     queues = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
     dev.calls.instead["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
