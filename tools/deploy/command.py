@@ -13,17 +13,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import config
 from slices import enabled
-from tools.deploy import abandoned_stack, cluster, express, failed_events, leftovers, proof, quotas, stage_names
+from tools.deploy import abandoned_stack, express, failed_events, leftovers, proof, quotas, stage_names
 from tools.kit import commands, osls, parameters, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.deploy_hook import DeployHook, Deployment, DeployResult, SecondUpdate
 from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
+from tools.kit.osls import DATABASE_CLUSTER, database_of, has_resource, outputs_of, stack_name
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
 if TYPE_CHECKING:
     import boto3
+    from types_boto3_cloudformation import CloudFormationClient
 
 _EPILOG = """examples:
   ponto deploy --stage dev
@@ -205,15 +206,13 @@ def _deploy(
         sls("package", "--package", package)
         compiled = read(package, hooks)
         if compiled.outside:
-            if not compiled.outside["LeaveDatabase"]:
-                cluster.require_express(stage, database)
-            express.require_name(session, stage)
+            express.require_possible(session, stage, compiled.outside, database)
         stage_names.require_distinct(session, stage, force=force)
         outside_stack = leftovers.print_all(session, stack) if database is None else []
         quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
         is_first = bool(compiled.outside and not database)
-        if compiled.demand.makes_cluster and (is_first := cluster.is_first(session, stack)):
-            cluster.require_none_left(session, stack, database)
+        if compiled.demand.makes_cluster and (is_first := _is_first_cluster(formation, stack)):
+            leftovers.require_no_cluster(session, stack, database)
         if compiled.demand.makes_network:
             leftovers.require_no_vpc(outside_stack, force=force)
         question = f"People punch here. Type {stage} to deploy it to {account}:"
@@ -227,6 +226,19 @@ def _deploy(
             update(Path(temporary) / "first", [each.parameter for each in compiled.later])
         update(package)
     return compiled
+
+
+def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
+    """Return whether a stack has no cluster yet; False, with a line that says so, if the caller may not ask."""
+    try:
+        return not has_resource(formation, stack, DATABASE_CLUSTER)
+    except ClientError as error:
+        print_status(
+            f"not checked: whether the stack has its cluster, for {target.explain(error)}",
+            "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
+            "of a deploy that fails it stays.",
+        )
+        return False
 
 
 def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:

@@ -66,9 +66,21 @@ def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock 
             print_status(f"not done: {what}: {reason}", "Going on without.")
 
 
-def require_name(session: "boto3.Session", stage: str) -> None:
-    """Refuse a stage whose name its cluster cannot have, or has not, for it is another's."""
+def require_possible(session: "boto3.Session", stage: str, declared: Declared, database: str | None) -> None:
+    """Refuse a stage that cannot have this cluster.
+
+    A deployed stage with another database would leave its punches there; another's name may be taken, or none of RDS's.
+
+    Args:
+        database: what the stage has; None: it is not deployed yet.
+    """
     name = stack_name(stage)
+    if database not in (None, "express") and not declared["LeaveDatabase"]:
+        raise CommandError(
+            f"the punches of {name} are in the database of '{database}', and 'express' is another. Set database to "
+            f"'{database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
+            "(docs/operations.md#go-on-with-the-restored-cluster).\nNothing was deployed."
+        )
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         raise CommandError(
             f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit.errors import CommandError
-from tools.kit.osls import is_missing
+from tools.kit.osls import DATABASE_CLUSTER, is_missing
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -93,6 +93,33 @@ def require_no_vpc(leftovers: Sequence[Leftover], *, force: bool) -> None:
             f"this deploy would make another VPC beside {vpcs}, and AWS gives a region five. Delete what is listed "
             "above, or deploy into that VPC (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network); with "
             "--force it makes another.\nNothing was deployed."
+        )
+
+
+def require_no_cluster(session: "boto3.Session", stack: str, database: str | None) -> None:
+    """Refuse to make a cluster beside one that an earlier stack of this name made.
+
+    No rollback deletes a protected cluster: of a deploy that failed it stays, outside the stack.
+
+    Args:
+        stack: the name of the CloudFormation stack, which has no cluster yet.
+        database: what the stage has instead; None: it is not deployed yet.
+    """
+    clusters = session.client("rds").get_paginator("describe_db_clusters").paginate().search("DBClusters[]")
+    left = [
+        each["DBClusterIdentifier"]
+        for each in clusters
+        if (each["DBClusterIdentifier"] == stack and database is None)  # an express one, if nobody leaves it on purpose
+        or each["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
+        or {"Key": _STACK_NAME, "Value": stack} in each.get("TagList", [])
+    ]
+    if left:
+        way = ", by --param database=express" if stack in left else ""
+        raise CommandError(
+            f"the cluster {', '.join(left)} is of this stage, and outside its stack: a deploy that failed left it, or "
+            "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
+            f"needs it, or go on with it{way} (docs/deploy.md#a-first-deploy-that-fails).\n"
+            "Nothing was deployed."
         )
 
 
