@@ -19,7 +19,8 @@ from tools.kit.project import DOCUMENTS, ROOT
 KNOWN = (  # beginnings of commands for which no test is looked for
     *(". ", "cd ", "export "),
     # Tests run the blocks of docs/adapt.md, docs/releasing.md and slices/README.md.
-    *("cp ", "echo ", "git grep", "npx osls create", "python -m lab.fork", "rm -r", "xargs "),
+    *("cp ", "echo ", "git grep", "npx osls create", "rm -r", "xargs "),
+    *("python -m lab.bench", "python -m lab.fork"),  # tests of the event run them, which another event replaces
     # CI runs them; the rest of this line only changes files.
     *(".ci/run", "make check", "make setup", "python -m pytest", "make format", "make pictures"),
     "java -jar",  # python -m loadtest runs the same, by whichever way to JMeter there is
