@@ -243,8 +243,7 @@ def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> 
 
 def tokens() -> Callable[[], str]:
     """Return a function that makes tokens, no two alike."""
-    numbers = count(1)
-    return lambda: f"token {next(numbers)}"
+    return map("token {}".format, count(1)).__next__
 
 
 @pytest.mark.parametrize("text", [REFUSED_BY_IAM, REJECTED])  # of a role that lacks rds_iam a password is wanted

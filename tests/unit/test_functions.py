@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -34,24 +35,12 @@ def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
     return runner(capsys, "schema", "--stage", "dev", collaborators=Collaborators(FakeClock()))
 
 
-def not_ready_at_first(code: str, answer: Any) -> Any:
-    """Write the answers of a function that is Inactive: the first call wakes it, the second finds it Pending."""
-    answers = iter([refusal(code), refusal(code)])
-
-    def invoke(*given: object) -> Any:
-        error = next(answers, None)
-        if error:
-            raise error
-        return answer(*given)
-
-    return invoke
-
-
 @pytest.mark.parametrize("code", NOT_READY)
 def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence(
     run: Run, calls: Calls, code: str
 ) -> None:
-    calls.instead["Invoke"] = not_ready_at_first(code, returned(MIGRATED))
+    # The first call wakes it, the second finds it Pending.
+    calls.instead["Invoke"] = Mock(side_effect=[refusal(code), refusal(code), returned(MIGRATED)()])
     result = run("--json")
     assert (result.status, result.json) == (0, MIGRATED)
     assert result.err.count("is not ready: one that nobody called for weeks takes up to two minutes") == 1
