@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.page import view
 from tests.page.browsers import window
 from tests.page.pictures import HOW, at, folder, take
 from tools.kit.project import ROOT
+
+pytestmark = pytest.mark.nightly
 
 
 def seconds() -> Iterator[dict[str, int | bool]]:

@@ -187,13 +187,6 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
     assert said.endswith("; start it with make run, or name another deployment (--help)")
 
 
-def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
-    write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
-    said = refusal(Where(state=tmp_path))
-    assert said.startswith("cannot connect to /nowhere/pontodb: ")
-    assert said.endswith("; the local stack runs: repeat the command in a moment")
-
-
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")

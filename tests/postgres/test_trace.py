@@ -224,12 +224,11 @@ def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cl
     ("body", "words"),
     [
         (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
-        (punch(7, "2026-11-24T12:00:00Z"), [derived_of(punch(7, "2026-11-24T12:00:00Z"))]),
         # Without an offset it is the stage's time, America/Sao_Paulo.
         (punch(7, "2026-11-24T09:00:00"), [derived_of(punch(7, "2026-11-24T12:00:00Z"))]),
         (json.dumps({"id": NOWHERE}), [NOWHERE]),
     ],
-    ids=["its id", "a derived id", "in the stage's time", "no punch"],
+    ids=["its id", "derived, in the stage's time", "no punch"],
 )
 def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, words: list[str]) -> None:
     other = dev.reject(punch(8, "2026-11-24T12:00:00Z"))
@@ -268,15 +267,6 @@ def test_a_dead_letter_with_a_source_key_is_found_by_the_id_of_that_key_alone(de
 
     assert [found(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [[each] for each in of_clock]
     assert found(derived_of(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
-
-
-def test_a_conflict_is_a_dead_letter_beside_the_row_of_its_id(dev: Stage) -> None:
-    identifier = dev.reject(punch(9, id=ID), "conflict")
-
-    result = dev.run(ID, "--json")
-
-    assert (rows(result), [each["id"] for each in result.json["deadLetters"]]) == ([ROW], [identifier])
-    assert dev.run(ID).status == 1
 
 
 def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_when(dev: Stage) -> None:

@@ -159,16 +159,6 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template, comp
     }
 
 
-def test_prod_is_the_published_configuration(prod: Template) -> None:
-    function = prod.properties(FUNCTION)
-    named = (function["FunctionName"], function["Timeout"], function["MemorySize"])
-    assert named == ("batida-ponto-prod-batidaPonto", 75, 256)
-    assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
-    # 100 of the largest messages would exceed the 6 MB of an invocation; SQS then hands over fewer.
-    assert prod.properties(MAPPING)["BatchSize"] == 100
-    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 247
-
-
 def receives_of(visibility: int) -> int:
     """Count the receives of an outage, one by one, and the one after it."""
     passed = receives = 0

@@ -75,16 +75,11 @@ def commands_of(*names: str) -> set[str]:
     return {command for name in names for command in enabled.load()[name].commands()}
 
 
-@pytest.mark.parametrize(
-    ("stage", "are_there"),
-    [("dev", True), ("prod", True), ("local", True), ("dev", False)],
-    ids=["dev", "prod", "local", "deleted"],
-)
-def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path, stage: str, are_there: bool) -> None:
-    project = copied(tmp_path, with_slices=are_there)
+def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path) -> None:
+    project = copied(tmp_path)
     turn_off(project, *ALL)
 
-    template = packed(project, stage).template()
+    template = packed(project, "prod").template()
 
     assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
     methods = template.of_type("AWS::ApiGateway::Method").values()
@@ -157,10 +152,6 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "slices/one/aws.yml uses the parameter `path`, which nothing declares. Declare it, or correct its name.",
         ),
         (
-            "Outputs: { Path: { Value: '${file(resources/parameters.js):path}' } }",
-            "slices/one/aws.yml uses the parameter `path`, which nothing declares. Declare it, or correct its name.",
-        ),
-        (
             "parameters: { memory: { type: integer, default: 1, reason: None. } }",
             "slices/one/aws.yml declares the parameter `memory`, which exists already. Give it another name.",
         ),
@@ -172,11 +163,6 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "functions: { one: { handler: slices/one/functon.main } }",
             "slices/one/aws.yml: functions.one.handler: there is no slices/one/functon.py. "
             "Correct the name, or add the file.",
-        ),
-        (
-            "Resources: { RequestLambdaFunction: { Metadata: { a: 1 } } }",
-            "slices/one/aws.yml: Resources.RequestLambdaFunction has no Type, and changes nothing that exists. "
-            "Add its Type, or correct the name.",
         ),
         (
             "Resources: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }",
@@ -203,22 +189,6 @@ def stopped_once(error: PackagingError, message: str) -> bool:
             "http: { time-card: { get: /um, role: ponto_one } }",
             "slices/one/aws.yml: http.time-card: logical ids begin with this name. Use letters and digits: timeCard.",
         ),
-    ],
-    ids=[
-        "needs",
-        "key",
-        "parameter",
-        "typed parameter",
-        "taken parameter",
-        "file",
-        "handler",
-        "function",
-        "method",
-        "empty resource",
-        "key of a graph",
-        "function of a graph",
-        "column",
-        "name of a function",
     ],
 )
 def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str, message: str) -> None:

@@ -62,21 +62,6 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(emp
     assert all(punch_id == derive_id(usuario_id, ponto) for punch_id, usuario_id, ponto in copied)
 
 
-def test_other_names_and_columns_of_the_first_versions_table_do_not_matter(empty: Database, run: Run) -> None:
-    empty.ask(
-        "create table batida (nota text, ponto timestamp(0), usuario_id integer, id serial);"
-        'alter table batida add constraint "Odd ""name" primary key (id);'
-        "create index batida_usuario_id_ponto_idx on batida (usuario_id, ponto);"
-        "insert into batida (usuario_id, ponto) values (1, '2020-10-05 08:00')"
-    )
-
-    run()
-
-    assert empty.ask("select usuario_id, ponto from ponto.batida") == [(1, datetime(2020, 10, 5, 8, tzinfo=BRT))]
-    empty.ask("insert into public.batida (usuario_id) values (2)")  # its sequence still serves it
-    assert empty.ask("select id from public.batida order by id") == [(1,), (2,)]
-
-
 def test_another_table_of_that_name_is_left_alone(empty: Database, run: Run) -> None:
     empty.ask("create table batida (id serial primary key, quando date); insert into batida values (default, now())")
 
