@@ -78,25 +78,6 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
     assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
 
 
-@pytest.mark.usefixtures("redelivery")
-def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(deployed: Deployed, client: Client) -> None:
-    # The workers' connections are open: a statement on one has no end, where connecting would be given up in time.
-    _let_each_worker_work(client)
-    employees = [next(EMPLOYEES) for _ in range(3)]
-    timed_out = deployed.stack.aws.log.read_text().count("timed out after")
-
-    with Faults(deployed.stack.database).frozen():
-        punches = [punch(employee) for employee in employees]
-        accepted = {client.post(each).body["messageId"]: sent(each) for each in punches}
-        wait_for(
-            lambda: deployed.stack.aws.log.read_text().count("timed out after") > timed_out, "the function's timeout"
-        )
-
-    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the redelivery")
-    assert client.judge(accepted) == Ledger(len(accepted), 0, {}, [], [], [])
-    assert client.depth(client.address.dlq_url) == 0
-
-
 def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thirty_of_its_return(
     deployed: Deployed, client: Client
 ) -> None:

@@ -19,13 +19,11 @@ from psycopg2.extensions import make_dsn
 from ponto import config
 from ponto.admin.owner import make_database
 from ponto.connection import Settings, connect, with_password
-from ponto.store import Status, Store
 from tests.database import ROLES, migrations
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.functions import Functions
 from tests.postgres.rds import HOST, REGION, Key, Rds
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
@@ -97,13 +95,8 @@ def refusal(role: str) -> str:
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path, "ours")
-
-
-@pytest.fixture
-def system(server: Server, authority: Authority) -> Iterator[System]:
-    rds = Rds(server)
+def system(server: Server, tmp_path: Path) -> Iterator[System]:
+    rds, authority = Rds(server), Authority(tmp_path, "ours")
     with aws(), rds.running(authority.server(HOST)):
         yield System(rds, authority.file)
 
@@ -182,29 +175,6 @@ print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "boto
         *_, returned, loaded = ran.stdout.splitlines()
         assert returned.startswith(result)
         assert loaded == "[]"
-
-
-# TLS
-
-
-def test_no_token_goes_to_a_server_whose_certificate_is_not_right(
-    system: System, authority: Authority, tmp_path: Path
-) -> None:
-    system.apply_schema()
-    before = len(system.rds.tokens)
-    way = system.parameters()
-    for certificate, why in (
-        (Authority(tmp_path, "stranger").server(HOST), "certificate verify failed"),
-        (authority.server("db.example.com"), 'does not match host name "localhost"'),
-        (None, "server does not support SSL, but SSL was required"),
-    ):
-        with system.rds.running(certificate) as other:
-            store = Store(lambda other=other: {**way, "port": other.port}, QUICK)  # type: ignore[misc]
-            [outcome] = store.save([entry()])
-            store.close()
-        assert outcome.status is Status.FAILED
-        assert why in outcome.detail
-    assert len(system.rds.tokens) == before
 
 
 # What is said

@@ -59,6 +59,7 @@ def observed(whole: Packaged) -> Any:
     return document
 
 
+@pytest.mark.nightly  # make check runs it on the templates as they are
 def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ignored(
     tmp_path: Path, dev: Template, whole: Packaged, complete: Template, observed: Any
 ) -> None:
