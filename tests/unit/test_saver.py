@@ -99,12 +99,3 @@ def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_pa
         saved.send_report(tmp_path, saved.Report())
         saved.send_report(tmp_path, report)
         assert saved.read_report(reports) == report
-
-
-def test_a_truncated_file_of_the_queues_does_not_end_a_save_that_fails(tmp_path: Path) -> None:
-    saved.folder(tmp_path).mkdir()
-    (saved.folder(tmp_path) / "sqs.json").write_text('{"payload": {"queues"')
-
-    first, *_ = save(tmp_path, failures=1)
-
-    assert first.queues == {"punches": [2, 2]}
