@@ -1,7 +1,6 @@
 """The adapter of the emulator and of hypercorn, which serves it: reads and replaces what is private there.
 
-adapter_workers.py does so for the processes in which functions run, and quick_package.js for osls. No other file reads
-private names.
+adapter_workers.py does so for the processes in which functions run. No other file reads private names.
 """
 
 import asyncio
