@@ -229,7 +229,11 @@ def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until
 
 def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
     def deploys() -> list[psutil.Process]:
-        return [process for process in processes_of(state) if "deploy" in process.cmdline()]
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if "deploy" in (process.info["cmdline"] or ()) and process in processes_of(state)
+        ]
 
     port = emulator.free_port()
     run = start(port)
