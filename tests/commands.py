@@ -60,7 +60,7 @@ def runner(
     def run(*words: object, typed: str | None = None, collaborators: object = collaborators) -> Result:
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(io.BytesIO(typed.encode())))
+            patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(_Typed(typed.encode())))
             return Result(main([str(word) for word in (*before, *words)], collaborators), *capsys.readouterr())
 
     return run
@@ -71,6 +71,10 @@ def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None 
     command = [sys.executable, "-m", "tools.cli", *map(str, words)]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+class _Typed(io.BytesIO):
+    name = "<stdin>"
 
 
 class _Keyboard(io.TextIOWrapper):

@@ -1,5 +1,7 @@
 """`ponto load documents`: whose a CPF or PIS is."""
 
+from typing import BinaryIO
+
 import click
 
 from slices.clocks import documents
@@ -18,10 +20,10 @@ exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
 
 
 @commands.command("documents", epilog=_EPILOG)
-@click.argument("file")
+@click.argument("file", type=click.File("rb"))
 @opt.as_json
 @target.options
-def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
+def load_documents(file: BinaryIO, where: target.Where, *, as_json: bool) -> None:
     """Say whose a CPF or PIS is, for files of hardware clocks.
 
     FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
@@ -33,11 +35,11 @@ def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
     An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
     bucket of files (slices/clocks/README.md), or, if anything is wrong in it, nothing is stored.
     """
-    content = loading.content(file)
+    content = file.read()
     if len(content) > documents.MOST_BYTES:
-        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
+        raise CommandError(f"{file.name} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
     found, faults = documents.read(content)
-    loading.require_none(faults, file, as_json=as_json)
+    loading.require_none(faults, file.name, as_json=as_json)
     bucket = bucket_of(where)
     bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
     counts = {"documents": len(found), "employees": len(set(found.values()))}

@@ -1,12 +1,10 @@
 """`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -134,11 +132,13 @@ def undo(where: reader.Where, target: str, **given: Any) -> None:
 
 
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
-@click.option("--file", required=True, show_default=False, help="CSV; - reads the standard input.")
+@click.option(
+    "--file", type=click.File("rb"), required=True, show_default=False, help="CSV; - reads the standard input."
+)
 @opt.as_json
 @reader.options
 @pass_collaborators
-def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_json: bool) -> None:
+def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.
 
     It is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
@@ -150,14 +150,10 @@ def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_js
       alvo         of the others: the id of the punch or the correction
       motivo       why
     """
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from None
-    lines, faults = spreadsheet.read(content, COLUMNS)
+    lines, faults = spreadsheet.read(file.read(), COLUMNS)
     rows = [(line, dict(zip(COLUMNS, cells, strict=True))) for line, cells in lines]
     if not rows and not faults:
-        raise CommandError(f"{file}: has no corrections")
+        raise CommandError(f"{file.name}: has no corrections")
     found: list[dict[str, Any]] = []
     if not faults:
         try:
@@ -172,7 +168,7 @@ def apply(collaborators: Collaborators, where: reader.Where, file: str, *, as_js
         print_json({"refused": [fault._asdict() for fault in faults.listed], "total": len(faults)})
     else:
         print_status(*map(str, faults.listed))
-    raise CommandError(f"{file}: {faults.describe_count()}; nothing was written", status=1)
+    raise CommandError(f"{file.name}: {faults.describe_count()}; nothing was written", status=1)
 
 
 def _write_one(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -30,11 +30,11 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 
 
 @commands.command("employees", epilog=_EPILOG)
-@click.argument("file")
+@click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
 @opt.as_json
 @reader.options
-def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bool) -> None:
+def load_employees(file: BinaryIO, where: reader.Where, *, dry_run: bool, as_json: bool) -> None:
     """Give the reports the employees' names, time zones and cut-offs.
 
     FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
@@ -51,12 +51,12 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
     All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
     are.
     """
-    content = loading.content(file)
+    content = file.read()
 
     def checked(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
         """Return the employees, if nothing is wrong with the file."""
         found, faults = employees.read(content, {zone.name for zone in zones})
-        loading.require_none(faults, file, as_json=as_json)
+        loading.require_none(faults, file.name, as_json=as_json)
         return [employee._asdict() for employee in found]
 
     if not where.by_function:

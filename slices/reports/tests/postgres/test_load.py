@@ -129,7 +129,7 @@ def test_the_standard_input_is_read(
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["load", "employees", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
-    assert "absent.csv: No such file or directory" in capsys.readouterr().err
+    assert "absent.csv': No such file or directory" in capsys.readouterr().err
 
 
 def test_names_of_the_file_reach_the_reports(load: Load, database: Database) -> None:
