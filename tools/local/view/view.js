@@ -3,21 +3,6 @@
 const SECONDS = 120 // shown
 const AT_ONCE = 12 // requests
 const ANSWER_MS = 10_000
-const WORDS_PT = { // the page itself is in English
-  title: "Como o ponto flui",
-  accepted: "aceitas",
-  waiting: "na fila do SQS",
-  inQueue: "na fila",
-  stored: "gravadas no PostgreSQL",
-  duplicates: "repetidas",
-  deadLetters: "na DLQ",
-  seconds: "os últimos dois minutos",
-  perSecondIn: "aceitas por segundo",
-  perSecondOut: "gravadas por segundo",
-  last: "as últimas mensagens na DLQ",
-  send: "Enviar 1.000 batidas",
-  stop: "Parar o banco por 10 s",
-}
 const TEXTS = {
   "pt-BR": {
     none: "nenhuma",
@@ -74,7 +59,7 @@ let judged = "" // the numbers that the shown verdict is on
 let lastLost = null
 
 document.documentElement.lang = language
-if (language === "pt-BR") for (const each of document.querySelectorAll("[data-word]")) each.textContent = WORDS_PT[each.dataset.word]
+if (language === "pt-BR") for (const each of document.querySelectorAll("[data-pt]")) each.textContent = each.dataset.pt
 
 /** Take the key out of the address, for this and a reload; a link that is opened in the same tab brings a fragment only. */
 function takeKey() {
