@@ -155,12 +155,9 @@ def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Templat
     assert complete.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
 
 
-def test_its_role_has_the_boundary_and_the_traces_of_the_others(compiled: Compile) -> None:
-    boundary = "arn:aws:iam::123456789012:policy/boundary"
-    template = compiled("prod", "uploads=true", "tracing=true", f"permissionsBoundary={boundary}")
-    role = template.properties("ImportacaoRole")
-    assert role["PermissionsBoundary"] == boundary
-    assert role["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
+def test_its_role_writes_traces_as_the_others(compiled: Compile) -> None:
+    template = compiled("prod", "uploads=true", "tracing=true")
+    assert template.properties("ImportacaoRole")["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
     assert template.properties(FUNCTION)["TracingConfig"] == {"Mode": "Active"}
 
 

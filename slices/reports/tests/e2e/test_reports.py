@@ -1,7 +1,6 @@
 """Reports by the deployed function that reads: `--stage`, beside the direct way to the database."""
 
 import json
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests import commands
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.waiting import wait_for
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-read"
@@ -86,24 +84,3 @@ def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: C
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     assert variables["DB_USER"] == "ponto_reader"
     assert client.query("select from pg_stat_activity where application_name = 'ponto read'") == []
-
-
-def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
-    client: Client, deployed: Deployed
-) -> None:
-    employee = next(EMPLOYEES)
-    first = {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
-    client.post(first)
-    client.wait_until_drained()
-    client.post(first | {"ponto": "2026-10-01T09:00:00Z"})
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
-
-    asked = ("--employee", employee, "--format", "json", "--state", deployed.state)
-    exceptions = commands.run_process("report", "exceptions", "--from", "2026-10-01", "--to", "2026-10-01", *asked).json
-    card = commands.run_process("report", "timecard", "--month", "2026-10", *asked).json
-
-    assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
-    (group,) = exceptions["naoGravadas"]
-    assert (group["motivo"], group["usuarioId"], group["quantidade"]) == ("conflict", employee, 1)
-    assert client.depth(client.address.dlq_url) == 1
-    assert card["dias"][0]["pontos"] == ["2026-10-01T08:00:00Z"]

@@ -132,15 +132,6 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.Captu
     assert "absent.csv': No such file or directory" in capsys.readouterr().err
 
 
-def test_names_of_the_file_reach_the_reports(load: Load, database: Database) -> None:
-    load(FILE)
-    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-02T02:00Z')")
-    # 21:00 in Rio Branco, after the cut-off at noon
-    assert database.ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
-        ("Ana Exemplo", "2026-10-01", "2026-10-01 21:00:00")
-    ]
-
-
 def test_what_the_table_refuses_is_said_and_in_no_log(
     functions: Functions, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,6 @@ from tools.kit import target
 from tools.kit.project import ROOT
 from tools.kit.queue_reader import depth
 
-TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
 CHANGES = ("changes", *MONTH, "--since", "2026-11-26T20:00")
@@ -163,19 +162,12 @@ def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages_and_t
     assert "2 em 23/11/2026, 08:00" in between(*days, "--lang", "pt").out
 
 
-def test_several_employees_have_the_cards_totals_and_exceptions_that_each_has(run: Run) -> None:
-    cards = run(*TIMECARDS, "--format", "json").out.splitlines()
+def test_several_employees_have_the_totals_and_exceptions_that_each_has(run: Run) -> None:
+    employees = ("--employee", 106, "--employee", 102, "--employee", 102)
     totals = run(*TOTALS, "--format", "json").json["totais"]
     exceptions = run(*EXCEPTIONS, "--no-queue", "--format", "json").json["excecoes"]
-    employees = ("--employee", 106, "--employee", 102, "--employee", 102)
-    heading, *days = run(*TIMECARDS, "--format", "csv").out.splitlines()
 
-    assert run("timecard", *employees, *MONTH, "--format", "json").out.splitlines() == [cards[1], cards[5]]
-    found = run("timecard", *employees, *MONTH, "--format", "csv").out.splitlines()
-    assert found == [heading, *(day for day in days if day.startswith(("102,", "106,")))]
     assert run(*TOTALS, *employees, "--format", "json").json["totais"] == [totals[1], totals[5]]
-    text = run("timecard", *employees, *MONTH).out
-    assert text == "".join(run("timecard", "--employee", number, *MONTH).out for number in (102, 106))
     found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *employees).json
     assert found["usuarios"] == [102, 106]
     assert found["excecoes"] == [one for one in exceptions if one["usuarioId"] in (102, 106)]
