@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from slices.page import site
@@ -129,11 +128,3 @@ def between(api: Api) -> Iterator[Between]:
 def accept(_path: str, _headers: Mapping[str, str], body: bytes | None) -> Response:
     """Accept every punch, and know of no row: a stack without anything behind it."""
     return json_answer(404, {"message": "not yet"}) if body is None else json_answer(202, {"message": "accepted"})
-
-
-def copy_of_the_page(folder: Path) -> Path:
-    """Copy `web/`, so that a test may change it."""
-    folder.mkdir()
-    for file in site.WEB.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder

@@ -1,11 +1,13 @@
 """What the page's worker keeps for when there is no network."""
 
+import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from slices.page.site import WEB
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, copy_of_the_page
+from slices.page.tests.page.between import Between
 from slices.page.tests.page.phone import HERE, SENT, clock, look_again, press, punch, wait_for_states
 from tests.waiting import wait_for
 
@@ -69,7 +71,7 @@ def test_a_new_version_takes_over_by_itself_with_what_waits(server: Between, bro
         punch(page, 123)
         press(page, 9)
 
-        server.folder = copy_of_the_page(tmp_path / "web")
+        server.folder = Path(shutil.copytree(WEB, tmp_path / "web"))
         html = server.folder / "index.html"
         html.write_text(html.read_text().replace("<main>", '<main data-version="2">'))
         page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => null)")

@@ -1,16 +1,17 @@
 """The page's outbox, run by Node: `outbox.test.mjs`, beside a copy of the page's files whose database is in memory."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
-from slices.page.tests.page.between import copy_of_the_page
+from slices.page.site import WEB
 
 TESTS = Path(__file__).with_name("outbox.test.mjs")
 DATABASE = ("all", "mark", "oldestWaiting", "remember", "remembered", "update")
 
 
 def test_outbox_does_what_the_answers_ask(tmp_path: Path) -> None:
-    folder = copy_of_the_page(tmp_path / "web")
+    folder = Path(shutil.copytree(WEB, tmp_path / "web"))
     (folder / TESTS.name).write_bytes(TESTS.read_bytes())
     in_memory = (f"export const {name} = (...given) => database.{name}(...given)\n" for name in DATABASE)
     (folder / "database.js").write_text("".join(in_memory))

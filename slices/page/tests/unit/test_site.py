@@ -4,13 +4,13 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slices.page import site
-from slices.page.tests.page.between import copy_of_the_page
 from tools.kit.static import File
 
 TEXTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
@@ -38,7 +38,7 @@ def test_the_worker_knows_the_hash_of_every_other_file() -> None:
 
 @pytest.mark.parametrize("name", ["index.html", "icon-192.png", "sw.js"])
 def test_a_change_of_any_file_is_another_version(name: str, tmp_path: Path) -> None:
-    folder = copy_of_the_page(tmp_path / "web")
+    folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
     with (folder / name).open("ab") as file:
         file.write(b"\n")
 
@@ -80,7 +80,7 @@ def test_nothing_comes_from_elsewhere_and_every_import_is_a_file() -> None:
 
 
 def test_a_file_of_an_unknown_type_and_a_worker_without_a_place_are_refused(tmp_path: Path) -> None:
-    folder = copy_of_the_page(tmp_path / "web")
+    folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
     (folder / "notes.txt").touch()
     with pytest.raises(ValueError, match=r"web/notes\.txt is of no type"):
         site.files(folder)

@@ -1,11 +1,9 @@
 """The made-up company of `ponto demo`: the same for a seed, and like a real one."""
 
-import gc
 import hashlib
 import os
 import subprocess
 import sys
-import tracemalloc
 from collections import Counter
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
@@ -79,21 +77,6 @@ def test_rows_come_in_the_order_in_which_they_were_written(rows: list[Row]) -> N
     assert all(before.gravada_em < after.gravada_em for before, after in pairwise(rows))
     assert all(row.gravada_em > row.recebida_em for row in rows)
     assert rows[-1].gravada_em < microseconds(LAST) + DAY + LONGEST_DELAY.total_seconds() * SECOND
-
-
-def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_months() -> None:
-    def peak(first: date) -> int:
-        gc.collect()  # it empties Python's free lists, which the first run would fill for the others
-        tracemalloc.start()
-        try:
-            for _ in Company(7, 20).rows(first, LAST):
-                pass
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(LAST)  # what is imported and cached once
-    assert peak(date(2026, 9, 1)) < 1.2 * peak(date(2026, 10, 1))
 
 
 # Like a real one
