@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from slices.reports.lab.bench import COMMANDS, PARTS, REPORTS
 from tools.kit.project import ROOT
 
 
+@pytest.mark.nightly
 def test_each_report_is_measured_with_its_plan_and_a_time_card_on_each_table(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "lab.bench", "--quick", "--ids", "UUIDv7", "--folder", str(tmp_path)]
     ended = subprocess.run([*words, "growth", *PARTS], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -78,7 +78,7 @@ def expected(row: Row) -> tuple[object, ...]:
 
 def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask) -> None:
     first, last = "2018-10-01", "2018-11-30"  # summer time begins in São Paulo
-    counts = run("--employees", "300", "--months", "2", "--until", "2018-11", "--json").json["counts"]
+    counts = run("--employees", "120", "--months", "2", "--until", "2018-11", "--json").json["counts"]
 
     found: dict[str, int] = dict(ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last))
 

@@ -255,17 +255,6 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
     assert stage.run().applied == VIEWS
 
 
-def test_what_is_in_no_file_any_more_goes(stage: Stage) -> None:
-    stage.file(PEAK).unlink()
-    stage.change("reports/rights.sql", "ponto.minuto_de, ponto.fila_desde, ponto.pico,\n", "")
-
-    assert stage.run().applied == [name for name in VIEWS if name != PEAK]
-
-    gone = "select to_regproc('pico'), to_regproc('minuto_de'), to_regtype('minuto_do_pico') is null"
-    assert stage.ask(gone) == [(None, None, False)]
-    assert stage.ask("select count(*) from migracao_repetivel") == [(len(VIEWS) - 1,)]
-
-
 @pytest.mark.parametrize("in_place", [True, False], ids=["in place", "made anew"])
 def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_place: bool) -> None:
     stage.change(NIGHT, "interval '7 hours'", "interval '8 hours'")

@@ -21,20 +21,6 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
 
 
 @pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("exceptions", EXCEPTIONS),
-        ("exceptions", EXCEPTIONS | {"usuarios": None}),
-        ("peak", PEAK),
-        ("gaps", {"de": date(2024, 1, 1), "ate": date(2025, 1, 1)}),
-        ("gaps", {"de": date(1900, 1, 1), "ate": None}),
-    ],
-)
-def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
-    assert STATEMENTS.parse_values(name, to_json_values(values)) == values
-
-
-@pytest.mark.parametrize(
     ("name", "values", "why"),
     [
         ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios, momento"),
