@@ -122,10 +122,5 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
         return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(fork, "make fork", words)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(fork, "make fork"))

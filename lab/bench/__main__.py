@@ -157,11 +157,6 @@ def _document(found: Sequence[Table], settings: Mapping[str, str], began: float,
     return document
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(bench, "make bench", words)
-
-
 if __name__ == "__main__":
     commands.end_on_sigterm()
-    sys.exit(main())
+    sys.exit(commands.run(bench, "make bench"))

@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -242,11 +241,6 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     return 0
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line; see `commands.run`."""
-    return commands.run(chaos, "make chaos", words)
-
-
 def _print(line: str) -> None:
     with contextlib.suppress(OSError):  # the terminal may be gone: what is broken is mended all the same
         print(line, file=sys.stderr, flush=True)
@@ -258,4 +252,4 @@ def _complain(what: str) -> None:
 
 if __name__ == "__main__":
     commands.end_on_sigterm()
-    sys.exit(main())
+    sys.exit(commands.run(chaos, "make chaos"))

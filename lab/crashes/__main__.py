@@ -1,9 +1,118 @@
-"""`python -m lab.crashes`."""
+"""`make crashes`: a table of how long good punches wait beside messages that crash the process."""
 
+import math
 import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from statistics import median
+from typing import NamedTuple
+from unittest.mock import patch
 
-from lab.crashes.command import main
-from tools.kit import commands
+import click
+
+from lab.crashes.simulation import Case, Ending, run
+from ponto import crash_suspects
+from ponto.message import Message
+from ponto.redelivery import Redelivery
+from tools.kit import commands, tables
+from tools.kit import options as opt
+from tools.kit.output import print_result
+from tools.kit.tables import Column
+
+CRASHING = (1, 4, 10, 20, 60)
+BATCHES = (10, 100, 1_000)
+
+
+class Cases(NamedTuple):
+    """The cells of the table, and what runs them."""
+
+    crashing: Sequence[int] = CRASHING
+    batches: Sequence[int] = BATCHES
+    arrivals: Sequence[tuple[str, int]] = (("at once", 0), ("in 60 s", 60))
+    run: Callable[[Case], Ending] = run
+
+
+_EPILOG = """examples:
+  make crashes
+  make crashes ARGS="--seeds 3 --fault largest-first"
+
+A cell: the median and the longest time until all good punches are rows, minutes. After a +, how many of all runs
+became dead letters without a row, and with one.
+
+planted fault, a mistake of ours, to see that it is found:
+  largest-first  half of the suspects are tried first, and all come back together
+
+exit status: 0 no good punch became a dead letter, 1 one did, 2 the request is wrong
+"""
+
+
+@commands.command("crashes", epilog=_EPILOG)
+@click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Runs for each cell.")
+@click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Plant a mistake of ours.")
+@click.make_pass_decorator(Cases, ensure=True)
+def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
+    """Measure how long good punches wait beside messages that crash the process.
+
+    A thousand messages, of which some crash the process whenever it tries them, wait already or arrive within a minute.
+    The real drain divides the batches; queue, clock and database are simulated.
+    """
+    begin = time.monotonic()
+    rows, endings = [], []
+    with largest_first() if fault else nullcontext():
+        for arrival, seconds in cases.arrivals:
+            for batch in cases.batches:
+                cells = [
+                    [cases.run(Case(crashing, batch, seed, arrival_seconds=seconds)) for seed in range(seeds)]
+                    for crashing in cases.crashing
+                ]
+                rows.append([arrival, f"{batch:,}", *map(cell, cells)])
+                endings += [ending for each in cells for ending in each]
+    columns = [
+        Column("arrive"),
+        Column("batch", right=True),
+        *(Column(str(each), right=True) for each in cases.crashing),
+    ]
+    tables.show(columns, rows)
+    print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
+    return int(any(ending.lost_to_dlq or ending.stored_and_dead for ending in endings))
+
+
+def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Yield half of them, half of the rest, and so on, down to one."""
+    while suspects:
+        middle = (len(suspects) + 1) // 2
+        yield suspects[:middle]
+        suspects = suspects[middle:]
+
+
+@contextmanager
+def largest_first() -> Iterator[None]:
+    """Try the largest part of the suspects first, and let them come back together."""
+    with (
+        patch.object(crash_suspects, "growing_parts", halves),
+        patch.object(Redelivery, "set_visibility", lambda *_: None),
+    ):
+        yield
+
+
+def cell(endings: Iterable[Ending]) -> str:
+    """Format the endings of the runs of one case."""
+    endings = list(endings)
+    times = [ending.stored_after for ending in endings]
+    lost = sum(ending.lost_to_dlq for ending in endings)
+    dead = sum(ending.stored_and_dead for ending in endings)
+    return f"{_minutes(median(times))} {_minutes(max(times))}{f' +{lost:,},{dead:,}' if lost or dead else ''}"
+
+
+def _minutes(seconds: float) -> str:
+    return "never" if math.isinf(seconds) else f"{seconds / 60:,.0f}"
+
+
+def main(words: Sequence[str] | None = None, cases: Cases | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(crashes, "make crashes", words, cases)
+
 
 if __name__ == "__main__":
     commands.end_on_sigterm()

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab.crashes import command, simulation
-from lab.crashes.command import BATCHES, CRASHING, Cases, largest_first
+from lab.crashes import __main__ as command
+from lab.crashes import simulation
+from lab.crashes.__main__ import BATCHES, CRASHING, Cases, largest_first
 from lab.crashes.simulation import Case, run
 from lab.simulate.clock import HOUR
 from lab.simulate.settings import of_template

@@ -15,9 +15,9 @@ import pytest
 
 from lab.faults import Kind
 from lab.simulate import schedule, settings, story
+from lab.simulate.__main__ import run
 from lab.simulate.checks import BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR
-from lab.simulate.command import run
 from lab.simulate.plan import Outcome, Plan
 from lab.simulate.planted import PLANTED
 from lab.simulate.schedule import Fault
