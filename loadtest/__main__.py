@@ -282,12 +282,6 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
         raise CommandError(f"JMeter ended with {status}; its output ends:\n{files.tail(folder / 'jmeter.out')}")
 
 
-def progress(accepted: int, stored: int, queued: int) -> str:
-    """Give a line of progress."""
-    more = f" ({stored - accepted:,} more than JMeter has written of yet, or than got an answer)"
-    return f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {queued:,}"
-
-
 class _Watch:
     """Progress: a line a second, while something changes."""
 
@@ -306,7 +300,9 @@ class _Watch:
         depth = self._system.depth(self._system.queue_url)
         if accepted:
             self.depths.append((now - self._began, depth))
-        line = progress(accepted, self._table.count(), depth)
+        stored = self._table.count()
+        more = f" ({stored - accepted:,} more than JMeter has written of yet, or than got an answer)"
+        line = f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {depth:,}"
         if line != self._printed and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")
             self._printed, self._printed_at = line, now

@@ -1,6 +1,5 @@
 """What a run came to: for machines, as a table beside the original's figures, and in a sentence."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loadtest.ledger import Ledger, Row
@@ -113,18 +112,13 @@ def show(summary: dict[str, Any]) -> None:
         summary: as `LoadResult.summary` gives it; with `open_model`, that of the second run.
     """
     runs = [run for run in (summary, summary.get("open_model")) if run]
-    draw(runs)
-    print_result("")
-    for run in runs:
-        print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
-
-
-def draw(runs: Sequence[dict[str, Any]]) -> None:
-    """Print the figures of runs beside each other and the original's."""
     names = ["", "the original", *(run["model"] for run in runs)]
     cells = [_lines(run) for run in runs]
     rows = [(name, _ORIGINAL.get(name, ""), *(lines[name] for lines in cells)) for name in cells[0]]
     tables.show([Column(name, right=bool(name)) for name in names], rows)
+    print_result("")
+    for run in runs:
+        print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
 
 
 def _lines(summary: dict[str, Any]) -> dict[str, str]:

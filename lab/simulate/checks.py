@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import psycopg2.extensions
 
-from lab.simulate.clock import length
 from lab.simulate.employees import Sending
 from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from loadtest.rows import rows_of
@@ -162,30 +161,3 @@ class Tally:
         if (found.stored, found.duplicates, dead) != expected:
             what = f"found {found.stored} stored, {found.duplicates} duplicates, {dead} dead-lettered"
             raise BrokenError("balance", now, f"counted {self.counts}, {what}")
-
-
-def exhausted(each: Accepted, first_received: float, amiss: float, promised: float, now: float) -> None:
-    """Judge that SQS moves a good punch to the dead-letter queue.
-
-    Raises:
-        BrokenError: things were not wrong for so long.
-    """
-    if amiss < promised:
-        raise BrokenError(
-            "dead letter",
-            now,
-            f"{each}, a good punch, is a dead letter {length(now - first_received)} after it was received first, of "
-            f"which something was wrong for {length(amiss)}; {length(promised)} are promised",
-            each,
-        )
-
-
-def expired(each: Accepted, sent: float, kept: int, now: float) -> None:
-    """Judge that a message expires.
-
-    Raises:
-        BrokenError: it was promised to be kept for longer.
-    """
-    if now - sent < kept:
-        what = f"{each} expires {length(now - sent)} after it was stored; {length(kept)} are promised"
-        raise BrokenError("expired", now, what, each)

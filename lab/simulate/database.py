@@ -109,14 +109,14 @@ class Database:
         kinds, clock = self.schedule.at(clock_now := self.clock.now), self.clock
         if Kind.FROZEN in kinds:
             clock.advance(arguments["connect_timeout"])
-            raise self._failed(TIMEOUT)
+            raise psycopg2.OperationalError(TIMEOUT)
         if Kind.REFUSING in kinds or (Kind.FAILOVER in kinds and not self._reads(clock_now)):
             clock.advance(0.005)
-            raise self._failed(REFUSED)
+            raise psycopg2.OperationalError(REFUSED)
         self._resume(arguments["connect_timeout"])
         clock.advance(_RECONNECT)
         if Kind.EXHAUSTED in kinds:
-            raise self._failed(FULL)
+            raise psycopg2.OperationalError(FULL)
         self.used()
         session = Connection(self, arguments["tcp_user_timeout"])
         self._sessions.append(session)
@@ -171,14 +171,11 @@ class Database:
         odd = self.chance.random()
         if odd < 0.3:
             clock.advance(0.05)
-            raise self._failed(CUT if odd < 0.2 else NOT_YET)
+            raise psycopg2.OperationalError(CUT if odd < 0.2 else NOT_YET)
         if left >= timeout:
             clock.advance(timeout)
-            raise self._failed(TIMEOUT)
+            raise psycopg2.OperationalError(TIMEOUT)
         clock.advance(left)
-
-    def _failed(self, message: str) -> psycopg2.OperationalError:
-        return psycopg2.OperationalError(message)
 
 
 class Connection:

@@ -14,7 +14,7 @@ import boto3
 import psycopg2
 import psycopg2.extensions
 
-from lab.simulate import checks, employees
+from lab.simulate import employees
 from lab.simulate.checks import Accepted, Auditor, BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.database import Database
@@ -257,7 +257,13 @@ class Simulation:
             if accepted.row is not Standing.CONFLICT:
                 # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
                 promised = PROMISED - self.settings.visibility * max(0, message.needless - 1)
-                checks.exhausted(accepted, message.first_received, amiss, promised, now)
+                if amiss < promised:
+                    after = length(now - message.first_received)
+                    what = (
+                        f"{accepted}, a good punch, is a dead letter {after} after it was received first, of which "
+                        f"something was wrong for {length(amiss)}; {length(promised)} are promised"
+                    )
+                    raise BrokenError("dead letter", now, what, accepted)
         accepted.dead_letters += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
@@ -321,8 +327,11 @@ class Simulation:
         self.tally.follow(message.origin, self._clock.now)
 
     def _expire(self, message: Message, kept: int) -> None:
+        now, age = self._clock.now, self._clock.now - message.sent
         self._trace(f"{message.origin} expires")
-        checks.expired(message.origin, message.sent, kept, self._clock.now)
+        if age < kept:
+            what = f"{message.origin} expires {length(age)} after it was stored; {length(kept)} are promised"
+            raise BrokenError("expired", now, what, message.origin)
         message.origin.expired = True
 
     # What nobody in the system sees
