@@ -49,7 +49,6 @@ def test_the_pages_commands_make_a_fork_that_reads_the_order_and_has_no_slice(tm
 
     fork.make(project)
 
-    fork.require_own_code(project)
     words = [sys.executable, "-c", PARSE, json.dumps(ORDER)]
     read = subprocess.check_output(words, cwd=project, env=fork.environment(project), text=True)
     assert read == "() 1250\n"
