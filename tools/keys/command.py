@@ -19,7 +19,7 @@ from tools.kit.output import camel_case, confirm, counted, print_json, print_res
 from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain
-from tools.kit.waiting import Wait
+from tools.kit.waiting import pauses
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -337,7 +337,7 @@ def _delete_plan(
 
 def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
     """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s."""
-    wait = Wait(
+    wait = pauses(
         f"{what} as soon as AWS admits it: an account may change one in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE,
@@ -347,7 +347,7 @@ def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
         try:
             change()
         except ClientError as error:
-            if error.response["Error"].get("Code") != "TooManyRequestsException" or not wait.pause():
+            if error.response["Error"].get("Code") != "TooManyRequestsException" or not next(wait, False):
                 raise
         else:
             return

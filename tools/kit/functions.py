@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
-from tools.kit.waiting import Wait
+from tools.kit.waiting import pauses
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -52,7 +52,7 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object, c
         Busy, FunctionFailed: see there.
         CommandError: it is missing.
     """
-    wait = Wait(
+    wait = pauses(
         f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",
         timeout_seconds=AWAKE_SECONDS,
         pause_seconds=_PAUSE_SECONDS,
@@ -69,7 +69,7 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object, c
                     raise CommandError(f"{name} is not in this account and region; {where}") from None
                 case "TooManyRequestsException":
                     raise Busy(f"{name} runs as often as it may, for others; try again later") from None
-                case code if code not in _NOT_READY or not wait.pause():
+                case code if code not in _NOT_READY or not next(wait, False):
                     raise
     result: dict[str, Any] = json.load(response["Payload"])
     if "FunctionError" in response:

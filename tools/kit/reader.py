@@ -28,7 +28,7 @@ from tools.kit.errors import CommandError
 from tools.kit.functions import AWAKE_SECONDS, invoked
 from tools.kit.output import print_status
 from tools.kit.target import Where as Where
-from tools.kit.waiting import Wait
+from tools.kit.waiting import pauses
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -247,13 +247,13 @@ class FunctionReader:
         """
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
-        wait = Wait(
+        wait = pauses(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
             timeout_seconds=self._resume_seconds,
         )
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
-            if answer.get("why") != ErrorCode.UNREACHABLE or not wait.pause():
+            if answer.get("why") != ErrorCode.UNREACHABLE or not next(wait, False):
                 break
         if "why" in answer:
             raise self._explained(answer)
