@@ -58,6 +58,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied(tmp_path_factory.mktemp("compiled"))
 
 
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """Return a copy of the project without slices, for a test to change."""
+    return copied(tmp_path, with_slices=False)
+
+
+def add(project: Path, name: str, aws: str) -> None:
+    """Add a slice with this aws.yml to a copy."""
+    (project / "slices" / name).mkdir()
+    (project / "slices" / name / "aws.yml").write_text(aws)
+    turn_on(project, name)
+
+
+def turn_on(project: Path, name: str) -> None:
+    with (project / "slices" / "enabled.txt").open("a") as file:
+        file.write(f"{name}\n")
+
+
 class OneProcess:
     """Runs `sls` again and again in one process, by osls.js, in a third of the time of as many processes.
 

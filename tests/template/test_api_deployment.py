@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.template.compiled import Compile, copied
+from tests.template.compiled import Compile
 from tools.kit import osls
 from tools.kit.packaging import Template
 
@@ -59,7 +59,7 @@ def test_throttling_and_the_function_publish_nothing_and_another_origin_does(com
 
 
 def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(
-    prod: Template, tmp_path: Path
+    prod: Template, bare: Path
 ) -> None:
     names = [*(name for name in prod.resources if name in published(prod)), "ApiKey", "UsagePlan", "UsagePlanKey"]
     kinds = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
@@ -71,7 +71,7 @@ def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_o
         variables.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
     run = subprocess.run(
         ["node", "-e", SCRIPT],
-        cwd=copied(tmp_path, with_slices=False),
+        cwd=bare,
         env={"PATH": osls.search_path(os.environ)},
         input=json.dumps(variables),
         capture_output=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.compiled import Pack, copied
+from tests.template.compiled import Pack, add, copied
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
 from tests.template.test_rights import connect, rights
@@ -22,15 +22,13 @@ def define(packed: Pack, tmp_path: Path) -> Define:
 
     def define(entry: str, more: str = "", *given: str) -> Template:
         project = copied(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
+        add(project, "one", f"http: {{ request: {entry} }}\n{more}\n")
         folder = project / "slices" / "one"
-        folder.mkdir()
         (folder / "function.py").touch()
         (folder / "schema").mkdir()
         (folder / "schema" / "roles.sql").write_text(
             "create role ponto_requests;\ncreate role ponto_shifts;\ncreate role ponto_x;\n"
         )
-        (folder / "aws.yml").write_text(f"http: {{ request: {entry} }}\n{more}\n")
-        (project / "slices" / "enabled.txt").write_text("one\n")
         return packed(project, "dev", *given).template()
 
     return define

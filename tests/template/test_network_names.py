@@ -102,11 +102,6 @@ def test_a_name_that_is_not_one_things_stops_with_those_that_are(
     assert "network.js:" not in str(stopped.value)  # no stack buries the message
 
 
-def test_a_network_that_lacks_something_stops_with_what_it_lacks(compiled: Compile, account: Account) -> None:
-    with pytest.raises(PackagingError, match="The network lacks: subnets, security groups"):
-        look_up(compiled, account, "vpcName=company")
-
-
 def test_ids_need_no_account(compiled: Compile) -> None:
     template = compiled("prod", "vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     for function in template.of_type("AWS::Lambda::Function").values():

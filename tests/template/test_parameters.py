@@ -1,30 +1,17 @@
 """Declarations of parameters: which values osls accepts, as which types, and what it prints of the others."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Compile, Pack, copied
+from tests.template.compiled import Compile, Pack, add
 from tools.kit.packaging import PackagingError
 
-Declare = Callable[[str], Path]
 
-
-@pytest.fixture
-def declare(tmp_path: Path) -> Declare:
-    """Return a copy of the reference whose stack has an output of the parameter `path`, declared so."""
-
-    def declare(declaration: str) -> Path:
-        project = copied(tmp_path, with_slices=False)
-        folder = project / "slices" / "another"
-        folder.mkdir()
-        outputs = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
-        (folder / "aws.yml").write_text(f"parameters: {{ path: {declaration} }}\n{outputs}")
-        (project / "slices" / "enabled.txt").write_text("another\n")
-        return project
-
-    return declare
+def declare(project: Path, declaration: str) -> None:
+    """Add an output of the parameter `path`, which is declared so."""
+    output = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
+    add(project, "another", f"parameters: {{ path: {declaration} }}\n{output}")
 
 
 @pytest.mark.parametrize(
@@ -47,25 +34,23 @@ def test_excluded_value_is_reported_once_with_what_is_allowed(compiled: Compile,
     assert str(caught.value).count("\n  - ") == str(caught.value).count(message) == 1
 
 
-def test_excluded_value_of_a_stage_stops_this_stage_only(packed: Pack, tmp_path: Path) -> None:
-    project = copied(tmp_path, with_slices=False)
-    file = project / "resources" / "parameters.yml"
+def test_excluded_value_of_a_stage_stops_this_stage_only(packed: Pack, bare: Path) -> None:
+    file = bare / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { backupDays: 36 }"))
 
     with pytest.raises(PackagingError, match=r"backupDays: '36' is not .* resources/parameters\.yml under prod"):
-        packed(project, "prod")
+        packed(bare, "prod")
 
-    packed(project, "prod", "backupDays=35")
-    packed(project, "dev")
+    packed(bare, "prod", "backupDays=35")
+    packed(bare, "dev")
 
 
-def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(packed: Pack, tmp_path: Path) -> None:
-    project = copied(tmp_path, with_slices=False)
-    with (project / "resources" / "parameters.yml").open("a") as file:
+def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(packed: Pack, bare: Path) -> None:
+    with (bare / "resources" / "parameters.yml").open("a") as file:
         file.write("default: { backupDays: 30 }\n")
 
     with pytest.raises(PackagingError, match=r"has `default:`, which no stage reads\. Move its values"):
-        packed(project, "prod")
+        packed(bare, "prod")
 
 
 @pytest.mark.parametrize(
@@ -80,13 +65,13 @@ def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(pa
         ("{ type: integer, optional: true, default: '' }", "0", 0),
     ],
 )
-def test_value_has_the_declared_type(
-    packed: Pack, declare: Declare, declaration: str, given: str, value: object
-) -> None:
-    assert packed(declare(declaration), "dev", f"path={given}").template().outputs["Path"]["Value"] == value
+def test_value_has_the_declared_type(packed: Pack, bare: Path, declaration: str, given: str, value: object) -> None:
+    declare(bare, declaration)
+    assert packed(bare, "dev", f"path={given}").template().outputs["Path"]["Value"] == value
 
 
 @pytest.mark.parametrize("declaration", ["um", "{ default: um }", "{ type: words, default: um }", "{ type: text }"])
-def test_parameter_without_type_or_default_stops_the_deploy(packed: Pack, declare: Declare, declaration: str) -> None:
+def test_parameter_without_type_or_default_stops_the_deploy(packed: Pack, bare: Path, declaration: str) -> None:
+    declare(bare, declaration)
     with pytest.raises(PackagingError, match="path: declare it with default, reason and a type of text, list,"):
-        packed(declare(declaration), "dev")
+        packed(bare, "dev")

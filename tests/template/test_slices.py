@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slices import enabled
-from tests.template.compiled import REQUIRED_SIGN_IN, Pack, Packaged, copied
+from tests.template.compiled import REQUIRED_SIGN_IN, Pack, Packaged, add, copied, turn_on
 from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
@@ -19,24 +19,6 @@ from tools.kit.project import ROOT
 ALL = {each.name: each for each in slices.installed()}
 EVERYTHING = (*SWITCHES, *REQUIRED_SIGN_IN)
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """Return a copy of the project without slices."""
-    return copied(tmp_path, with_slices=False)
-
-
-def add(project: Path, name: str, aws: str) -> None:
-    """Add a slice with this aws.yml."""
-    (project / "slices" / name).mkdir()
-    (project / "slices" / name / "aws.yml").write_text(aws)
-    turn_on(project, name)
-
-
-def turn_on(project: Path, *names: str) -> None:
-    with (project / "slices" / "enabled.txt").open("a") as file:
-        file.writelines(f"{name}\n" for name in names)
 
 
 def turn_off(project: Path, *names: str) -> None:

@@ -36,6 +36,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {part: json.loads((folder / f"{part}.json").read_text())["results"] for part in OF_THE_REFERENCE}
 
 
+@pytest.mark.nightly
 def test_every_peer_is_measured_at_every_batch_size(results: dict[str, Any]) -> None:
     measured = results["drain"]
     assert {(row["peer"], row["batch"]) for row in measured} == {
@@ -44,18 +45,21 @@ def test_every_peer_is_measured_at_every_batch_size(results: dict[str, Any]) -> 
     assert all(row["rowsPerSecond"]["least"] > 0 for row in measured)
 
 
+@pytest.mark.nightly
 def test_a_table_grows_with_each_kind_of_ids(results: dict[str, Any]) -> None:
     assert {(row["ids"], row["rows"]) for row in results["growth"]} == {
         (ids, rows) for ids in ("UUIDv4", "UUIDv7", "derived") for rows in (0, 1000)
     }
 
 
+@pytest.mark.nightly
 def test_a_secret_costs_a_cold_start_boto3_and_a_token_of_iam_does_not(results: dict[str, Any]) -> None:
     peaks = {row["starter"]: row["peakMib"]["median"] for row in results["cold"]}
     assert peaks.keys() == STARTERS.keys()
     assert peaks["ours"] <= peaks["iam"] + 1 < peaks["secret"] - 10
 
 
+@pytest.mark.nightly
 def test_drain_at_a_distance_prints_a_table_for_it(tmp_path: Path) -> None:
     printed = bench(tmp_path, "drain", "--distance", "1", "--punches", "500")
 
