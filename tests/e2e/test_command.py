@@ -137,7 +137,7 @@ def processes_of(state: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            words = [*process.cmdline(), *process.environ().values()]
+            words = [*process.cmdline(), *process.environ().values(), process.cwd()]
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
         lives = process.status() != psutil.STATUS_ZOMBIE
