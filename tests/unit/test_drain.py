@@ -72,15 +72,6 @@ def fakes(request: pytest.FixtureRequest) -> Buggy:
     return Buggy(request.param)
 
 
-def test_a_message_that_the_code_fails_on_is_reported_alone(fakes: Buggy) -> None:
-    processed = process(fakes, *(message(employee) for employee in range(1, 21)))
-
-    assert sorted(chain(*stored(fakes))) == [employee for employee in range(1, 21) if employee != BUG]
-    assert list(processed.failures) == [f"m{BUG}"]
-    assert processed.failures[f"m{BUG}"].detail.startswith("unexpected: ")
-    assert reasons(fakes) == []
-
-
 def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
     fakes, source = Collaborators(), "00004000070000123"
     same = message(1)
@@ -160,9 +151,14 @@ def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_r
 
 
 @pytest.mark.parametrize("since", [{}, {f"m{BUG}": GRACE_SECONDS - 1.0}])
-def test_before_that_it_comes_back_however_often_it_was_received(fakes: Buggy, since: dict[str, float]) -> None:
+def test_before_that_it_comes_back_alone(fakes: Buggy, since: dict[str, float]) -> None:
     fakes.store.failing_seconds = since
-    assert list(process(fakes, message(1), message(BUG, 200)).failures) == [f"m{BUG}"]
+
+    processed = process(fakes, *(message(employee) for employee in range(1, 21)))
+
+    assert sorted(chain(*stored(fakes))) == [employee for employee in range(1, 21) if employee != BUG]
+    assert list(processed.failures) == [f"m{BUG}"]
+    assert processed.failures[f"m{BUG}"].detail.startswith("unexpected: ")
     assert reasons(fakes) == []
 
 
@@ -231,20 +227,12 @@ def spreading(fakes: Collaborators) -> Drain:
     return fakes.drain(visibility_timeout_seconds=VISIBILITY_SECONDS)
 
 
-def test_first_receives_are_stored_before_suspects_are_tried() -> None:
-    fakes = Collaborators()
-
-    process(fakes, message(1, 50), message(2), message(3, 3), message(4, 4))
-
-    assert stored(fakes)[0] == [2, 3]
-    assert sorted(chain(*stored(fakes)[1:])) == [1, 4]
-
-
 def test_suspects_are_spread_once_a_row_shows_that_the_database_works_and_before_they_are_tried() -> None:
     fakes = Collaborators()
 
     process(spreading(fakes), *suspects(1, 2, 3), message(4))
 
+    assert stored(fakes)[0] == [4]
     assert called(fakes) == ["save", "set_visibility", "save", "save", "save"]
     assert fakes.redelivery.hidden_seconds.keys() == {"m1", "m2", "m3"}
     assert len(set(fakes.redelivery.hidden_seconds.values())) == 3
@@ -332,16 +320,3 @@ def test_without_a_user_pool_a_claim_is_not_checked() -> None:
     process(fakes, message(7, usuarioId=text("8")))
 
     assert (stored(fakes), reasons(fakes)) == ([[7]], [])
-
-
-def test_every_part_of_a_batch_has_the_deadlines_of_the_whole() -> None:
-    fakes = Collaborators()
-    fakes.store.outcomes = {f"m{employee}": Outcome(Status.FAILED, "gone") for employee in range(1, 9)}
-    often = [message(employee, 50) for employee in range(1, 9)]
-    end = time.monotonic() + 60
-
-    fakes.drain().process([message(9), *often], end)
-
-    assert len(fakes.store.batches) > 2
-    assert dict(fakes.calls)["save"] == end - DEAD_LETTER_SECONDS
-    assert dict(fakes.calls)["send"] == end - DEAD_LETTER_SECONDS / 2
