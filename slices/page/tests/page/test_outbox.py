@@ -183,43 +183,6 @@ def test_all_that_are_not_recorded_yet_are_counted_however_many_are_listed(phone
     expect(page.locator("#punches li")).to_have_count(100)
 
 
-def test_many_recorded_punches_make_no_drawing_slow_and_drawings_are_not_queued(phone: Phone) -> None:
-    page = phone.open(
-        KEY,
-        """
-        window.steps = 0
-        const step = IDBCursor.prototype.continue
-        IDBCursor.prototype.continue = function () {
-            steps++
-            return step.apply(this, arguments)
-        }
-        """,
-        worker=False,
-    )
-    page.evaluate(
-        """async () => {
-            const database = await new Promise(give => {
-                const asked = indexedDB.open("ponto", 1)
-                asked.onsuccess = () => give(asked.result)
-            })
-            const transaction = database.transaction("punches", "readwrite")
-            for (let number = 1; number <= 2000; number++) {
-                const ponto = new Date(Date.now() - 10 * 86_400_000 + number).toISOString()
-                const body = { id: crypto.randomUUID(), usuarioId: 1, ponto, dispositivo: "web-x", sequencia: number }
-                transaction.objectStore("punches").add({ state: "recorded", body })
-            }
-            await new Promise(give => (transaction.oncomplete = give))
-            database.close()
-            steps = 0
-            for (let change = 0; change < 50; change++) dispatchEvent(new Event("outbox"))
-        }"""
-    )
-
-    punch(page, EMPLOYEE)
-    wait_for_states(page, SENT)
-    assert page.evaluate("steps") < 2000
-
-
 def test_only_recorded_punches_are_ever_deleted(server: Between, phone: Phone) -> None:
     server.faults = [Fault(), Fault(), Fault(400), *[Fault(500, {"Retry-After": "3600"})] * 9]
     server.api = lambda path, headers, body: (

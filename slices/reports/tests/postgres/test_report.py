@@ -9,7 +9,6 @@ import csv
 import html
 import re
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -633,21 +632,11 @@ def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
         assert list(timecard.read(reports, date(2026, 11, 1))) == before
 
 
-EMPLOYEES = """
-insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, %s) as n
-on conflict do nothing
-"""
-
-
-def report_of_all(url: str, folder: Path, employees: int) -> list[str]:
-    """Load so many employees, of whom one punched; return the words of the report on all."""
-    fill(url, EMPLOYEES, employees)
-    fill(url, A_PUNCH)
-    return ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_on(folder, url))]
-
-
 def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(migrated_url: str, tmp_path: Path) -> None:
-    words = report_of_all(migrated_url, tmp_path, 200)
+    people = "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, 200) as n"
+    fill(migrated_url, people)
+    fill(migrated_url, A_PUNCH)
+    words = ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_on(tmp_path, migrated_url))]
     with started([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout
         assert process.stderr
@@ -656,30 +645,3 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(migrated_url:
 
         assert process.stderr.read() == b""
         assert process.wait(DEADLINE) == 0
-
-
-# Not the resource usage of a child, which counts what its parent had when it was forked.
-PEAK_OF_MEMORY = """
-import re, sys
-from pathlib import Path
-from tools.cli import main
-for form in ("csv", "json", "html"):
-    assert main([*sys.argv[1:], "--format", form]) == 0
-status = Path("/proc/self/status").read_text().replace("\t", " ")
-print(re.search("VmHWM: *([0-9]+) kB", status)[1])
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from Linux's /proc")
-def test_memory_does_not_grow_with_the_employees(migrated_url: str, tmp_path: Path) -> None:
-    file = tmp_path / "report"
-    peaks = []  # MB
-    for employees in (100, 600):
-        words = [*report_of_all(migrated_url, tmp_path, employees), "--output", str(file), "--force"]
-        command = [sys.executable, "-c", PEAK_OF_MEMORY, *words]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout) / 1024)
-        assert file.read_text(encoding="utf-8").count(f"Employee {employees}<") == 2
-
-    # Held, the rows of 500 more take 3.5 MB where the client keeps them as they came, and 6 MB as cards.
-    assert peaks[1] - peaks[0] < 2

@@ -27,15 +27,6 @@ def wrong(text: str) -> list[str]:
 # What is read
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
-@pytest.mark.parametrize("separator", [",", ";"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CR LF"])
-def test_what_spreadsheets_write_is_read(mark: str, separator: str, end: str) -> None:
-    lines = ["usuario_id,nome,cpf,fuso,corte", "1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00", "2,José,,,", ""]
-    text = mark + end.join(lines).replace(",", separator)
-    assert read(text.encode(), ZONES) == ([ANA, Employee(2, "José", None, None, None)], [])
-
-
 def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
     text = "Nome; CPF ;corte;fuso;USUARIO_ID\n Ana Exemplo ; 123.456.789-09 ;12:00;America/Sao_Paulo; 001 \n"
     assert read(text.encode(), ZONES) == ([ANA], [])
@@ -44,12 +35,6 @@ def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
 def test_lines_without_anything_in_them_are_passed_over() -> None:
     text = f"\n{HEADER}\n,,,,\n1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00\n , ,,,\n\n"
     assert read(text.encode(), ZONES) == ([ANA], [])
-
-
-def test_a_name_may_hold_the_separator_and_quotes() -> None:
-    employees, faults = read((HEADER + '1,"Exemplo, ""Ana"" d\'Água",,,\n').encode(), ZONES)
-    assert not faults
-    assert employees[0].nome == 'Exemplo, "Ana" d\'Água'
 
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
