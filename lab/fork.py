@@ -107,5 +107,10 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
         return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(fork, "make fork")
+
+
 if __name__ == "__main__":
-    sys.exit(commands.run(fork, "make fork"))
+    sys.exit(main())

@@ -157,6 +157,11 @@ def _document(found: Sequence[Table], settings: Mapping[str, str], began: float,
     return document
 
 
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(bench, "make bench")
+
+
 if __name__ == "__main__":
     commands.end_on_sigterm()
-    sys.exit(commands.run(bench, "make bench"))
+    sys.exit(main())

@@ -241,6 +241,11 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     return 0
 
 
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(chaos, "make chaos")
+
+
 def _print(line: str) -> None:
     with contextlib.suppress(OSError):  # the terminal may be gone: what is broken is mended all the same
         print(line, file=sys.stderr, flush=True)
@@ -252,4 +257,4 @@ def _complain(what: str) -> None:
 
 if __name__ == "__main__":
     commands.end_on_sigterm()
-    sys.exit(commands.run(chaos, "make chaos"))
+    sys.exit(main())

@@ -135,6 +135,11 @@ def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, a
     return 1
 
 
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(simulate, "make simulate")
+
+
 if __name__ == "__main__":
     commands.end_on_sigterm()
-    sys.exit(commands.run(simulate, "make simulate"))
+    sys.exit(main())
