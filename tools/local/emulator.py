@@ -80,8 +80,8 @@ class Emulator(NamedTuple):
     ) -> None:
         """Make it save its state (queues, functions, API) and end, with the workers it started.
 
-        The queues may take as long as it works on them; all else takes some seconds. What takes long is printed, and
-        that uploaded files were not imported to the end: the next run does not go on with them.
+        That may take as long as it works. What takes long is printed, and that uploaded files were not imported to the
+        end: the next run does not go on with them.
 
         Args:
             print_status: called with what is being done.

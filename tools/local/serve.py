@@ -29,7 +29,6 @@ from tools.local.guard import Guard, Public
 
 HOST = "127.0.0.1"
 _GRACE = 2.0  # s that requests may take to end
-_REST = 6.0  # s in which all but the queues is saved
 _RETRY_SECONDS = 1.0
 
 _logger = logging.getLogger("local")
@@ -82,10 +81,6 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
     await serving
 
 
-class _TimeoutError(BaseException):
-    """The time for saving is over. No `Exception`: the emulator, which catches those, is where it is raised."""
-
-
 class Emulator(Protocol):
     """The emulator as a saver uses it; see `adapter`."""
 
@@ -123,7 +118,6 @@ class Saver:
             signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have locked them
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, _raise_timeout)
         while (report := self._save()).services:
             self._report(report)
             self._clock.sleep(_RETRY_SECONDS)
@@ -132,17 +126,12 @@ class Saver:
         self._end()
 
     def _save(self) -> saved.Report:
-        """Save the queues, which may take as long as it needs, then the rest, which may not."""
+        """Save the queues, then the services that are not saved yet."""
         services = self._emulator.services()
         queues = self._save_queues(services["sqs"])
-        signal.setitimer(signal.ITIMER_REAL, _REST)
-        try:
-            for name, give in services.items():
-                if name != "sqs" and name not in self._saved:
-                    self._save_service(name, give)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except _TimeoutError:
-            self._reason = f"not within {_REST:.0f} s"
+        for name, give in services.items():
+            if name != "sqs" and name not in self._saved:
+                self._save_service(name, give)
         missing = [name for name in services if name not in self._saved]
         unfinished_files = self._emulator.unfinished_events()  # only files are imported by events
         return saved.Report(missing, self._reason, queues, unfinished_files)
@@ -175,10 +164,6 @@ class Saver:
             self._reported = report
             _logger.error("not saved: %s", report.describe({}))
         saved.send_report(self._state, report)  # each time: a later run may have started since
-
-
-def _raise_timeout(*_: object) -> None:
-    raise _TimeoutError
 
 
 def _end() -> None:
