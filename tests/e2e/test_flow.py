@@ -73,7 +73,7 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
     url = f"{address.aws_endpoint_url}{flow.PATH}"
     with (
         browsers.started() as playwright,
-        browsers.browser(playwright) as browser,
+        browsers.launched(playwright) as browser,
         browsers.window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
     ):
         page = screen.open(f"#key={flow.key(address.aws_access_key_id)}")

@@ -1,9 +1,10 @@
-"""The machine's Chromium, and a window of it with storage of its own."""
+"""The machine's Chromium, one for all tests of a module, and a window of it with its own storage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.waiting import DEADLINE
@@ -51,13 +52,27 @@ def started() -> Iterator[Playwright]:
 
 
 @contextmanager
-def browser(playwright: Playwright) -> Iterator[Browser]:
+def launched(playwright: Playwright) -> Iterator[Browser]:
     """Start a browser for many windows."""
     browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
     try:
         yield browser
     finally:
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Start Playwright."""
+    with started() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Start one browser for all windows."""
+    with launched(playwright) as browser:
+        yield browser
 
 
 @contextmanager

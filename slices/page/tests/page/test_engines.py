@@ -45,7 +45,7 @@ class Tab(NamedTuple):
 @contextmanager
 def chromium() -> Iterator[Tab]:
     """Start Chromium."""
-    with browsers.started() as playwright, browsers.browser(playwright) as browser, phones.phone(browser, "") as phone:
+    with browsers.started() as playwright, browsers.launched(playwright) as browser, phones.phone(browser, "") as phone:
         page = phone.context.new_page()
         yield Tab(page.goto, lambda body: page.evaluate(f"async () => {{ {body} }}"))
 
