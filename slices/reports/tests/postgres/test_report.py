@@ -501,14 +501,6 @@ def test_without_exceptions_there_are_none_by_kind_and_no_heading_for_each(form:
 # What comes from outside
 
 
-def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(run: Run, dlq: str) -> None:
-    sqs = boto3.client("sqs", region_name="us-east-1")
-    reason: Any = {"reason": {"DataType": "String", "StringValue": "\x1b[2J[red]"}}
-    sqs.send_message(QueueUrl=dlq, MessageBody="{}", MessageAttributes=reason)
-
-    assert "?[2J[red]" in run(*EXCEPTIONS).out
-
-
 @pytest.mark.usefixtures("numbered")
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_format_moves_a_terminals_cursor_or_turns_a_line(form: str, run: Run, tmp_path: Path) -> None:
