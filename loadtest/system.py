@@ -87,7 +87,7 @@ def _deployed(where: target.Where) -> System:
         )
     rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
     return System(
-        target.address_of(outputs, where.stage),
+        stage.api_url,
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],
         stage.queue_url,
         stage.dlq_url,

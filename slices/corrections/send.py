@@ -11,11 +11,11 @@ from botocore.exceptions import NoCredentialsError
 
 from ponto.connection import error_message
 from slices.corrections.write import MAX_CORRECTIONS, RefusedError, as_json, read_all, write
-from tools.kit import database, functions, local_stack, target
+from tools.kit import database, functions, target
 from tools.kit.client import Client, GivenUpError, Response
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of, stack_name
+from tools.kit.osls import stack_name
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def send(where: target.Where, asked: Corrections, clock: Clock = CLOCK) -> list[
         )
     if where.environment:
         return _by_login(where, asked)
-    url, session = _address(where)
-    return post(url, session, where.stage, asked, clock)
+    deployment = target.find(where)
+    return post(deployment.api_url, deployment.session, where.stage, asked, clock)
 
 
 def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
@@ -128,18 +128,6 @@ def _said_once() -> Callable[[Response], None]:
         said.append(answer)
 
     return say
-
-
-def _address(where: target.Where) -> "tuple[str, boto3.Session]":
-    """Give where the API takes punches, and a session that signs for it."""
-    if where.stage == target.LOCAL:
-        stack = local_stack.find(where.state)
-        url, session = stack.api_url, stack.session()
-    else:
-        session = target.session_of(where)
-        outputs = outputs_of(session.client("cloudformation"), where.stage)
-        url = target.address_of(outputs, where.stage)
-    return url, session
 
 
 def _signed(session: "boto3.Session", url: str, body: str) -> dict[str, str]:

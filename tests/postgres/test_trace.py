@@ -71,7 +71,9 @@ class Stage:
         self.calls = calls
         self.instead = calls.instead
         self.instead |= {
-            "DescribeStacks": stack(PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc"),
+            "DescribeStacks": stack(
+                PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc", ApiUrl="https://abc"
+            ),
             "Invoke": self._invoke,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
             "GetEventSourceMapping": lambda *_: self.mapping,

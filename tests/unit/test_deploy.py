@@ -494,7 +494,7 @@ OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
 
 
 def deployment(**outputs: str) -> target.Target:
-    return target.of_stack(boto3.Session(), "dev", OUTPUTS | {"OperatorRoleArn": OPERATOR} | outputs)
+    return target.of_stack(boto3.Session(), "dev", OUTPUTS | {"ApiUrl": URL, "OperatorRoleArn": OPERATOR} | outputs)
 
 
 def api_with_post(authorization_type: str) -> str:

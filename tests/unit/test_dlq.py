@@ -48,6 +48,9 @@ def text(value: object, kind: str = "String") -> Any:
     return {"DataType": kind, "StringValue": str(value)}
 
 
+API = {"ApiId": "abc", "ApiUrl": "https://abc/dev/ponto"}
+
+
 class Stage:
     """The deployed stage `dev`."""
 
@@ -55,7 +58,7 @@ class Stage:
         self.sqs: Any = boto3.client("sqs")
         self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url, "ApiId": "abc"}
+        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url} | API
         self.drain = ["Enabled"]  # what Lambda says next of the mapping; the last one stays
         self.drain_changed: dict[str, datetime] = {}
         self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))

@@ -28,7 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         gateway.create_deployment(restApiId=api["id"], stageName="dev")
         calls = Calls(monkeypatch)
         queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
-        calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"])
+        calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"], ApiUrl="https://api")
         yield calls
 
 

@@ -126,9 +126,9 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    url = target.address_of(outputs, stage)
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     deployment = target.of_stack(session, stage, outputs)
+    url = deployment.api_url
     punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id)
     deployed = Deployment(session, stage, outputs, url, compiled.needs_token)

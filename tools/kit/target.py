@@ -55,6 +55,7 @@ class Target(NamedTuple):
     dlq_url: str
     session: "boto3.Session"
     api_id: str
+    api_url: str  # where the API takes punches
     endpoint_url: str | None = None  # the emulator's; None is AWS
     operator_role_arn: str | None = None  # as whom people send; None: an emulator
     backup_days: int | None = None  # for which the stage's own cluster is backed up; None: none
@@ -217,13 +218,6 @@ def find(where: Where) -> Target:
     return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=config()), where.stage))
 
 
-def address_of(outputs: Mapping[str, str], stage: str) -> str:
-    """Return the URL of the API: the stack's output, or the emulator's address of it."""
-    if endpoint := emulator():
-        return f"{endpoint}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
-    return outputs["ApiUrl"]
-
-
 def clients_of(where: Where) -> Callable[..., Any]:
     """Return a function that creates clients of a stage's AWS by service, as `client` of boto3's sessions.
 
@@ -273,18 +267,22 @@ def _local(where: Where) -> Target:
         session=address.session(),
         endpoint_url=address.aws_endpoint_url,
         api_id=address.api_id,
+        api_url=address.api_url,
     )
 
 
 def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
     """Return the deployment of a stack, by its outputs and a session of its account and region."""
+    endpoint = emulator()
+    api_id = outputs["ApiId"]
     return Target(
         stage=stage,
         queue_url=outputs["PunchQueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,
-        api_id=outputs["ApiId"],
+        api_id=api_id,
+        api_url=f"{endpoint}/restapis/{api_id}/{stage}/_user_request_/ponto" if endpoint else outputs["ApiUrl"],
         # An emulator holds no policy against anybody, and ours admits one key only.
-        operator_role_arn=None if emulator() else outputs.get("OperatorRoleArn"),
+        operator_role_arn=None if endpoint else outputs.get("OperatorRoleArn"),
         backup_days=int(outputs["BackupDays"]) if "BackupDays" in outputs else None,
     )

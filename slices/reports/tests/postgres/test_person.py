@@ -77,7 +77,8 @@ class Stage:
         self.instead = calls.instead
         sqs: Any = boto3.client("sqs")
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.outputs = {"PunchQueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "BackupDays": "1"}
+        self.outputs = {"PunchQueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "ApiUrl": "https://abc"}
+        self.outputs["BackupDays"] = "1"
         self.instead |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
         self.state = write_stack_on(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
         self.folder = folder / "out"
