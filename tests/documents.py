@@ -155,6 +155,7 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kit, "run", lambda command, *_: started.append(command))
         patch.setattr(click.Command, "invoke", lambda *_: None)
+        patch.setattr(click.File, "convert", lambda _, file, *__: file)  # which the reader makes
         is_package = (ROOT / module.replace(".", "/")).is_dir()
         try:
             importlib.import_module(f"{module}.__main__" if is_package else module).main()
