@@ -70,12 +70,14 @@ def test_a_configuration_error_fails_the_batch_each_time(monkeypatch: pytest.Mon
 # What goes where
 
 
-def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key(fakes: Collaborators) -> None:
+def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_first_first(
+    fakes: Collaborators,
+) -> None:
     records = [record(punch(number), f"m{number}", RECEIVED_MS + number) for number in (1, 2, 3)]
     records[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
     records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
 
-    assert run(fakes, *records) == {"batchItemFailures": []}
+    assert run(fakes, *reversed(records)) == {"batchItemFailures": []}
     assert [(entry.punch.employee_id, *entry[1:]) for entry in fakes.store.entries] == [
         (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
         (2, "m2", RECEIVED_MS + 2, None, False),
