@@ -1,4 +1,4 @@
-"""The page in the engines that employees have: Chromium's, Firefox', and WebKit, which is Safari's.
+"""The page in the other engines that employees have: Firefox', and WebKit, which is Safari's.
 
 Firefox (over Marionette, a socket) and WebKitGTK (over HTTP) have WebDriver's commands. Three are enough here, so that
 the packages that have them all need not be installed by everybody.
@@ -18,9 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between
-from tests.page import browsers
 from tests.waiting import DEADLINE, started, wait_for
 from tools.local.emulator import free_port
 
@@ -40,14 +38,6 @@ class Tab(NamedTuple):
 
     go: Callable[[str], object]  # open an address, and wait until it is loaded
     ask: Callable[[str], Any]  # run the body of an async function, and give what it returns
-
-
-@contextmanager
-def chromium() -> Iterator[Tab]:
-    """Start Chromium."""
-    with browsers.started() as playwright, browsers.launched(playwright) as browser, phones.phone(browser, "") as phone:
-        page = phone.context.new_page()
-        yield Tab(page.goto, lambda body: page.evaluate(f"async () => {{ {body} }}"))
 
 
 @contextmanager
@@ -166,7 +156,7 @@ _LOSE = (
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("engine", [chromium, firefox, webkit])
+@pytest.mark.parametrize("engine", [firefox, webkit])
 def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_either_store(
     engine: Callable[[], AbstractContextManager[Tab]], server: Between
 ) -> None:
