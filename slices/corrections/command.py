@@ -268,7 +268,6 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
 @listing.command(
     "list",
     epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n",
-    group=correct,
     columns=_TABLE,
     to_cells=_cells,
     to_json=_to_json,
@@ -278,3 +277,6 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
 def list_corrections(month: date) -> Query[ListedCorrectionRow]:
     """Print a month's corrections, those that were undone too."""
     return CORRECTION_LIST.bind(mes=month)
+
+
+correct.add_command(list_corrections)

@@ -28,7 +28,6 @@ def command(
     name: str,
     *,
     epilog: str,
-    group: click.Group | None = None,
     columns: Sequence[Column] | None = None,
     to_cells: Callable[[Row], Sequence[str]] = row_to_cells,
     to_json: Callable[[Row], Any] = row_to_json,
@@ -39,7 +38,6 @@ def command(
     Args:
         name: of the command.
         epilog: examples, as of `commands.command`.
-        group: that the command is added to.
         columns: of the table; by default the fields of a row.
         to_cells: returns a row of the table.
         to_json: returns a row for --json.
@@ -63,8 +61,6 @@ def command(
         made = commands.command(name, epilog=epilog)(opt.as_json(reader.options(call)))
         made.help = function.__doc__
         made.params[:0] = reversed(getattr(function, "__click_params__", []))
-        if group:
-            group.add_command(made)
         return made
 
     return decorate
