@@ -128,18 +128,12 @@ def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("timecards", "8 time cards"), ("totals", "8 employees"), ("changes", "5 changed months")],
-)
-def test_on_a_terminal_ranges_show_how_far_they_are(
-    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
-) -> None:
+def test_on_a_terminal_ranges_show_how_far_they_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
 
-    found = run(*REPORTS[name], "--stage", "local")
+    found = run(*REPORTS["changes"], "--stage", "local")
 
-    assert shown in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
+    assert "5 changed months" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
 
 
 def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, function: Functions) -> None:
