@@ -20,7 +20,6 @@ class Fault(NamedTuple):
 
     status: int = 0  # answered instead of passing it on; 0: it is passed on
     headers: Mapping[str, str] = {}
-    lost: bool = False  # the answer
 
 
 class Post(NamedTuple):
@@ -28,7 +27,7 @@ class Post(NamedTuple):
 
     key: str | None
     body: dict[str, Any]
-    status: int  # what the browser was told; 0: nothing
+    status: int  # what the browser was told
 
 
 class Held:
@@ -96,9 +95,8 @@ class Between:
             headers = {**headers, **fault.headers}
         else:
             status, headers, text = self.api("ponto", request.headers, request.body)
-        seen = 0 if fault.lost else status
-        self.posts.append(Post(request.headers.get("x-api-key"), json.loads(request.body), seen))
-        return None if fault.lost else (status, headers, text)
+        self.posts.append(Post(request.headers.get("x-api-key"), json.loads(request.body), status))
+        return status, headers, text
 
     def record(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """Accept every punch, and have its row at once: an `Api`."""
