@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 EMPLOYEES = 1_000_000  # of whom each punch is one's, where nothing else is said
+_AT_ONCE = 10_000  # punches that are in memory, about
 
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
@@ -67,17 +68,16 @@ def _instant() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def chunks(punches: int, batch: int, new_id: NewId = uuid4, most: int = 10_000, **how: Any) -> Iterator[list[Event]]:
+def chunks(punches: int, batch: int, new_id: NewId = uuid4, **how: Any) -> Iterator[list[Event]]:
     """Give the batches of many punches, some at a time, so that they need not all be in memory.
 
     Args:
         punches: how many in all.
         batch: how many an event has; the last one has the rest.
         new_id: makes the id of each.
-        most: about how many punches at a time.
         how: as of `event`.
     """
     sizes = [min(batch, punches - start) for start in range(0, punches, batch)]
-    step = max(1, most // batch)
+    step = max(1, _AT_ONCE // batch)
     for start in range(0, len(sizes), step):
         yield [event(size, new_id, **how) for size in sizes[start : start + step]]

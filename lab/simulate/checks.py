@@ -64,9 +64,7 @@ class Auditor:
         self._cursor = connection.cursor()
         # It plans once, and while the table is empty.
         self._cursor.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
-        self._cursor.execute("select from pg_prepared_statements where name = 'audit'")
-        if not self._cursor.rowcount:
-            self._cursor.execute(_LOOK_UP)
+        self._cursor.execute(_LOOK_UP)
 
     def look(self, found: Sequence[Accepted]) -> None:
         """See which of some messages are rows."""
