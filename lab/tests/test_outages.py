@@ -146,7 +146,7 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
     simulated: Simulated,
 ) -> None:
     paused = 6.5 * DAY
-    faults = [fault(0, paused, Kind.PAUSED), fault(paused, 20 * HOUR, Kind.REFUSING)]
+    faults = [fault(0, paused, Kind.PAUSED), fault(paused, 8 * HOUR, Kind.REFUSING)]
 
     outcome = simulated.run(punches(number * paused / 600 for number in range(600)), *faults, days=9)
 
