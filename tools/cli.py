@@ -12,39 +12,82 @@ from tools.kit.commands import LazyCommand
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error
 
+
+def _deploy() -> click.Command:
+    from tools.deploy.command import deploy
+
+    return deploy
+
+
+def _dlq() -> click.Command:
+    from tools.dlq.command import dlq
+
+    return dlq
+
+
+def _keys() -> click.Command:
+    from tools.keys.command import keys
+
+    return keys
+
+
+def _plan() -> click.Command:
+    from tools.plan.command import plan
+
+    return plan
+
+
+def _remove() -> click.Command:
+    from tools.remove.command import remove
+
+    return remove
+
+
+def _schema() -> click.Command:
+    from tools.schema.command import schema
+
+    return schema
+
+
+def _trace() -> click.Command:
+    from tools.trace.command import trace
+
+    return trace
+
+
 _OF_THE_REFERENCE = {
     "deploy": LazyCommand(
-        "tools.deploy.command:deploy",
+        _deploy,
         "Deploy a stage, migrate it, and prove it with one punch.",
         "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
     ),
     "dlq": LazyCommand(
-        "tools.dlq.command:dlq",
+        _dlq,
         "Dead letters: list, redrive, export, purge; pause the drain.",
         "ponto dlq list                   the dead letters of the running local stack",
     ),
     "keys": LazyCommand(
-        "tools.keys.command:keys",
+        _keys,
         "API keys, one per device or site; the rows of one.",
         "ponto keys create gate-1         an API key for a device or site, its value shown once",
     ),
     "plan": LazyCommand(
-        "tools.plan.command:plan",
+        _plan,
         "Requests/s at the peak, what binds, and a month's bill.",
         "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
     ),
     "remove": LazyCommand(
-        "tools.remove.command:remove",
+        _remove,
         "Empty the buckets that go with a stage, and remove it.",
         "ponto remove --stage dev         empty its buckets, and remove it",
     ),
     "schema": LazyCommand(
-        "tools.schema.command:schema",
+        _schema,
         "Apply the migrations, and set limits and logins of roles.",
         "ponto schema --stage dev         apply the migrations, and set the roles' logins",
     ),
     "trace": LazyCommand(
-        "tools.trace.command:trace",
+        _trace,
         "Where a punch is: a row, a dead letter, or the queue.",
         "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
     ),

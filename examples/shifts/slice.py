@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from slices.definition import Slice
 
 if TYPE_CHECKING:
+    import click
+
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
 
@@ -21,11 +23,12 @@ class Shifts(Slice):
         """Return `ponto shifts`."""
         from tools.kit.commands import LazyCommand
 
-        return {
-            "shifts": LazyCommand(
-                "slices.shifts.rows:shifts", "List shifts.", "ponto shifts                      shifts"
-            )
-        }
+        def shifts() -> "click.Command":
+            from slices.shifts.rows import shifts
+
+            return shifts
+
+        return {"shifts": LazyCommand(shifts, "List shifts.", "ponto shifts                      shifts")}
 
     def statements(self) -> "Catalogue":
         """Return the statements of `reads`, with the types of their parameters."""

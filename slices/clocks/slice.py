@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from slices.imports.slice import FileFormatSlice
 
 if TYPE_CHECKING:
+    import click
+
     from slices.imports.forms import Form
     from tools.kit.commands import LazyCommand
 
@@ -17,9 +19,14 @@ class Clocks(FileFormatSlice):
         """Return `ponto load documents`."""
         from tools.kit.commands import LazyCommand
 
+        def load_documents() -> "click.Command":
+            from slices.clocks.command import load_documents
+
+            return load_documents
+
         return {
             "load documents": LazyCommand(
-                "slices.clocks.command:load_documents",
+                load_documents,
                 "Say whose a CPF or PIS is, for files of hardware clocks.",
                 "ponto load documents documents.csv   which employee has a CPF or PIS, for clocks' files",
             )

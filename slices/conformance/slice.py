@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from slices.definition import Slice
 
 if TYPE_CHECKING:
+    import click
+
     from tools.kit.commands import LazyCommand
 
 
@@ -16,9 +18,14 @@ class Conformance(Slice):
         """Return `ponto conformance`."""
         from tools.kit.commands import LazyCommand
 
+        def conformance() -> "click.Command":
+            from slices.conformance.command import conformance
+
+            return conformance
+
         return {
             "conformance": LazyCommand(
-                "slices.conformance.command:conformance",
+                conformance,
                 "Stand before the API, misbehave, and judge a client.",
                 "ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch",
             )

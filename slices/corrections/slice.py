@@ -8,6 +8,7 @@ from slices.reports.slice import ReportsExtension
 if TYPE_CHECKING:
     from datetime import date
 
+    import click
     import psycopg2.extensions
 
     from ponto.reader.statements import Catalogue
@@ -24,9 +25,14 @@ class Corrections(ReportsExtension):
         """Return `ponto correct`."""
         from tools.kit.commands import LazyCommand
 
+        def correct() -> "click.Command":
+            from slices.corrections.command import correct
+
+            return correct
+
         return {
             "correct": LazyCommand(
-                "slices.corrections.command:correct",
+                correct,
                 "Corrections of punches, each with who answers for it.",
                 "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
             )

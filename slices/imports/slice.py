@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from slices.definition import Slice
 
 if TYPE_CHECKING:
+    import click
+
     from slices.imports.forms import Form
     from tools.kit.commands import LazyCommand
     from tools.kit.dead_letters import DeadLetterEvent
@@ -26,9 +28,14 @@ class Imports(Slice):
         """Return `ponto import`."""
         from tools.kit.commands import LazyCommand
 
+        def import_file() -> "click.Command":
+            from slices.imports.command import import_file
+
+            return import_file
+
         return {
             "import": LazyCommand(
-                "slices.imports.command:import_file",
+                import_file,
                 "Send a file's punches through the API; go on after a stop.",
                 "ponto import october.csv         punches of a file, through the API",
             )

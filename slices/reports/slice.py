@@ -8,6 +8,7 @@ from slices.definition import Slice
 if TYPE_CHECKING:
     from datetime import date
 
+    import click
     import psycopg2.extensions
 
     from ponto.admin.actions import SchemaHooks
@@ -47,25 +48,45 @@ class Reports(Slice):
         """Return `ponto demo`, `load employees`, `person` and `report`."""
         from tools.kit.commands import LazyCommand
 
+        def demo() -> "click.Command":
+            from slices.reports.demo.command import demo
+
+            return demo
+
+        def load_employees() -> "click.Command":
+            from slices.reports.load.command import load_employees
+
+            return load_employees
+
+        def person() -> "click.Command":
+            from slices.reports.person import person
+
+            return person
+
+        def report() -> "click.Command":
+            from slices.reports.report.command import report
+
+            return report
+
         return {
             "demo": LazyCommand(
-                "slices.reports.demo.command:demo",
+                demo,
                 "A made-up company's punches, to try the reports on.",
                 "ponto demo                       a made-up company, to try the reports on",
                 "a made-up company; then ponto report --help",
             ),
             "load employees": LazyCommand(
-                "slices.reports.load.command:load_employees",
+                load_employees,
                 "Give the reports the employees' names, time zones and cut-offs.",
                 "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
             ),
             "person": LazyCommand(
-                "slices.reports.person:person",
+                person,
                 "All that is kept about an employee, as json and as a page.",
                 "ponto person 123 --output folder   all that is kept about an employee",
             ),
             "report": LazyCommand(
-                "slices.reports.report.command:report",
+                report,
                 "Time cards, totals, exceptions, changes, gaps, the peak.",
                 "ponto report timecard --employee 123 --month 2026-11",
             ),

@@ -53,7 +53,12 @@ class Listening(Slice):
     """A slice with a command, which its module lacks."""
 
     def commands(self) -> dict[str, LazyCommand]:
-        return {"listen": LazyCommand("tools.cli:listen", "Listen.")}
+        def load() -> click.Command:
+            from tools.cli import listen  # type: ignore[attr-defined]
+
+            return listen  # type: ignore[no-any-return]
+
+        return {"listen": LazyCommand(load, "Listen.")}
 
 
 def test_two_commands_of_one_name_are_refused() -> None:
@@ -65,7 +70,7 @@ def test_two_commands_of_one_name_are_refused() -> None:
 
 def test_command_that_its_module_lacks_is_named() -> None:
     command = commands.collect({}, {"a": Listening()})["listen"]
-    with pytest.raises(CommandError, match=r"^module 'tools\.cli' has no attribute 'listen'"):
+    with pytest.raises(CommandError, match=r"^cannot import name 'listen' from 'tools\.cli'"):
         command.load()
 
 

@@ -12,7 +12,6 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import groupby
-from pkgutil import resolve_name
 from typing import Any, NoReturn, TextIO
 
 import click
@@ -85,17 +84,19 @@ def group(
 class LazyCommand(click.Command):
     """A command of `ponto`, which is imported when it is run or asked for its help."""
 
-    def __init__(self, function: str, summary: str, example: str = "", suggestion: str = "") -> None:
+    def __init__(
+        self, load: Callable[[], click.Command], summary: str, example: str = "", suggestion: str = ""
+    ) -> None:
         """Import nothing.
 
         Args:
-            function: the command as MODULE:NAME.
+            load: imports the command and returns it.
             summary: the first sentence of its help.
             example: line of the examples in `ponto --help`.
             suggestion: for which `make run` suggests it.
         """
         super().__init__(None, short_help=summary)
-        self._function = function
+        self._load = load
         self.example = example
         self.suggestion = suggestion
 
@@ -106,10 +107,9 @@ class LazyCommand(click.Command):
             CommandError: its module cannot be imported, or lacks it.
         """
         try:
-            command: click.Command = resolve_name(self._function)
-        except (ImportError, AttributeError) as error:
+            return self._load()
+        except ImportError as error:
             raise CommandError(f"{error}. Correct the import.") from None
-        return command
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
