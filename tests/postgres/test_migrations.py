@@ -60,6 +60,16 @@ def relations(empty: Database) -> set[str]:
     }
 
 
+def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
+    for folder in SCHEMA.values():
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        assert [
+            name for name in files if not re.fullmatch(r"(roles|rights|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
+        ] == []
+        numbers = sorted(int(name[:4]) for name in files if "/" not in name and name[0].isdigit())
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
 def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database, path: Path) -> None:
     index = path.name.partition("_")[2].removesuffix(".concurrently.sql")
@@ -72,6 +82,14 @@ def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(d
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
     assert run() == Migrated(ALL, [])
     assert run() == Migrated([], [])
+
+
+def test_every_column_is_described(database: Database) -> None:
+    undescribed = (
+        "select attname from pg_attribute"
+        " where attrelid = 'batida'::regclass and attnum > 0 and col_description(attrelid, attnum) is null"
+    )
+    assert database.ask(undescribed) == []
 
 
 def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
