@@ -21,17 +21,22 @@ from tools.kit.collaborators import Collaborators
 STACK = "batida-ponto-dev"
 STACK_ID = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{STACK}/1"
 EXISTS = "Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/x' already exists"
-VALIDATION_ERROR = {
-    "EventType": "VALIDATION_ERROR",
-    "LogicalResourceId": "SchemaLogGroup",
-    "ResourceType": "AWS::Logs::LogGroup",
-    "ValidationFailureMode": "FAIL",
-    "ValidationPath": "/Resources/SchemaLogGroup/Properties/LogGroupName",
-    "ValidationStatusReason": EXISTS,
-    "Timestamp": datetime.now(UTC),
-    "OperationId": "c",
-}
 REASON = f"  SchemaLogGroup (AWS::Logs::LogGroup), /Resources/SchemaLogGroup/Properties/LogGroupName: {EXISTS}"
+
+
+def validation_error(**more: Any) -> dict[str, Any]:
+    """Return an event of now: a name is taken."""
+    event = {
+        "EventType": "VALIDATION_ERROR",
+        "LogicalResourceId": "SchemaLogGroup",
+        "ResourceType": "AWS::Logs::LogGroup",
+        "ValidationFailureMode": "FAIL",
+        "ValidationPath": "/Resources/SchemaLogGroup/Properties/LogGroupName",
+        "ValidationStatusReason": EXISTS,
+        "Timestamp": datetime.now(UTC),
+        "OperationId": "c",
+    }
+    return event | more
 
 
 def described(*operations: str, status: str = "UPDATE_ROLLBACK_COMPLETE") -> Any:
@@ -72,7 +77,7 @@ def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev)
     dev.calls.instead["DescribeStacks"] = NO_STACK
     dev.fail(
         DescribeStacks=described("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
-        DescribeEvents={"OperationEvents": [VALIDATION_ERROR]},
+        DescribeEvents={"OperationEvents": [validation_error()]},
     )
 
     result = dev.run("deploy")
@@ -88,9 +93,9 @@ def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev)
 
 def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     now = datetime.now(UTC)
-    old = VALIDATION_ERROR | {"Timestamp": now - timedelta(hours=1), "OperationId": "unlisted"}
-    listed = VALIDATION_ERROR | {"Timestamp": now - timedelta(minutes=1), "OperationId": "listed"}
-    warning = VALIDATION_ERROR | {"ValidationFailureMode": "WARN"}
+    old = validation_error(Timestamp=now - timedelta(hours=1), OperationId="unlisted")
+    listed = validation_error(Timestamp=now - timedelta(minutes=1), OperationId="listed")
+    warning = validation_error(ValidationFailureMode="WARN")
     later: Any = {"Timestamp": now + timedelta(minutes=1), "OperationId": "u"}
     failed = later | {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatusReason": "limit"}
     cancelled = later | {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
@@ -107,7 +112,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
 def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(dev: Dev) -> None:
     dev.calls.instead |= {
         "DescribeStacks": described("UPDATE_STACK:c"),
-        "DescribeEvents": {"OperationEvents": [VALIDATION_ERROR]},
+        "DescribeEvents": {"OperationEvents": [validation_error()]},
     }
     dev.fail()
     assert "CloudFormation says" not in dev.run("deploy").err
@@ -140,7 +145,7 @@ def test_events_are_asked_for_as_botocore_takes_them_on_all_pages(capsys: pytest
         before = failed_events.observe(formation, "dev")
         stub.add_response("describe_stacks", described("CREATE_CHANGESET:c", "UPDATE_STACK:old"), {"StackName": STACK})
         stub.add_response("describe_events", {"OperationEvents": [], "NextToken": "2"}, query)
-        stub.add_response("describe_events", {"OperationEvents": [VALIDATION_ERROR]}, query | {"NextToken": "2"})
+        stub.add_response("describe_events", {"OperationEvents": [validation_error()]}, query | {"NextToken": "2"})
 
         failed_events.print_since(formation, "dev", before)
 
