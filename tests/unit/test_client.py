@@ -136,6 +136,7 @@ def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str)
     [
         (URL, "http://proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
         (URL, "proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
+        (URL, "proxy:3128", [("http://proxy:3128", None)]),
         (
             URL,
             "http://me:CANARY%40@proxy.example.com:3128",

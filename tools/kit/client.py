@@ -158,9 +158,8 @@ def _pool(url: str, given: dict[str, Any]) -> urllib3.PoolManager:
     if not proxy:
         return urllib3.PoolManager(**given)
     try:
-        address = parse_url(proxy)
+        address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
         signed_in = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
-        bare = address._replace(scheme=address.scheme or "http", auth=None)
-        return urllib3.ProxyManager(bare.url, proxy_headers=signed_in, **given)
+        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=signed_in, **given)
     except (HTTPError, ValueError):  # whose words quote it, password included
         raise CommandError("the proxy that the environment names is no address: expected http://HOST:PORT") from None
