@@ -145,7 +145,7 @@ def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str)
         ("https://internal.example.com/ponto", "http://proxy.example.com:3128", []),
         ("http://127.0.0.1:4566/ponto", "http://proxy.example.com:3128", []),
     ],
-    ids=["an address", "no scheme", "a password", "not for a host that is named", "not for this machine"],
+    ids=["an address", "no scheme", "no domain", "a password", "not for a host that is named", "not for this machine"],
 )
 def test_a_proxy_of_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch, url: str, named: str, proxies: list[tuple[str, dict[str, str] | None]]
