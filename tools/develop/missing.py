@@ -9,7 +9,7 @@ from tools.kit import jmeter
 
 
 def describe(jmeter_home: Path = jmeter.HOME) -> str:
-    """Return a line that says how to install the programs that some tests need, or nothing if all are there.
+    """Return a line with the packages that some tests need and this machine lacks, or nothing if all are there.
 
     Args:
         jmeter_home: the folder of a fetched JMeter.
@@ -19,7 +19,7 @@ def describe(jmeter_home: Path = jmeter.HOME) -> str:
         packages.append("chromium")
     if not jmeter.is_to_be_had(jmeter_home):
         packages.append("maven")
-    return f"some tests will be skipped; to run them: apt-get install {' '.join(packages)}\n" if packages else ""
+    return f"some tests will be skipped; to run them, install {', '.join(packages)}\n" if packages else ""
 
 
 if __name__ == "__main__":
