@@ -213,7 +213,8 @@ def _processes(data: Path) -> list[psutil.Process]:
 def _uses(process: psutil.Process, data: Path) -> bool:
     """Return whether a process is of the folder's server, or makes one; of a zombie psutil raises an error."""
     words = process.cmdline()
-    programs = {Path(word).name for word in (process.name(), *words)}
+    # By their paths, as they are started here: a psql in the folder may name a database postgres.
+    programs = {process.name(), *(Path(word).name for word in words if word.startswith("/"))}
     if "initdb" in programs and ("-D", str(_unfinished(data))) in pairwise(words):
         return True
     return not programs.isdisjoint({"postgres", "pg_ctl"}) and Path(process.cwd()) in (data, _unfinished(data))
