@@ -26,7 +26,7 @@ def version() -> int:
         printed = subprocess.run([find("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise LocalError(
-            f"PostgreSQL's programs cannot be run. If {_FOLDER_VARIABLE} is set, it names their folder: {error}"
+            f"PostgreSQL's programs cannot be run: {error}. If {_FOLDER_VARIABLE} is set, it has to name their folder."
         ) from None
     return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
 
