@@ -33,7 +33,7 @@ def values(scope: Scope, name: bytes) -> list[str]:
 
 
 class Body:
-    """The body of a request, of which no more is read than somebody needs."""
+    """Body of a request, of which no more is read than is needed."""
 
     def __init__(self, receive: Receive) -> None:
         """Read nothing yet."""
