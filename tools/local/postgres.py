@@ -332,8 +332,10 @@ def _launch(data: Path) -> None:
         check=False,
     )
     if done.returncode:
-        end(data)  # it may only be slow
         written = log.read_bytes()[before:].decode(errors="replace") if log.exists() else ""
+        end(data)  # it may only be slow
+        if "did not start in time" in done.stderr:
+            raise LocalError(f"PostgreSQL was not ready after {_START_SECONDS} s; its log is {log}")
         raise LocalError(f"PostgreSQL did not start: {_reason(written or done.stderr)}; its log is {log}")
 
 
