@@ -48,7 +48,7 @@ TERMINAL_VARIABLES = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPAT
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _HARMED = "tests/e2e/harmed"  # a second system, for those that take its database away, or load it: they wait longest
-_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "command", "deploy", "leftovers"))
+_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
 _ALONE = "tests/e2e/alone"  # where modules of slices do
 _BESIDE = {  # what tests use that those of another folder, or some of a folder, share
     "tests/e2e/test_faults.py": _HARMED,

