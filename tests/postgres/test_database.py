@@ -184,7 +184,7 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
 def test_no_local_stack_is_said(tmp_path: Path) -> None:
     said = refusal(asked("--state", str(tmp_path)))
     assert said.startswith("no local stack runs")
-    assert said.endswith("; start it with make run, or name another deployment (--help)")
+    assert said.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
 
 
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:

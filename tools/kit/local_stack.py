@@ -83,7 +83,7 @@ def find(state: Path | None = None) -> Address:
         CommandError: none runs there, or one of another version.
     """
     file = (state or STATE) / "stack.json"
-    start = "start it with make run, or name another deployment (--help)"
+    start = "start it with make run, or name another deployment, such as --stage dev (see --help)"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         address = Address(*(found[name] for name in Address._fields))
