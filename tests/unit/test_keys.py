@@ -96,3 +96,18 @@ def test_a_key_that_could_not_be_disabled_is_not_said_to_be(calls: Calls, run: R
     assert failed.status == 2
     assert "is disabled" not in failed.err
     assert is_enabled()
+
+
+def test_half_revoked_key_is_revoked_by_the_same_command_again(calls: Calls, run: Run) -> None:
+    gateway = boto3.client("apigateway")
+    [plan] = gateway.get_usage_plans()["items"]
+    [key] = gateway.get_api_keys()["items"]
+    calls.instead["UpdateUsagePlan"] = refusal("AccessDeniedException", "not you", "UpdateUsagePlan")
+    assert run("revoke", "gate-1", "--yes", "--forget").status == 1
+    del calls.instead["UpdateUsagePlan"]
+    gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])  # as AWS does with a deleted key
+
+    again = run("revoke", "gate-1", "--yes", "--forget")
+
+    assert again.status == 0, again.err
+    assert gateway.get_usage_plans()["items"] == []
