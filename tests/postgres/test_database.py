@@ -187,6 +187,19 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
     assert said.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
 
 
+def test_database_that_does_not_answer_is_named_with_what_to_do(
+    tmp_path: Path, deployment: pytest.MonkeyPatch
+) -> None:
+    of_stack = refusal(Where(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")))
+    deployment.setenv("DB_HOST", "/nowhere")
+    of_environment = refusal(ENVIRONMENT)
+
+    assert of_stack.startswith("cannot connect to /nowhere/pontodb: ")
+    assert of_stack.endswith("; the local stack runs: repeat the command in a moment")
+    assert of_environment.startswith("cannot connect to /nowhere/")
+    assert of_environment.endswith("; is DB_HOST right, and reachable from here?")
+
+
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")
