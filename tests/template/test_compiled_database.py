@@ -32,7 +32,9 @@ def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_
     template = compiled(stage, *parameters)
     cluster = template.properties("DatabaseCluster")
     kept = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
+    kept["CopyTagsToSnapshot"] = True
     assert cluster.items() >= (login | kept).items()
+    assert (cluster["DatabaseName"], cluster["MasterUsername"]) == ("pontodb", "ponto")  # with which functions sign in
     assert {"MasterUserPassword", *BY_TOKENS, *BY_PASSWORDS} & cluster.keys() == login.keys()
     assert cluster["ServerlessV2ScalingConfiguration"] == {
         "MinCapacity": 0,
@@ -41,7 +43,9 @@ def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_
     }
     assert cluster["VpcSecurityGroupIds"] == [{"Ref": "DatabaseSecurityGroup"}]
     assert cluster["DBClusterParameterGroupName"] == {"Ref": "DatabaseParameters"}
-    assert template.properties("DatabaseInstance")["PubliclyAccessible"] is False
+    instance = template.properties("DatabaseInstance")
+    assert instance["PubliclyAccessible"] is False
+    assert instance["AutoMinorVersionUpgrade"] is False  # it would leave the version with long-term support
 
 
 def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Template) -> None:
