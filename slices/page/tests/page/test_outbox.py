@@ -268,11 +268,13 @@ def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: Between
 
 
 def test_without_a_key_nothing_is_sent_and_nothing_lost(server: Between, phone: Phone) -> None:
-    page = phone.open(worker=False)
+    page = phone.open("", clock(), worker=False)
 
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text("ainda não tem chave")
     wait_for_states(page, HERE)
+    page.evaluate("window.ahead = 86_400_000")
+    expect(page.locator("#earlier .state")).to_have_text(HERE)  # the next day, too
     assert server.posts == []
     page.goto(phone.url + KEY)  # the camera's link, into the open page
 
