@@ -45,6 +45,7 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
     assert found == [(*sent.values(), answer.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
     assert client.query(sessions) == [("ponto_function",)]  # the role that may only add
+    assert client.query("show fsync") == [("on",)]  # a stored row outlives a power cut
 
 
 def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
