@@ -123,7 +123,7 @@ interleavings: setup-run ## every order in which two programs meet in the databa
 	@python -m lab.interleavings $(ARGS)
 
 # In a copy of the last commit, never in this tree.
-FILE ?= ponto/punch.py
+FILE ?= ponto/parser.py
 TESTS ?= tests/event/unit/test_punch.py
 mutants: setup-dev .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
 	@git worktree remove --force .local/mutants 2>/dev/null || true

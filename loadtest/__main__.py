@@ -24,8 +24,8 @@ from loadtest.proof import Table
 from loadtest.results import Tail, read, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import System
-from ponto.event import SUBJECT_COLUMN
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import SUBJECT_COLUMN
 from tools.kit import commands, event, files, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from ponto.punch import Reason
+from ponto.parser import Reason
 
 
 class PunchKey(NamedTuple):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import sql
 
 from loadtest.ledger import PunchKey, Row
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.message import Message
-from ponto.punch import Reason
+from ponto.parser import Reason
 from ponto.sqs import MAX_MESSAGES_PER_CALL, call, client
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
 from ponto.log import type_and_location
 from ponto.message import Message
-from ponto.punch import InvalidPunchError, Punch, Reason, parse
+from ponto.parser import InvalidPunchError, Reason, parse
+from ponto.punch import Punch
 from ponto.redelivery import Redelivery
 from ponto.store import Entry, QueryFailedError, Status, Store
 
@@ -28,7 +29,7 @@ _MAX_LOGGED_ERRORS = 5  # distinct ones: an outage gives every message of a batc
 _REASONS = {Status.CONFLICT: Reason.CONFLICT, Status.REFUSED: Reason.REFUSED}
 
 Parse = Callable[[str, tzinfo], Punch]
-"""`punch.parse`, or a fake."""
+"""`parser.parse`, or a fake."""
 
 
 class Failure(NamedTuple):

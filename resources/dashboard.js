@@ -7,7 +7,7 @@ const GRAPH_KEYS = ['column', 'unit', 'invocationsOf', 'metrics']; // of a slice
 const WIDTH = 24; // units of the grid
 const HEIGHT = 6;
 
-// Why a punch is dead-lettered: the values of Reason in ponto/punch.py, as a test of the dashboard holds.
+// Why a punch is dead-lettered: the values of Reason in ponto/parser.py, as a test of the dashboard holds.
 const REASONS = ['malformed', 'invalid', 'identity', 'conflict', 'refused', 'unexpected'];
 
 const lambda = (id) => ['AWS/Lambda', 'FunctionName', `\${${id}LambdaFunction}`];

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any
 
 from loadtest.ledger import PunchKey, Sent
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS, Reason, parse
+from ponto.parser import FIELDS, Reason, parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tools.kit import event
 
 # How likely each kind of message is; the rest are new punches.

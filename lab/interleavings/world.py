@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import Session
 from ponto.admin.migrations import REFERENCE
 from ponto.connection import Parameters, Timeouts
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
 from slices import enabled
 from tools.kit import event

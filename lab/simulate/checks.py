@@ -8,7 +8,7 @@ import psycopg2.extensions
 from lab.simulate.employees import Sending
 from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from loadtest.rows import rows_of
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
 _LOOK_UP = f"""

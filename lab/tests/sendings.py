@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from lab.simulate.employees import Sending
 from loadtest.ledger import PunchKey
-from ponto.punch import parse
+from ponto.parser import parse
 from tools.kit.event import body
 
 

@@ -18,7 +18,8 @@ from lab.simulate.simulation import Simulation
 from lab.tests.sendings import sending
 from loadtest.rows import rows_of
 from ponto import drain
-from ponto.punch import Punch, parse
+from ponto.parser import parse
+from ponto.punch import Punch
 from ponto.store import Store
 from tests.template.compiled import Compile
 

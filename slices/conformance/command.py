@@ -9,8 +9,8 @@ from uuid import UUID
 
 import click
 
-from ponto.event import INSTANT_COLUMN
-from ponto.punch import WIRE_FIELDS, InvalidPunchError, parse
+from ponto.parser import WIRE_FIELDS, InvalidPunchError, parse
+from ponto.punch import INSTANT_COLUMN
 from slices.conformance import rules
 from slices.conformance.rules import Attempt, End, Expected, Seen, Verdict
 from slices.conformance.run import Kit, Settings, serving

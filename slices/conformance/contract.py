@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import NamedTuple
 
-from ponto.punch import InvalidPunchError, Punch, parse
+from ponto.parser import InvalidPunchError, parse
+from ponto.punch import Punch
 
 MOST_BYTES = 65_536
 """Of a body: what the queue takes, `maximumMessageSize` in resources/queues.yml."""

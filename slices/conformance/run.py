@@ -10,8 +10,7 @@ from email.utils import formatdate
 from hashlib import sha256
 from typing import NamedTuple
 
-from ponto.event import INSTANT_COLUMN, derive_punch_id
-from ponto.punch import Punch
+from ponto.punch import INSTANT_COLUMN, Punch, derive_punch_id
 from slices.conformance import contract, rules
 from slices.conformance.contract import Response
 from slices.conformance.listener import Connection, Listener, Request

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from gzip import GzipFile
 from typing import NamedTuple
 
-from ponto.punch import InvalidPunchError, parse
+from ponto.parser import InvalidPunchError, parse
 from slices.imports import text
 from slices.imports.forms import BadFile, BadLine, Form, GetObject, NotPunches, Read, Survey, form_of
 from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank

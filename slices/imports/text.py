@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from ponto.punch import WIRE_FIELDS, describe_unknown_name
+from ponto.parser import WIRE_FIELDS, describe_unknown_name
 from slices.imports.forms import BadLine, NotPunches, Read, Record
 
 _COLUMNS = {field.name: field.type for field in WIRE_FIELDS}

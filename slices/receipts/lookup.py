@@ -17,7 +17,7 @@ import psycopg2
 from ponto.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
 from ponto.database_names import read_sql
 from ponto.fields import read_uuid
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
 
 _SQL = Path(__file__).parent / "sql"
 _RECEIPT = read_sql(_SQL / "receipt.sql")

@@ -12,8 +12,8 @@ import urllib3
 
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.rows import rows_of
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import parse
+from ponto.parser import parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.aws import receive_all
 from tests.database import ask
 from tests.waiting import DEADLINE, wait_for

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ponto.event import SUBJECT_COLUMN
+from ponto.punch import SUBJECT_COLUMN
 from tests.commands import needs
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for

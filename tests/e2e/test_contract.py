@@ -14,8 +14,8 @@ import urllib3
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ponto.event import SUBJECT_COLUMN
-from ponto.punch import InvalidPunchError, Punch, parse
+from ponto.parser import InvalidPunchError, parse
+from ponto.punch import SUBJECT_COLUMN, Punch
 from ponto.store import ExistingRow
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto.event import SUBJECT_COLUMN
+from ponto.punch import SUBJECT_COLUMN
 from slices import enabled
 from tests.commands import Result, run_process
 from tests.database import ask, migrations

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from ponto.event import SUBJECT_COLUMN
+from ponto.punch import SUBJECT_COLUMN
 from tests.commands import Run, runner
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed

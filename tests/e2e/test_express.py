@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ponto.event import SUBJECT_COLUMN
+from ponto.punch import SUBJECT_COLUMN
 from tests import rds_api
 from tests.commands import Result, run_process
 from tests.database import ROLES, migrations

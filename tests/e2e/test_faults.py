@@ -27,7 +27,7 @@ import os, signal
 from functools import cache
 from ponto import config
 from ponto.drain import create_drain
-from ponto.punch import parse
+from ponto.parser import parse
 import original
 from original import schema
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from loadtest.ledger import Ledger
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS, parse
+from ponto.parser import FIELDS, parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
 from tools.kit import event

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS, parse
+from ponto.parser import FIELDS, parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.page import view
 from tests.page.axe import require_nothing
 from tests.page.browsers import Window, window

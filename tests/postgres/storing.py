@@ -11,7 +11,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Timeouts
-from ponto.punch import FIELDS, Punch, parse
+from ponto.parser import FIELDS, parse
+from ponto.punch import Punch
 from ponto.store import Entry, Outcome, Status
 from tests.events import RECEIVED_MS, punch
 

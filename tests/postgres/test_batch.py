@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import Reason, parse
+from ponto.parser import Reason, parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.database import Database, migrations
 from tests.events import DeadLetterQueue, punch, record
 from tests.functions import Functions

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
-from ponto import event
-from ponto.punch import FIELDS, InvalidPunchError, Punch, parse
+from ponto.parser import FIELDS, InvalidPunchError, parse
+from ponto.punch import TIME_COLUMNS, Punch
 from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
@@ -76,7 +76,7 @@ def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: di
 BEYOND: list[tuple[str, Any]] = [
     *(
         (column, instant)
-        for column in event.TIME_COLUMNS
+        for column in TIME_COLUMNS
         for instant in (
             "1899-12-30T23:59:59.999999Z",
             "3000-01-02T00:00Z",

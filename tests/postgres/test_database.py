@@ -187,9 +187,7 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
     assert said.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
 
 
-def test_database_that_does_not_answer_is_named_with_what_to_do(
-    tmp_path: Path, deployment: pytest.MonkeyPatch
-) -> None:
+def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
     of_stack = refusal(Where(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")))
     deployment.setenv("DB_HOST", "/nowhere")
     of_environment = refusal(ENVIRONMENT)

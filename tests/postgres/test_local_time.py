@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ponto.event import INSTANT_COLUMN
-from ponto.punch import parse
+from ponto.parser import parse
+from ponto.punch import INSTANT_COLUMN
 from tests.database import ask
 from tests.events import punch
 

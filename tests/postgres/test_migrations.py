@@ -19,7 +19,7 @@ from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, folde
 from ponto.admin.owner import MigrationError
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
-from ponto.event import INSTANT_COLUMN
+from ponto.punch import INSTANT_COLUMN
 from ponto.store import Outcome, Status, Store
 from tests.database import SCHEMA, Database, ask, migrations
 from tests.documents import derived_ids_in

@@ -15,7 +15,7 @@ from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
 from ponto.admin.owner import MigrationError, NotOwnSchemaError, connected, protect_writes
 from ponto.admin.roles import reset_role_limits
-from ponto.event import SUBJECT_COLUMN
+from ponto.punch import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store

@@ -14,8 +14,7 @@ import pytest
 from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, migrate
 from ponto.admin.owner import MigrationError
 from ponto.admin.roles import reset_role_limits, set_login, set_password
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import Punch
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
 from tests.postgres.servers import ANYBODY, Server, not_refused

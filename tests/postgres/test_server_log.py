@@ -11,8 +11,8 @@ import psycopg2
 import pytest
 
 from ponto.admin.migrations import migrate
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
 from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, add, entry, in_texts

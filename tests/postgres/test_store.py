@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.connection import Parameters, Session, Timeouts
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS, Punch, parse
+from ponto.parser import FIELDS, parse
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
 from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from ponto.testing import InMemoryStore
 from tests.database import Database

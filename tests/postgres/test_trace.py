@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from ponto.punch import parse
+from ponto.parser import parse
 from ponto.reader.statements import REFERENCE
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result, Run, runner, write_stack_on

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.message import read_messages
-from ponto.punch import Reason
+from ponto.parser import Reason
 from ponto.sqs import CALL_SECONDS, client
 from tests.aws import Call, Calls, refusal
 from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, message, record, sqs_event

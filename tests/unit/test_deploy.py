@@ -17,8 +17,8 @@ import pytest
 from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import NoCredentialsError
 
-from ponto.event import SUBJECT_COLUMN
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import SUBJECT_COLUMN
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
 from tests.clock import FakeClock
 from tests.commands import FakeSls, runner, write_sls

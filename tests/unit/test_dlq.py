@@ -16,8 +16,8 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.event import SUBJECT_COLUMN
-from ponto.punch import FIELDS, parse
+from ponto.parser import FIELDS, parse
+from ponto.punch import SUBJECT_COLUMN
 from tests.aws import Call, Calls, at_once, receive_all, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import Result, runner

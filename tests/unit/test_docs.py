@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ponto.punch import Reason
+from ponto.parser import Reason
 from slices import enabled
 from tests.documents import blocks, commands, commands_in_prose, mistake, resolved, slugs
 from tools.develop.docs.tables import leaf_commands

@@ -10,7 +10,8 @@ import pytest
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, Drain, Processed
 from ponto.message import Message, read_messages
-from ponto.punch import Punch, Reason, parse
+from ponto.parser import Reason, parse
+from ponto.punch import Punch
 from ponto.store import Outcome, Status
 from ponto.testing import Collaborators
 from tests.events import RECEIVED_MS, punch, record, sqs_event

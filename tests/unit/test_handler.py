@@ -17,9 +17,9 @@ from ponto import __version__
 from ponto.config import ConfigurationError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import Drain
-from ponto.event import INSTANT_COLUMN
 from ponto.message import BatchResponse, NotFromSqsError
-from ponto.punch import Punch, Reason, parse
+from ponto.parser import Reason, parse
+from ponto.punch import INSTANT_COLUMN, Punch
 from ponto.redelivery import VisibilityNotChangedError
 from ponto.store import Outcome, Status
 from ponto.testing import Collaborators, InMemoryRedelivery

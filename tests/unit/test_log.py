@@ -10,7 +10,8 @@ from ponto import __version__, log
 from ponto.dead_letters import Rejection
 from ponto.drain import Failure, Processed
 from ponto.message import Message, Origin
-from ponto.punch import Punch, Reason
+from ponto.parser import Reason
+from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import Metric, metrics
 from tests.events import RECEIVED_MS, message

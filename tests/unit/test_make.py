@@ -16,8 +16,8 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from ponto.event import INSTANT_COLUMN
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import INSTANT_COLUMN
 from slices.definition import Slice
 from tools.develop import missing
 from tools.kit import jmeter, local_stack

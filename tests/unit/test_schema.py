@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ponto import event, fields
-from ponto.punch import FIELDS as FIELDS_OF
-from ponto.punch import WIRE_FIELDS, InvalidPunchError, Reason, parse
+from ponto import fields
+from ponto.parser import FIELDS as FIELDS_OF
+from ponto.parser import WIRE_FIELDS, InvalidPunchError, Reason, parse
+from ponto.punch import TIME_COLUMNS
 from tests.events import punch
 from tests.strategies import (
     BAD_VALUES,
@@ -52,7 +53,7 @@ def test_is_a_valid_draft_4_schema_that_refuses_unknown_fields() -> None:
 
 
 def test_all_timestamps_have_one_pattern() -> None:
-    assert {PATTERNS[FIELDS_OF[column].name] for column in event.TIME_COLUMNS} == {TIMESTAMP_PATTERN}
+    assert {PATTERNS[FIELDS_OF[column].name] for column in TIME_COLUMNS} == {TIMESTAMP_PATTERN}
 
 
 @pytest.mark.parametrize("pattern", set(PATTERNS.values()))

@@ -9,9 +9,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
-from ponto.event import SUBJECT_COLUMN
 from ponto.message import carried_origin, read_source_key
-from ponto.punch import FIELDS, InvalidPunchError, Reason, parse
+from ponto.parser import FIELDS, InvalidPunchError, Reason, parse
+from ponto.punch import SUBJECT_COLUMN
 from slices import enabled
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _destination_record(body: str) -> dict[str, Any] | None:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text.removeprefix("\ufeff"))  # as parse() of ponto/punch.py reads it
+        found = json.loads(text.removeprefix("\ufeff"))  # as parse() of ponto/parser.py reads it
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

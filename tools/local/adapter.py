@@ -23,7 +23,7 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.fields import read_uuid
-from ponto.punch import InvalidPunchError, parse
+from ponto.parser import InvalidPunchError, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
 from tools.local import velocity

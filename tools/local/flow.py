@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg2
 
-from ponto.event import INSTANT_COLUMN, SUBJECT_COLUMN
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tools.kit import dead_letters, event
 from tools.kit.clock import CLOCK, Clock
 from tools.local import postgres, verdict

@@ -8,8 +8,8 @@ import click
 import psycopg2
 from psycopg2 import sql
 
-from ponto.event import TIME_COLUMNS
-from ponto.punch import FIELDS
+from ponto.parser import FIELDS
+from ponto.punch import TIME_COLUMNS
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

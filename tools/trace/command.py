@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.event import INSTANT_COLUMN
 from ponto.fields import read_uuid
-from ponto.punch import InvalidPunchError, Punch, parse
+from ponto.parser import InvalidPunchError, parse
+from ponto.punch import INSTANT_COLUMN, Punch
 from slices import enabled
 from tools.dlq import event_source
 from tools.kit import commands, local_stack, queue_reader, reader, target

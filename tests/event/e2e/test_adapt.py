@@ -19,7 +19,7 @@ ORDER = {"pedido": "A-17", "loja": 5, "criado": "2026-11-24T08:00:00-03:00", "to
 PARSE = """
 import sys
 from datetime import UTC
-from ponto.punch import parse
+from ponto.parser import parse
 from tools.kit import slices
 print(slices.installed(), parse(sys.argv[1], UTC).total_centavos)
 """

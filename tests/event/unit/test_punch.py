@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ponto.derived_id import derive_id
-from ponto.punch import WIRE_FIELDS, InvalidPunchError, Punch, Reason, parse
+from ponto.parser import WIRE_FIELDS, InvalidPunchError, Reason, parse
+from ponto.punch import Punch
 from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

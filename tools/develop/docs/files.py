@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2.extensions
 
 from ponto import __version__
-from ponto.punch import WIRE_FIELDS
+from ponto.parser import WIRE_FIELDS
 from tools.develop.docs import figures, marks
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT

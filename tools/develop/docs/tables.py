@@ -9,7 +9,7 @@ import click
 import psycopg2.extensions
 
 from ponto.database_names import SCHEMA
-from ponto.punch import WIRE_FIELDS
+from ponto.parser import WIRE_FIELDS
 from slices import enabled
 from tools import cli
 from tools.kit import parameters, slices

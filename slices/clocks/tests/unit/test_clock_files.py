@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.punch import parse
+from ponto.parser import parse
 from slices.clocks.documents import KEY, MOST_BYTES
 from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks

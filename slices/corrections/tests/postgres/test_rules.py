@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from ponto.fields import BLANK
-from ponto.punch import parse
+from ponto.parser import parse
 from slices.corrections.write import Correction, RefusedError, Written, read, write
 from slices.reports.tests.reporting import CHANGES
 from tests.database import Database, ask

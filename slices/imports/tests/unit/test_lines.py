@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.punch import InvalidPunchError, parse
+from ponto.parser import InvalidPunchError, parse
 from slices.imports import forms
 from slices.imports.forms import NotPunches
 from slices.imports.lines import Line, lines, survey

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from playwright.sync_api import Browser, Page, expect
 
-from ponto.punch import parse
+from ponto.parser import parse
 from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Fault, Held, accept
 from slices.page.tests.page.phone import (

@@ -20,7 +20,7 @@ import pytest
 from ponto.connection import Parameters
 from ponto.database_names import read_sql
 from ponto.http import UNAVAILABLE_RETRY_SECONDS, Response
-from ponto.punch import parse
+from ponto.parser import parse
 from ponto.store import Entry, Store
 from slices.receipts import function, openapi
 from slices.receipts.function import NOT_FOUND, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Examples of the event that `ponto/event.py` declares, for the proof of a deploy, the load test and the tests."""
+"""Examples of the event that `ponto/punch.py` declares, for the proof of a deploy, the load test and the tests."""
 
 from datetime import UTC, datetime
 from typing import Any

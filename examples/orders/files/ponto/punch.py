@@ -1,6 +1,6 @@
 """Declaration of the event: the fields of an order, its shop, the key by which two are compared, and its id.
 
-The parser (`punch.py`), the gateway's schema and the documents' tables follow from it.
+The parser (`parser.py`), the gateway's schema and the documents' tables follow from it.
 """
 
 from datetime import UTC, datetime, timedelta
