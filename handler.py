@@ -46,7 +46,7 @@ def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
         context.aws_request_id,
         os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets it
         now,
-        processed.counts(identity=drain.identity),
+        processed.counts(requires_sign_in=drain.requires_sign_in),
         {"milliseconds": round((time.monotonic() - started) * 1000, 1), **processed.ages(now)},
         processed.errors,
     )

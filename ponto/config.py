@@ -62,7 +62,7 @@ class DrainSettings(NamedTuple):
     database: Database
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
-    identity: bool  # whether a punch must be of the employee who signed in
+    requires_sign_in: bool  # whether a punch must be of the employee who signed in
     queue_url: str  # of the queue of punches; empty: what failed comes back after the queue's own timeout
     retry_delays: tuple[int, ...]  # s, after the first receive, the second, ...; then the queue's own timeout holds
     visibility_timeout_seconds: int  # of the queue; 0: not known
@@ -99,7 +99,7 @@ def load_drain(environment: Mapping[str, str] = os.environ) -> DrainSettings:
         database=database,
         dlq_url=environment["DLQ_URL"],
         zone=parse_time_zone(environment["TIME_ZONE"]),
-        identity=is_identity_required(environment),
+        requires_sign_in=is_sign_in_required(environment),
         queue_url=environment.get("QUEUE_URL", ""),
         retry_delays=_retry_delays(environment.get("RETRY_DELAYS", "")),
         visibility_timeout_seconds=_number(environment, "VISIBILITY_TIMEOUT", "seconds") or 0,
@@ -128,7 +128,7 @@ def required_variables(environment: Mapping[str, str], *names: str) -> dict[str,
     return {name: environment[name] for name in names}
 
 
-def is_identity_required(environment: Mapping[str, str] = os.environ) -> bool:
+def is_sign_in_required(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether a punch must be of an employee who signed in: where the stage has a user pool."""
     return _choice(environment, "IDENTITY", "required") == "required"
 

@@ -57,14 +57,14 @@ class Processed:
         """True if a punch of the batch is a row: the database works, and so does the function's code."""
         return bool(self.stored or self.duplicates or self.redelivered)
 
-    def counts(self, *, identity: bool) -> dict[str, int]:
+    def counts(self, *, requires_sign_in: bool) -> dict[str, int]:
         """Return the counts to log, by the metric's name.
 
         Zeros too: a metric that was never sent does not exist, and an alarm on it looks like one with a misspelt name.
 
         Args:
-            identity: whether employees must sign in. Otherwise no punch is rejected for it, and a metric that is
-                always zero costs as much as any.
+            requires_sign_in: whether employees must sign in. Otherwise no punch is rejected for it, and a metric that
+                is always zero costs as much as any.
         """
         rejected = Counter(rejection.reason for rejection in self.dead_lettered)
         done = {
@@ -73,7 +73,7 @@ class Processed:
             "redelivered": len(self.redelivered),
             "rejected": rejected.total(),
         }
-        reasons = [reason for reason in Reason if identity or reason is not Reason.IDENTITY]
+        reasons = [reason for reason in Reason if requires_sign_in or reason is not Reason.IDENTITY]
         counts = {
             **done,
             **{f"rejected{reason.capitalize()}": rejected[reason] for reason in reasons},
@@ -130,7 +130,7 @@ class Drain:
         dead_letters: DeadLetters,
         redelivery: Redelivery,
         *,
-        identity: bool = False,
+        requires_sign_in: bool = False,
         visibility_timeout_seconds: int = 0,
         parse: Parse = parse,
         clock: Callable[[], float] = lambda: time.monotonic(),
@@ -142,7 +142,7 @@ class Drain:
             store: of punches.
             dead_letters: the dead-letter queue.
             redelivery: sets the visibility of messages that failed and, if the queue's timeout is known, of suspects.
-            identity: whether a punch must be of the employee whose sign-in the gateway verified.
+            requires_sign_in: whether a punch must be of the employee whose sign-in the gateway verified.
             visibility_timeout_seconds: the queue's own; 0: not known.
             parse: reads the body of a message.
             clock: `time.monotonic`, looked up at each call, for a simulator replaces it.
@@ -151,7 +151,7 @@ class Drain:
         self._store = store
         self._dead_letters = dead_letters
         self._redelivery = redelivery
-        self.identity = identity
+        self.requires_sign_in = requires_sign_in
         self._visibility_timeout_seconds = visibility_timeout_seconds
         self._parse = parse
         self._clock = clock
@@ -240,7 +240,7 @@ class Drain:
             MissingTimestampError: when it was received cannot be read.
         """
         punch = self._parse(message.body, self._zone)
-        if self.identity:
+        if self.requires_sign_in:
             _require_signed_in(message.employee_id, punch)
         if source_key := message.source_key:  # two records of a source may be of one employee and minute
             try:
@@ -312,7 +312,7 @@ def create_drain(settings: DrainSettings, parse: Parse = parse) -> Drain:
         Store(settings.database.connection_parameters),
         DeadLetters(settings.dlq_url),
         Redelivery(settings.queue_url, settings.retry_delays),
-        identity=settings.identity,
+        requires_sign_in=settings.requires_sign_in,
         visibility_timeout_seconds=settings.visibility_timeout_seconds,
         parse=parse,
     )

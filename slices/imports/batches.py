@@ -150,7 +150,7 @@ class Sender:
         sqs: "SQSClient",
         queue_url: str,
         *,
-        identity: bool,
+        requires_sign_in: bool,
         group: str | None = None,
         first_delay: float = _FIRST_DELAY,
         monotonic: Monotonic = time.monotonic,
@@ -160,7 +160,7 @@ class Sender:
         Args:
             sqs: a client that tries each call once, with a connection for each thread.
             queue_url: of the queue of punches.
-            identity: vouch for each punch's employee, as the gateway does for who signed in.
+            requires_sign_in: vouch for each punch's employee, as the gateway does for who signed in.
             group: by which the queue tells these punches from those of devices, to hand the devices' over first; None:
                 by none.
             first_delay: seconds before the second try; then twice as long each time.
@@ -168,7 +168,7 @@ class Sender:
         """
         self._sqs = sqs
         self._url = queue_url
-        self._identity = identity
+        self._requires_sign_in = requires_sign_in
         self._group = group
         self._first_delay, self._monotonic = first_delay, monotonic
 
@@ -230,7 +230,7 @@ class Sender:
 
     def _entry(self, punch: Line) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": punch.body}
-        vouched: dict[str, object] = {"usuarioId": punch.employee} if self._identity else {}
+        vouched: dict[str, object] = {"usuarioId": punch.employee} if self._requires_sign_in else {}
         vouched |= punch.attributes or {}
         if vouched:
             entry["MessageAttributes"] = {

@@ -18,7 +18,7 @@ def settings() -> uploads.Settings:
     return uploads.Settings(
         queue_url=found["QUEUE_URL"],
         zone=config.parse_time_zone(found["TIME_ZONE"]),
-        identity=config.is_identity_required(),
+        requires_sign_in=config.is_sign_in_required(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
 

@@ -45,7 +45,7 @@ class Settings(NamedTuple):
 
     queue_url: str  # of the queue of punches
     zone: tzinfo  # in which a time sent without an offset is local
-    identity: bool  # whether a punch must be of an employee who is vouched for
+    requires_sign_in: bool  # whether a punch must be of an employee who is vouched for
     message_group: str | None  # of all punches of files; None: each is its own
 
 
@@ -345,7 +345,7 @@ def importer(settings: Settings) -> Importer:
         parameter_validation=False,  # a tenth of a call
     )
     sqs = boto3.client("sqs", config=queue)
-    sender = Sender(sqs, settings.queue_url, identity=settings.identity, group=settings.message_group)
+    sender = Sender(sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group)
     s3: Any = boto3.client("s3")
     return Importer(settings.zone, s3, sender.send, boto3.client("lambda"))
 

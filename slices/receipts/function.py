@@ -31,7 +31,7 @@ def receipts() -> Receipts:
         ConfigurationError: the environment lacks a value, or has a wrong one.
     """
     session = open_session(config.load_database().connection_parameters)
-    return Receipts(session, has_user_pool=config.is_identity_required())
+    return Receipts(session, requires_sign_in=config.is_sign_in_required())
 
 
 def main(event: Any, context: Any, *, receipts: Callable[[], Receipts] = receipts) -> http.Response:
@@ -52,7 +52,7 @@ def look_up(receipts: Receipts, request: Request) -> Result:
         psycopg2.Error, CannotConnectError: the database does not answer.
     """
     punch_id = request.path_parameters.get("id")
-    if punch_id is None and receipts.has_user_pool:
+    if punch_id is None and receipts.requires_sign_in:
         return Result({"batidas": receipts.find_recent(request.employee_id)})
     if punch_id is None:
         raise HttpError(404, NO_LIST)

@@ -56,9 +56,11 @@ def open_session(
 class Receipts:
     """Receipts of one database. For one thread."""
 
-    def __init__(self, session: Session, *, has_user_pool: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, session: Session, *, requires_sign_in: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Set the session, which is kept; with a user pool an API key alone sees nothing."""
-        self.has_user_pool = has_user_pool
+        self.requires_sign_in = requires_sign_in
         self._session = session
         self._clock = clock
         self._not_before = 0.0  # on the clock
@@ -77,7 +79,7 @@ class Receipts:
             punch_id = read_uuid(punch_id)
         except ValueError:
             return None
-        if employee_id is None and (self.has_user_pool or punch_id[14] not in _RANDOM_VERSIONS):
+        if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_VERSIONS):
             return None
         rows = self._execute(_RECEIPT, {"id": punch_id, "employee": employee_id})
         return _to_json(rows[0]) if rows else None

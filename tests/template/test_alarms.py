@@ -57,7 +57,7 @@ def own(capsys: pytest.CaptureFixture[str]) -> set[str]:
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
     batch = Processed(stored=[stored], failures={"m": failure})
     times = {"milliseconds": 1.0, **batch.ages(1e9)}
-    log.batch("", "the-function", 1e9, batch.counts(identity=False), times, batch.errors)
+    log.batch("", "the-function", 1e9, batch.counts(requires_sign_in=False), times, batch.errors)
     return {name for _, name in embedded(capsys.readouterr().out)}
 
 

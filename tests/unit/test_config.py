@@ -17,7 +17,7 @@ from ponto.config import (
     DrainSettings,
     FunctionRole,
     SchemaSettings,
-    is_identity_required,
+    is_sign_in_required,
     load_database,
     load_drain,
     load_schema,
@@ -137,7 +137,7 @@ def test_without_rds_config_the_environment_names_everything() -> None:
         database=Database(FROM_ENVIRONMENT),
         dlq_url=ENVIRONMENT["DLQ_URL"],
         zone=ZoneInfo("America/Sao_Paulo"),
-        identity=False,
+        requires_sign_in=False,
         queue_url="",
         retry_delays=(),
         visibility_timeout_seconds=0,
@@ -279,9 +279,10 @@ def test_the_environment_says_how_to_connect(
 
 def test_optional_settings_of_the_drain_are_read() -> None:
     variables = environment({"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
-    *_, identity, queue_url, retry_delays, visibility_timeout_seconds = load_drain(variables | {"IDENTITY": "required"})
-    assert (identity, queue_url, retry_delays, visibility_timeout_seconds) == (True, "https://punches", (5, 10), 451)
-    assert not is_identity_required({"IDENTITY": ""})  # as serverless.yml sets it without a user pool
+    settings = load_drain(variables | {"IDENTITY": "required"})
+    assert (settings.requires_sign_in, settings.queue_url) == (True, "https://punches")
+    assert (settings.retry_delays, settings.visibility_timeout_seconds) == ((5, 10), 451)
+    assert not is_sign_in_required({"IDENTITY": ""})  # as serverless.yml sets it without a user pool
 
 
 # rds_config.py

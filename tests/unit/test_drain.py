@@ -305,7 +305,7 @@ def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mat
     fakes = Collaborators()
     batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
 
-    processed = process(fakes.drain(identity=True), *batch)
+    processed = process(fakes.drain(requires_sign_in=True), *batch)
 
     assert stored(fakes) == [[6, 8]]
     assert processed.failures == {}

@@ -318,7 +318,7 @@ def test_one_line_tells_how_the_batch_went(fakes: Collaborators, capsys: pytest.
 def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
     fakes: Collaborators, capsys: pytest.CaptureFixture[str], *, required: bool
 ) -> None:
-    run(fakes.drain(identity=required), record(punch()))
+    run(fakes.drain(requires_sign_in=required), record(punch()))
 
     assert ("rejectedIdentity" in json.loads(capsys.readouterr().out)) == required
 

@@ -42,7 +42,7 @@ def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
     """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; return the line. Arguments: `Processed`'s."""
     now, batch = RECEIVED_MS / 1000 + 5, Processed(**processed)
     times = {"milliseconds": 12.3, **batch.ages(now)}
-    log.batch("request-1", FUNCTION, now, batch.counts(identity=True), times, batch.errors)
+    log.batch("request-1", FUNCTION, now, batch.counts(requires_sign_in=True), times, batch.errors)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1

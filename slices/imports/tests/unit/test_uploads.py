@@ -271,7 +271,7 @@ def send(first: int, last: int, *, seconds: float = 30, **settings: Any) -> dict
     content = file(first, last)
     punches = list(lines.lines(lambda _: io.BytesIO(content), ZONE))
     client = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
-    sender = Sender(client, os.environ["QUEUE_URL"], **{"identity": False, "first_delay": 0.001} | settings)
+    sender = Sender(client, os.environ["QUEUE_URL"], **{"requires_sign_in": False, "first_delay": 0.001} | settings)
     return sender.send(punches, time.monotonic() + seconds)
 
 
@@ -330,7 +330,7 @@ def test_the_upload_vouches_for_employees_who_sign_in_and_its_punches_are_one_gr
 @pytest.mark.usefixtures("sqs")
 def test_what_a_line_vouches_for_goes_beside_its_employee() -> None:
     line = Line(1, BEGIN, punch(7).decode(), 7, attributes={"nsr": 8})
-    Sender(boto3.client("sqs"), os.environ["QUEUE_URL"], identity=True).send([line], time.monotonic() + 30)
+    Sender(boto3.client("sqs"), os.environ["QUEUE_URL"], requires_sign_in=True).send([line], time.monotonic() + 30)
     (message,) = received()
     texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert texts == {"usuarioId": "7", "nsr": "8"}

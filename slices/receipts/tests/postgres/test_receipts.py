@@ -50,12 +50,12 @@ def event(identifier: str | None, claims: dict[str, str] | None = None) -> dict[
 class Clerk:
     """The function on a database, with receipts whose clock a test may set forward."""
 
-    def __init__(self, database: Database, *, has_user_pool: bool) -> None:
+    def __init__(self, database: Database, *, requires_sign_in: bool) -> None:
         self.fetched = 0  # times that the parameters of a connection were asked for
         self.seconds_later = 0
         self.session = open_session(self._fetch, QUICK)
         self._receipts = Receipts(
-            self.session, has_user_pool=has_user_pool, clock=lambda: time.monotonic() + self.seconds_later
+            self.session, requires_sign_in=requires_sign_in, clock=lambda: time.monotonic() + self.seconds_later
         )
         self._functions = Functions(database.url, "ponto_receipts")
         self._functions.environment["CORS_ORIGIN"] = ORIGIN
@@ -88,7 +88,7 @@ class Clerk:
 @pytest.fixture
 def clerk(database: Database) -> Iterator[Clerk]:
     """Yield the function of a stage without a user pool."""
-    clerk = Clerk(database, has_user_pool=False)
+    clerk = Clerk(database, requires_sign_in=False)
     with closing(clerk.session):
         yield clerk
 
@@ -96,7 +96,7 @@ def clerk(database: Database) -> Iterator[Clerk]:
 @pytest.fixture
 def signed_in(database: Database) -> Iterator[Clerk]:
     """Yield the function of a stage with one."""
-    clerk = Clerk(database, has_user_pool=True)
+    clerk = Clerk(database, requires_sign_in=True)
     with closing(clerk.session):
         yield clerk
 
@@ -325,7 +325,7 @@ def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said(database: Da
     def refuse() -> Parameters:
         raise LookupError("no secret")
 
-    receipts = Receipts(open_session(refuse, QUICK), has_user_pool=False)
+    receipts = Receipts(open_session(refuse, QUICK), requires_sign_in=False)
     response = functions.run(partial(function.main, receipts=lambda: receipts), event(str(uuid.uuid4())))
 
     assert response["statusCode"] == 503

@@ -77,7 +77,7 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
         *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
     )
     no_id = {"pathParameters": {"id": "1"}, "requestContext": {}}
-    receipts = Receipts(open_session(dict), has_user_pool=False)
+    receipts = Receipts(open_session(dict), requires_sign_in=False)
     by_function = set(function.main(no_id, Context(), receipts=lambda: receipts)["headers"])
     assert by_function == of_every | {"Content-Type", "Cache-Control", "Retry-After"}
     for path, operation in OPERATIONS.items():

@@ -36,7 +36,7 @@ def test_a_receipt_that_cannot_be_had_fails_in_its_time(refusal: Attempt, resume
     server.answers = lambda _: refusal if server.now - begin < resumes else (0.1, "")
 
     with pytest.raises(psycopg2.OperationalError):
-        Receipts(session, has_user_pool=False).find(str(uuid.uuid4()), None)
+        Receipts(session, requires_sign_in=False).find(str(uuid.uuid4()), None)
 
     assert server.tries
     assert server.now - begin <= TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
