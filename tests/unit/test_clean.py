@@ -32,3 +32,19 @@ def test_only_a_running_stack_of_the_checkout_stops_make_clean(tmp_path: Path) -
 
     assert refused.stderr == f"make clean: the emulator still runs as process {running.pid}; end it first\n"
     assert (refused.returncode, passed.returncode) == (1, 0)
+
+
+def test_running_postgresql_of_the_checkout_stops_make_clean(tmp_path: Path) -> None:
+    own = checkout(tmp_path)
+    data = own / ".local" / "postgres"
+    data.mkdir(parents=True)
+    words = ["/usr/bin/postgres", "-c", "print(flush=True); import signal; signal.pause()"]
+
+    with started(words, executable=sys.executable, cwd=data, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()  # it is up
+        words = [sys.executable, "-m", "tools.local.clean"]
+        refused = subprocess.run(words, cwd=own, capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 1
+    assert refused.stderr == f"make clean: PostgreSQL still runs as process {running.pid}; end it first\n"
