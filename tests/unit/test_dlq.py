@@ -920,6 +920,24 @@ def test_a_mapping_that_is_changing_is_waited_for_before_it_is_asked(dev: Stage)
     assert before.count("GetEventSourceMapping") == 3
 
 
+def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> None:
+    states = {"first": "Enabled", "second": "Enabled"}
+
+    def disable(_: Call, request: Any) -> Any:
+        states[request["UUID"]] = "Disabled"
+        return {}
+
+    dev.instead |= {
+        "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": name} for name in states]},
+        "GetEventSourceMapping": lambda _, request: {"UUID": request["UUID"], "State": states[request["UUID"]]},
+        "UpdateEventSourceMapping": disable,
+    }
+
+    result = dev.run("pause")
+
+    assert (result.status, states) == (0, {"first": "Disabled", "second": "Disabled"})
+
+
 def test_a_drain_that_cannot_be_paused_is_said(dev: Stage) -> None:
     dev.drain = ["Disabling"]
     late = dev.run("pause")

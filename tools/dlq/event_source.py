@@ -2,15 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ponto.log import NAMESPACE
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
-
-if TYPE_CHECKING:
-    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef
 
 PAUSED = "Disabled"
 """The state of a drain of which no batch begins."""
@@ -30,22 +27,24 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
     Raises:
         CommandError: the function has no mapping, or the state was not reached in time.
     """
+    functions = target.functions()
     wanted, other = ("Enabled", PAUSED) if enabled else (PAUSED, "Enabled")
-    is_changed = False
-    deadline = clock.monotonic() + _SWITCH_SECONDS
-    while (state := (mapping := _mapping(target))["State"]) != wanted:
-        if state == other and not is_changed:  # in between (Enabling, Updating, ...) AWS refuses a change
-            target.functions().update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-            is_changed = True
-        elif clock.monotonic() > deadline:
-            raise CommandError(
-                f"event source mapping {mapping['UUID']} is still {state} after {_SWITCH_SECONDS} s; "
-                "run it again to wait on",
-                1,
-            )
-        else:
-            clock.sleep(_POLL_SECONDS)
-    return is_changed
+    asked = set[str]()
+    for mapping in _mappings(target):
+        deadline = clock.monotonic() + _SWITCH_SECONDS
+        while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
+            if state == other and mapping not in asked:  # in between (Enabling, Updating, ...) AWS refuses a change
+                functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
+                asked.add(mapping)
+            elif clock.monotonic() > deadline:
+                raise CommandError(
+                    f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; "
+                    "run it again to wait on",
+                    1,
+                )
+            else:
+                clock.sleep(_POLL_SECONDS)
+    return bool(asked)
 
 
 class Drain(NamedTuple):
@@ -61,8 +60,11 @@ def drain(target: Target) -> Drain:
     Raises:
         CommandError: the function has no mapping.
     """
-    mapping = _mapping(target)
-    return Drain(mapping["State"], mapping.get("LastModified") if mapping["State"] == PAUSED else None)
+    functions = target.functions()
+    found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
+    paused = [mapping for mapping in found if mapping["State"] == PAUSED]
+    since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
+    return Drain((paused or found)[0]["State"], min(since, default=None))
 
 
 class Times(NamedTuple):
@@ -122,9 +124,9 @@ def _maximum(target: Target, namespace: str, name: str, start: datetime, end: da
     return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
 
 
-def _mapping(target: Target) -> "EventSourceMappingConfigurationResponseTypeDef":
-    functions = target.functions()
-    mappings = functions.list_event_source_mappings(FunctionName=target.function)["EventSourceMappings"]
-    if not mappings:
+def _mappings(target: Target) -> list[str]:
+    pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
+    identifiers = list(pages.search("EventSourceMappings[].UUID"))
+    if not identifiers:
         raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
-    return functions.get_event_source_mapping(UUID=mappings[0]["UUID"])
+    return identifiers
