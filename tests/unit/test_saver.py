@@ -61,6 +61,16 @@ def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path) -> No
     assert saved.unsaved_since(tmp_path) is None
 
 
+def test_queues_that_cannot_be_read_keep_no_other_service_from_being_saved(tmp_path: Path) -> None:
+    unreadable: dict[str, Any] = {"queues": {"data": {"1": {}}}}
+    give_queues = Mock(side_effect=[unreadable, QUEUES])
+
+    first, *_ = save(tmp_path, sqs=give_queues, iam=lambda: {"kept": 1})
+
+    assert (first.services, first.reason) == (["sqs"], "KeyError: 'name'")
+    assert saved.unsaved_since(tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -140,8 +140,14 @@ class Saver:
         """Save the queues, each time, for they are drained meanwhile; return what of them the file lacks."""
         self._saved.discard("sqs")
         self._copies.pop("sqs", None)
-        self._save_service("sqs", give)
-        held = saved.messages(self._copies["sqs"]) if "sqs" in self._copies else {}
+        held: dict[str, set[str]] = {}
+
+        def give_counted() -> Any:
+            state = give()
+            held.update(saved.messages(state))
+            return state
+
+        self._save_service("sqs", give_counted)
         counts = saved.count_unsaved(self._state, held)
         if any(unsaved for unsaved, _ in counts.values()):
             self._saved.discard("sqs")
