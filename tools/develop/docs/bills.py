@@ -1,6 +1,6 @@
-"""Tables of docs/deploy.md with what a stage costs: a month without a punch, one of daily trials, a million punches."""
+"""What a stage costs, for docs/deploy.md: an idle month, one of daily trials, a million punches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tools.kit import slices
@@ -9,13 +9,12 @@ from tools.plan.costs import Line
 from tools.plan.peak import Peak
 
 _REGION = "us-east-1"
-_STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by what the table calls them: stage, and what it is given
+_STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by column of the table: stage and parameters
     "`dev`, express": ("dev", {"database": "express"}),
     "`dev`": ("dev", {}),
     "`prod`": ("prod", {}),
 }
 _MILLION = 1_000_000
-_LATER = ("together in the second year", "together from the third year on")  # after each rotation that costs
 
 
 def idle(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
@@ -25,27 +24,26 @@ def idle(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
 
 
 def idle_table() -> str:
-    """Give an idle month of each stage, a line for whatever one of them pays for."""
+    """Return an idle month of each stage, with a row for each item that one of them pays for."""
     bills = [idle(stage, given) for stage, given in _STAGES.values()]
-    rows = [[lines[0].what, *lines] for lines in zip(*bills, strict=True) if any(line.dollars for line in lines)]
-    cells = [f"| {what} | {' | '.join(map(_formula_and_price, lines))} |" for what, *lines in rows]
-    sums = " ".join(f"| | **{costs.total(lines):.2f}**" for lines in bills)
-    head = "| | " + " | ".join(f"{name} | US dollars" for name in _STAGES) + " |"
-    later = [f"| {when} {_later(bills, number)} |" for number, when in enumerate(_LATER, 1)]
-    return "\n".join([head, "|---" + "|---|--:" * len(bills) + "|", *cells, f"| **together** {sums} |", *later])
-
-
-def _later(bills: Sequence[list[Line]], rotations: int) -> str:
-    """Give the sums after so many rotations of the key."""
-    more = [rotations * costs.rotation(settings.read(stage), _REGION) for stage, _ in _STAGES.values()]
-    return " ".join(
-        f"| {'the key, rotated' if each else 'as before'} | {costs.total(lines) + each:.2f}"
-        for lines, each in zip(bills, more, strict=True)
+    rows = [lines for lines in zip(*bills, strict=True) if any(line.dollars for line in lines)]
+    cells = [
+        f"| {lines[0].what} | {lines[-1].formula} | {_prices(line.dollars or 0 for line in lines)} |" for lines in rows
+    ]
+    with_trials = [costs.total(trials(stage, given)) for stage, given in _STAGES.values()]
+    return "\n".join(
+        [
+            f"| US dollars | counted, for `prod` | {' | '.join(_STAGES)} |",
+            "|---|---" + "|--:" * len(bills) + "|",
+            *cells,
+            f"| **together** | | {_prices(map(costs.total, bills))} |",
+            f"| together, with trials on every working day | `ponto plan 100` | {_prices(with_trials)} |",
+        ]
     )
 
 
-def _formula_and_price(line: Line) -> str:
-    return f"{line.formula if line.dollars else 'none'} | {line.dollars or 0:.2f}"
+def _prices(prices: Iterable[float]) -> str:
+    return " | ".join(f"{price:.2f}" for price in prices)
 
 
 def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
@@ -55,22 +53,6 @@ def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
         return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), costs.Month(), _REGION)
 
 
-def trials_table() -> str:
-    """Return a month of daily trials on each stage, a line for whatever costs a cent or more."""
-    bills = [trials(stage, given) for stage, given in _STAGES.values()]
-    cells = [
-        f"| {lines[0].what} | {' | '.join(f'{line.dollars or 0:.2f}' for line in lines)} |"
-        for lines in zip(*bills, strict=True)
-        if any((line.dollars or 0) >= 0.005 for line in lines)
-    ]
-    sums = " | ".join(f"**{costs.total(lines):.2f}**" for lines in bills)
-    head = [f"| US dollars | {' | '.join(_STAGES)} |", "|---" + "|--:" * len(bills) + "|"]
-    return "\n".join([*head, *cells, f"| **together** | {sums} |"])
-
-
-def million_table() -> str:
-    """Give what a million punches cost in prod, in full batches, besides an idle month."""
-    lines = costs.of_punches(Peak(_MILLION, 600), settings.read("prod"), _REGION)
-    cells = [f"| {line.what} | {line.formula} | {line.dollars or 0:.2f} |" for line in lines]
-    head = ["| | | US dollars |", "|---|---|--:|"]
-    return "\n".join([*head, *cells, f"| **together** | | **{costs.total(lines):.2f}** |"])
+def million() -> list[Line]:
+    """Return what a million punches cost in prod, in full batches, on top of an idle month."""
+    return costs.of_punches(Peak(_MILLION, 600), settings.read("prod"), _REGION)

@@ -37,6 +37,7 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
     """Return the figures of each document, by the words before them."""
     dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
     trials = round(costs.total(bills.trials("dev")))
+    million = bills.million()
     # To the nearest hundred: few changes of the code are one of the README.
     python, sql, resources = (f"{round(sum(map(_count_lines, patterns)), -2):,}" for patterns in _DEPLOYED)
     stage = parameters.defaults()
@@ -46,6 +47,8 @@ def _figures() -> Mapping[str, Mapping[str, str | int]]:
             "that pauses, [": dev,
             "an idle month, [": trials,
             "the gateway's metrics (": costs.METRICS + costs.GATEWAY_METRICS,
+            "in full batches, add ": f"{costs.total(million):.2f}",
+            "API Gateway takes ": f"{million[0].dollars or 0:.2f}",
         },
         "README.md": {
             "of `dev` costs about ": dev,

@@ -55,8 +55,6 @@ def _printed(words: str) -> str:
 _WRITERS: Mapping[str, Callable[..., str]] = {
     r"from ponto (plan .*)": _printed,
     r"from the prices: an idle month": bills.idle_table,
-    r"from the prices: a month of daily trials": bills.trials_table,
-    r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": tables.punch_fields,
     r"from the parameters: (\w+) to (\w+)": tables.reference_parameters,
     r"from the parameters of (\w+)": tables.slice_parameters,
