@@ -1,6 +1,6 @@
 """`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
@@ -11,9 +11,9 @@ import click
 from ponto import spreadsheet
 from ponto.spreadsheet import Fault, Faults
 from slices.corrections.rows import CORRECTION_LIST, EMPLOYEE_PUNCHES, ListedCorrectionRow
-from slices.corrections.send import send
-from slices.corrections.write import RefusedError
-from tools.kit import commands, listing, reader, tables
+from slices.corrections.send import send_corrections
+from slices.corrections.write import CorrectionsRefusedError
+from tools.kit import commands, listing, reader
 from tools.kit import options as opt
 from tools.kit.clock import Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
@@ -38,15 +38,15 @@ ponto_correctors. On the local stack nobody vouches for anybody: the author is l
 exit status: 0 done, 1 refused, and nothing was written, 2 the request or the deployment is wrong
 """
 
-COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
+_FILE_COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
 
-_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
+_OPTION_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
 """What a command calls the fields of the wire."""
 
-_FARTHEST = timedelta(hours=15)  # that a local time is from UTC
+_MAX_UTC_OFFSET = timedelta(hours=15)
 
-_DONE = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
-_TABLE = (
+_ACTION_NAMES = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
+_COLUMNS = (
     Column("correction"),
     Column("what", least=11),
     Column("employee", right=True),
@@ -64,30 +64,32 @@ def correct() -> None:
     """
 
 
-def _writes(command: Callable[..., Any]) -> Callable[..., Any]:
+def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what all commands take that write one correction: its options, and the clock."""
 
     @wraps(command)
-    def call(collaborators: Collaborators, *args: Any, **given: Any) -> Any:
-        return command(*args, clock=collaborators.clock, **given)
+    def call(collaborators: Collaborators, *args: Any, **values: Any) -> Any:
+        return command(*args, clock=collaborators.clock, **values)
 
     reason = click.option("--reason", required=True, metavar="TEXT", help="Why: 3 to 200 characters, on one line.")
-    own = click.option("--id", "identifier", metavar="UUID", show_default=False, help="Of version 8, beginning with c.")
-    return reason(own(opt.as_json(reader.options(pass_collaborators(call)))))
+    identifier = click.option(
+        "--id", "identifier", metavar="UUID", show_default=False, help="Of version 8, beginning with c."
+    )
+    return reason(identifier(opt.as_json(reader.options(pass_collaborators(call)))))
 
 
 @correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
-@click.option("--employee", type=opt.EMPLOYEE, required=True, metavar="N", help="The employee's number.")
+@click.option("--employee", "employee_id", type=opt.EMPLOYEE, required=True, metavar="N", help="The employee's number.")
 @click.option(
     "--at",
     type=opt.TIME,
     required=True,
     help="When the employee should have punched; without an offset, in the employee's time zone.",
 )
-@_writes
-def add(where: reader.Where, employee: int, at: datetime, **given: Any) -> None:
+@_writing_options
+def add(where: reader.Where, employee_id: int, at: datetime, **values: Any) -> None:
     """Add a punch that was forgotten."""
-    _write_one(where, {"tipo": "inclusao", "usuarioId": employee, "ponto": at.isoformat()}, **given)
+    _write_correction(where, {"tipo": "inclusao", "usuarioId": employee_id, "ponto": at.isoformat()}, **values)
 
 
 @correct.command(
@@ -97,38 +99,51 @@ def add(where: reader.Where, employee: int, at: datetime, **given: Any) -> None:
 """
 )
 @click.argument("target", metavar="[ID]", required=False)
-@click.option("--employee", type=opt.EMPLOYEE, metavar="N", show_default=False, help="Whose punch, instead of its ID.")
+@click.option(
+    "--employee",
+    "employee_id",
+    type=opt.EMPLOYEE,
+    metavar="N",
+    show_default=False,
+    help="Whose punch, instead of its ID.",
+)
 @click.option(
     "--at",
     type=opt.TIME,
     show_default=False,
     help="In which minute; without an offset, in the employee's time zone.",
 )
-@_writes
+@_writing_options
 def disregard(
-    where: reader.Where, target: str | None, employee: int | None, at: datetime | None, *, as_json: bool, **given: Any
+    where: reader.Where,
+    target: str | None,
+    employee_id: int | None,
+    at: datetime | None,
+    *,
+    as_json: bool,
+    **values: Any,
 ) -> None:
     """Let a punch, or an addition, count no more.
 
     ID is the punch's, as `ponto trace` shows it, or the addition's. Of two in one minute, their IDs are listed.
     """
-    with _refusals(as_json=as_json):
-        if employee and at and target is None:
-            target = _found(where, employee, at)
-        elif employee or at or target is None:
+    with _report_refusal(as_json=as_json):
+        if employee_id and at and target is None:
+            target = _find_punch_id(where, employee_id, at)
+        elif employee_id or at or target is None:
             raise click.UsageError("Give ID, or --employee and --at.")
-    _write_one(where, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **given)
+    _write_correction(where, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **values)
 
 
 @correct.command(epilog='example:\n  ponto correct undo cf32fcf9-0c91-818c-96b7-a3aed8ff92a0 --reason "at home"\n')
 @click.argument("target", metavar="ID")
-@_writes
-def undo(where: reader.Where, target: str, **given: Any) -> None:
+@_writing_options
+def undo(where: reader.Where, target: str, **values: Any) -> None:
     """Take a correction back.
 
     ID is that of an addition, or of a punch's being disregarded.
     """
-    _write_one(where, {"tipo": "anulacao", "alvo": target}, **given)
+    _write_correction(where, {"tipo": "anulacao", "alvo": target}, **values)
 
 
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
@@ -150,19 +165,19 @@ def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, 
       alvo         of the others: the id of the punch or the correction
       motivo       why
     """
-    lines, faults = spreadsheet.read(file.read(), COLUMNS)
-    rows = [(line, dict(zip(COLUMNS, cells, strict=True))) for line, cells in lines]
+    lines, faults = spreadsheet.read(file.read(), _FILE_COLUMNS)
+    rows = [(line, dict(zip(_FILE_COLUMNS, cells, strict=True))) for line, cells in lines]
     if not rows and not faults:
         raise CommandError(f"{file.name}: has no corrections")
-    found: list[dict[str, Any]] = []
+    stored: list[dict[str, Any]] = []
     if not faults:
         try:
-            found = send(where, [_of_row(cells) for _, cells in rows], collaborators.clock)
-        except RefusedError as error:
+            stored = send_corrections(where, [_parse_cells(cells) for _, cells in rows], collaborators.clock)
+        except CorrectionsRefusedError as error:
             refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
             faults = Faults(refused)
     if not faults:
-        _print(found, [cells["tipo"] for _, cells in rows], as_json=as_json)
+        _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
         return
     if as_json:
         print_json({"refused": [fault._asdict() for fault in faults.listed], "total": len(faults)})
@@ -171,82 +186,81 @@ def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, 
     raise CommandError(f"{file.name}: {faults.describe_count()}; nothing was written", status=1)
 
 
-def _write_one(
+def _write_correction(
     where: reader.Where,
-    asked: Mapping[str, Any],
+    fields: Mapping[str, Any],
     reason: str,
     identifier: str | None,
     clock: Clock,
     *,
     as_json: bool,
 ) -> None:
-    with _refusals(as_json=as_json):
-        found = send(where, [{**asked, "motivo": reason, "id": identifier}], clock)
-    _print(found, [asked["tipo"]], as_json=as_json)
+    with _report_refusal(as_json=as_json):
+        stored = send_corrections(where, [{**fields, "motivo": reason, "id": identifier}], clock)
+    _print_result(stored, [fields["tipo"]], as_json=as_json)
 
 
 @contextmanager
-def _refusals(*, as_json: bool) -> Iterator[None]:
+def _report_refusal(*, as_json: bool) -> Iterator[None]:
     """Say why a command's one correction is refused, in the command's words."""
     try:
         yield
-    except RefusedError as error:
+    except CorrectionsRefusedError as error:
         field, colon, rule = error.reasons[0].partition(": ")
-        why = f"{_NAMES.get(field, field)}{colon}{rule}"
+        why = f"{_OPTION_NAMES.get(field, field)}{colon}{rule}"
         if as_json:
             print_json({"refused": [{"what": why}]})
         raise CommandError(f"refused: {why}; nothing was written", status=1) from None
 
 
-def _found(where: reader.Where, employee: int, at: datetime) -> str:
+def _find_punch_id(where: reader.Where, employee_id: int, at: datetime) -> str:
     """Return the id of the one punch, or addition, of an employee in a minute; a naive time is in the employee's zone.
 
     Raises:
-        RefusedError: there is none that counts, or more than one.
+        CorrectionsRefusedError: there is none that counts, or more than one.
         CommandError: see `reader.opened`.
     """
     minute = at.replace(second=0, microsecond=0)
-    margin = timedelta(0) if minute.tzinfo else _FARTHEST
+    margin = timedelta(0) if minute.tzinfo else _MAX_UTC_OFFSET
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
     until = first + timedelta(minutes=1) + margin
     with reader.opened(where) as source:
-        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee, de=first - margin, ate=until))
+        (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
     counting = [each for each in punches if each.desconsiderada_por is None]
     if len(counting) == 1:
         return counting[0].id
     when = f"at {minute.isoformat(timespec='minutes')}"
     if counting:
-        listed = ", ".join(f"{each.id} ({each.time()}{', added' * each.e_incluida})" for each in counting)
-        raise RefusedError({0: f"employee {employee} has {len(counting)} punches {when}; name one by its ID: {listed}"})
+        listed = ", ".join(f"{each.id} ({each.format_time()}{', added' * each.e_incluida})" for each in counting)
+        raise CorrectionsRefusedError(
+            {0: f"employee {employee_id} has {len(counting)} punches {when}; name one by its ID: {listed}"}
+        )
     before = [f"; {each.id} is disregarded already, by correction {each.desconsiderada_por}" for each in punches]
-    raise RefusedError({0: f"employee {employee} has no punch that counts {when}{''.join(before)}"})
+    raise CorrectionsRefusedError({0: f"employee {employee_id} has no punch that counts {when}{''.join(before)}"})
 
 
-def _print(found: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, as_json: bool) -> None:
+def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"corrections": found})
+        print_json({"corrections": stored})
         return
-    for each, kind in zip(found, kinds, strict=True):
+    for each, kind in zip(stored, kinds, strict=True):
         when = f", {each['ponto']}" if each["ponto"] else ""
         before = "" if each["situacao"] == "gravada" else " before, and nothing now"
-        print_result(f"{_DONE[kind]}{before}: {each['id']}, of employee {each['usuarioId']}{when}")
+        print_result(f"{_ACTION_NAMES[kind]}{before}: {each['id']}, of employee {each['usuarioId']}{when}")
 
 
-def _of_row(cells: Mapping[str, str]) -> dict[str, Any]:
+def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
     """Give a row of a file as the wire has it; an employee's number that is none is refused there."""
     number = cells["usuario_id"]
-    whole = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
-    return {"usuarioId": whole or None} | {name: cells[name] or None for name in COLUMNS if name != "usuario_id"}
-
-
-def print_table(corrections: Iterable[ListedCorrectionRow]) -> None:
-    """Print corrections as a table."""
-    tables.show(_TABLE, map(_cells, corrections))
+    employee_id = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
+    return {"usuarioId": employee_id or None} | {
+        name: cells[name] or None for name in _FILE_COLUMNS if name != "usuario_id"
+    }
 
 
 def _cells(row: ListedCorrectionRow) -> list[str]:
-    what = f"{_DONE[row.tipo]}{', undone' if row.desfeita else ''}"
+    what = f"{_ACTION_NAMES[row.tipo]}{', undone' if row.desfeita else ''}"
     return [row.id, what, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 
 
@@ -268,7 +282,7 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
 @listing.command(
     "list",
     epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n",
-    columns=_TABLE,
+    columns=_COLUMNS,
     to_cells=_cells,
     to_json=_to_json,
     empty="no corrections",

@@ -11,29 +11,38 @@ from typing import Any
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import connection
+from psycopg2 import extensions
 
 from ponto import config, http
 from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
 from ponto.http import HttpError, Request, Result
-from slices.corrections.write import MAX_CORRECTIONS, Correction, RefusedError, as_json, read_all, write
+from slices.corrections.write import (
+    MAX_CORRECTIONS,
+    Correction,
+    CorrectionsRefusedError,
+    parse_corrections,
+    to_json,
+    write_corrections,
+)
 
 TIMEOUTS = Timeouts(connect_seconds=8, attempt_seconds=4)
 """A database that resumes takes longer to connect to; the client is told so, and sends the request again."""
 
 _COUNTERS = ("written", "known", "refused")  # known: a retry found it
-_UNAVAILABLE = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
-_NOT_MIGRATED = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
+_UNAVAILABLE_MESSAGE = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
+_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
 
 
 def main(event: Any, context: Any, *, timeouts: Timeouts = TIMEOUTS) -> http.Response:
-    """Write corrections; see `correct`."""
+    """Write corrections; see `handle_request`."""
     parameters = config.load_database().connection_parameters
-    operation = partial(correct, partial(open_session, parameters, timeouts), os.environ.get("AUTHOR", ""))
-    return http.handle(event, context, operation, name="correction", unavailable=_UNAVAILABLE, counters=_COUNTERS)
+    operation = partial(handle_request, partial(open_connection, parameters, timeouts), os.environ.get("AUTHOR", ""))
+    return http.handle(
+        event, context, operation, name="correction", unavailable=_UNAVAILABLE_MESSAGE, counters=_COUNTERS
+    )
 
 
-def open_session(parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS) -> connection:
+def open_connection(parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS) -> extensions.connection:
     """Connect to the database.
 
     Raises:
@@ -53,11 +62,11 @@ def open_session(parameters: Callable[[], Parameters], timeouts: Timeouts = TIME
     return connect(arguments, "ponto correction", timeouts, settings=settings)
 
 
-def correct(open_session: Callable[[], connection], author: str, request: Request) -> Result:
+def handle_request(open_connection: Callable[[], extensions.connection], author: str, request: Request) -> Result:
     """Write the corrections of a request, all or nothing, and return them.
 
     Args:
-        open_session: connects to the database.
+        open_connection: connects to the database.
         author: of all corrections; empty, as on AWS: the IAM identity that signed the request.
         request: its body is `{"correcoes": [...]}`.
 
@@ -69,39 +78,39 @@ def correct(open_session: Callable[[], connection], author: str, request: Reques
     """
     author = author or request.user_arn
     if not author:
-        raise _refusal(403, "corrections are for callers whom AWS names: sign the request (AWS_IAM)")
+        raise _refusal_error(403, "corrections are for callers whom AWS names: sign the request (AWS_IAM)")
     try:
-        corrections = _read(request)
-    except RefusedError as error:
-        raise _refusal(400, "nothing was written", error.reasons) from None
+        corrections = _parse_body(request)
+    except CorrectionsRefusedError as error:
+        raise _refusal_error(400, "nothing was written", error.reasons) from None
     except ValueError as error:
-        raise _refusal(400, f"there is an error in your request: {error}") from None
+        raise _refusal_error(400, f"there is an error in your request: {error}") from None
     try:
-        with closing(open_session()) as database:
-            written = write(database, corrections, author)
-    except RefusedError as error:
-        raise _refusal(409, "nothing was written", error.reasons) from None
+        with closing(open_connection()) as connection:
+            stored = write_corrections(connection, corrections, author)
+    except CorrectionsRefusedError as error:
+        raise _refusal_error(409, "nothing was written", error.reasons) from None
     except psycopg2.errors.LockNotAvailable as error:
         message = f"{error_message(error)}; nothing was written: send it again"
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
         if is_refused(error):
             message = "the function has another password than the database, or IAM does not let it in"
-        elif isinstance(error, psycopg2.Error) and error.pgcode in _NOT_MIGRATED:
+        elif isinstance(error, psycopg2.Error) and error.pgcode in _MISSING_MIGRATION_SQLSTATES:
             message = f"the database is not as the function expects: {error_message(error)}"
         else:
             raise
         raise HttpError(500, f"{message}; nothing was written: run ponto schema") from error
-    new = sum(each.is_new for each in written)
-    counts = {"written": new, "known": len(written) - new}
-    return Result({"correcoes": [as_json(each) for each in written]}, counts=counts)
+    new = sum(each.is_new for each in stored)
+    counts = {"written": new, "known": len(stored) - new}
+    return Result({"correcoes": [to_json(each) for each in stored]}, counts=counts)
 
 
-def _read(request: Request) -> list[Correction]:
+def _parse_body(request: Request) -> list[Correction]:
     """Return the corrections of a body.
 
     Raises:
-        RefusedError: the form of some is wrong.
+        CorrectionsRefusedError: the form of some is wrong.
         ValueError: the body holds none, or too many.
     """
     rule = 'must be {"correcoes": [...]}'
@@ -111,9 +120,9 @@ def _read(request: Request) -> list[Correction]:
     corrections = body["correcoes"]
     if not isinstance(corrections, list) or not 1 <= len(corrections) <= MAX_CORRECTIONS:
         raise ValueError(f"must hold 1 to {MAX_CORRECTIONS} corrections")
-    return read_all(corrections)
+    return parse_corrections(corrections)
 
 
-def _refusal(status: int, message: str, reasons: Mapping[int, str] | None = None) -> HttpError:
+def _refusal_error(status: int, message: str, reasons: Mapping[int, str] | None = None) -> HttpError:
     refused = [{"posicao": position, "razao": reason} for position, reason in (reasons or {}).items()]
     return HttpError(status, message, recusadas=refused, counts={"refused": len(refused) or 1})

@@ -3,8 +3,8 @@
 import uuid
 from typing import TYPE_CHECKING
 
-from slices.corrections.send import NotAllowedError, post
-from slices.corrections.write import RefusedError
+from slices.corrections.send import NotAllowedError, post_corrections
+from slices.corrections.write import CorrectionsRefusedError
 from tools.kit.client import PUBLISHED_SECONDS
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _PROVEN = "corrections reach their table, which refused one"
 _NOT_PROVEN = "the stage is deployed and migrated, and stores punches, but it is not proven that it takes corrections"
-_WAIT = 2  # s
-_DENIED = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
+_RETRY_SECONDS = 2
+_IAM_DENIAL = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
 
 
 def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) -> str | None:
@@ -36,28 +36,30 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
         botocore.exceptions.NoCredentialsError: the session has none.
     """
     print_status("sending a correction that is refused")
-    nothing = str(uuid.uuid4())
+    unknown_id = str(uuid.uuid4())
     end = clock.monotonic() + PUBLISHED_SECONDS
     while True:
         try:
-            post(url, session, stage, [{"tipo": "anulacao", "alvo": nothing, "motivo": "proof of a deploy"}], clock)
-            answered = f"the one that undoes {nothing}, which is not there, was not refused"
-        except RefusedError as refused:
-            answered = refused.reasons[0]
-            if nothing in answered:  # as the table says it; the form of a correction is checked before
+            post_corrections(
+                url, session, stage, [{"tipo": "anulacao", "alvo": unknown_id, "motivo": "proof of a deploy"}], clock
+            )
+            outcome = f"the one that undoes {unknown_id}, which is not there, was not refused"
+        except CorrectionsRefusedError as refused:
+            outcome = refused.reasons[0]
+            if unknown_id in outcome:  # as the table says it; the form of a correction is checked before
                 return _PROVEN
         except NotAllowedError as error:
-            if _DENIED in str(error):
+            if _IAM_DENIAL in str(error):
                 print_status(f"not proven: corrections, for the API {error}")
                 return None
             if clock.monotonic() <= end:
-                clock.sleep(_WAIT)  # a new method takes a moment to be known, as a new key does
+                clock.sleep(_RETRY_SECONDS)  # a new method takes a moment to be known, as a new key does
                 continue
-            answered = str(error)
+            outcome = str(error)
         except CommandError as error:
-            answered = str(error)
+            outcome = str(error)
         raise CommandError(
-            f"{_NOT_PROVEN}: {answered}\nOf a 5xx: may the gateway invoke the function? Where GitHub deploys the "
+            f"{_NOT_PROVEN}: {outcome}\nOf a 5xx: may the gateway invoke the function? Where GitHub deploys the "
             "stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
             status=1,
         )

@@ -36,7 +36,7 @@ class ListedCorrectionRow(NamedTuple):
     autor: str  # "local": who it was is not known
 
 
-class PunchRow(NamedTuple):
+class EmployeePunchRow(NamedTuple):
     """A punch, or an addition."""
 
     id: str
@@ -45,7 +45,7 @@ class PunchRow(NamedTuple):
     e_incluida: bool
     desconsiderada_por: str | None  # a correction's id; None: it counts
 
-    def time(self) -> str:
+    def format_time(self) -> str:
         """Return the local time with its offset: when clocks go back, only that tells two punches of an hour apart."""
         offset = self.local - self.ponto.astimezone(UTC).replace(tzinfo=None)
         return self.local.replace(tzinfo=timezone(offset)).timetz().isoformat("seconds")
@@ -54,5 +54,5 @@ class PunchRow(NamedTuple):
 CORRECTION = Statement("correction", CorrectionRow)
 CORRECTION_LIST = Statement("correction_list", ListedCorrectionRow)
 DISREGARDED = Statement("disregarded", DisregardedRow)
-EMPLOYEE_PUNCHES = Statement("employee_punches", PunchRow)
+EMPLOYEE_PUNCHES = Statement("employee_punches", EmployeePunchRow)
 PERSON_CORRECTIONS = Statement("person_corrections", RecordRow)

@@ -10,7 +10,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
 from ponto.connection import error_message
-from slices.corrections.write import MAX_CORRECTIONS, RefusedError, as_json, read_all, write
+from slices.corrections.write import (
+    MAX_CORRECTIONS,
+    CorrectionsRefusedError,
+    parse_corrections,
+    to_json,
+    write_corrections,
+)
 from tools.kit import database, functions, target
 from tools.kit.client import Client, GivenUpError, Response
 from tools.kit.clock import CLOCK, Clock
@@ -26,40 +32,40 @@ class NotAllowedError(CommandError):
     """IAM does not let the caller write corrections; or the API is not published yet."""
 
 
-Corrections = Sequence[Mapping[str, Any]]
+JsonCorrections = Sequence[Mapping[str, Any]]
 """Each as the wire has it; what is null is not said."""
 
-_PATIENCE = functions.AWAKE_SECONDS  # s; a signature lasts for five minutes
-_LOCK_MS = 10_000  # ms that another correction may take
-_FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
+_MAX_WAIT_SECONDS = functions.AWAKE_SECONDS  # s; a signature lasts for five minutes
+_LOCK_TIMEOUT_MS = 10_000  # ms that another correction may take
+_FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
-def send(where: target.Where, asked: Corrections, clock: Clock = CLOCK) -> list[dict[str, Any]]:
+def send_corrections(where: target.Where, corrections: JsonCorrections, clock: Clock = CLOCK) -> list[dict[str, Any]]:
     """Write corrections, all or nothing, by a stage's API or a login of one's own; give each as the API answers it.
 
     Raises:
-        RefusedError: some are refused; nothing was written.
+        CorrectionsRefusedError: some are refused; nothing was written.
         CommandError: it cannot be done.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if len(asked) > MAX_CORRECTIONS:
+    if len(corrections) > MAX_CORRECTIONS:
         raise CommandError(
-            f"{len(asked)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
+            f"{len(corrections)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
         )
     if where.environment:
-        return _by_login(where, asked)
+        return _write_to_database(where, corrections)
     deployment = target.find(where)
-    return post(deployment.api_url, deployment.session, where.stage, asked, clock)
+    return post_corrections(deployment.api_url, deployment.session, where.stage, corrections, clock)
 
 
-def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
-    corrections = read_all(asked)
+def _write_to_database(where: target.Where, corrections: JsonCorrections) -> list[dict[str, Any]]:
+    parsed = parse_corrections(corrections)
     with database.connect(where, read_only=False) as connection:
         try:
             with connection.cursor() as cursor:
-                cursor.execute(f"set lock_timeout = {_LOCK_MS}")
+                cursor.execute(f"set lock_timeout = {_LOCK_TIMEOUT_MS}")
             connection.commit()
-            return [as_json(each) for each in write(connection, corrections, author=None)]
+            return [to_json(each) for each in write_corrections(connection, parsed, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.LockNotAvailable as error:
@@ -70,8 +76,8 @@ def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
             raise CommandError(f"{error_message(error)}; send it again") from None
 
 
-def post(
-    url: str, session: "boto3.Session", stage: str, asked: Corrections, clock: Clock = CLOCK
+def post_corrections(
+    url: str, session: "boto3.Session", stage: str, corrections: JsonCorrections, clock: Clock = CLOCK
 ) -> list[dict[str, Any]]:
     """Post corrections to an API, signed; give each as it is answered.
 
@@ -79,19 +85,21 @@ def post(
         url: where the API takes punches.
         session: whose credentials sign, of the API's region.
         stage: the API's, for people.
-        asked: the corrections.
+        corrections: the corrections.
         clock: by which it waits.
 
     Raises:
-        RefusedError: some are refused; nothing was written.
+        CorrectionsRefusedError: some are refused; nothing was written.
         NotAllowedError: IAM does not let the caller.
         CommandError: it cannot be done.
         botocore.exceptions.NoCredentialsError: the session has none.
     """
     url = f"{url.removesuffix('/ponto')}/correcao"
-    body = json.dumps({"correcoes": asked})
-    headers = _signed(session, url, body)
-    client = Client(url, headers, patience=_PATIENCE, final=_FINAL, on_wait=_said_once(), clock=clock)
+    body = json.dumps({"correcoes": corrections})
+    headers = _sign_headers(session, url, body)
+    client = Client(
+        url, headers, patience=_MAX_WAIT_SECONDS, final=_FINAL_STATUSES, on_wait=_wait_notice(), clock=clock
+    )
     try:
         answer = client.send(body.encode())
     except GivenUpError as error:
@@ -105,7 +113,7 @@ def post(
         found: list[dict[str, Any]] = fields["correcoes"]
         return found
     if reasons := {each["posicao"]: each["razao"] for each in fields.get("recusadas", ())}:
-        raise RefusedError(reasons)
+        raise CorrectionsRefusedError(reasons)
     what = f"answered {answer.status}: {answer.message or 'no corrections'}"
     if answer.status == 403:
         role = f"assume the role that {stack_name(stage)} has as its output CorrectorRoleArn, by --profile"
@@ -113,7 +121,7 @@ def post(
     raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
 
 
-def _said_once() -> Callable[[Response], None]:
+def _wait_notice() -> Callable[[Response], None]:
     """Give what says that the API is waited for, the first time that it is."""
     said = list[Response]()
 
@@ -123,14 +131,14 @@ def _said_once() -> Callable[[Response], None]:
             why = f" ({answer.message})" if answer.message else ""
             print_status(
                 f"ponto: the API {what}{why}. A function that nobody called for weeks takes up to two "
-                f"minutes, a paused database 15 to 40 s. Waiting for {_PATIENCE} s at most ..."
+                f"minutes, a paused database 15 to 40 s. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
             )
         said.append(answer)
 
     return say
 
 
-def _signed(session: "boto3.Session", url: str, body: str) -> dict[str, str]:
+def _sign_headers(session: "boto3.Session", url: str, body: str) -> dict[str, str]:
     """Give the headers of a request, with the signature by which AWS knows who sends it."""
     credentials = session.get_credentials()
     if credentials is None:

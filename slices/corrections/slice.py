@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.kit.trace_notes import TraceNotes
 
 
-class Corrections(ReportsExtension):
+class CorrectionsSlice(ReportsExtension):
     """Forgotten punches and wrong ones."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
@@ -70,9 +70,9 @@ class Corrections(ReportsExtension):
 
     def correct_demo(self, cursor: "psycopg2.extensions.cursor", numbers: tuple[int, int], last: "date") -> int:
         """Correct a day of the month."""
-        from slices.corrections.demo import correct
+        from slices.corrections.demo import add_forgotten_punch
 
-        return correct(cursor, numbers, last)
+        return add_forgotten_punch(cursor, numbers, last)
 
 
-SLICE = Corrections()
+SLICE = CorrectionsSlice()

@@ -9,17 +9,17 @@ from tools.kit.rows import PunchRow
 from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 
-def notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
+def read_notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
     """Return which corrections disregard rows, what was added to the day, and whether the id is a correction's."""
-    of_rows = DISREGARDED.bind(ids=[row.id for row in rows])
-    kind = ""
+    disregarded_query = DISREGARDED.bind(ids=[row.id for row in rows])
+    correction = ""
     additions: list[ArrivalRow] = []
     if request.id:
-        disregarded, corrections = source.read(of_rows, CORRECTION.bind(id=request.id))
-        kind = "".join(f"{each.tipo} of employee {each.usuario_id}" for each in corrections)
+        disregarded, corrections = source.read(disregarded_query, CORRECTION.bind(id=request.id))
+        correction = "".join(f"{each.tipo} of employee {each.usuario_id}" for each in corrections)
     else:
-        of_month = CORRECTIONS.bind(mes=request.day, usuarios=[request.employee_id], momento=None)
-        disregarded, arrivals = source.read(of_rows, of_month)
+        month_query = CORRECTIONS.bind(mes=request.day, usuarios=[request.employee_id], momento=None)
+        disregarded, arrivals = source.read(disregarded_query, month_query)
         additions = [each for each in arrivals if each.tipo == "inclusao" and each.dia == request.day]
     disregarded_by = {each.alvo: each.id for each in disregarded}
     return Notes(
@@ -32,14 +32,14 @@ def notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> No
         },
         fields={
             "additions": [{"id": each.id, "local": f"{each.local:%Y-%m-%dT%H:%M}"} for each in additions],
-            "correction": kind or None,
+            "correction": correction or None,
         },
         lines=[
             *(f"added time {each.local:%Y-%m-%d %H:%M} local, by correction {each.id}" for each in additions),
-            *([f"{request.id} is a correction's id ({kind}): ponto correct list"] if kind else []),
+            *([f"{request.id} is a correction's id ({correction}): ponto correct list"] if correction else []),
         ],
-        has_id=bool(kind),
+        has_id=bool(correction),
     )
 
 
-NOTES = TraceNotes(notes)
+NOTES = TraceNotes(read_notes)

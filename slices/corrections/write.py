@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2.errors
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, connection, cursor
+from psycopg2 import extensions
 
 from ponto import fields
 from ponto.connection import error_message
@@ -22,8 +22,9 @@ _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").gl
 MAX_CORRECTIONS = 300
 """Corrections that are written together."""
 
-_REASON = range(3, 201)  # characters; as many as the least are visible
-_without_blank = re.compile(f"[{fields.BLANK}]").sub
+MIN_REASON_CHARACTERS = 3  # as many must be visible
+MAX_REASON_CHARACTERS = 200
+_BLANKS = re.compile(f"[{fields.BLANK}]")
 
 
 class Correction(NamedTuple):
@@ -37,7 +38,7 @@ class Correction(NamedTuple):
     id: str | None = None  # None: derived
 
 
-class Written(NamedTuple):
+class StoredCorrection(NamedTuple):
     """A correction that is there."""
 
     id: str
@@ -46,7 +47,7 @@ class Written(NamedTuple):
     is_new: bool  # False: a retry found it
 
 
-class RefusedError(Exception):
+class CorrectionsRefusedError(Exception):
     """Nothing was written. `reasons` has why, by the position of each correction that is refused."""
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
@@ -54,12 +55,12 @@ class RefusedError(Exception):
         self.reasons = reasons
 
 
-_read_line = fields.display_text("", _REASON[-1], "").read
+_read_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").read
 
 
 def _read_reason(value: object) -> str:
-    text: str = _read_line(value)
-    if len(text) not in _REASON or len(_without_blank("", text)) < _REASON[0] or text != text.strip():
+    text: str = _read_display_text(value)
+    if len(_BLANKS.sub("", text)) < MIN_REASON_CHARACTERS or text != text.strip():
         raise ValueError
     return text
 
@@ -75,38 +76,38 @@ def _refuse(_: object) -> str:
     raise ValueError
 
 
-def _text(name: str, rule: str, read: Callable[[object], str], *, required: bool = True) -> fields.Field:
+def _text_field(name: str, rule: str, read: Callable[[object], str], *, required: bool = True) -> fields.Field:
     return fields.Field(name, "", "string", {}, rule, read, required)
 
 
 _FIELDS = {
     "usuario_id": fields.integer("usuarioId", 1, fields.MAX_INTEGER, "", required=True),
     "ponto": fields.timestamp("ponto", "", required=True),
-    "alvo": _text("alvo", "must be the whole id of a punch or of a correction", fields.read_uuid),
-    "motivo": _text(
+    "alvo": _text_field("alvo", "must be the whole id of a punch or of a correction", fields.read_uuid),
+    "motivo": _text_field(
         "motivo",
-        f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, three of them visible, "
-        "without a space at an end",
+        f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, three of them "
+        "visible, without a space at an end",
         _read_reason,
     ),
-    "id": _text("id", "must be a UUID of version 8 that begins with c", _read_id, required=False),
+    "id": _text_field("id", "must be a UUID of version 8 that begins with c", _read_id, required=False),
 }
 
 
-def _fields_of(kind: str, *absent: str) -> dict[str, fields.Field]:
+def _kind_fields(kind: str, *absent: str) -> dict[str, fields.Field]:
     """Return the fields of a kind of correction, which has none of these columns."""
     rule = f"is not of {kind}"
-    return _FIELDS | {column: _text(_FIELDS[column].name, rule, _refuse, required=False) for column in absent}
+    return _FIELDS | {column: _text_field(_FIELDS[column].name, rule, _refuse, required=False) for column in absent}
 
 
 _FIELDS_BY_KIND = {
-    "inclusao": _fields_of("inclusao", "alvo"),
-    "desconsideracao": _fields_of("desconsideracao", "usuario_id", "ponto"),
-    "anulacao": _fields_of("anulacao", "usuario_id", "ponto"),
+    "inclusao": _kind_fields("inclusao", "alvo"),
+    "desconsideracao": _kind_fields("desconsideracao", "usuario_id", "ponto"),
+    "anulacao": _kind_fields("anulacao", "usuario_id", "ponto"),
 }
 
 
-def read(values: Mapping[str, Any]) -> Correction:
+def parse_correction(values: Mapping[str, Any]) -> Correction:
     """Read a correction as the wire has it: `tipo`, `motivo`, and what that kind of correction needs.
 
     Raises:
@@ -119,25 +120,25 @@ def read(values: Mapping[str, Any]) -> Correction:
     return Correction(kind, **fields.read_object(others, _FIELDS_BY_KIND[kind]))
 
 
-def read_all(corrections: Sequence[object]) -> list[Correction]:
-    """Read corrections as `read` does.
+def parse_corrections(corrections: Sequence[object]) -> list[Correction]:
+    """Read corrections as `parse_correction` does.
 
     Raises:
-        RefusedError: the form of some is wrong.
+        CorrectionsRefusedError: the form of some is wrong.
     """
     result: list[Correction] = []
     reasons: dict[int, str] = {}
     for position, values in enumerate(corrections):
         try:
-            result.append(read(values if isinstance(values, dict) else {}))
+            result.append(parse_correction(values if isinstance(values, dict) else {}))
         except ValueError as error:
             reasons[position] = str(error)
     if reasons:
-        raise RefusedError(reasons)
+        raise CorrectionsRefusedError(reasons)
     return result
 
 
-def as_json(written: Written) -> dict[str, object]:
+def to_json(written: StoredCorrection) -> dict[str, object]:
     """Return a correction that is there as the wire has it."""
     return {
         "id": written.id,
@@ -147,48 +148,50 @@ def as_json(written: Written) -> dict[str, object]:
     }
 
 
-def write(database: connection, asked: Sequence[Correction], author: str | None) -> list[Written]:
+def write_corrections(
+    connection: extensions.connection, corrections: Sequence[Correction], author: str | None
+) -> list[StoredCorrection]:
     """Write corrections in one transaction, and commit.
 
     Args:
-        database: outside of any transaction, of a role that may. Whoever gets another error closes it.
-        asked: what the table refuses is decided in this order: one may be of another before it.
+        connection: outside of any transaction, of a role that may. Whoever gets another error closes it.
+        corrections: what the table refuses is decided in this order: one may be of another before it.
         author: who answers for them; None: whoever signed in to the database.
 
     Raises:
-        RefusedError: the table refuses some of them.
+        CorrectionsRefusedError: the table refuses some of them.
         psycopg2.Error: it cannot be done. Nothing was written.
     """
-    database.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)  # as the table's rules ask
-    written: list[Written] = []
+    connection.set_session(isolation_level=extensions.ISOLATION_LEVEL_READ_COMMITTED)  # as the table's rules ask
+    written: list[StoredCorrection] = []
     refused: dict[int, str] = {}
-    with database.cursor() as session:
-        session.execute("savepoint correction")
-        for position, each in enumerate(asked):
+    with connection.cursor() as cursor:
+        cursor.execute("savepoint correction")
+        for position, each in enumerate(corrections):
             try:
-                written.append(_written(session, each, author))
+                written.append(_write_correction(cursor, each, author))
             except psycopg2.errors.CheckViolation as error:
-                session.execute("rollback to savepoint correction")
+                cursor.execute("rollback to savepoint correction")
                 refused[position] = error_message(error)
             else:
-                session.execute("release savepoint correction; savepoint correction")  # in one round trip
+                cursor.execute("release savepoint correction; savepoint correction")  # in one round trip
     if refused:
-        database.rollback()
-        raise RefusedError(refused)
-    database.commit()
+        connection.rollback()
+        raise CorrectionsRefusedError(refused)
+    connection.commit()
     return written
 
 
-def _written(session: cursor, asked: Correction, author: str | None) -> Written:
-    values = asked._asdict() | {"author": author}
-    if asked.ponto:
-        session.execute(_SQL["zone"], values)
-        if asked.ponto.tzinfo is None:
-            session.execute(_SQL["instant"], values)
-            values["ponto"] = (session.fetchone() or (None,))[0]
-    session.execute(_SQL["insert" if author else "insert_own"], values)
-    is_new = session.rowcount == 1
+def _write_correction(cursor: extensions.cursor, correction: Correction, author: str | None) -> StoredCorrection:
+    values = correction._asdict() | {"author": author}
+    if correction.ponto:
+        cursor.execute(_SQL["set_zone"], values)
+        if correction.ponto.tzinfo is None:
+            cursor.execute(_SQL["to_instant"], values)
+            values["ponto"] = (cursor.fetchone() or (None,))[0]
+    cursor.execute(_SQL["insert" if author else "insert_by_login"], values)
+    is_new = cursor.rowcount == 1
     if not is_new:
-        session.execute(_SQL["standing"], values)
-    [(identifier, usuario_id, ponto)] = session.fetchall()
-    return Written(identifier, usuario_id, ponto, is_new)
+        cursor.execute(_SQL["select_existing"], values)
+    [(identifier, usuario_id, ponto)] = cursor.fetchall()
+    return StoredCorrection(identifier, usuario_id, ponto, is_new)

@@ -14,7 +14,7 @@ from lab.interleavings.world import World
 from ponto.connection import connect
 from slices.reports.lab.interleavings import Reporting
 
-_CORRECT = """
+_INSERT_CORRECTION = """
 insert into ponto.correcao (tipo, usuario_id, ponto, alvo, motivo)
 values (
     case when %(alvo)s::uuid is null then 'inclusao' else 'desconsideracao' end,
@@ -22,10 +22,10 @@ values (
 )
 """
 # Nobody else is corrected unpunched.
-_KNOWN = "insert into ponto.funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
+_INSERT_EMPLOYEE = "insert into ponto.funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
 
 
-class Correcting:
+class CorrectionProgram:
     """A correction by a login of one's own, which is refused if it is of a punch that is not there yet."""
 
     def __init__(self, **columns: object) -> None:
@@ -38,7 +38,7 @@ class Correcting:
         with closing(connect(world.way, "correct")) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             try:
-                cursor.execute(_CORRECT, self._columns)
+                cursor.execute(_INSERT_CORRECTION, self._columns)
             except psycopg2.errors.CheckViolation:
                 world.statuses["correction"] = "refused"
             else:
@@ -54,16 +54,16 @@ SCENARIOS = {
         "a drain of two batches, and a correction: one of the punches is disregarded",
         lambda: (
             Draining(batch("a", 1), batch("b", 2)),
-            Correcting(alvo=str(uuid.UUID(int=1))),
+            CorrectionProgram(alvo=str(uuid.UUID(int=1))),
         ),
-        before=_KNOWN,
+        before=_INSERT_EMPLOYEE,
     ),
     "correction, report": Scenario(
         "a report, and a correction that adds a punch",
         lambda: (
             Reporting(),
-            Correcting(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
+            CorrectionProgram(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
         ),
-        before=_KNOWN,
+        before=_INSERT_EMPLOYEE,
     ),
 }

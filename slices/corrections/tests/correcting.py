@@ -14,11 +14,11 @@ from slices.reports.tests import reporting
 from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of
 
 GOLDEN = Path(__file__).parent / "golden"
-CORRECTED = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
+CORRECTIONS_SQL = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
 """It corrects a day of the reports' company."""
 
 
-class Database(reporting.Database):
+class CorrectionsDatabase(reporting.Database):
     """A database with all migrations, in which punches are corrected."""
 
     def correct(
@@ -50,13 +50,13 @@ def correction_id(number: int) -> str:
 
 
 @pytest.fixture
-def database(migrated_url: str) -> Iterator[Database]:
+def database(migrated_url: str) -> Iterator[CorrectionsDatabase]:
     """Give a database with all migrations applied and no punches."""
-    with closing(Database(migrated_url)) as database:
+    with closing(CorrectionsDatabase(migrated_url)) as database:
         yield database
 
 
-class Written(NamedTuple):
+class HistoryRow(NamedTuple):
     """A row of batida or correcao, of employee 1."""
 
     at: datetime  # written; of a punch of the first version it says nothing
@@ -67,11 +67,11 @@ class Written(NamedTuple):
 
 
 @st.composite
-def histories(draw: st.DrawFn, begun: st.SearchStrategy[Story]) -> tuple[Story, list[Written], datetime]:
+def histories(draw: st.DrawFn, stories: st.SearchStrategy[Story]) -> tuple[Story, list[HistoryRow], datetime]:
     """Draw one of these stories, how its punches were written and corrected, one an hour, and an instant in between."""
-    zone, cutoff, punches = draw(begun)
-    began = datetime(2026, 1, 1, tzinfo=UTC)
-    rows: list[Written] = []
+    zone, cutoff, punches = draw(stories)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows: list[HistoryRow] = []
     while True:
         targets: dict[str, list[str]] = {
             "desconsideracao": [row.id for row in rows if row.ponto],
@@ -88,11 +88,11 @@ def histories(draw: st.DrawFn, begun: st.SearchStrategy[Story]) -> tuple[Story, 
         ponto = None if alvo else punches.pop()
         number = len(rows)
         id_ = str(uuid.UUID(int=number)) if kind in ("batida", "primeira") else correction_id(number)
-        rows.append(Written(began + number * HOUR, kind, id_, ponto, alvo))
-    return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
+        rows.append(HistoryRow(start + number * HOUR, kind, id_, ponto, alvo))
+    return (zone, cutoff, []), rows, start + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
 
 
-def store(database: Database, rows: list[Written]) -> None:
+def store(database: CorrectionsDatabase, rows: list[HistoryRow]) -> None:
     """Insert rows of batida and correcao."""
     for row in rows:
         if row.kind in ("batida", "primeira"):
@@ -104,7 +104,7 @@ def store(database: Database, rows: list[Written]) -> None:
             database.correct(1, row.kind, at=row.ponto, alvo=row.alvo, written=row.at, id_=row.id)
 
 
-def counting(rows: Iterable[Written], instant: datetime | None) -> list[datetime]:
+def counted_punches(rows: Iterable[HistoryRow], instant: datetime | None) -> list[datetime]:
     """Give the punches that count at an instant (None: now)."""
     there = [row for row in rows if instant is None or row.kind == "primeira" or row.at <= instant]
     undone = {row.alvo for row in there if row.kind == "anulacao"}

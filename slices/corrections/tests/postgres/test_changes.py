@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slices import enabled
-from slices.corrections.tests.correcting import Database, Written, counting, histories, store
+from slices.corrections.tests.correcting import CorrectionsDatabase, HistoryRow, counted_punches, histories, store
 from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.reporting import DAY, HOUR, SAO_PAULO, SECOND, Row, Story, rules, to_minute, working_days
 
@@ -19,13 +19,15 @@ Days = dict[date, list[datetime]]
 
 WESTMOST, EASTMOST = ZoneInfo("Etc/GMT+12"), ZoneInfo("Pacific/Kiritimati")
 EARLIEST_DAY, LATEST_DAY = (WESTMOST, time(23, 59)), (EASTMOST, time(0))
-AFTER_OCTOBER = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)  # of October 31 by EARLIEST_DAY, of November 3 by LATEST_DAY
-BEFORE_OCTOBER = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)  # of October 1 by LATEST_DAY, of September 28 by EARLIEST_DAY
+# October 31 by EARLIEST_DAY, November 3 by LATEST_DAY
+OCTOBER_END_PUNCH = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
+# October 1 by LATEST_DAY, September 28 by EARLIEST_DAY
+OCTOBER_START_PUNCH = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)
 
 
-def punched(rule: Rule, at: datetime) -> tuple[Story, list[Written], datetime]:
+def punched(rule: Rule, at: datetime) -> tuple[Story, list[HistoryRow], datetime]:
     """Return the history of one punch that was written at once."""
-    return (*rule, []), [Written(at, "batida", "00000000-0000-0000-0000-000000000000", at, None)], at
+    return (*rule, []), [HistoryRow(at, "batida", "00000000-0000-0000-0000-000000000000", at, None)], at
 
 
 zones = st.sampled_from([WESTMOST, SAO_PAULO, ZoneInfo("Europe/London"), ZoneInfo("Asia/Tokyo"), EASTMOST])
@@ -39,7 +41,7 @@ def month_ends(draw: st.DrawFn) -> Story:
     return draw(zones), draw(cutoffs), [MONTH_END + number * SECOND for number in seconds]
 
 
-def changes(database: Database, month: date, since: datetime, until: datetime | None) -> list[Row]:
+def changes(database: CorrectionsDatabase, month: date, since: datetime, until: datetime | None) -> list[Row]:
     """Return the rows of `changes` for all employees."""
     values = {"mes": month, "usuarios": None, "momento": until, "antes": since}
     with database.session.cursor() as cursor:
@@ -47,18 +49,21 @@ def changes(database: Database, month: date, since: datetime, until: datetime | 
         return cursor.fetchall()
 
 
-def days_of(month: date, rule: Rule, punches: list[datetime], more: timedelta = timedelta(0)) -> Days:
+def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timedelta = timedelta(0)) -> Days:
     """Return the punches of each working day of a month, or of the month and more days before and after it."""
     first, last = month - more, (month + 31 * DAY).replace(day=1) - DAY + more
     return {day: instants for day, instants in working_days(*rule, punches).items() if first <= day <= last}
 
 
 @given(drawn=histories(month_ends()), moved=st.none() | st.tuples(zones, cutoffs), hours=st.none() | st.integers(1, 20))
-@example(drawn=punched(EARLIEST_DAY, AFTER_OCTOBER), moved=LATEST_DAY, hours=None)
-@example(drawn=punched(LATEST_DAY, BEFORE_OCTOBER), moved=EARLIEST_DAY, hours=None)
+@example(drawn=punched(EARLIEST_DAY, OCTOBER_END_PUNCH), moved=LATEST_DAY, hours=None)
+@example(drawn=punched(LATEST_DAY, OCTOBER_START_PUNCH), moved=EARLIEST_DAY, hours=None)
 @rules
 def test_changes_list_every_changed_month_and_no_equal_one_without_reason(
-    database: Database, drawn: tuple[Story, list[Written], datetime], moved: Rule | None, hours: int | None
+    database: CorrectionsDatabase,
+    drawn: tuple[Story, list[HistoryRow], datetime],
+    moved: Rule | None,
+    hours: int | None,
 ) -> None:
     (zone, cutoff, _), rows, since = drawn
     now_by = moved or (zone, cutoff)
@@ -71,11 +76,11 @@ def test_changes_list_every_changed_month_and_no_equal_one_without_reason(
         ((has_moved,),) = database.ask("select zona_mudou_em > %s from funcionario", since)
         listed = {month: changes(database, month, since, until) for month in MONTHS}
 
-    then, now = counting(rows, since), counting(rows, until)
+    then, now = counted_punches(rows, since), counted_punches(rows, until)
     for month, found in listed.items():
-        before, after = days_of(month, now_by, then), days_of(month, now_by, now)
-        is_near = any(days_of(month, now_by, punches, more=3 * DAY) for punches in (then, now))
+        before, after = days_in_month(month, now_by, then), days_in_month(month, now_by, now)
+        is_near = any(days_in_month(month, now_by, punches, more=3 * DAY) for punches in (then, now))
         assert bool(found) == (before != after or (has_moved and is_near))
-        assert found or days_of(month, (zone, cutoff), then) == after
+        assert found or days_in_month(month, (zone, cutoff), then) == after
         # The columns are the days worked then and now.
         assert [row[3:5] for row in found] == [(len(before), len(after))] * len(found)

@@ -101,7 +101,7 @@ def test_what_is_refused_at_the_commit_is_said(correct: commands.Run, punched: D
 def test_a_login_that_holds_the_corrections_lock_is_named(
     correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "_LOCK_MS", 10)
+    monkeypatch.setattr(send, "_LOCK_TIMEOUT_MS", 10)
     with closing(punched.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
         waits = correct(*ADD)
@@ -117,7 +117,7 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "reason"),
     [
         (("disregard", "01234567-89ab-7def-8123-456789abcdef"), "is no punch, and no addition that counts"),
         (("disregard", "yesterday"), "ID: must be the whole id of a punch or of a correction"),
@@ -127,17 +127,17 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
         (("disregard", PUNCH, "--reason", "\u3164"), "--reason: must be 3 to 200 "),
     ],
 )
-def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tuple[str, ...], why: str) -> None:
+def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tuple[str, ...], reason: str) -> None:
     words = words if "--reason" in words else (*words, "--reason", "twice")
     refused = correct(*words)
     assert (refused.status, refused.out) == (1, "")
-    assert why in refused.err
+    assert reason in refused.err
     told = correct(*words, "--json").json["refused"]
-    assert [why in each["what"] for each in told] == [True]
+    assert [reason in each["what"] for each in told] == [True]
     assert rows(punched) == []
 
 
-OTHER = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
+OTHER_PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
 
 
 @pytest.mark.parametrize("at", ["2026-10-01T08:00", "2026-10-01T08:00:59", "2026-10-01T11:00Z"])
@@ -164,12 +164,14 @@ def test_the_one_punch_of_a_minute_is_disregarded_without_its_id(
 def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarded(
     correct: commands.Run, punched: Database
 ) -> None:
-    punched.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00:31.25-03')", OTHER, ANA)
+    punched.ask(
+        "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00:31.25-03')", OTHER_PUNCH, ANA
+    )
     added = correct("add", "--employee", ANA, "--at", "2026-10-01T08:00:59", "--reason", "no tablet", "--json").json
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
     refused = correct(*words)
     assert (refused.status, refused.out) == (1, "")
-    ids = (PUNCH, OTHER, added["corrections"][0]["id"])
+    ids = (PUNCH, OTHER_PUNCH, added["corrections"][0]["id"])
     assert refused.err.splitlines()[-1] == (
         f"ponto: refused: employee {ANA} has 3 punches at 2026-10-01T08:00; name one by its ID: "
         f"{ids[0]} (08:00:00-03:00), {ids[1]} (08:00:31-03:00), {ids[2]} (08:00:59-03:00, added); nothing was written"
@@ -259,20 +261,20 @@ def test_of_a_file_nothing_is_written_if_a_line_is_refused(
 def test_a_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
     file = tmp_path / "corrections.csv"
     assert "No such file" in correct("apply", "--file", file).err
-    for text, why in (
+    for text, reason in (
         (HEADER, "has no corrections"),
         (HEADER + f"anulacao,,,{PUNCH},twice\n" * 301, "301 corrections"),
     ):
         file.write_text(text, encoding="utf-8")
         done = correct("apply", "--file", file)
         assert done.status == 2
-        assert why in done.err
+        assert reason in done.err
 
 
 # Signed
 
 
-class Api:
+class FakeApi:
     """The API of a stage: whoever signs is Ana, and the function writes to the database."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
@@ -292,7 +294,7 @@ class Api:
 
 
 @pytest.fixture
-def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
+def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
@@ -302,7 +304,7 @@ def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
     calls.instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
     reports = Functions(punched.url, "ponto_reader")
     calls.instead["Invoke"] = lambda _, given: returned(reports.call("read", json.loads(given["Payload"])))()
-    return Api(monkeypatch, Functions(punched.url, "ponto_corrections"))
+    return FakeApi(monkeypatch, Functions(punched.url, "ponto_corrections"))
 
 
 @pytest.fixture
@@ -311,16 +313,16 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def on_aws(api: Api, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> commands.Run:
+def correct_on_aws(api: FakeApi, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> commands.Run:
     del api
     run = commands.runner(capsys, "correct", collaborators=Collaborators(clock))
     return lambda *words: run(*words, "--stage", "dev")
 
 
 def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
-    on_aws: commands.Run, api: Api, punched: Database
+    correct_on_aws: commands.Run, api: FakeApi, punched: Database
 ) -> None:
-    assert on_aws(*ADD).status == 0
+    assert correct_on_aws(*ADD).status == 0
     assert rows(punched) == [("inclusao", ANA, AUTHOR)]
     [(url, headers)] = api.signed
     assert url == f"{URL}/correcao"
@@ -331,16 +333,18 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
     assert "CANARY" not in json.dumps(dict(headers))
 
 
-def test_a_stage_is_asked_for_the_punch_of_a_minute(on_aws: commands.Run, api: Api, punched: Database) -> None:
+def test_a_stage_is_asked_for_the_punch_of_a_minute(
+    correct_on_aws: commands.Run, api: FakeApi, punched: Database
+) -> None:
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
-    done = on_aws(*words)
+    done = correct_on_aws(*words)
     assert (done.status, done.err) == (0, "")
     assert punched.ask("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "why"),
+    ("answer", "status", "reason"),
     [
         (
             (403, '{"message":"User: x is not authorized"}', {}),
@@ -365,21 +369,21 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(on_aws: commands.Run, api: A
     ],
 )
 def test_what_the_api_has_against_it_is_told(
-    on_aws: commands.Run, api: Api, answer: Response, status: int, why: str
+    correct_on_aws: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
 ) -> None:
     api.answers = [answer] * 100  # to each try
-    done = on_aws(*ADD)
+    done = correct_on_aws(*ADD)
     assert (done.status, done.out) == (status, "")
-    assert why in done.err
+    assert reason in done.err
 
 
 def test_a_function_that_is_not_ready_and_a_database_that_resumes_are_waited_for_with_one_sentence(
-    on_aws: commands.Run, api: Api, clock: FakeClock, punched: Database
+    correct_on_aws: commands.Run, api: FakeApi, clock: FakeClock, punched: Database
 ) -> None:
     later = {"Retry-After": "15"}
     api.answers = [(500, '{"message":"there was an error handling your request"}', later), (503, "{}", later)]
 
-    done = on_aws(*ADD)
+    done = correct_on_aws(*ADD)
 
     assert (done.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
     assert rows(punched) == [("inclusao", ANA, AUTHOR)]

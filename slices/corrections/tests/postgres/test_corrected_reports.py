@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 
-from slices.corrections.tests.correcting import Database, Written, counting, histories, store
+from slices.corrections.tests.correcting import CorrectionsDatabase, HistoryRow, counted_punches, histories, store
 from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.reporting import (
     DAY,
@@ -23,7 +23,7 @@ MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"
 
 
-def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database: Database) -> None:
+def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database: CorrectionsDatabase) -> None:
     *_, double = database.punch(1, "2026-11-03 08:00 12:00 13:00 13:01")
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
     database.correct(1, "desconsideracao", alvo=double, written="2026-11-04 09:00")
@@ -40,7 +40,9 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
     assert len(database.read("batida_local")) == 4  # as it was sent
 
 
-def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(database: Database) -> None:
+def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(
+    database: CorrectionsDatabase,
+) -> None:
     def reopened() -> list[Row]:
         return database.read(f"excecoes({MONTH}) where tipo = 'reaberta'", "dia, medida, batidas")
 
@@ -52,7 +54,7 @@ def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction
     assert reopened() == [(date(2026, 11, 3), 16 * DAY, 2)]
 
 
-def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database: Database) -> None:
+def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database: CorrectionsDatabase) -> None:
     database.punch(1, "2026-11-03 08:00 17:00")
 
     assert len(database.read(f"batidas_enviadas({MONTH}, 1)")) == 2
@@ -61,14 +63,14 @@ def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database
 
 
 @pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
-def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: Database, report: str) -> None:
+def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: CorrectionsDatabase, report: str) -> None:
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
 
     assert database.read(report, "usuario_id, dia, origem") == [(1, date(2026, 11, 3), "inclusao")]
     assert database.read("jornada where usuario_id = 1", "batidas") == [(1,)]
 
 
-def test_a_corrected_day_is_an_exception_that_says_so(database: Database) -> None:
+def test_a_corrected_day_is_an_exception_that_says_so(database: CorrectionsDatabase) -> None:
     whole = (1, None, date(2026, 11, 3), None, None, None)
     punch, _ = database.punch(1, "2026-11-03 08:00 17:00")
     added = database.correct(1, "inclusao", at="2026-11-03 12:00:30", written="2026-11-04 09:00")
@@ -97,7 +99,7 @@ def literal(instant: datetime | None) -> str:
     return f"'{instant.isoformat()}'" if instant else "null"
 
 
-def reports(database: Database, months: list[date], instant: datetime | None) -> list[list[Row]]:
+def reports(database: CorrectionsDatabase, months: list[date], instant: datetime | None) -> list[list[Row]]:
     """Read every report that takes a moment, of one employee and of all."""
     given = f"momento => {literal(instant)}"
     return [
@@ -117,7 +119,7 @@ def reports(database: Database, months: list[date], instant: datetime | None) ->
 @given(drawn=histories(stories()))
 @rules
 def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_written_by_then(
-    database: Database, drawn: tuple[Story, list[Written], datetime]
+    database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
 ) -> None:
     story, rows, instant = drawn
     months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
@@ -133,7 +135,7 @@ def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_wri
 @given(drawn=histories(stories()))
 @rules
 def test_corrected_working_days_are_those_of_plain_python(
-    database: Database, drawn: tuple[Story, list[Written], datetime]
+    database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
 ) -> None:
     (zone, cutoff, _), rows, instant = drawn
     with database.trial():
@@ -155,7 +157,7 @@ def test_corrected_working_days_are_those_of_plain_python(
             assert additions[0] == additions[1]
 
     for at, days in found.items():
-        expected = working_days(zone, cutoff, counting(rows, at))
+        expected = working_days(zone, cutoff, counted_punches(rows, at))
         passed = {day: list(minutes_of(zone, instants)) for day, instants in expected.items()}
         assert days == [
             (

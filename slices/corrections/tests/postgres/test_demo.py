@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from slices.corrections.demo import correct
-from slices.corrections.tests.correcting import Database
+from slices.corrections.demo import add_forgotten_punch
+from slices.corrections.tests.correcting import CorrectionsDatabase
 from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.postgres.test_demo import Ask, Demo
 from slices.reports.tests.postgres.test_demo import ask as ask
@@ -24,10 +24,10 @@ def test_one_day_is_corrected_and_odd_no_more(until: str, run: Demo, ask: Ask) -
     assert (found["incluida"], found["incompleta"]) == (1, counts["oddDays"])
 
 
-def test_forgotten_end_of_night_in_the_west_is_added_after_it(database: Database) -> None:
+def test_forgotten_end_of_night_in_the_west_is_added_after_it(database: CorrectionsDatabase) -> None:
     database.employ(1, ZoneInfo("America/Rio_Branco"), cutoff=time(12))
     database.punch(1, "2026-10-06 22:00 26:00 27:30")  # 08:30Z, so that the night ended at 12:30Z
 
     with database.session.cursor() as cursor:
-        assert correct(cursor, (1, 1), date(2026, 10, 31)) == 1
+        assert add_forgotten_punch(cursor, (1, 1), date(2026, 10, 31)) == 1
     assert database.card(1, "2026-10") == ["2026-10-06 22:00 02:00 03:30 07:30 = 480, 330"]

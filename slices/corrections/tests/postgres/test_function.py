@@ -7,10 +7,10 @@ from typing import Any
 
 import psycopg2
 import pytest
-from psycopg2.extensions import connection
+from psycopg2 import extensions
 
 from ponto.http import HttpError, Request
-from slices.corrections.function import TIMEOUTS, correct, main, open_session
+from slices.corrections.function import TIMEOUTS, handle_request, main, open_connection
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
@@ -26,8 +26,10 @@ def function(database: Database) -> Functions:
     return Functions(database.url, "ponto_corrections")
 
 
-def post(function: Functions, *asked: object, body: str | None = None, **identity: Any) -> tuple[int, dict[str, Any]]:
-    sent = json.dumps({"correcoes": asked}) if body is None else body
+def post(
+    function: Functions, *corrections: object, body: str | None = None, **identity: Any
+) -> tuple[int, dict[str, Any]]:
+    sent = json.dumps({"correcoes": corrections}) if body is None else body
     response = function.run(main, event(sent, **identity))
     assert response["headers"]["Content-Type"] == "application/json"
     return response["statusCode"], json.loads(response["body"])
@@ -149,7 +151,7 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
 
 
 @pytest.mark.parametrize(
-    ("change", "why", "error"),
+    ("change", "reason", "error"),
     [
         ("revoke insert on correcao from ponto_corrections", "permission denied", "InsufficientPrivilege 42501"),
         ("alter table correcao rename to other", 'relation "ponto.correcao" does not', "UndefinedTable 42P01"),
@@ -157,12 +159,12 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
     ],
 )
 def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
-    function: Functions, database: Database, change: str, why: str, error: str
+    function: Functions, database: Database, change: str, reason: str, error: str
 ) -> None:
     database.ask(change)
     status, answer = post(function, ADDITION)
     assert status == 500
-    assert why in answer["message"]
+    assert reason in answer["message"]
     assert "run ponto schema" in answer["message"]
     assert json.loads(function.log.getvalue())["error"] == error
 
@@ -172,13 +174,13 @@ def test_it_signs_in_by_iam_where_the_stage_does(function: Functions) -> None:
     assert post(function, ADDITION)[0] == 200
 
 
-@pytest.mark.parametrize("what", ["password", "PAM"])
-def test_who_is_not_let_in_meets_no_paused_database(what: str) -> None:
-    def refuse() -> connection:
-        raise psycopg2.OperationalError(f'FATAL: {what} authentication failed for user "ponto_corrections"')
+@pytest.mark.parametrize("method", ["password", "PAM"])
+def test_who_is_not_let_in_meets_no_paused_database(method: str) -> None:
+    def refuse() -> extensions.connection:
+        raise psycopg2.OperationalError(f'FATAL: {method} authentication failed for user "ponto_corrections"')
 
     with pytest.raises(HttpError, match="another password") as caught:
-        correct(refuse, AUTHOR, Request(body=json.dumps({"correcoes": [ADDITION]})))
+        handle_request(refuse, AUTHOR, Request(body=json.dumps({"correcoes": [ADDITION]})))
     assert caught.value.result.status == 500
 
 
@@ -187,7 +189,7 @@ def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
         raise ValueError("CANARY")
 
     with pytest.raises(HttpError, match=r"cannot read the database's password \(ValueError\); nothing") as caught:
-        open_session(parameters)
+        open_connection(parameters)
     assert (caught.value.result.status, type(caught.value.__cause__)) == (500, ValueError)
     assert "CANARY" not in str(caught.value)
 

@@ -7,7 +7,7 @@ from ponto.admin.migrations import migrate
 from ponto.connection import connect
 from ponto.reader import packed_rows, query_function, statements
 from slices import enabled
-from slices.corrections.write import Correction, write
+from slices.corrections.write import Correction, write_corrections
 from slices.reports import employees
 from tests.database import ROLES, SCHEMA
 from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, plant, signed_in
@@ -27,9 +27,9 @@ def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: S
     server.ask("alter database master set search_path = public, pg_catalog")
 
     assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
-    asked = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
+    correction = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
     with closing(connect(signed_in("ponto_corrections", owner), "test")) as database:
-        assert len(write(database, [asked], "arn:of:somebody")) == 1
+        assert len(write_corrections(database, [correction], "arn:of:somebody")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
         "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from slices.corrections.tests.correcting import CORRECTED
+from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import shared
 from slices.reports.tests.postgres.test_person import MORE as OF_THE_EMPLOYEE
@@ -19,7 +19,7 @@ insert into correcao (usuario_id, tipo, ponto, motivo) values
 """
 
 
-unchanged = shared(OF_THE_EMPLOYEE, CORRECTED, MORE)
+unchanged = shared(OF_THE_EMPLOYEE, CORRECTIONS_SQL, MORE)
 
 
 def test_all_corrections_of_one_employee_are_there_and_nobody_elses(dev: Stage) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from ponto.admin.migrations import Migrated, migrate
-from slices.corrections.tests.correcting import Database
+from slices.corrections.tests.correcting import CorrectionsDatabase
 from tests.database import SCHEMA, TIME_ZONE
 
 CORRECTED = ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
 AS_PUNCHED = ["2026-11-03 08:00 12:00 13:00 = 240, 0 incomplete"]
-WITHOUT = {name: folder for name, folder in SCHEMA.items() if name != "corrections"}
+SCHEMA_WITHOUT_CORRECTIONS = {name: folder for name, folder in SCHEMA.items() if name != "corrections"}
 REPLACED = "views/04_punches_that_count.sql"
 
 
-class Stage(Database):
+class Stage(CorrectionsDatabase):
     """A database with a card whose hours a correction changed."""
 
     def run(self, schema: Mapping[str, Path]) -> Migrated:
@@ -36,7 +36,7 @@ def stage(migrated_url: str) -> Iterator[Stage]:
 def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_before(stage: Stage) -> None:
     rows = stage.read("correcao", "id, motivo")
 
-    done = stage.run(WITHOUT)
+    done = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
 
     assert done.notices == [
         "slices/corrections is not there: its tables stay, and its roles lose their rights and may not sign in",

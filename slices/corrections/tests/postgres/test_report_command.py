@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slices.corrections.tests.correcting import CORRECTED, GOLDEN
+from slices.corrections.tests.correcting import CORRECTIONS_SQL, GOLDEN
 from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, require_golden, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report import (
@@ -38,14 +38,14 @@ values (gen_random_uuid(), 111, '2026-10-21 18:00-03', '2026-10-21 18:00-03');
 insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 111, '2026-10-22 02:02-03', 'no tablet')
 """
 
-unchanged = shared(CORRECTED, NIGHT)
+unchanged = shared(CORRECTIONS_SQL, NIGHT)
 
 
 @pytest.fixture
 def url(migrated_url: str) -> str:
     """Give the database of the corrected company to a test that changes it."""
     fill(migrated_url)
-    fill(migrated_url, CORRECTED)
+    fill(migrated_url, CORRECTIONS_SQL)
     return migrated_url
 
 
@@ -118,21 +118,21 @@ AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
 
 
 def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
-    def of_106(*words: object) -> dict[str, Any]:
+    def corrected_day(*words: object) -> dict[str, Any]:
         (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
         return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
 
-    assert of_106(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
-    assert of_106("--as-of", "2026-11-26T23:00Z") == of_106(*AS_OF)
-    assert of_106("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the instant of the first is included
-    assert of_106()["minutos"] == 8 * 60
+    assert corrected_day(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
+    assert corrected_day("--as-of", "2026-11-26T23:00Z") == corrected_day(*AS_OF)
+    assert corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the instant of the first is included
+    assert corrected_day()["minutos"] == 8 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}
     assert minutes[106] == 15 * 60 + 1
     assert "incluida" not in run(*EXCEPTIONS, *AS_OF, "--format", "json").json["totais"]
 
 
-OFF = """
+DISREGARD_SQL = """
 set session_replication_role = replica; -- without the trigger that lets nobody write into the past
 insert into correcao (id, usuario_id, tipo, alvo, motivo, criada_em)
 values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not hers', '2026-11-28 08:00-03')
@@ -146,7 +146,7 @@ def test_changes_list_other_punches_with_equal_minutes_and_a_disregarded_punch_a
     fill(url, STAYED)
     fill(url, LATE, stayed, 102)
     fill(url, LATE.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
-    fill(url, OFF, wrong)
+    fill(url, DISREGARD_SQL, wrong)
 
     (one,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
 

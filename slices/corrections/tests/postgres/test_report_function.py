@@ -2,7 +2,7 @@
 
 import pytest
 
-from slices.corrections.tests.correcting import CORRECTED
+from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import NUMBERS, Run, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report_function import REPORTS, require_writer_is_awaited
@@ -10,7 +10,7 @@ from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
 from slices.reports.tests.postgres.test_report_function import run as run
 
-unchanged = shared(NUMBERS, CORRECTED)
+unchanged = shared(NUMBERS, CORRECTIONS_SQL)
 
 WRITTEN = (
     "set constraints all immediate;"  # no trigger sees when it is committed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slices.corrections.tests.correcting import CORRECTED
+from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import MONTH, NOVEMBER, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
@@ -10,7 +10,7 @@ from slices.reports.tests.postgres.test_report_pages import FULL, Open, require_
 from slices.reports.tests.postgres.test_report_pages import browser as browser
 from slices.reports.tests.postgres.test_report_pages import opened as opened
 
-unchanged = shared(FULL, CORRECTED)
+unchanged = shared(FULL, CORRECTIONS_SQL)
 
 
 @pytest.mark.parametrize(

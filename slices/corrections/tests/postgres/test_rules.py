@@ -14,13 +14,19 @@ import pytest
 
 from ponto.fields import BLANK
 from ponto.parser import parse
-from slices.corrections.write import Correction, RefusedError, Written, read, write
+from slices.corrections.write import (
+    Correction,
+    CorrectionsRefusedError,
+    StoredCorrection,
+    parse_correction,
+    write_corrections,
+)
 from slices.reports.tests.reporting import CHANGES
 from tests.database import Database, ask
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
-ANA, RUI, NOBODY = 123, 124, 999
+ANA, RUI, UNKNOWN_EMPLOYEE = 123, 124, 999
 AUTHOR = "arn:aws:sts::123456789012:assumed-role/people/ana"
 SIX = datetime(2026, 10, 1, 18)  # local, in the employee's zone
 AT_SIX = datetime(2026, 10, 1, 21, tzinfo=UTC)
@@ -37,32 +43,34 @@ def corrected(database: Database) -> Database:
     return database
 
 
-def make(database: Database, *asked: Correction, author: str | None = AUTHOR, **who: str) -> list[Written]:
-    with closing(psycopg2.connect(**{**database.owner, "user": "ponto_corrections", **who})) as connection:
-        return write(connection, asked, author)
+def write(
+    database: Database, *corrections: Correction, author: str | None = AUTHOR, **parameters: str
+) -> list[StoredCorrection]:
+    with closing(psycopg2.connect(**{**database.owner, "user": "ponto_corrections", **parameters})) as connection:
+        return write_corrections(connection, corrections, author)
 
 
-def refusals(database: Database, *asked: Correction) -> dict[int, str]:
+def refusals(database: Database, *corrections: Correction) -> dict[int, str]:
     before = database.ask("select count(*) from correcao")
-    with pytest.raises(RefusedError) as caught:
-        make(database, *asked)
+    with pytest.raises(CorrectionsRefusedError) as caught:
+        write(database, *corrections)
     assert database.ask("select count(*) from correcao") == before  # all or nothing
     return dict(caught.value.reasons)
 
 
-def add(usuario_id: int = ANA, ponto: datetime = SIX, **more: Any) -> Correction:
-    return Correction("inclusao", **{"motivo": REASON, "usuario_id": usuario_id, "ponto": ponto, **more})
+def add(usuario_id: int = ANA, ponto: datetime = SIX, **values: Any) -> Correction:
+    return Correction("inclusao", **{"motivo": REASON, "usuario_id": usuario_id, "ponto": ponto, **values})
 
 
-def disregard(alvo: str = PUNCH, **more: Any) -> Correction:
-    return Correction("desconsideracao", **{"motivo": "twice", "alvo": alvo, **more})
+def disregard(alvo: str = PUNCH, **values: Any) -> Correction:
+    return Correction("desconsideracao", **{"motivo": "twice", "alvo": alvo, **values})
 
 
-def undo(alvo: str, **more: Any) -> Correction:
-    return Correction("anulacao", **{"motivo": "a mistake", "alvo": alvo, **more})
+def undo(alvo: str, **values: Any) -> Correction:
+    return Correction("anulacao", **{"motivo": "a mistake", "alvo": alvo, **values})
 
 
-def derived(*parts: object) -> str:
+def derive_id(*parts: object) -> str:
     """Give the id of a correction as README.md computes it."""
     digest = hashlib.sha256("|".join(map(str, ("correcao", *parts))).encode()).hexdigest()
     variant = "89ab"[int(digest[16], 16) % 4]
@@ -73,14 +81,14 @@ def derived(*parts: object) -> str:
 
 
 def test_each_kind_is_a_row_with_its_author_and_the_employee_of_its_target(corrected: Database) -> None:
-    [added] = make(corrected, add())
-    [left_out] = make(corrected, disregard())
-    [undone] = make(corrected, undo(left_out.id))
+    [added] = write(corrected, add())
+    [left_out] = write(corrected, disregard())
+    [undone] = write(corrected, undo(left_out.id))
 
     assert [tuple(each) for each in (added, left_out, undone)] == [
-        (derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0), ANA, AT_SIX, True),
-        (derived("desconsideracao", PUNCH, 0), ANA, None, True),
-        (derived("anulacao", left_out.id, 0), ANA, None, True),
+        (derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0), ANA, AT_SIX, True),
+        (derive_id("desconsideracao", PUNCH, 0), ANA, None, True),
+        (derive_id("anulacao", left_out.id, 0), ANA, None, True),
     ]
     assert corrected.ask(
         "select id::text, usuario_id, tipo, ponto, alvo::text, motivo, autor from correcao order by criada_em"
@@ -103,21 +111,21 @@ def test_each_kind_is_a_row_with_its_author_and_the_employee_of_its_target(corre
 def test_a_time_without_an_offset_is_the_employees_own(
     corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
 ) -> None:
-    assert make(corrected, add(usuario_id, ponto))[0].ponto == instant
+    assert write(corrected, add(usuario_id, ponto))[0].ponto == instant
 
 
 def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) -> None:
-    [stages, own] = make(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
+    [stages, own] = write(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
     assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
         "2026-10-01T18:00:00-03:00",
         "2026-10-01T17:00:00-04:00",
     ]
-    assert make(corrected, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
+    assert write(corrected, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
     assert "2026-10-01 17:00:00-04 is added already" in refusals(corrected, add(RUI, AT_SIX, motivo="another"))[0]
 
 
 @pytest.mark.parametrize(
-    ("local", "why"),
+    ("local", "reason"),
     [
         (
             "2025-11-02T01:30",
@@ -128,12 +136,12 @@ def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) 
     ],
 )
 def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
-    corrected: Database, local: str, why: str
+    corrected: Database, local: str, reason: str
 ) -> None:
     corrected.ask("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
-    assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(why)
+    assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(reason)
 
-    early, late = make(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
+    early, late = write(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
     assert early.ponto
     assert late.ponto
     assert late.ponto - early.ponto == timedelta(hours=1)
@@ -157,10 +165,10 @@ FUTURE = datetime.now(UTC) + timedelta(days=300)
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("correction", "reason"),
     [
         (add(ponto=FUTURE), "is in the future"),
-        (add(NOBODY), "employee 999 is not known: no punch, and no row of funcionario"),
+        (add(UNKNOWN_EMPLOYEE), "employee 999 is not known: no punch, and no row of funcionario"),
         (disregard(str(uuid.uuid4())), "is no punch, and no addition that counts"),
         (disregard(usuario_id=RUI), f"{PUNCH} is of another employee than {RUI}"),
         (undo(PUNCH), f"{PUNCH} is no correction that can be undone"),
@@ -169,15 +177,15 @@ FUTURE = datetime.now(UTC) + timedelta(days=300)
         (add(id=str(uuid.uuid4())), "correcao_id_check"),
     ],
 )
-def test_what_contradicts_what_is_there_is_refused(corrected: Database, asked: Correction, why: str) -> None:
-    assert why in refusals(corrected, asked)[0]
+def test_what_contradicts_what_is_there_is_refused(corrected: Database, correction: Correction, reason: str) -> None:
+    assert reason in refusals(corrected, correction)[0]
 
 
 def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Database) -> None:
-    added, left_out = make(corrected, add(), disregard())
-    [undone] = make(corrected, undo(left_out.id))
-    [left_out_again] = make(corrected, disregard())
-    [dropped] = make(corrected, undo(added.id))
+    added, left_out = write(corrected, add(), disregard())
+    [undone] = write(corrected, undo(left_out.id))
+    [left_out_again] = write(corrected, disregard())
+    [dropped] = write(corrected, undo(added.id))
 
     assert refusals(corrected, disregard(motivo="another reason"), disregard(id=CHOSEN)) == dict.fromkeys(
         (0, 1), f"{PUNCH} is disregarded already, by correction {left_out_again.id}"
@@ -193,29 +201,29 @@ def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Dat
 
 
 def test_an_addition_that_is_disregarded_is_not_there_for_a_retry(corrected: Database) -> None:
-    added, left_out = make(corrected, add(), disregard(derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
+    added, left_out = write(corrected, add(), disregard(derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
     assert refusals(corrected, add(), add(motivo="another reason")) == dict.fromkeys(
         (0, 1), f"2026-10-01 18:00:00-03 was added, and is disregarded by correction {left_out.id}: undo that one"
     )
-    make(corrected, undo(left_out.id))
-    assert make(corrected, add()) == [added._replace(is_new=False)]
+    write(corrected, undo(left_out.id))
+    assert write(corrected, add()) == [added._replace(is_new=False)]
 
 
 def test_a_chosen_id_is_kept_and_serves_one_correction(corrected: Database) -> None:
-    assert [each.is_new for _ in range(2) for each in make(corrected, add(id=CHOSEN))] == [True, False]
+    assert [each.is_new for _ in range(2) for each in write(corrected, add(id=CHOSEN))] == [True, False]
     assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
 
 
 def test_of_many_nothing_is_written_if_one_is_refused_and_each_has_its_reason(corrected: Database) -> None:
-    found = refusals(corrected, add(), add(NOBODY), disregard(), undo(PUNCH))
+    found = refusals(corrected, add(), add(UNKNOWN_EMPLOYEE), disregard(), undo(PUNCH))
     assert found.keys() == {1, 3}
     # And one may be of another before it.
-    of_the_first = derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)
-    assert [each.is_new for each in make(corrected, add(), disregard(of_the_first))] == [True, True]
+    first_id = derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)
+    assert [each.is_new for each in write(corrected, add(), disregard(first_id))] == [True, True]
 
 
 def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
-    [added] = make(corrected, add())
+    [added] = write(corrected, add())
     body = '{"id": "%s", "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}'
     with pytest.raises(ValueError, match="id: must be a UUID"):
         parse(body % added.id, UTC)
@@ -227,7 +235,7 @@ def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
     page = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     vectors = re.findall(r"^\| `correcao\\\|(.+)` \| `(.+)` \|$", page, re.MULTILINE)
     assert len(vectors) == 4
-    assert [derived(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]
+    assert [derive_id(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]
 
 
 # Two at once
@@ -240,14 +248,14 @@ def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
         cursor.execute(
             "insert into correcao (tipo, alvo, motivo, autor) values ('desconsideracao', %s, 'twice', 'x')", (PUNCH,)
         )
-        retry = threads.submit(make, corrected, disregard())
-        other = threads.submit(make, corrected, disregard(motivo="another reason"))
+        retry = threads.submit(write, corrected, disregard())
+        other = threads.submit(write, corrected, disregard(motivo="another reason"))
         try:
             wait_for(lambda: corrected.ask(WAITING) == [(2,)], "both to wait for the first")
         finally:
             first.commit()
         assert [each.is_new for each in retry.result()] == [False]
-        with pytest.raises(RefusedError):
+        with pytest.raises(CorrectionsRefusedError):
             other.result()
     assert corrected.ask("select count(*) from correcao") == [(1,)]
 
@@ -255,7 +263,7 @@ def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
 def test_the_instants_of_corrections_have_the_order_of_their_commits(corrected: Database) -> None:
     with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
         cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
-        waiting = threads.submit(make, corrected, add())
+        waiting = threads.submit(write, corrected, add())
         try:
             wait_for(lambda: corrected.ask(WAITING) == [(1,)], "the other to wait for the first")
             cursor.execute(
@@ -281,7 +289,7 @@ def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: D
     corrected.ask(function.replace("1 minute", "0"))
 
     with pytest.raises(psycopg2.errors.CheckViolation, match="longer than a minute"):
-        make(corrected, add())
+        write(corrected, add())
 
     assert corrected.ask("select count(*) from correcao") == [(0,)]
     # What is restored was written long before.
@@ -298,11 +306,11 @@ def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: D
 def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_rules(
     corrected: Database, person: str
 ) -> None:
-    [added] = make(corrected, add(), author=None, user=person)
+    [added] = write(corrected, add(), author=None, user=person)
     assert added.is_new
     assert corrected.ask("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [("ana", True)]
-    with pytest.raises(RefusedError, match="1 refused"):
-        make(corrected, undo(PUNCH), author=None, user=person)
+    with pytest.raises(CorrectionsRefusedError, match="1 refused"):
+        write(corrected, undo(PUNCH), author=None, user=person)
 
 
 @pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
@@ -312,20 +320,20 @@ def test_nobody_types_an_author_or_an_instant(corrected: Database, person: str, 
 
 
 def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, person: str) -> None:
-    corrected.ask("create schema theirs authorization ana; create table theirs.funcionario (usuario_id bigint)")
-    corrected.ask("insert into theirs.funcionario values (999)")
+    corrected.ask("create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)")
+    corrected.ask("insert into shadow.funcionario values (999)")
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
         ask(
-            {**corrected.owner, "user": person, "options": "-c search_path=theirs,ponto"},
+            {**corrected.owner, "user": person, "options": "-c search_path=shadow,ponto"},
             "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 999, now(), 'mine')",
         )
-    corrected.ask("drop schema theirs cascade")
+    corrected.ask("drop schema shadow cascade")
 
 
 # Its form
 
 
-UNSEEN = [
+INVISIBLE_REASONS = [
     *(3 * character for character in ("\u3164", "\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\U000e0041")),
     "a\u3164\u3164b",
     "\ufdd0\ufdd1\ufdd2",
@@ -333,23 +341,23 @@ UNSEEN = [
     "ok \ufe0f",
     "\u115f.\u1160\uffa0-",
 ]
-GIVEN = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
+ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
 
 
 def test_a_correction_is_read_as_the_wire_has_it() -> None:
-    assert read(GIVEN) == add()
-    assert read({**GIVEN, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
+    assert parse_correction(ADDITION) == add()
+    assert parse_correction({**ADDITION, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
     for motivo in ("abc", "x" * 200):
-        assert read({"tipo": "anulacao", "alvo": CHOSEN, "motivo": motivo}) == undo(CHOSEN, motivo=motivo)
+        assert parse_correction({"tipo": "anulacao", "alvo": CHOSEN, "motivo": motivo}) == undo(CHOSEN, motivo=motivo)
 
 
 @pytest.mark.parametrize("motivo", ["não", "f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
 def test_a_reason_of_three_characters_that_one_sees_is_one(corrected: Database, motivo: str) -> None:
-    assert read(GIVEN | {"motivo": motivo}).motivo == motivo
-    assert make(corrected, add(motivo=motivo))[0].is_new
+    assert parse_correction(ADDITION | {"motivo": motivo}).motivo == motivo
+    assert write(corrected, add(motivo=motivo))[0].is_new
 
 
-@pytest.mark.parametrize("motivo", UNSEEN)
+@pytest.mark.parametrize("motivo", INVISIBLE_REASONS)
 def test_the_table_refuses_a_reason_that_nobody_sees(corrected: Database, motivo: str) -> None:
     assert "correcao_motivo_visivel" in refusals(corrected, add(motivo=motivo))[0]
 
@@ -366,7 +374,7 @@ def test_the_table_and_the_request_see_the_same_characters(corrected: Database) 
 
 
 @pytest.mark.parametrize(
-    ("changed", "why"),
+    ("changed", "reason"),
     [
         ({"tipo": []}, "tipo: must be one of inclusao"),
         ({"tipo": {}}, "tipo: must be one of inclusao"),
@@ -379,9 +387,9 @@ def test_the_table_and_the_request_see_the_same_characters(corrected: Database) 
         ({"x" * 3000: 1}, f"{'x' * 40}: is not known"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
         *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
-        *(({"motivo": text}, "motivo: must be 3 to 200 .* three of them visible") for text in UNSEEN),
+        *(({"motivo": text}, "motivo: must be 3 to 200 .* three of them visible") for text in INVISIBLE_REASONS),
     ],
 )
-def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], why: str) -> None:
-    with pytest.raises(ValueError, match=f"^{why}"):
-        read(GIVEN | changed)
+def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}"):
+        parse_correction(ADDITION | changed)

@@ -23,7 +23,7 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
             f"reads/{name}.sql"
             for name in ("correction", "correction_list", "disregarded", "employee_punches", "person_corrections")
         ),
-        *(f"sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
+        *(f"sql/{name}.sql" for name in ("insert", "insert_by_login", "select_existing", "set_zone", "to_instant")),
     }
 
 

@@ -23,7 +23,7 @@ def account() -> Iterator[None]:
         yield
 
 
-class Corrections:
+class FakeCorrectionApi:
     """An API of paper for corrections: one answer after another, the last again and again."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,9 +43,9 @@ class Corrections:
 
 
 @pytest.fixture
-def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
+def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> FakeCorrectionApi:
     del account
-    return Corrections(monkeypatch)
+    return FakeCorrectionApi(monkeypatch)
 
 
 PROVEN = "corrections reach their table, which refused one"
@@ -59,7 +59,7 @@ UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected", "said"),
+    ("answers", "expected", "message"),
     [
         ([REFUSED], PROVEN, ""),
         ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], PROVEN, "a paused database 15 to 40 s"),
@@ -67,21 +67,21 @@ UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
     ],
 )
 def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
-    corrections: Corrections,
+    corrections: FakeCorrectionApi,
     capsys: pytest.CaptureFixture[str],
     answers: list[Response],
     expected: str | None,
-    said: str,
+    message: str,
 ) -> None:
     corrections.answers = list(answers)
     assert proof.prove(boto3.Session(), "dev", URL, FakeClock()) == expected
     assert len(corrections.asked) == len(answers)
     assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (
             (500, '{"message":"the function has another password"}', {}),
@@ -97,10 +97,10 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
     ],
 )
 def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
-    corrections: Corrections, answer: Response, said: str
+    corrections: FakeCorrectionApi, answer: Response, message: str
 ) -> None:
     corrections.answers = [answer]
-    with pytest.raises(CommandError, match=re.escape(said)) as failure:
+    with pytest.raises(CommandError, match=re.escape(message)) as failure:
         proof.prove(boto3.Session(), "dev", URL, FakeClock())
     assert failure.value.status == 1
     assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
