@@ -19,9 +19,9 @@ from ponto.database_names import read_sql
 from ponto.fields import read_uuid
 from ponto.parser import FIELDS
 
-_SQL = Path(__file__).parent / "sql"
-_RECEIPT = read_sql(_SQL / "receipt.sql")
-_RECEIPTS = read_sql(_SQL / "receipts.sql")
+_SQL_FOLDER = Path(__file__).parent / "sql"
+_RECEIPT_SQL = read_sql(_SQL_FOLDER / "receipt.sql")
+_RECEIPT_LIST_SQL = read_sql(_SQL_FOLDER / "receipts.sql")
 
 TIMEOUTS = Timeouts(connect_seconds=6, attempt_seconds=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
 """13 s at most (`max_execute_seconds`), well within the gateway's 29: the password (4 s), a connection (6 s), a
@@ -30,14 +30,14 @@ statement (3 s).
 A paused Aurora begins to resume with the first try; the client comes again.
 """
 
-LISTED = timedelta(hours=48)
+LIST_PERIOD = timedelta(hours=48)
 """Of what was received since then an employee who signed in has the list."""
 
-MAX_LISTED = 500
+MAX_LIST_RECEIPTS = 500
 """Punches in a list."""
 
-_REST_SECONDS = 5  # for which nothing is tried after a failure: other requests are answered at once
-_RANDOM_VERSIONS = "47"  # of UUIDs
+_RETRY_PAUSE_SECONDS = 5  # for which nothing is tried after a failure: other requests are answered at once
+_RANDOM_UUID_VERSIONS = "47"  # of UUIDs
 _FIELD_NAMES = [  # in the order of receipt.sql
     *(field.name for column, field in FIELDS.items() if field.required or column == "id"),
     "recebidaEm",
@@ -63,7 +63,7 @@ class Receipts:
         self.requires_sign_in = requires_sign_in
         self._session = session
         self._clock = clock
-        self._not_before = 0.0  # on the clock
+        self._paused_until = 0.0  # on the clock
 
     def find(self, punch_id: str, employee_id: int | None) -> dict[str, object] | None:
         """Return the receipt of a punch, as the wire has it, if it is a row that the caller may see.
@@ -79,32 +79,32 @@ class Receipts:
             punch_id = read_uuid(punch_id)
         except ValueError:
             return None
-        if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_VERSIONS):
+        if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_UUID_VERSIONS):
             return None
-        rows = self._execute(_RECEIPT, {"id": punch_id, "employee": employee_id})
+        rows = self._execute(_RECEIPT_SQL, {"id": punch_id, "employee_id": employee_id})
         return _to_json(rows[0]) if rows else None
 
     def find_recent(self, employee_id: int | None) -> list[dict[str, object]]:
         """Return the receipts of an employee who signed in, the newest first; None: without a number, none."""
         if employee_id is None:
             return []
-        values = {"employee": employee_id, "since": LISTED, "most": MAX_LISTED}
-        return [_to_json(row) for row in self._execute(_RECEIPTS, values)]
+        values = {"employee_id": employee_id, "since": LIST_PERIOD, "limit": MAX_LIST_RECEIPTS}
+        return [_to_json(row) for row in self._execute(_RECEIPT_LIST_SQL, values)]
 
     def close(self) -> None:
         """Close the connection if there is one. A later look-up opens another."""
         self._session.close()
 
     def _execute(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        if self._clock() < self._not_before:
-            raise CannotConnectError(f"the database did not answer less than {_REST_SECONDS} s ago")
+        if self._clock() < self._paused_until:
+            raise CannotConnectError(f"the database did not answer less than {_RETRY_PAUSE_SECONDS} s ago")
         try:
             return self._session.execute(statement, values, deadline=math.inf)
         except psycopg2.ProgrammingError:
             raise  # the migrations of this release have not run yet: other statements may be answered
         except QUERY_ERRORS:
             self.close()
-            self._not_before = self._clock() + _REST_SECONDS
+            self._paused_until = self._clock() + _RETRY_PAUSE_SECONDS
             raise
 
 

@@ -13,26 +13,28 @@ from tools.kit.project import ROOT
 FILE = ROOT / "slices" / "receipts" / "openapi.json"
 
 
-def text() -> str:
+def build_text() -> str:
     """Return the description, with what follows from the code: limits and messages."""
     document = json.loads(FILE.read_text(encoding="utf-8"))
     document["info"]["version"] = __version__
     components, paths = document["components"], document["paths"]
-    components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = function.EXPOSED
-    one, several = paths["/ponto/{id}"]["get"], paths["/ponto"]["get"]
-    hours = round(lookup.LISTED.total_seconds() / 3600)
-    several["summary"] = f"List an employee's own punches that were received in the last {hours} hours, newest first."
-    _json(several, "200")["schema"]["properties"]["batidas"]["maxItems"] = lookup.MAX_LISTED
-    _json(one, "404")["example"]["message"] = function.NOT_FOUND
-    _json(several, "404")["example"]["message"] = function.NO_LIST
-    for operation in (one, several):
-        _json(operation, "503")["example"]["message"] = function.UNAVAILABLE
+    components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = function.EXPOSED_HEADERS
+    get_receipt, list_receipts = paths["/ponto/{id}"]["get"], paths["/ponto"]["get"]
+    hours = round(lookup.LIST_PERIOD.total_seconds() / 3600)
+    list_receipts["summary"] = (
+        f"List an employee's own punches that were received in the last {hours} hours, newest first."
+    )
+    _json_content(list_receipts, "200")["schema"]["properties"]["batidas"]["maxItems"] = lookup.MAX_LIST_RECEIPTS
+    _json_content(get_receipt, "404")["example"]["message"] = function.NOT_FOUND_MESSAGE
+    _json_content(list_receipts, "404")["example"]["message"] = function.NO_LIST_MESSAGE
+    for operation in (get_receipt, list_receipts):
+        _json_content(operation, "503")["example"]["message"] = function.UNAVAILABLE_MESSAGE
     return json.dumps(document, indent=2) + "\n"
 
 
-def _json(operation: Any, status: str) -> Any:
+def _json_content(operation: Any, status: str) -> Any:
     return operation["responses"][status]["content"]["application/json"]
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    FILE.write_text(build_text(), encoding="utf-8")

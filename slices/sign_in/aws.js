@@ -5,13 +5,13 @@ const stop = require('../../resources/stop.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
-const ALLOWED = 'method.response.header.Access-Control-Allow-';
+const ALLOW_HEADER = 'method.response.header.Access-Control-Allow-';
 
-const signsIn = { Properties: { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } } };
+const requireSignIn = { Properties: { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } } };
 
 /** A browser may send what it may without sign-in, and its token. */
 const preflight = (headers, more) => ({
-  Properties: { Integration: { IntegrationResponses: [{ ResponseParameters: { [`${ALLOWED}Headers`]: headers, ...more } }] } },
+  Properties: { Integration: { IntegrationResponses: [{ ResponseParameters: { [`${ALLOW_HEADER}Headers`]: headers, ...more } }] } },
 });
 
 module.exports = async ({ resolveVariable }) => {
@@ -22,7 +22,7 @@ module.exports = async ({ resolveVariable }) => {
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const ofEmployees = ENDPOINTS.filter(({ callers }) => callers === 'employees').flatMap(({ methods }) => methods);
+  const employeeMethods = ENDPOINTS.filter(({ callers }) => callers === 'employees').flatMap(({ methods }) => methods);
   return {
     identity: { usuarioId: CLAIM },
     Resources: {
@@ -39,12 +39,12 @@ module.exports = async ({ resolveVariable }) => {
 
       // The stage asks for tokens before the function does: what came without one would be a dead letter.
       BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
-      PostPunch: signsIn,
-      PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
+      PostPunch: requireSignIn,
+      PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOW_HEADER}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(
-        ofEmployees.map(({ id, method }) => [
+        employeeMethods.map(({ id, method }) => [
           id,
-          method === 'OPTIONS' ? preflight("'X-Api-Key,Authorization'") : signsIn,
+          method === 'OPTIONS' ? preflight("'X-Api-Key,Authorization'") : requireSignIn,
         ])
       ),
     },

@@ -1,3 +1,3 @@
 select id::text, usuario_id, ponto, recebida_em, gravada_em
 from ponto.batida
-where id = %(id)s and (%(employee)s::bigint is null or usuario_id = %(employee)s)
+where id = %(id)s and (%(employee_id)s::bigint is null or usuario_id = %(employee_id)s)

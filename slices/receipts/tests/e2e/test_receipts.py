@@ -2,12 +2,12 @@
 
 import uuid
 
-from slices.receipts.function import EXPOSED, NO_LIST
+from slices.receipts.function import EXPOSED_HEADERS, NO_LIST_MESSAGE
 from tests.e2e.client import EMPLOYEES, Client
 
 
-def punch(employee: int) -> dict[str, object]:
-    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"}
+def punch(employee_id: int) -> dict[str, object]:
+    return {"id": str(uuid.uuid4()), "usuarioId": employee_id, "ponto": "2026-10-01T08:00:00-03:00"}
 
 
 def test_a_punch_is_not_found_until_it_is_a_row_and_then_it_is_told(client: Client) -> None:
@@ -41,6 +41,6 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
         assert "Date" in refused.headers["access-control-expose-headers"]
     assert client.post(b"", method="GET", x_api_key=None).status == 403
     listed = client.post(b"", method="GET")  # which only a user pool makes
-    assert (listed.status, listed.body) == (404, {"message": NO_LIST})
+    assert (listed.status, listed.body) == (404, {"message": NO_LIST_MESSAGE})
     assert listed.headers["access-control-allow-origin"] == "*"
-    assert listed.headers["access-control-expose-headers"] == EXPOSED
+    assert listed.headers["access-control-expose-headers"] == EXPOSED_HEADERS

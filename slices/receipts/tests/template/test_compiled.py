@@ -50,10 +50,10 @@ def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Templat
 
 
 def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
-    longest = lookup.TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
-    assert longest < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
+    max_seconds = lookup.TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
+    assert max_seconds < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
     for name in ("README.md", "aws.yml", "lookup.py"):
-        assert f"{longest:g} s at most" in (FOLDER / name).read_text(encoding="utf-8"), name
+        assert f"{max_seconds:g} s at most" in (FOLDER / name).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize(("stage", "origin"), [("prod", "https://ponto.example.com"), ("local", "*")])
@@ -63,7 +63,7 @@ def test_a_page_may_read_an_answer_as_it_reads_the_gateways(compiled: Compile, s
     (response,) = template.properties("ReceiptPreflight")["Integration"]["IntegrationResponses"]
     allowed = response["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"]
     assert (response["StatusCode"], allowed) == ("204", f"'{origin}'")
-    assert function.EXPOSED == EXPOSES
+    assert function.EXPOSED_HEADERS == EXPOSES
     later = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
     assert later == f"'{UNAVAILABLE_RETRY_SECONDS}'"
 

@@ -28,7 +28,9 @@ OPERATIONS = {path: item["get"] for path, item in DOCUMENT["paths"].items()}
 
 
 def test_it_is_what_the_code_says_now() -> None:
-    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "python -m slices.receipts.openapi writes it"
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.build_text(), (
+        "python -m slices.receipts.openapi writes it"
+    )
 
 
 def test_it_is_openapi() -> None:
@@ -78,7 +80,7 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
     )
     no_id = {"pathParameters": {"id": "1"}, "requestContext": {}}
     receipts = Receipts(open_session(dict), requires_sign_in=False)
-    by_function = set(function.main(no_id, Context(), receipts=lambda: receipts)["headers"])
+    by_function = set(function.main(no_id, Context(), create=lambda: receipts)["headers"])
     assert by_function == of_every | {"Content-Type", "Cache-Control", "Retry-After"}
     for path, operation in OPERATIONS.items():
         for status, response in operation["responses"].items():

@@ -19,7 +19,7 @@ from tools.local.velocity import Input, Util, render
 
 USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'
-WITHOUT_A_NUMBER = {
+REQUEST_WITHOUT_NUMBER = {
     "Action": ["SendMessage"],
     "MessageBody": [BODY],
     "MessageAttribute.1.Name": ["apiKeyId"],
@@ -30,7 +30,7 @@ WITHOUT_A_NUMBER = {
 
 
 @pytest.fixture
-def signed_in(compiled: Compile) -> Template:
+def template_with_sign_in(compiled: Compile) -> Template:
     """Give prod with employees who sign in."""
     return compiled("prod", f"userPoolArn={USER_POOL}")
 
@@ -122,12 +122,12 @@ def test_a_deploy_is_told_that_a_punch_needs_a_token(packaged: Packaged) -> None
     assert not deploy.read(packaged("dev").folder).needs_token
 
 
-@pytest.mark.parametrize("is_turned_on", [True, False])
+@pytest.mark.parametrize("turns_sign_in_on", [True, False])
 def test_what_an_update_publishes_is_what_its_template_says(
-    prod: Template, signed_in: Template, is_turned_on: bool
+    prod: Template, template_with_sign_in: Template, turns_sign_in_on: bool
 ) -> None:
     """CloudFormation removes what a template no longer has at the end: the new deployment is made while it is there."""
-    before, after = (prod, signed_in) if is_turned_on else (signed_in, prod)
+    before, after = (prod, template_with_sign_in) if turns_sign_in_on else (template_with_sign_in, prod)
     assert deployment(before) != deployment(after)
     still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
     kinds = {before.resources[name]["Type"] for name in still_there}
@@ -140,17 +140,19 @@ def _preflight(resources: Any, name: str) -> Any:
     return response["ResponseParameters"]
 
 
-def test_the_authorizer_is_published_with_the_api(compiled: Compile, signed_in: Template) -> None:
-    name = deployment(signed_in)
-    assert "EmployeeSignIn" in signed_in.resources[name]["DependsOn"]
-    assert len(set(signed_in.resources[name]["DependsOn"])) == len(signed_in.resources[name]["DependsOn"])
+def test_the_authorizer_is_published_with_the_api(compiled: Compile, template_with_sign_in: Template) -> None:
+    name = deployment(template_with_sign_in)
+    assert "EmployeeSignIn" in template_with_sign_in.resources[name]["DependsOn"]
+    assert len(set(template_with_sign_in.resources[name]["DependsOn"])) == len(
+        template_with_sign_in.resources[name]["DependsOn"]
+    )
     another = compiled("prod", f"userPoolArn={USER_POOL}2")
     assert len({name, deployment(another), deployment(compiled("prod"))}) == 3
 
 
-def test_the_stage_asks_for_tokens_before_the_function_does(signed_in: Template) -> None:
+def test_the_stage_asks_for_tokens_before_the_function_does(template_with_sign_in: Template) -> None:
     """What was accepted without a token would be a dead letter. Nor may the stage wait for the function."""
-    resources = signed_in.resources
+    resources = template_with_sign_in.resources
     assert "ApiStage" in resources["BatidaPontoLambdaFunction"]["DependsOn"]
     waited_for, found = {"ApiStage"}, set[str]()
     while waited_for:
@@ -163,9 +165,11 @@ def test_the_stage_asks_for_tokens_before_the_function_does(signed_in: Template)
 
 
 @pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.3.Name=x", "a b%26+ção"])
-def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(signed_in: Template, claim: str) -> None:
-    assert _request(signed_in, {"custom:usuarioId": claim, "custom:usuarioid": "9", "sub": "8"}) == {
-        **WITHOUT_A_NUMBER,
+def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(
+    template_with_sign_in: Template, claim: str
+) -> None:
+    assert _render_request(template_with_sign_in, {"custom:usuarioId": claim, "custom:usuarioid": "9", "sub": "8"}) == {
+        **REQUEST_WITHOUT_NUMBER,
         "MessageAttribute.2.Name": ["usuarioId"],
         "MessageAttribute.2.Value.DataType": ["String"],
         "MessageAttribute.2.Value.StringValue": [claim],
@@ -174,12 +178,12 @@ def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(signed_in:
 
 @pytest.mark.parametrize("claims", [{}, {"custom:usuarioId": ""}, {"sub": "8"}])
 def test_without_a_number_there_is_no_attribute_which_sqs_would_refuse_empty(
-    signed_in: Template, claims: dict[str, str]
+    template_with_sign_in: Template, claims: dict[str, str]
 ) -> None:
-    assert _request(signed_in, claims) == WITHOUT_A_NUMBER
+    assert _render_request(template_with_sign_in, claims) == REQUEST_WITHOUT_NUMBER
 
 
-def _request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:
+def _render_request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:
     mapping = template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
     variables = {"util": Util(), "input": Input(BODY), "context": KEY | {"authorizer": {"claims": claims}}}
     return parse_qs(render(mapping, variables), keep_blank_values=True, strict_parsing=True)

@@ -6,13 +6,13 @@ from tests.documents import blocks, commands
 from tools.kit.project import ROOT
 
 
-def of_document() -> Iterator[str]:
+def readme_commands() -> Iterator[str]:
     for block in blocks(ROOT / "slices" / "sign_in" / "README.md"):
         yield from commands(block.text)
 
 
 def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
-    made = next(c for c in of_document() if " create-user-pool-client " in c)
+    made = next(c for c in readme_commands() if " create-user-pool-client " in c)
     options = {name: values.split() for name, _, values in (part.partition(" ") for part in made.split(" --")[1:])}
 
     assert "custom:usuarioId" in options["read-attributes"]

@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 from tools.kit import slices
 from tools.local.emulator import Emulator
 
-ASKING = [
+EMPLOYEE_PATHS = [
     entry[verb]
     for _, entry in slices.endpoints()
     if entry.get("callers") == "employees"
@@ -57,14 +57,14 @@ class UserPool:
             WriteAttributes=["email"],
         )["UserPoolClient"]["ClientId"]
 
-    def sign_in(self, employee: int | None = None) -> Tokens:
+    def sign_in(self, employee_id: int | None = None) -> Tokens:
         """Make a user and sign them in.
 
         Args:
-            employee: the user's number; None: nobody gave one.
+            employee_id: the user's number; None: nobody gave one.
         """
         name = str(uuid.uuid4())
-        number = [] if employee is None else [{"Name": "custom:usuarioId", "Value": str(employee)}]
+        number = [] if employee_id is None else [{"Name": "custom:usuarioId", "Value": str(employee_id)}]
         self._cognito.admin_create_user(UserPoolId=self._id, Username=name, UserAttributes=number)
         self._cognito.admin_set_user_password(UserPoolId=self._id, Username=name, Password=PASSWORD, Permanent=True)
         signed_in = self._cognito.admin_initiate_auth(  # signed, which initiate_auth is not
@@ -76,14 +76,14 @@ class UserPool:
         return Tokens(signed_in["IdToken"], signed_in["AccessToken"])
 
 
-class SignIn(NamedTuple):
+class SignInDeployment(NamedTuple):
     deployed: Deployed
     pool: UserPool
     other_pool: UserPool
 
 
 @pytest.fixture(scope="module")
-def sign_in() -> Iterator[SignIn]:
+def sign_in() -> Iterator[SignInDeployment]:
     """Deploy with the parameter userPoolArn."""
     pools: list[UserPool] = []
 
@@ -92,16 +92,16 @@ def sign_in() -> Iterator[SignIn]:
         return {"userPoolArn": pools[0].arn}
 
     with deploy(parameters) as deployed:
-        yield SignIn(deployed, *pools)
+        yield SignInDeployment(deployed, *pools)
 
 
 @pytest.fixture(scope="module")
-def deployed(sign_in: SignIn) -> Deployed:
+def deployed(sign_in: SignInDeployment) -> Deployed:
     return sign_in.deployed
 
 
 @pytest.fixture
-def pool(sign_in: SignIn) -> UserPool:
+def pool(sign_in: SignInDeployment) -> UserPool:
     return sign_in.pool
 
 
@@ -110,8 +110,8 @@ def redrive(deployed: Deployed) -> Callable[[], Result]:
     return lambda: run_process("dlq", "redrive", "--all", "--state", deployed.state)
 
 
-def punch(employee: int) -> dict[str, object]:
-    return {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
+def punch(employee_id: int) -> dict[str, object]:
+    return {"usuarioId": employee_id, "ponto": "2026-10-01T08:00:00Z"}
 
 
 def attributes(dead_letter: dict[str, Any]) -> dict[str, str]:
@@ -121,33 +121,33 @@ def attributes(dead_letter: dict[str, Any]) -> dict[str, str]:
 # Tokens
 
 
-def decoded(part: str) -> dict[str, Any]:
+def decode_part(part: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return found
 
 
-def encoded(part: bytes) -> str:
+def encode_part(part: bytes) -> str:
     return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
-def signed(token: str) -> str:
+def sign_with_other_key(token: str) -> str:
     """Give a token with the claims of another, signed by a key that is not the pool's."""
     text, _, _ = token.rpartition(".")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+    return f"{text}.{encode_part(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
-def with_other_claims(token: str, **changes: object) -> str:
+def replace_claims(token: str, **changes: object) -> str:
     """Give a token whose claims were changed, under the signature that it had."""
     header, claims, signature = token.split(".")
-    return f"{header}.{encoded(json.dumps(decoded(claims) | changes).encode())}.{signature}"
+    return f"{header}.{encode_part(json.dumps(decode_part(claims) | changes).encode())}.{signature}"
 
 
-BAD_TOKENS: dict[str, Callable[[SignIn, int], str | None]] = {
+BAD_TOKENS: dict[str, Callable[[SignInDeployment, int], str | None]] = {
     "none": lambda _, __: None,
     "garbage": lambda _, __: "a.b.c",
-    "signed by another key": lambda it, employee: signed(it.pool.sign_in(employee).identity),
-    "another number under the signature": lambda it, employee: with_other_claims(
+    "signed by another key": lambda it, employee: sign_with_other_key(it.pool.sign_in(employee).identity),
+    "another number under the signature": lambda it, employee: replace_claims(
         it.pool.sign_in(next(EMPLOYEES)).identity, **{"custom:usuarioId": str(employee)}
     ),
     "of another pool": lambda it, employee: it.other_pool.sign_in(employee).identity,
@@ -156,7 +156,7 @@ BAD_TOKENS: dict[str, Callable[[SignIn, int], str | None]] = {
 
 @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
 def test_a_punch_without_a_good_token_is_refused_and_nothing_is_stored(
-    client: Client, sign_in: SignIn, make: Callable[[SignIn, int], str | None]
+    client: Client, sign_in: SignInDeployment, make: Callable[[SignInDeployment, int], str | None]
 ) -> None:
     employee = next(EMPLOYEES)
 
@@ -250,7 +250,7 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
 # What slices answer to employees
 
 
-@pytest.mark.parametrize("path", [path for path in ASKING if path.endswith("/{id}")])
+@pytest.mark.parametrize("path", [path for path in EMPLOYEE_PATHS if path.endswith("/{id}")])
 def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
     client: Client, pool: UserPool, path: str
 ) -> None:
@@ -269,7 +269,7 @@ def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
     assert client.post(b"", "GET", content_type=None, authorization=others).body == {"batidas": []}
 
 
-@pytest.mark.parametrize("path", ASKING)
+@pytest.mark.parametrize("path", EMPLOYEE_PATHS)
 def test_what_is_for_employees_takes_the_sign_in_and_the_key(client: Client, pool: UserPool, path: str) -> None:
     token = pool.sign_in(next(EMPLOYEES)).identity
     below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))
