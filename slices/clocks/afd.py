@@ -13,32 +13,32 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ponto.documents import check_digits
-from slices.imports.forms import BadFile, BadLine
+from slices.imports.file_formats import FatalLineError, InvalidLineError
 
-LISTED = 500
+MAX_LISTED = 500
 """Of each kind of finding, how many a survey lists; what is more is counted. They go along in Lambda's events."""
 
-EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, OF_PROGRAM = range(2, 8)
+EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM = range(2, 8)
 """Kinds of records, as the character behind the NSR has them; header and trailer are no records here."""
 
 _HEADER = "0000000001"
 _TRAILER = "999999999"
 _SIGNATURE = "ASSINATURA_DIGITAL"  # ..._EM_ARQUIVO_P7S, behind the trailer
-_LENGTH_OF_PROGRAMS = 137  # characters of a record of kind 7
+_PROGRAM_RECORD_LENGTH = 137  # characters of a record of kind 7
 
 
-class NotOfAClock(BadFile):
+class InvalidClockFileError(FatalLineError):
     """The file as a whole is no hardware clock's. The message says why."""
 
 
-class BadRecord(BadLine):
+class InvalidRecordError(InvalidLineError):
     """A line is no record of the file's layout. The message says why."""
 
 
-class BadField(BadRecord):
+class InvalidFieldError(InvalidRecordError):
     """A record has the length and the CRC of one, and a wrong field: it is refused, and not missing."""
 
-    def __init__(self, record: "Record", what: str) -> None:
+    def __init__(self, record: "ClockRecord", what: str) -> None:
         super().__init__(f"record {record.kind}: {what}")
         self.record = record  # its kind and NSR
 
@@ -47,8 +47,8 @@ class Layout(NamedTuple):
     """What the lines of a file are."""
 
     year: int  # of the law
-    header: int  # characters
-    clock: int  # where its number begins in the header, from 0
+    header_length: int  # characters
+    clock_offset: int  # where its number begins in the header, from 0
     lengths: dict[int, int]  # characters of records, by kind; the others are only counted
     kinds: tuple[int, ...]  # of its records, in the order of the trailer's counts
     punch: re.Pattern[str]
@@ -62,8 +62,8 @@ _TIME = "([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{4})"
 _LAYOUTS = (
     Layout(
         year=2009,
-        header=232,
-        clock=187,
+        header_length=232,
+        clock_offset=187,
         lengths={PUNCH: 34, SETTING: 34, EMPLOYEE: 87},
         kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE),
         punch=re.compile(f".{{10}}{_DAY_AND_TIME}(.{{12}})"),
@@ -73,10 +73,10 @@ _LAYOUTS = (
     ),
     Layout(
         year=2021,
-        header=302,
-        clock=189,
+        header_length=302,
+        clock_offset=189,
         lengths={EMPLOYER: 331, PUNCH: 50, SETTING: 73, EMPLOYEE: 118, EVENT: 36},
-        kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, OF_PROGRAM),
+        kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM),
         punch=re.compile(f".{{10}}{_TIME}(.{{12}}).{{4}}"),
         setting=re.compile(f".{{10}}{_TIME}{_TIME}.{{15}}"),
         time="{0}",
@@ -86,8 +86,8 @@ _LAYOUTS = (
 
 _is_clock = re.compile("[0-9]{17}").fullmatch
 _digits = re.compile("[0-9]+").fullmatch
-_begins_as_a_record = re.compile("[0-9]{9}[1-9]").match
-_crc_of = re.compile("[0-9A-Fa-f]{4}").fullmatch
+_starts_as_record = re.compile("[0-9]{9}[1-9]").match
+_is_crc = re.compile("[0-9A-Fa-f]{4}").fullmatch
 
 
 class Header(NamedTuple):
@@ -97,7 +97,7 @@ class Header(NamedTuple):
     layout: Layout
 
 
-class Record(NamedTuple):
+class ClockRecord(NamedTuple):
     """A record that a clock kept."""
 
     kind: int
@@ -113,85 +113,87 @@ class Trailer(NamedTuple):
     counts: dict[int, int]
 
 
-def is_of_a_clock(line: bytes) -> bool:
+def is_clock_file(line: bytes) -> bool:
     """Tell by its first line whether a file is a hardware clock's."""
     return line.startswith(_HEADER.encode())
 
 
-def header(line: bytes) -> Header:
+def parse_header(line: bytes) -> Header:
     """Read the first line of a file.
 
     Raises:
-        NotOfAClock: it has neither layout, is damaged, or names no clock.
+        InvalidClockFileError: it has neither layout, is damaged, or names no clock.
     """
     line = line.rstrip(b"\r\n")
-    for text in _decoded(line):
+    for text in _decodings(line):
         for layout in _LAYOUTS:
-            if len(text) == layout.header:
+            if len(text) == layout.header_length:
                 if layout.has_crc and not _is_intact(line, text):
-                    raise NotOfAClock("is a clock's header whose CRC is wrong")
-                number = text[layout.clock : layout.clock + 17]
+                    raise InvalidClockFileError("is a clock's header whose CRC is wrong")
+                number = text[layout.clock_offset : layout.clock_offset + 17]
                 if not _is_clock(number) or not int(number):
-                    raise NotOfAClock("is a clock's header without the clock's number, 17 digits")
+                    raise InvalidClockFileError("is a clock's header without the clock's number, 17 digits")
                 return Header(number, layout)
-    known = " or ".join(f"{layout.header} (layout of {layout.year})" for layout in _LAYOUTS)
-    raise NotOfAClock(f"is a clock's header of {len(next(_decoded(line)))} characters instead of {known}")
+    known = " or ".join(f"{layout.header_length} (layout of {layout.year})" for layout in _LAYOUTS)
+    raise InvalidClockFileError(f"is a clock's header of {len(next(_decodings(line)))} characters instead of {known}")
 
 
-def read(line: bytes, layout: Layout) -> Record | Trailer | None:
+def parse_line(line: bytes, layout: Layout) -> ClockRecord | Trailer | None:
     """Read a line behind the header.
 
     Returns:
         None: it is the signature.
 
     Raises:
-        BadField: its length and CRC are right, and a field is wrong.
-        BadRecord: it is no record of the layout, or damaged.
-        NotOfAClock: there is another file behind this one, or it is a program's.
+        InvalidFieldError: its length and CRC are right, and a field is wrong.
+        InvalidRecordError: it is no record of the layout, or damaged.
+        InvalidClockFileError: there is another file behind this one, or it is a program's.
     """
     line = line.rstrip(b"\r\n")
-    text = next(_decoded(line))
+    text = next(_decodings(line))
     if text.startswith(_SIGNATURE):
         return None
     if text.startswith(_HEADER):
-        raise NotOfAClock("is a second header; import each clock's file by itself")
+        raise InvalidClockFileError("is a second header; import each clock's file by itself")
     if text.startswith(_TRAILER):
         return _trailer(text, layout)
-    if not _begins_as_a_record(text) or not int(text[:9]):
-        raise BadRecord("line: does not begin as a clock's record, with its number and its kind")
+    if not _starts_as_record(text) or not int(text[:9]):
+        raise InvalidRecordError("line: does not begin as a clock's record, with its number and its kind")
     kind = int(text[9])
-    if kind == OF_PROGRAM and len(text) == _LENGTH_OF_PROGRAMS:
-        raise NotOfAClock("is a record of a program, kind 7; only files of hardware clocks are imported")
+    if kind == PROGRAM and len(text) == _PROGRAM_RECORD_LENGTH:
+        raise InvalidClockFileError("is a record of a program, kind 7; only files of hardware clocks are imported")
     if kind not in (EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT):
-        raise BadRecord(f"record {kind}: the layout of {layout.year} has none in a hardware clock's file")
+        raise InvalidRecordError(f"record {kind}: the layout of {layout.year} has none in a hardware clock's file")
     expected = layout.lengths.get(kind, len(text))
-    if not any(len(each) == expected for each in _decoded(line)):
-        raise BadRecord(f"record {kind}: {len(text)} characters, and the layout of {layout.year} has {expected}")
+    if not any(len(each) == expected for each in _decodings(line)):
+        raise InvalidRecordError(
+            f"record {kind}: {len(text)} characters, and the layout of {layout.year} has {expected}"
+        )
     if layout.has_crc and kind <= EMPLOYEE and not _is_intact(line, text):
-        raise BadRecord(f"record {kind}: its CRC is wrong")
+        raise InvalidRecordError(f"record {kind}: its CRC is wrong")
     return _record(kind, text, layout)
 
 
-def _record(kind: int, text: str, layout: Layout) -> Record:
+def _record(kind: int, text: str, layout: Layout) -> ClockRecord:
     nsr = int(text[:9])
     if kind == PUNCH and (found := layout.punch.fullmatch(text)):
         *time, field = found.groups()
         if (document := _document(field)) is None:
-            raise BadField(Record(kind, nsr), "neither a CPF nor a PIS in the employee's place")
-        return Record(kind, nsr, layout.time.format(*time), document=document)
+            raise InvalidFieldError(ClockRecord(kind, nsr), "neither a CPF nor a PIS in the employee's place")
+        return ClockRecord(kind, nsr, layout.time.format(*time), document=document)
     if kind == SETTING and (found := layout.setting.fullmatch(text)):
         times = found.groups()
         half = len(times) // 2
-        return Record(kind, nsr, layout.time.format(*times[half:]), layout.time.format(*times[:half]))
+        return ClockRecord(kind, nsr, layout.time.format(*times[half:]), layout.time.format(*times[:half]))
     if kind in (PUNCH, SETTING):
-        raise BadField(Record(kind, nsr), f"its time is not written as in the layout of {layout.year}")
-    return Record(kind, nsr)
+        raise InvalidFieldError(ClockRecord(kind, nsr), f"its time is not written as in the layout of {layout.year}")
+    return ClockRecord(kind, nsr)
 
 
 def _trailer(text: str, layout: Layout) -> Trailer:
     counts = text[9:-1]
     if len(counts) != 9 * len(layout.kinds) or not _digits(counts) or text[-1] != "9":
-        raise BadRecord(f"trailer: not as in the layout of {layout.year}")
+        raise InvalidRecordError(f"trailer: not as in the layout of {layout.year}")
     return Trailer({kind: int(counts[9 * index : 9 * index + 9]) for index, kind in enumerate(layout.kinds)})
 
 
@@ -212,14 +214,14 @@ def _document(field: str) -> str | None:
 # Text
 
 
-def _decoded(line: bytes) -> Iterator[str]:
+def _decodings(line: bytes) -> Iterator[str]:
     """Give a line's text in UTF-8, if it is that, and in ISO 8859-1, which everything is."""
     with suppress(UnicodeDecodeError):
         yield line.decode()
     yield line.decode("iso-8859-1")
 
 
-def _table(polynomial: int) -> list[int]:
+def _crc_table(polynomial: int) -> list[int]:
     table = []
     for byte in range(256):
         for _ in range(8):
@@ -228,16 +230,19 @@ def _table(polynomial: int) -> list[int]:
     return table
 
 
-_CRCS = ((_table(0xA001), 0xFFFF), (_table(0x8408), 0))  # MODBUS, as clocks write it, and KERMIT, as the law has it
+_CRC_VARIANTS = (
+    (_crc_table(0xA001), 0xFFFF),
+    (_crc_table(0x8408), 0),
+)  # MODBUS, as clocks write it, and KERMIT, as the law has it
 
 
 def _is_intact(line: bytes, text: str) -> bool:
     """Tell whether a line's last four characters are the CRC of those before, as they stand or in ISO 8859-1."""
-    if not _crc_of(text[-4:]):
+    if not _is_crc(text[-4:]):
         return False
     expected = int(text[-4:], 16)
     written = {line[:-4], text[:-4].encode("iso-8859-1", "replace")}
-    return any(_crc(part, *how) == expected for part in written for how in _CRCS)
+    return any(_crc(part, *how) == expected for part in written for how in _CRC_VARIANTS)
 
 
 def _crc(content: bytes, table: list[int], crc: int) -> int:
@@ -249,7 +254,7 @@ def _crc(content: bytes, table: list[int], crc: int) -> int:
 # The file as a whole
 
 
-class Survey:
+class ClockFileInspector:
     """What a file holds: which records, which are missing, and what was done to the clock. In bounded memory."""
 
     def __init__(self, header: Header) -> None:
@@ -262,21 +267,21 @@ class Survey:
         self._unknown = range(0)  # NSR from the first to the last gap that is not listed
         self._repeats: list[int] = []
         self._unplaced = 0  # came again, or late into a gap that is not listed
-        self._settings: list[Record] = []
+        self._settings: list[ClockRecord] = []
         self._unlisted = {"gaps": 0, "repeats": 0, "settings": 0}
 
     def add(self, line: bytes) -> None:
         """Take the next line. What is no record, or damaged, counts as missing.
 
         Raises:
-            NotOfAClock: of `read`.
+            InvalidClockFileError: of `parse_line`.
         """
-        found: Record | Trailer | None
+        found: ClockRecord | Trailer | None
         try:
-            found = read(line, self.header.layout)
-        except BadField as error:
+            found = parse_line(line, self.header.layout)
+        except InvalidFieldError as error:
             found = error.record
-        except BadRecord:
+        except InvalidRecordError:
             return
         if isinstance(found, Trailer):
             self._trailer = found
@@ -302,7 +307,7 @@ class Survey:
 
     def _miss(self, first: int, last: int) -> None:
         """Take a gap: what it lies between has come."""
-        if len(self._gaps) < LISTED:
+        if len(self._gaps) < MAX_LISTED:
             insort(self._gaps, (first, last))
             return
         self._unlisted["gaps"] += 1
@@ -324,7 +329,7 @@ class Survey:
             self._list("repeats", self._repeats, nsr)
 
     def _list(self, name: str, listed: list[Any], found: object) -> None:
-        if len(listed) < LISTED:
+        if len(listed) < MAX_LISTED:
             listed.append(found)
         else:
             self._unlisted[name] += 1

@@ -4,8 +4,8 @@ from typing import BinaryIO
 
 import click
 
-from slices.clocks import documents
-from slices.imports.bucket import bucket_of
+from slices.clocks import document_table
+from slices.imports.bucket import find_bucket
 from tools.kit import commands, loading, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -36,17 +36,17 @@ def load_documents(file: BinaryIO, where: target.Where, *, as_json: bool) -> Non
     bucket of files (slices/clocks/README.md), or, if anything is wrong in it, nothing is stored.
     """
     content = file.read()
-    if len(content) > documents.MOST_BYTES:
-        raise CommandError(f"{file.name} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
-    found, faults = documents.read(content)
+    if len(content) > document_table.MAX_TABLE_BYTES:
+        raise CommandError(f"{file.name} is larger than {document_table.MAX_TABLE_BYTES} bytes; nothing was stored")
+    found, faults = document_table.parse_table(content)
     loading.require_none(faults, file.name, as_json=as_json)
-    bucket = bucket_of(where)
-    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
+    bucket = find_bucket(where)
+    bucket.s3.put_object(Bucket=bucket.name, Key=document_table.TABLE_KEY, Body=content)
     counts = {"documents": len(found), "employees": len(set(found.values()))}
     if as_json:
         print_json(counts)
     else:
         print_result(
             f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
-            f"{bucket.url(documents.KEY)}"
+            f"{bucket.url(document_table.TABLE_KEY)}"
         )

@@ -8,7 +8,7 @@ from slices.imports.slice import FileFormatSlice
 if TYPE_CHECKING:
     import click
 
-    from slices.imports.forms import Form
+    from slices.imports.file_formats import FileFormat
     from tools.kit.commands import LazyCommand
 
 
@@ -32,11 +32,11 @@ class Clocks(FileFormatSlice):
             )
         }
 
-    def file_format(self) -> "Form":
+    def file_format(self) -> "FileFormat":
         """Return the form of AFD files."""
-        from slices.clocks import form
+        from slices.clocks import file_format
 
-        return form
+        return file_format
 
 
 SLICE = Clocks()

@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from slices.imports.batches import NotSent
-from slices.imports.lines import Line
+from slices.imports.batches import SendFailedError
+from slices.imports.lines import FileLine
 from tools.kit.client import FINAL, MOST_AT_ONCE, Client, GivenUpError
 from tools.kit.clock import Clock
 
-_PATIENCE = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
-_FIRST_WAIT = 0.5  # s
+_TIMEOUT_SECONDS = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
+_FIRST_DELAY_SECONDS = 0.5  # s
 _ACCEPTED = 202
-_CLOSED = {
+_FATAL_STATUSES = {
     401: "the stage asks for a sign-in, which a file has not: put the file into its bucket (slices/imports/README.md)",
     403: "the key is wrong, or was revoked",
     404: "there is no such address",
 }
 
 
-class Api:
+class ApiSender:
     """Where punches are posted. For several threads."""
 
     def __init__(self, url: str, key: str, clock: Clock) -> None:
@@ -31,10 +31,10 @@ class Api:
         self._client = Client(
             url,
             {"content-type": "application/json", "x-api-key": key},
-            patience=_PATIENCE,
+            patience=_TIMEOUT_SECONDS,
             threads=MOST_AT_ONCE,
-            final=FINAL | _CLOSED.keys(),
-            first_wait=_FIRST_WAIT,
+            final=FINAL | _FATAL_STATUSES.keys(),
+            first_wait=_FIRST_DELAY_SECONDS,
             clock=clock,
         )
 
@@ -42,11 +42,11 @@ class Api:
         """Let nobody wait any longer."""
         self._client.stop()
 
-    def send(self, punches: Sequence[Line], _: float) -> dict[int, str]:
+    def send(self, punches: Sequence[FileLine], _: float) -> dict[int, str]:
         """Send punches one after the other; see `slices.imports.batches.Send`.
 
         Raises:
-            NotSent: the API is closed to this key, or has not accepted one for minutes.
+            SendFailedError: the API is closed to this key, or has not accepted one for minutes.
         """
         answers = {punch.number: self._refusal(punch.body) for punch in punches}
         return {number: why for number, why in answers.items() if why}
@@ -56,7 +56,7 @@ class Api:
         try:
             answer = self._client.send(body.encode())
         except GivenUpError as error:
-            raise NotSent(str(error)) from None
-        if answer.status in _CLOSED:
-            raise NotSent(f"answered {answer.status}: {_CLOSED[answer.status]}")
+            raise SendFailedError(str(error)) from None
+        if answer.status in _FATAL_STATUSES:
+            raise SendFailedError(f"answered {answer.status}: {_FATAL_STATUSES[answer.status]}")
         return "" if answer.status == _ACCEPTED else answer.message or f"answered {answer.status}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.bisection import process_in_halves
 from ponto.sqs import MAX_MESSAGES_PER_CALL, call, is_message_error
-from slices.imports.lines import Line
-from slices.imports.split import Position
+from slices.imports.lines import FileLine
+from slices.imports.raw_lines import Position
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -17,32 +17,39 @@ if TYPE_CHECKING:
 THREADS = 8
 """Connections that send to the queue at once."""
 
-_AHEAD = 4  # batches a thread that are read while the first of them is not answered
-_LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too
-_FIRST_DELAY = 0.1  # s, then twice as long each time
-_LONGEST_DELAY = 5.0  # s
+_BATCHES_AHEAD = 4  # batches a thread that are read while the first of them is not answered
+_MAX_BATCH_LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too
+_FIRST_DELAY_SECONDS = 0.1  # s, then twice as long each time
+_MAX_DELAY_SECONDS = 5.0  # s
 
 # Codes of SQS, by their last part, of what passes.
-_PASSING = {"KmsThrottled", "OverLimit", "RequestThrottled", "RequestTimeout", "Throttling", "ThrottlingException"}
+_TRANSIENT_CODES = {
+    "KmsThrottled",
+    "OverLimit",
+    "RequestThrottled",
+    "RequestTimeout",
+    "Throttling",
+    "ThrottlingException",
+}
 
 
-class NotSent(Exception):
+class SendFailedError(Exception):
     """The queue did not take a batch. The message says why."""
 
 
-class OutOfTime(Exception):
+class OutOfTimeError(Exception):
     """There are more lines than there was time."""
 
 
-class Sent(NamedTuple):
+class BatchOutcome(NamedTuple):
     """What became of lines that follow one another."""
 
     accepted: int
-    refused: list[Line]
-    next: Position  # after the last of them
+    refused_lines: list[FileLine]
+    end: Position  # after the last of them
 
 
-Send = Callable[[Sequence[Line], float], dict[int, str]]
+SendPunches = Callable[[Sequence[FileLine], float], dict[int, str]]
 """Sends at most ten punches before an instant, and says why, by its line's number, for each that can never be sent."""
 
 
@@ -50,13 +57,13 @@ Monotonic = Callable[[], float]
 """Returns seconds that only grow; see `time.monotonic`."""
 
 
-def send_all(
-    lines: Iterable[Line],
-    send: Send,
-    stop: float,
+def send_lines(
+    lines: Iterable[FileLine],
+    send: SendPunches,
+    deadline: float,
     threads: int = THREADS,
     monotonic: Monotonic = time.monotonic,
-) -> Iterator[Sent]:
+) -> Iterator[BatchOutcome]:
     """Send the punches among lines.
 
     What it gives is sent, in the order of the file, so that whoever goes on begins behind it. More may have been sent
@@ -65,17 +72,17 @@ def send_all(
     Args:
         lines: as `slices.imports.lines` reads them.
         send: is called by several threads at once.
-        stop: `time.monotonic()` seconds past which no batch is begun.
+        deadline: `time.monotonic()` seconds past which no batch is begun.
         threads: how many they are.
         monotonic: the clock.
 
     Raises:
-        OutOfTime: it is past `stop`; all that was read is sent.
-        NotSent: of `send`.
+        OutOfTimeError: it is past `stop`; all that was read is sent.
+        SendFailedError: of `send`.
         Exception: whatever reading a line raised; all before it are sent.
     """
     batches = _batches(lines)
-    waiting: deque[tuple[list[Line], Future[dict[int, str]]]] = deque()
+    waiting: deque[tuple[list[FileLine], Future[dict[int, str]]]] = deque()
     end: Exception | None = None
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -87,27 +94,27 @@ def send_all(
                     break
                 if batch is None:
                     break
-                waiting.append((batch, pool.submit(send, [line for line in batch if line.body], stop)))
-                if len(waiting) == _AHEAD * threads:
-                    yield _sent(*waiting.popleft())
-                if monotonic() > stop:
-                    end = OutOfTime(f"the time is over, and line {batch[-1].next.line} is not read")
+                waiting.append((batch, pool.submit(send, [line for line in batch if line.body], deadline)))
+                if len(waiting) == _BATCHES_AHEAD * threads:
+                    yield _outcome(*waiting.popleft())
+                if monotonic() > deadline:
+                    end = OutOfTimeError(f"the time is over, and line {batch[-1].end.line} is not read")
             while waiting:
-                yield _sent(*waiting.popleft())
+                yield _outcome(*waiting.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
     if end:
         raise end
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    batch: list[Line] = []
+def _batches(lines: Iterable[FileLine]) -> Iterator[list[FileLine]]:
+    batch: list[FileLine] = []
     punches = 0
     try:
         for line in lines:
             batch.append(line)
             punches += line.body != ""
-            if punches == MAX_MESSAGES_PER_CALL or len(batch) == _LINES or line.is_heartbeat:
+            if punches == MAX_MESSAGES_PER_CALL or len(batch) == _MAX_BATCH_LINES or line.is_heartbeat:
                 yield batch
                 batch, punches = [], 0
     except Exception:
@@ -118,31 +125,31 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
-def _sent(batch: list[Line], answer: Future[dict[int, str]]) -> Sent:
+def _outcome(batch: list[FileLine], answer: Future[dict[int, str]]) -> BatchOutcome:
     unsent = answer.result()
     refused = [
         line._replace(refusal=line.refusal or unsent[line.number])
         for line in batch
         if line.refusal or line.number in unsent
     ]
-    return Sent(sum(line.body != "" for line in batch) - len(unsent), refused, batch[-1].next)
+    return BatchOutcome(sum(line.body != "" for line in batch) - len(unsent), refused, batch[-1].end)
 
 
-class _Answer(NamedTuple):
+class _EntryResult(NamedTuple):
     """What became of a punch in a call. Where there is no text, the queue has it."""
 
     refusal: str | None = None  # why it can never take it
     failure: str | None = None  # why it did not, though it may take it later
 
 
-_TAKEN = _Answer()
+_ACCEPTED = _EntryResult()
 
 
-class _RefusedError(Exception):
+class _RejectedEntryError(Exception):
     """The queue refuses a call for what is in it. The message is SQS's code."""
 
 
-class Sender:
+class QueueSender:
     """Sends to the queue of punches. For several threads."""
 
     def __init__(
@@ -152,7 +159,7 @@ class Sender:
         *,
         requires_sign_in: bool,
         group: str | None = None,
-        first_delay: float = _FIRST_DELAY,
+        first_delay: float = _FIRST_DELAY_SECONDS,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         """Calls nobody.
@@ -172,65 +179,65 @@ class Sender:
         self._group = group
         self._first_delay, self._monotonic = first_delay, monotonic
 
-    def send(self, punches: Sequence[Line], stop: float) -> dict[int, str]:
+    def send(self, punches: Sequence[FileLine], deadline: float) -> dict[int, str]:
         """Send at most ten punches, again and again where the queue is what fails.
 
         Args:
             punches: the lines.
-            stop: `time.monotonic()` seconds past which no call is begun, but for the first.
+            deadline: `time.monotonic()` seconds past which no call is begun, but for the first.
 
         Returns:
             Why, by its line's number, for each that the queue can never take.
 
         Raises:
-            NotSent: the queue refuses whatever it is sent, or kept failing.
+            SendFailedError: the queue refuses whatever it is sent, or kept failing.
         """
         refused: dict[int, str] = {}
         left = list(punches)
         delay = self._first_delay
         while left:
-            results = process_in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
+            results = process_in_halves(left, self._call, _RejectedEntryError, lambda error: _refusal(str(error)))
             answers = list(zip(left, results, strict=True))
             refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal is not None}
             left = [punch for punch, answer in answers if answer.failure is not None]
             if left:
-                if self._monotonic() + delay > stop:
+                if self._monotonic() + delay > deadline:
                     failures = sorted({answer.failure for answer in results if answer.failure is not None})
-                    raise NotSent(f"the queue of punches: {', '.join(failures)}")
+                    raise SendFailedError(f"the queue of punches: {', '.join(failures)}")
                 time.sleep(delay)
-                delay = min(2 * delay, _LONGEST_DELAY)
+                delay = min(2 * delay, _MAX_DELAY_SECONDS)
         return refused
 
-    def _call(self, punches: Sequence[Line]) -> list[_Answer]:
+    def _call(self, punches: Sequence[FileLine]) -> list[_EntryResult]:
         """Send once.
 
         Raises:
-            _RefusedError: one of the punches makes the queue refuse all.
-            NotSent: the queue refuses whatever it is sent.
+            _RejectedEntryError: one of the punches makes the queue refuse all.
+            SendFailedError: the queue refuses whatever it is sent.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             unsent = call(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
         except BotoCoreError as error:
-            return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
+            return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:
-            code = _last(error.response["Error"].get("Code", ""))
+            code = _last_part(error.response["Error"].get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if is_message_error(code):
-                raise _RefusedError(code) from error
-            if status >= 500 or code in _PASSING:
-                return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
-            raise NotSent(f"the queue of punches: {error}") from error
-        answers = [_TAKEN] * len(punches)
+                raise _RejectedEntryError(code) from error
+            if status >= 500 or code in _TRANSIENT_CODES:
+                return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
+            raise SendFailedError(f"the queue of punches: {error}") from error
+        answers = [_ACCEPTED] * len(punches)
         for index, why in unsent.items():
             never = why.is_sender_fault and is_message_error(why.code)
-            answers[index] = _refusal(_last(why.code)) if never else _Answer(failure=why.code)
+            answers[index] = _refusal(_last_part(why.code)) if never else _EntryResult(failure=why.code)
         return answers
 
-    def _entry(self, punch: Line) -> dict[str, Any]:
+    def _entry(self, punch: FileLine) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": punch.body}
-        vouched: dict[str, object] = {"usuarioId": punch.employee} if self._requires_sign_in else {}
+        vouched: dict[str, object] = {"usuarioId": punch.employee_id} if self._requires_sign_in else {}
         vouched |= punch.attributes or {}
         if vouched:
             entry["MessageAttributes"] = {
@@ -241,9 +248,9 @@ class Sender:
         return entry
 
 
-def _refusal(code: str) -> _Answer:
-    return _Answer(refusal=f"line: the queue does not take it: {code}")
+def _refusal(code: str) -> _EntryResult:
+    return _EntryResult(refusal=f"line: the queue does not take it: {code}")
 
 
-def _last(code: str) -> str:
+def _last_part(code: str) -> str:
     return code.rpartition(".")[2]

@@ -18,7 +18,7 @@ class Bucket(NamedTuple):
         return f"s3://{self.name}/{key}"
 
 
-def bucket_of(where: target.Where) -> Bucket:
+def find_bucket(where: target.Where) -> Bucket:
     """Find the bucket.
 
     Raises:

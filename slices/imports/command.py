@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from slices.imports import through_bucket
-from slices.imports.api import Api
-from slices.imports.batches import NotSent, send_all
-from slices.imports.forms import NotPunches
-from slices.imports.journal import Done, kept
-from slices.imports.lines import lines, survey
-from slices.imports.stored import is_compressed
+from slices.imports import bucket_import
+from slices.imports.api import ApiSender
+from slices.imports.batches import SendFailedError, send_lines
+from slices.imports.file_formats import InvalidFileError
+from slices.imports.journal import Progress, open_journal
+from slices.imports.lines import inspect_file, read_lines
+from slices.imports.streams import is_compressed
 from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
@@ -28,11 +28,11 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
 from tools.kit.output import print_json, print_status
 
-_KEY = "PONTO_API_KEY"
+_KEY_VARIABLE = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
 _EPILOG = f"""examples:
   ponto import october.csv
-  {_KEY}=... ponto import october.ndjson.gz --stage dev
+  {_KEY_VARIABLE}=... ponto import october.ndjson.gz --stage dev
 
 exit status: 0 done, 1 stopped, and the same command goes on, or lines were refused, and are again until the file
 is mended, 2 the file or the deployment is wrong
@@ -57,60 +57,62 @@ def import_file(collaborators: Collaborators, where: target.Where, file: Path, *
     if not file.is_file():
         raise CommandError(f"{file} is no file")
     try:
-        with through_bucket.shown("reading") as reached:
-            surveyed = survey(lambda offset: _open(file, offset), reached)
-    except NotPunches as error:
+        with bucket_import.show_progress("reading") as reached:
+            inspected = inspect_file(lambda offset: _open_at(file, offset), reached)
+    except InvalidFileError as error:
         raise CommandError(f"{file}: {error}") from None
-    if surveyed:
-        return through_bucket.import_file(where, file, surveyed.form, collaborators.clock, as_json=as_json)
-    url, key = _address(where)
-    api = Api(url, key, collaborators.clock)
-    with kept(file, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:
-        if journal.done.offset:
-            before = f"{journal.done.accepted} accepted, {journal.done.refused} refused before"
+    if inspected:
+        return bucket_import.import_file(where, file, inspected.file_format, collaborators.clock, as_json=as_json)
+    url, key = _find_api(where)
+    api = ApiSender(url, key, collaborators.clock)
+    with open_journal(file, url) as journal, _stop_on_ctrl_c(api), _progress_bar(file) as advance:
+        if journal.progress.offset:
+            before = f"{journal.progress.accepted} accepted, {journal.progress.refused} refused before"
             print_status(f"going on at line {journal.position.line}: {before}")
-        found = lines(lambda offset: _open(file, offset), _ZONE, journal.position)
+        found = read_lines(lambda offset: _open_at(file, offset), _ZONE, journal.position)
         try:
-            for sent in send_all(found, api.send, math.inf, MOST_AT_ONCE):
+            for sent in send_lines(found, api.send, math.inf, MOST_AT_ONCE):
                 journal.add(sent)
-                advance(journal.done)
-        except NotPunches as error:
-            counts = through_bucket.counts_of(journal.done.accepted, journal.done.refused, journal.refused_lines)
+                advance(journal.progress)
+        except InvalidFileError as error:
+            counts = bucket_import.format_counts(
+                journal.progress.accepted, journal.progress.refused, journal.refused_lines
+            )
             raise CommandError(f"{file}: {error}. {counts}") from None
-        except NotSent as error:
+        except SendFailedError as error:
             raise CommandError(
-                f"stopped at line {journal.position.line}: {error}. {journal.done.accepted} accepted, "
-                f"{journal.done.refused} refused; the same command goes on there",
+                f"stopped at line {journal.position.line}: {error}. {journal.progress.accepted} accepted, "
+                f"{journal.progress.refused} refused; the same command goes on there",
                 1,
             ) from None
-    done, listed = journal.done, journal.refused_lines
+    done, listed = journal.progress, journal.refused_lines
     if as_json:
         print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
     else:
-        through_bucket.print_counts(done.accepted, done.refused, listed)
+        bucket_import.print_counts(done.accepted, done.refused, listed)
     return 1 if done.refused else 0
 
 
-def _address(where: target.Where) -> tuple[str, str]:
+def _find_api(where: target.Where) -> tuple[str, str]:
     """Give the URL of `POST /ponto` and the key."""
-    key = os.environ.get(_KEY, "")
+    key = os.environ.get(_KEY_VARIABLE, "")
     if where.stage == target.LOCAL:
         address = local_stack.find(where.state)
         return address.api_url, key or address.api_key
     if not key:
-        raise CommandError(f"set {_KEY} to an API key of the stage; ponto keys create makes one")
+        raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create makes one")
     outputs = outputs_of(target.session_of(where).client("cloudformation"), where.stage)
     return outputs["ApiUrl"], key
 
 
-def _open(file: Path, offset: int) -> IO[bytes]:
+def _open_at(file: Path, offset: int) -> IO[bytes]:
     content = file.open("rb")
     content.seek(offset)
     return content
 
 
 @contextmanager
-def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
+def _stop_on_ctrl_c(api: ApiSender) -> Iterator[None]:
     """Let Ctrl-C end the sending in order: raised from the signal, it could leave a lock of the threads' taken.
 
     A second one ends the process: the journal bears that.
@@ -139,7 +141,7 @@ def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(file: Path) -> Iterator[Callable[[Done], None]]:
+def _progress_bar(file: Path) -> Iterator[Callable[[Progress], None]]:
     """Show how far it is, on a terminal; of a compressed file only how many lines."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with progress(*columns) as shown:
@@ -147,7 +149,7 @@ def _bar(file: Path) -> Iterator[Callable[[Done], None]]:
             size = None if is_compressed(content.read(2)) else file.stat().st_size
         task = shown.add_task("importing", total=size)
 
-        def advance(done: Done) -> None:
+        def advance(done: Progress) -> None:
             text = f"{done.accepted} accepted, {done.refused} refused"
             shown.update(task, description=text, completed=done.offset)
 

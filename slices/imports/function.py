@@ -8,14 +8,14 @@ from ponto import config, log
 from slices.imports import uploads
 
 
-def settings() -> uploads.Settings:
+def read_settings() -> uploads.ImportSettings:
     """Read the settings of the function.
 
     Raises:
         ConfigurationError: naming all that is missing, or what is wrong.
     """
     found = config.required_variables(os.environ, "QUEUE_URL", "TIME_ZONE")
-    return uploads.Settings(
+    return uploads.ImportSettings(
         queue_url=found["QUEUE_URL"],
         zone=config.parse_time_zone(found["TIME_ZONE"]),
         requires_sign_in=config.is_sign_in_required(),
@@ -34,7 +34,7 @@ def main(event: Any, context: Any) -> None:
         Exception: of `Importer.run`. Lambda tries twice again, and then dead-letters the event.
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    task, why = uploads.importer(settings()).run(event, end)
+    task, why = uploads.create_importer(read_settings()).run(event, end)
     log.write(
         "import",
         context.aws_request_id,
@@ -42,6 +42,6 @@ def main(event: Any, context: Any) -> None:
         nextLine=task.position.line,
         accepted=task.accepted,
         refused=task.refused,
-        rounds=task.rounds,
+        rounds=task.invocations,
         **({"handedOn": why} if why else {}),
     )

@@ -15,17 +15,17 @@ from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
-from slices.imports.batches import Sent
-from slices.imports.split import Position
-from slices.imports.stored import BROKEN, is_compressed
+from slices.imports.batches import BatchOutcome
+from slices.imports.raw_lines import Position
+from slices.imports.streams import DECOMPRESSION_ERRORS, is_compressed
 from tools.kit import files
 from tools.kit.errors import CommandError
 
-_CHUNK = 1 << 20
-_LONGEST = 1 << 16  # bytes of a progress, and of a listed line
+_CHUNK_BYTES = 1 << 20
+_MAX_RECORD_BYTES = 1 << 16  # bytes of a progress, and of a listed line
 
 
-class Done(NamedTuple):
+class Progress(NamedTuple):
     """How far a file is: what its progress holds."""
 
     url: str  # where it is sent
@@ -38,13 +38,13 @@ class Done(NamedTuple):
 class Journal:
     """How far a file is, and its refused lines. What is sent again after a crash does no harm."""
 
-    def __init__(self, done: Done, begin: "_Begin", progress: Path, refused: Path, listed: int) -> None:
-        """Writes nothing; `kept` makes it: to go on from `done`, with so many bytes of the list of refused lines."""
-        self.done = done
+    def __init__(self, done: Progress, begin: "_Prefix", progress: Path, refused: Path, listed: int) -> None:
+        """Create a journal; `open_journal` calls this."""
+        self.progress = done
         self.position = Position(done.offset, begin.breaks + 1)
         self._begin = begin
-        self._progress = progress
-        self.refused = refused
+        self._progress_path = progress
+        self.refused_path = refused
         self._listed = listed
         self._new: list[bytes] = []  # for the list
         self._next_time = time.monotonic() + 1
@@ -52,17 +52,17 @@ class Journal:
     @property
     def refused_lines(self) -> str | None:
         """Where the refused lines are listed, if there are any."""
-        return str(self.refused) if self.done.refused else None
+        return str(self.refused_path) if self.progress.refused else None
 
-    def add(self, sent: Sent) -> None:
+    def add(self, outcome: BatchOutcome) -> None:
         """Take down what became of some lines; each second, all of it is on the disk."""
-        for line in sent.refused:
+        for line in outcome.refused_lines:
             self._new.append(json.dumps({"line": line.number, "reason": line.refusal}).encode() + b"\n")
-        self.position = sent.next
-        self.done = self.done._replace(
-            offset=sent.next.offset,
-            accepted=self.done.accepted + sent.accepted,
-            refused=self.done.refused + len(sent.refused),
+        self.position = outcome.end
+        self.progress = self.progress._replace(
+            offset=outcome.end.offset,
+            accepted=self.progress.accepted + outcome.accepted,
+            refused=self.progress.refused + len(outcome.refused_lines),
         )
         if time.monotonic() > self._next_time:
             self.write()
@@ -77,24 +77,24 @@ class Journal:
         new = b"".join(self._new)
         if new:
             if self._listed:
-                files.write_at(self.refused, self._listed, new)
+                files.write_at(self.refused_path, self._listed, new)
             else:  # in the place of the list of an import before, if there is one
-                with files.draft(self.refused, None) as out:
+                with files.draft(self.refused_path, None) as out:
                     out.write(new)
             self._listed += len(new)
             self._new.clear()
-        self.done = self.done._replace(digest=self._begin.digest(self.done.offset))
-        with files.draft(self._progress) as text:
-            text.write(json.dumps(self.done._asdict()))
+        self.progress = self.progress._replace(digest=self._begin.digest(self.progress.offset))
+        with files.draft(self._progress_path) as text:
+            text.write(json.dumps(self.progress._asdict()))
 
 
-def refused_of(file: Path) -> Path:
+def refused_lines_path(file: Path) -> Path:
     """Say where the list of a file's refused lines is."""
     return file.with_name(f"{file.name}.refused.ndjson")
 
 
 @contextmanager
-def kept(file: Path, url: str) -> Iterator[Journal]:
+def open_journal(file: Path, url: str) -> Iterator[Journal]:
     """Find how far a file is, and keep it until it is done, or as far as it comes.
 
     Beside the file, its progress is there until the end, and the list of its refused lines only if there are some.
@@ -102,14 +102,14 @@ def kept(file: Path, url: str) -> Iterator[Journal]:
     Raises:
         CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.
     """
-    progress, refused = file.with_name(f"{file.name}.progress"), refused_of(file)
+    progress, refused = file.with_name(f"{file.name}.progress"), refused_lines_path(file)
     for each in (progress, refused):
         files.require_writable(each, force=True)
     with ExitStack() as opened:
-        begin = _Begin(file, opened)
-        done = _begun(progress, file, begin, Done(url))
+        begin = _Prefix(file, opened)
+        done = _load_progress(progress, file, begin, Progress(url))
         if done.refused:
-            listed = _length(refused, done.refused, progress)
+            listed = _list_bytes(refused, done.refused, progress)
             files.write_at(refused, listed, b"")  # a kill may have left more, and torn what was written last
         else:
             listed = 0
@@ -118,16 +118,16 @@ def kept(file: Path, url: str) -> Iterator[Journal]:
         try:
             yield journal
         finally:
-            if not journal.done.offset:  # nothing was sent
+            if not journal.progress.offset:  # nothing was sent
                 progress.unlink(missing_ok=True)
-            elif journal.done != done:
+            elif journal.progress != done:
                 journal.write()
-        if not journal.done.refused:
+        if not journal.progress.refused:
             refused.unlink(missing_ok=True)  # of an import before
         progress.unlink(missing_ok=True)
 
 
-class _Begin:
+class _Prefix:
     """The begin of a file's content, uncompressed, of which more and more is read."""
 
     def __init__(self, file: Path, opened: ExitStack) -> None:
@@ -145,19 +145,19 @@ class _Begin:
     def digest(self, size: int) -> str:
         """Read on to a size, or as far as there is something, and give the SHA-256 of all that was read."""
         try:
-            while part := self._content.read(min(size - self.size, _CHUNK)):
+            while part := self._content.read(min(size - self.size, _CHUNK_BYTES)):
                 self._digest.update(part)
                 self.size += len(part)
                 self.breaks += part.count(b"\n")
-        except BROKEN:
+        except DECOMPRESSION_ERRORS:
             pass
         return self._digest.hexdigest()
 
 
-def _begun(progress: Path, file: Path, begin: _Begin, new: Done) -> Done:
+def _load_progress(progress: Path, file: Path, begin: _Prefix, new: Progress) -> Progress:
     try:
         with progress.open("rb") as content:
-            found = Done(**orjson.loads(content.read(_LONGEST)))
+            found = Progress(**orjson.loads(content.read(_MAX_RECORD_BYTES)))
     except FileNotFoundError:
         return new
     except OSError as error:
@@ -186,11 +186,11 @@ def _unusable(progress: Path) -> CommandError:
     return CommandError(f"{progress} is not as it was written; remove it to begin anew")
 
 
-def _length(refused: Path, count: int, progress: Path) -> int:
+def _list_bytes(refused: Path, count: int, progress: Path) -> int:
     """Give how many bytes the first lines of the list are."""
     try:
         with refused.open("rb") as content:
-            if all(content.readline(_LONGEST).endswith(b"\n") for _ in range(count)):
+            if all(content.readline(_MAX_RECORD_BYTES).endswith(b"\n") for _ in range(count)):
                 return content.tell()
     except FileNotFoundError:
         pass

@@ -9,22 +9,31 @@ from gzip import GzipFile
 from typing import NamedTuple
 
 from ponto.parser import InvalidPunchError, parse
-from slices.imports import text
-from slices.imports.forms import BadFile, BadLine, Form, GetObject, NotPunches, Read, Survey, form_of
-from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank
-from slices.imports.stored import CHUNK, Open, opened, skip
+from slices.imports import text_formats
+from slices.imports.file_formats import (
+    FatalLineError,
+    FileFormat,
+    FileInspector,
+    GetObject,
+    InvalidFileError,
+    InvalidLineError,
+    ReadLine,
+    detect_format,
+)
+from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLine, skip_blank_lines, split_lines
+from slices.imports.streams import CHUNK_BYTES, OpenAt, open_stream, skip
 
 MAX_REFUSED_LINES = 1_000_000
 """More than punches, after which reading stops: ten seconds', of which gzip makes 2 KB."""
 
 
-class Line(NamedTuple):
+class FileLine(NamedTuple):
     """A line that is not blank: a punch, or why it is none. A heartbeat, with neither, says that reading goes on."""
 
     number: int
-    next: Position  # after it
+    end: Position  # after it
     body: str = ""  # of a punch: as of POST /ponto
-    employee: int = 0  # of a punch
+    employee_id: int = 0  # of a punch
     refusal: str = ""  # quotes no value
     attributes: Mapping[str, object] | None = None  # of a punch: of its message, besides
 
@@ -33,20 +42,20 @@ class Line(NamedTuple):
         return not (self.body or self.refusal)
 
 
-class Surveyed(NamedTuple):
+class InspectedFile(NamedTuple):
     """A file of a form that another slice reads."""
 
-    form: Form
-    found: Survey  # of all its lines
+    file_format: FileFormat
+    inspector: FileInspector  # of all its lines
 
 
-def lines(
-    open_at: Open,
+def read_lines(
+    open_at: OpenAt,
     zone: tzinfo,
-    start: Position = BEGIN,
+    start: Position = FILE_START,
     get_object: GetObject | None = None,
     max_refused: int = MAX_REFUSED_LINES,
-) -> Iterator[Line]:
+) -> Iterator[FileLine]:
     """Read and check the lines of a file.
 
     Gives a heartbeat for each mebibyte without a line, so that the caller can stop there: of a line that is longer, of
@@ -61,27 +70,29 @@ def lines(
         max_refused: lines more than punches, after which reading stops.
 
     Raises:
-        NotPunches: its first line is neither a JSON object nor the header of a CSV file or of a form that there is, its
-            compression is broken, or there is little in it but blank or refused lines.
+        InvalidFileError: its first line is neither a JSON object nor the header of a CSV file or of a form that there
+            is, its compression is broken, or there is little in it but blank or refused lines.
         Exception: of `get_object`.
     """
-    with opened(open_at) as content:
+    with open_stream(open_at) as content:
         in_gzip = isinstance(content, GzipFile)
-        for first in without_blank(split(content, BEGIN), BEGIN):
-            if isinstance(first, Raw):
+        for first in skip_blank_lines(split_lines(content, FILE_START), FILE_START):
+            if isinstance(first, RawLine):
                 break
             yield _heartbeat(start)
         else:
             return  # nothing but blank lines
     read, has_header = _reader(first, get_object)
-    begin = max(start, first.next) if has_header else start
-    with opened(open_at, 0 if in_gzip else begin.offset) as content:
+    begin = max(start, first.end) if has_header else start
+    with open_stream(open_at, 0 if in_gzip else begin.offset) as content:
         for _ in skip(content, begin.offset if in_gzip else 0):
             yield _heartbeat(begin)
-        yield from _bounded(_checked(without_blank(split(content, begin), begin), read, zone, begin), max_refused)
+        yield from _bounded(
+            _checked(skip_blank_lines(split_lines(content, begin), begin), read, zone, begin), max_refused
+        )
 
 
-def survey(open_at: Open, reached: Callable[[int], None]) -> Surveyed | None:
+def inspect_file(open_at: OpenAt, reached: Callable[[int], None]) -> InspectedFile | None:
     """Read a file that is no text to its end, before anything of it is sent: some faults are of the whole file.
 
     Args:
@@ -92,44 +103,44 @@ def survey(open_at: Open, reached: Callable[[int], None]) -> Surveyed | None:
         What the file holds; None: no form begins so.
 
     Raises:
-        NotPunches: the file as a whole cannot be imported, or its compression is broken.
+        InvalidFileError: the file as a whole cannot be imported, or its compression is broken.
         Exception: of `reached`.
     """
-    found: Surveyed | None = None
-    with opened(open_at) as content:
-        for raw in without_blank(split(content, BEGIN), BEGIN):
+    found: InspectedFile | None = None
+    with open_stream(open_at) as content:
+        for raw in skip_blank_lines(split_lines(content, FILE_START), FILE_START):
             if isinstance(raw, Position):
                 reached(raw.line)
                 continue
             try:
                 if found:
                     if raw.content is not None:
-                        found.found.add(raw.content)
-                elif form := form_of(raw.content or b""):
-                    found = Surveyed(form, form.surveyed(raw.content or b""))
+                        found.inspector.add(raw.content)
+                elif file_format := detect_format(raw.content or b""):
+                    found = InspectedFile(file_format, file_format.create_inspector(raw.content or b""))
                 else:
                     return None
-            except BadFile as error:
-                raise _of_the_file(raw, error) from None
+            except FatalLineError as error:
+                raise _file_error(raw, error) from None
             reached(raw.number)
     return found
 
 
-def _reader(first: Raw, get_object: GetObject | None) -> tuple[Read, bool]:
+def _reader(first: RawLine, get_object: GetObject | None) -> tuple[ReadLine, bool]:
     """Give what reads the lines of a file, by its first line, and whether that is no punch but a header."""
     content = first.content or b""
-    form = form_of(content)
-    if form is None:
-        return text.reader(content, first.number)
+    file_format = detect_format(content)
+    if file_format is None:
+        return text_formats.create_reader(content, first.number)
     if get_object is None:
-        raise NotPunches(f"it is {form.WHOSE}, which only the stage's bucket takes")
+        raise InvalidFileError(f"it is {file_format.DESCRIPTION}, which only the stage's bucket takes")
     try:
-        return form.reader(content, get_object), True
-    except BadFile as error:
-        raise _of_the_file(first, error) from None
+        return file_format.create_reader(content, get_object), True
+    except FatalLineError as error:
+        raise _file_error(first, error) from None
 
 
-def _checked(raws: Iterable[Raw | Position], read: Read, zone: tzinfo, start: Position) -> Iterator[Line]:
+def _checked(raws: Iterable[RawLine | Position], read: ReadLine, zone: tzinfo, start: Position) -> Iterator[FileLine]:
     """Check lines; of what belongs to the form and is no punch give one heartbeat for each mebibyte."""
     given = start.offset
     for raw in raws:
@@ -137,47 +148,47 @@ def _checked(raws: Iterable[Raw | Position], read: Read, zone: tzinfo, start: Po
             yield _heartbeat(raw)
             continue
         line = _check(raw, read, zone)
-        if line is None and raw.next.offset - given < CHUNK:
+        if line is None and raw.end.offset - given < CHUNK_BYTES:
             continue
-        given = raw.next.offset
-        yield line or _heartbeat(raw.next)
+        given = raw.end.offset
+        yield line or _heartbeat(raw.end)
 
 
-def _check(raw: Raw, read: Read, zone: tzinfo) -> Line | None:
+def _check(raw: RawLine, read: ReadLine, zone: tzinfo) -> FileLine | None:
     number, after, content = raw
     if content is None:
-        return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
+        return FileLine(number, after, refusal=f"line: longer than {MAX_LINE_BYTES} bytes")
     try:
         record = read(content)
-    except BadLine as error:
-        return Line(number, after, refusal=str(error))
-    except BadFile as error:
-        raise _of_the_file(raw, error) from None
+    except InvalidLineError as error:
+        return FileLine(number, after, refusal=str(error))
+    except FatalLineError as error:
+        raise _file_error(raw, error) from None
     if record is None:
         return None
     try:
-        employee = parse(record.body, zone).employee_id
+        employee_id = parse(record.body, zone).employee_id
     except InvalidPunchError as error:
-        return Line(number, after, refusal=record.refusal or error.detail)
-    return Line(number, after, record.body, employee, "", record.attributes)
+        return FileLine(number, after, refusal=record.refusal or error.detail)
+    return FileLine(number, after, record.body, employee_id, "", record.attributes)
 
 
-def _bounded(lines: Iterable[Line], max_refused: int) -> Iterator[Line]:
+def _bounded(lines: Iterable[FileLine], max_refused: int) -> Iterator[FileLine]:
     """Stop where too many lines are refused."""
     refused = 0  # more than punches
     for line in lines:
         refused += (line.refusal != "") - (line.body != "")
         if refused > max_refused:
-            raise NotPunches(
+            raise InvalidFileError(
                 f"at line {line.number} refused lines outnumber punches by more than {max_refused:,}; the last: "
                 f"{line.refusal}"
             )
         yield line
 
 
-def _heartbeat(reached: Position) -> Line:
-    return Line(reached.line, reached)
+def _heartbeat(reached: Position) -> FileLine:
+    return FileLine(reached.line, reached)
 
 
-def _of_the_file(line: Raw, error: BadFile) -> NotPunches:
-    return NotPunches(f"line {line.number} {error}")
+def _file_error(line: RawLine, error: FatalLineError) -> InvalidFileError:
+    return InvalidFileError(f"line {line.number} {error}")

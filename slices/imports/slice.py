@@ -8,7 +8,7 @@ from slices.definition import Slice
 if TYPE_CHECKING:
     import click
 
-    from slices.imports.forms import Form
+    from slices.imports.file_formats import FileFormat
     from tools.kit.commands import LazyCommand
     from tools.kit.dead_letters import DeadLetterEvent
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class FileFormatSlice(Slice):
     """A slice that adds a form of file to imports."""
 
-    def file_format(self) -> "Form":
+    def file_format(self) -> "FileFormat":
         """Return the form."""
         raise NotImplementedError
 
@@ -48,12 +48,12 @@ class Imports(Slice):
         def describe(event: Any) -> str | None:
             from slices.imports import dead_letters
 
-            return dead_letters.described(event)
+            return dead_letters.describe_event(event)
 
         def restart(event: Any) -> Any:
             from slices.imports import dead_letters
 
-            return dead_letters.again(event)
+            return dead_letters.restart_event(event)
 
         return DeadLetterEvent("file", "importacao", describe, restart)
 

@@ -17,11 +17,20 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from slices.imports.batches import THREADS, Monotonic, NotSent, OutOfTime, Send, Sender, Sent, send_all
-from slices.imports.forms import NotPunches, NotThere, installed
-from slices.imports.lines import MAX_REFUSED_LINES, lines, survey
-from slices.imports.split import BEGIN, Position
-from slices.imports.stored import skip
+from slices.imports.batches import (
+    THREADS,
+    BatchOutcome,
+    Monotonic,
+    OutOfTimeError,
+    QueueSender,
+    SendFailedError,
+    SendPunches,
+    send_lines,
+)
+from slices.imports.file_formats import InvalidFileError, ObjectNotFoundError, available_formats
+from slices.imports.lines import MAX_REFUSED_LINES, inspect_file, read_lines
+from slices.imports.raw_lines import FILE_START, Position
+from slices.imports.streams import skip
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -30,17 +39,17 @@ INCOMING = "incoming/"
 RESULTS = "results/"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
-MOST_ROUNDS = 20
+MAX_INVOCATIONS = 20
 """Invocations for a file: five hours; Lambda gives up one that waits for six. A redrive begins to count anew."""
 
 RESERVE_SECONDS = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
-_LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
-_TIMEOUT = 10  # s, to connect and again to read
-_IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
-_UNTIMED = 1 << 20  # bytes as they are stored that are read whatever the time: at most a second's
+_MAX_NAME_BYTES = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
+_TIMEOUT_SECONDS = 10  # s, to connect and again to read
+_MAX_MEMORY_BYTES = 1 << 20  # bytes of results; more go to the disk
+_UNTIMED_BYTES = 1 << 20  # bytes as they are stored that are read whatever the time: at most a second's
 
 
-class Settings(NamedTuple):
+class ImportSettings(NamedTuple):
     """Of the function, which knows no database."""
 
     queue_url: str  # of the queue of punches
@@ -49,11 +58,11 @@ class Settings(NamedTuple):
     message_group: str | None  # of all punches of files; None: each is its own
 
 
-class NotFromS3(ValueError):
+class InvalidEventError(ValueError):
     """The event names no file."""
 
 
-class TooManyRounds(RuntimeError):
+class TooManyInvocationsError(RuntimeError):
     """A file took more invocations than it may. The event says where it would go on."""
 
 
@@ -61,13 +70,13 @@ class Task(NamedTuple):
     """A file, and how far it is imported."""
 
     record: Any  # of the event, as S3 wrote it
-    position: Position = BEGIN
+    position: Position = FILE_START
     accepted: int = 0  # lines before it that are in the queue
     refused: int = 0  # those that never will be
-    rounds: int = 0  # invocations so far
-    refused_in: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
-    found: Mapping[str, Any] = {}  # what the first of them found it to hold, for the summary, by its form's key
-    failed: str = ""  # why it cannot be read on from there; empty: nobody knows yet
+    invocations: int = 0  # invocations so far
+    refused_lists: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
+    inspection: Mapping[str, Any] = {}  # what the first of them found it to hold, for the summary, by its form's key
+    failure: str = ""  # why it cannot be read on from there; empty: nobody knows yet
 
     @property
     def bucket(self) -> str:
@@ -83,39 +92,41 @@ class Task(NamedTuple):
         version: str | None = self.record["s3"]["object"].get("versionId")
         return version
 
-    def after(self, sent: Sent) -> "Task":
+    def advance(self, outcome: BatchOutcome) -> "Task":
         """Give the file after some more lines of it."""
         return self._replace(
-            position=sent.next,
-            accepted=self.accepted + sent.accepted,
-            refused=self.refused + len(sent.refused),
+            position=outcome.end,
+            accepted=self.accepted + outcome.accepted,
+            refused=self.refused + len(outcome.refused_lines),
         )
 
-    def done(self) -> dict[str, Any]:
+    def to_result(self) -> dict[str, Any]:
         """Give what became of the lines before, for a result."""
-        counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.rounds}
-        counts |= {"refusedIn": list(self.refused_in)} if self.refused_in else {}
-        return {**counts, **self.found}
+        counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.invocations}
+        counts |= {"refusedIn": list(self.refused_lists)} if self.refused_lists else {}
+        return {**counts, **self.inspection}
 
-    def event(self) -> dict[str, Any]:
+    def to_event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
         offset, line = self.position
-        continuation = {"offset": offset, "line": line} | ({"failed": self.failed} if self.failed else {})
-        return {"Records": [self.record], "continuation": continuation | self.done()}
+        continuation = {"offset": offset, "line": line} | ({"failed": self.failure} if self.failure else {})
+        return {"Records": [self.record], "continuation": continuation | self.to_result()}
 
 
-def tasks_of(event: Any) -> list[Task]:
+def parse_event(event: Any) -> list[Task]:
     """Read the event of an upload, or of an invocation that another one handed its rest to.
 
     Raises:
-        NotFromS3: it is neither.
+        InvalidEventError: it is neither.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(map(_is_from_s3, records)):
-        raise NotFromS3("The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key.")
+        raise InvalidEventError(
+            "The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key."
+        )
     first, *others = map(Task, records)
     if "continuation" in event:  # of the first: an invocation hands on one file
-        first = _continued(first, event["continuation"])
+        first = _restore_task(first, event["continuation"])
     return [first, *others]
 
 
@@ -129,18 +140,22 @@ def _is_from_s3(record: Any) -> bool:
     return is_from_s3 and all(isinstance(text, str) for text in (bucket, key, version)) and bool(bucket and key)
 
 
-def _continued(task: Task, done: Any) -> Task:
+def _restore_task(task: Task, done: Any) -> Task:
     try:
         offset, line, accepted, refused, rounds = (
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
         refused_in = tuple(done.get("refusedIn", ()))
-        found = {form.KEY: done[form.KEY] for form in installed() if done.get(form.KEY)}
+        found = {
+            file_format.SUMMARY_KEY: done[file_format.SUMMARY_KEY]
+            for file_format in available_formats()
+            if done.get(file_format.SUMMARY_KEY)
+        }
         failed = str(done.get("failed") or "")
     except (KeyError, TypeError):
-        raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
+        raise InvalidEventError("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
-        raise NotFromS3("The event's continuation does not count from where a file begins.")
+        raise InvalidEventError("The event's continuation does not count from where a file begins.")
     return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, found, failed)
 
 
@@ -151,7 +166,7 @@ class Importer:
         self,
         zone: tzinfo,
         s3: Any,
-        send: Send,
+        send: SendPunches,
         functions: "LambdaClient",
         monotonic: Monotonic = time.monotonic,
         max_refused: int = MAX_REFUSED_LINES,
@@ -164,7 +179,7 @@ class Importer:
             send: sends to the queue of punches.
             functions: a client of Lambda, to hand on by.
             monotonic: the clock.
-            max_refused: as of `slices.imports.lines.lines`.
+            max_refused: as of `slices.imports.lines.read_lines`.
         """
         self._zone = zone
         self._s3 = s3
@@ -184,65 +199,67 @@ class Importer:
             How far the file is now, and why the rest was handed on; an empty text: the file is done.
 
         Raises:
-            NotFromS3: the event is another.
-            NotPunches: the file as a whole cannot be read.
-            NotSent, OutOfTime: the queue took nothing.
-            TooManyRounds: the file took more invocations than it may.
+            InvalidEventError: the event is another.
+            InvalidFileError: the file as a whole cannot be read.
+            SendFailedError, OutOfTimeError: the queue took nothing.
+            TooManyInvocationsError: the file took more invocations than it may.
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
-        task, *others = tasks_of(event)
+        task, *others = parse_event(event)
         for other in others:  # S3 sends one file an event; a hand may send more
             self._hand_on(other)
         try:
             now, why = self._send(task, end - RESERVE_SECONDS)
-        except (NotPunches, TooManyRounds) as error:
-            self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.done()))
+        except (InvalidFileError, TooManyInvocationsError) as error:
+            self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.to_result()))
             raise
         if why:
             self._hand_on(now)
         else:
-            self._put(task, SUMMARY, _json(now.done()))
-            self._s3.delete_object(Bucket=task.bucket, Key=_result(task, FAILURE))  # of a try before
+            self._put(task, SUMMARY, _json(now.to_result()))
+            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE))  # of a try before
         return now, why
 
-    def _send(self, task: Task, stop: float) -> tuple[Task, str]:
-        """Send, note what is refused, and return how far the file is, and why no further, if that is not all of it."""
+    def _send(self, task: Task, deadline: float) -> tuple[Task, str]:
+        """Send the punches; return how far the file is, and why no further."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if task.failed:
-            raise NotPunches(task.failed)
-        if task.rounds >= MOST_ROUNDS:
-            raise TooManyRounds(
-                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
+        if task.failure:
+            raise InvalidFileError(task.failure)
+        if task.invocations >= MAX_INVOCATIONS:
+            raise TooManyInvocationsError(
+                f"line {task.position.line} is reached after {task.invocations} invocations; redrive it to go on"
             )
-        now = task._replace(rounds=task.rounds + 1)
-        open_at = self._opener(task, stop)
-        if task.position == BEGIN and (surveyed := survey(open_at, _before(stop, self._monotonic))):
-            now = now._replace(found={surveyed.form.KEY: surveyed.found.summary()})
+        now = task._replace(invocations=task.invocations + 1)
+        open_at = self._opener(task, deadline)
+        if task.position == FILE_START and (
+            inspected := inspect_file(open_at, _deadline_check(deadline, self._monotonic))
+        ):
+            now = now._replace(inspection={inspected.file_format.SUMMARY_KEY: inspected.inspector.summary()})
         why = ""
-        with SpooledTemporaryFile(_IN_MEMORY) as refused:
+        with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as refused:
             try:
-                get_object = partial(self._object, task.bucket)
-                found_lines = lines(open_at, self._zone, task.position, get_object, self._max_refused)
-                for sent in send_all(found_lines, self._send_punches, stop, monotonic=self._monotonic):
-                    for line in sent.refused:
+                get_object = partial(self._read_object, task.bucket)
+                found_lines = read_lines(open_at, self._zone, task.position, get_object, self._max_refused)
+                for outcome in send_lines(found_lines, self._send_punches, deadline, monotonic=self._monotonic):
+                    for line in outcome.refused_lines:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
-                    now = now.after(sent)
-            except (NotPunches, OutOfTime, NotSent, BotoCoreError, ClientError) as error:
+                    now = now.advance(outcome)
+            except (InvalidFileError, OutOfTimeError, SendFailedError, BotoCoreError, ClientError) as error:
                 if now.position == task.position:  # to hand on what is as it was would never end
                     raise
                 why = f"{type(error).__name__}: {error}"
                 # The next one fails with it: what Lambda tries again, and a redrive, begin behind what is sent.
-                now = now._replace(failed=str(error) if isinstance(error, NotPunches) else "")
+                now = now._replace(failure=str(error) if isinstance(error, InvalidFileError) else "")
             if now.refused > task.refused:
                 refused.seek(0)
                 # Lambda repeats invocations, which may reach less far: nothing else writes this over.
                 name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
                 self._put(task, name, refused)
-                now = now._replace(refused_in=(*now.refused_in, name))
+                now = now._replace(refused_lists=(*now.refused_lists, name))
         return now, why
 
-    def _opener(self, task: Task, stop: float) -> Callable[[int], IO[bytes]]:
+    def _opener(self, task: Task, deadline: float) -> Callable[[int], IO[bytes]]:
         from botocore.exceptions import ClientError
 
         version = {"VersionId": task.version} if task.version else {}
@@ -255,7 +272,7 @@ class Importer:
                 if error.response["Error"].get("Code") != "InvalidRange":
                     raise
                 return io.BytesIO()  # the file ends there: the time was over with its last line
-            body = cast(IO[bytes], _Timed(answer["Body"], stop, self._monotonic))
+            body = cast(IO[bytes], _TimedBody(answer["Body"], deadline, self._monotonic))
             if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
                 for _ in skip(body, offset):
                     pass
@@ -263,8 +280,8 @@ class Importer:
 
         return open_at
 
-    def _object(self, bucket: str, key: str, most: int) -> bytes:
-        """Give the begin of another object, `most` bytes of it; see `slices.imports.forms.GetObject`."""
+    def _read_object(self, bucket: str, key: str, most: int) -> bytes:
+        """Give the begin of another object, `most` bytes of it; see `slices.imports.file_formats.GetObject`."""
         from botocore.exceptions import ClientError
 
         try:
@@ -273,79 +290,81 @@ class Importer:
             # Who may not list a bucket is told that access is denied to what is not there.
             if (code := error.response["Error"].get("Code")) not in ("NoSuchKey", "AccessDenied"):
                 raise
-            raise NotThere(code) from None
+            raise ObjectNotFoundError(code) from None
         content: bytes = answer["Body"].read(most)
         return content
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
-        self._s3.put_object(Bucket=task.bucket, Key=_result(task, name), Body=content)
+        self._s3.put_object(Bucket=task.bucket, Key=_result_key(task, name), Body=content)
 
     def _hand_on(self, task: Task) -> None:
         self._functions.invoke(
-            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.event())
+            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.to_event())
         )
 
 
-class _Timed:
+class _TimedBody:
     """A body that is read in time: a crafted gzip holds megabytes without a byte of content, all read in one call."""
 
-    def __init__(self, body: IO[bytes], stop: float, monotonic: Monotonic) -> None:
+    def __init__(self, body: IO[bytes], deadline: float, monotonic: Monotonic) -> None:
         self._body = body
-        self._stop, self._monotonic = stop, monotonic
+        self._deadline, self._monotonic = deadline, monotonic
         self._read = 0
         self.close = body.close
 
     def read(self, size: int) -> bytes:
-        if self._read >= _UNTIMED and self._monotonic() > self._stop:
-            raise OutOfTime(f"the time is over, and {self._read} bytes of the file as it is stored were read")
+        if self._read >= _UNTIMED_BYTES and self._monotonic() > self._deadline:
+            raise OutOfTimeError(f"the time is over, and {self._read} bytes of the file as it is stored were read")
         part = self._body.read(size)
         self._read += len(part)
         return part
 
 
-def results_of(key: str, version: str | None) -> str:
+def results_prefix(key: str, version: str | None) -> str:
     """Give what the keys of a file's results begin with.
 
     They are in a folder for the version: a file that is mended and sent again has results of its own.
     """
-    return f"{RESULTS}{_shortened(key.removeprefix(INCOMING))}/{version}/"
+    return f"{RESULTS}{_shorten(key.removeprefix(INCOMING))}/{version}/"
 
 
-def _result(task: Task, name: str) -> str:
-    return f"{results_of(task.key, task.version)}{name}"
+def _result_key(task: Task, name: str) -> str:
+    return f"{results_prefix(task.key, task.version)}{name}"
 
 
-def _before(stop: float, monotonic: Monotonic) -> Callable[[int], None]:
+def _deadline_check(deadline: float, monotonic: Monotonic) -> Callable[[int], None]:
     def require_time(line: int) -> None:
-        if monotonic() > stop:
-            raise OutOfTime(f"the time is over, and line {line} is not read")
+        if monotonic() > deadline:
+            raise OutOfTimeError(f"the time is over, and line {line} is not read")
 
     return require_time
 
 
-def _shortened(name: str) -> str:
+def _shorten(name: str) -> str:
     """Give a name with room behind it in a key of S3: for a longer end its SHA-256 stands."""
     whole = name.encode()
-    if len(whole) <= _LONGEST_NAME:
+    if len(whole) <= _MAX_NAME_BYTES:
         return name
     digest = sha256(whole, usedforsecurity=False).hexdigest()
-    return f"{whole[: _LONGEST_NAME - len(digest)].decode(errors='ignore')}{digest}"
+    return f"{whole[: _MAX_NAME_BYTES - len(digest)].decode(errors='ignore')}{digest}"
 
 
-def importer(settings: Settings) -> Importer:
+def create_importer(settings: ImportSettings) -> Importer:
     """Make an importer with clients of its own."""
     import boto3
     from botocore.config import Config
 
     queue = Config(
-        connect_timeout=_TIMEOUT,
-        read_timeout=_TIMEOUT,
+        connect_timeout=_TIMEOUT_SECONDS,
+        read_timeout=_TIMEOUT_SECONDS,
         retries={"total_max_attempts": 1},  # the sender's own are the retries
         max_pool_connections=THREADS,
         parameter_validation=False,  # a tenth of a call
     )
     sqs = boto3.client("sqs", config=queue)
-    sender = Sender(sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group)
+    sender = QueueSender(
+        sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group
+    )
     s3: Any = boto3.client("s3")
     return Importer(settings.zone, s3, sender.send, boto3.client("lambda"))
 

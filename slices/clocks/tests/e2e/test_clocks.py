@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ponto.derived_id import derive_source_id
-from slices.clocks.tests.clocks import CLOCK, EIGHT, Clock, cpf, month
+from slices.clocks.tests.clock_files import CLOCK, EIGHT, HardwareClock, cpf, month_records
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket
 from slices.imports.tests.e2e.test_uploads import employees as employees
@@ -32,8 +32,8 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
     client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
 ) -> None:
     one, other, *_ = people = documents_of(employees[:5], deployed, tmp_path)
-    clock = Clock(2021)
-    october = month(clock, people)
+    clock = HardwareClock(2021)
+    october = month_records(clock, people)
     october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the minute of the first
     new = len(october) + 1
     november = [*october, clock.punch(new, other, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
@@ -65,7 +65,7 @@ def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
     client: Client, deployed: Deployed, bucket: Bucket, employees: list[int], tmp_path: Path, run: Callable[..., Result]
 ) -> None:
     (person,) = documents_of(employees[:1], deployed, tmp_path)
-    clock = Clock(2009)  # local times
+    clock = HardwareClock(2009)  # local times
     with client.refusing(employees[0]):
         folder = bucket.upload(clock.file(clock.punch(7, person), clock.punch(8, person)))
         assert bucket.wait_for(folder)["accepted"] == 2

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slices.clocks import afd
-from slices.clocks.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
-from slices.clocks.tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, month, pis
+from slices.clocks.afd import ClockFileInspector, ClockRecord, InvalidClockFileError, InvalidRecordError, Trailer
+from slices.clocks.tests.clock_files import CLOCK, EIGHT, KERMIT, MODBUS, HardwareClock, cpf, month_records, pis
 
 PEOPLE = [f"0{cpf(number)}" for number in (11, 12, 13)]
 clocks = st.builds(
-    Clock,
+    HardwareClock,
     number=st.just(CLOCK),
     year=st.sampled_from([2009, 2021]),
     crc=st.sampled_from([KERMIT, MODBUS]),
@@ -22,27 +22,27 @@ clocks = st.builds(
     encoding=st.sampled_from(["iso-8859-1", "utf-8"]),
     end=st.sampled_from(["\r\n", "\n"]),
 )
-both_layouts = pytest.mark.parametrize("clock", [Clock(2009), Clock(2021)], ids=["2009", "2021"])
+both_layouts = pytest.mark.parametrize("clock", [HardwareClock(2009), HardwareClock(2021)], ids=["2009", "2021"])
 
 
 def survey(content: bytes) -> dict[str, Any]:
     first, *others = content.split(b"\n")
-    found = Survey(afd.header(first))
+    found = ClockFileInspector(afd.parse_header(first))
     for line in others:
         if line.strip():
             found.add(line)
     return found.summary()
 
 
-def read(clock: Clock, line: str) -> Record | Trailer | None:
-    return afd.read(line.encode(clock.encoding), afd.header(clock.header().encode(clock.encoding)).layout)
+def read(clock: HardwareClock, line: str) -> ClockRecord | Trailer | None:
+    return afd.parse_line(line.encode(clock.encoding), afd.parse_header(clock.header().encode(clock.encoding)).layout)
 
 
-def refusal(clock: Clock, line: str) -> str:
+def refusal(clock: HardwareClock, line: str) -> str:
     """Give what is said of a line; nothing: it is read."""
     try:
         read(clock, line)
-    except (BadRecord, NotOfAClock) as error:
+    except (InvalidRecordError, InvalidClockFileError) as error:
         return str(error)
     return ""
 
@@ -52,30 +52,32 @@ def test_the_crcs_have_the_check_values_of_their_names() -> None:
 
 
 @given(clocks)
-def test_however_a_clock_writes_its_records_are_read(clock: Clock) -> None:
-    found = afd.header(clock.header().encode(clock.encoding))
+def test_however_a_clock_writes_its_records_are_read(clock: HardwareClock) -> None:
+    found = afd.parse_header(clock.header().encode(clock.encoding))
     assert (found.clock, found.layout.year) == (CLOCK, clock.year)
     offset = ":00-0300" if clock.year == 2021 else ""
 
-    assert read(clock, clock.punch(7, PEOPLE[0])) == Record(3, 7, f"2026-10-01T08:00{offset}", document=cpf(11))
+    assert read(clock, clock.punch(7, PEOPLE[0])) == ClockRecord(3, 7, f"2026-10-01T08:00{offset}", document=cpf(11))
     after = EIGHT.replace(minute=5)
-    expected = Record(4, 8, f"2026-10-01T08:05{offset}", f"2026-10-01T08:00{offset}")
+    expected = ClockRecord(4, 8, f"2026-10-01T08:05{offset}", f"2026-10-01T08:00{offset}")
     assert read(clock, clock.setting(8, EIGHT, after)) == expected
-    assert read(clock, clock.employer(9)) == Record(2, 9)
-    assert read(clock, clock.employee(10, "Ótávio Ção")) == Record(5, 10)
-    lines = month(clock, PEOPLE)
+    assert read(clock, clock.employer(9)) == ClockRecord(2, 9)
+    assert read(clock, clock.employee(10, "Ótávio Ção")) == ClockRecord(5, 10)
+    lines = month_records(clock, PEOPLE)
     assert read(clock, clock.trailer(lines)) == Trailer(_counts(clock, lines))
     assert read(clock, "ASSINATURA_DIGITAL_EM_ARQUIVO_P7S") is None
 
 
 def test_a_crc_may_be_of_a_line_as_it_stands_and_a_trailer_counts_millions() -> None:
-    clock = Clock(encoding="utf-8")
+    clock = HardwareClock(encoding="utf-8")
     line = clock.employee(10, "Ótávio Ção")[:-4]
-    assert read(clock, f"{line}{MODBUS(line.encode()):04X}") == Record(5, 10)
-    assert read(Clock(2009), f"{'9' * 9}{'123456789' * 4}9") == Trailer(dict.fromkeys((2, 3, 4, 5), 123_456_789))
+    assert read(clock, f"{line}{MODBUS(line.encode()):04X}") == ClockRecord(5, 10)
+    assert read(HardwareClock(2009), f"{'9' * 9}{'123456789' * 4}9") == Trailer(
+        dict.fromkeys((2, 3, 4, 5), 123_456_789)
+    )
 
 
-def _counts(clock: Clock, lines: list[str]) -> dict[int, int]:
+def _counts(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
     kinds = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
     return {kind: sum(line[9] == str(kind) for line in lines) for kind in kinds}
 
@@ -100,26 +102,26 @@ def _counts(clock: Clock, lines: list[str]) -> dict[int, int]:
 )
 @both_layouts
 def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_them(
-    clock: Clock, field: str, document: str | None
+    clock: HardwareClock, field: str, document: str | None
 ) -> None:
     if document is None:
-        with pytest.raises(BadRecord, match="neither a CPF nor a PIS"):
+        with pytest.raises(InvalidRecordError, match="neither a CPF nor a PIS"):
             read(clock, clock.punch(1, field))
     else:
         found = read(clock, clock.punch(1, field))
-        assert isinstance(found, Record)
+        assert isinstance(found, ClockRecord)
         assert found.document == document
 
 
 @pytest.mark.parametrize(
     ("year", "line", "said"),
     [
-        (2021, Clock(2009).punch(1, PEOPLE[0]), "record 3: 34 characters, and the layout of 2021 has 50"),
-        (2009, Clock(2021).punch(1, PEOPLE[0]), "record 3: 50 characters, and the layout of 2009 has 34"),
-        (2009, Clock(2009).employee(1)[:-1], "record 5: 86 characters, and the layout of 2009 has 87"),
+        (2021, HardwareClock(2009).punch(1, PEOPLE[0]), "record 3: 34 characters, and the layout of 2021 has 50"),
+        (2009, HardwareClock(2021).punch(1, PEOPLE[0]), "record 3: 50 characters, and the layout of 2009 has 34"),
+        (2009, HardwareClock(2009).employee(1)[:-1], "record 5: 86 characters, and the layout of 2009 has 87"),
         (2009, "0000000018", "record 8: the layout of 2009 has none"),
         (2021, "0000000017", "record 7: the layout of 2021 has none in a hardware clock's file"),
-        (2021, Clock(2009).trailer([]), "trailer: not as in the layout of 2021"),
+        (2021, HardwareClock(2009).trailer([]), "trailer: not as in the layout of 2021"),
         (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not as in the layout of 2009"),
         (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not as in the layout of 2009"),
         (2009, "0000000003", "line: does not begin as a clock's record"),
@@ -130,37 +132,37 @@ def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_
     ],
 )
 def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, said: str) -> None:
-    with pytest.raises(BadRecord, match=said):
-        read(Clock(year), line)
+    with pytest.raises(InvalidRecordError, match=said):
+        read(HardwareClock(year), line)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("0000000001", "header of 10 characters instead of 232 .* or 302"),
-        (Clock().header()[:-4] + "0000", "header whose CRC is wrong"),
-        (Clock(number="0" * 17).header(), "without the clock's number"),
-        (Clock(number="ABC".ljust(17)).header(), "without the clock's number"),
-        (Clock(2009, number="0000400007000012 ").header(), "without the clock's number"),
+        (HardwareClock().header()[:-4] + "0000", "header whose CRC is wrong"),
+        (HardwareClock(number="0" * 17).header(), "without the clock's number"),
+        (HardwareClock(number="ABC".ljust(17)).header(), "without the clock's number"),
+        (HardwareClock(2009, number="0000400007000012 ").header(), "without the clock's number"),
     ],
 )
 def test_a_header_that_names_no_clock_is_said(line: str, said: str) -> None:
-    with pytest.raises(NotOfAClock, match=said):
-        afd.header(line.encode())
+    with pytest.raises(InvalidClockFileError, match=said):
+        afd.parse_header(line.encode())
 
 
 @both_layouts
-def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: Clock) -> None:
-    with pytest.raises(NotOfAClock, match="second header"):
+def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: HardwareClock) -> None:
+    with pytest.raises(InvalidClockFileError, match="second header"):
         read(clock, clock.header())
     program = "0000000017" + "2026-10-01T08:00:00-0300" + PEOPLE[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
-    with pytest.raises(NotOfAClock, match="record of a program, kind 7"):
+    with pytest.raises(InvalidClockFileError, match="record of a program, kind 7"):
         read(clock, program)
 
 
 @given(clocks, st.booleans(), st.booleans())
-def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature: bool) -> None:
-    lines = month(clock, PEOPLE, days=2, first=41)
+def test_a_survey_says_what_a_file_holds(clock: HardwareClock, trailer: bool, signature: bool) -> None:
+    lines = month_records(clock, PEOPLE, days=2, first=41)
     found = survey(clock.file(*lines, trailer=trailer, signature=signature))
     counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
     uncounted = {"6": 0} if clock.year == 2009 else {}
@@ -186,7 +188,7 @@ def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature:
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: list[int]) -> None:
-    clock = Clock(2009)
+    clock = HardwareClock(2009)
     found = survey(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
 
     assert (found["firstNsr"], found["lastNsr"]) == (min(numbers), max(numbers))
@@ -200,7 +202,7 @@ def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: 
 
 
 def test_a_damaged_record_is_missing() -> None:
-    clock = Clock()
+    clock = HardwareClock()
     lines = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 3)]
     lines[1] = lines[1][:-1]
     found = survey(clock.file(*lines))
@@ -209,7 +211,7 @@ def test_a_damaged_record_is_missing() -> None:
 
 @both_layouts
 @pytest.mark.parametrize("kind", ["3", "4"])
-def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: Clock, kind: str) -> None:
+def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: HardwareClock, kind: str) -> None:
     time = clock.time(EIGHT)
     wrong = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
     line = clock.checked(f"000000002{kind}{wrong}")
@@ -220,33 +222,33 @@ def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: Clock, ki
 
 
 def test_an_event_is_counted_in_the_older_layout_too_though_its_trailer_does_not() -> None:
-    clock = Clock(2009)
+    clock = HardwareClock(2009)
     found = survey(clock.file(clock.employee(1), clock.event(2)))
     assert (found["found"], found["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
     assert found["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
 
 
 def test_a_file_without_a_record_has_no_number() -> None:
-    found = survey(Clock(2009).file())
+    found = survey(HardwareClock(2009).file())
     assert (found["firstNsr"], found["lastNsr"], found["gaps"]) == (None, None, [])
 
 
 def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
-    clock = Clock(2021)
+    clock = HardwareClock(2021)
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
     found = survey(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
     assert found["unlisted"] == {"gaps": 999, "repeats": 1_502, "settings": 2_500}
-    assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.LISTED)
+    assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.MAX_LISTED)
     assert len(json.dumps(found)) < 100_000  # of the 256 KB that an event may have
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
 def test_a_record_that_came_again_is_unplaced_only_among_gaps_that_are_not_listed(numbers: list[int]) -> None:
-    clock = Clock(2009)
+    clock = HardwareClock(2009)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(afd, "LISTED", 3)
-        found = Survey(afd.header(clock.header().encode(clock.encoding)))
+        patch.setattr(afd, "MAX_LISTED", 3)
+        found = ClockFileInspector(afd.parse_header(clock.header().encode(clock.encoding)))
         seen: set[int] = set()
         unlisted: set[int] = set()  # at any time
         repeats = unplaced = 0

@@ -1,15 +1,15 @@
-"""`ponto import clock.txt` and `ponto load documents`, with a bucket of paper."""
+"""`ponto import clock.txt` and `ponto load documents`, with a fake bucket."""
 
 from pathlib import Path
 from typing import Any
 
-from slices.clocks import documents
-from slices.clocks.afd import Survey, header
-from slices.clocks.tests.clocks import EIGHT, Clock, cpf, is_named_in, month
+from slices.clocks import document_table
+from slices.clocks.afd import ClockFileInspector, parse_header
+from slices.clocks.tests.clock_files import EIGHT, HardwareClock, contains_personal_data, cpf, month_records
 from slices.clocks.tests.unit.test_clock_files import PEOPLE, TABLE
-from slices.imports.tests.unit.test_through_bucket import Stage
-from slices.imports.tests.unit.test_through_bucket import run as run
-from slices.imports.tests.unit.test_through_bucket import stage as stage
+from slices.imports.tests.unit.test_bucket_import import Stage
+from slices.imports.tests.unit.test_bucket_import import run as run
+from slices.imports.tests.unit.test_bucket_import import stage as stage
 from tests.commands import Run
 
 
@@ -21,14 +21,14 @@ def file_of(folder: Path, content: bytes) -> Path:
 
 def summary_of(content: bytes, **counts: int) -> dict[str, Any]:
     first, *others = content.splitlines()
-    found = Survey(header(first))
+    found = ClockFileInspector(parse_header(first))
     for line in others:
         found.add(line)
     return {"accepted": 10, "refused": 0, "rounds": 1, "clock": found.summary()} | counts
 
 
 def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = Clock(2009).file(*month(Clock(2009), PEOPLE))
+    content = HardwareClock(2009).file(*month_records(HardwareClock(2009), PEOPLE))
     stage.results["summary.json"] = summary_of(content)
 
     done = run("import", file_of(tmp_path, content))
@@ -44,7 +44,7 @@ def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, ru
 
 
 def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    clock = Clock()
+    clock = HardwareClock()
     written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
     content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
     listed = "refused-from-line-1.ndjson"
@@ -67,7 +67,9 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
 
 
 def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = Clock(2009).file(*(Clock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149)))
+    content = HardwareClock(2009).file(
+        *(HardwareClock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149))
+    )
     stage.results["summary.json"] = summary_of(content)
     lines = run("import", file_of(tmp_path, content)).out.splitlines()
     assert lines[3].endswith(" 998, 1000 and 99 more")
@@ -75,7 +77,7 @@ def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, 
 
 
 def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = Clock().file(trailer=False)
+    content = HardwareClock().file(trailer=False)
     stage.results["summary.json"] = summary_of(content, accepted=0)
     done = run("import", file_of(tmp_path, content))
     assert done.out.splitlines()[2:] == [
@@ -106,13 +108,13 @@ def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
     assert (done.status, done.out) == (2, "")
     assert "line 8, documento: is on line 2 already\n" in done.err
     assert "line 9, documento: is not 11 digits" in done.err
-    assert not is_named_in(done.err, [*PEOPLE, cpf(17)[:-1]])
+    assert not contains_personal_data(done.err, [*PEOPLE, cpf(17)[:-1]])
     assert len(run("load", "documents", file, "--json").json["faults"]) == 2
     assert stage.stored == {}
 
 
 def test_a_table_larger_than_the_import_reads_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
-    done = run("load", "documents", file_of(tmp_path, bytes(documents.MOST_BYTES + 1)))
+    done = run("load", "documents", file_of(tmp_path, bytes(document_table.MAX_TABLE_BYTES + 1)))
     assert done.status == 2
     assert "is larger than" in done.err
     assert stage.stored == {}

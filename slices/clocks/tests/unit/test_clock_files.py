@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.parser import parse
-from slices.clocks.documents import KEY, MOST_BYTES
-from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
+from slices.clocks.document_table import MAX_TABLE_BYTES, TABLE_KEY
+from slices.clocks.tests.clock_files import CLOCK, HardwareClock, contains_personal_data, cpf, month_records, pis
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks
-from slices.imports.batches import OutOfTime
-from slices.imports.forms import GetObject, NotPunches
-from slices.imports.lines import lines
-from slices.imports.split import BEGIN
-from slices.imports.tests.unit.test_lines import ZONE, Stored
-from slices.imports.tests.unit.test_uploads import Paper, client_error
-from slices.imports.tests.unit.test_uploads import paper as paper
-from slices.imports.uploads import tasks_of
+from slices.imports.batches import OutOfTimeError
+from slices.imports.file_formats import GetObject, InvalidFileError
+from slices.imports.lines import read_lines
+from slices.imports.raw_lines import FILE_START
+from slices.imports.tests.unit.test_lines import ZONE, StoredFile
+from slices.imports.tests.unit.test_uploads import FakeAws, client_error
+from slices.imports.tests.unit.test_uploads import fake_aws as fake_aws
+from slices.imports.uploads import parse_event
 
 PEOPLE = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
 STRANGER = f"0{cpf(99)}"
@@ -36,21 +36,21 @@ TABLE = "documento;usuarioId\n" + "".join(
 Sent = tuple[int, str, int]  # employee, ponto, NSR
 
 
-def known(paper: Paper, table: str = TABLE) -> Paper:
-    paper.bucket.objects[KEY, None] = table.encode()
-    return paper
+def with_table(fake_aws: FakeAws, table: str = TABLE) -> FakeAws:
+    fake_aws.bucket.objects[TABLE_KEY, None] = table.encode()
+    return fake_aws
 
 
-def bucket_of(table: dict[str, int]) -> GetObject:
+def bucket_with_table(table: dict[str, int]) -> GetObject:
     """Give what reads the table of documents from a bucket."""
     text = "documento;usuarioId\n" + "".join(f"{document};{employee}\n" for document, employee in table.items())
     return lambda *_: text.encode()
 
 
-def sent(paper: Paper) -> list[Sent]:
+def sent(fake_aws: FakeAws) -> list[Sent]:
     """What was sent, by NSR."""
     found = []
-    for line in paper.queue.punches:
+    for line in fake_aws.queue.punches:
         punch, record = json.loads(line.body), line.attributes or {}
         assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
         assert record == {"sourceKey": f"{CLOCK}/{record['nsr']}", "relogio": CLOCK, "nsr": record["nsr"]}
@@ -59,7 +59,7 @@ def sent(paper: Paper) -> list[Sent]:
     return sorted(found, key=lambda each: each[2])
 
 
-def expected(clock: Clock, written: list[str]) -> list[Sent]:
+def expected(clock: HardwareClock, written: list[str]) -> list[Sent]:
     """The punches among intact records of `PEOPLE`."""
     employees = dict(zip(PEOPLE, range(11, 16), strict=True))
     place = slice(22, 34) if clock.year == 2009 else slice(34, 46)
@@ -74,16 +74,18 @@ def expected(clock: Clock, written: list[str]) -> list[Sent]:
 @settings(max_examples=20)
 @given(clocks, st.booleans(), st.booleans())
 def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_says_what_it_holds(
-    clock: Clock, signature: bool, compressed: bool
+    clock: HardwareClock, signature: bool, compressed: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        paper = known(Paper(patch))
-        written = month(clock, [*PEOPLE, STRANGER], days=3)
+        fake_aws = with_table(FakeAws(patch))
+        written = month_records(clock, [*PEOPLE, STRANGER], days=3)
         content = clock.file(*written, signature=signature)
-        paper.run(paper.upload(gzip.compress(content) if compressed else content.rstrip()))  # the last line has no end
+        fake_aws.run(
+            fake_aws.upload(gzip.compress(content) if compressed else content.rstrip())
+        )  # the last line has no end
 
-        assert sent(paper) == expected(clock, written)
-        (summary,) = paper.result("summary.json")
+        assert sent(fake_aws) == expected(clock, written)
+        (summary,) = fake_aws.result("summary.json")
         assert (summary["accepted"], summary["refused"], summary["rounds"]) == (30, 6, 1)
         found = summary["clock"]
         assert (found["number"], found["layout"], found["firstNsr"], found["lastNsr"]) == (
@@ -93,15 +95,15 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
             len(written),
         )
         assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
-        reasons = {each["reason"] for each in paper.refused()}
+        reasons = {each["reason"] for each in fake_aws.refused()}
         assert reasons == {"record 3: the document is not in documents/documents.csv"}
 
 
 @both_layouts
-def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(paper: Paper, clock: Clock) -> None:
-    known(paper)
-    paper.run(paper.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
-    (found,) = paper.refused()
+def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(fake_aws: FakeAws, clock: HardwareClock) -> None:
+    with_table(fake_aws)
+    fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
+    (found,) = fake_aws.refused()
     assert found == {"line": 2, "reason": "record 3: no date and time of the years 1900 to 2999"}
 
 
@@ -117,15 +119,15 @@ def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(paper: Paper
 def test_where_the_zone_changes_its_time_a_clock_without_an_offset_means_the_later_instant(
     local: datetime, offset: int
 ) -> None:
-    clock, zone = Clock(2009), ZoneInfo("America/New_York")
-    stored = Stored(clock.file(clock.punch(1, PEOPLE[0], local)))
-    (line,) = lines(stored.open_at, zone, BEGIN, bucket_of({cpf(11): 11}))
+    clock, zone = HardwareClock(2009), ZoneInfo("America/New_York")
+    stored = StoredFile(clock.file(clock.punch(1, PEOPLE[0], local)))
+    (line,) = read_lines(stored.open_at, zone, FILE_START, bucket_with_table({cpf(11): 11}))
     assert parse(line.body, zone).ponto == local.replace(tzinfo=UTC) - timedelta(hours=offset)
 
 
-def _damaged(chance: random.Random, clock: Clock, written: list[str]) -> list[str]:
+def _damaged(chance: random.Random, clock: HardwareClock, written: list[str]) -> list[str]:
     """Give the lines of a file, some of them damaged, each in one of many ways."""
-    other = Clock(4030 - clock.year)
+    other = HardwareClock(4030 - clock.year)
     found = []
     for line in written:
         match chance.randrange(9):
@@ -149,19 +151,19 @@ def _damaged(chance: random.Random, clock: Clock, written: list[str]) -> list[st
 @settings(max_examples=30)
 @given(clocks, st.integers(0, 2**32).map(random.Random), st.booleans())
 def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
-    clock: Clock, chance: random.Random, trailer: bool
+    clock: HardwareClock, chance: random.Random, trailer: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        paper = known(Paper(patch))
-        written = month(clock, [*PEOPLE, STRANGER], days=2)
+        fake_aws = with_table(FakeAws(patch))
+        written = month_records(clock, [*PEOPLE, STRANGER], days=2)
         damaged = _damaged(chance, clock, written)
-        paper.run(paper.upload(clock.file(*damaged, trailer=False) + (b"999999999" if trailer else b"")))
+        fake_aws.run(fake_aws.upload(clock.file(*damaged, trailer=False) + (b"999999999" if trailer else b"")))
 
         intact = [line for line in damaged if line in written]
-        assert sent(paper) == sorted(expected(clock, intact), key=lambda each: each[2])
-        for name, content in paper.bucket.results.items():
-            assert not is_named_in(name + content.decode(), [*PEOPLE, STRANGER])
-        found = paper.result("summary.json")[0]["clock"]
+        assert sent(fake_aws) == sorted(expected(clock, intact), key=lambda each: each[2])
+        for name, content in fake_aws.bucket.results.items():
+            assert not contains_personal_data(name + content.decode(), [*PEOPLE, STRANGER])
+        found = fake_aws.result("summary.json")[0]["clock"]
         numbers = {int(line[:9]) for line in intact}
         missing = {nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
         assert numbers.isdisjoint(missing)
@@ -171,114 +173,124 @@ def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
         assert clock.year == 2009 or (missing | numbers) - events == between - events
 
 
-def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(paper: Paper) -> None:
-    known(paper)
-    clock = Clock()
-    paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
-    assert [(employee, nsr) for employee, _, nsr in sent(paper)] == [(11, 7), (11, 8)]
-    assert len({line.body for line in paper.queue.punches}) == 1
+def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(fake_aws: FakeAws) -> None:
+    with_table(fake_aws)
+    clock = HardwareClock()
+    fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
+    assert [(employee, nsr) for employee, _, nsr in sent(fake_aws)] == [(11, 7), (11, 8)]
+    assert len({line.body for line in fake_aws.queue.punches}) == 1
 
 
 @both_layouts
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_out(
-    paper: Paper, clock: Clock, pack: Callable[[bytes], bytes]
+    fake_aws: FakeAws, clock: HardwareClock, pack: Callable[[bytes], bytes]
 ) -> None:
-    known(paper)
-    written = month(clock, PEOPLE * 4, days=30)
-    paper.queue.open_calls = 50
-    paper.run(paper.upload(pack(clock.file(*written))))
-    (handed,) = paper.functions.events
-    (task,) = tasks_of(handed)
-    assert task.event() == handed
-    assert task.found["clock"]["lastNsr"] == len(written)
+    with_table(fake_aws)
+    written = month_records(clock, PEOPLE * 4, days=30)
+    fake_aws.queue.open_calls = 50
+    fake_aws.run(fake_aws.upload(pack(clock.file(*written))))
+    (handed,) = fake_aws.functions.events
+    (task,) = parse_event(handed)
+    assert task.to_event() == handed
+    assert task.inspection["clock"]["lastNsr"] == len(written)
 
-    paper.queue.open_calls = None
-    paper.run_all(paper.functions.events.pop(), seconds=30)
+    fake_aws.queue.open_calls = None
+    fake_aws.run_all(fake_aws.functions.events.pop(), seconds=30)
 
-    assert sorted(set(sent(paper)), key=lambda each: each[2]) == expected(clock, written)
-    (summary,) = paper.result("summary.json")
-    assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.found["clock"])
+    assert sorted(set(sent(fake_aws)), key=lambda each: each[2]) == expected(clock, written)
+    (summary,) = fake_aws.result("summary.json")
+    assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.inspection["clock"])
 
 
 @pytest.mark.parametrize("days", [0, 2])
 @both_layouts
-def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: Paper, clock: Clock, days: int) -> None:
-    known(paper)
+def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(
+    fake_aws: FakeAws, clock: HardwareClock, days: int
+) -> None:
+    with_table(fake_aws)
     program = "0000000997" + f"2026-10-01T08:00:00-0300{PEOPLE[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
     for line, said in ((clock.header(), "second header"), (program, "kind 7")):
-        written = [*month(clock, PEOPLE, days=days), "a" * 70_000, line]
-        with pytest.raises(NotPunches, match=f"line {len(written) + 1} is a .*{said}"):
-            paper.run(paper.upload(clock.file(*written)))
-        assert said in paper.result("failure.json")[0]["reason"]
-        with pytest.raises(NotPunches, match=said):  # who goes on behind a part surveys nothing again
-            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, bucket_of({})))
-    assert paper.queue.punches == []
+        written = [*month_records(clock, PEOPLE, days=days), "a" * 70_000, line]
+        with pytest.raises(InvalidFileError, match=f"line {len(written) + 1} is a .*{said}"):
+            fake_aws.run(fake_aws.upload(clock.file(*written)))
+        assert said in fake_aws.result("failure.json")[0]["reason"]
+        with pytest.raises(InvalidFileError, match=said):  # who goes on behind a part surveys nothing again
+            list(read_lines(StoredFile(clock.file(*written)).open_at, ZONE, FILE_START, bucket_with_table({})))
+    assert fake_aws.queue.punches == []
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
 def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to_do(
-    paper: Paper, monkeypatch: pytest.MonkeyPatch, code: str
+    fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    clock, get_object = Clock(), paper.bucket.get_object
+    clock, get_object = HardwareClock(), fake_aws.bucket.get_object
 
     def without_table(**how: Any) -> Any:
-        if how["Key"] == KEY:
+        if how["Key"] == TABLE_KEY:
             raise client_error(code, 403)
         return get_object(**how)
 
-    upload = paper.upload(clock.file(*month(clock, PEOPLE)))
+    upload = fake_aws.upload(clock.file(*month_records(clock, PEOPLE)))
     with monkeypatch.context() as patch:
-        patch.setattr(paper.bucket, "get_object", without_table)
-        with pytest.raises(NotPunches, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
-            paper.run(upload)
-    assert "ponto load documents" in paper.result("failure.json")[0]["reason"]
-    assert paper.queue.punches == []
+        patch.setattr(fake_aws.bucket, "get_object", without_table)
+        with pytest.raises(InvalidFileError, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
+            fake_aws.run(upload)
+    assert "ponto load documents" in fake_aws.result("failure.json")[0]["reason"]
+    assert fake_aws.queue.punches == []
 
-    known(paper).run(upload)
-    assert [name.rpartition("/")[2] for name in paper.bucket.results] == ["summary.json"]
-
-
-def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper) -> None:
-    known(paper, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n")
-    with pytest.raises(NotPunches, match="has 2 faults, the first in line 8; ponto load documents says") as caught:
-        paper.run(paper.upload(Clock().file(*month(Clock(), PEOPLE))))
-    assert not is_named_in(str(caught.value), PEOPLE)
-    assert paper.queue.punches == []
+    with_table(fake_aws).run(upload)
+    assert [name.rpartition("/")[2] for name in fake_aws.bucket.results] == ["summary.json"]
 
 
-def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper) -> None:
-    with pytest.raises(NotPunches, match="is larger than"):
-        known(paper, " " * (MOST_BYTES + 1)).run(paper.upload(Clock().file()))
+def test_a_table_with_faults_fails_the_file_and_no_document_is_told(fake_aws: FakeAws) -> None:
+    with_table(fake_aws, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n")
+    with pytest.raises(
+        InvalidFileError, match="has 2 faults, the first in line 8; ponto load documents says"
+    ) as caught:
+        fake_aws.run(fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))))
+    assert not contains_personal_data(str(caught.value), PEOPLE)
+    assert fake_aws.queue.punches == []
 
 
-def test_the_log_tells_neither_document_nor_name(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:
-    known(paper).run(paper.upload(Clock().file(*month(Clock(), [*PEOPLE, STRANGER]))))
+def test_a_table_larger_than_the_memory_takes_is_not_read(fake_aws: FakeAws) -> None:
+    with pytest.raises(InvalidFileError, match="is larger than"):
+        with_table(fake_aws, " " * (MAX_TABLE_BYTES + 1)).run(fake_aws.upload(HardwareClock().file()))
+
+
+def test_the_log_tells_neither_document_nor_name(fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    with_table(fake_aws).run(
+        fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), [*PEOPLE, STRANGER])))
+    )
     said = capsys.readouterr()
-    assert not is_named_in(said.out + said.err, [*PEOPLE, STRANGER])
+    assert not contains_personal_data(said.out + said.err, [*PEOPLE, STRANGER])
 
 
-def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(paper: Paper) -> None:
-    with pytest.raises(OutOfTime, match="the time is over, and line 1 is not read"):
-        known(paper).run(paper.upload(Clock().file(*month(Clock(), PEOPLE))), seconds=-1)
-    assert (paper.queue.punches, paper.bucket.results, paper.functions.events) == ([], {}, [])
+def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(fake_aws: FakeAws) -> None:
+    with pytest.raises(OutOfTimeError, match="the time is over, and line 1 is not read"):
+        with_table(fake_aws).run(
+            fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))), seconds=-1
+        )
+    assert (fake_aws.queue.punches, fake_aws.bucket.results, fake_aws.functions.events) == ([], {}, [])
 
 
 def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
-    with pytest.raises(NotPunches, match="a hardware clock's, which only the stage's bucket takes"):
-        list(lines(Stored(Clock().file()).open_at, ZONE))
+    with pytest.raises(InvalidFileError, match="a hardware clock's file, which only the stage's bucket takes"):
+        list(read_lines(StoredFile(HardwareClock().file()).open_at, ZONE))
 
 
 def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_reads_hears_of_each_mebibyte() -> None:
-    clock = Clock(2009)
+    clock = HardwareClock(2009)
     many = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
     content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, PEOPLE[0]).encode()
 
-    stored = Stored(content)
+    stored = StoredFile(content)
     tracemalloc.start()
     try:
         places = [
-            line.next for line in lines(stored.open_at, ZONE, BEGIN, bucket_of({cpf(11): 11})) if line.is_heartbeat
+            line.end
+            for line in read_lines(stored.open_at, ZONE, FILE_START, bucket_with_table({cpf(11): 11}))
+            if line.is_heartbeat
         ]
         _, peak = tracemalloc.get_traced_memory()
     finally:

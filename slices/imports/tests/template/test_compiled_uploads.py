@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slices.imports.uploads import MOST_ROUNDS
+from slices.imports.uploads import MAX_INVOCATIONS
 from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of, tls_only
 from tests.template.test_rights import rights
 from tools.deploy import command as deploy
@@ -43,7 +43,18 @@ def others(template: Any) -> set[str]:
 
 
 def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
-    names = ("__init__", "slice", "function", "uploads", "lines", "stored", "split", "text", "forms", "batches")
+    names = (
+        "__init__",
+        "slice",
+        "function",
+        "uploads",
+        "lines",
+        "streams",
+        "raw_lines",
+        "text_formats",
+        "file_formats",
+        "batches",
+    )
     assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
 
 
@@ -102,7 +113,7 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     config = complete.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
     # No file holds a slot until Lambda gives up those that wait for it.
-    assert MOST_ROUNDS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
+    assert MAX_INVOCATIONS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
     assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slices.imports import function
-from slices.imports.forms import NotPunches
-from slices.imports.tests.unit.test_uploads import RESERVE, Paper, punch
+from slices.imports.file_formats import InvalidFileError
+from slices.imports.tests.unit.test_uploads import RESERVE, FakeAws, punch
 from slices.imports.uploads import FAILURE, SUMMARY
 
 FOLDER = "results/clock.ndjson/v1/"
@@ -25,17 +25,17 @@ class Killed(BaseException):
 class Chains:
     """The invocations that a file takes, in any order; some end in the middle, and some happen twice."""
 
-    def __init__(self, paper: Paper, patch: pytest.MonkeyPatch, chance: Random) -> None:
+    def __init__(self, fake_aws: FakeAws, patch: pytest.MonkeyPatch, chance: Random) -> None:
         self.results: list[Any] = []  # summaries and failures, as they were written
-        self._paper = paper
+        self._fake_aws = fake_aws
         self._chance = chance
         self._mishaps = 12  # at most, or it would not end
         self._ticks = 0
-        self._importer = paper.importer(function.settings(), self._tick)
+        self._importer = fake_aws.importer(function.read_settings(), self._tick)
         for target, name in (
-            (paper.bucket, "put_object"),
-            (paper.bucket, "delete_object"),
-            (paper.functions, "invoke"),
+            (fake_aws.bucket, "put_object"),
+            (fake_aws.bucket, "delete_object"),
+            (fake_aws.functions, "invoke"),
         ):
             patch.setattr(target, name, self._mortal(getattr(target, name)))
 
@@ -52,20 +52,20 @@ class Chains:
                 self._importer.run(now, RESERVE + self._chance.randint(1, 5))  # so many batches
             except Killed:
                 waiting.append(now)
-            except NotPunches:
+            except InvalidFileError:
                 name = json.dumps(now)
                 tries[name] = tries.get(name, 0) + 1
                 if tries[name] < 3:
                     waiting.append(now)
-            waiting += self._paper.functions.events
-            self._paper.functions.events = []
+            waiting += self._fake_aws.functions.events
+            self._fake_aws.functions.events = []
 
     def listed(self, result: Any) -> list[int]:
         """Give the numbers of the refused lines, as they are in the lists that a result names."""
         return [
             json.loads(line)["line"]
             for name in result.get("refusedIn", ())
-            for line in self._paper.bucket.results[FOLDER + name].splitlines()
+            for line in self._fake_aws.bucket.results[FOLDER + name].splitlines()
         ]
 
     def _tick(self) -> int:
@@ -108,9 +108,9 @@ def test_whatever_happens_twice_or_ends_in_the_middle_a_result_counts_what_its_l
     good = drawn(chance)
     content = b"".join((punch(number) if is_good else b"{") + b"\n" for number, is_good in enumerate(good, 1))
     with pytest.MonkeyPatch.context() as patch:
-        paper = Paper(patch)
-        chains = Chains(paper, patch, chance)
-        chains.run(paper.upload(gzip.compress(content)[:-9] if is_broken else content))
+        fake_aws = FakeAws(patch)
+        chains = Chains(fake_aws, patch, chance)
+        chains.run(fake_aws.upload(gzip.compress(content)[:-9] if is_broken else content))
 
         assert chains.results
         for result in chains.results:
@@ -118,6 +118,6 @@ def test_whatever_happens_twice_or_ends_in_the_middle_a_result_counts_what_its_l
             assert result.get("reason", "").startswith("the compression is broken" if is_broken else "")
             assert (result["accepted"], result["refused"]) == (sum(before), len(before) - sum(before))
             assert chains.listed(result) == [number for number, is_good in enumerate(before, 1) if not is_good]
-            assert set(paper.queue.employees()) == {number for number, is_good in enumerate(before, 1) if is_good}
-        assert (FOLDER + SUMMARY in paper.bucket.results) is not is_broken
-        assert (FOLDER + FAILURE in paper.bucket.results) is is_broken
+            assert set(fake_aws.queue.employees()) == {number for number, is_good in enumerate(before, 1) if is_good}
+        assert (FOLDER + SUMMARY in fake_aws.bucket.results) is not is_broken
+        assert (FOLDER + FAILURE in fake_aws.bucket.results) is is_broken

@@ -1,4 +1,4 @@
-"""`ponto import` with an API of paper: what is sent, tried again, refused and gone on with."""
+"""`ponto import` with a fake API: what is sent, tried again, refused and gone on with."""
 
 import gzip
 import json

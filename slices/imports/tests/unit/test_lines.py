@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.parser import InvalidPunchError, parse
-from slices.imports import forms
-from slices.imports.forms import NotPunches
-from slices.imports.lines import Line, lines, survey
-from slices.imports.split import BEGIN, LONGEST, Position, Raw, split, without_blank
+from slices.imports import file_formats
+from slices.imports.file_formats import InvalidFileError
+from slices.imports.lines import FileLine, inspect_file, read_lines
+from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLine, skip_blank_lines, split_lines
 from tests.strategies import Body, edited_bodies, good_bodies
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -26,7 +26,7 @@ GOOD = b'{"usuarioId": 1, "ponto": "2026-10-01T08:00"}'
 HEADER = b"usuarioId,ponto,dispositivo,offline,latitude\n"
 
 
-class Stored:
+class StoredFile:
     """A file as S3 gives it: a body that can be read only."""
 
     def __init__(self, content: bytes) -> None:
@@ -38,11 +38,11 @@ class Stored:
         return io.BytesIO(self.content[offset:])
 
 
-def read(content: bytes, start: Position = BEGIN) -> list[Line]:
-    return said(lines(Stored(content).open_at, ZONE, start))
+def read(content: bytes, start: Position = FILE_START) -> list[FileLine]:
+    return without_heartbeats(read_lines(StoredFile(content).open_at, ZONE, start))
 
 
-def said(found: Iterable[Line]) -> list[Line]:
+def without_heartbeats(found: Iterable[FileLine]) -> list[FileLine]:
     """Leave out what only says how far reading has come."""
     return [line for line in found if line.body or line.refusal]
 
@@ -53,7 +53,7 @@ def refusals(content: bytes) -> dict[int, str]:
 
 def test_a_line_is_a_punch_as_it_stands() -> None:
     (line,) = read(b"  " + GOOD + b" \r\n")
-    assert line == Line(1, Position(len(GOOD) + 5, 2), GOOD.decode(), 1)
+    assert line == FileLine(1, Position(len(GOOD) + 5, 2), GOOD.decode(), 1)
 
 
 def test_an_empty_file_has_no_lines() -> None:
@@ -71,11 +71,11 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
             b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "nome": "Ana"}',
             b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "Maria 123.456.789-00": true}',
             b"\xff\xfe",
-            b" " * LONGEST + GOOD,
+            b" " * MAX_LINE_BYTES + GOOD,
             b"usuarioId,ponto",
             GOOD,
             "\u00a0".encode(),  # not blank, though it looks so
-            GOOD.ljust(LONGEST) + b"\r\rx",  # no ends of lines, where one would be as long as may be
+            GOOD.ljust(MAX_LINE_BYTES) + b"\r\rx",  # no ends of lines, where one would be as long as may be
         ]
     )
     assert refusals(content) == {
@@ -94,19 +94,21 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
     assert [line.number for line in read(content) if not line.refusal] == [1, 11]
 
 
-@pytest.mark.parametrize("size", [LONGEST - 1, LONGEST, LONGEST + 1, LONGEST + 2, LONGEST + 3, 3_000_000])
+@pytest.mark.parametrize(
+    "size", [MAX_LINE_BYTES - 1, MAX_LINE_BYTES, MAX_LINE_BYTES + 1, MAX_LINE_BYTES + 2, MAX_LINE_BYTES + 3, 3_000_000]
+)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_a_line_may_be_as_long_as_the_queue_takes(size: int, end: bytes) -> None:
     long = GOOD[:-1].ljust(size - 1) + b"}"
     first, second = read(GOOD + b"\n" + long + end)[:2]
-    assert bool(second.refusal) is (size > LONGEST)
-    assert second.next == Position(len(GOOD) + 1 + size + len(end), 3)
+    assert bool(second.refusal) is (size > MAX_LINE_BYTES)
+    assert second.end == Position(len(GOOD) + 1 + size + len(end), 3)
     assert first.refusal == ""
 
 
 def test_csv_says_the_same_as_json_with_semicolons_and_a_byte_order_mark_too_as_spreadsheets_write_it() -> None:
     (line,) = read(b"\xef\xbb\xbfponto;usuarioId\r\n2026-10-01T08:00;7\r\n")
-    assert (line.number, line.employee) == (2, 7)
+    assert (line.number, line.employee_id) == (2, 7)
     content = HEADER + b'7,2026-10-01T08:00,"gate ""1"", north",true,-23.5\n8,2026-10-01T09:00,,,\n'
     assert [json.loads(line.body) for line in read(content)] == [
         {
@@ -169,12 +171,12 @@ def test_bad_lines_of_csv() -> None:
         b"\xff\xfe{",
         b"[1]",
         b"\x00",
-        b"x" * (LONGEST + 1),
+        b"x" * (MAX_LINE_BYTES + 1),
     ],
 )
 def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: bytes) -> None:
     with pytest.raises(
-        NotPunches,
+        InvalidFileError,
         match="line 2 is neither a JSON object nor a header, and no slice that is here reads it; the columns are",
     ) as caught:
         read(b"\n" + first + b"\n" + GOOD)
@@ -183,11 +185,11 @@ def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: b
 
 
 def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "installed", tuple)
-    stored = Stored(b"00000000011" + b"0" * 221 + b"\r\n")
-    assert survey(stored.open_at, lambda _: None) is None
-    with pytest.raises(NotPunches, match=r"line 1 is neither .*, and no slice that is here reads it"):
-        list(lines(stored.open_at, ZONE))
+    monkeypatch.setattr(file_formats, "available_formats", tuple)
+    stored = StoredFile(b"00000000011" + b"0" * 221 + b"\r\n")
+    assert inspect_file(stored.open_at, lambda _: None) is None
+    with pytest.raises(InvalidFileError, match=r"line 1 is neither .*, and no slice that is here reads it"):
+        list(read_lines(stored.open_at, ZONE))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pyt
     ],
 )
 def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -> None:
-    with pytest.raises(NotPunches, match="the columns are usuarioId and ponto, and of id, ") as caught:
+    with pytest.raises(InvalidFileError, match="the columns are usuarioId and ponto, and of id, ") as caught:
         read(header + b"\n" + GOOD)
     assert what in str(caught.value)
     assert "123" not in str(caught.value)
@@ -213,7 +215,7 @@ def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -
     "spoil", [lambda whole: whole[:-9], lambda whole: whole[:-8] + b"\0" * 8, lambda whole: whole[:20] + b"\xff" * 20]
 )
 def test_broken_compression_is_said_after_what_could_be_read(spoil: Any) -> None:
-    with pytest.raises(NotPunches, match="the compression is broken, or the file incomplete"):
+    with pytest.raises(InvalidFileError, match="the compression is broken, or the file incomplete"):
         read(spoil(gzip.compress((GOOD + b"\n") * 100)))
 
 
@@ -259,16 +261,16 @@ def test_reading_may_go_on_behind_any_line(is_csv: bool, compressed: bool, data:
     good = b"1,2026-10-01T08:00,,," if is_csv else GOOD
     parts = st.lists(st.sampled_from([good, b"", b"bad", b" ", b"\xc3\xa9"]), max_size=8)
     content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
-    stored = Stored(gzip.compress(content) if compressed else content)
-    whole = list(lines(stored.open_at, ZONE))
+    stored = StoredFile(gzip.compress(content) if compressed else content)
+    whole = list(read_lines(stored.open_at, ZONE))
     for place, line in enumerate(whole):
-        assert said(lines(stored.open_at, ZONE, line.next)) == said(whole[place + 1 :])
+        assert without_heartbeats(read_lines(stored.open_at, ZONE, line.end)) == without_heartbeats(whole[place + 1 :])
 
 
 def test_what_is_not_compressed_is_not_read_twice() -> None:
-    stored = Stored((GOOD + b"\n") * 1_000)
+    stored = StoredFile((GOOD + b"\n") * 1_000)
     start = Position(900 * (len(GOOD) + 1), 901)
-    assert len(list(lines(stored.open_at, ZONE, start))) == 100
+    assert len(list(read_lines(stored.open_at, ZONE, start))) == 100
     assert stored.opened == [0, start.offset]
 
 
@@ -293,7 +295,7 @@ class _Long(io.RawIOBase):
 def test_memory_is_flat(unit: bytes) -> None:
     tracemalloc.start()
     try:
-        found = said(lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
+        found = without_heartbeats(read_lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -305,19 +307,21 @@ _MIB = 1 << 20
 
 
 @pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b" " * 63 + b"\n"])
-@pytest.mark.parametrize("start", [BEGIN, Position(len(GOOD) + 1, 2)], ids=["from its begin", "gone on with"])
+@pytest.mark.parametrize("start", [FILE_START, Position(len(GOOD) + 1, 2)], ids=["from its begin", "gone on with"])
 def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
     most = 1 << 16  # with the mebibyte itself: test_uploads.py
     content = GOOD + b"\n" + blank * (2 * most // len(blank))
     line = 2 + (most + len(GOOD) + 1) // len(blank)
-    with pytest.raises(NotPunches, match=f"at line {line} there is a mebibyte more of blank lines than of others"):
+    with pytest.raises(
+        InvalidFileError, match=f"at line {line} there is a mebibyte more of blank lines than of others"
+    ):
         not_blank(content, most, start)
 
 
-def not_blank(content: bytes, max_blank_bytes: int, start: Position = BEGIN) -> list[Raw | Position]:
+def not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START) -> list[RawLine | Position]:
     """Return the lines of content that are not blank."""
-    cut = split(io.BytesIO(content[start.offset :]), start)
-    return list(without_blank(cut, start, max_blank_bytes))
+    cut = split_lines(io.BytesIO(content[start.offset :]), start)
+    return list(skip_blank_lines(cut, start, max_blank_bytes))
 
 
 def test_as_much_blank_as_there_is_of_punches_is_read() -> None:
@@ -326,7 +330,7 @@ def test_as_much_blank_as_there_is_of_punches_is_read() -> None:
     assert len(not_blank(content, most)) == most
     # All of the file counts, and not one run: so far, there is a byte less for each punch.
     assert len(not_blank(content + b"\n" * 2 * most + GOOD, most)) == most + 1
-    with pytest.raises(NotPunches, match="at line"):
+    with pytest.raises(InvalidFileError, match="at line"):
         not_blank(content + b"\n" * (2 * most + 1) + GOOD, most)
 
 
@@ -335,29 +339,31 @@ def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> 
     content = GOOD + b"\n" + b"x" * 4 * _MIB + b"\n" + blank * 3 * 1_024 + GOOD
     whole = read(content)
     assert [line.refusal == "" for line in whole] == [True, False, True]
-    assert said(lines(Stored(content).open_at, ZONE, whole[1].next)) == said(whole[2:])
+    assert without_heartbeats(read_lines(StoredFile(content).open_at, ZONE, whole[1].end)) == without_heartbeats(
+        whole[2:]
+    )
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, compressed: bool) -> None:
     most = 1_000
 
-    def read_as_stored(content: bytes) -> list[Line]:
-        stored = Stored(gzip.compress(content) if compressed else content)
-        return list(lines(stored.open_at, ZONE, max_refused=most))
+    def read_as_stored(content: bytes) -> list[FileLine]:
+        stored = StoredFile(gzip.compress(content) if compressed else content)
+        return list(read_lines(stored.open_at, ZONE, max_refused=most))
 
     content = (GOOD + b"\n") * 2 * most + b"x\n" * 3 * most
     assert len(read_as_stored(content)) == 5 * most  # as many bad ones as there are punches, and these
-    with pytest.raises(NotPunches, match=r"at line 5001 .* by more than 1,000; the last: body: not JSON"):
+    with pytest.raises(InvalidFileError, match=r"at line 5001 .* by more than 1,000; the last: body: not JSON"):
         read_as_stored(content + b"x\n")
 
 
 @pytest.mark.parametrize(
     ("first", "unit", "start"),
     [
-        (GOOD, b"x", BEGIN),
-        (GOOD, b" ", BEGIN),
-        (b"", b"x", BEGIN),
+        (GOOD, b"x", FILE_START),
+        (GOOD, b" ", FILE_START),
+        (b"", b"x", FILE_START),
         (GOOD, b"x", Position(8 * _MIB, 3)),
     ],
     ids=["one long line", "one long blank line", "the first line", "what comes before"],
@@ -368,20 +374,20 @@ def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
     # Compressed, it is a file of a few kilobytes, and there can be a thousand times as much.
     content = first + b"\n" + unit * (8 * _MIB // len(unit))
     found = []
-    with suppress(NotPunches):  # of the first line
-        for line in lines(Stored(gzip.compress(content, compresslevel=1)).open_at, ZONE, start):
+    with suppress(InvalidFileError):  # of the first line
+        for line in read_lines(StoredFile(gzip.compress(content, compresslevel=1)).open_at, ZONE, start):
             found.append(line)
     assert len(found) >= 8
-    assert len(said(found)) <= 2
-    assert all(start <= line.next <= (len(content), len(content)) for line in found)
+    assert len(without_heartbeats(found)) <= 2
+    assert all(start <= line.end <= (len(content), len(content)) for line in found)
 
 
 def test_whoever_reads_hears_of_each_mebibyte_of_blank_lines_and_goes_on_there() -> None:
     before = GOOD + b"\n" + (b"x" * 1_023 + b"\n") * 4 * 1_024
-    stored = Stored(before + (b" " * 1_023 + b"\n") * 4 * 1_024 + GOOD)
+    stored = StoredFile(before + (b" " * 1_023 + b"\n") * 4 * 1_024 + GOOD)
 
-    found = list(lines(stored.open_at, ZONE))
+    found = list(read_lines(stored.open_at, ZONE))
 
-    places = [line.next for line in found if line.is_heartbeat]
+    places = [line.end for line in found if line.is_heartbeat]
     assert [place.offset - len(before) for place in places] == [_MIB, 2 * _MIB, 3 * _MIB, 4 * _MIB]
-    assert said(lines(stored.open_at, ZONE, places[1])) == found[-1:]
+    assert without_heartbeats(read_lines(stored.open_at, ZONE, places[1])) == found[-1:]

@@ -1,4 +1,4 @@
-"""`function.main` with a bucket and a Lambda of paper: what is sent, noted, handed on, and raised."""
+"""`function.main` with a fake bucket, queue and Lambda: what is sent, noted, handed on, and raised."""
 
 import gzip
 import io
@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from ponto.config import ConfigurationError
 from slices.imports import batches, function, lines, uploads
-from slices.imports.batches import NotSent, OutOfTime, Sender
-from slices.imports.forms import NotPunches
-from slices.imports.lines import Line
-from slices.imports.split import BEGIN, Position
+from slices.imports.batches import OutOfTimeError, QueueSender, SendFailedError
+from slices.imports.file_formats import InvalidFileError
+from slices.imports.lines import FileLine
+from slices.imports.raw_lines import FILE_START, Position
 from slices.imports.tests.unit.test_lines import ZONE
-from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
+from slices.imports.uploads import MAX_INVOCATIONS, Importer, InvalidEventError, TooManyInvocationsError, parse_event
 from tests.aws import Calls, receive_all
 from tests.events import NOT_SQS, Context, aws, record, sqs_event
 from tools.kit import dead_letters
@@ -91,17 +91,17 @@ class _Body(io.BytesIO):
 
 
 class Queue:
-    """Punches that are sent, in the place of `Sender.send`, which its own tests try with a queue in moto."""
+    """Punches that are sent, in the place of `QueueSender.send`, which its own tests try with a queue in moto."""
 
     def __init__(self) -> None:
-        self.punches: list[Line] = []
+        self.punches: list[FileLine] = []
         self.open_calls: int | None = None  # after which it is closed to the function; None: never
         self.seconds = 0.0  # that each call takes
         self.at_once = 0
         self._lock = threading.Lock()
         self._now = 0
 
-    def send(self, punches: Sequence[Line], _: float) -> dict[int, str]:
+    def send(self, punches: Sequence[FileLine], _: float) -> dict[int, str]:
         with self._lock:
             self._now += 1
             self.at_once = max(self.at_once, self._now)
@@ -110,13 +110,13 @@ class Queue:
             self._now -= 1
             if self.open_calls is not None:
                 if not self.open_calls:
-                    raise NotSent("the queue of punches: AccessDenied")
+                    raise SendFailedError("the queue of punches: AccessDenied")
                 self.open_calls -= 1
             self.punches += punches
             return {}
 
     def employees(self) -> list[int]:
-        return [punch.employee for punch in self.punches]
+        return [punch.employee_id for punch in self.punches]
 
 
 class Functions:
@@ -130,18 +130,18 @@ class Functions:
         self.events.append(json.loads(Payload))
 
 
-class Paper:
+class FakeAws:
     """What surrounds the function."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
         self.max_refused = lines.MAX_REFUSED_LINES
-        patch.setattr(uploads, "importer", self.importer)
+        patch.setattr(uploads, "create_importer", self.importer)
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
         patch.setenv("QUEUE_URL", "https://queue")
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
-    def importer(self, settings: uploads.Settings, monotonic: Callable[[], float] = time.monotonic) -> Importer:
+    def importer(self, settings: uploads.ImportSettings, monotonic: Callable[[], float] = time.monotonic) -> Importer:
         s3, functions = cast(Any, self.bucket), cast(Any, self.functions)
         return Importer(settings.zone, s3, self.queue.send, functions, monotonic, self.max_refused)
 
@@ -185,21 +185,21 @@ def file(first: int, last: int) -> bytes:
 
 
 @pytest.fixture
-def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
-    return Paper(monkeypatch)
+def fake_aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    return FakeAws(monkeypatch)
 
 
 def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
-    paper: Paper, capsys: pytest.CaptureFixture[str]
+    fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    paper.queue.seconds = 0.02
+    fake_aws.queue.seconds = 0.02
     content = file(1, 995)
-    paper.run(paper.upload(content, "incoming/gate 1/100%.ndjson"))
-    assert sorted(punch.body for punch in paper.queue.punches) == sorted(content.decode().split("\n"))
-    assert paper.queue.at_once == batches.THREADS
+    fake_aws.run(fake_aws.upload(content, "incoming/gate 1/100%.ndjson"))
+    assert sorted(punch.body for punch in fake_aws.queue.punches) == sorted(content.decode().split("\n"))
+    assert fake_aws.queue.at_once == batches.THREADS
     folder = "results/gate 1/100%.ndjson/v1"
-    assert paper.result("summary.json", folder) == [{"accepted": 995, "refused": 0, "rounds": 1}]
-    assert len(paper.bucket.results) == 1
+    assert fake_aws.result("summary.json", folder) == [{"accepted": 995, "refused": 0, "rounds": 1}]
+    assert len(fake_aws.bucket.results) == 1
     line = json.loads(capsys.readouterr().out)
     assert line["message"] == "import"
     assert "handedOn" not in line
@@ -208,38 +208,40 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
     )  # fmt: skip
 
 
-def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(paper: Paper) -> None:
-    paper.run(paper.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
-    assert paper.queue.employees() == [1, 4]
-    (summary,) = paper.result("summary.json")
+def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(fake_aws: FakeAws) -> None:
+    fake_aws.run(fake_aws.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
+    assert fake_aws.queue.employees() == [1, 4]
+    (summary,) = fake_aws.result("summary.json")
     assert re.fullmatch(r"refused-from-line-1-[0-9a-f]{16}\.ndjson", *summary.pop("refusedIn"))
     assert summary == {"accepted": 2, "refused": 2, "rounds": 1}
-    assert paper.refused() == [
+    assert fake_aws.refused() == [
         {"line": 2, "reason": "body: not JSON, character 1"},
         {"line": 3, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
     ]
 
 
-def test_a_file_without_punches_has_results_too(paper: Paper) -> None:
-    paper.run(paper.upload(b""))
-    paper.run(paper.upload(b"\n".join([b"{"] * 2_500), version="v2"))
-    assert paper.queue.punches == []
-    assert paper.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
-    assert len(paper.refused(folder="results/clock.ndjson/v2")) == 2_500
+def test_a_file_without_punches_has_results_too(fake_aws: FakeAws) -> None:
+    fake_aws.run(fake_aws.upload(b""))
+    fake_aws.run(fake_aws.upload(b"\n".join([b"{"] * 2_500), version="v2"))
+    assert fake_aws.queue.punches == []
+    assert fake_aws.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
+    assert len(fake_aws.refused(folder="results/clock.ndjson/v2")) == 2_500
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600"])
 @pytest.mark.parametrize("version", ["3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", None])
-def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, letter: str, version: str | None) -> None:
+def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(
+    fake_aws: FakeAws, letter: str, version: str | None
+) -> None:
     # A folder among them, whose name would make a folder of what is cut
     name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
     for last in "xy":
-        paper.run(paper.upload(b"{", name + last, version))
-    assert {result.rpartition("/")[2][:20] for result in paper.bucket.results} == {
+        fake_aws.run(fake_aws.upload(b"{", name + last, version))
+    assert {result.rpartition("/")[2][:20] for result in fake_aws.bucket.results} == {
         "summary.json",
         "refused-from-line-1-",
     }
-    folders = {result.rpartition("/")[0] for result in paper.bucket.results}
+    folders = {result.rpartition("/")[0] for result in fake_aws.bucket.results}
     assert len(folders) == 2
     assert all(folder.startswith(f"results/a/{letter * 100}") for folder in folders)
     assert all(folder.endswith(f"/{version}") for folder in folders)
@@ -249,10 +251,10 @@ def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, let
     ("key", "version"), [("incoming/a", None), ("incoming/a.ndjson.gz", "v1")], ids=["no versions", "not compressed"]
 )
 def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
-    paper: Paper, key: str, version: str | None
+    fake_aws: FakeAws, key: str, version: str | None
 ) -> None:
-    paper.run(paper.upload(file(1, 3), key, version))
-    assert paper.queue.employees() == [1, 2, 3]
+    fake_aws.run(fake_aws.upload(file(1, 3), key, version))
+    assert fake_aws.queue.employees() == [1, 2, 3]
 
 
 # The queue
@@ -269,9 +271,11 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 def send(first: int, last: int, *, seconds: float = 30, **settings: Any) -> dict[int, str]:
     """Send punches as the function does; return why the queue never takes a line."""
     content = file(first, last)
-    punches = list(lines.lines(lambda _: io.BytesIO(content), ZONE))
+    punches = list(lines.read_lines(lambda _: io.BytesIO(content), ZONE))
     client = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
-    sender = Sender(client, os.environ["QUEUE_URL"], **{"requires_sign_in": False, "first_delay": 0.001} | settings)
+    sender = QueueSender(
+        client, os.environ["QUEUE_URL"], **{"requires_sign_in": False, "first_delay": 0.001} | settings
+    )
     return sender.send(punches, time.monotonic() + seconds)
 
 
@@ -329,8 +333,8 @@ def test_the_upload_vouches_for_employees_who_sign_in_and_its_punches_are_one_gr
 
 @pytest.mark.usefixtures("sqs")
 def test_what_a_line_vouches_for_goes_beside_its_employee() -> None:
-    line = Line(1, BEGIN, punch(7).decode(), 7, attributes={"nsr": 8})
-    Sender(boto3.client("sqs"), os.environ["QUEUE_URL"], requires_sign_in=True).send([line], time.monotonic() + 30)
+    line = FileLine(1, FILE_START, punch(7).decode(), 7, attributes={"nsr": 8})
+    QueueSender(boto3.client("sqs"), os.environ["QUEUE_URL"], requires_sign_in=True).send([line], time.monotonic() + 30)
     (message,) = received()
     texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert texts == {"usuarioId": "7", "nsr": "8"}
@@ -377,15 +381,15 @@ def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are
 )
 def test_a_queue_that_is_closed_or_keeps_failing_fails_the_file(sqs: Calls, error: Any, said: str) -> None:
     sqs.instead["SendMessageBatch"] = refuse(*[error] * 100)
-    with pytest.raises(NotSent, match=said):
+    with pytest.raises(SendFailedError, match=said):
         send(1, 5, seconds=0.1)
 
 
-def test_a_file_of_which_the_queue_takes_nothing_has_no_results(paper: Paper) -> None:
-    paper.queue.open_calls = 0
-    with pytest.raises(NotSent):
-        paper.run(paper.upload(file(1, 500)))
-    assert (paper.bucket.results, paper.functions.events) == ({}, [])
+def test_a_file_of_which_the_queue_takes_nothing_has_no_results(fake_aws: FakeAws) -> None:
+    fake_aws.queue.open_calls = 0
+    with pytest.raises(SendFailedError):
+        fake_aws.run(fake_aws.upload(file(1, 500)))
+    assert (fake_aws.bucket.results, fake_aws.functions.events) == ({}, [])
 
 
 # Going on
@@ -394,31 +398,31 @@ def test_a_file_of_which_the_queue_takes_nothing_has_no_results(paper: Paper) ->
 @pytest.mark.parametrize("knows_ranges", [True, False])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_handed_on_to(
-    paper: Paper, pack: Callable[[bytes], bytes], knows_ranges: bool
+    fake_aws: FakeAws, pack: Callable[[bytes], bytes], knows_ranges: bool
 ) -> None:
-    paper.bucket.knows_ranges = knows_ranges  # one that does not gives the whole for a part
-    paper.queue.seconds = 0.02
-    assert paper.run_all(paper.upload(pack(file(1, 1_000))), seconds=0.05) > 1
-    assert sorted(paper.queue.employees()) == list(range(1, 1_001))
-    assert paper.bucket.asked_for_parts is (pack is bytes)
+    fake_aws.bucket.knows_ranges = knows_ranges  # one that does not gives the whole for a part
+    fake_aws.queue.seconds = 0.02
+    assert fake_aws.run_all(fake_aws.upload(pack(file(1, 1_000))), seconds=0.05) > 1
+    assert sorted(fake_aws.queue.employees()) == list(range(1, 1_001))
+    assert fake_aws.bucket.asked_for_parts is (pack is bytes)
 
 
 @pytest.mark.parametrize(
     ("content", "begin", "line"),
     [
-        (b"x" * 3_000_000 + b"\n" + punch(1), BEGIN, 1),
-        (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), BEGIN, 2),
+        (b"x" * 3_000_000 + b"\n" + punch(1), FILE_START, 1),
+        (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), FILE_START, 2),
         (punch(1) + b"\n" * 3_000_000 + punch(2), Position(2_900_000, 2_900_000), 2_900_000),
     ],
     ids=["the first line", "another", "what comes before"],
 )
 def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda_kills_the_function(
-    paper: Paper, content: bytes, begin: Position, line: int
+    fake_aws: FakeAws, content: bytes, begin: Position, line: int
 ) -> None:
-    (task,) = tasks_of(paper.upload(gzip.compress(content)))
-    with pytest.raises(OutOfTime, match=f"the time is over, and line {line} is not read"):
-        paper.run_all(task._replace(position=begin).event(), seconds=-1)
-    assert "summary.json" not in str(paper.bucket.results)
+    (task,) = parse_event(fake_aws.upload(gzip.compress(content)))
+    with pytest.raises(OutOfTimeError, match=f"the time is over, and line {line} is not read"):
+        fake_aws.run_all(task._replace(position=begin).to_event(), seconds=-1)
+    assert "summary.json" not in str(fake_aws.bucket.results)
 
 
 _MIB = 1 << 20
@@ -434,76 +438,78 @@ _MIB = 1 << 20
     ids=["a long name", "empty members", "zeros behind the end"],
 )
 def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
-    paper: Paper, content: bytes, has_a_punch: bool
+    fake_aws: FakeAws, content: bytes, has_a_punch: bool
 ) -> None:
-    upload = paper.upload(content)
-    importer = paper.importer(function.settings(), lambda: paper.bucket.given / _MIB)  # a second a mebibyte
+    upload = fake_aws.upload(content)
+    importer = fake_aws.importer(function.read_settings(), lambda: fake_aws.bucket.given / _MIB)  # a second a mebibyte
     if has_a_punch:
         now, why = importer.run(upload, RESERVE + 1)
-        assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTime")
-        upload = paper.functions.events.pop()
-        assert paper.bucket.given <= 3 * _MIB
-        paper.bucket.given = 0
-    with pytest.raises(OutOfTime, match="the time is over"):
+        assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTimeError")
+        upload = fake_aws.functions.events.pop()
+        assert fake_aws.bucket.given <= 3 * _MIB
+        fake_aws.bucket.given = 0
+    with pytest.raises(OutOfTimeError, match="the time is over"):
         importer.run(upload, RESERVE + 1)
-    assert paper.bucket.given <= 3 * _MIB
+    assert fake_aws.bucket.given <= 3 * _MIB
 
 
-def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(paper: Paper) -> None:
+def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(fake_aws: FakeAws) -> None:
     content = file(1, 20)
-    (task,) = tasks_of(paper.upload(content))
-    at_the_end = task._replace(position=Position(len(content), 21), accepted=20, rounds=1)
-    paper.run(at_the_end.event())
-    assert paper.queue.punches == []
-    assert paper.result("summary.json") == [{"accepted": 20, "refused": 0, "rounds": 2}]
+    (task,) = parse_event(fake_aws.upload(content))
+    at_the_end = task._replace(position=Position(len(content), 21), accepted=20, invocations=1)
+    fake_aws.run(at_the_end.to_event())
+    assert fake_aws.queue.punches == []
+    assert fake_aws.result("summary.json") == [{"accepted": 20, "refused": 0, "rounds": 2}]
 
 
 @settings(max_examples=20)
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 8))
 def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bool], calls: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        paper = Paper(patch)
+        fake_aws = FakeAws(patch)
         content = b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1))
-        paper.queue.open_calls = calls
-        upload = paper.upload(content)
+        fake_aws.queue.open_calls = calls
+        upload = fake_aws.upload(content)
         try:
-            paper.run(upload)
-        except NotSent:
-            paper.functions.events = [upload]  # as Lambda tries it again, or a redrive
-        paper.queue.open_calls = None
-        if paper.functions.events:
-            paper.run_all(paper.functions.events.pop(), 30)
+            fake_aws.run(upload)
+        except SendFailedError:
+            fake_aws.functions.events = [upload]  # as Lambda tries it again, or a redrive
+        fake_aws.queue.open_calls = None
+        if fake_aws.functions.events:
+            fake_aws.run_all(fake_aws.functions.events.pop(), 30)
         expected = [number for number, is_good in enumerate(good, 1) if is_good]
-        assert sorted(set(paper.queue.employees())) == expected
-        summary = paper.result("summary.json")[0]
+        assert sorted(set(fake_aws.queue.employees())) == expected
+        summary = fake_aws.result("summary.json")[0]
         assert (summary["accepted"], summary["refused"]) == (len(expected), len(good) - len(expected))
 
 
 def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_tells_why(
-    paper: Paper, capsys: pytest.CaptureFixture[str]
+    fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    upload = paper.upload(file(1, 5_000))
-    paper.bucket.fails_after = 100_000
-    paper.run(upload)
+    upload = fake_aws.upload(file(1, 5_000))
+    fake_aws.bucket.fails_after = 100_000
+    fake_aws.run(upload)
     assert json.loads(capsys.readouterr().out)["handedOn"].startswith("ReadTimeoutError: ")
-    (handed,) = paper.functions.events
+    (handed,) = fake_aws.functions.events
     assert handed["continuation"]["line"] > 1_000
-    paper.bucket.fails_after = None
-    paper.run_all(paper.functions.events.pop(), 30)
-    assert sorted(set(paper.queue.employees())) == list(range(1, 5_001))
+    fake_aws.bucket.fails_after = None
+    fake_aws.run_all(fake_aws.functions.events.pop(), 30)
+    assert sorted(set(fake_aws.queue.employees())) == list(range(1, 5_001))
 
-    paper.bucket.fails_after = 0
+    fake_aws.bucket.fails_after = 0
     with pytest.raises(ReadTimeoutError):
-        paper.run(upload)
+        fake_aws.run(upload)
 
 
-def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: Paper) -> None:
-    (task,) = tasks_of(paper.upload(file(1, 10)))
-    with pytest.raises(TooManyRounds, match=f"line 1 is reached after {MOST_ROUNDS} invocations; redrive it to go on"):
-        paper.run(task._replace(rounds=MOST_ROUNDS).event())
-    assert paper.result("failure.json")[0]["reason"].startswith("line 1 is reached")
-    paper.run(task._replace(rounds=MOST_ROUNDS - 1).event())
-    assert len(paper.queue.punches) == 10
+def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(fake_aws: FakeAws) -> None:
+    (task,) = parse_event(fake_aws.upload(file(1, 10)))
+    with pytest.raises(
+        TooManyInvocationsError, match=f"line 1 is reached after {MAX_INVOCATIONS} invocations; redrive it to go on"
+    ):
+        fake_aws.run(task._replace(invocations=MAX_INVOCATIONS).to_event())
+    assert fake_aws.result("failure.json")[0]["reason"].startswith("line 1 is reached")
+    fake_aws.run(task._replace(invocations=MAX_INVOCATIONS - 1).to_event())
+    assert len(fake_aws.queue.punches) == 10
 
 
 # Files and events as a whole
@@ -519,58 +525,58 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
     ids=["broken", "blank lines", "something else"],
 )
 def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_says_what_that_was(
-    paper: Paper, content: bytes, said: str, sent: int, line: int
+    fake_aws: FakeAws, content: bytes, said: str, sent: int, line: int
 ) -> None:
-    upload = paper.upload(content)
+    upload = fake_aws.upload(content)
     if sent:
-        paper.run(upload)
-        (upload,) = paper.functions.events
+        fake_aws.run(upload)
+        (upload,) = fake_aws.functions.events
     for _ in range(3):  # so often Lambda tries it
-        with pytest.raises(NotPunches, match=said):
-            paper.run(upload)
-    assert sorted(paper.queue.employees()) == list(range(1, sent + 1))
-    (failure,) = paper.result("failure.json")
+        with pytest.raises(InvalidFileError, match=said):
+            fake_aws.run(upload)
+    assert sorted(fake_aws.queue.employees()) == list(range(1, sent + 1))
+    (failure,) = fake_aws.result("failure.json")
     assert said in failure.pop("reason")
-    assert failure.pop("refusedIn", []) == [name.rpartition("/")[2] for name in paper.bucket.results if "-" in name]
+    assert failure.pop("refusedIn", []) == [name.rpartition("/")[2] for name in fake_aws.bucket.results if "-" in name]
     refused, rounds = (1, 1) if sent else (0, 0)
     assert failure == {"line": line, "accepted": sent, "refused": refused, "rounds": rounds}
-    assert len(paper.bucket.results) == 1 + refused
-    assert not refused or paper.refused("failure.json") == [{"line": 1, "reason": "body: not JSON, character 1"}]
+    assert len(fake_aws.bucket.results) == 1 + refused
+    assert not refused or fake_aws.refused("failure.json") == [{"line": 1, "reason": "body: not JSON, character 1"}]
 
 
-def test_a_redrive_reads_on_where_a_file_failed(paper: Paper) -> None:
-    paper.max_refused = 100
-    paper.run(paper.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
-    event = paper.functions.events.pop()
-    with pytest.raises(NotPunches, match="at line 121 refused lines outnumber punches by more than 100"):
-        paper.run(event)
-    assert (paper.result("failure.json")[0]["accepted"], paper.result("failure.json")[0]["refused"]) == (10, 110)
+def test_a_redrive_reads_on_where_a_file_failed(fake_aws: FakeAws) -> None:
+    fake_aws.max_refused = 100
+    fake_aws.run(fake_aws.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
+    event = fake_aws.functions.events.pop()
+    with pytest.raises(InvalidFileError, match="at line 121 refused lines outnumber punches by more than 100"):
+        fake_aws.run(event)
+    assert (fake_aws.result("failure.json")[0]["accepted"], fake_aws.result("failure.json")[0]["refused"]) == (10, 110)
 
     attributes: Any = {name: {"DataType": "String", "StringValue": "1"} for name in ("RequestID", "ErrorCode")}
     dead_letter = dead_letters.read({"MessageId": "1", "Body": json.dumps(event), "MessageAttributes": attributes})
-    assert paper.run_all(json.loads(dead_letter.event()), 30) == 1
-    assert paper.queue.employees() == list(range(1, 21))
-    assert (paper.result("summary.json")[0]["accepted"], len(paper.refused())) == (20, 150)
-    assert "results/clock.ndjson/v1/failure.json" not in paper.bucket.results
+    assert fake_aws.run_all(json.loads(dead_letter.event()), 30) == 1
+    assert fake_aws.queue.employees() == list(range(1, 21))
+    assert (fake_aws.result("summary.json")[0]["accepted"], len(fake_aws.refused())) == (20, 150)
+    assert "results/clock.ndjson/v1/failure.json" not in fake_aws.bucket.results
 
 
-def test_a_file_that_is_gone_raises(paper: Paper) -> None:
+def test_a_file_that_is_gone_raises(fake_aws: FakeAws) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
-        paper.run(event("incoming/gone", "v1"))
-    assert paper.bucket.results == {}
+        fake_aws.run(event("incoming/gone", "v1"))
+    assert fake_aws.bucket.results == {}
 
 
-def test_of_several_files_in_an_event_each_gets_an_invocation(paper: Paper) -> None:
-    events = [paper.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
+def test_of_several_files_in_an_event_each_gets_an_invocation(fake_aws: FakeAws) -> None:
+    events = [fake_aws.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
     several = {"Records": [each["Records"][0] for each in events]}
-    assert paper.run_all(several, 30) == 3
-    assert sorted(paper.queue.employees()) == [1, 2, 3]
+    assert fake_aws.run_all(several, 30) == 3
+    assert sorted(fake_aws.queue.employees()) == [1, 2, 3]
 
     # Where the first is done, the others are not.
-    (task,) = tasks_of(events[0])
-    done = task._replace(position=Position(len(punch(1)), 2), accepted=1, rounds=1).event()
-    assert paper.run_all(several | {"continuation": done["continuation"]}, 30) == 3
-    assert sorted(paper.queue.employees()) == [1, 2, 2, 3, 3]
+    (task,) = parse_event(events[0])
+    done = task._replace(position=Position(len(punch(1)), 2), accepted=1, invocations=1).to_event()
+    assert fake_aws.run_all(several | {"continuation": done["continuation"]}, 30) == 3
+    assert sorted(fake_aws.queue.employees()) == [1, 2, 2, 3, 3]
 
 
 NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
@@ -582,8 +588,8 @@ NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
 
 @pytest.mark.parametrize("given", NOT_S3.values(), ids=NOT_S3)
 def test_another_event_raises_that(given: Any) -> None:
-    with pytest.raises(NotFromS3, match="The event is not from S3"):
-        tasks_of(given)
+    with pytest.raises(InvalidEventError, match="The event is not from S3"):
+        parse_event(given)
 
 
 def test_a_function_without_its_settings_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.documents import MAX_EMPLOYEE_ID, is_cpf, is_pis
-from slices.clocks.documents import read
-from slices.clocks.tests.clocks import cpf, pis
+from slices.clocks.document_table import parse_table
+from slices.clocks.tests.clock_files import cpf, pis
 from tests.documents import blocks
 from tools.kit.project import ROOT
 
@@ -23,13 +23,13 @@ tables = st.dictionaries(
 def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str, end: str, marked: bool) -> None:
     rows = [("documento", "usuarioId"), *table.items()]
     text = end.join(f"{document}{between}{employee}" for document, employee in rows)
-    assert read(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
+    assert parse_table(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
 
 
 def test_the_documents_example_is_a_table() -> None:
     texts = [block.text for block in blocks(ROOT / "slices" / "clocks" / "README.md") if block.language == "csv"]
     [example] = [text for text in texts if text.startswith("documento")]
-    assert read(example.encode()) == ({"12345678909": 123}, [])
+    assert parse_table(example.encode()) == ({"12345678909": 123}, [])
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_the_documents_example_is_a_table() -> None:
     ],
 )
 def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, said: str) -> None:
-    table, faults = read((HEADER + line).encode())
+    table, faults = parse_table((HEADER + line).encode())
     assert str(faults.listed[0]) == said
     assert table == ({cpf(1): 5} if "already" in said else {})
     assert "456" not in str(faults)
 
 
 def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
-    table, faults = read((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
+    table, faults = parse_table((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
     assert table == {cpf(1): 5}
     assert [len(faults.listed), faults.listed[0].line, faults.listed[-1].line] == [1_000, 2, 801]
     assert faults.describe_count() == "1,800 faults, the first 1,000 of which are listed"
@@ -62,7 +62,7 @@ def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
 
 @pytest.mark.parametrize("first", [f"{cpf(123_456_789)};5", "Maria 456;Ana", f'"{cpf(123_456_789)}', "Maria 456\tAna"])
 def test_a_table_without_its_first_line_shows_nothing_of_it(first: str) -> None:
-    table, faults = read(f"{first}\n{cpf(1)};5\n".encode())
+    table, faults = parse_table(f"{first}\n{cpf(1)};5\n".encode())
     assert table == {}
     assert str(faults.listed[0]).startswith(
         ("line 1: names none of the columns (the first line names", "line 1: is not")
@@ -71,5 +71,5 @@ def test_a_table_without_its_first_line_shows_nothing_of_it(first: str) -> None:
 
 
 def test_a_column_of_many_digits_is_not_quoted() -> None:
-    _, faults = read(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
+    _, faults = parse_table(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
     assert str(faults.listed[0]).startswith("line 1: column of many digits is unknown (the first line names")

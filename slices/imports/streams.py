@@ -7,48 +7,50 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from slices.imports.forms import NotPunches
+from slices.imports.file_formats import InvalidFileError
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 """Bytes that are read at once."""
 
-Open = Callable[[int], IO[bytes]]
+OpenAt = Callable[[int], IO[bytes]]
 """Opens a file as it is stored, from a byte on."""
 
-_GZIP = b"\x1f\x8b"
-BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+_GZIP_MAGIC = b"\x1f\x8b"
+DECOMPRESSION_ERRORS = (gzip.BadGzipFile, zlib.error, EOFError)
 """What reading a compressed file raises that is none, or has no end."""
 
 
 def is_compressed(start: bytes) -> bool:
     """Tell from its first two bytes whether a file is compressed by gzip."""
-    return start.startswith(_GZIP)
+    return start.startswith(_GZIP_MAGIC)
 
 
 @contextmanager
-def opened(open_at: Open, offset: int = 0) -> Iterator[io.BufferedIOBase]:
+def open_stream(open_at: OpenAt, offset: int = 0) -> Iterator[io.BufferedIOBase]:
     """Open a file, and decompress it; where it is not compressed, from a byte on.
 
     Raises:
-        NotPunches: where it is read: the compression is broken.
+        InvalidFileError: where it is read: the compression is broken.
     """
-    with io.BufferedReader(_Readable(open_at(offset)), CHUNK) as stored:
+    with io.BufferedReader(_RawReader(open_at(offset)), CHUNK_BYTES) as stored:
         try:
-            yield gzip.GzipFile(fileobj=stored) if not offset and is_compressed(stored.peek(len(_GZIP))) else stored
-        except BROKEN as error:
+            yield (
+                gzip.GzipFile(fileobj=stored) if not offset and is_compressed(stored.peek(len(_GZIP_MAGIC))) else stored
+            )
+        except DECOMPRESSION_ERRORS as error:
             why = f"the compression is broken, or the file incomplete: {type(error).__name__}"
-            raise NotPunches(why) from None
+            raise InvalidFileError(why) from None
 
 
 def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
     """Read on for some bytes, of which none is kept; give how many are left, if any, after each mebibyte."""
-    while size and (part := content.read(min(size, CHUNK))):
+    while size and (part := content.read(min(size, CHUNK_BYTES))):
         size -= len(part)
         if size:
             yield size
 
 
-class _Readable(io.RawIOBase):
+class _RawReader(io.RawIOBase):
     """What has a `read` only, as the bodies of S3's answers, for a BufferedReader."""
 
     def __init__(self, stream: IO[bytes]) -> None:

@@ -9,22 +9,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from slices.imports.bucket import Bucket, bucket_of
-from slices.imports.forms import Form
-from slices.imports.journal import refused_of
-from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_of
+from slices.imports.bucket import Bucket, find_bucket
+from slices.imports.file_formats import FileFormat
+from slices.imports.journal import refused_lines_path
+from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_prefix
 from tools.kit import files, target
 from tools.kit.clock import Clock
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status
 
-_PATIENCE = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
-_PAUSE = 1.0  # s, between two looks
-_NOT_THERE = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
+_TIMEOUT_SECONDS = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
+_POLL_SECONDS = 1.0  # s, between two looks
+_NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
 
 
-def import_file(where: target.Where, file: Path, form: Form, clock: Clock, *, as_json: bool) -> int:
+def import_file(where: target.Where, file: Path, file_format: FileFormat, clock: Clock, *, as_json: bool) -> int:
     """Upload a file, wait until it is imported, and print the summary.
 
     Returns:
@@ -34,29 +34,29 @@ def import_file(where: target.Where, file: Path, form: Form, clock: Clock, *, as
         CommandError: the stage takes no files, the import failed, or there is no result after an hour.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    bucket = bucket_of(where)
-    refused = refused_of(file)
+    bucket = find_bucket(where)
+    refused = refused_lines_path(file)
     files.require_writable(refused, force=True)
     key = INCOMING + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
-    folder = results_of(key, version)
+    folder = results_prefix(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
-    summary = _wait_for(bucket, folder, clock)
-    listed = _list(bucket, folder, summary, refused)
+    summary = _wait_for_result(bucket, folder, clock)
+    listed = _copy_refused_lines(bucket, folder, summary, refused)
     if "reason" in summary:
-        counts = counts_of(summary["accepted"], summary["refused"], listed)
+        counts = format_counts(summary["accepted"], summary["refused"], listed)
         raise CommandError(f"the import failed at line {summary['line']}: {summary['reason']}. {counts}")
     if as_json:
         print_json(summary | {"results": bucket.url(folder), "refusedLines": listed})
     else:
         print_counts(summary["accepted"], summary["refused"], listed)
-        print_result(*form.described(summary[form.KEY]))
+        print_result(*file_format.describe(summary[file_format.SUMMARY_KEY]))
     return 1 if summary["refused"] else 0
 
 
 @contextmanager
-def shown(what: str) -> Iterator[Callable[[int], None]]:
+def show_progress(what: str) -> Iterator[Callable[[int], None]]:
     """Show on a terminal that something lasts, and which line it has reached."""
     with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as display:
         task = display.add_task(what, total=None)
@@ -68,7 +68,7 @@ def shown(what: str) -> Iterator[Callable[[int], None]]:
         yield reached
 
 
-def counts_of(accepted: int, refused: int, listed: str | None) -> str:
+def format_counts(accepted: int, refused: int, listed: str | None) -> str:
     """Write what became of a file's lines; `listed` is where those that were refused are."""
     return f"{accepted} accepted, {refused} refused" + (f": see {listed}" if listed else "")
 
@@ -76,12 +76,12 @@ def counts_of(accepted: int, refused: int, listed: str | None) -> str:
 def print_counts(accepted: int, refused: int, listed: str | None) -> None:
     """Print that of a file that is done."""
     print_result(
-        counts_of(accepted, refused, listed),
+        format_counts(accepted, refused, listed),
         "Those accepted are in the queue; what is stored already adds no row.",
     )
 
 
-def _list(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
+def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
     """Copy the list of refused lines to beside the file, as an import through the API has it; give its name.
 
     Raises:
@@ -106,10 +106,10 @@ def _list(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) ->
     return str(refused)
 
 
-def _wait_for(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
+def _wait_for_result(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
     """Give the summary, or the failure, which has a reason."""
-    end = clock.monotonic() + _PATIENCE
-    with shown("importing"):
+    end = clock.monotonic() + _TIMEOUT_SECONDS
+    with show_progress("importing"):
         while True:
             code = ""
             for name in (SUMMARY, FAILURE):
@@ -117,7 +117,7 @@ def _wait_for(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
                     answer = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
                 except ClientError as error:
                     code = error.response["Error"].get("Code", "")
-                    if code not in _NOT_THERE:
+                    if code not in _NOT_FOUND_CODES:
                         raise
                     continue
                 found: dict[str, Any] = json.loads(answer["Body"].read())
@@ -128,4 +128,4 @@ def _wait_for(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
                     "the import failed",
                     1,
                 )
-            clock.sleep(_PAUSE)
+            clock.sleep(_POLL_SECONDS)

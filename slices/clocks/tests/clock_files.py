@@ -43,7 +43,7 @@ def pis(number: int) -> str:
     return f"{digits}{-weighted % 11 % 10}"
 
 
-class Clock(NamedTuple):
+class HardwareClock(NamedTuple):
     """How a clock writes."""
 
     year: int = 2021  # of the layout
@@ -111,7 +111,7 @@ class Clock(NamedTuple):
         return "".join(f"{line}{self.end}" for line in (self.header(), *lines, *ends)).encode(self.encoding)
 
 
-def month(clock: Clock, people: Sequence[str], days: int = 1, first: int = 1) -> list[str]:
+def month_records(clock: HardwareClock, people: Sequence[str], days: int = 1, first: int = 1) -> list[str]:
     """Give records of all kinds: who is there, two punches a day of each person, a setting of the clock each day.
 
     Args:
@@ -131,7 +131,7 @@ def month(clock: Clock, people: Sequence[str], days: int = 1, first: int = 1) ->
     return lines
 
 
-def is_named_in(text: str, people: Sequence[str]) -> bool:
+def contains_personal_data(text: str, people: Sequence[str]) -> bool:
     """Tell whether a text holds a document of these people, or a name of the made-up files."""
     documents = {re.sub(r"\D", "", field)[-11:] for field in people}
     return any(part in text for part in (*documents, "José", "Conceição", "Padaria", cpf(7), cpf(9)))

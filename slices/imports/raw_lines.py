@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from slices.imports.forms import NotPunches
-from slices.imports.stored import CHUNK
+from slices.imports.file_formats import InvalidFileError
+from slices.imports.streams import CHUNK_BYTES
 
-LONGEST = 65_536
+MAX_LINE_BYTES = 65_536
 """Bytes of a line: what the queue takes as a body."""
 
 _MAX_BLANK_BYTES = 1 << 20  # more than of other lines: a second's, of which gzip makes 1 KB
@@ -23,50 +23,50 @@ class Position(NamedTuple):
     line: int = 1  # the number of the line that begins there
 
 
-BEGIN = Position()
+FILE_START = Position()
 
 
-class Raw(NamedTuple):
+class RawLine(NamedTuple):
     """A line as it stands."""
 
     number: int
-    next: Position  # after it
-    content: bytes | None  # None: it is longer than LONGEST
+    end: Position  # after it
+    content: bytes | None  # None: it is longer than MAX_LINE_BYTES
 
 
-def split(content: io.BufferedIOBase, start: Position) -> Iterator[Raw | Position]:
+def split_lines(content: io.BufferedIOBase, start: Position) -> Iterator[RawLine | Position]:
     """Cut content that begins at `start` into lines; in a long one give its begin for each mebibyte.
 
     The first line of a file is without its byte order mark.
     """
     offset, number = start
-    while line := content.readline(LONGEST + 2):
+    while line := content.readline(MAX_LINE_BYTES + 2):
         begin = offset
         offset += len(line)
         is_whole = line.endswith(b"\n")
-        is_long = len(line) > LONGEST and len(line.rstrip(b"\r\n")) > LONGEST
-        while not is_whole and (part := content.readline(CHUNK)):
+        is_long = len(line) > MAX_LINE_BYTES and len(line.rstrip(b"\r\n")) > MAX_LINE_BYTES
+        while not is_whole and (part := content.readline(CHUNK_BYTES)):
             offset += len(part)
             is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
             yield Position(begin, number)
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        yield Raw(number, Position(offset, number + 1), None if is_long else line)
+        yield RawLine(number, Position(offset, number + 1), None if is_long else line)
         number += 1
 
 
-def without_blank(
-    lines: Iterable[Raw | Position], start: Position, max_blank_bytes: int = _MAX_BLANK_BYTES
-) -> Iterator[Raw | Position]:
+def skip_blank_lines(
+    lines: Iterable[RawLine | Position], start: Position, max_blank_bytes: int = _MAX_BLANK_BYTES
+) -> Iterator[RawLine | Position]:
     """Leave out blank lines; give the place behind each mebibyte of them.
 
     Args:
-        lines: as `split` cuts them.
+        lines: as `split_lines` cuts them.
         start: of these. What comes before counts as lines that are not blank.
         max_blank_bytes: of blank lines more than of others, after which it stops.
 
     Raises:
-        NotPunches: too many are blank.
+        InvalidFileError: too many are blank.
     """
     offset = start.offset
     blank = -offset  # bytes of blank lines more than of others
@@ -75,7 +75,7 @@ def without_blank(
         if isinstance(line, Position):
             yield line
             continue
-        size = line.next.offset - offset
+        size = line.end.offset - offset
         offset += size
         if line.content is None or line.content.strip():
             blank -= size
@@ -84,8 +84,8 @@ def without_blank(
             continue
         blank += size
         if blank > max_blank_bytes:
-            raise NotPunches(f"at line {line.number} there is a mebibyte more of blank lines than of others")
+            raise InvalidFileError(f"at line {line.number} there is a mebibyte more of blank lines than of others")
         silent += size
-        if silent >= CHUNK:
+        if silent >= CHUNK_BYTES:
             silent = 0
-            yield line.next
+            yield line.end

@@ -1,4 +1,4 @@
-"""`ponto import` of a file of another form, with a bucket of paper: it goes up, and what became of it is told."""
+"""`ponto import` of a file of another form, with a fake bucket: it goes up, and what became of it is told."""
 
 import io
 import json
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from slices.imports import forms
-from slices.imports.forms import BadFile
+from slices.imports import file_formats
+from slices.imports.file_formats import FatalLineError
 from tests.aws import Calls, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import Run, runner, write_stack
@@ -65,34 +65,34 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 class Machine:
     """A form of file, whose lines are numbers."""
 
-    WHOSE = "a machine's"
-    KEY = "machine"
+    DESCRIPTION = "a machine's file"
+    SUMMARY_KEY = "machine"
 
     def __init__(self) -> None:
         self._lines = 0
 
-    def is_begun_by(self, first: bytes) -> bool:
+    def matches_first_line(self, first: bytes) -> bool:
         return first.startswith(b"machine ")
 
-    def surveyed(self, _: bytes) -> "Machine":
+    def create_inspector(self, _: bytes) -> "Machine":
         return Machine()
 
     def add(self, line: bytes) -> None:
         if not line.strip().isdigit():
-            raise BadFile("is no number")
+            raise FatalLineError("is no number")
         self._lines += 1
 
     def summary(self) -> dict[str, int]:
         return {"lines": self._lines}
 
-    def described(self, summary: Any) -> Iterator[str]:
+    def describe(self, summary: Any) -> Iterator[str]:
         yield f"a machine's {summary['lines']} lines"
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Give a file of this form, which a slice has brought."""
-    monkeypatch.setattr(forms, "installed", lambda: (Machine(),))
+    monkeypatch.setattr(file_formats, "available_formats", lambda: (Machine(),))
     file = tmp_path / "machine.txt"
     file.write_bytes(CONTENT)
     return file
