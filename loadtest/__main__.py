@@ -60,7 +60,7 @@ class Collaborators:
     """What sends the load, and what is loaded."""
 
     find_jmeter: Callable[[], JMeter] = jmeter.find
-    find_system: Callable[[str | None, target.Where], System] = systems.find
+    find_system: Callable[[str | None, target.TargetOptions], System] = systems.find
 
 
 @commands.command(epilog=_EPILOG)
@@ -106,7 +106,7 @@ def loadtest(
     open_seconds: int,
     patience: int,
     named: str | None,
-    where: target.Where,
+    target_options: target.TargetOptions,
     *,
     yes: bool,
     no_report: bool,
@@ -141,7 +141,9 @@ def loadtest(
         plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _run(collaborators, plans, named, where, patience, yes=yes, report=not no_report, as_json=as_json)
+        return _run(
+            collaborators, plans, named, target_options, patience, yes=yes, report=not no_report, as_json=as_json
+        )
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
@@ -178,7 +180,7 @@ def _run(
     collaborators: Collaborators,
     plans: Sequence[TestPlan],
     named: str | None,
-    where: target.Where,
+    target_options: target.TargetOptions,
     patience: int,
     *,
     yes: bool,
@@ -186,10 +188,10 @@ def _run(
     as_json: bool,
 ) -> int:
     tool = collaborators.find_jmeter()
-    system = collaborators.find_system(named, where)
+    system = collaborators.find_system(named, target_options)
     if system.description:
         _ask(plans, system.description, is_confirmed=yes)
-    folder = ((where.state or STATE) / "loadtest").resolve()
+    folder = ((target_options.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]
     here: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tools.kit import jmeter
 from tools.kit.errors import CommandError
 from tools.kit.files import tail
-from tools.kit.jmeter import OLDEST_JAVA, VERSION
+from tools.kit.jmeter import MIN_JAVA_VERSION, VERSION
 from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
@@ -90,7 +90,7 @@ def find(home: Path = jmeter.HOME) -> JMeter:
         CommandError: Java or Maven is missing or too old, Maven failed, or brought something else.
     """
     java = _java()
-    if installed := jmeter.installed():
+    if installed := jmeter.installed_path():
         return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
     complete = jmeter.marker(home)
     if not complete.exists():
@@ -125,12 +125,16 @@ def verify(home: Path, hashes: Path = HASHES) -> None:
 
 
 def _java() -> str:
-    java = jmeter.java()
+    java = jmeter.java_path()
     if java is None:
-        raise CommandError(f"JMeter needs Java {OLDEST_JAVA} or newer, and there is none (java on the PATH, JAVA_HOME)")
+        raise CommandError(
+            f"JMeter needs Java {MIN_JAVA_VERSION} or newer, and there is none (java on the PATH, JAVA_HOME)"
+        )
     version = jmeter.java_version(java)
-    if version < OLDEST_JAVA:
-        raise CommandError(f"JMeter needs Java {OLDEST_JAVA} or newer; {java} is {version or 'of an unknown version'}")
+    if version < MIN_JAVA_VERSION:
+        raise CommandError(
+            f"JMeter needs Java {MIN_JAVA_VERSION} or newer; {java} is {version or 'of an unknown version'}"
+        )
     return java
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.system import System
 from tools.kit import queue_reader
-from tools.kit.functions import Busy
+from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader
 from tools.kit.rows import RUN_COUNT, RUN_ROWS
 
@@ -45,7 +45,7 @@ class Table:
         """
         try:
             self._counted = self._count()[0]
-        except Busy:
+        except FunctionBusyError:
             if self._counted is None:
                 raise
         return self._counted
@@ -117,7 +117,7 @@ def _rows(table: Table, patience: float) -> list[Row]:
     while True:
         try:
             return table.rows()
-        except Busy:  # the load is not sent a second time for that
+        except FunctionBusyError:  # the load is not sent a second time for that
             if time.monotonic() > end:
                 raise
             time.sleep(_LOOK)

@@ -47,20 +47,20 @@ class System(NamedTuple):
             raise CommandError(f"the queue cannot be looked at: {target.explain(error)}") from None
 
 
-def find(stage: str | None, where: target.Where) -> System:
+def find(stage: str | None, target_options: target.TargetOptions) -> System:
     """Find what to load.
 
     Args:
         stage: None, or `local` where AWS_ENDPOINT_URL names no emulator: the stack of make run.
-        where: its folder; or the account and region.
+        target_options: its folder; or the account and region.
 
     Raises:
         CommandError: no local stack runs, there is no such stage, or its employees have to sign in.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if stage is None or (stage == target.LOCAL and not target.emulator()):
-        return _local(where.state or local_stack.STATE)
-    return _deployed(where._replace(stage=stage))
+        return _local(target_options.state or local_stack.STATE)
+    return _deployed(target_options._replace(stage=stage))
 
 
 def _local(state: Path) -> System:
@@ -72,18 +72,18 @@ def _local(state: Path) -> System:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
-        lambda: reader.opened(target.Where(state=state)),
+        lambda: reader.opened(target.TargetOptions(state=state)),
     )
 
 
-def _deployed(where: target.Where) -> System:
-    account = target.announce(where)
-    outputs = outputs_of(account.session.client("cloudformation"), where.stage)
-    stage = target.of_stack(account.session, where.stage, outputs)
+def _deployed(target_options: target.TargetOptions) -> System:
+    account = target.announce(target_options)
+    outputs = outputs_of(account.session.client("cloudformation"), target_options.stage)
+    stage = target.of_stack(account.session, target_options.stage, outputs)
     if (kind := proof.authorization_of(stage)) != "NONE":
         raise CommandError(
-            f"stage {where.stage} takes punches of employees who signed in only (authorizationType {kind}), and JMeter "
-            "is none: load a stage without userPoolArn"
+            f"stage {target_options.stage} takes punches of employees who signed in only (authorizationType {kind}), "
+            "and JMeter is none: load a stage without userPoolArn"
         )
     rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
     return System(
@@ -93,5 +93,5 @@ def _deployed(where: target.Where) -> System:
         stage.dlq_url,
         stage.sqs(),
         lambda: nullcontext(rows),
-        description=f"stage {where.stage} of {account.description}",
+        description=f"stage {target_options.stage} of {account.description}",
     )

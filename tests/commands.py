@@ -42,8 +42,8 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 def needs_jmeter() -> pytest.MarkDecorator:
     """Skip what needs JMeter where no Java can run it; tools/develop/missing.py names it first."""
-    reason = f"no Java {jmeter.OLDEST_JAVA} with JMeter or Maven; apt-get install maven"
-    return pytest.mark.skipif(not jmeter.is_to_be_had(), reason=reason)
+    reason = f"no Java {jmeter.MIN_JAVA_VERSION} with JMeter or Maven; apt-get install maven"
+    return pytest.mark.skipif(not jmeter.is_available(), reason=reason)
 
 
 def runner(

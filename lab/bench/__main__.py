@@ -93,7 +93,7 @@ def _setting(text: str) -> tuple[str, str]:
 @click.option(
     "--set",
     "settings",
-    type=opt.Kind("NAME=VALUE", "not NAME=VALUE", _setting),
+    type=opt.ParsedType("NAME=VALUE", "not NAME=VALUE", _setting),
     multiple=True,
     help="A setting of PostgreSQL, which otherwise runs as it comes, with 128 MB of buffers.",
 )

@@ -28,7 +28,7 @@ from tools.kit.client import GivenUpError
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
 from tools.kit.queue_reader import QueueReader
-from tools.kit.stopping import Stopped, raise_once
+from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
 from tools.local.faults import Faults, kill_worker
@@ -216,7 +216,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     address = local_stack.find(state)
     seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
-    raise_once(lambda _: _print("\nmending ..."))
+    raise_on_first_signal(lambda _: _print("\nmending ..."))
     try:
         result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:
@@ -225,7 +225,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     except (BotoCoreError, GivenUpError, psycopg2.Error, psutil.Error) as error:
         _complain(f"the stack does not answer any more; look whether make run still runs: {error}")
         return 1
-    except Stopped:
+    except StopSignalError:
         _complain("stopped; everything is mended, nothing is proven")
         return 130
 

@@ -97,7 +97,13 @@ class _Exploration(NamedTuple):
 )
 @click.option("--sample", type=opt.POSITIVE, show_default=False, metavar="N", help="So many of each, by chance.")
 @click.option("--seed", type=opt.COUNT, default=0, help="Of the chance.")
-@click.option("--order", cls=opt.Instead, instead_of=["--sample"], show_default=False, help="Of one scenario's steps.")
+@click.option(
+    "--order",
+    cls=opt.MutuallyExclusiveOption,
+    excludes=["--sample"],
+    show_default=False,
+    help="Of one scenario's steps.",
+)
 @click.option("--fault", type=click.Choice(list(PLANTED)), show_default=False, help="Plant a mistake of ours.")
 @click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after so long.")
 @click.make_pass_decorator(Collaborators, ensure=True)

@@ -23,7 +23,7 @@ exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
 @click.argument("file", type=click.File("rb"))
 @opt.as_json
 @target.options
-def load_documents(file: BinaryIO, where: target.Where, *, as_json: bool) -> None:
+def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_json: bool) -> None:
     """Say whose a CPF or PIS is, for files of hardware clocks.
 
     FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
@@ -40,7 +40,7 @@ def load_documents(file: BinaryIO, where: target.Where, *, as_json: bool) -> Non
         raise CommandError(f"{file.name} is larger than {document_table.MAX_TABLE_BYTES} bytes; nothing was stored")
     found, faults = document_table.parse_table(content)
     loading.require_none(faults, file.name, as_json=as_json)
-    bucket = find_bucket(where)
+    bucket = find_bucket(target_options)
     bucket.s3.put_object(Bucket=bucket.name, Key=document_table.TABLE_KEY, Body=content)
     counts = {"documents": len(found), "employees": len(set(found.values()))}
     if as_json:

@@ -18,7 +18,7 @@ from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status
-from tools.kit.stopping import Stopped, raise_once
+from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
 
@@ -59,21 +59,21 @@ def _url(text: str) -> str:
 @commands.command(epilog=_EPILOG)
 @click.option(
     "--listen",
-    type=opt.Kind("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _address),
+    type=opt.ParsedType("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _address),
     required=True,
     help="Where the client is to send its punches.",
 )
 @click.option(
     "--target",
-    type=opt.Kind("URL", "not the address of an API's punches, like https://.../dev/ponto", _url),
+    type=opt.ParsedType("URL", "not the address of an API's punches, like https://.../dev/ponto", _url),
     show_default=False,
     help="Pass punches on to this POST /ponto; never one in use.",
 )
 @click.option(
     "--stage",
     type=click.Choice([LOCAL]),
-    cls=opt.Instead,
-    instead_of=["--target"],
+    cls=opt.MutuallyExclusiveOption,
+    excludes=["--target"],
     show_default=False,
     help="Pass punches on to the stack of make run. Without either, it answers by itself.",
 )
@@ -141,9 +141,9 @@ def conformance(
 
 def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:
     try:
-        raise_once(lambda _: print_status("ponto conformance: the run is judged"))
+        raise_on_first_signal(lambda _: print_status("ponto conformance: the run is judged"))
         return kit.wait(expected, most)
-    except Stopped:
+    except StopSignalError:
         return kit.seen(expected)
 
 

@@ -87,9 +87,9 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="When the employee should have punched; without an offset, in the employee's time zone.",
 )
 @_writing_options
-def add(where: reader.Where, employee_id: int, at: datetime, **values: Any) -> None:
+def add(target_options: reader.TargetOptions, employee_id: int, at: datetime, **values: Any) -> None:
     """Add a punch that was forgotten."""
-    _write_correction(where, {"tipo": "inclusao", "usuarioId": employee_id, "ponto": at.isoformat()}, **values)
+    _write_correction(target_options, {"tipo": "inclusao", "usuarioId": employee_id, "ponto": at.isoformat()}, **values)
 
 
 @correct.command(
@@ -115,7 +115,7 @@ def add(where: reader.Where, employee_id: int, at: datetime, **values: Any) -> N
 )
 @_writing_options
 def disregard(
-    where: reader.Where,
+    target_options: reader.TargetOptions,
     target: str | None,
     employee_id: int | None,
     at: datetime | None,
@@ -129,21 +129,21 @@ def disregard(
     """
     with _report_refusal(as_json=as_json):
         if employee_id and at and target is None:
-            target = _find_punch_id(where, employee_id, at)
+            target = _find_punch_id(target_options, employee_id, at)
         elif employee_id or at or target is None:
             raise click.UsageError("Give ID, or --employee and --at.")
-    _write_correction(where, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **values)
+    _write_correction(target_options, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **values)
 
 
 @correct.command(epilog='example:\n  ponto correct undo cf32fcf9-0c91-818c-96b7-a3aed8ff92a0 --reason "at home"\n')
 @click.argument("target", metavar="ID")
 @_writing_options
-def undo(where: reader.Where, target: str, **values: Any) -> None:
+def undo(target_options: reader.TargetOptions, target: str, **values: Any) -> None:
     """Take a correction back.
 
     ID is that of an addition, or of a punch's being disregarded.
     """
-    _write_correction(where, {"tipo": "anulacao", "alvo": target}, **values)
+    _write_correction(target_options, {"tipo": "anulacao", "alvo": target}, **values)
 
 
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
@@ -153,7 +153,7 @@ def undo(where: reader.Where, target: str, **values: Any) -> None:
 @opt.as_json
 @reader.options
 @pass_collaborators
-def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, as_json: bool) -> None:
+def apply(collaborators: Collaborators, target_options: reader.TargetOptions, file: BinaryIO, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.
 
     It is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
@@ -172,7 +172,7 @@ def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, 
     stored: list[dict[str, Any]] = []
     if not faults:
         try:
-            stored = send_corrections(where, [_parse_cells(cells) for _, cells in rows], collaborators.clock)
+            stored = send_corrections(target_options, [_parse_cells(cells) for _, cells in rows], collaborators.clock)
         except CorrectionsRefusedError as error:
             refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
             faults = Faults(refused)
@@ -187,7 +187,7 @@ def apply(collaborators: Collaborators, where: reader.Where, file: BinaryIO, *, 
 
 
 def _write_correction(
-    where: reader.Where,
+    target_options: reader.TargetOptions,
     fields: Mapping[str, Any],
     reason: str,
     identifier: str | None,
@@ -196,7 +196,7 @@ def _write_correction(
     as_json: bool,
 ) -> None:
     with _report_refusal(as_json=as_json):
-        stored = send_corrections(where, [{**fields, "motivo": reason, "id": identifier}], clock)
+        stored = send_corrections(target_options, [{**fields, "motivo": reason, "id": identifier}], clock)
     _print_result(stored, [fields["tipo"]], as_json=as_json)
 
 
@@ -213,7 +213,7 @@ def _report_refusal(*, as_json: bool) -> Iterator[None]:
         raise CommandError(f"refused: {why}; nothing was written", status=1) from None
 
 
-def _find_punch_id(where: reader.Where, employee_id: int, at: datetime) -> str:
+def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: datetime) -> str:
     """Return the id of the one punch, or addition, of an employee in a minute; a naive time is in the employee's zone.
 
     Raises:
@@ -224,7 +224,7 @@ def _find_punch_id(where: reader.Where, employee_id: int, at: datetime) -> str:
     margin = timedelta(0) if minute.tzinfo else _MAX_UTC_OFFSET
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
     until = first + timedelta(minutes=1) + margin
-    with reader.opened(where) as source:
+    with reader.opened(target_options) as source:
         (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
     counting = [each for each in punches if each.desconsiderada_por is None]

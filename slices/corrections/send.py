@@ -35,12 +35,14 @@ class NotAllowedError(CommandError):
 JsonCorrections = Sequence[Mapping[str, Any]]
 """Each as the wire has it; what is null is not said."""
 
-_MAX_WAIT_SECONDS = functions.AWAKE_SECONDS  # s; a signature lasts for five minutes
+_MAX_WAIT_SECONDS = functions.RESUME_TIMEOUT_SECONDS  # s; a signature lasts for five minutes
 _LOCK_TIMEOUT_MS = 10_000  # ms that another correction may take
 _FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
-def send_corrections(where: target.Where, corrections: JsonCorrections, clock: Clock = CLOCK) -> list[dict[str, Any]]:
+def send_corrections(
+    target_options: target.TargetOptions, corrections: JsonCorrections, clock: Clock = CLOCK
+) -> list[dict[str, Any]]:
     """Write corrections, all or nothing, by a stage's API or a login of one's own; give each as the API answers it.
 
     Raises:
@@ -52,15 +54,15 @@ def send_corrections(where: target.Where, corrections: JsonCorrections, clock: C
         raise CommandError(
             f"{len(corrections)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
         )
-    if where.environment:
-        return _write_to_database(where, corrections)
-    deployment = target.find(where)
-    return post_corrections(deployment.api_url, deployment.session, where.stage, corrections, clock)
+    if target_options.environment:
+        return _write_to_database(target_options, corrections)
+    deployment = target.find(target_options)
+    return post_corrections(deployment.api_url, deployment.session, target_options.stage, corrections, clock)
 
 
-def _write_to_database(where: target.Where, corrections: JsonCorrections) -> list[dict[str, Any]]:
+def _write_to_database(target_options: target.TargetOptions, corrections: JsonCorrections) -> list[dict[str, Any]]:
     parsed = parse_corrections(corrections)
-    with database.connect(where, read_only=False) as connection:
+    with database.connect(target_options, read_only=False) as connection:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"set lock_timeout = {_LOCK_TIMEOUT_MS}")

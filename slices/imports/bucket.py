@@ -18,15 +18,17 @@ class Bucket(NamedTuple):
         return f"s3://{self.name}/{key}"
 
 
-def find_bucket(where: target.Where) -> Bucket:
+def find_bucket(target_options: target.TargetOptions) -> Bucket:
     """Find the bucket.
 
     Raises:
         CommandError: the stage takes no files, or there is no such stage.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `target.explain`.
     """
-    client = target.clients_of(where)
-    outputs = outputs_of(client("cloudformation"), where.stage)
+    client = target.clients_of(target_options)
+    outputs = outputs_of(client("cloudformation"), target_options.stage)
     if "UploadBucketName" not in outputs:
-        raise CommandError(f"stage {where.stage} takes no files: its parameter uploads is false; deploy it with true")
+        raise CommandError(
+            f"stage {target_options.stage} takes no files: its parameter uploads is false; deploy it with true"
+        )
     return Bucket(outputs["UploadBucketName"], client("s3"))

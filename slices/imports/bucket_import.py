@@ -24,7 +24,9 @@ _POLL_SECONDS = 1.0  # s, between two looks
 _NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
 
 
-def import_file(where: target.Where, file: Path, file_format: FileFormat, clock: Clock, *, as_json: bool) -> int:
+def import_file(
+    target_options: target.TargetOptions, file: Path, file_format: FileFormat, clock: Clock, *, as_json: bool
+) -> int:
     """Upload a file, wait until it is imported, and print the summary.
 
     Returns:
@@ -34,7 +36,7 @@ def import_file(where: target.Where, file: Path, file_format: FileFormat, clock:
         CommandError: the stage takes no files, the import failed, or there is no result after an hour.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    bucket = find_bucket(where)
+    bucket = find_bucket(target_options)
     refused = refused_lines_path(file)
     files.require_writable(refused, force=True)
     key = INCOMING + file.name

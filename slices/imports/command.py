@@ -44,7 +44,9 @@ is mended, 2 the file or the deployment is wrong
 @opt.as_json
 @target.options
 @pass_collaborators
-def import_file(collaborators: Collaborators, where: target.Where, file: Path, *, as_json: bool) -> int:
+def import_file(
+    collaborators: Collaborators, target_options: target.TargetOptions, file: Path, *, as_json: bool
+) -> int:
     """Send a file's punches through the API; go on after a stop.
 
     FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (slices/imports/README.md). The API key is that of
@@ -62,8 +64,10 @@ def import_file(collaborators: Collaborators, where: target.Where, file: Path, *
     except InvalidFileError as error:
         raise CommandError(f"{file}: {error}") from None
     if inspected:
-        return bucket_import.import_file(where, file, inspected.file_format, collaborators.clock, as_json=as_json)
-    url, key = _find_api(where)
+        return bucket_import.import_file(
+            target_options, file, inspected.file_format, collaborators.clock, as_json=as_json
+        )
+    url, key = _find_api(target_options)
     api = ApiSender(url, key, collaborators.clock)
     with open_journal(file, url) as journal, _stop_on_ctrl_c(api), _progress_bar(file) as advance:
         if journal.progress.offset:
@@ -93,15 +97,15 @@ def import_file(collaborators: Collaborators, where: target.Where, file: Path, *
     return 1 if done.refused else 0
 
 
-def _find_api(where: target.Where) -> tuple[str, str]:
+def _find_api(target_options: target.TargetOptions) -> tuple[str, str]:
     """Give the URL of `POST /ponto` and the key."""
     key = os.environ.get(_KEY_VARIABLE, "")
-    if where.stage == target.LOCAL:
-        address = local_stack.find(where.state)
+    if target_options.stage == target.LOCAL:
+        address = local_stack.find(target_options.state)
         return address.api_url, key or address.api_key
     if not key:
         raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create makes one")
-    outputs = outputs_of(target.session_of(where).client("cloudformation"), where.stage)
+    outputs = outputs_of(target.session_of(target_options).client("cloudformation"), target_options.stage)
     return outputs["ApiUrl"], key
 
 

@@ -71,7 +71,9 @@ class PersonRecords(NamedTuple):
 @opt.force
 @opt.as_json
 @reader.options
-def person(where: reader.Where, employee: int, folder: Path, language: Language, *, force: bool, as_json: bool) -> int:
+def person(
+    target_options: reader.TargetOptions, employee: int, folder: Path, language: Language, *, force: bool, as_json: bool
+) -> int:
     """All that is kept about an employee, as json and as a page.
 
     N is the employee's number. The result names where else something may be.
@@ -80,15 +82,15 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
     for file in written if folder.is_dir() else [folder]:
         files.require_writable(file, force=force)
     # In the order in which a punch moves: what is redriven meanwhile is found as a row.
-    letters = dead_letters.messages(where)
-    with reader.opened(where) as source:
+    letters = dead_letters.messages(target_options)
+    with reader.opened(target_options) as source:
         reports = Reports(source)
         found = _read(reports, employee, letters)
         if found.unread:
             print_status(f"ponto: the dead-letter queue was not read: {found.unread.text(Language('en'))}")
         if not any((found.row, found.punches, found.corrections, found.letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        backup_days = _backup_days(where, found)
+        backup_days = _backup_days(target_options, found)
         page = _page(found, reports, _other_places(backup_days, reports.now, language), language)
         beside = timecard.template_values(reports, reports.employer, language)
         text = to_json(_fields(found, reports, _other_places(backup_days, reports.now, Language("en"))))
@@ -182,13 +184,13 @@ def _letters_of(letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLet
         by = letter.attributes.get("usuarioId")
         return by is not None and by.get("StringValue") == str(employee_id)
 
-    return [letter for letter in letters if letter.employee == employee_id or is_signed_in(letter)]
+    return [letter for letter in letters if letter.employee_id == employee_id or is_signed_in(letter)]
 
 
-def _backup_days(where: reader.Where, found: PersonRecords) -> int | None:
+def _backup_days(target_options: reader.TargetOptions, found: PersonRecords) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = where.by_function and not found.unread  # that AWS shows the stack
-    return target.find(where).backup_days if is_known else None
+    is_known = target_options.by_function and not found.unread  # that AWS shows the stack
+    return target.find(target_options).backup_days if is_known else None
 
 
 def _other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
@@ -208,7 +210,7 @@ def _fields(found: PersonRecords, reports: Reports, elsewhere: list[str]) -> dic
         "batidas": found.punches,
         "correcoes": found.corrections,
         "espelhos": [timecard.card_fields(card, reports, reports.employer) for card in found.cards],
-        "nao_gravadas": None if found.unread else [letter.whole() for letter in found.letters],
+        "nao_gravadas": None if found.unread else [letter.details() for letter in found.letters],
         "onde_mais": elsewhere,
     }
 

@@ -119,7 +119,7 @@ def paused(deployed: Deployed) -> Iterator[Client]:
     """Nobody drains the queue."""
     client = Client(deployed.stack)
     client.wait_until_drained()
-    deployment = target.find(target.Where(state=deployed.state))
+    deployment = target.find(target.TargetOptions(state=deployed.state))
     event_source.switch(deployment, enabled=False)
     yield client
     event_source.switch(deployment, enabled=True)

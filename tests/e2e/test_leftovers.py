@@ -17,7 +17,7 @@ import pytest
 
 from tests.waiting import wait_for
 from tools.kit.queue_reader import depth
-from tools.kit.stopping import Stopped
+from tools.kit.stopping import StopSignalError
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
 from tools.local.errors import UnsavedError
@@ -130,7 +130,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
     aws = start_with_unsaved_messages(state)
 
     def press_ctrl_c(_: str) -> None:
-        raise Stopped
+        raise StopSignalError
 
     with pytest.raises(UnsavedError, match=rf"^Process {aws.process.pid}, .* has not saved ") as error:
         emulator.end_leftover(state, press_ctrl_c)

@@ -14,9 +14,9 @@ from tests.database import ask, export
 from tests.postgres.storing import add
 from tools.kit import commands, database, local_stack
 from tools.kit.errors import CommandError
-from tools.kit.target import Where
+from tools.kit.target import TargetOptions
 
-ENVIRONMENT = Where(environment=True)
+ENVIRONMENT = TargetOptions(environment=True)
 
 
 @pytest.fixture(autouse=True)
@@ -63,25 +63,25 @@ def one(connection: psycopg2.extensions.connection, statement: str) -> Any:
         return row[0]
 
 
-def refusal(where: Where, *, read_only: bool = True) -> str:
-    with pytest.raises(CommandError) as caught, database.connect(where, read_only=read_only):
+def refusal(target_options: TargetOptions, *, read_only: bool = True) -> str:
+    with pytest.raises(CommandError) as caught, database.connect(target_options, read_only=read_only):
         pass
     assert caught.value.status == 2
     return str(caught.value)
 
 
-def run(*words: str, understood: Callable[[Where], None] = lambda _: None) -> int:
+def run(*words: str, understood: Callable[[TargetOptions], None] = lambda _: None) -> int:
     @commands.command(epilog="")
     @database.options()
-    def look(where: Where) -> None:
-        understood(where)
+    def look(target_options: TargetOptions) -> None:
+        understood(target_options)
 
     return commands.run(look, "look", words)
 
 
-def asked(*words: str) -> Where:
+def asked(*words: str) -> TargetOptions:
     """Return what a command understands."""
-    found: list[Where] = []
+    found: list[TargetOptions] = []
     assert run(*words, understood=found.append) == 0
     return found[0]
 
@@ -90,10 +90,10 @@ def asked(*words: str) -> Where:
 
 
 def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
-    with database.connect(Where(state=stack), read_only=True) as connection:
+    with database.connect(TargetOptions(state=stack), read_only=True) as connection:
         assert one(connection, "select session_user") == "ponto_reader"
         assert one(connection, "select current_setting('application_name')") == "ponto"
-    with database.connect(Where(state=stack), read_only=False) as connection:
+    with database.connect(TargetOptions(state=stack), read_only=False) as connection:
         assert one(connection, "select session_user") == "postgres"
         assert one(connection, "select current_setting('transaction_read_only')") == "off"
 
@@ -101,7 +101,7 @@ def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its
 def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: Path) -> None:
     with pytest.MonkeyPatch.context() as tunnel:
         tunnel.setenv("PGHOSTADDR", "127.0.0.1")
-        with database.connect(Where(state=stack), read_only=False) as connection:
+        with database.connect(TargetOptions(state=stack), read_only=False) as connection:
             assert one(connection, "select inet_server_addr()") is None
 
 
@@ -129,7 +129,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
     ask(parse_dsn(migrated_url), "grant insert on batida to clerk, ponto_reader")
-    with database.connect(Where(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
+    with database.connect(TargetOptions(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
             add(connection)
@@ -170,11 +170,11 @@ def test_options_that_name_no_database_are_refused(
 
 def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
     for commit in (False, True):
-        with database.connect(Where(state=stack), read_only=False) as connection:
+        with database.connect(TargetOptions(state=stack), read_only=False) as connection:
             add(connection)
             if commit:
                 connection.commit()
-        with database.connect(Where(state=stack), read_only=True) as connection:
+        with database.connect(TargetOptions(state=stack), read_only=True) as connection:
             assert one(connection, "select count(*) from ponto.batida") == int(commit)
 
 
@@ -188,7 +188,9 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
 
 
 def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
-    of_stack = refusal(Where(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")))
+    of_stack = refusal(
+        TargetOptions(state=write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere"))
+    )
     deployment.setenv("DB_HOST", "/nowhere")
     of_environment = refusal(ENVIRONMENT)
 
@@ -211,10 +213,10 @@ def test_a_database_without_the_migrations_is_said(
 ) -> None:
     ask(parse_dsn(migrated_url), "alter table batida rename to other")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
-    assert "make run" in refusal(Where(state=stack))
+    assert "make run" in refusal(TargetOptions(state=stack))
     deployment.setattr(database, "_READER", "absent_role")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
-    assert "make run" in refusal(Where(state=stack))
+    assert "make run" in refusal(TargetOptions(state=stack))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_a_database_without_the_migrations_is_said(
 def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: str) -> None:
     with (
         pytest.raises(CommandError, match=said),
-        database.connect(Where(state=stack, timeout=1), read_only=True) as connection,
+        database.connect(TargetOptions(state=stack, timeout=1), read_only=True) as connection,
     ):
         one(connection, statement)
 

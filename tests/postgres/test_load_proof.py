@@ -16,7 +16,7 @@ from tests.commands import write_stack_on
 from tests.functions import Functions
 from tests.postgres.storing import add
 from tools.kit import reader, target
-from tools.kit.functions import Busy
+from tools.kit.functions import FunctionBusyError
 
 FIRST = 7_000_000_000_000_000
 
@@ -26,7 +26,7 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.Table:
     if request.param == "direct":
-        where = target.Where(state=write_stack_on(tmp_path, migrated_url))
+        where = target.TargetOptions(state=write_stack_on(tmp_path, migrated_url))
         return proof.Table(lambda: reader.opened(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()
@@ -71,7 +71,7 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
 
     Calls(monkeypatch).instead["Invoke"] = answer
     table, system = by_function(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
-    with pytest.raises(Busy):  # nothing is known yet
+    with pytest.raises(FunctionBusyError):  # nothing is known yet
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"

@@ -188,7 +188,7 @@ def test_a_shell_completes(
         (options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
     ],
 )
-def test_a_value_is_read(kind: options.Kind | options.Whole, text: str, value: object) -> None:
+def test_a_value_is_read(kind: options.ParsedType | options.IntegerRange, text: str, value: object) -> None:
     assert kind.convert(text, None, None) == value
 
 

@@ -26,7 +26,7 @@ from tests.events import punch as body_of
 from tests.strategies import any_json, in_names
 from tools.dlq.command import print_details, print_table
 from tools.kit.collaborators import Collaborators
-from tools.kit.dead_letters import DeadLetter, Way, read, reasons
+from tools.kit.dead_letters import DeadLetter, Source, read, reasons
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef
@@ -160,33 +160,33 @@ RECORD = record_of(EVENT)
 
 
 SHAPES: dict[str, tuple[Any, ...]] = {
-    "rejected": (message(reason="conflict", detail="why", **FIRST), (Way.REJECTED, "conflict", "why"), FIRST, 7),
-    "rejected, like an event": (message(RECORD, reason="invalid"), (Way.REJECTED, "invalid", ""), {}, None),
-    "of a false origin": (message(reason="invalid", **IMPOSSIBLE), (Way.REJECTED, "invalid", ""), {}, 7),
-    "moved by SQS": (message(), (Way.EXHAUSTED, "exhausted", TOO_OFTEN), {}, 7),
-    "moved by SQS after a redrive": (message(**FIRST), (Way.EXHAUSTED, "exhausted", TOO_OFTEN), FIRST, 7),
-    "of Lambda": (message("{}", **LAMBDAS), (Way.ASYNCHRONOUS, "asynchronous", "200: not from SQS"), {}, None),
-    "of a destination": (message(RECORD), (Way.ASYNCHRONOUS, "asynchronous", "not from SQS"), {}, None),
+    "rejected": (message(reason="conflict", detail="why", **FIRST), (Source.REJECTED, "conflict", "why"), FIRST, 7),
+    "rejected, like an event": (message(RECORD, reason="invalid"), (Source.REJECTED, "invalid", ""), {}, None),
+    "of a false origin": (message(reason="invalid", **IMPOSSIBLE), (Source.REJECTED, "invalid", ""), {}, 7),
+    "moved by SQS": (message(), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), {}, 7),
+    "moved by SQS after a redrive": (message(**FIRST), (Source.EXHAUSTED, "exhausted", TOO_OFTEN), FIRST, 7),
+    "of Lambda": (message("{}", **LAMBDAS), (Source.ASYNCHRONOUS, "asynchronous", "200: not from SQS"), {}, None),
+    "of a destination": (message(RECORD), (Source.ASYNCHRONOUS, "asynchronous", "not from SQS"), {}, None),
 }
 
 
 @pytest.mark.parametrize(("found", "why", "origin", "employee"), SHAPES.values(), ids=SHAPES.keys())
 def test_a_dead_letter_says_why_it_is_there_and_names_the_original_message(
-    found: "MessageTypeDef", why: tuple[Way, str, str], origin: dict[str, str], employee: int | None
+    found: "MessageTypeDef", why: tuple[Source, str, str], origin: dict[str, str], employee: int | None
 ) -> None:
     dead_letter = read(found)
 
-    assert (dead_letter.way, dead_letter.reason, dead_letter.detail) == why
+    assert (dead_letter.source, dead_letter.reason, dead_letter.detail) == why
     assert dead_letter.message_id == origin.get("messageId", "in-the-dlq")
     assert dead_letter.received == ("2026-01-01T00:00:00.000Z" if origin else RECEIVED)
-    assert (dead_letter.employee, dead_letter.receives) == (employee, 301)
+    assert (dead_letter.employee_id, dead_letter.receive_count) == (employee, 301)
 
 
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", "null", '{"usuarioId": true}', '{"usuarioId": "7"}', "[" * 100_000, "9" * 5_000]
 )
 def test_a_body_that_tells_no_employee_is_a_dead_letter_too(body: str) -> None:
-    assert read(message(body)).employee is None
+    assert read(message(body)).employee_id is None
 
 
 # list
@@ -471,13 +471,13 @@ def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
     """Assert that a message, whatever it is, is listed, shown and redriven as something; return what it is read as."""
     found = read(message(body, **attributes))
     assert found.reason in reasons()
-    assert found.whole()["body"] == body
-    assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
+    assert found.details()["body"] == body
+    assert json.loads(json.dumps(found.details())).keys() > json.loads(json.dumps(found.summary())).keys()
     with redirect_stdout(io.StringIO()) as output:
         print_table([found])
         print_details(found)
     output.getvalue().encode()
-    assert found.event() if found.way is Way.ASYNCHRONOUS else found.attributes_to_resend()
+    assert found.event_to_retry() if found.source is Source.ASYNCHRONOUS else found.attributes_to_resend()
     return found
 
 
@@ -494,7 +494,7 @@ def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, mon
     # Read with little of the stack in use, written with more of it: nobody can say beforehand how deep is too deep.
     kept = dev.asynchronous({"deep": 1})
     dev.asynchronous()
-    real = DeadLetter.event
+    real = DeadLetter.event_to_retry
 
     def event(self: DeadLetter) -> bytes:
         if "deep" in self.body:

@@ -13,7 +13,7 @@ from slices import enabled
 from tests.documents import blocks, commands, commands_in_prose, mistake, resolved, slugs
 from tools.develop.docs.tables import leaf_commands
 from tools.kit import parameters, slices
-from tools.kit.dead_letters import Way
+from tools.kit.dead_letters import Source
 from tools.kit.project import DOCUMENTS, ROOT
 
 KNOWN = (  # beginnings of commands for which no test is looked for
@@ -82,7 +82,7 @@ def test_both_readmes_have_the_same_commands() -> None:
 def test_document_has_each_reason_of_a_dead_letter_with_what_helps() -> None:
     document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
     table = document.partition("| reason | cause | remedy |")[2].partition("\n\n")[0]
-    reasons = [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS]
+    reasons = [*Reason, Source.EXHAUSTED, Source.ASYNCHRONOUS]
 
     assert re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", table, re.MULTILINE) == reasons
 

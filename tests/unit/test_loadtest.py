@@ -26,7 +26,7 @@ from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 from tools.kit.reader import Query
-from tools.kit.target import Where
+from tools.kit.target import TargetOptions
 
 HEADER = (
     "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
@@ -402,7 +402,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
-    found = system.find("dev", Where(region="us-east-1"))
+    found = system.find("dev", TargetOptions(region="us-east-1"))
 
     host = "abc.execute-api.us-east-1.amazonaws.com"
     assert found.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
@@ -416,7 +416,7 @@ def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
     calls.instead["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
 
     with pytest.raises(CommandError, match="takes punches of employees who signed in only"):
-        system.find("dev", Where())
+        system.find("dev", TargetOptions())
 
 
 @pytest.mark.parametrize("stage", [None, "local"])
@@ -424,7 +424,7 @@ def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
     tmp_path: Path, calls: Calls, stage: str | None
 ) -> None:
     with pytest.raises(CommandError, match="start it with make run, or name another deployment"):
-        system.find(stage, Where(state=tmp_path))
+        system.find(stage, TargetOptions(state=tmp_path))
     assert not calls.made
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.clock import FakeClock
 from tests.waiting import started
-from tools.kit.stopping import Stopped, raise_once
+from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import __main__ as command
 from tools.local import emulator, saved
 from tools.local.errors import LocalError, UnsavedError
@@ -129,9 +129,9 @@ def test_why_a_run_broke_off_is_printed_before_what_it_lost(tmp_path: Path, caps
 @pytest.mark.usefixtures("_signals")
 def test_the_first_signal_to_stop_is_announced_and_those_that_follow_are_ignored() -> None:
     announced: list[int] = []
-    raise_once(announced.append)
+    raise_on_first_signal(announced.append)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StopSignalError):
         os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGINT)
 

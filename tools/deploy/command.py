@@ -71,7 +71,7 @@ class Compiled(NamedTuple):
 @pass_collaborators
 def deploy(
     collaborators: Collaborators,
-    where: target.Where,
+    target_options: target.TargetOptions,
     params: Sequence[str],
     *,
     yes: bool,
@@ -87,11 +87,11 @@ def deploy(
     again, the cluster is made before `sls deploy`, which cannot make it. May be repeated at any time, after it was
     killed, too. Progress goes to standard error.
     """
-    stage = where.stage
-    session, account, described = target.announce(where)
+    stage = target_options.stage
+    session, account, described = target.announce(target_options)
     osls.warn_if_expiring(session)
     hooks = collaborators.deploy_hooks()
-    compiled = _deploy(collaborators, hooks, session, where, params, described, is_confirmed=yes, force=force)
+    compiled = _deploy(collaborators, hooks, session, target_options, params, described, is_confirmed=yes, force=force)
     try:
         done, of_slices = _migrate_and_prove(hooks, session, stage, account, compiled)
     except CommandError as error:
@@ -165,14 +165,14 @@ def _deploy(
     collaborators: Collaborators,
     hooks: Sequence[DeployHook],
     session: "boto3.Session",
-    where: target.Where,
+    target_options: target.TargetOptions,
     params: Sequence[str],
     account: str,
     *,
     is_confirmed: bool,
     force: bool,
 ) -> Compiled:
-    stage, stack = where.stage, stack_name(where.stage)
+    stage, stack = target_options.stage, stack_name(target_options.stage)
     stage_names.require_allowed(stage)
     formation = session.client("cloudformation")
     database = database_of(formation, stage)
@@ -209,7 +209,7 @@ def _deploy(
             express.require_possible(session, stage, compiled.outside, database)
         stage_names.require_distinct(session, stage, force=force)
         outside_stack = leftovers.print_all(session, stack) if database is None else []
-        quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
+        quotas.require(session, stack, compiled.demand, partial(_again, target_options, params), force=force)
         is_first = bool(compiled.outside and not database)
         if compiled.demand.makes_cluster and (is_first := _is_first_cluster(formation, stack)):
             leftovers.require_no_cluster(session, stack, database)
@@ -241,14 +241,14 @@ def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
         return False
 
 
-def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:
+def _again(target_options: target.TargetOptions, params: Sequence[str], *changed: str) -> str:
     """Return the command that deploys a stage with other parameters, to paste into a shell."""
     names = {each.partition("=")[0] for each in changed}
     kept = [each for each in params if each.partition("=")[0] not in names]
-    account = [("--region", where.region), ("--profile", where.profile)]
+    account = [("--region", target_options.region), ("--profile", target_options.profile)]
     words = [word for option, value in account if value for word in (option, value)]
     words += [word for each in (*kept, *changed) for word in ("--param", each)]
-    return f'make deploy STAGE={where.stage} ARGS="{shlex.join(words)}"'
+    return f'make deploy STAGE={target_options.stage} ARGS="{shlex.join(words)}"'
 
 
 def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:

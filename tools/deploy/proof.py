@@ -10,7 +10,7 @@ from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.event import event
-from tools.kit.functions import FunctionFailed, invoked
+from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.osls import stack_name
 from tools.kit.target import Target
 
@@ -157,8 +157,8 @@ def await_row(
 def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str], clock: Clock = CLOCK) -> Any:
     """Invoke the function `schema`, which alone reaches a private database."""
     try:
-        return invoked(functions, f"{stack_name(stage)}-schema", stage, event, clock)
-    except FunctionFailed as error:
+        return invoke(functions, f"{stack_name(stage)}-schema", stage, event, clock)
+    except FunctionFailedError as error:
         raise CommandError(
             f"the function schema failed: {error.reason}\n"
             f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy "

@@ -17,7 +17,7 @@ def describe(jmeter_home: Path = jmeter.HOME) -> str:
     packages = [name for name in ("git", "curl") if shutil.which(name) is None]
     if chromium.path() is None:
         packages.append("chromium")
-    if not jmeter.is_to_be_had(jmeter_home):
+    if not jmeter.is_available(jmeter_home):
         packages.append("maven")
     return f"some tests will be skipped; to run them, install {', '.join(packages)}\n" if packages else ""
 

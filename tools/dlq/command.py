@@ -16,7 +16,7 @@ from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
-from tools.kit.dead_letters import DeadLetter, Way, reasons
+from tools.kit.dead_letters import DeadLetter, Source, reasons
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status
 from tools.kit.queue_reader import QueueReader
@@ -73,7 +73,7 @@ def dlq() -> None:
 @opt.as_json
 @target.options
 def list_dead_letters(
-    where: target.Where,
+    target_options: target.TargetOptions,
     reasons: Sequence[str],
     employee: int | None,
     since: int | None,
@@ -82,12 +82,12 @@ def list_dead_letters(
     as_json: bool,
 ) -> None:
     """Print the dead letters, oldest first, with totals by reason."""
-    messages = queue_reader.read_all(target.find(where))
+    messages = queue_reader.read_all(target.find(target_options))
     found = [
         message
         for message in messages
         if (not reasons or message.reason in reasons)
-        and (employee is None or message.employee == employee)
+        and (employee is None or message.employee_id == employee)
         and (since is None or message.received_ms >= since)
         and (until is None or message.received_ms < until)
     ]
@@ -106,18 +106,18 @@ def list_dead_letters(
 @click.argument("prefix", metavar="ID")
 @opt.as_json
 @target.options
-def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
+def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) -> None:
     """Print everything of one dead letter.
 
     ID may be the beginning of its id, or of the messageId in the punch's 202; or the whole id of the punch.
     """
-    message = _one(queue_reader.read_all(target.find(where)), prefix)
+    message = _one(queue_reader.read_all(target.find(target_options)), prefix)
     if message is None:
         raise CommandError(
             f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch of this id; see the list", 1
         )
     if as_json:
-        print_json(message.whole())
+        print_json(message.details())
     else:
         print_details(message)
 
@@ -130,7 +130,13 @@ def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
 @opt.as_json
 @target.options
 def redrive(
-    where: target.Where, ids: Sequence[str], reasons: Sequence[str], *, every: bool, dry_run: bool, as_json: bool
+    target_options: target.TargetOptions,
+    ids: Sequence[str],
+    reasons: Sequence[str],
+    *,
+    every: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Send dead letters back to where they failed, then delete them.
 
@@ -138,7 +144,7 @@ def redrive(
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     sender = None if dry_run else deployment.sender("redrive")  # before any dead letter is hidden
     with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
@@ -162,10 +168,10 @@ def redrive(
 @opt.force
 @opt.as_json
 @target.options
-def export(where: target.Where, file: Path, *, force: bool, as_json: bool) -> None:
+def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_json: bool) -> None:
     """Write all dead letters to a file, a JSON object a line."""
     files.require_writable(file, force=force)
-    messages = queue_reader.read_all(target.find(where))
+    messages = queue_reader.read_all(target.find(target_options))
     _write(file, messages)
     if as_json:
         print_json({"exported": len(messages), "file": str(file)})
@@ -181,11 +187,11 @@ def export(where: target.Where, file: Path, *, force: bool, as_json: bool) -> No
 @opt.yes
 @opt.as_json
 @target.options
-def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool, as_json: bool) -> int:
+def purge(target_options: target.TargetOptions, older_than: int, file: Path | None, *, yes: bool, as_json: bool) -> int:
     """Export old dead letters, then delete them."""
     file = file or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     files.require_writable(file)
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     failed: dict[str, str] = {}
     with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
         old = [message for message in reader.messages if message.received_ms < older_than]
@@ -210,9 +216,9 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
 @opt.as_json
 @target.options
 @pass_collaborators
-def pause(collaborators: Collaborators, where: target.Where, *, as_json: bool) -> None:
+def pause(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
     """Stop draining the queue of punches, which go on being accepted."""
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     changed = event_source.switch(deployment, enabled=False, clock=collaborators.clock)
     days = event_source.times(deployment).retention / _DAY
     if as_json:
@@ -231,9 +237,9 @@ def pause(collaborators: Collaborators, where: target.Where, *, as_json: bool) -
 @opt.as_json
 @target.options
 @pass_collaborators
-def resume(collaborators: Collaborators, where: target.Where, *, force: bool, as_json: bool) -> None:
+def resume(collaborators: Collaborators, target_options: target.TargetOptions, *, force: bool, as_json: bool) -> None:
     """Drain the queue again."""
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     unknown = "" if force else _require_time(deployment)
     changed = event_source.switch(deployment, enabled=True, clock=collaborators.clock)
     if as_json:
@@ -272,7 +278,7 @@ def _require_time(deployment: target.Target) -> str:
 def _write(file: Path, messages: Iterable[DeadLetter]) -> None:
     with files.draft(file) as lines:
         for message in messages:
-            lines.write(json.dumps(message.whole()) + "\n")
+            lines.write(json.dumps(message.details()) + "\n")
 
 
 def _by_reason(totals: Mapping[str, int]) -> str:
@@ -281,7 +287,7 @@ def _by_reason(totals: Mapping[str, int]) -> str:
 
 def _coming_back(messages: Iterable[DeadLetter]) -> list[str]:
     """Describe in a line which messages a redrive alone does not help, if there are any."""
-    rejected = Counter(message.reason for message in messages if message.way is Way.REJECTED)
+    rejected = Counter(message.reason for message in messages if message.source is Source.REJECTED)
     why = "dead letters again after every redrive, until the cause is corrected (docs/dead-letters.md)"
     return [f"{_by_reason(rejected)}: {why}"] if rejected else []
 
@@ -314,8 +320,8 @@ def _send_and_delete(
         Why, for the id of each message that is still in the dead-letter queue.
     """
     functions = deployment.functions()
-    punches = [message for message in messages if not message.way.is_event]
-    events = [message for message in messages if message.way.is_event]
+    punches = [message for message in messages if not message.source.is_event]
+    events = [message for message in messages if message.source.is_event]
     failed: dict[str, str] = {}
     with progress() as shown:
         bar = shown.add_task("redriving", total=len(messages))
@@ -343,9 +349,9 @@ def print_table(messages: Iterable[DeadLetter]) -> None:
             (
                 message.id,
                 message.reason,
-                "" if message.employee is None else str(message.employee),
+                "" if message.employee_id is None else str(message.employee_id),
                 f"{message.received[:10]} {message.received[11:19]}Z",
-                str(message.receives),
+                str(message.receive_count),
                 message.detail,
             )
             for message in messages

@@ -83,7 +83,7 @@ def _name(text: str) -> str:
     return text
 
 
-NAME = opt.Kind("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _name)
+NAME = opt.ParsedType("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _name)
 
 
 @commands.group(epilog=_EPILOG)
@@ -101,12 +101,14 @@ def keys() -> None:
 @click.option("--quota", type=opt.POSITIVE, default=_QUOTA, metavar="N", help="Requests a day.")
 @opt.as_json
 @target.options
-def create(where: target.Where, name: str, rate: float, burst: int, quota: int, *, as_json: bool) -> None:
+def create(
+    target_options: target.TargetOptions, name: str, rate: float, burst: int, quota: int, *, as_json: bool
+) -> None:
     """Make a key and print its value, this once.
 
     NAME is the device's or site's: letters, digits, . _ -; at most 64.
     """
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
     if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, deployment.stage)):
         raise CommandError(f"there is a key {name} already; name another, or revoke it first")
@@ -145,9 +147,9 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
 @keys.command("list", epilog="example:\n  ponto keys list --stage dev\n")
 @opt.as_json
 @target.options
-def list_keys(where: target.Where, *, as_json: bool) -> None:
+def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
     """Print the keys, their limits and today's use; no values."""
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     found = list(_keys(deployment.gateway(), deployment.api_id, deployment.stage))
     if as_json:
         print_json({"keys": [camel_case(key._asdict()) for key in found]})
@@ -184,13 +186,19 @@ def list_keys(where: target.Where, *, as_json: bool) -> None:
 @target.options
 @pass_collaborators
 def revoke(
-    collaborators: Collaborators, where: target.Where, name: str, *, yes: bool, forget: bool, as_json: bool
+    collaborators: Collaborators,
+    target_options: target.TargetOptions,
+    name: str,
+    *,
+    yes: bool,
+    forget: bool,
+    as_json: bool,
 ) -> None:
     """Disable a key for good.
 
     NAME may be the key's id.
     """
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     api_id, gateway = deployment.api_id, deployment.gateway()
     found = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
     if not found:
@@ -229,14 +237,14 @@ def revoke(
 @click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
 @opt.as_json
 @reader.of_deployment
-def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
+def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
     """Print the punches that came with a key, a revoked one too.
 
     NAME may be the key's id.
     """
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     ids = _ids(deployment, name)
-    with reader.opened(where) as source:
+    with reader.opened(target_options) as source:
         found = _rows(source, ids or [name], start, end)
     if not ids and not found:
         raise CommandError(f"{deployment.stack} has no key {name}, and no row came with a key of that id", 1)

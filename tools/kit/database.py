@@ -18,7 +18,7 @@ from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.target import TIMEOUT_SECONDS, Where, with_options
+from tools.kit.target import TIMEOUT_SECONDS, TargetOptions, with_options
 
 _READER = f"{ROLE_PREFIX}reader"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
@@ -48,7 +48,7 @@ def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") ->
     """Return the option of how long `what` may take, in seconds."""
     return click.option(
         "--timeout",
-        type=opt.Whole(0, 1_000_000),
+        type=opt.IntegerRange(0, 1_000_000),
         default=timeout,
         metavar="S",
         help=f"That {what} may take, seconds; 0: any time.",
@@ -58,8 +58,8 @@ def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") ->
 OPTION = click.option(
     "--database",
     "environment",
-    cls=opt.Instead,
-    instead_of=("--stage", "--state", "--profile", "--region"),
+    cls=opt.MutuallyExclusiveOption,
+    excludes=("--stage", "--state", "--profile", "--region"),
     type=click.Choice(["env"]),
     show_default=False,
     callback=lambda _, __, named: named == "env",
@@ -79,18 +79,18 @@ EPILOG = f"""the database: that of the running local stack; or, with --database 
 """
 
 
-def find(where: Where) -> Database:
+def find(target_options: TargetOptions) -> Database:
     """Find the database that `options` named. Does not connect.
 
     Raises:
         CommandError: no local stack runs, or the environment lacks values.
     """
-    if where.environment:
+    if target_options.environment:
         try:
             return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
-    url = local_stack.find(where.state).database_url
+    url = local_stack.find(target_options.state).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 
@@ -108,11 +108,11 @@ def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str
 
 
 @contextmanager
-def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
+def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the database that `options` named, and close the connection in the end.
 
     Args:
-        where: which database, and how long a statement may take.
+        target_options: which database, and how long a statement may take.
         read_only: as the role that reads, where the user may be it, and in transactions that only read.
 
     Yields:
@@ -121,15 +121,17 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
     Raises:
         CommandError: see `find`; or it cannot be reached, or lacks the migrations.
     """
-    database = find(where)
+    database = find(target_options)
     with closing(_open(database, read_only)) as connection:
         try:
-            _prepare(connection, database, where.timeout, read_only)
+            _prepare(connection, database, target_options.timeout, read_only)
             yield connection
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedFunction, psycopg2.errors.UndefinedObject):
             raise _not_migrated(database) from None  # of a slice, say
         except psycopg2.errors.QueryCanceled:
-            raise CommandError(f"a statement took longer than {where.timeout} s; give a larger --timeout") from None
+            raise CommandError(
+                f"a statement took longer than {target_options.timeout} s; give a larger --timeout"
+            ) from None
         except psycopg2.errors.InsufficientPrivilege as error:
             raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
         except psycopg2.OperationalError as error:

@@ -26,7 +26,7 @@ _TWO_ZONES = (UTC, timezone(timedelta(hours=1)))  # a derived id that differs be
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Way(StrEnum):
+class Source(StrEnum):
     """Way of a message into the dead-letter queue."""
 
     REJECTED = "rejected"  # by the function, at its first receive
@@ -36,17 +36,17 @@ class Way(StrEnum):
     @property
     def is_event(self) -> bool:
         """Whether the message is an event, and no punch."""
-        return self is Way.ASYNCHRONOUS
+        return self is Source.ASYNCHRONOUS
 
 
 @cache
-def _events() -> "dict[str, DeadLetterEvent]":
+def _slice_events() -> "dict[str, DeadLetterEvent]":
     return {event.reason: event for event in enabled.collect(lambda each: each.dead_letter_event())}
 
 
 def reasons() -> list[str]:
     """Return why a message is there: the function's reasons, a word for each way that gives none, events of slices."""
-    return [*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, *_events()]
+    return [*Reason, Source.EXHAUSTED, Source.ASYNCHRONOUS, *_slice_events()]
 
 
 class DeadLetterEvent(NamedTuple):
@@ -65,12 +65,12 @@ class DeadLetter(NamedTuple):
     """
 
     id: str  # MessageId in the dead-letter queue
-    way: Way
+    source: Source
     reason: str
     detail: str
     message_id: str
     received_ms: int  # ms since the epoch, UTC
-    receives: int  # looks at the dead-letter queue included
+    receive_count: int  # looks at the dead-letter queue included
     body: str
     attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]"
     system: Mapping[str, str]  # SQS's own attributes
@@ -82,23 +82,23 @@ class DeadLetter(NamedTuple):
         return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @property
-    def employee(self) -> int | None:
+    def employee_id(self) -> int | None:
         """The employee of the punch, where the body tells."""
-        fields = None if self.way.is_event else _object(self.body)
+        fields = None if self.source.is_event else _parse_object(self.body)
         employee = fields.get(_EMPLOYEE) if fields else None
         return employee if type(employee) is int else None
 
     @property
     def punch_id(self) -> str | None:
         """The id that the client gave the punch, in lower case, where the body tells."""
-        fields = None if self.way.is_event else _object(self.body)
+        fields = None if self.source.is_event else _parse_object(self.body)
         given = fields.get("id") if fields else None
         return given.lower() if isinstance(given, str) else None
 
     @property
-    def source_id(self) -> str | None:
+    def id_from_source_key(self) -> str | None:
         """The id of an imported record, whatever the body says; None: it has no source key, or an invalid one."""
-        key = read_source_key(_texts(self.attributes))
+        key = read_source_key(_string_values(self.attributes))
         try:
             return derive_source_id(key) if key else None
         except InvalidSourceKeyError:
@@ -110,8 +110,8 @@ class DeadLetter(NamedTuple):
         Args:
             zone: of the stage; None: not known, and a punch whose time came without an offset has no derived id here.
         """
-        if self.source_id or self.way.is_event:
-            return self.source_id
+        if self.id_from_source_key or self.source.is_event:
+            return self.id_from_source_key
         try:
             ids = {parse(self.body, each).id for each in ((zone,) if zone else _TWO_ZONES)}
         except InvalidPunchError:
@@ -124,7 +124,7 @@ class DeadLetter(NamedTuple):
         They name the original message and when SQS stored it, so that nothing takes the redrive for the original.
         """
         kept = {
-            name: _copy(value)
+            name: _sendable_parts(value)
             for name, value in self.attributes.items()
             if name not in ("reason", "detail")
             and value.keys() & {"StringValue", "BinaryValue"}  # SQS takes no empty one
@@ -137,21 +137,21 @@ class DeadLetter(NamedTuple):
     @property
     def function(self) -> str | None:
         """The slice's function that the event is for; None: it is of no slice."""
-        return self._event_of_slice.function if self._event_of_slice else None
+        return self._slice_event.function if self._slice_event else None
 
     @property
-    def _event_of_slice(self) -> DeadLetterEvent | None:
-        return _events().get(self.reason) if self.way is Way.ASYNCHRONOUS else None
+    def _slice_event(self) -> DeadLetterEvent | None:
+        return _slice_events().get(self.reason) if self.source is Source.ASYNCHRONOUS else None
 
-    def event(self) -> bytes:
+    def event_to_retry(self) -> bytes:
         """Return the event of the asynchronous invocation that failed, as its slice repeats it.
 
         Raises:
             ValueError, RecursionError: it cannot be written as it was read.
         """
-        if self._event_of_slice:
-            return json.dumps(self._event_of_slice.restart(event_of(self.body))).encode()
-        return json.dumps(event_of(self.body)).encode() if _destination_record(self.body) else self.body.encode()
+        if self._slice_event:
+            return json.dumps(self._slice_event.restart(read_event(self.body))).encode()
+        return json.dumps(read_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
         """Return the line of a list, for JSON; no punch."""
@@ -159,20 +159,20 @@ class DeadLetter(NamedTuple):
             "id": self.id,
             "reason": self.reason,
             "detail": self.detail,
-            "employee": self.employee,
+            "employee": self.employee_id,
             "received": self.received,
-            "receives": self.receives,
+            "receives": self.receive_count,
             "messageId": self.message_id,
         }
 
-    def whole(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """Return everything, for JSON; binary values in base64."""
         return self.summary() | {
             "body": self.body,
             "attributes": {
                 name: {
                     key: base64.b64encode(part).decode() if isinstance(part, bytes) else part
-                    for key, part in _copy(value).items()
+                    for key, part in _sendable_parts(value).items()
                 }
                 for name, value in self.attributes.items()
             },
@@ -183,63 +183,63 @@ class DeadLetter(NamedTuple):
 def read(message: "MessageTypeDef") -> DeadLetter:
     """Read a message of the dead-letter queue, received with all its attributes."""
     attributes = message.get("MessageAttributes", {})
-    texts = _texts(attributes)
+    texts = _string_values(attributes)
     system = {str(name): value for name, value in message.get("Attributes", {}).items()}
     body = message.get("Body", "")
-    way, reason, detail = _why(body, texts)
+    way, reason, detail = _classify(body, texts)
     sent_ms = int(system.get("SentTimestamp", "0"))
     # A punch that was redriven once carries its origin too, however it came back.
     message_id, received_ms = carried_origin(texts, sent_ms) or (message["MessageId"], sent_ms)
     return DeadLetter(
         id=message["MessageId"],
-        way=way,
+        source=way,
         reason=reason,
         detail=detail,
         message_id=message_id,
         received_ms=received_ms,
-        receives=int(system.get("ApproximateReceiveCount", "0")),
+        receive_count=int(system.get("ApproximateReceiveCount", "0")),
         body=body,
         attributes=attributes,
         system=system,
     )
 
 
-def _texts(attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]") -> dict[str, str]:
+def _string_values(attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]") -> dict[str, str]:
     return {name: value.get("StringValue", "") for name, value in attributes.items()}
 
 
-def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
+def _classify(body: str, texts: Mapping[str, str]) -> tuple[Source, str, str]:
     if "reason" in texts:
-        return Way.REJECTED, texts["reason"], texts.get("detail", "")
+        return Source.REJECTED, texts["reason"], texts.get("detail", "")
     if {"RequestID", "ErrorCode"} <= texts.keys():
-        return _of_event(body, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}")
+        return _classify_event(body, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}")
     if record := _destination_record(body):
         answer = record.get("responsePayload")
         error = answer.get("errorMessage") if isinstance(answer, dict) else None
-        return _of_event(body, error if isinstance(error, str) else "")
-    return Way.EXHAUSTED, Way.EXHAUSTED, "received too often; the function's log says why it failed"
+        return _classify_event(body, error if isinstance(error, str) else "")
+    return Source.EXHAUSTED, Source.EXHAUSTED, "received too often; the function's log says why it failed"
 
 
-def _of_event(body: str, error: str) -> tuple[Way, str, str]:
-    event = event_of(body)
-    for reason, of_slice in _events().items():
+def _classify_event(body: str, error: str) -> tuple[Source, str, str]:
+    event = read_event(body)
+    for reason, of_slice in _slice_events().items():
         if what := of_slice.describe(event):
-            return Way.ASYNCHRONOUS, reason, f"{what}: {error}"
-    return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
+            return Source.ASYNCHRONOUS, reason, f"{what}: {error}"
+    return Source.ASYNCHRONOUS, Source.ASYNCHRONOUS, error
 
 
-def event_of(body: str) -> Any:
+def read_event(body: str) -> Any:
     record = _destination_record(body)
-    return record["requestPayload"] if record else _object(body)
+    return record["requestPayload"] if record else _parse_object(body)
 
 
 def _destination_record(body: str) -> dict[str, Any] | None:
     """Return the record that wraps an event if the emulator, or a destination of Lambda, wrote the message."""
-    fields = _object(body)
+    fields = _parse_object(body)
     return fields if fields and {"requestContext", "requestPayload"} <= fields.keys() else None
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _parse_object(text: str) -> dict[str, Any] | None:
     try:
         found = json.loads(text.removeprefix("\ufeff"))  # as parse() of ponto/parser.py reads it
     except (ValueError, RecursionError):
@@ -247,6 +247,6 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _copy(value: Mapping[str, object]) -> Any:
+def _sendable_parts(value: Mapping[str, object]) -> Any:
     """Return the parts of an attribute that can be sent."""
     return {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}

@@ -12,7 +12,7 @@ from tools.kit.waiting import pauses
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-AWAKE_SECONDS = 180
+RESUME_TIMEOUT_SECONDS = 180
 """Seconds for which a function that is not ready is invoked again, or one whose database does not answer.
 
 Lambda takes 40 to 106 s for a function in a network that nobody called for weeks, and Aurora 15 to 40 to resume.
@@ -31,11 +31,11 @@ _NOT_READY = frozenset(
 )
 
 
-class Busy(CommandError):
+class FunctionBusyError(CommandError):
     """The function runs as often as it may, for others."""
 
 
-class FunctionFailed(CommandError):
+class FunctionFailedError(CommandError):
     """The function ended by an exception, a timeout, or a lack of memory. `reason` is what Lambda says."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -43,18 +43,18 @@ class FunctionFailed(CommandError):
         self.reason = reason
 
 
-def invoked(functions: "LambdaClient", name: str, stage: str, request: object, clock: Clock = CLOCK) -> dict[str, Any]:
+def invoke(functions: "LambdaClient", name: str, stage: str, request: object, clock: Clock = CLOCK) -> dict[str, Any]:
     """Invoke a function of a stage, waiting for one that is not ready, and return its result.
 
     The client's timeout has to be as long as the function's.
 
     Raises:
-        Busy, FunctionFailed: see there.
+        FunctionBusyError, FunctionFailedError: see there.
         CommandError: it is missing.
     """
     wait = pauses(
         f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",
-        timeout_seconds=AWAKE_SECONDS,
+        timeout_seconds=RESUME_TIMEOUT_SECONDS,
         pause_seconds=_PAUSE_SECONDS,
         clock=clock,
     )
@@ -68,10 +68,10 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object, c
                     where = f"deploy stage {stage}, or name another --region"
                     raise CommandError(f"{name} is not in this account and region; {where}") from None
                 case "TooManyRequestsException":
-                    raise Busy(f"{name} runs as often as it may, for others; try again later") from None
+                    raise FunctionBusyError(f"{name} runs as often as it may, for others; try again later") from None
                 case code if code not in _NOT_READY or not next(wait, False):
                     raise
     result: dict[str, Any] = json.load(response["Payload"])
     if "FunctionError" in response:
-        raise FunctionFailed(name, str(result.get("errorMessage") or result.get("errorType")).strip())
+        raise FunctionFailedError(name, str(result.get("errorMessage") or result.get("errorType")).strip())
     return result

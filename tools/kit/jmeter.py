@@ -11,11 +11,11 @@ from tools.kit.local_stack import STATE
 
 VERSION = "5.6.3"  # that Maven fetches, as in loadtest/pom.xml
 HOME = STATE / f"jmeter-{VERSION}"  # where to
-OLDEST_JAVA = 17
-_OLDEST = (5, 6)  # that reads the plans
+MIN_JAVA_VERSION = 17
+_MIN_VERSION = (5, 6)  # that reads the plans
 
 
-def java() -> str | None:
+def java_path() -> str | None:
     """Return the path of Java, as JAVA_HOME or PATH has it; None where there is none."""
     home = os.environ.get("JAVA_HOME")
     return shutil.which(str(Path(home) / "bin" / "java") if home else "java")
@@ -26,10 +26,10 @@ def java_version(path: str) -> int:
     return next(iter(_version([path, "-version"], r'version "(?:1\.)?(\d+)')), 0)
 
 
-def installed() -> str | None:
+def installed_path() -> str | None:
     """Return the path of the installed JMeter; None where there is none, or it is too old for the plans."""
     path = shutil.which("jmeter")
-    if path and _version([path, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$") >= _OLDEST:
+    if path and _version([path, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$") >= _MIN_VERSION:
         return path
     return None
 
@@ -42,12 +42,12 @@ def marker(home: Path) -> Path:
     return home / "lib" / "junit"
 
 
-def is_to_be_had(home: Path = HOME) -> bool:
+def is_available(home: Path = HOME) -> bool:
     """Return whether there is a Java that is new enough, and JMeter, or Maven to fetch it."""
-    path = java()
-    if path is None or java_version(path) < OLDEST_JAVA:
+    path = java_path()
+    if path is None or java_version(path) < MIN_JAVA_VERSION:
         return False
-    return bool(marker(home).exists() or shutil.which("mvn") or installed())
+    return bool(marker(home).exists() or shutil.which("mvn") or installed_path())
 
 
 def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:

@@ -45,9 +45,9 @@ def command(
     """
 
     def decorate(function: Callable[..., Query[Any]]) -> click.Command:
-        def call(where: reader.Where, *, as_json: bool, **options: Any) -> None:
+        def call(target_options: reader.TargetOptions, *, as_json: bool, **options: Any) -> None:
             query = function(**options)
-            with reader.opened(where) as source:
+            with reader.opened(target_options) as source:
                 (rows,) = source.read(query)
                 found = list(rows)
             if as_json:

@@ -13,15 +13,15 @@ import click
 from ponto.fields import MAX_INTEGER
 
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
-_LONGEST_AGE = timedelta(days=365_000)  # what a database can still add to a date
-_is_whole = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
+_MAX_AGE = timedelta(days=365_000)  # what a database can still add to a date
+_matches_integer = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Day = TypeVar("Day", date, datetime)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Kind(click.ParamType[Any]):
+class ParsedType(click.ParamType[Any]):
     """A kind of value, as a function reads it."""
 
     def __init__(self, name: str, expected: str, read: Callable[[str], Any]) -> None:
@@ -56,19 +56,21 @@ class FloatRange(click.FloatRange):
         return number
 
 
-class Instead(click.Option):
+class MutuallyExclusiveOption(click.Option):
     """An option that is given instead of others, never beside them."""
 
-    def __init__(self, *declarations: Any, instead_of: Sequence[str], one_of_them: bool = False, **how: Any) -> None:
+    def __init__(
+        self, *declarations: Any, excludes: Sequence[str], is_group_required: bool = False, **attributes: Any
+    ) -> None:
         """Create an option, as `click.Option` does.
 
         Args:
-            instead_of: the names of the others, as `--from`.
-            one_of_them: this one or another has to be given.
+            excludes: the names of the others, as `--from`.
+            is_group_required: this one or another has to be given.
         """
-        super().__init__(*declarations, **how)
-        self._others = instead_of
-        self._one_of_them = one_of_them
+        super().__init__(*declarations, **attributes)
+        self._others = excludes
+        self._is_group_required = is_group_required
 
     def handle_parse_result(
         self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
@@ -78,27 +80,27 @@ class Instead(click.Option):
         if not ctx.resilient_parsing:  # as while a shell completes the line
             if self.name in opts and beside:
                 raise click.UsageError(f"{self.opts[0]} is not allowed with {beside[0]}.", ctx)
-            if self._one_of_them and self.name not in opts and not beside:
+            if self._is_group_required and self.name not in opts and not beside:
                 raise click.UsageError(f"Missing option '{self.opts[0]}' or '{self._others[0]}'.", ctx)
         return super().handle_parse_result(ctx, opts, args)
 
 
-def _in_usual_years(found: Day, text: str) -> Day:
+def _require_supported_year(found: Day, text: str) -> Day:
     if found.year not in _YEARS:
         raise click.BadParameter(f"{text!r}: the years are {_YEARS[0]} to {_YEARS[-1]}")
     return found
 
 
 def _month(text: str) -> date:
-    return _in_usual_years(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date(), text)
+    return _require_supported_year(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date(), text)
 
 
 def _day(text: str) -> date:
-    return _in_usual_years(date.fromisoformat(text), text)
+    return _require_supported_year(date.fromisoformat(text), text)
 
 
 def _time(text: str) -> datetime:
-    found = _in_usual_years(datetime.fromisoformat(text), text)
+    found = _require_supported_year(datetime.fromisoformat(text), text)
     with suppress(ValueError):
         date.fromisoformat(text)  # of which a datetime takes the midnight
         raise click.BadParameter(f"{text!r} has no time of day, like 2026-11-23T07:30")
@@ -110,7 +112,7 @@ def _age(text: str) -> timedelta:
     if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
         raise ValueError(text)
     found = timedelta(**{_UNITS[unit]: int(number)})
-    if found > _LONGEST_AGE:
+    if found > _MAX_AGE:
         raise OverflowError(text)
     return found
 
@@ -126,32 +128,32 @@ def _instant_ms(text: str) -> int:
 
 
 def _integer(text: str) -> int:
-    if not _is_whole(text):
+    if not _matches_integer(text):
         raise ValueError(text)
     return int(text)
 
 
-class Whole(click.IntRange):
+class IntegerRange(click.IntRange):
     """A whole number in plain digits: Python's own reading knows those of other scripts, spaces and underscores."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and not _is_whole(value):
+        if isinstance(value, str) and not _matches_integer(value):
             self.fail(f"{value!r} is not a whole number", param, ctx)
         return super().convert(value, param, ctx)
 
 
-INTEGER = Kind("INTEGER", "not a whole number", _integer)
-POSITIVE = Whole(1, 2**31 - 1)
-COUNT = Whole(0, 2**31 - 1)
-PERCENT = Whole(0, 100)
-PORT = Whole(1, 65_535)
-EMPLOYEE = Whole(1, MAX_INTEGER)
+INTEGER = ParsedType("INTEGER", "not a whole number", _integer)
+POSITIVE = IntegerRange(1, 2**31 - 1)
+COUNT = IntegerRange(0, 2**31 - 1)
+PERCENT = IntegerRange(0, 100)
+PORT = IntegerRange(1, 65_535)
+EMPLOYEE = IntegerRange(1, MAX_INTEGER)
 RATE = FloatRange(0, min_open=True)
-MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
-DAY = Kind("DATE", "not a date, like 2026-11-23", _day)
-TIME = Kind("TIME", "not a time, like 2026-11-23T07:30", _time)
-AGE = Kind("T", "not a length of time, like 45s, 30m, 2h, 7d or 1w", _age)
-INSTANT_MS = Kind(
+MONTH = ParsedType("YYYY-MM", "not a month, like 2026-11", _month)
+DAY = ParsedType("DATE", "not a date, like 2026-11-23", _day)
+TIME = ParsedType("TIME", "not a time, like 2026-11-23T07:30", _time)
+AGE = ParsedType("T", "not a length of time, like 45s, 30m, 2h, 7d or 1w", _age)
+INSTANT_MS = ParsedType(
     "TIME", "neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w", _instant_ms
 )
 FILE = click.Path(path_type=Path)

@@ -166,7 +166,7 @@ def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dic
         Why, for the id of one whose event Lambda did not take, or is not known to have taken.
     """
     try:
-        event = message.event()
+        event = message.event_to_retry()
     except (ValueError, RecursionError) as error:
         return {message.id: f"the event cannot be read: {type(error).__name__}"}
     try:

@@ -25,9 +25,9 @@ from slices import enabled
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.functions import AWAKE_SECONDS, invoked
+from tools.kit.functions import RESUME_TIMEOUT_SECONDS, invoke
 from tools.kit.output import print_status
-from tools.kit.target import Where as Where
+from tools.kit.target import TargetOptions as TargetOptions
 from tools.kit.waiting import pauses
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ options = target.with_options(database.OPTION, *_OF_DEPLOYMENT)
 """Options of where to read."""
 
 
-class TooLarge(CommandError):
+class AnswerTooLargeError(CommandError):
     """The rows do not fit into an answer of the function."""
 
 
@@ -223,12 +223,17 @@ class FunctionReader:
     """Reads by the function of a stage. Each `read` is on its own snapshot."""
 
     def __init__(
-        self, functions: "LambdaClient", name: str, stage: str, timeout: int, resume_seconds: int = AWAKE_SECONDS
+        self,
+        functions: "LambdaClient",
+        name: str,
+        stage: str,
+        timeout: int,
+        resume_seconds: int = RESUME_TIMEOUT_SECONDS,
     ) -> None:
         """Invoke nothing yet.
 
         Args:
-            functions, name, stage: as of `invoked`.
+            functions, name, stage: as of `functions.invoke`.
             timeout: seconds that a `read` may take; 0: as many as the function has.
             resume_seconds: that a `read` waits for a database that resumes.
         """
@@ -242,7 +247,7 @@ class FunctionReader:
         """As of every reader; waits for a database that resumes.
 
         Raises:
-            TooLarge, Busy: see there.
+            AnswerTooLargeError, FunctionBusyError: see there.
             CommandError: the function is missing, does not reach the database, or failed.
         """
         read = {query.name: to_json_values(query.values) for query in queries}
@@ -252,7 +257,7 @@ class FunctionReader:
             timeout_seconds=self._resume_seconds,
         )
         while True:
-            answer = invoked(self._functions, self._name, self._stage, request)
+            answer = invoke(self._functions, self._name, self._stage, request)
             if answer.get("why") != ErrorCode.UNREACHABLE or not next(wait, False):
                 break
         if "why" in answer:
@@ -262,7 +267,7 @@ class FunctionReader:
     def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
         try:
             rows = self.read(*once, *each)
-        except TooLarge:
+        except AnswerTooLargeError:
             print_status(
                 "ponto: it is more than fits into one answer; "
                 "it is read by ranges of employees, each of its own instant"
@@ -279,7 +284,7 @@ class FunctionReader:
             some = employee_ids[at : at + size]
             try:
                 rows = self.read(*(query._replace(values={**query.values, "usuarios": some}) for query in each))
-            except TooLarge:
+            except AnswerTooLargeError:
                 if size == 1:
                     raise
                 size //= 2
@@ -292,7 +297,9 @@ class FunctionReader:
         schema = f"run ponto schema --stage {self._stage}"
         match answer["why"]:
             case ErrorCode.TOO_LARGE:
-                return TooLarge("it is more than the 6 MB that AWS admits in an answer; ask for less at a time")
+                return AnswerTooLargeError(
+                    "it is more than the 6 MB that AWS admits in an answer; ask for less at a time"
+                )
             case ErrorCode.UNREACHABLE:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
             case ErrorCode.SIGN_IN:
@@ -310,15 +317,15 @@ class FunctionReader:
 
 
 @contextmanager
-def opened(where: Where, *, earlier: bool = False) -> Iterator[Reader]:
+def opened(target_options: TargetOptions, *, earlier: bool = False) -> Iterator[Reader]:
     """Open the reader that the options named; `earlier` is as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
     """
-    if not where.by_function:
-        with database.connect(where, read_only=True) as session, direct(session, earlier=earlier) as reader:
+    if not target_options.by_function:
+        with database.connect(target_options, read_only=True) as session, direct(session, earlier=earlier) as reader:
             yield reader
         return
-    functions, name = target.function_of(where, "read")
-    yield FunctionReader(functions, name, where.stage, where.timeout)
+    functions, name = target.function_of(target_options, "read")
+    yield FunctionReader(functions, name, target_options.stage, target_options.timeout)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(BaseException):
+class StopSignalError(BaseException):
     """Ctrl-C, SIGTERM, or the terminal was closed."""
 
 
-def raise_once(announce: Callable[[signal.Signals], None]) -> None:
-    """Make the first signal to stop raise `Stopped` in the main thread, and ignore all that follow.
+def raise_on_first_signal(announce: Callable[[signal.Signals], None]) -> None:
+    """Make the first signal to stop raise `StopSignalError` in the main thread, and ignore all that follow.
 
     Args:
         announce: called first, with the signal; what it raises is not caught, and the terminal may be gone.
@@ -21,7 +21,7 @@ def raise_once(announce: Callable[[signal.Signals], None]) -> None:
         for each in _SIGNALS:  # a second Ctrl-C must not interrupt the undoing
             signal.signal(each, signal.SIG_IGN)
         announce(signal.Signals(number))
-        raise Stopped
+        raise StopSignalError
 
     for number in _SIGNALS:
         # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.

@@ -124,7 +124,7 @@ class Target(NamedTuple):
         return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=config())
 
 
-class Where(NamedTuple):
+class TargetOptions(NamedTuple):
     """Deployment or database that the options name; without any, the local stack."""
 
     stage: str = LOCAL
@@ -137,13 +137,17 @@ class Where(NamedTuple):
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:
-    """Add options to a command, which it takes as the argument `where`, and others that are fields of `Where`."""
+    """Add options to a command, which receives their values in one argument, `target_options`.
+
+    Args:
+        options: decorators of Click; the name of each option is a field of `TargetOptions`.
+    """
 
     def decorate(function: opt.Function) -> opt.Function:
         @wraps(function)
         def call(*args: Any, **values: Any) -> Any:
-            where = {name: values.pop(name) for name in Where._fields if name in values}
-            return function(*args, where=Where(**where), **values)
+            fields = {name: values.pop(name) for name in TargetOptions._fields if name in values}
+            return function(*args, target_options=TargetOptions(**fields), **values)
 
         command: Callable[..., Any] = call
         for option in reversed(options):
@@ -168,12 +172,12 @@ options = with_options(
 """Options that name a deployment."""
 
 
-def session_of(where: Where) -> "boto3.Session":
+def session_of(target_options: TargetOptions) -> "boto3.Session":
     """Make a session for the account and region that the options named."""
-    region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    region = target_options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     import boto3  # here: --help waits a second for it
 
-    return boto3.Session(profile_name=where.profile, region_name=region)
+    return boto3.Session(profile_name=target_options.profile, region_name=region)
 
 
 def emulator() -> str | None:
@@ -189,47 +193,51 @@ class Account(NamedTuple):
     description: str  # account and region, for people
 
 
-def announce(where: Where) -> Account:
+def announce(target_options: TargetOptions) -> Account:
     """Print which account and region a command is about to change.
 
     Raises:
         CommandError: the stage is local, and this is AWS.
     """
-    if where.stage == LOCAL and not emulator():
+    if target_options.stage == LOCAL and not emulator():
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
-    session = session_of(where)
+    session = session_of(target_options)
     identity = session.client("sts").get_caller_identity()
     description = f"account {identity['Account']}, region {session.region_name}"
     if address := emulator():
         description += f", the emulator at {address}"
-    print_status(f"stage {where.stage}: {description}, as {identity['Arn']}")
+    print_status(f"stage {target_options.stage}: {description}, as {identity['Arn']}")
     return Account(session, identity["Account"], description)
 
 
-def find(where: Where) -> Target:
+def find(target_options: TargetOptions) -> Target:
     """Find the deployment that the options named.
 
     Raises:
         CommandError: there is none, or it is not complete.
     """
-    if where.stage == LOCAL:
-        return _local(where)
-    session = session_of(where)
-    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=config()), where.stage))
+    if target_options.stage == LOCAL:
+        return _local(target_options)
+    session = session_of(target_options)
+    return of_stack(
+        session,
+        target_options.stage,
+        outputs_of(session.client("cloudformation", config=config()), target_options.stage),
+    )
 
 
-def clients_of(where: Where) -> Callable[..., Any]:
+def clients_of(target_options: TargetOptions) -> Callable[..., Any]:
     """Return a function that creates clients of a stage's AWS by service, as `client` of boto3's sessions.
 
     Raises:
         CommandError: no local stack runs.
     """
-    local = _local(where) if where.stage == LOCAL else None
-    session = local.session if local else session_of(where)
+    local = _local(target_options) if target_options.stage == LOCAL else None
+    session = local.session if local else session_of(target_options)
     return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=config())
 
 
-def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
+def function_of(target_options: TargetOptions, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
     """Return a client that may wait for a function of a stage, and the function's name there.
 
     It looks nothing up: who may invoke the function needs no other right.
@@ -241,8 +249,8 @@ def function_of(where: Where, name: str, *, once: bool = False) -> tuple["Lambda
     Raises:
         CommandError: no local stack runs.
     """
-    functions: LambdaClient = clients_of(where)("lambda", config=config(attempts=1 if once else 4, **PATIENT))
-    return functions, f"{stack_name(where.stage)}-{name}"
+    functions: LambdaClient = clients_of(target_options)("lambda", config=config(attempts=1 if once else 4, **PATIENT))
+    return functions, f"{stack_name(target_options.stage)}-{name}"
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
@@ -258,8 +266,8 @@ def explain(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _local(where: Where) -> Target:
-    address = local_stack.find(where.state)
+def _local(target_options: TargetOptions) -> Target:
+    address = local_stack.find(target_options.state)
     return Target(
         stage=LOCAL,
         queue_url=address.queue_url,

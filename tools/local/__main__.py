@@ -23,7 +23,7 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.ids import uuid7
 from tools.kit.local_stack import STATE, Address
-from tools.kit.stopping import Stopped, raise_once
+from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
 from tools.local.stack import Stack, explained, running
@@ -69,7 +69,7 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
         except OSError:
             _discard_output()
 
-    raise_once(stop)
+    raise_on_first_signal(stop)
     try:
         with running(state, port, print_status=_print_status, seconds_left=save_wait.seconds_left) as stack:
             greet(stack, state)
@@ -79,7 +79,7 @@ def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractCon
             if isinstance(each, CommandError):
                 print(f"\nmake run: {each}", file=sys.stderr)
         return 3 if isinstance(error, UnsavedError) else 1
-    except Stopped:
+    except StopSignalError:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
     raise AssertionError("unreachable: _follow ends by an exception only")
@@ -109,7 +109,11 @@ class SaveWait:
             self._is_waiting = True
             if math.isfinite(self._deadline):
                 self._deadline = self._clock.monotonic() + _SAVE_TIMEOUT_SECONDS
-            for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # `raise_once` ignores them after the first
+            for each in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+            ):  # `raise_on_first_signal` ignores them after the first
                 signal.signal(each, self.stop)
         return self._deadline - self._clock.monotonic()
 
@@ -140,7 +144,7 @@ def greet(
     words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
     load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
-    if not jmeter.is_to_be_had(jmeter_home):
+    if not jmeter.is_available(jmeter_home):
         load = ""
     tries = "".join(
         f"  . .venv/bin/activate && ponto {name}{words}\n                 {command.suggestion}\n"

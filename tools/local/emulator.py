@@ -23,7 +23,7 @@ import urllib3
 from tools.kit import local_stack
 from tools.kit.files import tail
 from tools.kit.project import ROOT
-from tools.kit.stopping import Stopped
+from tools.kit.stopping import StopSignalError
 from tools.local import saved
 from tools.local.errors import LocalError, UnsavedError
 
@@ -138,7 +138,7 @@ class _Ending:
         """Terminate the process, and wait as long as it works: it uses time of the CPU, or reports.
 
         Raises:
-            UnsavedError: `Stopped` ended the wait. The process goes on trying.
+            UnsavedError: `StopSignalError` ended the wait. The process goes on trying.
         """
         began = worked_at = time.monotonic()
         next_line = began + seconds_between_lines
@@ -164,7 +164,7 @@ class _Ending:
                 self._receive(reports)
         except psutil.NoSuchProcess:
             pass
-        except Stopped:
+        except StopSignalError:
             raise UnsavedError(
                 f"{self.describe()} It goes on trying each second, and ends once all is saved. Free some space and "
                 f"repeat the command. `kill -9 {self._process.pid}` ends it and loses what is not saved."
@@ -287,8 +287,8 @@ def _wait(emulator: Emulator) -> None:
 def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
-    They are found by their command line, which names the folder. They save what they hold, and end. `Stopped` ends the
-    wait for that; the emulator goes on trying, so that nothing is lost.
+    They are found by their command line, which names the folder. Each saves its state and ends. `StopSignalError` ends
+    the wait; the emulator keeps trying to save, so that nothing is lost.
 
     Raises:
         LocalError: one is another user's.

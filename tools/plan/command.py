@@ -47,7 +47,7 @@ def _setting(
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
 @_setting("--account-rate", opt.POSITIVE, "Requests/s of the account.", "the region's")
 @_setting("--account-burst", opt.POSITIVE, "Requests of the account at one moment.", "the region's")
-@_setting("--concurrency", opt.Whole(1, 1_000), "Batches at once, reserved and maximum.")
+@_setting("--concurrency", opt.IntegerRange(1, 1_000), "Batches at once, reserved and maximum.")
 @_setting("--batch", opt.POSITIVE, "Punches in a full one.")
 @_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _OF_A_BATCH)
 @_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Of the database.")

@@ -35,15 +35,15 @@ exit status: 0 done, 1 not all of it: run it again, 2 nothing was removed
 @opt.yes
 @target.account_options
 @pass_collaborators
-def remove(collaborators: Collaborators, where: target.Where, *, yes: bool) -> None:
+def remove(collaborators: Collaborators, target_options: target.TargetOptions, *, yes: bool) -> None:
     """Empty the buckets that go with a stage, and remove it.
 
     Ends with `sls remove`, and an express cluster's end: the cluster goes as the stage's whenDeleted says, without a
     snapshot. Prints which account and region, and asks first. A stack or a cluster that is protected from deletion is
     left alone.
     """
-    stage = where.stage
-    session, _, account = target.announce(where)
+    stage = target_options.stage
+    session, _, account = target.announce(target_options)
     formation = session.client("cloudformation")
     stack = osls.find_stack(formation, stage)
     # Without a complete stack there may be a cluster all the same: a deploy or a removal was killed.

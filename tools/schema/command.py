@@ -4,7 +4,7 @@ from tools.kit import commands, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.errors import CommandError
-from tools.kit.functions import FunctionFailed, invoked
+from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.output import print_json, print_result, print_status
 
 _EPILOG = """examples:
@@ -19,18 +19,20 @@ exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
 @opt.as_json
 @target.options
 @pass_collaborators
-def schema(collaborators: Collaborators, where: target.Where, *, as_json: bool) -> None:
+def schema(collaborators: Collaborators, target_options: target.TargetOptions, *, as_json: bool) -> None:
     """Apply the migrations, and set limits and logins of roles.
 
     Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
     time: after `sls deploy`, after a secret or a concurrency has changed, after it failed. `ponto deploy` does it too.
     """
-    functions, name = target.function_of(where, "schema", once=True)
+    functions, name = target.function_of(target_options, "schema", once=True)
     print_status(f"invoking {name}")
     try:
-        answer = invoked(functions, name, where.stage, {"action": "migrate"}, collaborators.clock)
-    except FunctionFailed as error:
-        raise CommandError(f"{error}\nIts log: npx sls logs --stage {where.stage} -f schema", status=1) from None
+        answer = invoke(functions, name, target_options.stage, {"action": "migrate"}, collaborators.clock)
+    except FunctionFailedError as error:
+        raise CommandError(
+            f"{error}\nIts log: npx sls logs --stage {target_options.stage} -f schema", status=1
+        ) from None
     if as_json:
         print_json(answer)
     else:

@@ -67,7 +67,7 @@ class StoredRows(NamedTuple):
     day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
 
 
-ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", read_uuid)
+ID = opt.ParsedType("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", read_uuid)
 
 
 @commands.command(epilog=_EPILOG)
@@ -84,7 +84,7 @@ ID = opt.Kind("ID", "not the id of a punch or a message, like 0190163d-8694-739b
 @opt.as_json
 @reader.of_deployment
 def trace(
-    where: reader.Where,
+    target_options: reader.TargetOptions,
     identifier: str | None,
     employee: int | None,
     day: date | None,
@@ -104,14 +104,14 @@ def trace(
         datetime.now(UTC) - _DEFAULT_MESSAGE_AGE if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC)
     )
     request = TraceRequest(identifier, employee, day)
-    deployment = target.find(where)
+    deployment = target.find(target_options)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     unread: list[Unread] = []
     unread_of_queue: list[Unread] = []
     read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
     depth = _attempt(unread_of_queue, "the queue of punches", read_depth)
     letters = _attempt(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
-    stored = _attempt(unread, "the database", lambda: _stored_rows(where, request, since))
+    stored = _attempt(unread, "the database", lambda: _stored_rows(target_options, request, since))
     found = _of(letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
     has_id = any(each.has_id for each in notes)
@@ -119,8 +119,8 @@ def trace(
     is_answered = request.id and stored and (rows or found or has_id)
     queue = None if is_answered else _queue(deployment, depth, unread_of_queue)
     unread += unread_of_queue if queue else []
-    not_known = [] if queue is None else _not_known(request, since, letters, stored, deployment, where)
-    redrive = partial(_redrive, where)
+    not_known = [] if queue is None else _not_known(request, since, letters, stored, deployment, target_options)
+    redrive = partial(_redrive, target_options)
     if as_json:
         print_json(
             {
@@ -163,8 +163,8 @@ def _attempt(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None
     return None
 
 
-def _stored_rows(where: reader.Where, request: TraceRequest, since: datetime) -> StoredRows:
-    with reader.opened(where) as source:
+def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, since: datetime) -> StoredRows:
+    with reader.opened(target_options) as source:
         day = None
         if request.id:
             (stage,), punches = source.read(ZONE.bind(), PUNCH.bind(id=request.id))
@@ -207,7 +207,7 @@ def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | N
             is_it = request.id in (letter.find_punch_id(zone), letter.message_id, letter.id)
         else:
             punch = _punch(letter, zone or ZoneInfo("UTC"))
-            is_it = letter.employee == request.employee_id and (
+            is_it = letter.employee_id == request.employee_id and (
                 not (punch and day) or day[0] <= getattr(punch, INSTANT_COLUMN) < day[1]
             )
         if is_it:
@@ -253,13 +253,13 @@ def _not_known(
     letters: list[DeadLetter] | None,
     stored: StoredRows | None,
     deployment: Target,
-    where: reader.Where,
+    target_options: reader.TargetOptions,
 ) -> list[str]:
     said = list(_NOT_KNOWN)
     if deployment.has_figures:
         said.append(_NOT_EXACT)
     else:
-        log = (where.state or local_stack.STATE) / "emulator.log"
+        log = (target_options.state or local_stack.STATE) / "emulator.log"
         said.append(
             "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
             f"its log is {log}"
@@ -271,17 +271,22 @@ def _not_known(
     silent = [
         each
         for each in letters or []
-        if not each.way.is_event and {each.employee, each.punch_id, each.source_id} == {None}
+        if not each.source.is_event and {each.employee_id, each.punch_id, each.id_from_source_key} == {None}
     ]
     if silent:
         said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
     return said
 
 
-def _redrive(where: reader.Where, letter: DeadLetter) -> str:
+def _redrive(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
     """Return the command that sends a dead letter back."""
-    stage = where.stage if where.by_function else None
-    at = {"--stage": stage, "--profile": where.profile, "--region": where.region, "--state": where.state}
+    stage = target_options.stage if target_options.by_function else None
+    at = {
+        "--stage": stage,
+        "--profile": target_options.profile,
+        "--region": target_options.region,
+        "--state": target_options.state,
+    }
     words = [word for name, value in at.items() if value for word in (name, str(value))]
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 

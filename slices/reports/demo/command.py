@@ -51,14 +51,14 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--employees", type=opt.Whole(1, _LARGEST), default=200, metavar="N", help="How many.")
-@click.option("--months", type=opt.Whole(1, _MOST_MONTHS), default=3, metavar="N", help="How many.")
+@click.option("--employees", type=opt.IntegerRange(1, _LARGEST), default=200, metavar="N", help="How many.")
+@click.option("--months", type=opt.IntegerRange(1, _MOST_MONTHS), default=3, metavar="N", help="How many.")
 @click.option(
     "--until",
     type=opt.MONTH,
     help="The last month (default: the last one of which nothing can be on its way any more).",
 )
-@click.option("--seed", type=opt.Whole(min=0), default=1, metavar="N", help="Another gives another company.")
+@click.option("--seed", type=opt.IntegerRange(min=0), default=1, metavar="N", help="Another gives another company.")
 @click.option(
     "--yes-into", metavar="HOST/DBNAME", help="That of --database env, named again: it must hold no punches yet."
 )
@@ -67,7 +67,7 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 @pass_collaborators
 def demo(
     collaborators: Collaborators,
-    where: target.Where,
+    target_options: target.TargetOptions,
     *,
     employees: int,
     months: int,
@@ -89,12 +89,12 @@ def demo(
     """
     last = _last_day(until or (collaborators.clock.now().date() - LONGEST_DELAY).replace(day=1) - _A_DAY)
     first = _first_day(last, months)
-    into = database.find(where)
+    into = database.find(target_options)
     store.require_meant(into, yes_into)
 
     company = Company(seed, employees)
     started = time.monotonic()
-    with database.connect(where, read_only=False) as connection:
+    with database.connect(target_options, read_only=False) as connection:
         store.store(connection, company, first, last, alone=not into.local)
         stored = time.monotonic() - started
         print_status("gathering statistics: vacuum (analyze) batida")

@@ -12,7 +12,7 @@ from slices.reports.rows import ZONES
 from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.functions import invoked
+from tools.kit.functions import invoke
 from tools.kit.output import counted, print_json, print_result
 from tools.kit.rows import ZoneRow
 
@@ -34,7 +34,7 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
 @opt.as_json
 @reader.options
-def load_employees(file: BinaryIO, where: reader.Where, *, dry_run: bool, as_json: bool) -> None:
+def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_run: bool, as_json: bool) -> None:
     """Give the reports the employees' names, time zones and cut-offs.
 
     FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
@@ -59,14 +59,14 @@ def load_employees(file: BinaryIO, where: reader.Where, *, dry_run: bool, as_jso
         loading.require_none(faults, file.name, as_json=as_json)
         return [employee._asdict() for employee in found]
 
-    if not where.by_function:
-        with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
+    if not target_options.by_function:
+        with database.connect(target_options, read_only=dry_run) as connection, connection.cursor() as cursor:
             counts = store(cursor, checked(ZONES.bind().execute(cursor)), dry_run=dry_run)
             connection.commit()
     else:
-        with reader.opened(where) as source:
+        with reader.opened(target_options) as source:
             (zones,) = source.read(ZONES.bind())
-        counts = _store_by_function(where, where.stage, checked(zones), dry_run=dry_run)
+        counts = _store_by_function(target_options, target_options.stage, checked(zones), dry_run=dry_run)
     if as_json:
         print_json(counts | {"dryRun": dry_run})
     else:
@@ -77,7 +77,7 @@ def load_employees(file: BinaryIO, where: reader.Where, *, dry_run: bool, as_jso
 
 
 def _store_by_function(
-    where: reader.Where, stage: str, found: list[dict[str, Any]], *, dry_run: bool
+    target_options: reader.TargetOptions, stage: str, found: list[dict[str, Any]], *, dry_run: bool
 ) -> dict[str, int]:
     """Store employees by the owner's function; give the counts of `store`."""
     request = {"action": "load_employees", "employees": found, "dryRun": dry_run}
@@ -86,8 +86,8 @@ def _store_by_function(
             f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
             "load them in several files"
         )
-    functions, name = target.function_of(where, "schema")
-    answer = invoked(functions, name, stage, request)
+    functions, name = target.function_of(target_options, "schema")
+    answer = invoke(functions, name, stage, request)
     if "counts" not in answer:
         why = answer.get("refused", f"it is of another version; deploy stage {stage}")
         raise CommandError(f"{name}: {why}; nothing was stored")

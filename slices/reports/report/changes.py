@@ -29,7 +29,7 @@ from slices.reports.report.table import (
 )
 from slices.reports.rows import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
-from tools.kit.reader import Ranges, Where
+from tools.kit.reader import Ranges, TargetOptions
 
 
 class Change(NamedTuple):
@@ -58,12 +58,18 @@ _BOTH_WORKED, _BOTH = _both(WORKED), _both(NUMBER)
 @options.as_of
 @options.output_options
 def command(
-    where: Where, *, output: Output, employees: Employees, month: date, since: datetime, as_of: datetime | None
+    target_options: TargetOptions,
+    *,
+    output: Output,
+    employees: Employees,
+    month: date,
+    since: datetime,
+    as_of: datetime | None,
 ) -> None:
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with queries.open_reports(where, output, as_of, since) as reports:
+    with queries.open_reports(target_options, output, as_of, since) as reports:
         ranges = reports.read_month(month, employees, CHANGES, ARRIVALS, since=reports.since)
         changes = list(output.counted(_changes(ranges), "changed months"))
         if not changes:

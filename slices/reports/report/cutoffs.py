@@ -9,8 +9,8 @@ from slices.reports.report.period import Days
 from slices.reports.report.queries import Employees
 from slices.reports.report.table import CLOCK, FIGURE, NUMBER, SPAN, Column, Report, Table
 from slices.reports.rows import CUTOFFS
-from tools.kit.options import Instead
-from tools.kit.reader import Where
+from tools.kit.options import MutuallyExclusiveOption
+from tools.kit.reader import TargetOptions
 
 _COLUMNS = (
     Column("usuario_id", FIGURE),
@@ -33,17 +33,19 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
 @click.option(
     "--all",
     "everybody",
-    cls=Instead,
-    instead_of=("--employee",),
+    cls=MutuallyExclusiveOption,
+    excludes=("--employee",),
     is_flag=True,
     show_default=False,
     help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
 )
 @options.output_options
-def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
+def command(
+    target_options: TargetOptions, *, output: Output, days: Days, employees: Employees, everybody: bool
+) -> None:
     """Cut-offs that split shifts, and better ones."""
     word = output.language.word
-    with queries.open_reports(where, output) as reports:
+    with queries.open_reports(target_options, output) as reports:
         first, last = days.until(reports.now.date())
         at_least = MIN_SPLIT_DAYS if employees is None and not everybody else 0
         has_punches, cutoffs = reports.source.read(

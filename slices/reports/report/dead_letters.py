@@ -12,7 +12,7 @@ from slices.reports.report.queries import Employees
 from tools.kit import queue_reader, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
-from tools.kit.reader import Where
+from tools.kit.reader import TargetOptions
 
 
 class Group(NamedTuple):
@@ -42,18 +42,18 @@ NO_QUEUE, NOT_LOCAL = Unread(word="no_queue"), Unread(word="not_local")
 option = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
 
 
-def read(where: Where, employees: Employees) -> list[Group] | Unread:
+def read(target_options: TargetOptions, employees: Employees) -> list[Group] | Unread:
     """Read the dead-letter queue beside a stage or a database, and group it, of some employees or all."""
-    found = messages(where)
+    found = messages(target_options)
     return found if isinstance(found, Unread) else grouped(found, employees)
 
 
-def messages(where: Where) -> list[DeadLetter] | Unread:
+def messages(target_options: TargetOptions) -> list[DeadLetter] | Unread:
     """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
-    if where.environment:
+    if target_options.environment:
         return NOT_LOCAL
     try:
-        deployment = target.find(where)
+        deployment = target.find(target_options)
         with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
             return reader.messages
     except CommandError as error:
@@ -66,9 +66,9 @@ def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
     """Group dead letters by reason and employee; the largest groups first."""
     times_of: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
-        if employees is None or message.employee in employees:
+        if employees is None or message.employee_id in employees:
             received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
-            times_of[message.reason, message.employee].append(received)
+            times_of[message.reason, message.employee_id].append(received)
     groups = [
         Group(reason, employee_id, len(times), min(times), max(times))
         for (reason, employee_id), times in times_of.items()

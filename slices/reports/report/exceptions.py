@@ -19,7 +19,7 @@ from slices.reports.rows import EXCEPTIONS, ExceptionRow
 from tools.kit import options as opt
 from tools.kit.dead_letters import reasons
 from tools.kit.output import print_status
-from tools.kit.reader import Where
+from tools.kit.reader import TargetOptions
 
 
 def reason(name: str, language: Language) -> str:
@@ -68,7 +68,7 @@ _limits = options.collect_options(
     dias=click.option(
         "--final-days",
         "dias",
-        type=opt.Whole(0, 100_000),
+        type=opt.IntegerRange(0, 100_000),
         default=3,
         metavar="N",
         help="A day changed more than so many days after its end.",
@@ -84,7 +84,7 @@ _limits = options.collect_options(
 @options.as_of
 @options.output_options
 def command(
-    where: Where,
+    target_options: TargetOptions,
     *,
     output: Output,
     days: Days,
@@ -98,9 +98,9 @@ def command(
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with queries.open_reports(where, output, as_of) as reports:
+    with queries.open_reports(target_options, output, as_of) as reports:
         first, last = days.until(reports.now.date())
-        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
+        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(target_options, employees)
         somadas = output.format in ("text", "html")
         punched = reports.punched(first, last, employees)
         rows, has_punches = reports.source.read(

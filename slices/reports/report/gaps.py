@@ -11,8 +11,8 @@ from slices.reports.report.output import Output
 from slices.reports.report.period import Days
 from slices.reports.report.table import FIGURE, Column, Report, Table
 from slices.reports.rows import GAPS, RECEIVED, GapRow
-from tools.kit.options import Instead
-from tools.kit.reader import Where
+from tools.kit.options import MutuallyExclusiveOption
+from tools.kit.reader import TargetOptions
 
 _FOR_PEOPLE = (
     Column("dispositivo", least=12),
@@ -28,17 +28,17 @@ _FOR_PEOPLE = (
 @click.option(
     "--all",
     "ever",
-    cls=Instead,
-    instead_of=("--month", "--from", "--to"),
+    cls=MutuallyExclusiveOption,
+    excludes=("--month", "--from", "--to"),
     is_flag=True,
     show_default=False,
     help="Of all that was ever received.",
 )
 @options.output_options
-def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
+def command(target_options: TargetOptions, *, output: Output, days: Days, ever: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
-    with queries.open_reports(where, output) as reports:
+    with queries.open_reports(target_options, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
         received, rows = reports.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
         queries.require_received(received, first, last)

@@ -100,8 +100,8 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
         Days,
         month=click.option(
             "--month",
-            cls=opt.Instead,
-            instead_of=("--from", "--to"),
+            cls=opt.MutuallyExclusiveOption,
+            excludes=("--from", "--to"),
             type=opt.MONTH,
             help="Instead of --from and --to.",
         ),

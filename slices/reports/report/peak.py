@@ -20,7 +20,7 @@ from tools.kit import files, pictures
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Where
+from tools.kit.reader import TargetOptions
 
 _MOST_ROWS = 32  # of a table
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
@@ -36,8 +36,8 @@ _PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>'
 @options.command("peak", "--day 2026-11-23 --picture peak.png")
 @click.option(
     "--day",
-    cls=opt.Instead,
-    instead_of=("--from", "--to"),
+    cls=opt.MutuallyExclusiveOption,
+    excludes=("--from", "--to"),
     type=opt.DAY,
     help="In the stage's time zone (default today).",
 )
@@ -46,7 +46,7 @@ _PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>'
 @click.option("--picture", type=opt.FILE, metavar="FILE", help="Draw it too: .png or .svg.")
 @options.output_options
 def command(
-    where: Where,
+    target_options: TargetOptions,
     *,
     output: Output,
     day: date | None,
@@ -59,7 +59,7 @@ def command(
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
     language = output.language
-    with queries.open_reports(where, output) as reports:
+    with queries.open_reports(target_options, output) as reports:
         zone = reports.zone
         start, end = period.peak_bounds(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))

@@ -16,7 +16,7 @@ from slices.reports.rows import EMPLOYEES, EMPLOYER, PUNCHED, ExistenceRow
 from tools.kit import files, reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Query, Ranges, Reader, Statement, Where
+from tools.kit.reader import Query, Ranges, Reader, Statement, TargetOptions
 from tools.kit.rows import NOW, ZONE
 
 Employees = list[int] | None
@@ -199,12 +199,12 @@ def require_known(month: date, employees: Employees, known: Iterable[int], has_p
 
 @contextmanager
 def open_reports(
-    where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+    target_options: TargetOptions, output: Output, as_of: datetime | None = None, since: datetime | None = None
 ) -> Iterator[Reports]:
     """Open the reports of a database, once their file is known to be writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.opened(where, earlier=as_of is not None or since is not None) as source:
+    with reader.opened(target_options, earlier=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)
 
 

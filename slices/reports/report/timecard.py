@@ -17,8 +17,8 @@ from slices.reports.report.output import Output, render_html, to_json, write_csv
 from slices.reports.report.queries import Employees, Reports
 from slices.reports.report.table import Column, Table
 from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
-from tools.kit.options import Instead, Kind
-from tools.kit.reader import Ranges, Where
+from tools.kit.options import MutuallyExclusiveOption, ParsedType
+from tools.kit.reader import Ranges, TargetOptions
 
 _COLUMNS = [Column(name) for name in Day._fields]  # of csv
 
@@ -27,9 +27,9 @@ _COLUMNS = [Column(name) for name in Day._fields]  # of csv
 @options.employees("Of this one; several times: of each, json as of --all.")
 @click.option(
     "--all",
-    cls=Instead,
-    instead_of=("--employee",),
-    one_of_them=True,
+    cls=MutuallyExclusiveOption,
+    excludes=("--employee",),
+    is_group_required=True,
     expose_value=False,
     is_flag=True,
     show_default=False,
@@ -38,14 +38,14 @@ _COLUMNS = [Column(name) for name in Day._fields]  # of csv
 @options.month
 @click.option(
     "--employer",
-    type=Kind("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", read_employer),
+    type=ParsedType("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", read_employer),
     show_default=False,
     help="Who employs, with CNPJ or CPF (default: as the stage names it).",
 )
 @options.as_of
 @options.output_options
 def command(
-    where: Where,
+    target_options: TargetOptions,
     *,
     output: Output,
     employees: Employees,
@@ -55,7 +55,7 @@ def command(
 ) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with queries.open_reports(where, output, as_of) as reports:
+    with queries.open_reports(target_options, output, as_of) as reports:
         if output.format == "csv" and employees is None:  # needs no totals
             ranges = reports.read_month(month, None, CARDS, CORRECTIONS)
             status = queries.require_known(month, None, (), ranges.once[0])

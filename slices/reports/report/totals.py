@@ -10,7 +10,7 @@ from slices.reports.report.output import Output
 from slices.reports.report.queries import Employees
 from slices.reports.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table, instant_in
 from slices.reports.rows import TOTALS, TotalsRow
-from tools.kit.reader import Where
+from tools.kit.reader import TargetOptions
 
 _KINDS = {
     "usuario_id": FIGURE,
@@ -27,10 +27,12 @@ _LEAVE = ("nome", "dias_divididos")
 @options.month
 @options.as_of
 @options.output_options
-def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
+def command(
+    target_options: TargetOptions, *, output: Output, employees: Employees, month: date, as_of: datetime | None
+) -> int:
     """The totals of a month, a row for each employee."""
     word = output.language.word
-    with queries.open_reports(where, output, as_of) as reports:
+    with queries.open_reports(target_options, output, as_of) as reports:
         ranges = reports.read_month(month, employees, TOTALS)
         totals = chain.from_iterable(rows for (rows,) in ranges.each)
         rows: list[TotalsRow] = list(output.counted(totals, "employees", ranges.employees))

@@ -85,7 +85,7 @@ def test_an_event_is_listed_with_its_file_and_invoked_again(
 def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: Any) -> None:
     body = json.dumps(spoilt)
     found = read(message(body, **LAMBDAS))
-    assert (found.reason, found.function, found.detail, found.event()) == (
+    assert (found.reason, found.function, found.detail, found.event_to_retry()) == (
         "asynchronous",
         None,
         "200: not from SQS",

@@ -554,7 +554,7 @@ def test_a_redrive_reads_on_where_a_file_failed(fake_aws: FakeAws) -> None:
 
     attributes: Any = {name: {"DataType": "String", "StringValue": "1"} for name in ("RequestID", "ErrorCode")}
     dead_letter = dead_letters.read({"MessageId": "1", "Body": json.dumps(event), "MessageAttributes": attributes})
-    assert fake_aws.run_all(json.loads(dead_letter.event()), 30) == 1
+    assert fake_aws.run_all(json.loads(dead_letter.event_to_retry()), 30) == 1
     assert fake_aws.queue.employees() == list(range(1, 21))
     assert (fake_aws.result("summary.json")[0]["accepted"], len(fake_aws.refused())) == (20, 150)
     assert "results/clock.ndjson/v1/failure.json" not in fake_aws.bucket.results
