@@ -6,12 +6,12 @@ What they plant besides, to see that it is found, are mistakes of ours: planted 
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What can go wrong, by the word that figures have for it."""
 
     sentence: str
 
-    def __new__(cls, word: str, sentence: str) -> "Kind":
+    def __new__(cls, word: str, sentence: str) -> "FaultKind":
         kind = str.__new__(cls, word)
         kind._value_, kind.sentence = word, sentence
         return kind
@@ -29,7 +29,7 @@ class Kind(StrEnum):
     GIVEN_UP = "given up", "a wait for a lock is given up"
     KILLED = "worker killed", "function processes are killed"
     THROTTLED = "throttled", "the function may not run"
-    OUR_CODE = "our code", "our code fails"  # tests say on what
+    FUNCTION_CODE = "our code", "our code fails"  # tests say on what
     SQS_SILENT = "SQS silent", "SQS does not answer the function"
     SQS_REFUSES = "SQS refuses", "SQS throttles the function"
     HUNG_UP = "hung up", "a client goes away before its answer"

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 
 from lab.chaos.messages import make_messages
 from lab.chaos.traffic import Traffic
-from lab.faults import Kind
+from lab.faults import FaultKind
 from loadtest.ledger import DeadLetter, Ledger, judge
 from loadtest.rows import rows_of
 from tools.kit import commands, local_stack, queue_reader
@@ -42,7 +42,7 @@ exit status: 0 every accepted message has exactly one end, 1 not so or not prove
 """
 
 # Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
-_DURATIONS: dict[str, tuple[float, float]] = {Kind.LOCKED: (4, 6), Kind.FROZEN: (11, 13)}
+_DURATIONS: dict[str, tuple[float, float]] = {FaultKind.LOCKED: (4, 6), FaultKind.FROZEN: (11, 13)}
 _DURATION = (1, 4)
 _CALM = (1, 2)  # s between two faults
 _TICK = 0.25  # s
@@ -95,9 +95,9 @@ class Chaos:
         """
         self._address = address
         self._seed = seed
-        self._chance, self._killing = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
+        self._rng, self._killing = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
         self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
-        self._messages = make_messages(self._chance, punches, first)
+        self._messages = make_messages(self._rng, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
         self._faults = Faults(postgres.attach(state / "postgres"))
         self._emulator = psutil.Process(int((state / "emulator.pid").read_text()))
@@ -138,11 +138,11 @@ class Chaos:
         """Do every fault in turn, in rounds, until all is sent and each has happened."""
         kinds = self._faults.kinds
         while True:
-            for kind in self._chance.sample(list(kinds), len(kinds)):
+            for kind in self._rng.sample(list(kinds), len(kinds)):
                 with kinds[kind]():
-                    self._wait(self._chance.uniform(*_DURATIONS.get(kind, _DURATION)), kind)
+                    self._wait(self._rng.uniform(*_DURATIONS.get(kind, _DURATION)), kind)
                 self._happened[kind] += 1
-                self._wait(self._chance.uniform(*_CALM), "calm")
+                self._wait(self._rng.uniform(*_CALM), "calm")
                 if len(self._happened.keys() & kinds) == len(kinds) and not self._traffic.goes_on():
                     return
 
@@ -153,7 +153,7 @@ class Chaos:
             self._print_progress(what)
             self._traffic.goes_on()  # for what it raises
             if self._killing.random() < _KILL and kill_worker(self._emulator, self._killing):
-                self._happened[Kind.KILLED] += 1
+                self._happened[FaultKind.KILLED] += 1
             time.sleep(_TICK)
 
     def _drain(self) -> int:

@@ -56,7 +56,7 @@ POISON = {
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
 
-def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sent]:
+def make_messages(rng: Random, punches: int, first_employee: int) -> list[Sent]:
     """Return random messages, in order.
 
     Args:
@@ -66,28 +66,28 @@ def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sen
     """
     messages: list[Sent] = []
     for number in range(punches):
-        employee, kind = first_employee + number, chance.random()
+        employee, kind = first_employee + number, rng.random()
         recent = [message for message in messages[-_RECENT:] if message.punch]
         sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
         if recent and kind < _DUPLICATE:
-            messages.append(chance.choice(recent))
+            messages.append(rng.choice(recent))
         elif sent_ids and kind < _DUPLICATE + _CONFLICT:
-            messages.append(_punch(chance, employee, chance.choice(sent_ids)))
+            messages.append(_punch(rng, employee, rng.choice(sent_ids)))
         elif kind < _DUPLICATE + _CONFLICT + _POISON:
-            _, body = chance.choice(list(POISON.values()))
+            _, body = rng.choice(list(POISON.values()))
             messages.append(Sent(None, body))
         else:
-            messages.append(_punch(chance, employee, str(uuid.uuid4()) if chance.random() < 0.75 else None))
+            messages.append(_punch(rng, employee, str(uuid.uuid4()) if rng.random() < 0.75 else None))
     return messages
 
 
-def _punch(chance: Random, employee: int, punch_id: str | None) -> Sent:
-    instant = _EIGHT + timedelta(milliseconds=chance.randrange(8 * 3_600_000))
-    written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
+def _punch(rng: Random, employee: int, punch_id: str | None) -> Sent:
+    instant = _EIGHT + timedelta(milliseconds=rng.randrange(8 * 3_600_000))
+    written = instant.astimezone(rng.choice([UTC, _SAO_PAULO])).isoformat()
     fields = event.body(employee, written)
     if punch_id is not None:
-        fields["id"] = chance.choice([punch_id, punch_id.upper()])
-    if chance.random() < 0.5:
+        fields["id"] = rng.choice([punch_id, punch_id.upper()])
+    if rng.random() < 0.5:
         fields |= event.MORE
     text = json.dumps(fields)
     return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)

@@ -12,7 +12,7 @@ from random import Random
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from lab.faults import Kind
+from lab.faults import FaultKind
 from loadtest.ledger import Sent
 from tools.kit.client import Client
 from tools.kit.local_stack import Address
@@ -84,11 +84,11 @@ class Traffic:
             raise self._error
         return any(thread.is_alive() for thread in self._threads)
 
-    def _run(self, chance: Random) -> None:
+    def _run(self, rng: Random) -> None:
         try:
             while (message := self._next()) and not self._stop.is_set():
                 if message.punch:
-                    self._post(message, chance)
+                    self._post(message, rng)
                 else:
                     with self._one:
                         sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
@@ -107,9 +107,9 @@ class Traffic:
         self._stop.wait(max(0, due - time.monotonic()))
         return self._messages[index]
 
-    def _post(self, message: Sent, chance: Random) -> None:
+    def _post(self, message: Sent, rng: Random) -> None:
         body = message.body.encode()
-        if chance.random() < _HANG_UP:
+        if rng.random() < _HANG_UP:
             self._hang_up(body)
         answer = self._client.send(body)
         with self._one:
@@ -126,4 +126,4 @@ class Traffic:
             connection.request("POST", url.path, body, self._headers)
         connection.close()
         with self._one:
-            self.tries[Kind.HUNG_UP] += 1
+            self.tries[FaultKind.HUNG_UP] += 1

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import click
 
-from lab.crashes.simulation import Case, Ending, run
+from lab.crashes.simulation import CaseResult, CrashCase, run
 from ponto import crash_suspects
 from ponto.message import Message
 from ponto.redelivery import Redelivery
@@ -24,13 +24,13 @@ CRASHING = (1, 4, 10, 20, 60)
 BATCHES = (10, 100, 1_000)
 
 
-class Cases(NamedTuple):
+class CrashCases(NamedTuple):
     """The cells of the table, and what runs them."""
 
     crashing: Sequence[int] = CRASHING
     batches: Sequence[int] = BATCHES
     arrivals: Sequence[tuple[str, int]] = (("at once", 0), ("in 60 s", 60))
-    run: Callable[[Case], Ending] = run
+    run: Callable[[CrashCase], CaseResult] = run
 
 
 _EPILOG = """examples:
@@ -50,8 +50,8 @@ exit status: 0 no good punch became a dead letter, 1 one did, 2 the request is w
 @commands.command("crashes", epilog=_EPILOG)
 @click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Runs for each cell.")
 @click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Plant a mistake of ours.")
-@click.make_pass_decorator(Cases, ensure=True)
-def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
+@click.make_pass_decorator(CrashCases, ensure=True)
+def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
     """Measure how long good punches wait beside messages that crash the process.
 
     A thousand messages, of which some crash the process whenever it tries them, wait already or arrive within a minute.
@@ -59,14 +59,14 @@ def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
     """
     begin = time.monotonic()
     rows, endings = [], []
-    with largest_first() if fault else nullcontext():
+    with try_largest_part_first() if fault else nullcontext():
         for arrival, seconds in cases.arrivals:
             for batch in cases.batches:
                 cells = [
-                    [cases.run(Case(crashing, batch, seed, arrival_seconds=seconds)) for seed in range(seeds)]
+                    [cases.run(CrashCase(crashing, batch, seed, arrival_seconds=seconds)) for seed in range(seeds)]
                     for crashing in cases.crashing
                 ]
-                rows.append([arrival, f"{batch:,}", *map(cell, cells)])
+                rows.append([arrival, f"{batch:,}", *map(format_cell, cells)])
                 endings += [ending for each in cells for ending in each]
     columns = [
         Column("arrive"),
@@ -75,10 +75,10 @@ def crashes(cases: Cases, seeds: int, fault: str | None) -> int:
     ]
     tables.show(columns, rows)
     print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
-    return int(any(ending.lost_to_dlq or ending.stored_and_dead for ending in endings))
+    return int(any(ending.dead_letters_without_row or ending.dead_letters_with_row for ending in endings))
 
 
-def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
+def split_into_halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
     """Yield half of them, half of the rest, and so on, down to one."""
     while suspects:
         middle = (len(suspects) + 1) // 2
@@ -87,21 +87,21 @@ def halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
 
 
 @contextmanager
-def largest_first() -> Iterator[None]:
+def try_largest_part_first() -> Iterator[None]:
     """Try the largest part of the suspects first, and let them come back together."""
     with (
-        patch.object(crash_suspects, "growing_parts", halves),
+        patch.object(crash_suspects, "growing_parts", split_into_halves),
         patch.object(Redelivery, "set_visibility", lambda *_: None),
     ):
         yield
 
 
-def cell(endings: Iterable[Ending]) -> str:
+def format_cell(endings: Iterable[CaseResult]) -> str:
     """Format the endings of the runs of one case."""
     endings = list(endings)
-    times = [ending.stored_after for ending in endings]
-    lost = sum(ending.lost_to_dlq for ending in endings)
-    dead = sum(ending.stored_and_dead for ending in endings)
+    times = [ending.seconds_until_stored for ending in endings]
+    lost = sum(ending.dead_letters_without_row for ending in endings)
+    dead = sum(ending.dead_letters_with_row for ending in endings)
     return f"{_minutes(median(times))} {_minutes(max(times))}{f' +{lost:,},{dead:,}' if lost or dead else ''}"
 
 
@@ -109,7 +109,7 @@ def _minutes(seconds: float) -> str:
     return "never" if math.isinf(seconds) else f"{seconds / 60:,.0f}"
 
 
-def main(words: Sequence[str] | None = None, cases: Cases | None = None) -> int:
+def main(words: Sequence[str] | None = None, cases: CrashCases | None = None) -> int:
     """Run the command line; see `commands.run`."""
     return commands.run(crashes, "make crashes", words, cases)
 

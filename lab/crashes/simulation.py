@@ -7,8 +7,8 @@ from random import Random
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from lab.simulate.clock import DAY, Clock, ProcessEnded
-from lab.simulate.queue import Message, Queue
+from lab.simulate.clock import DAY, ProcessKilledError, SimulatedClock
+from lab.simulate.queue import Queue, QueueMessage
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.message import read_messages
@@ -29,7 +29,7 @@ _STATEMENT_SECONDS, _ROW_SECONDS, _CALL_SECONDS, _CRASH_SECONDS = 0.005, 0.0001,
 _STORED, _REDELIVERED = Outcome(Status.STORED), Outcome(Status.REDELIVERED)
 
 
-class Case(NamedTuple):
+class CrashCase(NamedTuple):
     """What is on the queue, and how it is read."""
 
     crashing: int  # messages that crash the process, of `punches`
@@ -39,19 +39,19 @@ class Case(NamedTuple):
     arrival_seconds: float = 0  # within which all arrive; 0: all wait already
 
 
-class Ending(NamedTuple):
+class CaseResult(NamedTuple):
     """What became of the good punches."""
 
-    stored_after: float  # s until the last of them was a row; inf: one never was
-    lost_to_dlq: int  # dead letters without a row
-    stored_and_dead: int  # dead letters with a row
+    seconds_until_stored: float  # s until the last of them was a row; inf: one never was
+    dead_letters_without_row: int  # dead letters without a row
+    dead_letters_with_row: int  # dead letters with a row
     crashes: int  # until all good punches had left the queue
 
 
-class _Process:
+class _FunctionProcess:
     """The store and SQS's client of the function's process, which ends when a crashing message is tried."""
 
-    def __init__(self, clock: Clock, queue: Queue, crashing: frozenset[str]) -> None:
+    def __init__(self, clock: SimulatedClock, queue: Queue, crashing: frozenset[str]) -> None:
         self.rows: dict[str, float] = {}  # when it was stored, by message id
         self._clock, self._queue, self._crashing = clock, queue, crashing
 
@@ -60,7 +60,7 @@ class _Process:
         self._clock.advance(_STATEMENT_SECONDS + _ROW_SECONDS * len(entries))
         ids = [entry.message_id for entry in entries]
         if not self._crashing.isdisjoint(ids):
-            raise ProcessEnded("crashed")
+            raise ProcessKilledError("crashed")
         outcomes = [_REDELIVERED if message_id in self.rows else _STORED for message_id in ids]
         for message_id in ids:
             self.rows.setdefault(message_id, self._clock.now)
@@ -75,32 +75,33 @@ class _Process:
         del QueueUrl
         self._clock.advance(_CALL_SECONDS)
         for entry in Entries:
-            assert not self._queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)  # noqa: S101
+            handle, seconds = entry["ReceiptHandle"], entry["VisibilityTimeout"]
+            assert not self._queue.change_visibility(handle, seconds, self._clock.now)  # noqa: S101
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
 
-def run(case: Case) -> Ending:
+def run(case: CrashCase) -> CaseResult:
     """Drain the queue until every good punch has left it."""
-    chance, clock = Random(case.seed), Clock()
-    queue = Queue(chance, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
-    queue.odd = False
-    arrivals = sorted(chance.uniform(0, case.arrival_seconds) for _ in range(case.punches))
+    rng, clock = Random(case.seed), SimulatedClock()
+    queue = Queue(rng, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
+    queue.has_anomalies = False
+    arrivals = sorted(rng.uniform(0, case.arrival_seconds) for _ in range(case.punches))
     messages = [
-        Message(f"m{number}", json.dumps(body(number, "2026-01-01T08:00:00-03:00")), None, at, {})
+        QueueMessage(f"m{number}", json.dumps(body(number, "2026-01-01T08:00:00-03:00")), None, at, {})
         for number, at in enumerate(arrivals, 1)
     ]
-    crashing = frozenset(message.id for message in chance.sample(messages, case.crashing))
+    crashing = frozenset(message.id for message in rng.sample(messages, case.crashing))
     waiting = {message.id for message in messages} - crashing
     exhausted: list[str] = []
 
-    def move_to_dlq(message: Message) -> None:
+    def move_to_dlq(message: QueueMessage) -> None:
         if message.id in waiting:
             waiting.remove(message.id)
             exhausted.append(message.id)
 
     queue.on_exhausted = move_to_dlq
-    process = _Process(clock, queue, crashing)
-    with clock.installed():
+    process = _FunctionProcess(clock, queue, crashing)
+    with clock.install():
         drain = Drain(
             ZoneInfo("America/Sao_Paulo"),
             cast(Store, process),
@@ -121,7 +122,7 @@ def run(case: Case) -> Ending:
                     waiting.difference_update(message.id for message in batch)
             heappush(pollers, clock.now)
     good = {message.id for message in messages} - crashing
-    return Ending(
+    return CaseResult(
         max(process.rows.get(message_id, float("inf")) for message_id in good),
         sum(message_id not in process.rows for message_id in exhausted),
         sum(message_id in process.rows for message_id in exhausted),
@@ -129,19 +130,19 @@ def run(case: Case) -> Ending:
     )
 
 
-def _gather(queue: Queue, arriving: list[Message], clock: Clock, size: int) -> list[Message]:
+def _gather(queue: Queue, arriving: list[QueueMessage], clock: SimulatedClock, size: int) -> list[QueueMessage]:
     """Receive a batch: after a batching window, unless it is small, or full at once."""
-    batch: list[Message] = []
+    batch: list[QueueMessage] = []
 
     def receive() -> None:
-        while arriving and arriving[0].sent <= clock.now:
+        while arriving and arriving[0].sent_at <= clock.now:
             queue.add(arriving.pop(0))
         while len(batch) < size and (message := queue.receive(clock.now)):
             batch.append(message)
 
     receive()
     if not batch:  # until there is something
-        times = [queue.next_visible(), arriving[0].sent if arriving else None]
+        times = [queue.next_visible_at(), arriving[0].sent_at if arriving else None]
         clock.now = max(clock.now, min(time for time in times if time is not None))
         receive()
     if len(batch) < size and size > _MAX_UNBATCHED:
@@ -150,16 +151,16 @@ def _gather(queue: Queue, arriving: list[Message], clock: Clock, size: int) -> l
     return batch
 
 
-def _invoke(drain: Drain, clock: Clock, queue: Queue, batch: Sequence[Message]) -> bool:
+def _invoke(drain: Drain, clock: SimulatedClock, queue: Queue, batch: Sequence[QueueMessage]) -> bool:
     """Invoke the function, delete what it stored, and return whether it crashed."""
     try:
         event = {"Records": [message.record() for message in batch]}
         processed = drain.process(read_messages(event), clock.now + TIMEOUT_SECONDS)
-    except ProcessEnded:
+    except ProcessKilledError:
         clock.now += _CRASH_SECONDS
         return True
     assert not processed.failures  # noqa: S101  the database works
     assert not processed.warnings  # noqa: S101  and SQS
     for message in batch:
-        queue.delete(message, message.receipt, clock.now)
+        queue.delete(message, message.receipt_handle, clock.now)
     return False

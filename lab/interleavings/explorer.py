@@ -41,9 +41,9 @@ def every(run: Callable[[Choose], Result]) -> Iterator[Result]:
 
 def some(run: Callable[[Choose], Result], count: int, seed: int) -> Iterator[Result]:
     """Run so often, each choice by chance; the same ones for a seed."""
-    chance = Random(seed)
+    rng = Random(seed)
     for _ in range(count):
-        yield run(chance.choice)
+        yield run(rng.choice)
 
 
 def given(steps: Sequence[str]) -> Choose:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg2.extensions
 
-from lab.faults import Kind
+from lab.faults import FaultKind
 from lab.interleavings.explorer import Choose
 from lab.interleavings.sessions import Session
 
@@ -14,7 +14,7 @@ SLOTS = 6
 DEADLOCK = "-"
 """The step that nobody chose."""
 
-HARMS = {"!": Kind.KILLED, "~": Kind.CUT, "?": Kind.GIVEN_UP}
+HARMS = {"!": FaultKind.KILLED, "~": FaultKind.CUT, "?": FaultKind.GIVEN_UP}
 """What happens to a session, by how its step ends."""
 
 _PATIENCE = 120  # s, for one step on a busy machine
@@ -170,7 +170,7 @@ class Scheduler:
                     self._open(session)
                 else:
                     session.go_on()
-            case Kind.KILLED:
+            case FaultKind.KILLED:
                 session.is_killed = True
                 if is_gated:
                     session.hang_up()
@@ -181,13 +181,13 @@ class Scheduler:
                         raise StuckError(f"{session.name} was killed and did not end for {_PATIENCE} s")
                 if not is_gated:
                     self.wait_until(lambda: not self._is_there(pid))
-            case Kind.CUT:
+            case FaultKind.CUT:
                 # It could wait by itself, and would look every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
                 self.wait_until(lambda: not self._is_there(pid))
                 if is_gated:
                     self._open(session)
-            case Kind.GIVEN_UP:
+            case FaultKind.GIVEN_UP:
                 self._cancel(session)
 
     def _open(self, session: Session) -> None:

@@ -13,10 +13,10 @@ import psutil
 import psycopg2
 
 from lab.simulate import schedule, settings, story
-from lab.simulate.checks import BrokenError
-from lab.simulate.plan import Outcome, Plan
-from lab.simulate.planted import PLANTED
-from lab.simulate.settings import Settings
+from lab.simulate.checks import BrokenRuleError
+from lab.simulate.mutants import MUTANTS
+from lab.simulate.plan import Plan, SimulationResult
+from lab.simulate.settings import SimulationSettings
 from lab.simulate.simulation import Simulation
 from tools.kit import commands
 from tools.kit import options as opt
@@ -35,7 +35,7 @@ _EPILOG = f"""examples:
   make simulate ARGS="--fault receives --seeds 100 --days 7"
 
 planted faults, mistakes of ours, to see that they are found:
-{chr(10).join(f"  {name:<11} {planted.what}" for name, planted in PLANTED.items())}
+{chr(10).join(f"  {name:<11} {planted.description}" for name, planted in MUTANTS.items())}
 
 exit status: 0 every rule held, 1 one was broken, and the story of it is printed, 2 the request is wrong
 """
@@ -50,7 +50,7 @@ exit status: 0 every rule held, 1 one was broken, and the story of it is printed
 @click.option(
     "--template", type=opt.FILE, metavar="FILE", help="Compiled already: cloudformation-template-update-stack.json."
 )
-@click.option("--fault", type=click.Choice(list(PLANTED)), metavar="NAME", help="Plant a mistake, of those below.")
+@click.option("--fault", type=click.Choice(list(MUTANTS)), metavar="NAME", help="Plant a mistake, of those below.")
 @click.option("--trace", type=opt.FILE, metavar="FILE", help="Write every step there, of the last run.")
 @opt.force
 def simulate(
@@ -74,9 +74,9 @@ def simulate(
     """
     if trace:
         require_writable(trace, force=force)
-    deployed = settings.of_file(template) if template else settings.of_stage(stage)
+    deployed = settings.read_template_file(template) if template else settings.compile_stage(stage)
     if fault:
-        deployed = PLANTED[fault].plant(deployed)
+        deployed = MUTANTS[fault].apply(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     process = psutil.Process()
     if hasattr(process, "cpu_affinity"):  # not on macOS
@@ -84,19 +84,21 @@ def simulate(
         process.cpu_affinity([process.cpu_num()])
     with server() as url:
         for each in range(first, first + seeds):
-            plan = Plan(each, days, range(1, employees + 1), schedule.draw(each, days))
+            plan = Plan(each, days, range(1, employees + 1), schedule.draw_faults(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
             print_status(again)
             begin = time.monotonic()
             with draft(trace) if trace else nullcontext() as file:
                 outcome = run(plan, deployed, url, partial(print, file=file) if file else None)
-            if outcome.broken:
+            if outcome.broken_rule:
                 return _print_outcome(plan, deployed, url, outcome, again)
             print_result(f"{outcome} ({days} days of seed {each} in {time.monotonic() - begin:.1f} s)")
     return 0
 
 
-def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], None] | None = None) -> Outcome:
+def run(
+    plan: Plan, deployed: SimulationSettings, url: str, write_trace: Callable[[str], None] | None = None
+) -> SimulationResult:
     """Run a plan on a database, whose rows are removed before.
 
     Args:
@@ -118,17 +120,17 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
     return Simulation(plan, deployed, partial(connect, url, options=options), write_trace).run()
 
 
-def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:
+def _print_outcome(plan: Plan, deployed: SimulationSettings, url: str, outcome: SimulationResult, again: str) -> int:
     print_status("a rule was broken; making the story short")
 
-    def breaks(candidate: Plan) -> BrokenError | None:
-        return run(candidate, deployed, url).broken
+    def breaks(candidate: Plan) -> BrokenRuleError | None:
+        return run(candidate, deployed, url).broken_rule
 
-    assert outcome.broken is not None  # noqa: S101  by the caller
-    short = story.shorten(plan, outcome.broken, breaks)
+    assert outcome.broken_rule is not None  # noqa: S101  by the caller
+    short = story.shorten(plan, outcome.broken_rule, breaks)
     lines: list[str] = []
     run(short, deployed, url, lines.append)
-    for line in story.condensed(lines):
+    for line in story.condense(lines):
         print_result(line)
     print_result(f"the whole of it: {again}")
     print_result(str(outcome))

@@ -12,14 +12,14 @@ HOUR = 3_600
 BEGIN = datetime(2026, 1, 1, 3, tzinfo=UTC)
 """When the clock says 0: midnight in São Paulo."""
 
-EPOCH = int(BEGIN.timestamp())
+EPOCH_SECONDS = int(BEGIN.timestamp())
 
 
-class ProcessEnded(BaseException):
+class ProcessKilledError(BaseException):
     """The function's process is gone: nothing of the function's may catch it. The message says why."""
 
 
-class Clock:
+class SimulatedClock:
     """What the function takes for the module `time`."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
     def time(self) -> float:
-        return EPOCH + self.now
+        return EPOCH_SECONDS + self.now
 
     def sleep(self, seconds: float) -> None:
         self.advance(seconds)
@@ -44,10 +44,10 @@ class Clock:
         self.now += seconds
         if self.now >= self.deadline:
             self.now = self.deadline
-            raise ProcessEnded("timed out")
+            raise ProcessKilledError("timed out")
 
     @contextmanager
-    def installed(self) -> Iterator[None]:
+    def install(self) -> Iterator[None]:
         """Let every module of the function that is loaded see this clock, and no other one, meanwhile."""
         modules = [
             module
@@ -63,7 +63,7 @@ class Clock:
                 vars(module)["time"] = time
 
 
-def stamp(now: float) -> str:
+def format_time(now: float) -> str:
     """Write a time as people of the simulated company would: the day, from 1, and their local time."""
     milliseconds = round(1000 * now)
     hours, rest = divmod(milliseconds % (1000 * DAY), 1000 * HOUR)
@@ -71,7 +71,7 @@ def stamp(now: float) -> str:
     return f"day {milliseconds // (1000 * DAY) + 1} {hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
-def length(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a length of time for people: its two largest units."""
     whole = round(seconds)
     days = whole // DAY if whole >= 3 * DAY else 0  # up to three days people count hours
@@ -80,6 +80,6 @@ def length(seconds: float) -> str:
     return " ".join(found[:2]) or f"{seconds:.3f} s"
 
 
-def instant(now: float) -> datetime:
+def to_datetime(now: float) -> datetime:
     """Give a time of the clock as an instant, to the millisecond."""
     return BEGIN + timedelta(milliseconds=round(1000 * now))

@@ -20,15 +20,15 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from lab.faults import Kind
-from lab.simulate.clock import Clock, instant
+from lab.faults import FaultKind
+from lab.simulate.clock import SimulatedClock, to_datetime
 from lab.simulate.schedule import RESTARTS, Schedule
-from lab.simulate.settings import Settings
+from lab.simulate.settings import SimulationSettings
 from ponto.connection import SET_SETTINGS
 
-_UNTIL_PAUSE = 300  # s
-_RESUME = (15, 40)  # s
-_RECONNECT = 0.012  # s: TCP, TLS, and the password
+_AUTO_PAUSE_SECONDS = 300  # s
+_RESUME_SECONDS = (15, 40)  # s
+_CONNECT_SECONDS = 0.012  # s: TCP, TLS, and the password
 _SERVER = 'connection to server at "simulated" (10.0.0.7), port 5432 failed: '
 _BROKEN = (
     "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n"
@@ -38,12 +38,12 @@ _BROKEN = (
 REFUSED = f"{_SERVER}Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?\n"
 TIMEOUT = f"{_SERVER}timeout expired\n"
 FULL = f"{_SERVER}FATAL:  sorry, too many clients already\n"
-NOT_YET = f"{_SERVER}FATAL:  no pg_hba.conf entry for host\n"
+NOT_IN_HBA = f"{_SERVER}FATAL:  no pg_hba.conf entry for host\n"
 CUT = f"{_SERVER}{_BROKEN}"
 SILENT = "could not receive data from server: Connection timed out\n"
 
 
-def recorded(state: str, message: str) -> psycopg2.Error:
+def server_error(state: str, message: str) -> psycopg2.Error:
     """Give an error of PostgreSQL's as psycopg2 raises it.
 
     Args:
@@ -57,26 +57,26 @@ def recorded(state: str, message: str) -> psycopg2.Error:
     return found
 
 
-def broken() -> psycopg2.OperationalError:
+def connection_lost_error() -> psycopg2.OperationalError:
     """Give libpq's error for a connection that is gone."""
     return psycopg2.OperationalError(_BROKEN)
 
 
-def crashed() -> psycopg2.DatabaseError:
+def server_crashed_error() -> psycopg2.DatabaseError:
     """Give psycopg2's error for a server that crashed: the connection looks open still."""
     return psycopg2.DatabaseError(_BROKEN)
 
 
-class Database:
+class SimulatedDatabase:
     """The server, and the way to it."""
 
     def __init__(
         self,
         connect: Callable[[], psycopg2.extensions.connection],
-        clock: Clock,
+        clock: SimulatedClock,
         schedule: Schedule,
-        chance: Random,
-        settings: Settings,
+        rng: Random,
+        settings: SimulationSettings,
     ) -> None:
         """Connects to nothing.
 
@@ -87,117 +87,121 @@ class Database:
             chance: decides what the schedule leaves open.
             settings: what a statement costs, and planted faults.
         """
-        self.clock, self.schedule, self.chance, self.settings = clock, schedule, chance, settings
-        self.point: Callable[[], None] = lambda: None  # called where a process may be killed
+        self.clock, self.schedule, self.rng, self.settings = clock, schedule, rng, settings
+        self.reach_kill_point: Callable[[], None] = lambda: None  # called where a process may be killed
         self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
         self.owner: object = None  # the function's process that runs
-        self.was_unheard = False  # since its invocation began, something was stored and its answer lost
-        self._sessions: list[Connection] = []
+        self.has_lost_answer = False  # since its invocation began, something was stored and its answer lost
+        self._sessions: list[SimulatedConnection] = []
         self._connect = connect
-        self._free: list[psycopg2.extensions.cursor] = []
-        self._all: list[psycopg2.extensions.connection] = []
+        self._free_cursors: list[psycopg2.extensions.cursor] = []
+        self._real_connections: list[psycopg2.extensions.connection] = []
         self._awake_until = -math.inf
         self._resumes_at = -math.inf
 
-    def connect(self, **arguments: Any) -> "Connection":
+    def connect(self, **arguments: Any) -> "SimulatedConnection":
         """Stand for `psycopg2.connect`.
 
         Raises:
             psycopg2.OperationalError: as libpq would.
         """
-        self.point()
-        kinds, clock = self.schedule.at(clock_now := self.clock.now), self.clock
-        if Kind.FROZEN in kinds:
+        self.reach_kill_point()
+        kinds, clock = self.schedule.kinds_at(clock_now := self.clock.now), self.clock
+        if FaultKind.FROZEN in kinds:
             clock.advance(arguments["connect_timeout"])
             raise psycopg2.OperationalError(TIMEOUT)
-        if Kind.REFUSING in kinds or (Kind.FAILOVER in kinds and not self._reads(clock_now)):
+        if FaultKind.REFUSING in kinds or (FaultKind.FAILOVER in kinds and not self._is_old_writer_readable(clock_now)):
             clock.advance(0.005)
             raise psycopg2.OperationalError(REFUSED)
         self._resume(arguments["connect_timeout"])
-        clock.advance(_RECONNECT)
-        if Kind.EXHAUSTED in kinds:
+        clock.advance(_CONNECT_SECONDS)
+        if FaultKind.EXHAUSTED in kinds:
             raise psycopg2.OperationalError(FULL)
-        self.used()
-        session = Connection(self, arguments["tcp_user_timeout"])
+        self.record_use()
+        session = SimulatedConnection(self, arguments["tcp_user_timeout"])
         self._sessions.append(session)
         return session
 
-    def abandon(self, owner: object) -> None:
+    def close_sessions(self, owner: object) -> None:
         """End the sessions of a process that is gone."""
         for session in [session for session in self._sessions if session.owner is owner]:
             session.close()
 
-    def take(self) -> psycopg2.extensions.cursor:
+    def take_cursor(self) -> psycopg2.extensions.cursor:
         """Give the cursor of a real connection that nobody has."""
-        if not self._free:
-            self._all.append(self._connect())
-            self._free.append(self._all[-1].cursor())
-        return self._free.pop()
+        if not self._free_cursors:
+            self._real_connections.append(self._connect())
+            self._free_cursors.append(self._real_connections[-1].cursor())
+        return self._free_cursors.pop()
 
-    def give_back(self, session: "Connection", real: psycopg2.extensions.cursor) -> None:
+    def return_cursor(self, session: "SimulatedConnection", real: psycopg2.extensions.cursor) -> None:
         self._sessions.remove(session)
         if not real.connection.autocommit:
             real.connection.rollback()
-        self._free.append(real)
+        self._free_cursors.append(real)
 
     def close(self) -> None:
         """Close all real connections."""
-        for real in self._all:
+        for real in self._real_connections:
             real.close()
 
-    def used(self, idle_s: float = 60) -> None:
+    def record_use(self, idle_seconds: float = 60) -> None:
         """Remember that a connection is open now, and how long it stays."""
-        self._awake_until = max(self._awake_until, self.clock.now + idle_s + _UNTIL_PAUSE)
+        self._awake_until = max(self._awake_until, self.clock.now + idle_seconds + _AUTO_PAUSE_SECONDS)
 
-    def _reads(self, now: float) -> bool:
+    def _is_old_writer_readable(self, now: float) -> bool:
         """Tell whether a failover has come so far that the old writer answers again, and only reads."""
-        fault = self.schedule.fault(Kind.FAILOVER, now)
+        fault = self.schedule.current_fault(FaultKind.FAILOVER, now)
         return now > fault.begin + 0.7 * (fault.end - fault.begin)
 
-    def only_reads(self, kinds: frozenset[Kind]) -> bool:
-        return Kind.READ_ONLY in kinds or (Kind.FAILOVER in kinds and self._reads(self.clock.now))
+    def is_read_only(self, kinds: frozenset[FaultKind]) -> bool:
+        return FaultKind.READ_ONLY in kinds or (
+            FaultKind.FAILOVER in kinds and self._is_old_writer_readable(self.clock.now)
+        )
 
     def _resume(self, timeout: float) -> None:
         clock = self.clock
         if clock.now > max(self._awake_until, self._resumes_at):
-            self._resumes_at = clock.now + self.chance.uniform(*_RESUME)
-            self._awake_until = self._resumes_at + _UNTIL_PAUSE
+            self._resumes_at = clock.now + self.rng.uniform(*_RESUME_SECONDS)
+            self._awake_until = self._resumes_at + _AUTO_PAUSE_SECONDS
             if self.write_trace:
                 self.write_trace(f"the database was paused, and resumes in {self._resumes_at - clock.now:.1f} s")
         left = self._resumes_at - clock.now
         if left <= 0:
             return
         # Some first connections are not held but dropped or refused while a cluster resumes.
-        odd = self.chance.random()
+        odd = self.rng.random()
         if odd < 0.3:
             clock.advance(0.05)
-            raise psycopg2.OperationalError(CUT if odd < 0.2 else NOT_YET)
+            raise psycopg2.OperationalError(CUT if odd < 0.2 else NOT_IN_HBA)
         if left >= timeout:
             clock.advance(timeout)
             raise psycopg2.OperationalError(TIMEOUT)
         clock.advance(left)
 
 
-class Connection:
+class SimulatedConnection:
     """A session, as far as the function uses one."""
 
-    def __init__(self, database: Database, network_ms: float) -> None:
+    def __init__(self, database: SimulatedDatabase, network_ms: float) -> None:
         self.closed = 0
         self.autocommit = False
         self.owner = database.owner
         self._database = database
-        self._statement_s = self._lock_s = self._idle_s = 0.0  # until the session gets its settings
-        self._network_s = network_ms / 1000
-        self._used = database.clock.now
-        self._real: psycopg2.extensions.cursor | None = database.take()
+        self._statement_timeout_seconds = self._lock_timeout_seconds = self._idle_timeout_seconds = (
+            0.0  # until the session gets its settings
+        )
+        self._network_timeout_seconds = network_ms / 1000
+        self._last_used_at = database.clock.now
+        self._real: psycopg2.extensions.cursor | None = database.take_cursor()
         self._rows: list[tuple[Any, ...]] = []
         self.rowcount = -1
 
-    def cursor(self) -> "Connection":
+    def cursor(self) -> "SimulatedConnection":
         """Give what runs statements: the session itself, which has one result at a time."""
         return self
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> "SimulatedConnection":
         return self
 
     def __exit__(
@@ -207,7 +211,7 @@ class Connection:
 
     def close(self) -> None:
         if self._real is not None:
-            self._database.give_back(self, self._real)
+            self._database.return_cursor(self, self._real)
             self._real = None
         self.closed = self.closed or 1
 
@@ -218,37 +222,37 @@ class Connection:
             psycopg2.Error: PostgreSQL's own, or what was recorded of it.
         """
         if statement == SET_SETTINGS:  # a part of connecting
-            self._set(json.loads(values["settings"]))
+            self._apply_settings(json.loads(values["settings"]))
             return
         database, clock = self._database, self._database.clock
-        database.point()
+        database.reach_kill_point()
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
         if self._real is None:
-            raise crashed()
-        kinds = database.schedule.at(clock.now)
+            raise server_crashed_error()
+        kinds = database.schedule.kinds_at(clock.now)
         writes = "insert into ponto.batida" in statement
-        self._fail_before(kinds, writes=writes)
-        cut = Kind.CUT in kinds and database.chance.random() < 0.5
-        if cut and database.chance.random() < 0.5:
-            raise self._break(broken())
+        self._raise_scheduled_fault(kinds, writes=writes)
+        cut = FaultKind.CUT in kinds and database.rng.random() < 0.5
+        if cut and database.rng.random() < 0.5:
+            raise self._close_with(connection_lost_error())
         self._run(statement, values)
         settings = database.settings
         if writes or not self._rows:
             clock.advance((settings.batch_milliseconds + settings.row_milliseconds * len(self._rows)) / 1000)
         else:
             clock.advance(0.002)
-        self._used = clock.now
-        database.used(self._idle_s)
-        database.point()
+        self._last_used_at = clock.now
+        database.record_use(self._idle_timeout_seconds)
+        database.reach_kill_point()
         if cut:  # it is stored, and nobody hears of it
-            database.was_unheard = database.was_unheard or writes
-            raise self._break(broken())
+            database.has_lost_answer = database.has_lost_answer or writes
+            raise self._close_with(connection_lost_error())
 
-    def _set(self, settings: Mapping[str, Any]) -> None:
-        self._statement_s = int(settings["statement_timeout"]) / 1000
-        self._lock_s = int(settings["lock_timeout"]) / 1000
-        self._idle_s = int(settings["idle_session_timeout"]) / 1000
+    def _apply_settings(self, settings: Mapping[str, Any]) -> None:
+        self._statement_timeout_seconds = int(settings["statement_timeout"]) / 1000
+        self._lock_timeout_seconds = int(settings["lock_timeout"]) / 1000
+        self._idle_timeout_seconds = int(settings["idle_session_timeout"]) / 1000
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._rows
@@ -260,50 +264,54 @@ class Connection:
         """Run a statement on the real server."""
         settings, real = self._database.settings, self._real
         assert real is not None  # noqa: S101  it is there until the session is closed
-        if settings.commit_late:
+        if settings.should_commit_late:
             if real.connection.autocommit:
                 real.connection.autocommit = False
             real.connection.commit()
         elif not real.connection.autocommit:
             real.connection.autocommit = True
         if "falha" in statement:  # it goes by PostgreSQL's own clock
-            now = f"timestamptz '{instant(self._database.clock.now).isoformat()}'"
+            now = f"timestamptz '{to_datetime(self._database.clock.now).isoformat()}'"
             known, dated = "(mensagem_id) select unnest(%(ids)s)", f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
             statement = statement.replace("clock_timestamp()", now).replace(known, dated)
         real.execute(statement, values)
         self._rows = real.fetchall() if real.description else []
         self.rowcount = real.rowcount
-        if not settings.look_up and statement.lstrip("- ").find("from ponto.batida") > 0 and "insert" not in statement:
+        if (
+            not settings.has_look_up
+            and statement.lstrip("- ").find("from ponto.batida") > 0
+            and "insert" not in statement
+        ):
             self._rows = []
 
-    def _fail_before(self, kinds: frozenset[Kind], *, writes: bool) -> None:
+    def _raise_scheduled_fault(self, kinds: frozenset[FaultKind], *, writes: bool) -> None:
         database, clock = self._database, self._database.clock
-        if database.schedule.restarted(self._used, clock.now):
+        if database.schedule.has_restart(self._last_used_at, clock.now):
             clock.advance(0.001)
-            raise self._break(crashed(), closed=0)
-        if clock.now - self._used > self._idle_s:
-            raise self._break(broken())
+            raise self._close_with(server_crashed_error(), closed=0)
+        if clock.now - self._last_used_at > self._idle_timeout_seconds:
+            raise self._close_with(connection_lost_error())
         if not kinds:
             return
-        if Kind.FROZEN in kinds:
-            clock.advance(self._network_s)
-            raise self._break(psycopg2.OperationalError(SILENT))
-        if kinds & RESTARTS and not database.only_reads(kinds):
+        if FaultKind.FROZEN in kinds:
+            clock.advance(self._network_timeout_seconds)
+            raise self._close_with(psycopg2.OperationalError(SILENT))
+        if kinds & RESTARTS and not database.is_read_only(kinds):
             clock.advance(0.001)
-            raise self._break(crashed(), closed=0)
-        if Kind.LOCKED in kinds and writes:
-            clock.advance(self._lock_s)
-            raise recorded("55P03", "canceling statement due to lock timeout")
-        if database.only_reads(kinds) and writes:
+            raise self._close_with(server_crashed_error(), closed=0)
+        if FaultKind.LOCKED in kinds and writes:
+            clock.advance(self._lock_timeout_seconds)
+            raise server_error("55P03", "canceling statement due to lock timeout")
+        if database.is_read_only(kinds) and writes:
             clock.advance(0.001)
-            raise recorded("25006", "cannot execute INSERT in a read-only transaction")
-        if Kind.SLOW in kinds:
-            if database.chance.random() < 0.5:
-                clock.advance(self._statement_s)
-                raise recorded("57014", "canceling statement due to statement timeout")
-            clock.advance(database.chance.uniform(0.5, self._statement_s - 0.1))
+            raise server_error("25006", "cannot execute INSERT in a read-only transaction")
+        if FaultKind.SLOW in kinds:
+            if database.rng.random() < 0.5:
+                clock.advance(self._statement_timeout_seconds)
+                raise server_error("57014", "canceling statement due to statement timeout")
+            clock.advance(database.rng.uniform(0.5, self._statement_timeout_seconds - 0.1))
 
-    def _break(self, error: psycopg2.Error, closed: int = 2) -> psycopg2.Error:
+    def _close_with(self, error: psycopg2.Error, closed: int = 2) -> psycopg2.Error:
         self.close()
         self.closed = closed
         return error

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lab.simulate.checks import BrokenError
-from lab.simulate.employees import Sending
-from lab.simulate.schedule import Fault
+from lab.simulate.checks import BrokenRuleError
+from lab.simulate.employees import Submission
+from lab.simulate.schedule import ScheduledFault
 
 
 class Plan(NamedTuple):
@@ -14,17 +14,17 @@ class Plan(NamedTuple):
     seed: int
     days: int
     employees: Sequence[int]
-    faults: Sequence[Fault]
-    odd: bool = True  # whether SQS does what it warns of
-    sendings: Sequence[Sending] | None = None  # instead of what the employees of the seed send
+    faults: Sequence[ScheduledFault]
+    has_sqs_anomalies: bool = True  # whether SQS does what it warns of
+    submissions: Sequence[Submission] | None = None  # instead of what the employees of the seed send
 
 
-class Outcome(NamedTuple):
+class SimulationResult(NamedTuple):
     """How a run ended."""
 
     counts: dict[str, int]
     accepted: int
-    broken: BrokenError | None
+    broken_rule: BrokenRuleError | None
     invocations: int
 
     def __str__(self) -> str:

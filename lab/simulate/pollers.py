@@ -4,24 +4,24 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from lab.faults import Kind
-from lab.simulate.checks import BrokenError
-from lab.simulate.clock import Clock
-from lab.simulate.queue import Message, Queue
+from lab.faults import FaultKind
+from lab.simulate.checks import BrokenRuleError
+from lab.simulate.clock import SimulatedClock
+from lab.simulate.queue import Queue, QueueMessage
 from lab.simulate.schedule import Schedule
-from lab.simulate.settings import Settings
+from lab.simulate.settings import SimulationSettings
 
-_OTHER_POLLER = 0.3
+_IDLE_POLLER_PROBABILITY = 0.3
 """How likely a message goes to a poller that is idle, and not to one that gathers a batch."""
 
 _THROTTLED_SECONDS = 2  # after which Lambda tries a throttled invocation again: assumed, AWS says that it backs off
 
 
-class _Gathering:
+class _Batch:
     """A batch that a poller gathers."""
 
     def __init__(self) -> None:
-        self.batch: list[Message] = []
+        self.messages: list[QueueMessage] = []
         self.closed = False
         self.late = 0.0  # s by which throttles delayed its invocation,
         self.end = float("inf")  # and when that ends
@@ -32,13 +32,13 @@ class Pollers:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: SimulatedClock,
         schedule: Schedule,
         queue: Queue,
-        chance: Random,
-        settings: Settings,
+        rng: Random,
+        settings: SimulationSettings,
         at: Callable[[float, Callable[[Any], None], Any], None],
-        invoke: Callable[[list[Message]], float],
+        invoke: Callable[[list[QueueMessage]], float],
         trace: Callable[[str], None],
     ) -> None:
         """Start as many as the mapping's maximum concurrency.
@@ -53,10 +53,10 @@ class Pollers:
             invoke: works on a batch, and returns when it ends; `free` is called then.
             trace: takes a line of the trace.
         """
-        self._clock, self._schedule, self._queue, self._chance = clock, schedule, queue, chance
-        self._settings, self._at, self._invoke_function, self._trace = settings, at, invoke, trace
+        self._clock, self._schedule, self._queue, self._rng = clock, schedule, queue, rng
+        self._settings, self._call_at, self._invoke_function, self._trace = settings, at, invoke, trace
         self._idle = settings.concurrency
-        self._gathering: list[_Gathering] = []
+        self._gathering_batches: list[_Batch] = []
         self._wakes_at = float("inf")
 
     def wake(self, _: object = None) -> None:
@@ -69,38 +69,42 @@ class Pollers:
         if now >= self._wakes_at:
             self._wakes_at = float("inf")
         queue.refresh(now)
-        is_paused = Kind.PAUSED in self._schedule.at(now)
-        while queue.is_visible() and not is_paused:
+        is_paused = FaultKind.PAUSED in self._schedule.kinds_at(now)
+        while queue.has_visible_messages() and not is_paused:
             # Which of the pollers gets a message is anybody's guess.
-            if self._idle and (not self._gathering or self._chance.random() < _OTHER_POLLER):
+            if self._idle and (not self._gathering_batches or self._rng.random() < _IDLE_POLLER_PROBABILITY):
                 self._idle -= 1
-                self._gathering.append(_Gathering())
+                self._gathering_batches.append(_Batch())
                 # "Before invoking the function, Lambda continues to poll messages from the standard queue until the
                 # batch window expires, the invocation payload size quota is reached, or the configured maximum batch
                 # size is reached."
-                self._at(now + self._settings.window, self._end_window, self._gathering[-1])
-            if not self._gathering:
+                self._call_at(now + self._settings.window_seconds, self._end_window, self._gathering_batches[-1])
+            if not self._gathering_batches:
                 break
-            gathering = self._chance.choice(self._gathering) if len(self._gathering) > 1 else self._gathering[0]
+            batch = (
+                self._rng.choice(self._gathering_batches)
+                if len(self._gathering_batches) > 1
+                else self._gathering_batches[0]
+            )
             message = queue.receive(now)
             if message is None:
                 break
-            self.judge_holder(message, "is received again")
-            message.holder = gathering
-            gathering.batch.append(message)
-            if len(gathering.batch) == self._settings.batch:
-                self._invoke(gathering)
-        due = queue.next_visible()
+            self.check_holder(message, "is received again")
+            message.holder = batch
+            batch.messages.append(message)
+            if len(batch.messages) == self._settings.batch_size:
+                self._invoke(batch)
+        due = queue.next_visible_at()
         if due is not None and due < self._wakes_at and self._idle:
             self._wakes_at = due
-            self._at(due, self.wake, None)
+            self._call_at(due, self.wake, None)
 
     def free(self) -> None:
         """Let the poller of a batch that has ended receive again."""
         self._idle += 1
         self.wake()
 
-    def judge_holder(self, message: Message, what: str) -> None:
+    def check_holder(self, message: QueueMessage, what: str) -> None:
         """Judge what SQS does to a message, by whether an invocation works on it.
 
         Raises:
@@ -109,50 +113,50 @@ class Pollers:
         now, holder = self._clock.now, message.holder
         # Without throttles it would have ended.
         is_late = holder is not None and holder.late > 0 and now >= holder.end - holder.late
-        if holder is not None and not (message.copied or is_late):
+        if holder is not None and not (message.has_copies or is_late):
             text = f"{message.origin} {what} while an invocation still works on it"
-            raise BrokenError("held", now, text, message.origin)
-        if message.copied or is_late:
-            message.origin.excused = True
+            raise BrokenRuleError("held", now, text, message.origin)
+        if message.has_copies or is_late:
+            message.origin.is_duplicate_excused = True
 
-    def _end_window(self, gathering: _Gathering) -> None:
-        if not gathering.closed:
-            self._invoke(gathering)
+    def _end_window(self, batch: _Batch) -> None:
+        if not batch.closed:
+            self._invoke(batch)
 
-    def _invoke(self, gathering: _Gathering) -> None:
-        if not gathering.closed:
-            gathering.closed = True
-            self._gathering.remove(gathering)
-        if not gathering.batch:
+    def _invoke(self, batch: _Batch) -> None:
+        if not batch.closed:
+            batch.closed = True
+            self._gathering_batches.remove(batch)
+        if not batch.messages:
             self.free()
-        elif Kind.THROTTLED in self._schedule.at(self._clock.now):
-            self._throttle(gathering)
+        elif FaultKind.THROTTLED in self._schedule.kinds_at(self._clock.now):
+            self._throttle(batch)
         else:
-            gathering.end = self._invoke_function(gathering.batch)
+            batch.end = self._invoke_function(batch.messages)
 
-    def _throttle(self, gathering: _Gathering) -> None:
+    def _throttle(self, batch: _Batch) -> None:
         """Try the invocation again in a while.
 
         "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
         which point Lambda drops the message" (services-sqs-errorhandling.html there): it becomes visible again, which
         has cost it a receive. So an invocation may begin so late that another receives its messages meanwhile.
         """
-        if not gathering.late:
-            self._trace(f"throttled: {describe(gathering.batch)}")
-        gathering.late += _THROTTLED_SECONDS
+        if not batch.late:
+            self._trace(f"throttled: {describe(batch.messages)}")
+        batch.late += _THROTTLED_SECONDS
         again = self._clock.now + _THROTTLED_SECONDS
-        if again < min(message.visible_at for message in gathering.batch):
-            self._at(again, self._invoke, gathering)
+        if again < min(message.visible_at for message in batch.messages):
+            self._call_at(again, self._invoke, batch)
             return
-        for message in gathering.batch:
+        for message in batch.messages:
             message.holder = None
         self.free()
 
 
-def describe(batch: Sequence[Message]) -> str:
+def describe(batch: Sequence[QueueMessage]) -> str:
     """Name the first messages of a batch, and count the others."""
     names = [
-        f"{message.origin} (receive {message.receives})" if message.receives > 1 else str(message.origin)
+        f"{message.origin} (receive {message.receive_count})" if message.receive_count > 1 else str(message.origin)
         for message in batch[:3]
     ]
     return ", ".join(names) + (f" and {len(batch) - 3} more" if len(batch) > 3 else "")

@@ -15,22 +15,23 @@ import psycopg2
 import psycopg2.extensions
 
 from lab.simulate import employees
-from lab.simulate.checks import Accepted, Auditor, BrokenError, Tally
-from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
-from lab.simulate.database import Database
-from lab.simulate.employees import Sending
+from lab.simulate.checks import AcceptedMessage, Auditor, BrokenRuleError, Tally
+from lab.simulate.clock import DAY, HOUR, SimulatedClock, format_duration, format_time
+from lab.simulate.database import SimulatedDatabase
+from lab.simulate.employees import Submission
 from lab.simulate.functions import Function, Invocation
-from lab.simulate.plan import Outcome, Plan
+from lab.simulate.plan import Plan, SimulationResult
 from lab.simulate.pollers import Pollers, describe
-from lab.simulate.queue import Message, Queue
-from lab.simulate.schedule import PROMISED, Fault, Schedule
-from lab.simulate.settings import Settings
+from lab.simulate.queue import Queue, QueueMessage
+from lab.simulate.schedule import MAX_OUTAGE_SECONDS, Schedule, ScheduledFault
+from lab.simulate.settings import SimulationSettings
 from loadtest.ledger import DeadLetter, Standing
 from ponto import iam_login
 
-_KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the queues keep a message
+# README.md promises that the queues keep a message for so long.
+_MIN_RETENTION_SECONDS, _MIN_DEAD_LETTER_RETENTION_SECONDS = 9 * DAY, 14 * DAY
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
-_CALM = HOUR
+_MAX_CALM_WAIT_SECONDS = HOUR
 """After so long without anything wrong nothing older waits."""
 
 
@@ -40,7 +41,7 @@ class Simulation:
     def __init__(
         self,
         plan: Plan,
-        settings: Settings,
+        settings: SimulationSettings,
         connect: Callable[[], psycopg2.extensions.connection],
         write_trace: Callable[[str], None] | None = None,
     ) -> None:
@@ -56,19 +57,24 @@ class Simulation:
         self.tally = Tally()
         self.stored_at = 0.0  # when the last batch was deleted
         self.invocations = 0
-        self._clock = Clock()
+        self._clock = SimulatedClock()
         self._write_trace = write_trace
         self._schedule = Schedule(plan.faults)
         self._ids = Random(f"ids {plan.seed}")
-        self._chance = Random(f"world {plan.seed}")
+        self._rng = Random(f"world {plan.seed}")
         self._queue = Queue(
-            Random(f"queue {plan.seed}"), settings.visibility, settings.retention, settings.most_receives
+            Random(f"queue {plan.seed}"),
+            settings.visibility_timeout_seconds,
+            settings.retention_seconds,
+            settings.max_receive_count,
         )
-        self._dead = Queue(Random(f"dead letters {plan.seed}"), 30, settings.dead_letter_retention)
-        self._queue.odd, self._dead.odd = plan.odd, False
-        self._queue.on_exhausted, self._queue.on_expired = self._exhausted, self._expired
-        self._dead.on_expired = self._dead_letter_expired
-        self._database = Database(connect, self._clock, self._schedule, Random(f"database {plan.seed}"), settings)
+        self._dead_letter_queue = Queue(Random(f"dead letters {plan.seed}"), 30, settings.dead_letter_retention_seconds)
+        self._queue.has_anomalies, self._dead_letter_queue.has_anomalies = plan.has_sqs_anomalies, False
+        self._queue.on_exhausted, self._queue.on_expired = self._handle_exhausted_message, self._handle_expired_message
+        self._dead_letter_queue.on_expired = self._handle_expired_dead_letter
+        self._database = SimulatedDatabase(
+            connect, self._clock, self._schedule, Random(f"database {plan.seed}"), settings
+        )
         self._function = Function(
             self._clock,
             self._schedule,
@@ -76,42 +82,44 @@ class Simulation:
             self._database,
             self._queue,
             self._dead_letter,
-            settings.timeout,
+            settings.timeout_seconds,
         )
-        self._database.point = self._function.point
+        self._database.reach_kill_point = self._function.reach_kill_point
         if write_trace:
-            self._database.write_trace = lambda text: self._meanwhile.append(f"{stamp(self._clock.now)}    {text}")
+            self._database.write_trace = lambda text: self._invocation_trace.append(
+                f"{format_time(self._clock.now)}    {text}"
+            )
         self._audit_connection = connect()
         self._audit_connection.autocommit = True
         self._auditor = Auditor(self._audit_connection)
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._order = count()
         self._pollers = Pollers(
-            self._clock, self._schedule, self._queue, self._chance, settings, self._at, self._invoke, self._trace
+            self._clock, self._schedule, self._queue, self._rng, settings, self._call_at, self._invoke, self._trace
         )
-        self._operator_comes = self._watched = False
-        self._meanwhile: list[str] = []  # lines of the trace that belong below that of the batch
+        self._is_operator_called = self._is_check_scheduled = False
+        self._invocation_trace: list[str] = []  # lines of the trace that belong below that of the batch
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationResult:
         """Let the time pass."""
         broken = None
         with self._installed():
             try:
-                self._begin()
+                self._schedule_plan()
                 end = self.plan.days * DAY
                 while self._events and self._events[0][0] <= end:
                     self._clock.now, _, happens, what = heappop(self._events)
                     happens(what)
                 self._clock.now = float(end)
                 self._recount()
-                self.tally.close(self._auditor.rows(), self._dead_letters(), end)
-            except BrokenError as error:
+                self.tally.check_end(self._auditor.rows(), self._dead_letters(), end)
+            except BrokenRuleError as error:
                 broken = error
                 self._trace(f"broken: {error}")
             finally:
                 self._database.close()
                 self._audit_connection.close()
-        return Outcome(self.tally.counts, len(self.tally.accepted), broken, self.invocations)
+        return SimulationResult(self.tally.counts, len(self.tally.accepted), broken, self.invocations)
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
@@ -122,107 +130,107 @@ class Simulation:
             patch.object(boto3, "client", self._function.client),
             # Nobody looks at it. In an outage, to sign one for each try would be most of the work.
             patch.object(iam_login, "token", lambda *_: "token"),
-            self._clock.installed(),
+            self._clock.install(),
         ):
             yield
 
-    def _at(self, when: float, happens: Callable[[Any], None], what: Any = None) -> None:
+    def _call_at(self, when: float, happens: Callable[[Any], None], what: Any = None) -> None:
         heappush(self._events, (when, next(self._order), happens, what))
 
     def _trace(self, text: str) -> None:
         if self._write_trace:
-            self._write_trace(f"{stamp(self._clock.now)}  {text}")
+            self._write_trace(f"{format_time(self._clock.now)}  {text}")
 
-    def _begin(self) -> None:
+    def _schedule_plan(self) -> None:
         for fault in self.plan.faults:
-            self._at(fault.begin, self._trace, str(fault))
-            self._at(fault.end, self._fault_ends, fault)
-        if self.plan.sendings is None:
+            self._call_at(fault.begin, self._trace, str(fault))
+            self._call_at(fault.end, self._end_fault, fault)
+        if self.plan.submissions is None:
             for day in range(self.plan.days):
-                self._at(day * DAY, self._day, day)
+                self._call_at(day * DAY, self._start_day, day)
         else:
-            for sending in self.plan.sendings:
-                self._at(sending.at, self._send, sending)
+            for submission in self.plan.submissions:
+                self._call_at(submission.accepted_at, self._send, submission)
 
-    def _fault_ends(self, fault: Fault) -> None:
+    def _end_fault(self, fault: ScheduledFault) -> None:
         self._trace(f"over: {fault.kind.sentence}")
         self._pollers.wake()
 
     # Employees and the gateway
 
-    def _day(self, day: int) -> None:
+    def _start_day(self, day: int) -> None:
         for employee in self.plan.employees:
-            for sending in employees.of_day(self.plan.seed, day, employee):
-                self._at(sending.at, self._send, sending)
+            for submission in employees.submissions_of_day(self.plan.seed, day, employee):
+                self._call_at(submission.accepted_at, self._send, submission)
 
-    def _send(self, sending: Sending) -> None:
+    def _send(self, submission: Submission) -> None:
         now = self._clock.now
         message_id = self._new_id()
-        accepted = self.tally.accept(message_id, sending)
+        accepted = self.tally.accept(message_id, submission)
         if self._write_trace:
-            self._trace(f"{sending.what}: {accepted}")
-        self._queue.add(Message(message_id, sending.body, accepted, now, {}))
+            self._trace(f"{submission.description}: {accepted}")
+        self._queue.add(QueueMessage(message_id, submission.body, accepted, now, {}))
         self._pollers.wake()
-        self._watch()
+        self._schedule_check()
 
     def _new_id(self) -> str:
         return str(UUID(int=self._ids.getrandbits(128), version=4))
 
     # The function, and the end of its batch
 
-    def _invoke(self, batch: list[Message]) -> float:
+    def _invoke(self, batch: list[QueueMessage]) -> float:
         """Invoke the function; return when it ends."""
         now = self._clock.now
         self.invocations += 1
-        receipts = [message.receipt for message in batch]
+        receipts = [message.receipt_handle for message in batch]
         done = self._function.invoke(batch)
         self._clock.now = now
-        self._note(batch, done)
-        if done.error and not self._function.was_doomed:
+        self._trace_invocation(batch, done)
+        if done.error and not self._function.was_interrupted:
             what = f"the function ended by itself: {done.error}"
-            raise BrokenError("ended", done.end, what, batch[0].origin)
-        failed = set() if self.settings.answer_success else done.failed
-        self._at(done.end, self._finish, (batch, receipts, failed, done.is_uncertain))
-        return done.end
+            raise BrokenRuleError("ended", done.ended_at, what, batch[0].origin)
+        failed = set() if self.settings.should_answer_success else done.failed_ids
+        self._call_at(done.ended_at, self._finish, (batch, receipts, failed, done.is_uncertain))
+        return done.ended_at
 
-    def _note(self, batch: Sequence[Message], done: Invocation) -> None:
+    def _trace_invocation(self, batch: Sequence[QueueMessage], done: Invocation) -> None:
         """Trace what the function's log says."""
         if self._write_trace:
-            warned = [line for line in done.logged if line["level"] == "WARNING"]
+            warned = [line for line in done.log_lines if line["level"] == "WARNING"]
             why = [error for line in warned for error in line.get("errors", [line["message"]])]
             end = "; ".join([done.error, *why] if done.error else why) or "done"
-            took = length(done.end - self._clock.now)
+            took = format_duration(done.ended_at - self._clock.now)
             self._trace(f"batch of {len(batch)}: {describe(batch)}: {end}, after {took}")
-            for text in self._meanwhile:
+            for text in self._invocation_trace:
                 self._write_trace(text)
-            self._meanwhile.clear()
+            self._invocation_trace.clear()
 
-    def _finish(self, ended: tuple[list[Message], list[str], set[str], bool]) -> None:
+    def _finish(self, ended: tuple[list[QueueMessage], list[str], set[str], bool]) -> None:
         batch, receipts, failed, is_uncertain = ended
         now = self._clock.now
-        self._auditor.look([message.origin for message in batch if message.id not in failed])
+        self._auditor.update_rows([message.origin for message in batch if message.id not in failed])
         for message, receipt in zip(batch, receipts, strict=True):
-            accepted: Accepted = message.origin
-            if message.receipt == receipt:
+            accepted: AcceptedMessage = message.origin
+            if message.receipt_handle == receipt:
                 message.holder = None
             if message.id not in failed:
                 if self._queue.delete(message, receipt, now):
-                    accepted.queued -= 1
+                    accepted.queued_count -= 1
             elif is_uncertain:
-                accepted.excused = True
-            self.tally.follow(accepted, now)
-            is_good = message.id not in failed and accepted.sending.id
-            if is_good and accepted.row is None and not accepted.dead_letters:
+                accepted.is_duplicate_excused = True
+            self.tally.update_state(accepted, now)
+            is_good = message.id not in failed and accepted.submission.id
+            if is_good and accepted.row_relation is None and not accepted.dead_letter_count:
                 what = f"{accepted} was deleted from the queue before it was a row"
-                raise BrokenError("lost", now, what, accepted)
+                raise BrokenRuleError("lost", now, what, accepted)
         self.stored_at = now
-        self.tally.balance(now, self._queue.live, self._dead.live)
+        self.tally.check_balance(now, self._queue.message_count, self._dead_letter_queue.message_count)
         self._pollers.free()
-        self._watch()
+        self._schedule_check()
 
     # The dead-letter queue and its operators
 
-    def _dead_letter(self, batch: Sequence[Message], body: str, attributes: dict[str, Any]) -> None:
+    def _dead_letter(self, batch: Sequence[QueueMessage], body: str, attributes: dict[str, Any]) -> None:
         """Take one message of its batch that the function sends to the dead-letter queue."""
         now = self._clock.now
         texts = {name: value["StringValue"] for name, value in attributes.items()}
@@ -233,146 +241,151 @@ class Simulation:
         )
         if self._write_trace:
             text = f"{accepted} becomes a dead letter: {texts['reason']}, {texts['detail']}"
-            self._meanwhile.append(f"{stamp(now)}    {text}")
-        self._auditor.look([accepted])
-        if accepted.sending.id and accepted.row is not Standing.CONFLICT:
+            self._invocation_trace.append(f"{format_time(now)}    {text}")
+        self._auditor.update_rows([accepted])
+        if accepted.submission.id and accepted.row_relation is not Standing.CONFLICT:
             what = f"{accepted}, a good punch, is dead-lettered by the function: {texts['reason']}"
-            raise BrokenError("dead letter", now, what, accepted)
+            raise BrokenRuleError("dead letter", now, what, accepted)
         given = {
             name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
             for name, value in attributes.items()
         }
-        accepted.dead_letters += 1
-        self._dead.add(Message(self._new_id(), body, accepted, now, given))
+        accepted.dead_letter_count += 1
+        self._dead_letter_queue.add(QueueMessage(self._new_id(), body, accepted, now, given))
         self._call_operator()
 
-    def _exhausted(self, message: Message) -> None:
+    def _handle_exhausted_message(self, message: QueueMessage) -> None:
         now, accepted = self._clock.now, message.origin
-        self._pollers.judge_holder(message, "is moved to the dead-letter queue")
-        accepted.queued -= 1
-        self._trace(f"{accepted} was received {message.receives} times: SQS moves it to the dead-letter queue")
-        if accepted.sending.id:
-            amiss = self._schedule.amiss(message.first_received, now)
-            self._auditor.look([accepted])
-            if accepted.row is not Standing.CONFLICT:
+        self._pollers.check_holder(message, "is moved to the dead-letter queue")
+        accepted.queued_count -= 1
+        self._trace(f"{accepted} was received {message.receive_count} times: SQS moves it to the dead-letter queue")
+        if accepted.submission.id:
+            amiss = self._schedule.failing_seconds(message.first_received_at, now)
+            self._auditor.update_rows([accepted])
+            if accepted.row_relation is not Standing.CONFLICT:
                 # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
-                promised = PROMISED - self.settings.visibility * max(0, message.needless - 1)
+                promised = MAX_OUTAGE_SECONDS - self.settings.visibility_timeout_seconds * max(
+                    0, message.copy_count - 1
+                )
                 if amiss < promised:
-                    after = length(now - message.first_received)
+                    after = format_duration(now - message.first_received_at)
                     what = (
                         f"{accepted}, a good punch, is a dead letter {after} after it was received first, of which "
-                        f"something was wrong for {length(amiss)}; {length(promised)} are promised"
+                        f"something was wrong for {format_duration(amiss)}; {format_duration(promised)} are promised"
                     )
-                    raise BrokenError("dead letter", now, what, accepted)
-        accepted.dead_letters += 1
+                    raise BrokenRuleError("dead letter", now, what, accepted)
+        accepted.dead_letter_count += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
-        dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
-        self._dead.add(dead_letter)
+        dead_letter = QueueMessage(self._new_id(), message.body, accepted, message.sent_at, message.attributes)
+        self._dead_letter_queue.add(dead_letter)
         self._call_operator()
-        self.tally.follow(accepted, now)
+        self.tally.update_state(accepted, now)
 
     def _call_operator(self) -> None:
         """Let the alarm dead-letters call somebody, who comes within hours or, now and then, days."""
-        if self._operator_comes:
+        if self._is_operator_called:
             return
-        self._operator_comes = True
-        within = 10 * HOUR if self._chance.random() < 0.9 else 3 * DAY
-        self._at(self._clock.now + self._chance.uniform(600, within), self._operate)
+        self._is_operator_called = True
+        within = 10 * HOUR if self._rng.random() < 0.9 else 3 * DAY
+        self._call_at(self._clock.now + self._rng.uniform(600, within), self._handle_dead_letters)
 
-    def _operate(self, _: object) -> None:
+    def _handle_dead_letters(self, _: object) -> None:
         """Have an operator look at the dead letters: send the good punches back, remove the rest."""
         now = self._clock.now
-        kinds = self._schedule.at(now)
+        kinds = self._schedule.kinds_at(now)
         if kinds:  # first things first
-            self._at(now + 2 * HOUR, self._operate)
+            self._call_at(now + 2 * HOUR, self._handle_dead_letters)
             return
-        self._operator_comes = False
-        self._dead.refresh(now)
-        for dead_letter in list(self._dead.messages()):
-            accepted: Accepted = dead_letter.origin
-            self._dead.remove(dead_letter)
-            accepted.dead_letters -= 1
-            if accepted.sending.id and accepted.row is not Standing.CONFLICT:
+        self._is_operator_called = False
+        self._dead_letter_queue.refresh(now)
+        for dead_letter in list(self._dead_letter_queue.messages()):
+            accepted: AcceptedMessage = dead_letter.origin
+            self._dead_letter_queue.remove(dead_letter)
+            accepted.dead_letter_count -= 1
+            if accepted.submission.id and accepted.row_relation is not Standing.CONFLICT:
                 self._redrive(dead_letter)
             else:
-                accepted.removed = True
+                accepted.is_removed = True
                 self._trace(f"an operator removes the dead letter of {accepted}")
-            self.tally.follow(accepted, now)
-        self._watch()
+            self.tally.update_state(accepted, now)
+        self._schedule_check()
 
-    def _redrive(self, dead_letter: Message) -> None:
+    def _redrive(self, dead_letter: QueueMessage) -> None:
         """Send a punch back as `ponto dlq redrive` does: a new message, with the first one's receipt."""
         now, accepted = self._clock.now, dead_letter.origin
         kept: dict[str, Any] = {
             name: value for name, value in dead_letter.attributes.items() if name not in ("reason", "detail")
         }
-        received = str(round(1000 * (self._clock.time() - now + accepted.sending.at)))
+        received = str(round(1000 * (self._clock.time() - now + accepted.submission.accepted_at)))
         receipt: dict[str, Any] = {
             "messageId": {"dataType": "String", "stringValue": accepted.id},
             "receivedAt": {"dataType": "Number", "stringValue": received},
         }
         self._trace(f"an operator sends {accepted} back")
-        accepted.queued += 1
-        self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept))
+        accepted.queued_count += 1
+        self._queue.add(QueueMessage(self._new_id(), dead_letter.body, accepted, now, receipt | kept))
         self._pollers.wake()
 
-    def _expired(self, message: Message) -> None:
-        self._expire(message, _KEPT)
-        message.origin.queued -= 1
-        self.tally.follow(message.origin, self._clock.now)
+    def _handle_expired_message(self, message: QueueMessage) -> None:
+        self._expire(message, _MIN_RETENTION_SECONDS)
+        message.origin.queued_count -= 1
+        self.tally.update_state(message.origin, self._clock.now)
 
-    def _dead_letter_expired(self, message: Message) -> None:
-        self._expire(message, _KEPT_DEAD)
-        message.origin.dead_letters -= 1
-        self.tally.follow(message.origin, self._clock.now)
+    def _handle_expired_dead_letter(self, message: QueueMessage) -> None:
+        self._expire(message, _MIN_DEAD_LETTER_RETENTION_SECONDS)
+        message.origin.dead_letter_count -= 1
+        self.tally.update_state(message.origin, self._clock.now)
 
-    def _expire(self, message: Message, kept: int) -> None:
-        now, age = self._clock.now, self._clock.now - message.sent
+    def _expire(self, message: QueueMessage, kept: int) -> None:
+        now, age = self._clock.now, self._clock.now - message.sent_at
         self._trace(f"{message.origin} expires")
         if age < kept:
-            what = f"{message.origin} expires {length(age)} after it was stored; {length(kept)} are promised"
-            raise BrokenError("expired", now, what, message.origin)
-        message.origin.expired = True
+            after, promised = format_duration(age), format_duration(kept)
+            what = f"{message.origin} expires {after} after it was stored; {promised} are promised"
+            raise BrokenRuleError("expired", now, what, message.origin)
+        message.origin.is_expired = True
 
     # What nobody in the system sees
 
-    def _watch(self) -> None:
+    def _schedule_check(self) -> None:
         """Look again in a while, as long as anything waits."""
-        if self._queue.live and not self._watched:
-            self._watched = True
-            self._at(self._clock.now + _CALM / 4, self._look)
-        elif self._dead.live and not self._watched:
-            self._watched = True
-            self._at(self._clock.now + DAY / 4, self._look)
+        if self._queue.message_count and not self._is_check_scheduled:
+            self._is_check_scheduled = True
+            self._call_at(self._clock.now + _MAX_CALM_WAIT_SECONDS / 4, self._check_waiting_messages)
+        elif self._dead_letter_queue.message_count and not self._is_check_scheduled:
+            self._is_check_scheduled = True
+            self._call_at(self._clock.now + DAY / 4, self._check_waiting_messages)
 
-    def _look(self, _: object) -> None:
-        self._watched = False
+    def _check_waiting_messages(self, _: object) -> None:
+        self._is_check_scheduled = False
         now = self._clock.now
-        self._dead.refresh(now)
+        self._dead_letter_queue.refresh(now)
         self._pollers.wake()
         oldest = self._queue.oldest()
         calm = now - self._schedule.calm_since(now)
-        if oldest and calm > _CALM and now - oldest.sent > _CALM:
-            raise BrokenError(
+        if oldest and calm > _MAX_CALM_WAIT_SECONDS and now - oldest.sent_at > _MAX_CALM_WAIT_SECONDS:
+            raise BrokenRuleError(
                 "waits",
                 now,
-                f"{oldest.origin} has waited for {length(now - oldest.sent)}, the last "
-                f"{length(min(calm, now - oldest.sent))} without anything being wrong",
+                f"{oldest.origin} has waited for {format_duration(now - oldest.sent_at)}, the last "
+                f"{format_duration(min(calm, now - oldest.sent_at))} without anything being wrong",
                 oldest.origin,
             )
         self._recount()
-        self._watch()
+        self._schedule_check()
 
     def _dead_letters(self) -> list[DeadLetter]:
         return [
             DeadLetter(message.origin.id, message.attributes.get("reason", _EXHAUSTED)["stringValue"], message.body)
-            for message in self._dead.messages()
+            for message in self._dead_letter_queue.messages()
         ]
 
     def _recount(self) -> None:
         """Compare the tally with what is in the queues, message by message."""
         waiting = {origin.number for origin in self._queue.origins()}
-        dead = {origin.number for origin in self._dead.origins()} - waiting
+        dead = {origin.number for origin in self._dead_letter_queue.origins()} - waiting
         counts = self.tally.counts
         if (len(waiting), len(dead)) != (counts["waiting"], counts["dead-lettered"]):
-            raise BrokenError("balance", self._clock.now, f"{counts}, but {len(waiting)} wait and {len(dead)} are dead")
+            raise BrokenRuleError(
+                "balance", self._clock.now, f"{counts}, but {len(waiting)} wait and {len(dead)} are dead"
+            )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from lab.simulate import employees
-from lab.simulate.checks import BrokenError
+from lab.simulate.checks import BrokenRuleError
 from lab.simulate.clock import DAY
-from lab.simulate.employees import Sending
+from lab.simulate.employees import Submission
 from lab.simulate.plan import Plan
 
 _FIRST_LOOK = (1, 3, 16)  # days before the end: what broke a rule mostly began there
@@ -17,7 +17,7 @@ _LIKE = 3  # lines of a kind that a story has at least
 Part = TypeVar("Part")
 
 
-def shorten(plan: Plan, broken: BrokenError, run: Callable[[Plan], BrokenError | None]) -> Plan:
+def shorten(plan: Plan, broken: BrokenRuleError, run: Callable[[Plan], BrokenRuleError | None]) -> Plan:
     """Leave out of a plan what the broken rule does not need.
 
     Args:
@@ -30,50 +30,50 @@ def shorten(plan: Plan, broken: BrokenError, run: Callable[[Plan], BrokenError |
         found = run(candidate)
         return found is not None and found.rule == broken.rule
 
-    days = int(broken.at // DAY) + 1
-    sendings = sorted(
-        sending
+    days = int(broken.time // DAY) + 1
+    submissions = sorted(
+        submission
         for day in range(min(days, plan.days))
         for employee in plan.employees
-        for sending in employees.of_day(plan.seed, day, employee)
-        if sending.at <= broken.at
+        for submission in employees.submissions_of_day(plan.seed, day, employee)
+        if submission.accepted_at <= broken.time
     )
-    faults = [fault for fault in plan.faults if fault.begin <= broken.at]
-    whole = plan._replace(days=days, faults=faults, sendings=sendings)
-    for shorter in _guesses(whole, sendings, broken):
+    faults = [fault for fault in plan.faults if fault.begin <= broken.time]
+    whole = plan._replace(days=days, faults=faults, submissions=submissions)
+    for shorter in _candidates(whole, submissions, broken):
         if breaks(shorter):
             whole = shorter
             break
     else:
         return plan
     while True:
-        size = len(whole.sendings or ()) + len(whole.faults)
-        if whole.odd and breaks(calm := whole._replace(odd=False)):
+        size = len(whole.submissions or ()) + len(whole.faults)
+        if whole.has_sqs_anomalies and breaks(calm := whole._replace(has_sqs_anomalies=False)):
             whole = calm
-        wrong = _fewer(whole.faults, lambda kept: breaks(whole._replace(faults=kept)))  # noqa: B023  used at once
+        wrong = _minimize(whole.faults, lambda kept: breaks(whole._replace(faults=kept)))  # noqa: B023  used at once
         whole = whole._replace(faults=wrong)
-        sent = _fewer(whole.sendings or (), lambda kept: breaks(whole._replace(sendings=kept)))  # noqa: B023
-        whole = whole._replace(sendings=sent)
+        sent = _minimize(whole.submissions or (), lambda kept: breaks(whole._replace(submissions=kept)))  # noqa: B023
+        whole = whole._replace(submissions=sent)
         if len(sent) + len(wrong) == size:
             return whole
 
 
-def _guesses(whole: Plan, sendings: Sequence[Sending], broken: BrokenError) -> Iterator[Plan]:
+def _candidates(whole: Plan, submissions: Sequence[Submission], broken: BrokenRuleError) -> Iterator[Plan]:
     """Give plans that may do, the shortest first: of the message alone, of the last days, and the whole."""
-    if broken.about:
-        alone = [sending for sending in sendings if sending.id == broken.about.sending.id]
-        begin = min((sending.at for sending in alone), default=0) - DAY
-        yield whole._replace(sendings=alone, faults=[fault for fault in whole.faults if fault.end >= begin])
+    if broken.accepted:
+        alone = [submission for submission in submissions if submission.id == broken.accepted.submission.id]
+        begin = min((submission.accepted_at for submission in alone), default=0) - DAY
+        yield whole._replace(submissions=alone, faults=[fault for fault in whole.faults if fault.end >= begin])
     for before in _FIRST_LOOK:
-        begin = broken.at - before * DAY
+        begin = broken.time - before * DAY
         yield whole._replace(
-            sendings=[sending for sending in sendings if sending.at >= begin],
+            submissions=[submission for submission in submissions if submission.accepted_at >= begin],
             faults=[fault for fault in whole.faults if fault.end >= begin],
         )
     yield whole
 
 
-def _fewer(parts: Sequence[Part], suffice: Callable[[Sequence[Part]], bool]) -> Sequence[Part]:
+def _minimize(parts: Sequence[Part], suffice: Callable[[Sequence[Part]], bool]) -> Sequence[Part]:
     """Leave out parts, in ever smaller runs, for as long as the rest suffices (Zeller's delta debugging)."""
     length = len(parts)
     while length:
@@ -90,7 +90,7 @@ def _fewer(parts: Sequence[Part], suffice: Callable[[Sequence[Part]], bool]) -> 
     return parts
 
 
-def condensed(lines: Sequence[str]) -> Iterator[str]:
+def condense(lines: Sequence[str]) -> Iterator[str]:
     """Give the lines of a trace, but of each run of lines that say the same only the first and the last."""
     shapes = [re.sub(r"\d+(\.\d+)?( (d|h|min|s)\b)*", "#", line) for line in lines]
     often, printed = Counter(shapes), Counter[str]()

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from lab.crashes import __main__ as command
 from lab.crashes import simulation
-from lab.crashes.__main__ import BATCHES, CRASHING, Cases, largest_first
-from lab.crashes.simulation import Case, run
+from lab.crashes.__main__ import BATCHES, CRASHING, CrashCases, try_largest_part_first
+from lab.crashes.simulation import CrashCase, run
 from lab.simulate.clock import HOUR
-from lab.simulate.settings import of_template
+from lab.simulate.settings import from_template
 from ponto.crash_suspects import spread_delay_seconds
 from tests.events import message, punch
 from tests.template.compiled import Compile
@@ -21,34 +21,39 @@ MAX_WAIT_SECONDS = 4 * HOUR  # docs/architecture.md promises it
 
 
 def test_the_model_has_the_numbers_of_the_template(compiled: Compile) -> None:
-    deployed = of_template(compiled("prod"))
+    deployed = from_template(compiled("prod"))
 
-    assert (deployed.visibility, deployed.most_receives) == (simulation.VISIBILITY_SECONDS, simulation.MAX_RECEIVES)
-    assert (deployed.timeout, deployed.concurrency) == (simulation.TIMEOUT_SECONDS, simulation.CONCURRENCY)
+    assert (deployed.visibility_timeout_seconds, deployed.max_receive_count) == (
+        simulation.VISIBILITY_SECONDS,
+        simulation.MAX_RECEIVES,
+    )
+    assert (deployed.timeout_seconds, deployed.concurrency) == (simulation.TIMEOUT_SECONDS, simulation.CONCURRENCY)
 
 
 def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compiled: Compile) -> None:
-    deployed = of_template(compiled("prod"))
+    deployed = from_template(compiled("prod"))
     retry_delays = [int(each) for each in deployed.environment["RETRY_DELAYS"].split(",")]
-    in_an_outage = retry_delays + [deployed.visibility] * (deployed.most_receives - len(retry_delays))
+    in_an_outage = retry_delays + [deployed.visibility_timeout_seconds] * (
+        deployed.max_receive_count - len(retry_delays)
+    )
 
-    spread = [deployed.visibility] * 3
+    spread = [deployed.visibility_timeout_seconds] * 3
     spread += [
-        spread_delay_seconds(message(punch(), receives=receives), deployed.visibility)
-        for receives in range(4, deployed.most_receives)
+        spread_delay_seconds(message(punch(), receives=receives), deployed.visibility_timeout_seconds)
+        for receives in range(4, deployed.max_receive_count)
     ]
 
     assert sum(spread[:7]) > sum(in_an_outage[:7])
-    assert all(seconds >= deployed.visibility for seconds in spread[6:])
+    assert all(seconds >= deployed.visibility_timeout_seconds for seconds in spread[6:])
 
 
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("crashing", CRASHING)
 def test_good_punches_are_rows_within_hours_whatever_crashes_beside_them(crashing: int, batch: int) -> None:
-    ending = run(Case(crashing, batch, seed=1))
+    ending = run(CrashCase(crashing, batch, seed=1))
 
-    assert ending.stored_after < MAX_WAIT_SECONDS
-    assert (ending.lost_to_dlq, ending.stored_and_dead) == (0, 0)
+    assert ending.seconds_until_stored < MAX_WAIT_SECONDS
+    assert (ending.dead_letters_without_row, ending.dead_letters_with_row) == (0, 0)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,22 +67,22 @@ def test_good_punches_are_rows_within_hours_whatever_crashes_beside_them(crashin
 def test_no_good_punch_waits_longer_whatever_the_batch_and_the_share_of_crashes(
     crashing: int, more_good: int, batch: int, arrival_seconds: int, seed: int
 ) -> None:
-    ending = run(Case(crashing, batch, seed, 2 * crashing + more_good, arrival_seconds))
+    ending = run(CrashCase(crashing, batch, seed, 2 * crashing + more_good, arrival_seconds))
 
-    assert ending.stored_after < arrival_seconds + MAX_WAIT_SECONDS
-    assert (ending.lost_to_dlq, ending.stored_and_dead) == (0, 0)
+    assert ending.seconds_until_stored < arrival_seconds + MAX_WAIT_SECONDS
+    assert (ending.dead_letters_without_row, ending.dead_letters_with_row) == (0, 0)
 
 
 def test_trying_the_largest_part_first_starves_good_punches() -> None:
-    with largest_first():
-        ending = run(Case(20, 100, seed=1, punches=100))
+    with try_largest_part_first():
+        ending = run(CrashCase(20, 100, seed=1, punches=100))
 
-    assert ending.stored_after == math.inf
-    assert ending.lost_to_dlq > 0
+    assert ending.seconds_until_stored == math.inf
+    assert ending.dead_letters_without_row > 0
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--seeds", "1"], Cases((1, 60), (10,), [("at once", 0)])) == 0
+    assert command.main(["--seeds", "1"], CrashCases((1, 60), (10,), [("at once", 0)])) == 0
 
     heading, row, total = capsys.readouterr().out.splitlines()
     assert heading.split() == ["arrive", "batch", "1", "60"]

@@ -8,14 +8,14 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lab.faults import Kind
+from lab.faults import FaultKind
 from lab.simulate import settings
-from lab.simulate.clock import DAY, EPOCH, HOUR, ProcessEnded, stamp
-from lab.simulate.employees import Sending
-from lab.simulate.plan import Outcome, Plan
-from lab.simulate.schedule import Fault
+from lab.simulate.clock import DAY, EPOCH_SECONDS, HOUR, ProcessKilledError, format_time
+from lab.simulate.employees import Submission
+from lab.simulate.plan import Plan, SimulationResult
+from lab.simulate.schedule import ScheduledFault
 from lab.simulate.simulation import Simulation
-from lab.tests.sendings import sending
+from lab.tests.submissions import submission
 from loadtest.rows import rows_of
 from ponto import drain
 from ponto.parser import parse
@@ -29,13 +29,13 @@ POISONER = FIRST + 1  # whose message our code fails on
 REDELIVERY = "redelivery: "  # begins what the function warns of that cannot tell SQS when to hand out what failed
 
 
-def punches(times: Iterable[float]) -> list[Sending]:
+def punches(times: Iterable[float]) -> list[Submission]:
     """Have somebody else punch each time."""
-    return [sending(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
+    return [submission(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
 
 
-def fault(begin: float, length: float, kind: Kind) -> Fault:
-    return Fault(BEGIN + begin, BEGIN + begin + length, kind)
+def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
+    return ScheduledFault(BEGIN + begin, BEGIN + begin + length, kind)
 
 
 class Simulated:
@@ -48,20 +48,27 @@ class Simulated:
         self._compiled = compiled
 
     def run(
-        self, sendings: list[Sending], *faults: Fault, days: int = 1, stage: tuple[str, ...] = ("prod",)
-    ) -> Outcome:
-        sendings = [sending(50, FIRST), *sendings]
-        plan = Plan(1, days, [], [*faults, Fault(0, days * DAY, Kind.AWAY)], odd=False, sendings=sendings)
-        deployed = settings.of_template(self._compiled(*stage))
+        self, submissions: list[Submission], *faults: ScheduledFault, days: int = 1, stage: tuple[str, ...] = ("prod",)
+    ) -> SimulationResult:
+        submissions = [submission(50, FIRST), *submissions]
+        plan = Plan(
+            1,
+            days,
+            [],
+            [*faults, ScheduledFault(0, days * DAY, FaultKind.AWAY)],
+            has_sqs_anomalies=False,
+            submissions=submissions,
+        )
+        deployed = settings.from_template(self._compiled(*stage))
         if not deployed.environment["DB_HOST"]:  # the template makes no database
             elsewhere = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
             deployed = deployed._replace(environment=deployed.environment | elsewhere)
         self.simulation = Simulation(plan, deployed, self._connect, self.lines.append)
         outcome = self.simulation.run()
-        assert outcome.broken is None
+        assert outcome.broken_rule is None
         return outcome
 
-    def ends(self, outcome: Outcome) -> dict[str, int]:
+    def ends(self, outcome: SimulationResult) -> dict[str, int]:
         """Count the messages by their end, but for the one that wakes the database."""
         counts = outcome.counts | {"stored": outcome.counts["stored"] - 1}
         return {end: number for end, number in counts.items() if number}
@@ -72,7 +79,7 @@ class Simulated:
 
     @property
     def warned(self) -> bool:
-        return any(REDELIVERY in line for line in self.lines if line > stamp(BEGIN))
+        return any(REDELIVERY in line for line in self.lines if line > format_time(BEGIN))
 
 
 @pytest.fixture
@@ -80,12 +87,12 @@ def simulated(migrated_url: str, compiled: Compile) -> Simulated:
     return Simulated(migrated_url, compiled)
 
 
-def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fault:
+def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> ScheduledFault:
     """Release code that fails on everything, and take it back."""
-    found, insert = fault(begin, length, Kind.OUR_CODE), Store._insert
+    found, insert = fault(begin, length, FaultKind.FUNCTION_CODE), Store._insert
 
     def fail(*given: Any) -> Any:
-        if found.begin <= vars(drain)["time"].time() - EPOCH < found.end:
+        if found.begin <= vars(drain)["time"].time() - EPOCH_SECONDS < found.end:
             raise ZeroDivisionError
         return insert(*given)
 
@@ -93,7 +100,9 @@ def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fa
     return found
 
 
-def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Fault]:
+def our_code_fails_on(
+    patch: pytest.MonkeyPatch, poison: Submission, fail: Callable[[], None], days: int
+) -> list[ScheduledFault]:
     """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
 
     def failing(body: str, zone: tzinfo) -> Punch:
@@ -102,16 +111,16 @@ def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable
         return parse(body, zone)
 
     patch.setattr(drain, "create_drain", partial(drain.create_drain, parse=failing))
-    return [Fault(0, days * DAY, Kind.OUR_CODE)]
+    return [ScheduledFault(0, days * DAY, FaultKind.FUNCTION_CODE)]
 
 
 def raise_error() -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("kind", [Kind.REFUSING, Kind.LOCKED])
+@pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED])
 def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_stored_within_thirty(
-    simulated: Simulated, kind: Kind
+    simulated: Simulated, kind: FaultKind
 ) -> None:
     outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), fault(5, 5, kind))
 
@@ -123,19 +132,19 @@ def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_s
 @pytest.mark.parametrize("minutes", [1, 5, 30])
 def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simulated: Simulated, minutes: int) -> None:
     outcome = simulated.run(
-        punches(number * 0.5 for number in range(minutes * 120)), fault(0, minutes * 60, Kind.REFUSING)
+        punches(number * 0.5 for number in range(minutes * 120)), fault(0, minutes * 60, FaultKind.REFUSING)
     )
 
     assert simulated.ends(outcome) == {"stored": minutes * 120}
-    longest = simulated.simulation.settings.visibility
+    longest = simulated.simulation.settings.visibility_timeout_seconds
     assert simulated.stored_after(minutes * 60) <= min(minutes * 60, longest) + 10
     assert not simulated.warned
 
 
-@pytest.mark.parametrize("kind", [Kind.REFUSING, Kind.LOCKED, Kind.FROZEN])
+@pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED, FaultKind.FROZEN])
 @pytest.mark.parametrize(("hours", "end"), [(30, "stored"), (90 * 24, "dead-lettered")])
 def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
-    simulated: Simulated, kind: Kind, hours: int, end: str
+    simulated: Simulated, kind: FaultKind, hours: int, end: str
 ) -> None:
     outcome = simulated.run(punches(range(25)), fault(0, hours * HOUR, kind), days=4)
 
@@ -147,12 +156,12 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
     simulated: Simulated,
 ) -> None:
     paused = 6.5 * DAY
-    faults = [fault(0, paused, Kind.PAUSED), fault(paused, 8 * HOUR, Kind.REFUSING)]
+    faults = [fault(0, paused, FaultKind.PAUSED), fault(paused, 8 * HOUR, FaultKind.REFUSING)]
 
     outcome = simulated.run(punches(number * paused / 600 for number in range(600)), *faults, days=9)
 
     workers = simulated.simulation.settings
-    assert workers.concurrency * workers.batch < 600
+    assert workers.concurrency * workers.batch_size < 600
     assert simulated.ends(outcome) == {"stored": 600}
 
 
@@ -161,7 +170,9 @@ def test_an_outage_uses_up_no_patience_with_a_bad_release(
 ) -> None:
     release = our_code_fails(monkeypatch, 8 * HOUR, 600)
 
-    outcome = simulated.run(punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, Kind.REFUSING), release)
+    outcome = simulated.run(
+        punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, FaultKind.REFUSING), release
+    )
 
     assert simulated.ends(outcome) == {"stored": 54}
 
@@ -180,7 +191,7 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
 def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
     simulated: Simulated, stage: tuple[str, ...]
 ) -> None:
-    faults = [fault(0, 60, Kind.REFUSING), fault(0, 60, Kind.SQS_SILENT)]
+    faults = [fault(0, 60, FaultKind.REFUSING), fault(0, 60, FaultKind.SQS_SILENT)]
 
     outcome = simulated.run(punches(number / 10 for number in range(300)), *faults, stage=stage)  # by the rule `ended`
 
@@ -192,49 +203,49 @@ def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
 def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
-    poison = sending(BEGIN, POISONER)._replace(punch=None)
+    poison = submission(BEGIN, POISONER)._replace(punch=None)
     faults = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
 
     outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *faults)
 
     assert simulated.ends(outcome) == {"stored": 60, "dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "message 2 becomes a dead letter" in line)
-    assert stamp(night * HOUR) < line < stamp((night + 1) * HOUR)
+    assert format_time(night * HOUR) < line < format_time((night + 1) * HOUR)
 
 
 def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison = sending(BEGIN, POISONER)._replace(punch=None)
+    poison = submission(BEGIN, POISONER)._replace(punch=None)
     faults = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
 
     outcome = simulated.run([poison], *faults, days=3)
 
     assert simulated.ends(outcome) == {"dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "SQS moves it to the dead-letter queue" in line)
-    assert line > stamp(30 * HOUR)
+    assert line > format_time(30 * HOUR)
 
 
 @pytest.mark.parametrize("hours", [1, 8, pytest.param(20, marks=pytest.mark.nightly)])
 def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
 ) -> None:
-    killer = sending(BEGIN + 1_000.5, POISONER)._replace(punch=None)
+    killer = submission(BEGIN + 1_000.5, POISONER)._replace(punch=None)
 
     def kill() -> None:
-        simulated.simulation._function.was_doomed = True
-        raise ProcessEnded("killed")
+        simulated.simulation._function.was_interrupted = True
+        raise ProcessKilledError("killed")
 
     faults = our_code_fails_on(monkeypatch, killer, kill, days=3)
 
     simulated.run(
         [*punches(number * 10 for number in range(1_000)), killer],
-        fault(900, hours * HOUR, Kind.REFUSING),
+        fault(900, hours * HOUR, FaultKind.REFUSING),
         *faults,
         days=3,
     )
 
-    receives = simulated.simulation.settings.most_receives
+    receives = simulated.simulation.settings.max_receive_count
     assert any(f"message 103 was received {receives} times: SQS moves it" in line for line in simulated.lines)
     with psycopg2.connect(migrated_url) as connection:
         stored = {row.punch.employee for row in rows_of(connection, range(1, FIRST))}

@@ -13,17 +13,17 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lab.faults import Kind
+from lab.faults import FaultKind
 from lab.simulate import schedule, settings, story
 from lab.simulate.__main__ import run
-from lab.simulate.checks import BrokenError, Tally
+from lab.simulate.checks import BrokenRuleError, Tally
 from lab.simulate.clock import DAY, HOUR
-from lab.simulate.plan import Outcome, Plan
-from lab.simulate.planted import PLANTED
-from lab.simulate.schedule import Fault
-from lab.simulate.settings import Settings
+from lab.simulate.mutants import MUTANTS
+from lab.simulate.plan import Plan, SimulationResult
+from lab.simulate.schedule import ScheduledFault
+from lab.simulate.settings import SimulationSettings
 from lab.simulate.simulation import Simulation
-from lab.tests.sendings import sending
+from lab.tests.submissions import submission
 from loadtest.ledger import DeadLetter
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -38,41 +38,41 @@ FOUND = re.findall(
 
 
 @pytest.fixture
-def stage(prod: Template) -> Settings:
-    return settings.of_template(prod)
+def stage(prod: Template) -> SimulationSettings:
+    return settings.from_template(prod)
 
 
 class Live:
     """Runs plans, and has the story of the last."""
 
-    def __init__(self, stage: Settings, url: str) -> None:
+    def __init__(self, stage: SimulationSettings, url: str) -> None:
         self._stage, self.url = stage, url
         self.lines: list[str] = []
 
-    def __call__(self, plan: Plan) -> Outcome:
+    def __call__(self, plan: Plan) -> SimulationResult:
         """Run a plan in which no rule breaks."""
         self.lines.clear()
         outcome = run(plan, self._stage, self.url, self.lines.append)
-        assert outcome.broken is None, f"seed {plan.seed}: {outcome.broken}"
+        assert outcome.broken_rule is None, f"seed {plan.seed}: {outcome.broken_rule}"
         return outcome
 
-    def broken(self, plan: Plan, stage: Settings) -> BrokenError | None:
+    def broken(self, plan: Plan, stage: SimulationSettings) -> BrokenRuleError | None:
         """Run a plan with other settings; return the rule that breaks."""
         self.lines.clear()
-        return run(plan, stage, self.url, self.lines.append).broken
+        return run(plan, stage, self.url, self.lines.append).broken_rule
 
 
 @pytest.fixture
-def live(migrated_url: str, stage: Settings) -> Live:
+def live(migrated_url: str, stage: SimulationSettings) -> Live:
     return Live(stage, migrated_url)
 
 
 def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
-    return Plan(seed, days, range(1, employees + 1), schedule.draw(seed, days))
+    return Plan(seed, days, range(1, employees + 1), schedule.draw_faults(seed, days))
 
 
-def calm(*faults: Fault, days: int = 7, employees: int = 5) -> Plan:
-    return Plan(1, days, range(1, employees + 1), faults, odd=False)
+def calm(*faults: ScheduledFault, days: int = 7, employees: int = 5) -> Plan:
+    return Plan(1, days, range(1, employees + 1), faults, has_sqs_anomalies=False)
 
 
 def test_in_six_weeks_every_rule_holds(live: Live) -> None:
@@ -85,9 +85,9 @@ def test_in_six_weeks_every_rule_holds(live: Live) -> None:
 
 @pytest.mark.parametrize(("name", "rule", "seed", "days"), FOUND, ids=[name for name, *_ in FOUND])
 def test_a_planted_fault_is_found_as_documented_and_its_story_is_short(
-    live: Live, stage: Settings, name: str, rule: str, seed: str, days: str
+    live: Live, stage: SimulationSettings, name: str, rule: str, seed: str, days: str
 ) -> None:
-    planted, plan = PLANTED[name].plant(stage), of_seed(int(seed), int(days), employees=56)
+    planted, plan = MUTANTS[name].apply(stage), of_seed(int(seed), int(days), employees=56)
 
     broken = live.broken(plan, planted)
 
@@ -97,24 +97,24 @@ def test_a_planted_fault_is_found_as_documented_and_its_story_is_short(
     again = live.broken(short, planted)
     assert again
     assert again.rule == rule
-    printed = list(story.condensed(live.lines))
+    printed = list(story.condense(live.lines))
     assert printed[-1].endswith(f"broken: {again}")
     assert len(printed) < 40
 
 
 def test_every_planted_fault_is_documented() -> None:
-    assert {name for name, *_ in FOUND} == PLANTED.keys()
+    assert {name for name, *_ in FOUND} == MUTANTS.keys()
 
 
 def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
-    pause = Fault(DAY, 8 * DAY, Kind.PAUSED)
-    outcome = live(calm(pause, Fault(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
+    pause = ScheduledFault(DAY, 8 * DAY, FaultKind.PAUSED)
+    outcome = live(calm(pause, ScheduledFault(pause.end, pause.end + 30 * HOUR, FaultKind.REFUSING), days=14))
 
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
 def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
-    outcome = live(calm(Fault(DAY, 3 * DAY, Kind.REFUSING), days=9))
+    outcome = live(calm(ScheduledFault(DAY, 3 * DAY, FaultKind.REFUSING), days=9))
 
     assert any("SQS moves it to the dead-letter queue" in line for line in live.lines)
     assert any("an operator sends message" in line for line in live.lines)
@@ -124,9 +124,9 @@ def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: L
 def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirty_hours(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.simulate.queue._AGAIN", 0.01)
-    sendings = [sending(110 + number, 1 + number) for number in range(5)]
-    plan = Plan(1, 3, [], [Fault(100, 100 + 40 * HOUR, Kind.REFUSING)], sendings=sendings)
+    monkeypatch.setattr("lab.simulate.queue._COPY_ON_RECEIVE_PROBABILITY", 0.01)
+    submissions = [submission(110 + number, 1 + number) for number in range(5)]
+    plan = Plan(1, 3, [], [ScheduledFault(100, 100 + 40 * HOUR, FaultKind.REFUSING)], submissions=submissions)
 
     live(plan)
 
@@ -134,26 +134,29 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
     assert first < "day 2 06:00"  # 30 hours after midnight
 
 
-@pytest.mark.parametrize("throttled", [[], [Fault(100, 113, Kind.THROTTLED)]])
+@pytest.mark.parametrize("throttled", [[], [ScheduledFault(100, 113, FaultKind.THROTTLED)]])
 def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
-    live: Live, stage: Settings, throttled: list[Fault]
+    live: Live, stage: SimulationSettings, throttled: list[ScheduledFault]
 ) -> None:
-    faults = [*throttled, Fault(100, HOUR, Kind.SLOW)]
-    sendings = [sending(110, employee) for employee in range(1, 41)]
+    faults = [*throttled, ScheduledFault(100, HOUR, FaultKind.SLOW)]
+    submissions = [submission(110, employee) for employee in range(1, 41)]
 
-    broken = live.broken(Plan(1, 1, [], faults, odd=False, sendings=sendings), stage._replace(visibility=40))
+    broken = live.broken(
+        Plan(1, 1, [], faults, has_sqs_anomalies=False, submissions=submissions),
+        stage._replace(visibility_timeout_seconds=40),
+    )
 
     assert broken
     assert broken.rule == "held"
 
 
-def test_what_nobody_looks_after_expires_when_it_was_said_to(live: Live, stage: Settings) -> None:
-    forgotten = calm(Fault(DAY, 15 * DAY, Kind.PAUSED), days=16)
+def test_what_nobody_looks_after_expires_when_it_was_said_to(live: Live, stage: SimulationSettings) -> None:
+    forgotten = calm(ScheduledFault(DAY, 15 * DAY, FaultKind.PAUSED), days=16)
 
     outcome = live(forgotten)
     assert outcome.counts["expired"]
 
-    broken = live.broken(forgotten, stage._replace(retention=8 * DAY))
+    broken = live.broken(forgotten, stage._replace(retention_seconds=8 * DAY))
     assert broken
     assert broken.rule == "expired"
 
@@ -196,31 +199,33 @@ def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: T
 
 
 def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(migrated_url: str, prod: Template) -> None:
-    stage = settings.of_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
+    stage = settings.from_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
     punches = 12_000
-    batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch) / 1000
-    expected = punches / (stage.concurrency * stage.batch / batch_seconds)
+    batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch_size) / 1000
+    expected = punches / (stage.concurrency * stage.batch_size / batch_seconds)
     assert expected > 16
-    sendings = [sending(50, punches**2)]  # which wakes the database
-    sendings += [sending(100 + 8 * number / punches, 1 + number) for number in range(punches)]
+    submissions = [submission(50, punches**2)]  # which wakes the database
+    submissions += [submission(100 + 8 * number / punches, 1 + number) for number in range(punches)]
     simulation = Simulation(
-        Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url)
+        Plan(1, 1, [], [], has_sqs_anomalies=False, submissions=submissions),
+        stage,
+        partial(psycopg2.connect, migrated_url),
     )
 
     outcome = simulation.run()
 
-    assert outcome.broken is None
+    assert outcome.broken_rule is None
     assert outcome.counts["stored"] == 1 + punches
     assert simulation.stored_at - 100 == pytest.approx(expected, rel=0.1)
 
 
 def test_a_dead_letter_that_is_not_in_its_queue_is_lost() -> None:
     tally = Tally()
-    sending: Any = SimpleNamespace(id=None, punch=None)  # of no punch
-    accepted = tally.accept("m1", sending)
-    accepted.queued, accepted.dead_letters = 0, 1
+    submission: Any = SimpleNamespace(id=None, punch=None)  # of no punch
+    accepted = tally.accept("m1", submission)
+    accepted.queued_count, accepted.dead_letter_count = 0, 1
 
-    tally.close([], [DeadLetter("m1", "malformed")], 1.0)
+    tally.check_end([], [DeadLetter("m1", "malformed")], 1.0)
 
-    with pytest.raises(BrokenError, match="m1 is neither a row nor a dead letter"):
-        tally.close([], [], 1.0)
+    with pytest.raises(BrokenRuleError, match="m1 is neither a row nor a dead letter"):
+        tally.check_end([], [], 1.0)

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 import psutil
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as Connection  # noqa: N812  a class
+from psycopg2.extensions import connection as SimulatedConnection  # noqa: N812  a class
 from psycopg2.extensions import parse_dsn
 
-from lab.faults import Kind
+from lab.faults import FaultKind
 from lab.simulate import database
-from lab.simulate.clock import Clock
-from lab.simulate.database import Database
-from lab.simulate.schedule import Fault, Schedule
-from lab.simulate.settings import Settings
+from lab.simulate.clock import SimulatedClock
+from lab.simulate.database import SimulatedDatabase
+from lab.simulate.schedule import Schedule, ScheduledFault
+from lab.simulate.settings import SimulationSettings
 from ponto.admin.migrations import migrate
 from ponto.connection import SET_SETTINGS
 from tests.postgres.proxy import Proxy
@@ -74,7 +74,7 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def real(server: Postgres) -> Iterator[Connection]:
+def real(server: Postgres) -> Iterator[SimulatedConnection]:
     """Connect as the function does."""
     with closing(psycopg2.connect(server.url, options=OPTIONS)) as connection:
         connection.autocommit = True
@@ -89,16 +89,16 @@ class _Always(Random):
 class Simulated:
     """A connection to the same server, through the simulator, on which a kind of fault begins after a second."""
 
-    def __init__(self, url: str, kind: Kind | None = None) -> None:
-        self.clock = Clock()
-        schedule = Schedule([Fault(1, 10_000, kind)] if kind else [])
-        settings = Settings(451, 1, 1, 1, 100, 1, 5, 75, {})
-        self.database = Database(partial(psycopg2.connect, url), self.clock, schedule, _Always(), settings)
-        self.database.used(10_000)  # it is awake
+    def __init__(self, url: str, kind: FaultKind | None = None) -> None:
+        self.clock = SimulatedClock()
+        schedule = Schedule([ScheduledFault(1, 10_000, kind)] if kind else [])
+        settings = SimulationSettings(451, 1, 1, 1, 100, 1, 5, 75, {})
+        self.database = SimulatedDatabase(partial(psycopg2.connect, url), self.clock, schedule, _Always(), settings)
+        self.database.record_use(10_000)  # it is awake
         self.connection = self.connect()
         self.clock.now = 1.0 if kind else 0.0
 
-    def connect(self) -> database.Connection:
+    def connect(self) -> database.SimulatedConnection:
         connection = self.database.connect(connect_timeout=2, tcp_user_timeout=5_000)
         connection.execute(SET_SETTINGS, {"settings": json.dumps(SETTINGS)})
         return connection
@@ -108,7 +108,7 @@ class Simulated:
 def simulated(server: Postgres) -> Iterator[Callable[..., Simulated]]:
     with ExitStack() as stack:
 
-        def create(kind: Kind | None = None) -> Simulated:
+        def create(kind: FaultKind | None = None) -> Simulated:
             made = Simulated(server.url, kind)
             stack.callback(made.database.close)
             return made
@@ -119,7 +119,7 @@ def simulated(server: Postgres) -> Iterator[Callable[..., Simulated]]:
 Create = Callable[..., Simulated]
 
 
-def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Create) -> None:
+def test_a_session_that_was_idle_for_too_long(real: SimulatedConnection, simulated: Create) -> None:
     real.cursor().execute("set idle_session_timeout = 200")
     time.sleep(0.5)  # longer than the timeout that is tried
 
@@ -128,32 +128,32 @@ def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Creat
     assert insert(created.connection) == insert(real)
 
 
-def test_a_statement_that_takes_too_long(real: Connection, simulated: Create) -> None:
-    created = simulated(Kind.SLOW)
+def test_a_statement_that_takes_too_long(real: SimulatedConnection, simulated: Create) -> None:
+    created = simulated(FaultKind.SLOW)
     assert insert(created.connection) == insert(real, "select pg_sleep(5)")
     assert created.clock.now == pytest.approx(1.5)
 
 
-def test_a_table_that_somebody_locks(server: Postgres, real: Connection, simulated: Create) -> None:
+def test_a_table_that_somebody_locks(server: Postgres, real: SimulatedConnection, simulated: Create) -> None:
     with closing(psycopg2.connect(server.url)) as other:
         other.cursor().execute("lock table ponto.batida")
         seen = insert(real)
 
-    created = simulated(Kind.LOCKED)
+    created = simulated(FaultKind.LOCKED)
     assert insert(created.connection) == seen
     assert created.clock.now == pytest.approx(1.2)
 
 
-def test_a_database_that_only_reads(real: Connection, simulated: Create) -> None:
+def test_a_database_that_only_reads(real: SimulatedConnection, simulated: Create) -> None:
     real.cursor().execute("set default_transaction_read_only = on")
 
-    created = simulated(Kind.READ_ONLY)
+    created = simulated(FaultKind.READ_ONLY)
     assert insert(created.connection) == insert(real)
     created.connection.execute("select 1")
 
 
-def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Create) -> None:
-    created = simulated(Kind.REFUSING)
+def test_a_server_that_crashes(server: Postgres, real: SimulatedConnection, simulated: Create) -> None:
+    created = simulated(FaultKind.REFUSING)
     # Without a session's last words libpq has another error. PostgreSQL kills one that takes 5 s for them, and one
     # that is still busy with sending has none.
     session = psutil.Process(real.info.backend_pid)
@@ -169,7 +169,7 @@ def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Cr
     assert raised_by(created.connect) == refused
 
 
-def _is_idle(other: Connection, session: int) -> bool:
+def _is_idle(other: SimulatedConnection, session: int) -> bool:
     other.autocommit = True  # within a transaction it would see the same again
     with other.cursor() as cursor:
         cursor.execute("select from pg_stat_activity where pid = %s and wait_event = 'ClientRead'", (session,))
@@ -177,7 +177,7 @@ def _is_idle(other: Connection, session: int) -> bool:
 
 
 def test_a_server_without_a_connection_left(server: Postgres, simulated: Create) -> None:
-    created = simulated(Kind.EXHAUSTED)
+    created = simulated(FaultKind.EXHAUSTED)
     with ExitStack() as stack:
 
         def connect_until_full() -> None:
@@ -197,7 +197,7 @@ def test_a_server_that_does_not_answer(simulated: Create) -> None:
         way: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "sslmode": "disable"}
         seen = raised_by(lambda: psycopg2.connect(**way, user="nobody", connect_timeout=2))
 
-    created = simulated(Kind.FROZEN)
+    created = simulated(FaultKind.FROZEN)
     assert raised_by(created.connect) == seen
     assert created.clock.now == 1 + 2
     lost = insert(created.connection)
@@ -212,5 +212,5 @@ def test_a_connection_that_is_cut(server: Postgres, simulated: Create) -> None:
             proxy.cut_after = b"insert into ponto.batida"
             seen = insert(cut)
 
-    assert insert(simulated(Kind.CUT).connection) == seen
-    assert database.CUT.endswith(str(database.broken()))
+    assert insert(simulated(FaultKind.CUT).connection) == seen
+    assert database.CUT.endswith(str(database.connection_lost_error()))

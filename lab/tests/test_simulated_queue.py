@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from lab.simulate.functions import failures
-from lab.simulate.queue import Message, Queue
+from lab.simulate.functions import read_batch_response
+from lab.simulate.queue import Queue, QueueMessage
 
 DAY = 86_400
 
 
 def queue(**changes: Any) -> Queue:
-    made = Queue(Random(1), **{"visibility": 60, "retention": 4 * DAY, "most_receives": 3} | changes)  # noqa: S311
-    made.odd = False
+    settings = {"visibility_timeout_seconds": 60, "retention_seconds": 4 * DAY, "max_receive_count": 3}
+    made = Queue(Random(1), **settings | changes)  # noqa: S311
+    made.has_anomalies = False
     return made
 
 
-def received(**changes: Any) -> tuple[Queue, Message]:
+def received(**changes: Any) -> tuple[Queue, QueueMessage]:
     """A queue, and its message, which was received at 0."""
     found, sent = queue(**changes), message()
     found.add(sent)
@@ -26,8 +27,8 @@ def received(**changes: Any) -> tuple[Queue, Message]:
     return found, sent
 
 
-def message(number: int = 1, sent: float = 0) -> Message:
-    return Message(f"m{number}", "{}", SimpleNamespace(queued=1), sent, {})
+def message(number: int = 1, sent: float = 0) -> QueueMessage:
+    return QueueMessage(f"m{number}", "{}", SimpleNamespace(queued_count=1), sent, {})
 
 
 def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_with_another_receipt() -> None:
@@ -35,27 +36,28 @@ def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_w
     found.add(sent)
 
     assert found.receive(1) is sent
-    first = sent.receipt
+    first = sent.receipt_handle
     assert found.receive(60.9) is None
     assert found.receive(61) is sent
-    assert (sent.receives, sent.first_received, sent.record()["attributes"]["ApproximateReceiveCount"]) == (2, 1, "2")
+    assert (sent.receive_count, sent.first_received_at) == (2, 1)
+    assert sent.record()["attributes"]["ApproximateReceiveCount"] == "2"
     assert not found.delete(sent, first, 62)
-    assert found.delete(sent, sent.receipt, 62)
+    assert found.delete(sent, sent.receipt_handle, 62)
     assert found.receive(1_000) is None
-    assert found.live == 0
+    assert found.message_count == 0
 
 
 def test_a_changed_visibility_counts_from_the_call() -> None:
     found, sent = received()
 
-    assert found.hide(sent.receipt, 10, 15) is None
+    assert found.change_visibility(sent.receipt_handle, 10, 15) is None
     assert found.receive(24.9) is None
     assert found.receive(25) is sent
 
 
 def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
     found, sent = queue(), message()
-    moved: list[Message] = []
+    moved: list[QueueMessage] = []
     found.on_exhausted = moved.append
     found.add(sent)
 
@@ -63,12 +65,12 @@ def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
         assert found.receive(60 * receive) is sent
     assert found.receive(180) is None
     assert moved == [sent]
-    assert found.live == 0
+    assert found.message_count == 0
 
 
 def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
     found, sent = queue(), message(sent=-3 * DAY)  # by redrive, which keeps the enqueue time
-    expired: list[Message] = []
+    expired: list[QueueMessage] = []
     found.on_expired = expired.append
     found.add(sent)
 
@@ -83,12 +85,12 @@ def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
     sent = [message(number) for number in range(3_000)]
     for each in sent:
         found.add(each)
-    received: list[Message] = []
+    received: list[QueueMessage] = []
     while (next_one := found.receive(0)) is not None:
         received.append(next_one)
 
     assert [each.id for each in received] != [each.id for each in sent]
-    assert len(received) != len(sent) or any(each.copied for each in received)
+    assert len(received) != len(sent) or any(each.has_copies for each in received)
     received += iter(lambda: found.receive(60), None)
     assert {each.id for each in received} == {each.id for each in sent}
 
@@ -110,4 +112,4 @@ def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
     ],
 )
 def test_an_answer_is_read_as_lambda_does(answer: object, expected: set[str]) -> None:
-    assert failures(answer, {"a", "b"}) == expected
+    assert read_batch_response(answer, {"a", "b"}) == expected
