@@ -82,7 +82,7 @@ class SchemaSettings(NamedTuple):
     zone: ZoneInfo  # of the database
     slices: tuple[str, ...]  # that bring migrations, each after those that it needs
     roles: Mapping[str, FunctionRole]  # by their names
-    created_from: str = ""  # the database in which to create it if it does not exist; empty: it exists
+    maintenance_database: str = ""  # the database in which to create it if it does not exist; empty: it exists
 
 
 class Login(NamedTuple):
@@ -118,7 +118,7 @@ def load_schema(environment: Mapping[str, str] = os.environ) -> SchemaSettings:
         zone=parse_time_zone(environment["TIME_ZONE"]),
         slices=tuple(filter(None, environment["SLICES"].split(","))),
         roles=_roles(environment),
-        created_from=environment.get("DB_CREATED_FROM", ""),
+        maintenance_database=environment.get("DB_CREATED_FROM", ""),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import REFERENCE, migrate
-from ponto.admin.repeatable import select_in_force
+from ponto.admin.repeatable import select_files
 from ponto.database_names import SCHEMA as SCHEMA_NAME
 from slices import enabled
 from tools.kit import slices
@@ -48,7 +48,7 @@ def migrations(schema: Mapping[str, Path] = SCHEMA) -> list[str]:
             for path in sorted(folder.glob(pattern))
         }
 
-    return [*contents("[0-9]*.sql"), *select_in_force(contents("views/*.sql"))]
+    return [*contents("[0-9]*.sql"), *select_files(contents("views/*.sql"))]
 
 
 _numbers = itertools.count(1)

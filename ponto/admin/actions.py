@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ponto import config
-from ponto.admin.migrations import folders, migrate
-from ponto.admin.owner import MigrationError, connected, fetch, make_database
-from ponto.admin.roles import reset_role_limits, set_login, set_password
+from ponto.admin.migrations import migrate, migration_folders
+from ponto.admin.owner import MigrationError, connect_as_owner, create_database, fetch
+from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.connection import Parameters
 from ponto.fields import read_uuid
 
@@ -20,7 +20,7 @@ class SchemaHooks(NamedTuple):
 
     actions: Mapping[str, Action] = {}  # by name
     legacy_keys: Mapping[str, str] = {}  # action by the key that named it in events of 1.0.0-rc.1
-    post_migration_step: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
+    prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
     """Reads the environment before the migrations, raises ConfigurationError for a wrong value, and returns what runs
     after them. `make deploy` calls it, too."""
 
@@ -73,7 +73,7 @@ def run(
 def find_punch(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return whether the punch of a request is a row."""
     punch_id = read_uuid(str(request.get("id", request.get("find"))))
-    with connected(owner) as connection, connection.cursor() as session:
+    with connect_as_owner(owner) as connection, connection.cursor() as session:
         return {"found": bool(fetch(session, "find_punch", id=punch_id))}
 
 
@@ -85,15 +85,15 @@ def _migrate(
     slice_schemas: Mapping[str, Path],
 ) -> dict[str, Any]:
     # Read before anything is changed: a wrong value stops the migrations.
-    steps = [hook.post_migration_step(environment) for hook in hooks if hook.post_migration_step]
-    schema = folders(settings.slices, slice_schemas)
-    notices = make_database(owner, settings.created_from) if settings.created_from else []
+    steps = [hook.prepare_post_migration(environment) for hook in hooks if hook.prepare_post_migration]
+    schema = migration_folders(settings.slices, slice_schemas)
+    notices = create_database(owner, settings.maintenance_database) if settings.maintenance_database else []
     migrated = migrate(owner, settings.zone.key, schema)
     notices += migrated.notices
     for step in steps:
         step(owner)
     notices += reset_role_limits(owner, {role: each.concurrency for role, each in settings.roles.items()})
-    notices += set_login(owner, settings.roles, by_iam=settings.database.by_iam)
+    notices += set_login_method(owner, settings.roles, by_iam=settings.database.by_iam)
     for role, each in settings.roles.items():
         if each.secret_arn:
             user, password = config.fetch_login(each.secret_arn)

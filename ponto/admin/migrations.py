@@ -18,12 +18,12 @@ from ponto.admin import SQL, repeatable, rights, roles
 from ponto.admin.owner import (
     LockTimeoutError,
     MigrationError,
-    connected,
-    error_context,
+    connect_as_owner,
     fetch,
-    protect_writes,
+    lock_and_check_tables,
     run_file,
-    run_statements,
+    run_generated_statements,
+    translate_errors,
 )
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
@@ -52,7 +52,7 @@ class LockRetryPolicy(NamedTuple):
 LOCK_RETRY_POLICY = LockRetryPolicy()
 
 
-class Migrated(NamedTuple):
+class MigrationResult(NamedTuple):
     applied: list[str]  # file names, in order; empty when there was nothing to do
     notices: list[str]  # what the migrations report: how many rows they copied, ...
 
@@ -66,7 +66,7 @@ class _Files(NamedTuple):
     views: Mapping[str, str]
 
 
-def folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -> dict[str, Path]:
+def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -> dict[str, Path]:
     """Return the folders of the reference's migrations, and of these slices'.
 
     Raises:
@@ -82,7 +82,7 @@ def migrate(
     time_zone: str,
     schema: Mapping[str, Path] = REFERENCE,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
-) -> Migrated:
+) -> MigrationResult:
     """Apply the migrations that the database has not had yet, and the views that have changed.
 
     All of them or none; where a file is to be applied concurrently, all before it, that file, all after it. Safe to
@@ -101,13 +101,13 @@ def migrate(
         MigrationError: the time zone is unknown, a file failed or did not get its locks, or what was applied is not
             what the folders hold: a file was edited, is missing though others of its slice are pending, or comes before
             one that was applied. Or two files create one object, or a view of others depends on what has to be dropped.
-        NotOwnSchemaError: see `protect_writes`.
+        SchemaNotExclusiveError: see `lock_and_check_tables`.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = _read_files(schema)
     applied: list[str] = []
     notices: list[str] = []
-    with connected(parameters) as owner:
+    with connect_as_owner(parameters) as owner:
         owner.autocommit = True
         _take_advisory_lock(owner, retry_policy)
         owner.autocommit = False
@@ -116,7 +116,7 @@ def migrate(
             applied += migrated.applied
             notices += migrated.notices
             if next_index is None:
-                return Migrated(applied, list(dict.fromkeys(notices)))
+                return MigrationResult(applied, list(dict.fromkeys(notices)))
             _build_index(owner, next_index, files.numbered[next_index], retry_policy)
             applied.append(next_index)
 
@@ -132,7 +132,7 @@ def _read_files(schema: Mapping[str, Path]) -> _Files:
     def by_slice(file: str) -> dict[str, str]:
         return dict.fromkeys(schema, "") | {_slice_of(name): text for name, text in by_name(file).items()}
 
-    views = repeatable.select_in_force(by_name("views/*.sql"))
+    views = repeatable.select_files(by_name("views/*.sql"))
     return _Files(by_slice("roles.sql"), by_slice("rights.sql"), by_name("[0-9]*.sql"), views)
 
 
@@ -154,7 +154,7 @@ def _take_advisory_lock(owner: connection, policy: LockRetryPolicy) -> None:
 
 def _apply_with_retries(
     owner: connection, files: _Files, time_zone: str, policy: LockRetryPolicy
-) -> tuple[Migrated, str | None]:
+) -> tuple[MigrationResult, str | None]:
     """Apply until all locks are obtained; see `_apply`."""
     holders: dict[str, str] = {}
     for attempt in range(1, policy.tries + 1):
@@ -175,18 +175,18 @@ def _apply_with_retries(
     )
 
 
-def _apply(owner: connection, files: _Files, time_zone: str) -> tuple[Migrated, str | None]:
+def _apply(owner: connection, files: _Files, time_zone: str) -> tuple[MigrationResult, str | None]:
     """Apply what one transaction can, and commit; also return the file that comes next, to be applied concurrently."""
     owner.notices.clear()
     with owner.cursor() as session:
-        with error_context("before the first migration"):
+        with translate_errors("before the first migration"):
             initial_rights, recorded = _prepare(session, time_zone)
             pending = _find_pending(files.numbered, recorded)
-            protect_writes(session, all_tables=bool(pending))
+            lock_and_check_tables(session, all_tables=bool(pending))
             notices = roles.create(session, files.roles)
         applied = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
         for name in applied:
-            with error_context(name):
+            with translate_errors(name):
                 run_file(session, files.numbered[name])
                 _record(session, name, files.numbered[name])
         is_complete = applied == pending
@@ -201,9 +201,9 @@ def _apply(owner: connection, files: _Files, time_zone: str) -> tuple[Migrated, 
                 f"the schema is newer than this code, and its views stay as they are: it has {', '.join(newer)}"
             )
         elif is_complete:
-            with error_context("views"):
+            with translate_errors("views"):
                 applied += repeatable.apply(session, files.views)
-        with error_context("rights"):
+        with translate_errors("rights"):
             notices += [line for (line,) in fetch(session, "role_members")]
             own_roles = dict(fetch(session, "slices_by_role", prefix=ROLE_PREFIX))
             removed_roles = [role for role, name in own_roles.items() if name not in files.roles]
@@ -211,7 +211,7 @@ def _apply(owner: connection, files: _Files, time_zone: str) -> tuple[Migrated, 
             notices += rights.enforce(session, declarations, initial_rights, own_roles, removed_roles)
     owner.commit()
     notices = [notice.strip() for notice in owner.notices] + notices
-    return Migrated(applied, notices), None if is_complete else pending[len(applied)]
+    return MigrationResult(applied, notices), None if is_complete else pending[len(applied)]
 
 
 def _prepare(session: cursor, time_zone: str) -> tuple[list[rights.Right], dict[str, str]]:
@@ -225,12 +225,12 @@ def _prepare(session: cursor, time_zone: str) -> tuple[list[rights.Right], dict[
             "docs/operations.md#copy-the-rows-of-an-older-stage"
         )
     initial_rights = rights.read_rights(session)
-    run_statements(session, "create_schema", "{statement} authorization {user}")
+    run_generated_statements(session, "create_schema", "{statement} authorization {user}")
     for right in set(rights.read_rights(session)).difference(initial_rights):  # by default privileges
         session.execute(right.revoke)
     if not fetch(session, "set_time_zone", time_zone=time_zone):
         raise MigrationError(f'invalid value for parameter "TimeZone": "{time_zone}"')
-    run_statements(session, "set_default_time_zone", time_zone=time_zone)
+    run_generated_statements(session, "set_default_time_zone", time_zone=time_zone)
     return initial_rights, dict(fetch(session, "create_tables"))
 
 
@@ -254,7 +254,7 @@ def _build_index(owner: connection, name: str, statement: str, policy: LockRetry
                 run_file(session, statement)
             session.execute("set lock_timeout = %s", [policy.lock_ms])
             owner.autocommit = False
-            protect_writes(session, all_tables=False)
+            lock_and_check_tables(session, all_tables=False)
             _record(session, name, statement)
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error

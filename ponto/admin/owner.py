@@ -16,14 +16,15 @@ from ponto.admin import SQL
 from ponto.connection import SAFE_SETTINGS, Parameters, Timeouts, connect
 from ponto.database_names import SCHEMA, with_names
 
-_PATIENT = Timeouts(iam_propagation_seconds=120)  # a deploy may have made the owner's right to sign in seconds ago
+# The deploy may have granted the owner's login permission only seconds ago.
+_OWNER_TIMEOUTS = Timeouts(iam_propagation_seconds=120)
 
 
 class MigrationError(Exception):
     """Statements of the owner failed, or could not start. The message says where and why, and what was changed."""
 
 
-class NotOwnSchemaError(MigrationError):
+class SchemaNotExclusiveError(MigrationError):
     """The schema is not its owner's alone. The message says why, and what to do."""
 
 
@@ -32,7 +33,7 @@ class LockTimeoutError(Exception):
 
 
 @contextmanager
-def error_context(step: str) -> Iterator[None]:
+def translate_errors(step: str) -> Iterator[None]:
     """Raise LockTimeoutError or MigrationError for an error of the database in a step: a file, or between files."""
     try:
         yield
@@ -43,25 +44,25 @@ def error_context(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def connected(parameters: Parameters) -> Iterator[connection]:
+def connect_as_owner(parameters: Parameters) -> Iterator[connection]:
     """Connect, and close the connection in the end; what is not committed is rolled back.
 
     Yields:
         A connection of which each statement sees what was committed before it began, whatever the server's default.
 
     Raises:
-        NotOwnSchemaError: see `protect_writes`. A schema that does not exist is fine.
+        SchemaNotExclusiveError: see `lock_and_check_tables`. A schema that does not exist is fine.
         psycopg2.Error: no connection, after all tries of `connect`.
     """
     settings = {"default_transaction_isolation": "read committed"}
-    with closing(connect(parameters, "batidaPonto schema", _PATIENT, settings=settings)) as owner:
+    with closing(connect(parameters, "batidaPonto schema", _OWNER_TIMEOUTS, settings=settings)) as owner:
         with owner.cursor() as session:
-            _require_own_schema(session)
+            _require_exclusive_schema(session)
         owner.commit()
         yield owner
 
 
-def protect_writes(session: cursor, *, all_tables: bool) -> None:
+def lock_and_check_tables(session: cursor, *, all_tables: bool) -> None:
     """Lock the tables, then check them, so that a write runs no code of others as the owner.
 
     Args:
@@ -69,16 +70,16 @@ def protect_writes(session: cursor, *, all_tables: bool) -> None:
         all_tables: lock all tables, or only those in which the migrations keep their records.
 
     Raises:
-        NotOwnSchemaError: others own the schema or something in it, may create in it, or there is a trigger, a foreign
-            key, a rule, row security or an inheriting table that no migration made.
+        SchemaNotExclusiveError: others own the schema or an object in it, or can create objects in it; or it has a
+            trigger, a foreign key, a rule, row security or an inheriting table that no migration created.
     """
-    run_statements(session, "lock_tables", all=all_tables)
-    _require_own_schema(session)
+    run_generated_statements(session, "lock_tables", all=all_tables)
+    _require_exclusive_schema(session)
 
 
-def _require_own_schema(session: cursor) -> None:
+def _require_exclusive_schema(session: cursor) -> None:
     if problems := fetch(session, "schema_problems"):
-        raise NotOwnSchemaError(
+        raise SchemaNotExclusiveError(
             f"others can change what the owner of schema {SCHEMA} runs: {describe_problems(problems)}"
         )
 
@@ -105,7 +106,7 @@ def fetch(session: cursor, query: str, **values: object) -> list[tuple[Any, ...]
     return session.fetchall()
 
 
-def run_statements(session: cursor, query: str, remedy: str = "{statement}", **values: object) -> list[str]:
+def run_generated_statements(session: cursor, query: str, remedy: str = "{statement}", **values: object) -> list[str]:
     """Run the statements that a query returns, each with a notice or null, and return the notices as PostgreSQL's.
 
     Raises:
@@ -135,14 +136,16 @@ def try_statement(session: cursor, statement: str, *refusals: type[psycopg2.Erro
     return None
 
 
-def make_database(parameters: Parameters, created_from: str) -> list[str]:
+def create_database(parameters: Parameters, maintenance_database: str) -> list[str]:
     """Create a database if it does not exist, from another one; several callers may do so at once.
 
     Returns:
         A line if it was created.
     """
     name = str(parameters["dbname"])
-    with closing(connect({**parameters, "dbname": created_from}, "batidaPonto schema", _PATIENT)) as existing:
+    with closing(
+        connect({**parameters, "dbname": maintenance_database}, "batidaPonto schema", _OWNER_TIMEOUTS)
+    ) as existing:
         existing.autocommit = True  # no transaction creates a database
         with existing.cursor() as session:
             session.execute("select from pg_database where datname = %s", [name])

@@ -13,7 +13,7 @@ from psycopg2 import errors
 from psycopg2.extensions import cursor
 
 from ponto.admin import SQL
-from ponto.admin.owner import MigrationError, error_context, fetch, run_file, try_statement
+from ponto.admin.owner import MigrationError, fetch, run_file, translate_errors, try_statement
 
 _REPLACES = re.compile(r"-- replaces: (\S+)\s")
 # Columns or parameters that CREATE OR REPLACE cannot change, and types, which it does not know.
@@ -31,7 +31,7 @@ def checksum(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def select_in_force(contents: Mapping[str, str]) -> dict[str, str]:
+def select_files(contents: Mapping[str, str]) -> dict[str, str]:
     """Return the contents of the files to apply, by name, of those of all.
 
     A file whose first line is `-- replaces: SLICE/views/FILE.sql` is applied in the place of that file.
@@ -94,7 +94,7 @@ def apply(session: cursor, contents: Mapping[str, str]) -> list[str]:
             session.execute("rollback to savepoint in_place")
         else:
             return changed
-    with error_context(first_change):
+    with translate_errors(first_change):
         _drop(session, {each: drops[each] for each in reversed(old) if each in drops}, reason)
     _run(session, contents, list(contents))
     return list(contents)
@@ -104,7 +104,7 @@ def _run(session: cursor, contents: Mapping[str, str], names: Iterable[str]) -> 
     """Apply the files of these names, and forget those that are gone."""
     session.execute(SQL["forget_other_files"], {"kept": list(contents)})
     for name in names:
-        with error_context(name):
+        with translate_errors(name):
             run_file(session, contents[name])
             objects = _created_by(contents[name])
             session.execute(SQL["record_file"], (name, checksum(contents[name]), objects))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from psycopg2 import errors
 from psycopg2.extensions import cursor
 
-from ponto.admin.owner import error_context, fetch, try_statement
+from ponto.admin.owner import fetch, translate_errors, try_statement
 from ponto.database_names import with_names
 
 
@@ -61,7 +61,7 @@ def enforce(
                 session.execute(right.grant)
     for name, declaration in (declarations or {}).items():
         if declaration.strip():
-            with error_context(f"rights of {name}"):
+            with translate_errors(f"rights of {name}"):
                 session.execute(with_names(declaration, names_roles=True))
     declared = set(read_rights(session))
 

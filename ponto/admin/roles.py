@@ -12,7 +12,14 @@ from psycopg2 import errors
 from psycopg2.extensions import cursor, encrypt_password, quote_ident
 
 from ponto.admin import SQL
-from ponto.admin.owner import LockTimeoutError, MigrationError, connected, describe_problems, fetch, run_statements
+from ponto.admin.owner import (
+    LockTimeoutError,
+    MigrationError,
+    connect_as_owner,
+    describe_problems,
+    fetch,
+    run_generated_statements,
+)
 from ponto.connection import Parameters
 from ponto.database_names import ROLE_PREFIX
 
@@ -45,9 +52,11 @@ def create(session: cursor, files: dict[str, str]) -> list[str]:
     given = json.dumps(list(declared.values()))
     remedy = _remedy(declared | dict(fetch(session, "slices_by_role", prefix=ROLE_PREFIX)))
     try:
-        notices = run_statements(session, "create_roles", remedy, roles=given, without_password=without_password)
+        notices = run_generated_statements(
+            session, "create_roles", remedy, roles=given, without_password=without_password
+        )
         session.execute(SQL["record_roles"], {"roles": given})
-        return notices + run_statements(session, "admit_roles", remedy, roles=given, prefix=ROLE_PREFIX)
+        return notices + run_generated_statements(session, "admit_roles", remedy, roles=given, prefix=ROLE_PREFIX)
     except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_) as error:
         # Another database creates it, or alters it: "tuple concurrently updated". The next try looks at who created it.
         raise LockTimeoutError("roles") from error
@@ -71,21 +80,21 @@ def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | No
         role: _CONNECTIONS_PER_EXECUTION * (executions or 0) + _CONNECTIONS_OF_PEOPLE.get(role, 0) or None
         for role, executions in concurrency.items()
     }
-    with connected(parameters) as connection, connection.cursor() as session:
-        notices = run_statements(session, "limit_roles", _remedy(limits), limits=json.dumps(limits))
+    with connect_as_owner(parameters) as connection, connection.cursor() as session:
+        notices = run_generated_statements(session, "limit_roles", _remedy(limits), limits=json.dumps(limits))
         connection.commit()
         return notices
 
 
-def set_login(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -> list[str]:
+def set_login_method(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -> list[str]:
     """Set roles to sign in by IAM alone, without a password; or set them to sign in without IAM.
 
     A member of such a role, its creator too, signs in by IAM as well.
     """
     remedy = _remedy(["rds_iam", *roles]) if by_iam else f"revoke rds_iam from {', '.join(roles)}"
     try:
-        with connected(parameters) as connection, connection.cursor() as session:
-            notices = run_statements(session, "set_login", remedy, roles=list(roles), by_iam=by_iam)
+        with connect_as_owner(parameters) as connection, connection.cursor() as session:
+            notices = run_generated_statements(session, "set_login", remedy, roles=list(roles), by_iam=by_iam)
             if notices and not by_iam and (problems := fetch(session, "indirect_iam", roles=list(roles))):
                 raise MigrationError(f"a password would not count: {describe_problems(problems)}")
             connection.commit()
@@ -98,7 +107,7 @@ def set_login(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -
 
 def set_password(parameters: Parameters, role: str, password: str) -> None:
     """Set a role's password. It is hashed here, so that neither the server nor its log sees it."""
-    with connected(parameters) as connection, connection.cursor() as session:
+    with connect_as_owner(parameters) as connection, connection.cursor() as session:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
         session.execute(f"alter role {quote_ident(role, session)} password %s", [hashed])
         connection.commit()

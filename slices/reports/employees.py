@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from ponto.admin.owner import connected, protect_writes
+from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters, error_message
 from ponto.database_names import SCHEMA, read_sql
 
@@ -61,13 +61,13 @@ def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str
         `counts`, as of `store`; or `refused`, what PostgreSQL says, which may quote a value: so it is raised to no log.
 
     Raises:
-        NotOwnSchemaError: see `protect_writes`.
+        SchemaNotExclusiveError: see `lock_and_check_tables`.
         psycopg2.Error: no connection, after all tries of `connect`.
     """
-    with connected(parameters) as connection, connection.cursor() as cursor:
+    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
         try:
             if not dry_run:
-                protect_writes(cursor, all_tables=True)
+                lock_and_check_tables(cursor, all_tables=True)
             counts = store(cursor, found, dry_run=dry_run)
             if not dry_run:
                 connection.commit()

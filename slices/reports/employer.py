@@ -5,7 +5,7 @@ from itertools import cycle
 from pathlib import Path
 
 from ponto import fields
-from ponto.admin.owner import connected, protect_writes
+from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters
 from ponto.database_names import read_sql
 from ponto.documents import is_cpf
@@ -50,8 +50,8 @@ def store(parameters: Parameters, employer: str) -> None:
     Raises:
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
-    with connected(parameters) as connection, connection.cursor() as cursor:
-        protect_writes(cursor, all_tables=True)
+    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+        lock_and_check_tables(cursor, all_tables=True)
         cursor.execute(_STORE, {"employer": employer})
         connection.commit()
 

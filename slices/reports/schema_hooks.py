@@ -32,5 +32,5 @@ HOOKS = SchemaHooks(
     # {"action": "load_employees", "employees": rows, "dryRun": false} stores these, or counts what that would change.
     actions={"load_employees": _load},
     legacy_keys={"employees": "load_employees"},
-    post_migration_step=employer_step,
+    prepare_post_migration=employer_step,
 )

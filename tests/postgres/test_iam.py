@@ -17,7 +17,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from ponto import config
-from ponto.admin.owner import make_database
+from ponto.admin.owner import create_database
 from ponto.connection import Settings, connect, with_password
 from tests.database import ROLES, migrations
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
@@ -237,6 +237,6 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
     parameters = {**config.load_database(system.environment).connection_parameters(), "dbname": "pontodb"}
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
-            made = list(threads.map(lambda _: make_database(parameters, "postgres"), range(4)))
+            made = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
             assert sorted(made) == [[], [], [], ["database made: pontodb"]]
             system.rds.server.ask("drop database pontodb")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, folders, migrate
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, MigrationResult, migrate, migration_folders
 from ponto.admin.owner import MigrationError
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
@@ -32,7 +32,7 @@ ALL = migrations(REFERENCE)
 LAST = max(path.name for path in REFERENCE["ponto"].glob("[0-9]*.sql"))
 ONE_MORE = "create index concurrently one_more on batida (chave);"
 
-Run = Callable[..., Migrated]
+Run = Callable[..., MigrationResult]
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(d
 
 
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
-    assert run() == Migrated(ALL, [])
-    assert run() == Migrated([], [])
+    assert run() == MigrationResult(ALL, [])
+    assert run() == MigrationResult([], [])
 
 
 def test_every_column_is_described(database: Database) -> None:
@@ -234,7 +234,7 @@ class Stage:
             add(path / "views" / "01_view.sql", f"create view {name}_view as select from {name};\n")
         self._empty = empty
 
-    def run(self, *names: str) -> Migrated:
+    def run(self, *names: str) -> MigrationResult:
         return migrate(self._empty.owner, ZONE, REFERENCE | {name: self.folders[name] for name in names})
 
     def signs_in(self, name: str) -> list[tuple[bool]]:
@@ -263,7 +263,7 @@ def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: St
     with pytest.raises(MigrationError, match=r"^first_one/0000_late\.sql: comes before first_one/0001_table\.sql"):
         stage.run("first_one", "another")
     (stage.folders["first_one"] / "0000_late.sql").unlink()
-    assert stage.run("first_one", "another") == Migrated(["another/0002_more.sql"], [])
+    assert stage.run("first_one", "another") == MigrationResult(["another/0002_more.sql"], [])
 
 
 def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_comes_back(
@@ -274,14 +274,14 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
     gone = ["slices/first_one is not there: its tables stay, and its roles lose their rights and may not sign in"]
 
     assert stage.run("another").notices == gone
-    assert stage.run("another") == Migrated([], gone)
+    assert stage.run("another") == MigrationResult([], gone)
     assert (stage.signs_in("first_one"), stage.signs_in("another")) == ([(False,)], [(True,)])
     assert empty.ask("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
 
-    assert stage.run("first_one", "another") == Migrated(["first_one/views/01_view.sql"], [])
+    assert stage.run("first_one", "another") == MigrationResult(["first_one/views/01_view.sql"], [])
     assert stage.signs_in("first_one") == [(True,)]
     assert empty.ask("select kept from first_one") == [(1,)]
-    assert stage.run("first_one", "another") == Migrated([], [])
+    assert stage.run("first_one", "another") == MigrationResult([], [])
 
 
 def test_a_role_that_another_slice_has_too_signs_in_when_one_goes(stage: Stage) -> None:
@@ -376,7 +376,7 @@ def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stay
 def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> None:
     """The views of the slice that was meant would be dropped."""
     with pytest.raises(MigrationError, match=rf"^SLICES: there is no slices/{name}/schema"):
-        folders(["first_one", name], {"first_one": tmp_path})
+        migration_folders(["first_one", name], {"first_one": tmp_path})
 
 
 # Locks
@@ -513,8 +513,8 @@ def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
 
             assert outcome == Outcome(Status.STORED)
             assert not first.done()
-        assert first.result() == Migrated(NEW, [])
-        assert second.result() == Migrated([], [])
+        assert first.result() == MigrationResult(NEW, [])
+        assert second.result() == MigrationResult([], [])
     assert index(empty) == [(True,)]
 
 
@@ -534,7 +534,7 @@ def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
     assert index(empty) == [(False,)]
     assert "after" not in relations(empty)
 
-    assert run(schema=one_more) == Migrated(NEW, [])
+    assert run(schema=one_more) == MigrationResult(NEW, [])
 
     assert index(empty) == [(True,)]
 
@@ -544,7 +544,7 @@ def test_an_index_that_was_completed_without_its_run_is_kept(empty: Database, ru
     empty.ask(ONE_MORE)
     before = empty.ask("select to_regclass('one_more')::oid")
 
-    assert run(schema=one_more) == Migrated(NEW, [])
+    assert run(schema=one_more) == MigrationResult(NEW, [])
 
     assert empty.ask("select to_regclass('one_more')::oid") == before
 

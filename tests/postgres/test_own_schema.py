@@ -13,7 +13,7 @@ import pytest
 
 from ponto.admin.actions import find_punch
 from ponto.admin.migrations import migrate
-from ponto.admin.owner import MigrationError, NotOwnSchemaError, connected, protect_writes
+from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_as_owner, lock_and_check_tables
 from ponto.admin.roles import reset_role_limits
 from ponto.punch import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
@@ -104,7 +104,7 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
             lambda: reset_role_limits(owner, dict.fromkeys(ROLES)),
             lambda: find_punch(owner, {"id": PUNCH}),
         ):
-            with pytest.raises(NotOwnSchemaError, match=re.escape(problem)) as caught:
+            with pytest.raises(SchemaNotExclusiveError, match=re.escape(problem)) as caught:
                 run()
 
         server.do_what_is_printed(caught.value, "master")
@@ -128,7 +128,7 @@ def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: S
     owner = migrated(server)
     ask(owner, "alter database master set default_transaction_isolation = serializable")
 
-    with connected(owner) as connection, connection.cursor() as session:
+    with connect_as_owner(owner) as connection, connection.cursor() as session:
         session.execute("show transaction_isolation")
         assert session.fetchall() == [("read committed",)]
 
@@ -188,7 +188,7 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
         wait_for(lambda: server.ask(waits, "master") == [(1,)], "the migrations to wait behind their check")
         cursor.execute(evil)
         cursor.execute("select pg_advisory_unlock_all()")
-        with pytest.raises(NotOwnSchemaError, match=r"trigger evil on ponto\.migracao_papel"):
+        with pytest.raises(SchemaNotExclusiveError, match=r"trigger evil on ponto\.migracao_papel"):
             run.result()
 
     assert server.ask("select is_called from public.runs", "master") == [(False,)]
@@ -198,7 +198,7 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
     owner = migrated(server)
     arguments: dict[str, Any] = owner
     with closing(psycopg2.connect(**arguments)) as writer, writer.cursor() as cursor:
-        protect_writes(cursor, all_tables=True)
+        lock_and_check_tables(cursor, all_tables=True)
 
         with pytest.raises(psycopg2.errors.LockNotAvailable):
             server.ask(

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, Migrated, migrate
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
-from ponto.admin.roles import reset_role_limits, set_login, set_password
+from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
@@ -191,7 +191,7 @@ def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(s
     with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
         migrate(owner, ZONE, REFERENCE)
     server.ask("alter role ponto_gone nologin")  # as by another stage's migrations
-    assert migrate(owner, ZONE, REFERENCE) == Migrated([], [])
+    assert migrate(owner, ZONE, REFERENCE) == MigrationResult([], [])
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
@@ -393,18 +393,18 @@ GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_ha
 def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_another_later(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    assert set_login(owner, ROLES, by_iam=False) == []  # as where there is no rds_iam
+    assert set_login_method(owner, ROLES, by_iam=False) == []  # as where there is no rds_iam
     server.ask("create role rds_iam; grant rds_iam to master with admin option")
-    assert set_login(owner, ROLES, by_iam=False) == []
+    assert set_login_method(owner, ROLES, by_iam=False) == []
 
-    assert set_login(owner, [*ROLES, "ponto_of_no_slice"], by_iam=True) == BY_IAM
+    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], by_iam=True) == BY_IAM
     server.ask("alter role master nocreaterole")
-    assert set_login(owner, ROLES, by_iam=True) == []  # nothing to alter
+    assert set_login_method(owner, ROLES, by_iam=True) == []  # nothing to alter
     server.ask("alter role master createrole")
     assert server.ask(GRANTED_IAM) == [(len(ROLES),)]
 
-    assert set_login(owner, ROLES, by_iam=False) == BY_PASSWORD
-    assert set_login(owner, ROLES, by_iam=False) == []
+    assert set_login_method(owner, ROLES, by_iam=False) == BY_PASSWORD
+    assert set_login_method(owner, ROLES, by_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(function, "select")
     assert ask(sign_in(owner, "ponto_function"), "select 1") == [(1,)]
@@ -412,7 +412,7 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
 
 def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
     with pytest.raises(MigrationError, match=r"no role rds_iam.*: set dbLogin to secret"):
-        set_login(owner, ROLES, by_iam=True)
+        set_login_method(owner, ROLES, by_iam=True)
 
 
 @pytest.mark.parametrize(
@@ -425,18 +425,18 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
         ),
         (
             "create role rds_iam",
-            lambda owner: set_login(owner, ROLES, by_iam=True),
+            lambda owner: set_login_method(owner, ROLES, by_iam=True),
             "master.* may not run `grant rds_iam to ponto_",
         ),
         (
             f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}",
-            lambda owner: set_login(owner, ROLES, by_iam=False),
+            lambda owner: set_login_method(owner, ROLES, by_iam=False),
             "master.* may not run `revoke rds_iam from ponto_",
         ),
         (
             "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_function;"
             "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_function",
-            lambda owner: set_login(owner, ["ponto_function"], by_iam=False),
+            lambda owner: set_login_method(owner, ["ponto_function"], by_iam=False),
             "ponto_function is a member of via, which has rds_iam",
         ),
     ],

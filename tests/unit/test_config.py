@@ -169,7 +169,9 @@ def test_each_function_needs_its_own_variables_only() -> None:
         },
     )
     assert load_schema(variables) == settings
-    assert load_schema(variables | {"DB_CREATED_FROM": "postgres"}) == settings._replace(created_from="postgres")
+    assert load_schema(variables | {"DB_CREATED_FROM": "postgres"}) == settings._replace(
+        maintenance_database="postgres"
+    )
     assert load_database(variables | {"TIME_ZONE": ""}) == settings.database
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ponto.admin.owner import MigrationError
-from ponto.admin.repeatable import select_in_force
+from ponto.admin.repeatable import select_files
 
 VIEW = "create or replace view ponto.v as select 1;\n"
 LATER = "create or replace view ponto.later as select 2;\n"
@@ -21,7 +21,7 @@ def test_files_that_replace_another_take_its_place_in_their_order() -> None:
         "two/views/02.sql": replacing,
     }
 
-    in_force = select_in_force(files)
+    in_force = select_files(files)
 
     assert list(in_force.items()) == [
         ("two/views/01.sql", first),
@@ -35,7 +35,7 @@ def test_two_files_that_create_one_object_are_refused() -> None:
         MigrationError,
         match=r"^two/views/01\.sql: creates view v, as one/views/01\.sql does.* `-- replaces: one/views/01\.sql`",
     ):
-        select_in_force({"one/views/01.sql": VIEW, "two/views/01.sql": VIEW})
+        select_files({"one/views/01.sql": VIEW, "two/views/01.sql": VIEW})
 
 
 @pytest.mark.parametrize("target", ["one/views/02.sql", "two/views/01.sql"])
@@ -43,4 +43,4 @@ def test_file_that_replaces_one_that_is_not_applied_is_refused(target: str) -> N
     with pytest.raises(
         MigrationError, match=rf"^two/views/01\.sql: replaces {re.escape(target)}, which is not applied"
     ):
-        select_in_force({"one/views/01.sql": VIEW, "two/views/01.sql": f"-- replaces: {target}\n{VIEW}"})
+        select_files({"one/views/01.sql": VIEW, "two/views/01.sql": f"-- replaces: {target}\n{VIEW}"})

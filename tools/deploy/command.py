@@ -264,8 +264,8 @@ def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
     try:
         config.parse_time_zone(environment["TIME_ZONE"])
         for hook in enabled.schema_hooks():
-            if hook.post_migration_step:
-                hook.post_migration_step(environment)
+            if hook.prepare_post_migration:
+                hook.prepare_post_migration(environment)
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
     is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")

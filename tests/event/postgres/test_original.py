@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ponto.admin.migrations import REFERENCE, Migrated, migrate
+from ponto.admin.migrations import REFERENCE, MigrationResult, migrate
 from ponto.derived_id import derive_id
 from tests.database import Database
 
@@ -15,7 +15,7 @@ ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
 ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
 
-Run = Callable[[], Migrated]
+Run = Callable[[], MigrationResult]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ponto.admin.migrations import Migrated, migrate
+from ponto.admin.migrations import MigrationResult, migrate
 from slices.corrections.tests.correcting import CorrectionsDatabase
 from tests.database import SCHEMA, TIME_ZONE
 
@@ -20,7 +20,7 @@ REPLACED = "views/04_punches_that_count.sql"
 class Stage(CorrectionsDatabase):
     """A database with a card whose hours a correction changed."""
 
-    def run(self, schema: Mapping[str, Path]) -> Migrated:
+    def run(self, schema: Mapping[str, Path]) -> MigrationResult:
         return migrate(self.owner, TIME_ZONE, schema)
 
 

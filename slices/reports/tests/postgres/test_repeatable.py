@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, Migrated, migrate
+from ponto.admin.migrations import LOCK_RETRY_POLICY, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, Database, migrations
 
@@ -64,7 +64,7 @@ class Stage:
             " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
         )
 
-    def run(self, patience: Any = LOCK_RETRY_POLICY) -> Migrated:
+    def run(self, patience: Any = LOCK_RETRY_POLICY) -> MigrationResult:
         return migrate(self.database.owner, "America/Sao_Paulo", self.schema, patience)
 
     def file(self, name: str) -> Path:
@@ -140,7 +140,7 @@ def test_what_can_be_replaced_is_applied_in_place_and_somebodys_own_view_sees_it
     identity = stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid")
     stage.change(file, old, new)
 
-    assert stage.run() == Migrated([file], [])
+    assert stage.run() == MigrationResult([file], [])
 
     assert stage.ask(query) == rows
     assert stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid") == identity
