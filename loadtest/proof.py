@@ -74,7 +74,7 @@ def dead_letters(system: System) -> list[DeadLetter]:
     """Return the dead letters that have a punch's id, by it, and put them back."""
     if not system.depth(system.dlq_url):
         return []
-    with queue_reader.opened(system.sqs, system.dlq_url) as reader:
+    with queue_reader.open_reader(system.sqs, system.dlq_url) as reader:
         return [DeadLetter(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
 
 

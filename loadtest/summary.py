@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from loadtest.ledger import Ledger, Row
 from loadtest.results import Figures
 from tools.kit import tables
-from tools.kit.output import camel_case, counted, print_result
+from tools.kit.output import camel_case, pluralize, print_result
 from tools.kit.tables import Column
 
 _SHOWN = 20  # ids of what went wrong
@@ -115,7 +115,7 @@ def show(summary: dict[str, Any]) -> None:
     names = ["", "the original", *(run["model"] for run in runs)]
     cells = [_lines(run) for run in runs]
     rows = [(name, _ORIGINAL.get(name, ""), *(lines[name] for lines in cells)) for name in cells[0]]
-    tables.show([Column(name, right=bool(name)) for name in names], rows)
+    tables.show([Column(name, align_right=bool(name)) for name in names], rows)
     print_result("")
     for run in runs:
         print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
@@ -160,5 +160,5 @@ def sentence(summary: dict[str, Any]) -> str:
         kinds = "; ".join(f"{times:,} {what}" for what, times in summary["failures"].items())
         text += f"; {summary['errors']:,} requests failed: {kinds}"
     if summary["stored_unanswered"]:
-        text += f"; {counted(summary['stored_unanswered'], 'row')} without a 202"
+        text += f"; {pluralize(summary['stored_unanswered'], 'row')} without a 202"
     return text

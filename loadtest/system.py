@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.deploy import proof
 from tools.kit import local_stack, queue_reader, reader, target
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of
+from tools.kit.osls import stack_outputs
 from tools.local import emulator
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def find(stage: str | None, target_options: target.TargetOptions) -> System:
         CommandError: no local stack runs, there is no such stage, or its employees have to sign in.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if stage is None or (stage == target.LOCAL and not target.emulator()):
+    if stage is None or (stage == target.LOCAL and not target.emulator_url()):
         return _local(target_options.state or local_stack.STATE)
     return _deployed(target_options._replace(stage=stage))
 
@@ -72,14 +72,14 @@ def _local(state: Path) -> System:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
-        lambda: reader.opened(target.TargetOptions(state=state)),
+        lambda: reader.open_reader(target.TargetOptions(state=state)),
     )
 
 
 def _deployed(target_options: target.TargetOptions) -> System:
     account = target.announce(target_options)
-    outputs = outputs_of(account.session.client("cloudformation"), target_options.stage)
-    stage = target.of_stack(account.session, target_options.stage, outputs)
+    outputs = stack_outputs(account.session.client("cloudformation"), target_options.stage)
+    stage = target.from_outputs(account.session, target_options.stage, outputs)
     if (kind := proof.authorization_of(stage)) != "NONE":
         raise CommandError(
             f"stage {target_options.stage} takes punches of employees who signed in only (authorizationType {kind}), "

@@ -168,7 +168,7 @@ def role_of(template: Template, name: str, boundary: Documents | None = None) ->
     """A role of prod, with the policies that it is written with, and those that it or they name."""
     role = template.properties(name)
     policies = [each["PolicyDocument"] for each in role["Policies"]]
-    for managed, properties in template.of_type("AWS::IAM::ManagedPolicy").items():
+    for managed, properties in template.by_type("AWS::IAM::ManagedPolicy").items():
         if {"Ref": managed} in role.get("ManagedPolicyArns", []) or {"Ref": name} in properties.get("Roles", []):
             policies.append(properties["PolicyDocument"])
     return Principal(arn_of(template, name), policy_of(template, policies), boundary)

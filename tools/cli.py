@@ -102,7 +102,7 @@ except CommandError as error:  # `commands.run` comes too late
 
 @commands.group(
     "ponto",
-    commands=commands.grouped(COMMANDS),
+    commands=commands.group_commands(COMMANDS),
     epilog=f"examples:\n{commands.examples(COMMANDS)}\n\n"
     "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
 )
@@ -117,5 +117,5 @@ def main(words: Sequence[str] | None = None, collaborators: object = None) -> in
 
 
 if __name__ == "__main__":
-    commands.end_on_sigterm()
+    commands.exit_on_sigterm()
     sys.exit(main())

@@ -163,5 +163,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    commands.end_on_sigterm()
+    commands.exit_on_sigterm()
     sys.exit(main())

@@ -119,7 +119,7 @@ class Table(NamedTuple):
 def show(table: Table) -> None:
     """Print a table on standard output."""
     texts = {name for row in table.rows for name, fact in row.facts.items() if isinstance(fact, str)}
-    columns = [tables.Column(column.heading, right=name not in texts) for name, column in table.columns.items()]
+    columns = [tables.Column(column.heading, align_right=name not in texts) for name, column in table.columns.items()]
     cells = [[_cell(row, name, column) for name, column in table.columns.items()] for row in table.rows]
     print_result(*([table.title, ""] if table.title else []))
     tables.show(columns, cells)

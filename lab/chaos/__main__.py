@@ -24,7 +24,7 @@ from loadtest.ledger import DeadLetter, Ledger, judge
 from loadtest.rows import rows_of
 from tools.kit import commands, local_stack, queue_reader
 from tools.kit import options as opt
-from tools.kit.client import GivenUpError
+from tools.kit.client import NoFinalResponseError
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
 from tools.kit.queue_reader import QueueReader
@@ -222,7 +222,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     except LocalError as error:
         _complain(str(error))
         return 1
-    except (BotoCoreError, GivenUpError, psycopg2.Error, psutil.Error) as error:
+    except (BotoCoreError, NoFinalResponseError, psycopg2.Error, psutil.Error) as error:
         _complain(f"the stack does not answer any more; look whether make run still runs: {error}")
         return 1
     except StopSignalError:
@@ -256,5 +256,5 @@ def _complain(what: str) -> None:
 
 
 if __name__ == "__main__":
-    commands.end_on_sigterm()
+    commands.exit_on_sigterm()
     sys.exit(main())

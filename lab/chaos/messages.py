@@ -51,7 +51,7 @@ POISON = {
     "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
     "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
     "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),
-    **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.REFUSED},
+    **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.INVALID},
 }
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
@@ -88,6 +88,6 @@ def _punch(rng: Random, employee: int, punch_id: str | None) -> Sent:
     if punch_id is not None:
         fields["id"] = rng.choice([punch_id, punch_id.upper()])
     if rng.random() < 0.5:
-        fields |= event.MORE
+        fields |= event.OPTIONAL_FIELDS
     text = json.dumps(fields)
     return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)

@@ -45,10 +45,10 @@ class Traffic:
         self._client = Client(
             address.api_url,
             self._headers,
-            patience=_PATIENCE,
+            timeout_seconds=_PATIENCE,
             threads=clients,
-            first_wait=_FIRST_WAIT,
-            longest_wait=_LONGEST_WAIT,
+            first_wait_seconds=_FIRST_WAIT,
+            max_wait_seconds=_LONGEST_WAIT,
         )
         self._sqs = address.client("sqs")
         self._messages = messages
@@ -113,7 +113,7 @@ class Traffic:
             self._hang_up(body)
         answer = self._client.send(body)
         with self._one:
-            self.tries.update(answer.failed)
+            self.tries.update(answer.failed_attempts)
         if answer.status != _ACCEPTED:
             raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
         self.accepted[json.loads(answer.text)["messageId"]] = message

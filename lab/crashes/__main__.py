@@ -70,8 +70,8 @@ def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
                 endings += [ending for each in cells for ending in each]
     columns = [
         Column("arrive"),
-        Column("batch", right=True),
-        *(Column(str(each), right=True) for each in cases.crashing),
+        Column("batch", align_right=True),
+        *(Column(str(each), align_right=True) for each in cases.crashing),
     ]
     tables.show(columns, rows)
     print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
@@ -115,5 +115,5 @@ def main(words: Sequence[str] | None = None, cases: CrashCases | None = None) ->
 
 
 if __name__ == "__main__":
-    commands.end_on_sigterm()
+    commands.exit_on_sigterm()
     sys.exit(main())

@@ -6,5 +6,5 @@ from lab.interleavings.command import main
 from tools.kit import commands
 
 if __name__ == "__main__":
-    commands.end_on_sigterm()
+    commands.exit_on_sigterm()
     sys.exit(main())

@@ -215,7 +215,7 @@ def _start(name: str, asked: Asked) -> _Exploration:
 
 
 def _send_explored(sender: Connection, name: str, asked: Asked) -> None:
-    commands.end_on_sigterm()  # with its server
+    commands.exit_on_sigterm()  # with its server
     sender.send(_explore_here(name, asked, Collaborators()))
 
 

@@ -81,7 +81,7 @@ def _punch(
     at = punched + rng.uniform(0.1, 1.5)
     if sent_at is not None:
         at = max(at, sent_at + rng.uniform(0, 2))
-        fields |= event.MORE
+        fields |= event.OPTIONAL_FIELDS
     how = ", sent late" if sent_at is not None else ""
     text = json.dumps(fields)
     return Submission(at, text, PunchKey(parse(text, UTC).id, employee, when), f"employee {employee} punches{how}")

@@ -9,7 +9,7 @@ from slices.imports.bucket import find_bucket
 from tools.kit import commands, loading, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result
+from tools.kit.output import pluralize, print_json, print_result
 
 _EPILOG = """examples:
   ponto load documents documents.csv
@@ -39,7 +39,7 @@ def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_j
     if len(content) > document_table.MAX_TABLE_BYTES:
         raise CommandError(f"{file.name} is larger than {document_table.MAX_TABLE_BYTES} bytes; nothing was stored")
     found, faults = document_table.parse_table(content)
-    loading.require_none(faults, file.name, as_json=as_json)
+    loading.require_no_faults(faults, file.name, as_json=as_json)
     bucket = find_bucket(target_options)
     bucket.s3.put_object(Bucket=bucket.name, Key=document_table.TABLE_KEY, Body=content)
     counts = {"documents": len(found), "employees": len(set(found.values()))}
@@ -47,6 +47,6 @@ def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_j
         print_json(counts)
     else:
         print_result(
-            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
+            f"{pluralize(counts['documents'], 'document')} of {pluralize(counts['employees'], 'employee')} are now "
             f"{bucket.url(document_table.TABLE_KEY)}"
         )

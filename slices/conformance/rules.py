@@ -8,7 +8,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from slices.conformance.script import REFUSALS
-from tools.kit.client import MOST_AT_ONCE
+from tools.kit.client import MAX_CONCURRENT_PUNCHES
 
 WAITS = 7
 """Backing off is judged by so many waits in a row for one punch."""
@@ -276,7 +276,7 @@ def _stampeded(seen: Seen) -> Found:
     failed = min((attempt.ended for attempt in seen.attempts if attempt.failed and attempt.ended), default=None)
     if failed is None:
         return Found(0, [])
-    occasions, evidence, most = 0, [], MOST_AT_ONCE
+    occasions, evidence, most = 0, [], MAX_CONCURRENT_PUNCHES
     newest: dict[int, Attempt] = {}
     for attempt in seen.attempts:
         newest = {punch: each for punch, each in newest.items() if each.ended is None or each.ended > attempt.begun}
@@ -361,9 +361,9 @@ RULES = (
     ),
     Rule(
         "stampeded",
-        f"Send one punch after the other, at most {MOST_AT_ONCE} at once.",
-        f"More than {MOST_AT_ONCE} punches are on their way at the same time. Two attempts of one punch count once, "
-        "those that get no answer do not count.",
+        f"Send one punch after the other, at most {MAX_CONCURRENT_PUNCHES} at once.",
+        f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. Two attempts of one punch "
+        "count once, those that get no answer do not count.",
         _stampeded,
     ),
     Rule(

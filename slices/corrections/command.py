@@ -48,11 +48,11 @@ _MAX_UTC_OFFSET = timedelta(hours=15)
 _ACTION_NAMES = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
 _COLUMNS = (
     Column("correction"),
-    Column("what", least=11),
-    Column("employee", right=True),
+    Column("what", min_width=11),
+    Column("employee", align_right=True),
     Column("punch"),
-    Column("reason", least=8, leaves=True),
-    Column("by", least=16, leaves=True),
+    Column("reason", min_width=8, is_optional=True),
+    Column("by", min_width=16, is_optional=True),
 )
 
 
@@ -224,7 +224,7 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
     margin = timedelta(0) if minute.tzinfo else _MAX_UTC_OFFSET
     first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
     until = first + timedelta(minutes=1) + margin
-    with reader.opened(target_options) as source:
+    with reader.open_reader(target_options) as source:
         (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
     counting = [each for each in punches if each.desconsiderada_por is None]

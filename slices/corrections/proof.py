@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from slices.corrections.send import NotAllowedError, post_corrections
 from slices.corrections.write import CorrectionsRefusedError
-from tools.kit.client import PUBLISHED_SECONDS
+from tools.kit.client import PUBLICATION_SECONDS
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
@@ -37,7 +37,7 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
     """
     print_status("sending a correction that is refused")
     unknown_id = str(uuid.uuid4())
-    end = clock.monotonic() + PUBLISHED_SECONDS
+    end = clock.monotonic() + PUBLICATION_SECONDS
     while True:
         try:
             post_corrections(

@@ -18,7 +18,7 @@ from slices.corrections.write import (
     write_corrections,
 )
 from tools.kit import database, functions, target
-from tools.kit.client import Client, GivenUpError, Response
+from tools.kit.client import ApiResponse, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
@@ -54,7 +54,7 @@ def send_corrections(
         raise CommandError(
             f"{len(corrections)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
         )
-    if target_options.environment:
+    if target_options.database_from_environment:
         return _write_to_database(target_options, corrections)
     deployment = target.find(target_options)
     return post_corrections(deployment.api_url, deployment.session, target_options.stage, corrections, clock)
@@ -100,12 +100,17 @@ def post_corrections(
     body = json.dumps({"correcoes": corrections})
     headers = _sign_headers(session, url, body)
     client = Client(
-        url, headers, patience=_MAX_WAIT_SECONDS, final=_FINAL_STATUSES, on_wait=_wait_notice(), clock=clock
+        url,
+        headers,
+        timeout_seconds=_MAX_WAIT_SECONDS,
+        final_statuses=_FINAL_STATUSES,
+        on_wait=_wait_notice(),
+        clock=clock,
     )
     try:
         answer = client.send(body.encode())
-    except GivenUpError as error:
-        why = f": {error.answer.message}" if error.answer.message else ""
+    except NoFinalResponseError as error:
+        why = f": {error.response.message}" if error.response.message else ""
         raise CommandError(f"{url} {error}{why}; send it again, which adds nothing twice") from None
     try:
         fields = json.loads(answer.text)
@@ -123,11 +128,11 @@ def post_corrections(
     raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
 
 
-def _wait_notice() -> Callable[[Response], None]:
+def _wait_notice() -> Callable[[ApiResponse], None]:
     """Give what says that the API is waited for, the first time that it is."""
-    said = list[Response]()
+    said = list[ApiResponse]()
 
-    def say(answer: Response) -> None:
+    def say(answer: ApiResponse) -> None:
         if not said:
             what = f"answered {answer.status}" if answer.status else "does not answer"
             why = f" ({answer.message})" if answer.message else ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ponto.reader.statements import Catalogue
     from tools.kit.commands import LazyCommand
-    from tools.kit.deploy_hook import DeployHook, Deployment
+    from tools.kit.deploy_hook import DeployedStage, DeployHook
     from tools.kit.reader import Statement
     from tools.kit.trace_notes import TraceNotes
 
@@ -54,7 +54,7 @@ class CorrectionsSlice(ReportsExtension):
         """Return what proves that corrections reach their table."""
         from tools.kit.deploy_hook import DeployHook, DeployResult
 
-        def prove(deployed: "Deployment") -> DeployResult:
+        def prove(deployed: "DeployedStage") -> DeployResult:
             from slices.corrections import proof
 
             proven = proof.prove(deployed.session, deployed.stage, deployed.url)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from slices.imports.batches import SendFailedError
 from slices.imports.lines import FileLine
-from tools.kit.client import FINAL, MOST_AT_ONCE, Client, GivenUpError
+from tools.kit.client import FINAL_STATUSES, MAX_CONCURRENT_PUNCHES, Client, NoFinalResponseError
 from tools.kit.clock import Clock
 
 _TIMEOUT_SECONDS = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
@@ -31,10 +31,10 @@ class ApiSender:
         self._client = Client(
             url,
             {"content-type": "application/json", "x-api-key": key},
-            patience=_TIMEOUT_SECONDS,
-            threads=MOST_AT_ONCE,
-            final=FINAL | _FATAL_STATUSES.keys(),
-            first_wait=_FIRST_DELAY_SECONDS,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            threads=MAX_CONCURRENT_PUNCHES,
+            final_statuses=FINAL_STATUSES | _FATAL_STATUSES.keys(),
+            first_wait_seconds=_FIRST_DELAY_SECONDS,
             clock=clock,
         )
 
@@ -55,7 +55,7 @@ class ApiSender:
         """Send a punch until the API has it; return why it never will, or nothing."""
         try:
             answer = self._client.send(body.encode())
-        except GivenUpError as error:
+        except NoFinalResponseError as error:
             raise SendFailedError(str(error)) from None
         if answer.status in _FATAL_STATUSES:
             raise SendFailedError(f"answered {answer.status}: {_FATAL_STATUSES[answer.status]}")

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from tools.kit import target
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of
+from tools.kit.osls import stack_outputs
 
 
 class Bucket(NamedTuple):
@@ -25,8 +25,8 @@ def find_bucket(target_options: target.TargetOptions) -> Bucket:
         CommandError: the stage takes no files, or there is no such stage.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `target.explain`.
     """
-    client = target.clients_of(target_options)
-    outputs = outputs_of(client("cloudformation"), target_options.stage)
+    client = target.client_factory(target_options)
+    outputs = stack_outputs(client("cloudformation"), target_options.stage)
     if "UploadBucketName" not in outputs:
         raise CommandError(
             f"stage {target_options.stage} takes no files: its parameter uploads is false; deploy it with true"

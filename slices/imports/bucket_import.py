@@ -17,7 +17,7 @@ from tools.kit import files, target
 from tools.kit.clock import Clock
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result, print_status
+from tools.kit.output import pluralize, print_json, print_result, print_status
 
 _TIMEOUT_SECONDS = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
 _POLL_SECONDS = 1.0  # s, between two looks
@@ -101,8 +101,8 @@ def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], ref
             numbers += (json.loads(line)["line"] for line in content.splitlines())
         if len(numbers) != result["refused"] or numbers != sorted(set(numbers)):
             raise CommandError(
-                f"the lists in {bucket.url(folder)} do not hold the {counted(result['refused'], 'refused line')} that "
-                f"its summary counts; import the file again",
+                f"the lists in {bucket.url(folder)} do not hold the {pluralize(result['refused'], 'refused line')} "
+                f"that its summary counts; import the file again",
                 1,
             )
     return str(refused)

@@ -21,11 +21,11 @@ from slices.imports.lines import inspect_file, read_lines
 from slices.imports.streams import is_compressed
 from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
-from tools.kit.client import MOST_AT_ONCE
+from tools.kit.client import MAX_CONCURRENT_PUNCHES
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of
+from tools.kit.osls import stack_outputs
 from tools.kit.output import print_json, print_status
 
 _KEY_VARIABLE = "PONTO_API_KEY"
@@ -75,7 +75,7 @@ def import_file(
             print_status(f"going on at line {journal.position.line}: {before}")
         found = read_lines(lambda offset: _open_at(file, offset), _ZONE, journal.position)
         try:
-            for sent in send_lines(found, api.send, math.inf, MOST_AT_ONCE):
+            for sent in send_lines(found, api.send, math.inf, MAX_CONCURRENT_PUNCHES):
                 journal.add(sent)
                 advance(journal.progress)
         except InvalidFileError as error:
@@ -105,7 +105,7 @@ def _find_api(target_options: target.TargetOptions) -> tuple[str, str]:
         return address.api_url, key or address.api_key
     if not key:
         raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create makes one")
-    outputs = outputs_of(target.session_of(target_options).client("cloudformation"), target_options.stage)
+    outputs = stack_outputs(target.create_session(target_options).client("cloudformation"), target_options.stage)
     return outputs["ApiUrl"], key
 
 

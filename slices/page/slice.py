@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from slices.definition import Slice
 
 if TYPE_CHECKING:
-    from tools.kit.deploy_hook import DeployHook, Deployment
+    from tools.kit.deploy_hook import DeployedStage, DeployHook
 
 
 class Page(Slice):
@@ -17,7 +17,7 @@ class Page(Slice):
         from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
         from tools.kit.static import LocalFiles
 
-        def publish(deployed: "Deployment") -> DeployResult:
+        def publish(deployed: "DeployedStage") -> DeployResult:
             from slices.page.publish import publish_stage
 
             url = publish_stage(deployed.session, deployed.outputs, needs_token=deployed.needs_token)

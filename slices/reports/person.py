@@ -25,7 +25,7 @@ from tools.kit import options as opt
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result, print_status
+from tools.kit.output import pluralize, print_json, print_result, print_status
 from tools.kit.reader import Statement
 
 _EPILOG = f"""examples:
@@ -83,7 +83,7 @@ def person(
         files.require_writable(file, force=force)
     # In the order in which a punch moves: what is redriven meanwhile is found as a row.
     letters = dead_letters.messages(target_options)
-    with reader.opened(target_options) as source:
+    with reader.open_reader(target_options) as source:
         reports = Reports(source)
         found = _read(reports, employee, letters)
         if found.unread:
@@ -119,8 +119,8 @@ def person(
         print_json({"files": list(map(str, written)), **counts})
     else:
         print_result(
-            f"{counted(len(found.punches), 'punch', 'punches')}, {counted(len(found.corrections), 'correction')}, "
-            f"{counted(len(found.cards), 'time card')}, {counted(len(found.letters), 'dead letter')}",
+            f"{pluralize(len(found.punches), 'punch', 'punches')}, {pluralize(len(found.corrections), 'correction')}, "
+            f"{pluralize(len(found.cards), 'time card')}, {pluralize(len(found.letters), 'dead letter')}",
             *map(str, written),
         )
     return 1 if found.unread else 0
@@ -189,7 +189,7 @@ def _letters_of(letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLet
 
 def _backup_days(target_options: reader.TargetOptions, found: PersonRecords) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = target_options.by_function and not found.unread  # that AWS shows the stack
+    is_known = target_options.reads_by_function and not found.unread  # that AWS shows the stack
     return target.find(target_options).backup_days if is_known else None
 
 

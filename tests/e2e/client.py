@@ -93,7 +93,7 @@ class Client:
         employees = {sent.punch.employee for sent in accepted.values() if sent.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
-            with queue_reader.opened(self.sqs, self.address.dlq_url) as reader:
+            with queue_reader.open_reader(self.sqs, self.address.dlq_url) as reader:
                 dead_letters = [DeadLetter(each.message_id, each.reason, each.body) for each in reader.messages]
         return judge(accepted, self.rows(*employees), dead_letters)
 

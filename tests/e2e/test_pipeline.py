@@ -31,7 +31,7 @@ def employee() -> int:
 
 
 def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
-    body = event.body(employee, "2026-10-01T08:00:00", **event.MORE)
+    body = event.body(employee, "2026-10-01T08:00:00", **event.OPTIONAL_FIELDS)
 
     answer = client.post(body)
 
@@ -51,7 +51,7 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
 def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
     employees = [next(EMPLOYEES) for _ in range(600)]
     good = [event.body(employee, "2026-10-01T08:00:00-03:00", id=str(uuid.uuid4())) for employee in employees]
-    bad = [event.REFUSED[0][0], event.REFUSED[1][0], [], "x"] * 10
+    bad = [event.INVALID[0][0], event.INVALID[1][0], [], "x"] * 10
     bodies: list[object] = [*good, *random.sample(good, 100), *bad]
     random.shuffle(bodies)
 
@@ -89,7 +89,7 @@ def test_a_browser_may_ask_and_reads_every_answer(client: Client) -> None:
 
     assert [answer.status for answer in answers] == [202, 400, 403, 415, 413]
     assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"*"}
-    refused, detail = event.REFUSED[0]
+    refused, detail = event.INVALID[0]
     assert client.post(refused).body == {"message": f"there is an error in your request: {detail}"}
 
 

@@ -13,7 +13,7 @@ from tests.events import DeadLetterQueue, punch, record
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add
 from tests.strategies import FIELDS, NAMES, in_names
-from tools.kit.event import MORE, REFUSED, VALID
+from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
@@ -58,11 +58,11 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
         "local time": punch(1, "2026-10-01T08:00:00"),
         "same in UTC": punch(1, "2026-10-01T11:00Z"),
         "full": punch(2, id=A, **full),
-        "same, id in capitals": punch(2, id=A.upper(), **full | MORE),
-        "conflict within": punch(3, id=A, **full | MORE),
+        "same, id in capitals": punch(2, id=A.upper(), **full | OPTIONAL_FIELDS),
+        "conflict within": punch(3, id=A, **full | OPTIONAL_FIELDS),
         "conflict with older": punch(8, "2026-10-01T08:01Z", id=B),
         "refused": punch(13),
-        **{detail: json.dumps(body) for body, detail in REFUSED},
+        **{detail: json.dumps(body) for body, detail in INVALID},
         "NaN": '{"id": NaN}',
         "last": punch(5),
     }
@@ -75,7 +75,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
         derived(5): (5, EIGHT, "last"),
     }
     dead_letters = stage.queue.dead_letters()
-    assert len(dead_letters) == 4 + len(REFUSED)
+    assert len(dead_letters) == 4 + len(INVALID)
     assert all(each.body == bodies[each.message_id] for each in dead_letters)
     assert {each.message_id: (each.reason, each.attributes["detail"][1]) for each in dead_letters} == {
         "conflict within": ("conflict", f"id {A} belongs to a punch with another {SUBJECT_COLUMN}"),
@@ -84,7 +84,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
             f"id {B} belongs to a punch with another {SUBJECT_COLUMN} and {INSTANT_COLUMN}",
         ),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
-        **{detail: ("invalid", detail) for _, detail in REFUSED},
+        **{detail: ("invalid", detail) for _, detail in INVALID},
         "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
     }
 

@@ -16,7 +16,7 @@ from tools.kit import commands, database, local_stack
 from tools.kit.errors import CommandError
 from tools.kit.target import TargetOptions
 
-ENVIRONMENT = TargetOptions(environment=True)
+ENVIRONMENT = TargetOptions(database_from_environment=True)
 
 
 @pytest.fixture(autouse=True)
@@ -142,13 +142,13 @@ def test_without_its_name_the_database_of_the_environment_is_never_meant(
     environment.setenv("DB_HOST", "db.example.com")
     environment.setattr(local_stack, "STATE", stack)
     where = asked(*words, *[str(stack)] * len(words))
-    assert database.find(where).local
+    assert database.find(where).is_local
 
 
 @pytest.mark.usefixtures("deployment")
 def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setattr(local_stack, "STATE", stack)
-    assert not database.find(asked("--database", "env")).local
+    assert not database.find(asked("--database", "env")).is_local
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_database_without_the_migrations_is_said(
 def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: str) -> None:
     with (
         pytest.raises(CommandError, match=said),
-        database.connect(TargetOptions(state=stack, timeout=1), read_only=True) as connection,
+        database.connect(TargetOptions(state=stack, timeout_seconds=1), read_only=True) as connection,
     ):
         one(connection, statement)
 

@@ -27,7 +27,7 @@ def table(
 ) -> proof.Table:
     if request.param == "direct":
         where = target.TargetOptions(state=write_stack_on(tmp_path, migrated_url))
-        return proof.Table(lambda: reader.opened(where), FIRST)
+        return proof.Table(lambda: reader.open_reader(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()
 

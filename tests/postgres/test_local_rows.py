@@ -16,14 +16,14 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from tests.commands import Result, Run, write_stack_on
 from tests.database import ask
 from tests.postgres.storing import TEXTS, add
-from tools.kit.event import SHOWN
+from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.project import ROOT
 from tools.local import postgres, rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
 
-@pytest.mark.parametrize("column", [name for name in SHOWN if name in TEXTS])
+@pytest.mark.parametrize("column", [name for name in DISPLAYED_COLUMNS if name in TEXTS])
 def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
     migrated_url: str, tmp_path: Path, column: str
 ) -> None:

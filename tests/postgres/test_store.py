@@ -30,7 +30,7 @@ from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add, entry, statuses
 from tests.waiting import wait_for
-from tools.kit.event import CONFLICTING, MORE, SAME, VALID
+from tools.kit.event import CONFLICTING, EQUIVALENT, OPTIONAL_FIELDS, VALID
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
 
@@ -143,7 +143,7 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
 
 
 def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
-    for body, same in (*SAME, *((body, body | MORE) for body in VALID)):
+    for body, same in (*EQUIVALENT, *((body, body | OPTIONAL_FIELDS) for body in VALID)):
         first = of(body)
         store.save([first])
 

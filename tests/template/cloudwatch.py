@@ -46,7 +46,7 @@ _MORE = 2  # periods beyond the evaluated ones, from which CloudWatch takes data
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
     """Return the properties of a stage's alarms by their section of docs/runbook.md."""
     return {
-        alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.of_type(ALARM).values()
+        alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.by_type(ALARM).values()
     }
 
 

@@ -25,7 +25,7 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of 
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
-with slices.absent():
+with slices.without_slices():
     _OF_THE_REFERENCE = parameters.declarations().keys()
 REQUIRED_SIGN_IN = [
     f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"

@@ -64,10 +64,10 @@ def own(capsys: pytest.CaptureFixture[str]) -> set[str]:
 def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     """Return every metric that exists in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
-    clusters: list[Any] = [{"Ref": cluster} for cluster in template.of_type("AWS::RDS::DBCluster")]
+    clusters: list[Any] = [{"Ref": cluster} for cluster in template.by_type("AWS::RDS::DBCluster")]
     if template.outputs["Database"]["Value"] == "express":
         clusters = ["batida-ponto-prod"]  # the stack's name
-    queues = template.of_type("AWS::SQS::Queue")
+    queues = template.by_type("AWS::SQS::Queue")
     resources: dict[str, list[dict[str, Any]]] = {
         "AWS/ApiGateway": [
             gateway
@@ -75,7 +75,7 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
             for each in template.properties("ApiStage")["MethodSettings"]
             if each.get("MetricsEnabled")
         ],
-        "AWS/Lambda": [{"FunctionName": {"Ref": name}} for name in template.of_type("AWS::Lambda::Function")],
+        "AWS/Lambda": [{"FunctionName": {"Ref": name}} for name in template.by_type("AWS::Lambda::Function")],
         "AWS/RDS": [{"DBClusterIdentifier": cluster} for cluster in clusters],
         "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in queues],
         log.NAMESPACE: [_FUNCTION],
@@ -91,12 +91,12 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
 
 def shown_by(template: Template) -> set[Metric]:
     """Return every metric that the dashboard shows, and require that it shows the state of every alarm."""
-    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    (dashboard,) = template.by_type("AWS::CloudWatch::Dashboard").values()
     body = re.sub(r'"\$\{(\w+)\}"', r'{"Ref": "\1"}', dashboard["DashboardBody"]["Fn::Sub"])
     body = re.sub(r'"\$\{(\w+)\.(\w+)\}"', r'{"Fn::GetAtt": ["\1", "\2"]}', body)
     widgets = json.loads(body)["widgets"]
     (status,) = (widget["properties"] for widget in widgets if widget["type"] == "alarm")
-    assert {arn["Fn::GetAtt"][0] for arn in status["alarms"]} == set(template.of_type(ALARM))
+    assert {arn["Fn::GetAtt"][0] for arn in status["alarms"]} == set(template.by_type(ALARM))
     lines = [line for widget in widgets for line in widget["properties"].get("metrics", [])]
     return {
         metric(namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
@@ -141,8 +141,8 @@ def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template)
 
 
 def test_mail_tells_of_incidents_and_their_ends(compiled: Compile, prod: Template) -> None:
-    assert prod.of_type("AWS::SNS::Subscription") == {}
-    (email,) = compiled("prod", "alarmEmail=oncall@example.com").of_type("AWS::SNS::Subscription").values()
+    assert prod.by_type("AWS::SNS::Subscription") == {}
+    (email,) = compiled("prod", "alarmEmail=oncall@example.com").by_type("AWS::SNS::Subscription").values()
     assert (email["TopicArn"], email["Protocol"], email["Endpoint"]) == (
         {"Ref": "AlarmTopic"}, "email", "oncall@example.com"
     )  # fmt: skip
@@ -187,7 +187,7 @@ def test_alarms_of_this_account_and_they_alone_may_publish(template: Template, s
         "Resource": "*",  # of a key's policy: that key
     }
     use = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
-    keys = template.of_type("AWS::KMS::Key").values()
+    keys = template.by_type("AWS::KMS::Key").values()
     assert [key["KeyPolicy"]["Statement"] for key in keys] == [[account, use]] * has_key
 
 

@@ -87,5 +87,5 @@ def published(template: Template) -> set[str]:
 
 
 def deployment(template: Template) -> str:
-    (name,) = template.of_type("AWS::ApiGateway::Deployment")
+    (name,) = template.by_type("AWS::ApiGateway::Deployment")
     return name

@@ -35,8 +35,8 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(
         "Network: endpoints": _endpoints(template) * HOURS * prices["vpc_endpoint"],
         "Secrets Manager": _secrets(template) * prices["secret"],
         "CloudWatch: alarms": _watched(template) * prices["cloudwatch_alarm"],
-        "CloudWatch: dashboard": len(template.of_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
-        "KMS: the topic's key": len(template.of_type("AWS::KMS::Key")) * prices["kms_key"],
+        "CloudWatch: dashboard": len(template.by_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
+        "KMS: the topic's key": len(template.by_type("AWS::KMS::Key")) * prices["kms_key"],
         "SQS: ask in vain": _pollers(template) * ASKING / 1e6 * prices["sqs_requests"],
         "Aurora: storage": 1 * prices["aurora_storage"],
     }
@@ -44,25 +44,25 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(
     lines = bills.idle(stage, given)
     assert {line.what: line.dollars for line in lines if line.what in expected} == pytest.approx(expected)
     assert total(lines) == pytest.approx(sum(expected.values()))  # and nothing else
-    rotated = [key["EnableKeyRotation"] for key in template.of_type("AWS::KMS::Key").values()].count(True)
+    rotated = [key["EnableKeyRotation"] for key in template.by_type("AWS::KMS::Key").values()].count(True)
     assert rotation(settings.read(stage), "us-east-1") == rotated * prices["kms_key"]
     assert total(lines) <= most
 
 
 def _endpoints(template: Template) -> int:
     """Each in each of its zones."""
-    return sum(len(each["SubnetIds"]) for each in template.of_type("AWS::EC2::VPCEndpoint").values())
+    return sum(len(each["SubnetIds"]) for each in template.by_type("AWS::EC2::VPCEndpoint").values())
 
 
 def _secrets(template: Template) -> int:
     """Ours, and RDS's."""
-    managed = [each.get("ManageMasterUserPassword") for each in template.of_type("AWS::RDS::DBCluster").values()]
-    return len(template.of_type("AWS::SecretsManager::Secret")) + managed.count(True)
+    managed = [each.get("ManageMasterUserPassword") for each in template.by_type("AWS::RDS::DBCluster").values()]
+    return len(template.by_type("AWS::SecretsManager::Secret")) + managed.count(True)
 
 
 def _watched(template: Template) -> int:
     """Metrics that alarms look at; in an alarm on an expression, not the expression."""
-    alarms = template.of_type(ALARM).values()
+    alarms = template.by_type(ALARM).values()
     return sum("MetricStat" in query for alarm in alarms for query in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 

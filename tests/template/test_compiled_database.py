@@ -102,7 +102,7 @@ def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
     assert "SecretsManager" not in json.dumps(prod.document)
     assert "secretsmanager" not in json.dumps(prod.document)
     generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
-    made = by_passwords.of_type("AWS::SecretsManager::Secret")
+    made = by_passwords.by_type("AWS::SecretsManager::Secret")
     assert {name: secret["GenerateSecretString"] for name, secret in made.items()} == {
         secret: {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated}
         for secret, user in zip(SECRETS, ("ponto_function", "ponto_reader"), strict=True)
@@ -120,7 +120,7 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
     compiled: Compile, parameters: list[str], services: str
 ) -> None:
     prod = compiled("prod", *parameters)
-    groups = prod.of_type("AWS::EC2::SecurityGroup")
+    groups = prod.by_type("AWS::EC2::SecurityGroup")
     assert groups["EndpointSecurityGroup"]["GroupDescription"] == f"Endpoints of {services}: from the functions only"
     assert {name: group.get("SecurityGroupIngress") for name, group in groups.items()} == {
         "DatabaseSecurityGroup": [_from_functions(5432)],
@@ -135,7 +135,7 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
             _tcp(port, what) | {"CidrIp": "10.0.0.0/16"} for port, what in ((5432, "PostgreSQL"), (443, services))
         ],
     }
-    for function in prod.of_type("AWS::Lambda::Function").values():
+    for function in prod.by_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
             "SubnetIds": [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}],
             "SecurityGroupIds": [{"Ref": "FunctionSecurityGroup"}],
@@ -148,7 +148,7 @@ def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
     named = compiled("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
     first_two = [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
     for template, zones in ((prod, first_two), (named, ["sa-east-1a", "sa-east-1c"])):
-        subnets = template.of_type("AWS::EC2::Subnet").values()
+        subnets = template.by_type("AWS::EC2::Subnet").values()
         assert [subnet["AvailabilityZone"] for subnet in subnets] == zones
 
 
@@ -167,7 +167,7 @@ def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
 ) -> None:
     template = compiled(stage, *parameters)
     both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
-    endpoints = list(template.of_type("AWS::EC2::VPCEndpoint").values())
+    endpoints = list(template.by_type("AWS::EC2::VPCEndpoint").values())
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
         f"com.amazonaws.${{AWS::Region}}.{service}" for service in services
     ]
@@ -193,7 +193,7 @@ def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, b
     for template, without in ((by_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
         assert {
             name: endpoint["PolicyDocument"]["Statement"]
-            for name, endpoint in template.of_type("AWS::EC2::VPCEndpoint").items()
+            for name, endpoint in template.by_type("AWS::EC2::VPCEndpoint").items()
         } == {
             name: [{"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in rights]
             for name, rights in expected.items()
@@ -203,7 +203,7 @@ def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, b
 
 def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -> None:
     template = compiled("dev", "database=existing", "dbHost=db.example.com")
-    for function in template.of_type("AWS::Lambda::Function").values():
+    for function in template.by_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
     for variables in database_variables(template).values():
         assert (variables["DB_HOST"], variables["DB_PORT"]) == ("db.example.com", "5432")
@@ -241,7 +241,7 @@ def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certif
         "ReadLambdaFunction": ways | {"DB_USER": "ponto_reader"},
         "SchemaLambdaFunction": ways | {"DB_USER": "ponto", "DB_CREATED_FROM": "postgres"},
     }
-    for function in template.of_type("AWS::Lambda::Function").values():
+    for function in template.by_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
     kinds = {resource["Type"].split("::")[1] for resource in template.resources.values()}
     assert not kinds & {"EC2", "RDS", "SecretsManager"}
@@ -266,9 +266,9 @@ def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(co
 
 def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compiled: Compile) -> None:
     root = "ponto/certificates/company.pem"
-    for function in compiled("dev", f"dbSslRootCert={root}").of_type("AWS::Lambda::Function").values():
+    for function in compiled("dev", f"dbSslRootCert={root}").by_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
-    for function in compiled("dev", "database=existing", "dbSslMode=disable").of_type("AWS::Lambda::Function").values():
+    for function in compiled("dev", "database=existing", "dbSslMode=disable").by_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
 
 
@@ -278,7 +278,7 @@ def database_variables(template: Template) -> dict[str, dict[str, Any]]:
         name: {
             key: value for key, value in function["Environment"]["Variables"].items() if "DB_" in key or "SEC" in key
         }
-        for name, function in template.of_type("AWS::Lambda::Function").items()
+        for name, function in template.by_type("AWS::Lambda::Function").items()
     }
 
 

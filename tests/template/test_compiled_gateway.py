@@ -171,9 +171,9 @@ def test_every_answer_lets_the_one_origin_read_it_its_time_and_when_to_come_agai
     template = compiled(stage, *parameters)
     headers = {
         answer["ResponseType"]: _by_header(answer)
-        for answer in template.of_type("AWS::ApiGateway::GatewayResponse").values()
+        for answer in template.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
-    for name, method in template.of_type("AWS::ApiGateway::Method").items():
+    for name, method in template.by_type("AWS::ApiGateway::Method").items():
         responses = {each["StatusCode"]: _by_header(each) for each in method["Integration"]["IntegrationResponses"]}
         headers |= {f"{name} {status}": response for status, response in responses.items()}
         # The gateway drops a header that a method does not declare.
@@ -223,7 +223,7 @@ def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
             .replace("$context.error.messageString", '"Forbidden"')
             .replace("$context.error.validationErrorString", "[no such field]"),
         )
-        for answer in prod.of_type("AWS::ApiGateway::GatewayResponse").values()
+        for answer in prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
     assert {kind: (status, json.loads(body)) for kind, (status, body) in answers.items()} == {
         "DEFAULT_4XX": (None, {"message": "Forbidden"}),
@@ -270,7 +270,7 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
 def test_no_method_of_whichever_slice_is_without_a_throttle(complete: Template) -> None:
     parts = {
         name: (resource["PathPart"], resource["ParentId"].get("Ref"))
-        for name, resource in complete.of_type("AWS::ApiGateway::Resource").items()
+        for name, resource in complete.by_type("AWS::ApiGateway::Resource").items()
     }
 
     def path(name: str | None) -> str:
@@ -278,7 +278,7 @@ def test_no_method_of_whichever_slice_is_without_a_throttle(complete: Template) 
 
     methods = {
         (method["HttpMethod"], f"/{path(method['ResourceId']['Ref'])}")
-        for method in complete.of_type("AWS::ApiGateway::Method").values()
+        for method in complete.by_type("AWS::ApiGateway::Method").values()
     }
     assert methods == throttles(complete).keys() - {("*", "/*")}
 

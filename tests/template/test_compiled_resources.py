@@ -143,7 +143,7 @@ def test_what_stays_is_no_more_open_than_before(whole: Packaged, stage: str) -> 
 def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compiled: Compile, template: Template) -> None:
     longer = compiled("prod", "accessLogs=true", "logRetentionDays=90")
     for logged, days in ((template, 30), (longer, 90)):
-        assert {group["RetentionInDays"] for group in logged.of_type("AWS::Logs::LogGroup").values()} == {days}
+        assert {group["RetentionInDays"] for group in logged.by_type("AWS::Logs::LogGroup").values()} == {days}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_no_property_holds_a_secret(whole: Packaged, stage: str, parameters: lis
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
         *(
             (f"{of}_SECRET_ARN", json.dumps({"Ref": secret}))
-            for secret in template.of_type("AWS::SecretsManager::Secret")
+            for secret in template.by_type("AWS::SecretsManager::Secret")
             for of in ("DB", secret.removesuffix("Secret").upper())
         ),
         ("ApiKeyRequired", "true"),

@@ -50,7 +50,7 @@ def test_names_become_the_ids_of_the_account(compiled: Compile, account: Account
     template = look_up(
         compiled, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
     )
-    for function in template.of_type("AWS::Lambda::Function").values():
+    for function in template.by_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
             "SubnetIds": [account.subnet_a, account.subnet_b],
             "SecurityGroupIds": [account.group],
@@ -104,7 +104,7 @@ def test_a_name_that_is_not_one_things_stops_with_those_that_are(
 
 def test_ids_need_no_account(compiled: Compile) -> None:
     template = compiled("prod", "vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
-    for function in template.of_type("AWS::Lambda::Function").values():
+    for function in template.by_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     assert template.properties("DatabaseSubnets")["SubnetIds"] == ["subnet-1", "subnet-2"]
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"

@@ -17,7 +17,7 @@ def observed(compiled: Compile) -> Template:
 def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(template: Template) -> None:
     assert "AccessLogSetting" not in template.properties("ApiStage")
     assert template.properties("ApiStage")["TracingEnabled"] is False
-    for function in template.of_type("AWS::Lambda::Function").values():
+    for function in template.by_type("AWS::Lambda::Function").values():
         assert "TracingConfig" not in function
 
 
@@ -43,7 +43,7 @@ def test_an_access_log_tells_the_answer_and_nothing_of_body_key_or_place(observe
 
 def test_traces_cover_the_gateway_and_every_function(observed: Template) -> None:
     assert observed.properties("ApiStage")["TracingEnabled"] is True
-    functions = observed.of_type("AWS::Lambda::Function").values()
+    functions = observed.by_type("AWS::Lambda::Function").values()
     assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 3
     for role in ("BatidaPontoRole", "ReadRole", "SchemaRole"):
         assert {"Ref": "TracingPolicy"} in observed.properties(role)["ManagedPolicyArns"]

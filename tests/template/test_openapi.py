@@ -40,7 +40,7 @@ def require_examples(document: Any) -> None:
 
 
 def test_it_has_the_methods_keys_and_bodies_of_the_template(prod: Template) -> None:
-    methods = {name: each["HttpMethod"] for name, each in prod.of_type("AWS::ApiGateway::Method").items()}
+    methods = {name: each["HttpMethod"] for name, each in prod.by_type("AWS::ApiGateway::Method").items()}
     assert methods == {"PostPunch": "POST", "PunchPreflight": "OPTIONS"}
     assert OPERATIONS.keys() == {("POST", "/ponto")}
 
@@ -76,7 +76,7 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
         for response in prod.properties("PostPunch")["MethodResponses"]
         for header in response["ResponseParameters"]
     }
-    answers = prod.of_type("AWS::ApiGateway::GatewayResponse").values()
+    answers = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     of_every = set.intersection(
         *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
     )

@@ -37,7 +37,7 @@ def test_limits_of_connections_follow_from_the_concurrency(
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
     # Where nothing is reserved no function has 0, which would stop it, and what follows comes from the mapping.
     reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
-    assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
+    assert _present(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
 
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:
@@ -48,7 +48,7 @@ def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template:
     assert mapping["Enabled"] is True
     assert mapping["BatchSize"] == prod.properties(MAPPING)["BatchSize"]
     assert mapping["MaximumBatchingWindowInSeconds"] >= 1 or mapping["BatchSize"] <= 10  # as AWS asks
-    assert len(template.of_type("AWS::Lambda::EventSourceMapping")) == 1
+    assert len(template.by_type("AWS::Lambda::EventSourceMapping")) == 1
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
@@ -98,7 +98,7 @@ def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirt
 
 
 def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer(template: Template) -> None:
-    queues = template.of_type("AWS::SQS::Queue")
+    queues = template.by_type("AWS::SQS::Queue")
     queue, dead_letters = queues["PunchQueue"], queues["DeadLetterQueue"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     # A dead letter's age counts from the first enqueuing; dead-letters-expire waits for three days.
@@ -109,7 +109,7 @@ def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer
 
 
 def test_the_queues_are_encrypted_at_rest_and_on_the_way(template: Template) -> None:
-    queues = template.of_type("AWS::SQS::Queue")
+    queues = template.by_type("AWS::SQS::Queue")
     assert {name: queue["SqsManagedSseEnabled"] for name, queue in queues.items()} == dict.fromkeys(queues, True)
     for name in queues:
         policy = template.properties(f"{name}Policy")
@@ -121,7 +121,7 @@ def test_only_the_gateway_and_redrives_send_to_the_queue_of_punches(template: Te
     senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
     more = {
         name: policy["PolicyDocument"]["Statement"][1:]
-        for name, policy in template.of_type("AWS::SQS::QueuePolicy").items()
+        for name, policy in template.by_type("AWS::SQS::QueuePolicy").items()
     }
     only_they = {
         "Sid": "GatewayAndRedrivesSend",
@@ -138,7 +138,7 @@ def test_only_the_gateway_and_redrives_send_to_the_queue_of_punches(template: Te
 def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_bounded(
     template: Template,
 ) -> None:
-    functions = template.of_type("AWS::Lambda::Function")
+    functions = template.by_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
     assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
@@ -152,7 +152,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template, comp
             if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
         }
         assert "SchemaLambdaFunction" not in str(outside)
-    assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
+    assert {name: each["Handler"] for name, each in template.by_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
         "ReadLambdaFunction": "handler.read",
         "SchemaLambdaFunction": "handler.schema",

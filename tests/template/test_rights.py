@@ -124,7 +124,7 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
 
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
-        for name, role in template.of_type("AWS::IAM::Role").items()
+        for name, role in template.by_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": set(),
         "OperatorRole": set(),
@@ -141,7 +141,7 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
             (grant["Effect"], grant["Action"], grant["Principal"])
             for grant in role["AssumeRolePolicyDocument"]["Statement"]
         ]
-        for name, role in template.of_type("AWS::IAM::Role").items()
+        for name, role in template.by_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
         "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
@@ -150,7 +150,7 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
         "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
-    assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
+    assert {name: _name(each["Role"]) for name, each in template.by_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReadLambdaFunction": "ReadRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
@@ -160,14 +160,14 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
 def test_every_role_has_the_boundary_that_a_parameter_names_or_none(whole: Packaged, stage: str) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
     for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
-        roles = whole(stage, *SWITCHES, *given).template().of_type("AWS::IAM::Role")
+        roles = whole(stage, *SWITCHES, *given).template().by_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
 def test_every_managed_policy_is_attached_to_a_role_of_the_stack(complete: Template) -> None:
     # The deploying role may edit them, and people to whom one were attached have no boundary.
-    policies = complete.of_type("AWS::IAM::ManagedPolicy")
-    roles = complete.of_type("AWS::IAM::Role")
+    policies = complete.by_type("AWS::IAM::ManagedPolicy")
+    roles = complete.by_type("AWS::IAM::Role")
     attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
     attached |= {name for name, policy in policies.items() if policy.get("Roles", []) != []}
     assert attached == policies.keys()
@@ -193,14 +193,14 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
     template = whole("prod", *parameters).template()
     granted = {
         (name, action, resource)
-        for name in template.of_type("AWS::IAM::Role")
+        for name in template.by_type("AWS::IAM::Role")
         for document in role_of(template, name).policies
         for statement in document["Statement"]
         if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
-    assert {name for name, *_ in granted} == template.of_type("AWS::IAM::Role").keys()
+    assert {name for name, *_ in granted} == template.by_type("AWS::IAM::Role").keys()
     bounded = {name: role_of(template, name, DEPLOYING.stages_boundary) for name, *_ in granted}
     assert {each for each in granted if not may(bounded[each[0]], *each[1:])} == set()
 
@@ -235,7 +235,7 @@ def test_lambda_manages_the_interfaces_of_a_function_and_the_functions_own_code_
     template = whole("prod", *parameters).template()
     (allowed, denied) = template.properties("NetworkInterfacesPolicy")["PolicyDocument"]["Statement"]
     assert denied["Action"] == allowed["Action"]
-    found = template.of_type("AWS::Lambda::Function")
+    found = template.by_type("AWS::Lambda::Function")
     assert len(found) >= 3
     for name, function in found.items():
         role = role_of(template, function["Role"]["Fn::GetAtt"][0])
@@ -255,9 +255,9 @@ def test_rights_are_given_nowhere_else(template: Template) -> None:
 
 def rights(template: Template) -> Rights:
     found: Rights = {}
-    for name, role in template.of_type("AWS::IAM::Role").items():
+    for name, role in template.by_type("AWS::IAM::Role").items():
         found[name] = {right for policy in role["Policies"] for right in _granted(policy["PolicyDocument"])}
-    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items():
+    for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():
         found[name] = _granted(policy["PolicyDocument"])
     return found
 

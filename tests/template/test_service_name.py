@@ -27,7 +27,7 @@ def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, pack
     template = compiled.template()
     assert compiled.zip_file.name == "outro-nome.zip"
     assert compiled.zip_file.is_file()
-    functions = template.of_type("AWS::Lambda::Function").values()
+    functions = template.by_type("AWS::Lambda::Function").values()
     assert {function["FunctionName"][:16] for function in functions} == {"outro-nome-prod-"}
     users = {function["Environment"]["Variables"].get("DB_USER") for function in functions}
     assert {user for user in users if user and not user.startswith("scans_")} == {"ponto"}  # the owner

@@ -16,7 +16,7 @@ from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
 from tools.kit.project import ROOT
 
-ALL = {each.name: each for each in slices.installed()}
+ALL = {each.name: each for each in slices.enabled_manifests()}
 EVERYTHING = (*SWITCHES, *REQUIRED_SIGN_IN)
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
@@ -63,8 +63,8 @@ def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path) -
 
     template = packed(project, "prod").template()
 
-    assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
-    methods = template.of_type("AWS::ApiGateway::Method").values()
+    assert template.by_type("AWS::Lambda::Function").keys() == FUNCTIONS
+    methods = template.by_type("AWS::ApiGateway::Method").values()
     assert {method["HttpMethod"] for method in methods} == {"POST", "OPTIONS"}
     assert load(project) == cli.COMMANDS.keys() - commands_of(*ALL)
 
@@ -74,7 +74,7 @@ def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, wh
     everything = whole("prod", *EVERYTHING).template()
     project, off = copied(tmp_path), needing(name)
     turn_off(project, *off)
-    known = {parameter for each in ALL if each not in off for parameter in parameters.of_slice(ALL[each])}
+    known = {parameter for each in ALL if each not in off for parameter in parameters.slice_declarations(ALL[each])}
 
     left = packed(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
 
@@ -85,7 +85,7 @@ def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, wh
     assert bool(gone) == any(brings & ALL[each].aws.keys() or (ALL[each].folder / "aws.js").exists() for each in off)
     assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
     assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
-    assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
+    assert left.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
     assert load(project) == cli.COMMANDS.keys() - commands_of(*off)
 
 

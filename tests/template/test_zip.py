@@ -54,7 +54,7 @@ def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_prods_binaries_fit_the_functions_runtime(zipped: Zip) -> None:
     prod = zipped("prod")
     assert prod.zip_file.stat().st_size < 6_000_000
-    for function in prod.template().of_type("AWS::Lambda::Function").values():
+    for function in prod.template().by_type("AWS::Lambda::Function").values():
         (architecture,) = function["Architectures"]
         tag = function["Runtime"].replace("python3.", "cpython-3")
         assert _tags(prod) == {f"{tag}-{architecture}-linux-gnu"}

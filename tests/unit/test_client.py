@@ -9,7 +9,7 @@ import pytest
 
 from tests.clock import FakeClock
 from tests.gateway import Response, answer_requests
-from tools.kit.client import FINAL, Client, GivenUpError
+from tools.kit.client import FINAL_STATUSES, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
@@ -27,7 +27,7 @@ class Gateway:
         answer_requests(monkeypatch, self._answer)
 
     def client(self, clock: Clock | None = None) -> Client:
-        return Client(URL, {"x-api-key": "CANARY"}, patience=300, clock=clock or self.clock)
+        return Client(URL, {"x-api-key": "CANARY"}, timeout_seconds=300, clock=clock or self.clock)
 
     def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         self.tries.append((method, url, body, headers["x-api-key"]))
@@ -39,7 +39,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return Gateway(monkeypatch)
 
 
-@pytest.mark.parametrize("status", sorted(FINAL))
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
 def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int) -> None:
     gateway.answers = [(status, '{"message":"why"}', {})]
     answer = gateway.client().send(b"{}")
@@ -61,7 +61,7 @@ def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int
 def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Response, named: str) -> None:
     gateway.answers = [answer, answer, ACCEPTED]
     found = gateway.client().send(b"{}")
-    assert (found.status, found.failed) == (202, (named, named))
+    assert (found.status, found.failed_attempts) == (202, (named, named))
     assert gateway.tries == [("POST", URL, b"{}", "CANARY")] * 3
 
 
@@ -87,7 +87,9 @@ def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: st
 
 def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> None:
     gateway.answers = [(503, "", {"retry-after": "2"}), (503, "", {})]
-    assert Client(URL, {"x-api-key": "CANARY"}, patience=300, final=frozenset({503})).send(b"{}").failed == ("503",)
+    assert Client(URL, {"x-api-key": "CANARY"}, timeout_seconds=300, final_statuses=frozenset({503})).send(
+        b"{}"
+    ).failed_attempts == ("503",)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_a_5xx_that_asks_to_come_again_is_never_for_good(gateway: Gateway) -> No
 )
 def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Response, why: str) -> None:
     gateway.answers = [answer]
-    with pytest.raises(GivenUpError, match=f"^{why}$"):
+    with pytest.raises(NoFinalResponseError, match=f"^{why}$"):
         gateway.client().send(b"{}")
     assert 270 < sum(gateway.clock.waits) <= 300
 
@@ -110,7 +112,7 @@ def test_whoever_waits_can_be_stopped(gateway: Gateway) -> None:
     gateway.answers = [(503, "", {"retry-after": "200"})]
     stopped = gateway.client(CLOCK)
     threading.Timer(0.1, stopped.stop).start()
-    with pytest.raises(GivenUpError, match=r"^answered 503$"):
+    with pytest.raises(NoFinalResponseError, match=r"^answered 503$"):
         stopped.send(b"{}")
     assert len(gateway.tries) == 1
 
@@ -157,7 +159,7 @@ def test_a_proxy_of_the_environment_is_used(
         monkeypatch.setenv(f"{scheme}_proxy", named)
     monkeypatch.setenv("no_proxy", "internal.example.com")
 
-    Client(url, {}, patience=1)
+    Client(url, {}, timeout_seconds=1)
 
     assert asked == proxies
 
@@ -166,12 +168,12 @@ def test_a_proxy_of_the_environment_is_used(
 def test_a_proxy_that_is_no_address_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     monkeypatch.setenv("https_proxy", named)
     with pytest.raises(CommandError, match=r"^the proxy that the environment names is no address: ") as caught:
-        Client(URL, {}, patience=1)
+        Client(URL, {}, timeout_seconds=1)
     assert "CANARY" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["CANARY\r", "CANARY\nx: y", "CANÁRIO"])
 def test_a_key_that_no_header_can_be_is_said_and_not_shown(key: str) -> None:
     with pytest.raises(CommandError, match=r"^x-api-key cannot be sent: it holds a line break, or ") as caught:
-        Client(URL, {"x-api-key": key}, patience=1)
+        Client(URL, {"x-api-key": key}, timeout_seconds=1)
     assert "CAN" not in str(caught.value)

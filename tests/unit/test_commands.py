@@ -131,7 +131,7 @@ def test_output_that_cannot_be_written_is_one_sentence(statement: str, lines: in
         )
 
     assert done.stderr.splitlines()[-1:] == ["try: the output could not be written: No space left on device"]
-    assert done.returncode == commands.OUTPUT_FAILED
+    assert done.returncode == commands.OUTPUT_FAILED_STATUS
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ from tools.kit import osls, target
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 from tools.kit.errors import CommandError
-from tools.kit.event import event
+from tools.kit.event import new_event
 from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
-PUNCH = event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
+PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
 RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
 OUTPUTS = {
     "PunchQueueUrl": "https://queue",
@@ -336,7 +336,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
     assert announced
     assert announced.access_key == expected["AWS_ACCESS_KEY_ID"]
 
-    assert credentials(osls.environment_of(session, "dev")) == expected
+    assert credentials(osls.create_environment(session, "dev")) == expected
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: str) -> None:
@@ -391,7 +391,7 @@ def test_osls_gets_the_profile_or_frozen_keys_where_it_would_choose_others(
     configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
     session = boto3.Session()
 
-    passed = credentials(osls.environment_of(session, "dev"))
+    passed = credentials(osls.create_environment(session, "dev"))
     assert passed["AWS_ACCESS_KEY_ID"] == key if key else passed == {"AWS_PROFILE": "ponto"}
     osls.warn_if_expiring(session)
     said = capsys.readouterr().err
@@ -411,14 +411,14 @@ def test_a_role_with_a_second_factor_is_passed_as_frozen_keys(monkeypatch: pytes
     keys = {"access_key": "id", "secret_key": "key", "token": None, "expiry_time": expiry}
     renewed = DeferredRefreshableCredentials(lambda: keys, "assume-role")
     session: Any = SimpleNamespace(profile_name="ponto", get_credentials=lambda: renewed)
-    assert credentials(osls.environment_of(session, "dev")) == KEY
+    assert credentials(osls.create_environment(session, "dev")) == KEY
 
 
 @pytest.mark.usefixtures("profiles")
 def test_osls_resolves_the_passed_profile_with_its_expiry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for profile, key in (("credential_process = {keys}", "process-id"), (LOGIN, "login-id")):
         configure(monkeypatch, tmp_path, f"[profile ponto]\n{profile}\n")
-        environment = osls.environment_of(boto3.Session(), "dev")
+        environment = osls.create_environment(boto3.Session(), "dev")
         provider = "getAwsSdkV3CredentialsProvider({ provider: { options: {}, getStage: () => 'dev' } })"
         script = f"require('osls/lib/aws/credentials.js').{provider}().then((got) => console.log(JSON.stringify(got)))"
         words = ["node", "-e", script]
@@ -436,7 +436,7 @@ def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) 
     for name, value in rest.items():
         monkeypatch.setenv(name, value)
     for stage in ("endpoint", "ca"):  # AWS_ENDPOINT_..., which is no variable of the stage
-        assert osls.environment_of(boto3.Session(), stage).items() >= rest.items()
+        assert osls.create_environment(boto3.Session(), stage).items() >= rest.items()
 
 
 @pytest.mark.usefixtures("profiles")
@@ -444,7 +444,7 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
     assert main(["deploy", "--stage", "dev"]) == 2
     assert capsys.readouterr().err == "ponto: no AWS credentials; set AWS_PROFILE, or give --profile\n"
     with pytest.raises(NoCredentialsError):
-        osls.environment_of(boto3.Session(), "dev")
+        osls.create_environment(boto3.Session(), "dev")
 
 
 class Gateway:
@@ -494,7 +494,7 @@ OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
 
 
 def deployment(**outputs: str) -> target.Target:
-    return target.of_stack(boto3.Session(), "dev", OUTPUTS | {"ApiUrl": URL, "OperatorRoleArn": OPERATOR} | outputs)
+    return target.from_outputs(boto3.Session(), "dev", OUTPUTS | {"ApiUrl": URL, "OperatorRoleArn": OPERATOR} | outputs)
 
 
 def api_with_post(authorization_type: str) -> str:

@@ -114,15 +114,15 @@ def _listed(text: str) -> list[str]:
 
 
 def test_configuration_lists_each_parameter_of_the_reference_once() -> None:
-    with slices.absent():
+    with slices.without_slices():
         declared = parameters.declarations()
     assert _listed((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == sorted(declared)
 
 
 def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() -> None:
-    for each in slices.installed():
+    for each in slices.enabled_manifests():
         text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
-        assert _listed(text) == sorted(parameters.of_slice(each)), each.name
+        assert _listed(text) == sorted(parameters.slice_declarations(each)), each.name
         own = enabled.load()[each.name]
         event = own.dead_letter_event()
         assert event is None or f"`{event.reason}`" in text, each.name

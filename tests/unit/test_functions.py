@@ -12,7 +12,7 @@ from tests.clock import FakeClock
 from tests.commands import Run, runner
 from tests.events import aws, aws_environment
 from tools.kit.collaborators import Collaborators
-from tools.kit.target import TargetOptions, function_of
+from tools.kit.target import TargetOptions, function_client
 
 NOT_READY = (
     "CodeArtifactUserPendingException",
@@ -95,7 +95,7 @@ def test_what_may_run_still_is_not_invoked_again_and_is_waited_for_longer_than_i
         raise ReadTimeoutError(endpoint_url="https://lambda")
 
     with aws_environment():
-        client, name = function_of(TargetOptions("dev"), "schema", once=True)
+        client, name = function_client(TargetOptions("dev"), "schema", single_attempt=True)
         client.meta.events.register("before-send.lambda.Invoke", give_no_answer)
         with pytest.raises(ReadTimeoutError):
             client.invoke(FunctionName=name)

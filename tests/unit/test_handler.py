@@ -25,7 +25,7 @@ from ponto.store import Outcome, Status
 from ponto.testing import Collaborators, InMemoryRedelivery
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
 from tests.strategies import FIELDS, TIMES, any_json, edited_bodies, good_bodies
-from tools.kit.event import REFUSED
+from tools.kit.event import INVALID
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
         record("[" * 100_000, "deep"),
         record(punch(2), "good 2"),
         record("null", "null"),
-        *(record(json.dumps(body), detail) for body, detail in REFUSED),
+        *(record(json.dumps(body), detail) for body, detail in INVALID),
         record(punch(4), "good 3"),
     ]
     assert run(fakes, *records) == {"batchItemFailures": []}
@@ -135,7 +135,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
         ("empty", Reason.MALFORMED, "body: not JSON, character 0"),
         ("deep", Reason.MALFORMED, "body: nested too deeply"),
         ("null", Reason.INVALID, "body: must be an object"),
-        *((detail, Reason.INVALID, detail) for _, detail in REFUSED),
+        *((detail, Reason.INVALID, detail) for _, detail in INVALID),
     ]
     assert [rejection.message.body for rejection in fakes.dead_letters.sent] == [
         each["body"] for each in records if "good" not in each["messageId"]

@@ -69,7 +69,7 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
     assert not back
 
 
-@pytest.mark.parametrize("each", slices.installed(), ids=lambda each: each.name)
+@pytest.mark.parametrize("each", slices.enabled_manifests(), ids=lambda each: each.name)
 def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.SliceManifest) -> None:
     deployed = {each.folder / name for name in ("function.py", *each.aws.get("zip", ()))}
     others = {

@@ -19,13 +19,13 @@ anchors = cache(slugs)
 def dependents(name: str) -> set[str]:
     """Return a slice with those that need it."""
     gone = {name}
-    for each in slices.installed():  # after those that it needs
+    for each in slices.enabled_manifests():  # after those that it needs
         if gone & set(each.needs):
             gone.add(each.name)
     return gone
 
 
-NAMES = [each.name for each in slices.installed()]
+NAMES = [each.name for each in slices.enabled_manifests()]
 DELETED = {"none": set[str](), **{name: dependents(name) for name in NAMES}, "all": set(NAMES)}
 
 

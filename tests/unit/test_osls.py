@@ -100,7 +100,7 @@ def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
     outputs = {name: f"of {name}" for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
     calls.instead["DescribeStacks"] = stack(**outputs)
 
-    assert osls.outputs_of(boto3.client("cloudformation", "sa-east-1"), "dev") == outputs
+    assert osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev") == outputs
     assert calls.made[0].parameters == {"StackName": "batida-ponto-dev"}
 
 
@@ -120,5 +120,5 @@ def test_a_stack_that_is_not_there_or_not_complete_is_named_with_its_region(
 ) -> None:
     calls.instead["DescribeStacks"] = answer
     with pytest.raises(CommandError) as error:
-        osls.outputs_of(boto3.client("cloudformation", "sa-east-1"), "dev")
+        osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev")
     assert str(error.value) == message

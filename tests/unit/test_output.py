@@ -58,7 +58,7 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
         print_result(HOSTILE, HOSTILE)
         print_status(HOSTILE)
         print_json({HOSTILE: HOSTILE})
-        tables.show([Column(HOSTILE), Column("b", least=9)], [(HOSTILE, HOSTILE * 20)])
+        tables.show([Column(HOSTILE), Column("b", min_width=9)], [(HOSTILE, HOSTILE * 20)])
         Console(stderr=True).print(HOSTILE)
         with progress(HOSTILE) as shown:
             shown.add_task(HOSTILE)

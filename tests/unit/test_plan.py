@@ -242,7 +242,7 @@ def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[
 def test_endpoints_and_secrets_follow_from_the_database_and_who_signs_in(
     given: dict[str, str], endpoints: int, secrets: int
 ) -> None:
-    with slices.absent():
+    with slices.without_slices():
         found = settings.read("dev", given)
 
     assert (found.endpoints, found.secrets) == (endpoints, secrets)

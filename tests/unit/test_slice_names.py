@@ -30,7 +30,7 @@ def patterns(each: slices.SliceManifest, folders: str = "slices") -> Iterator[st
     for name, entry in each.http.items():
         yield rf"\b{name.capitalize()}(LambdaFunction|Role|Secret|LogGroup|Policy)\b"
         yield rf"\b{entry['role']}\b"
-    for parameter, declaration in parameters.of_slice(each).items():
+    for parameter, declaration in parameters.slice_declarations(each).items():
         if "reserves" in declaration:
             yield rf"(?i:\b{declaration['reserves']}(LambdaFunction|Role|LogGroup)?\b)"
         # As a parameter is named: some are words of the language.
@@ -56,4 +56,4 @@ def named(each: slices.SliceManifest) -> list[str]:
 
 
 def test_no_slice_is_named_outside_its_folder() -> None:
-    assert sorted(chain.from_iterable(named(each) for each in slices.installed())) == []
+    assert sorted(chain.from_iterable(named(each) for each in slices.enabled_manifests())) == []

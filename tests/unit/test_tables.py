@@ -20,7 +20,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.show([Column("id"), Column("count", right=True)], [])
+    tables.show([Column("id"), Column("count", align_right=True)], [])
 
     assert capsys.readouterr().out.split() == ["id", "count"]
 
@@ -29,7 +29,12 @@ def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> No
 def test_columns_that_may_leave_stay_where_a_row_needs_further_lines_anyway(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    columns = [Column("id"), Column("received"), Column("device", least=9, leaves=True), Column("note", least=4)]
+    columns = [
+        Column("id"),
+        Column("received"),
+        Column("device", min_width=9, is_optional=True),
+        Column("note", min_width=4),
+    ]
     row = ("3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11", "2026-11-23 11:03:07Z", "a gate", "")
 
     tables.show(columns, [row, (row[0], "", "", "")])
@@ -47,7 +52,11 @@ def test_columns_that_may_leave_stay_where_a_row_needs_further_lines_anyway(
 def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    columns = [Column("n", right=True), Column("name", least=5, most=8), Column("device", least=30, leaves=True)]
+    columns = [
+        Column("n", align_right=True),
+        Column("name", min_width=5, max_width=8),
+        Column("device", min_width=30, is_optional=True),
+    ]
 
     tables.show(columns, [(str(n), "Max Albuquerque", "d" * 30) for n in range(1, 1_202)])
 
@@ -66,7 +75,7 @@ def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(
 
     def widest(columns: str) -> int:
         monkeypatch.setenv("COLUMNS", columns)
-        tables.show([Column("n"), Column("detail", least=9)], [("1", "word " * 50)])
+        tables.show([Column("n"), Column("detail", min_width=9)], [("1", "word " * 50)])
         return max(map(len, lines(capsys)))
 
     assert [widest(columns) for columns in ("", "0", "40", "120")] == [77, 77, 37, 117]  # of words of five
@@ -76,7 +85,7 @@ def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(
 def test_a_heading_stands_on_its_column_and_what_goes_on_below_keeps_to_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    columns = [Column("detail", least=9), Column("count of them", right=True), Column("m", least=4)]
+    columns = [Column("detail", min_width=9), Column("count of them", align_right=True), Column("m", min_width=4)]
 
     tables.show(columns, [("日本 " * 12, "7", "a\x1b[1mb"), ("x" * 40, "12", "")])
 

@@ -45,12 +45,12 @@ def test_table_fits_80_columns_and_cuts_no_id_or_number(
             monkeypatch.setenv(name, value)
         else:
             monkeypatch.delenv(name, raising=False)
-    cells = ["a long text " * 9 if each.least else EMPLOYEE if each.right else ID for each in columns]
+    cells = ["a long text " * 9 if each.min_width else EMPLOYEE if each.align_right else ID for each in columns]
 
     tables.show(columns, [cells])
 
     printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert [line for line in printed.splitlines() if len(line) > 80] == []
     assert printed.count(EMPLOYEE) == cells.count(EMPLOYEE)
-    assert printed.count(ID) >= sum(not (each.least or each.right or each.leaves) for each in columns)
-    assert [each.name for each in columns if each.name in FREE_TEXTS and not each.least] == []
+    assert printed.count(ID) >= sum(not (each.min_width or each.align_right or each.is_optional) for each in columns)
+    assert [each.name for each in columns if each.name in FREE_TEXTS and not each.min_width] == []

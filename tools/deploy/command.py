@@ -17,9 +17,9 @@ from tools.deploy import abandoned_stack, express, failed_events, leftovers, pro
 from tools.kit import commands, osls, parameters, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
-from tools.kit.deploy_hook import DeployHook, Deployment, DeployResult, SecondUpdate
+from tools.kit.deploy_hook import DeployedStage, DeployHook, DeployResult, SecondUpdate
 from tools.kit.errors import CommandError
-from tools.kit.osls import DATABASE_CLUSTER, database_of, has_resource, outputs_of, stack_name
+from tools.kit.osls import DATABASE_CLUSTER, deployed_database, has_resource, stack_name, stack_outputs
 from tools.kit.output import camel_case, confirm, print_json, print_result, print_status
 
 if TYPE_CHECKING:
@@ -119,19 +119,19 @@ def _migrate_and_prove(
     hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled
 ) -> tuple[dict[str, Any], list[DeployResult]]:
     """Return what --json prints of the reference, and what slices add to it."""
-    outputs = outputs_of(session.client("cloudformation"), stage)
+    outputs = stack_outputs(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first.
-    functions = session.client("lambda", config=target.config(attempts=1, **target.PATIENT))
+    functions = session.client("lambda", config=target.config(attempts=1, **target.LONG_CALL_SETTINGS))
     print_status("applying the migrations")
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
-    deployment = target.of_stack(session, stage, outputs)
+    deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
     punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id)
-    deployed = Deployment(session, stage, outputs, url, compiled.needs_token)
+    deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # never the key
     show_key = f"aws apigateway get-api-key --include-value --query value --output text --region {session.region_name}"
     done = {
@@ -175,7 +175,7 @@ def _deploy(
     stage, stack = target_options.stage, stack_name(target_options.stage)
     stage_names.require_allowed(stage)
     formation = session.client("cloudformation")
-    database = database_of(formation, stage)
+    database = deployed_database(formation, stage)
     if database == "unknown":
         raise CommandError(
             f"{stack} was deployed before the first version, and cannot be updated: deploy another stage, and copy the "
@@ -188,7 +188,7 @@ def _deploy(
         words += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
         print_status(f"sls {command}")
         before = failed_events.observe(formation, stage) if command == "deploy" else None
-        if collaborators.run_sls(command, words, osls.environment_of(session, stage)):
+        if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
                 failed_events.print_since(formation, stage, before)
             raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")

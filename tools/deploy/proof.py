@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import MAX_INTEGER
-from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
+from tools.kit.client import PUBLICATION_SECONDS, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
-from tools.kit.event import event
+from tools.kit.event import new_event
 from tools.kit.functions import FunctionFailedError, invoke
 from tools.kit.osls import stack_name
 from tools.kit.target import Target
@@ -44,7 +44,7 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     """
     key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = event(punch_id, RESERVED_EMPLOYEE)
+    punch = new_event(punch_id, RESERVED_EMPLOYEE)
     if needs_token:
         return punch_id, refuse_and_queue(deployment, url, key, punch)
     return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
@@ -64,13 +64,19 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     # A new key is refused first.
     final = frozenset({expected, 202, 400, 413, 415})
     client = Client(
-        url, headers, patience=PUBLISHED_SECONDS, final=final, first_wait=_WAIT, longest_wait=_WAIT, clock=clock
+        url,
+        headers,
+        timeout_seconds=PUBLICATION_SECONDS,
+        final_statuses=final,
+        first_wait_seconds=_WAIT,
+        max_wait_seconds=_WAIT,
+        clock=clock,
     )
     method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
     try:
         answer = client.send(None if punch is None else json.dumps(punch).encode(), method)
-    except GivenUpError as error:
-        answer = error.answer
+    except NoFinalResponseError as error:
+        answer = error.response
     if answer.status == expected:
         return json.loads(answer.text)
     raise CommandError(

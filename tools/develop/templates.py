@@ -10,8 +10,8 @@ from tools.kit.project import ROOT
 
 SWITCHES = [  # all that slices leave off
     f"{name}=true"
-    for each in slices.installed()
-    for name, declaration in parameters.of_slice(each).items()
+    for each in slices.enabled_manifests()
+    for name, declaration in parameters.slice_declarations(each).items()
     if (declaration["type"], declaration["default"]) == ("boolean", "false")
 ]
 

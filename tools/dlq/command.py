@@ -18,7 +18,7 @@ from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.dead_letters import DeadLetter, Source, reasons
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status
+from tools.kit.output import confirm, json_escape, pluralize, print_json, print_result, print_status
 from tools.kit.queue_reader import QueueReader
 from tools.kit.tables import Column
 
@@ -29,11 +29,11 @@ _DAY = 86_400  # s
 _HOUR = 3_600  # s
 _COLUMNS = (
     Column("id"),
-    Column("reason", least=12),
-    Column("employee", right=True),
+    Column("reason", min_width=12),
+    Column("employee", align_right=True),
     Column("received"),
-    Column("times", right=True),
-    Column("why", least=16),
+    Column("times", align_right=True),
+    Column("why", min_width=16),
 )
 
 _EPILOG = """examples:
@@ -99,7 +99,7 @@ def list_dead_letters(
         print_table(found)
     of_all = "" if len(found) == len(messages) else f"{len(found)} of "
     by_reason = _by_reason(totals)
-    print_result(f"{of_all}{counted(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
+    print_result(f"{of_all}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
@@ -146,7 +146,7 @@ def redrive(
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
     deployment = target.find(target_options)
     sender = None if dry_run else deployment.sender("redrive")  # before any dead letter is hidden
-    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
+    with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
         print_status(*_coming_back(chosen))
         if sender:
@@ -176,7 +176,7 @@ def export(target_options: target.TargetOptions, file: Path, *, force: bool, as_
     if as_json:
         print_json({"exported": len(messages), "file": str(file)})
     else:
-        print_result(f"{counted(len(messages), 'dead letter')} exported to {file}")
+        print_result(f"{pluralize(len(messages), 'dead letter')} exported to {file}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq purge --older-than 7d\n")
@@ -193,11 +193,11 @@ def purge(target_options: target.TargetOptions, older_than: int, file: Path | No
     files.require_writable(file)
     deployment = target.find(target_options)
     failed: dict[str, str] = {}
-    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
+    with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         old = [message for message in reader.messages if message.received_ms < older_than]
         if old:
             if not yes and not confirm(
-                f"Export {len(old)} of {counted(len(reader.messages), 'dead letter')} to {file}, then delete them?"
+                f"Export {len(old)} of {pluralize(len(reader.messages), 'dead letter')} to {file}, then delete them?"
             ):
                 raise CommandError("nothing was deleted", 1)
             _write(file, old)
@@ -207,7 +207,7 @@ def purge(target_options: target.TargetOptions, older_than: int, file: Path | No
         print_json({"deleted": deleted, "failed": failed, "file": str(file) if old else None})
     else:
         exported = f"; exported to {file}" if old else ""
-        print_result(f"{counted(deleted, 'dead letter')} deleted, {len(failed)} failed{exported}")
+        print_result(f"{pluralize(deleted, 'dead letter')} deleted, {len(failed)} failed{exported}")
         _print_failures(failed)
     return 1 if failed else 0
 

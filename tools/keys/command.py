@@ -15,11 +15,11 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.console import progress
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status
+from tools.kit.output import camel_case, confirm, pluralize, print_json, print_result, print_status
 from tools.kit.rows import KEY_EMPLOYEES, KEY_ROWS, KeyRow, to_json
 from tools.kit.tables import Column
 from tools.kit.target import explain
-from tools.kit.waiting import pauses
+from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -34,21 +34,21 @@ _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 _KEYS = (
-    Column("name", least=16),
+    Column("name", min_width=16),
     Column("id"),
     Column("enabled"),
-    Column("requests/s", right=True),
-    Column("burst", right=True),
-    Column("a day", right=True),
-    Column("today", right=True),
+    Column("requests/s", align_right=True),
+    Column("burst", align_right=True),
+    Column("a day", align_right=True),
+    Column("today", align_right=True),
 )
 _PUNCHES = (
-    Column("received", leaves=True),
+    Column("received", is_optional=True),
     Column("id"),
-    Column("employee", right=True),
+    Column("employee", align_right=True),
     Column("punched"),
-    Column("device", least=12, leaves=True),
-    Column("key", leaves=True),
+    Column("device", min_width=12, is_optional=True),
+    Column("key", is_optional=True),
 )
 
 _EPILOG = """examples:
@@ -170,7 +170,7 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
                 for key in found
             ),
         )
-    print_result(f"{counted(len(found), 'key')} made by this command")
+    print_result(f"{pluralize(len(found), 'key')} made by this command")
 
 
 @keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
@@ -236,7 +236,7 @@ def revoke(
 @click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
 @click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
 @opt.as_json
-@reader.of_deployment
+@reader.deployment_options
 def rows(target_options: reader.TargetOptions, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
     """Print the punches that came with a key, a revoked one too.
 
@@ -244,7 +244,7 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
     """
     deployment = target.find(target_options)
     ids = _ids(deployment, name)
-    with reader.opened(target_options) as source:
+    with reader.open_reader(target_options) as source:
         found = _rows(source, ids or [name], start, end)
     if not ids and not found:
         raise CommandError(f"{deployment.stack} has no key {name}, and no row came with a key of that id", 1)
@@ -253,8 +253,8 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
         return
     if found:
         tables.show(_PUNCHES, map(cells, found))
-    employees = counted(len({row.employee_id for row in found}), "employee")
-    print_result(f"{counted(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
+    employees = pluralize(len({row.employee_id for row in found}), "employee")
+    print_result(f"{pluralize(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
 def cells(row: KeyRow) -> list[str]:
@@ -272,7 +272,7 @@ def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: in
     of_keys = {"keys": keys, "from_ms": start, "to_ms": end}
     ranges = source.in_ranges(KEY_EMPLOYEES.bind(**of_keys), [], [KEY_ROWS.bind(**of_keys, usuarios=None)])
     found = list[KeyRow]()
-    with progress(shown=ranges.employees is not None) as display:
+    with progress(visible=ranges.employees is not None) as display:
         task = display.add_task("employees", total=ranges.employees)
         for (rows,) in ranges.each:
             found += rows
@@ -345,7 +345,7 @@ def _delete_plan(
 
 def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
     """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s."""
-    wait = pauses(
+    wait = retry_pauses(
         f"{what} as soon as AWS admits it: an account may change one in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE,

@@ -16,45 +16,45 @@ from urllib3.util import make_headers, parse_url
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
 
-FINAL = frozenset({202, 400, 401, 403, 413, 415})
+FINAL_STATUSES = frozenset({202, 400, 401, 403, 413, 415})
 """What no further try changes: accepted, refused, or closed to this key. Any other status may pass; so may a 5xx
 that has a Retry-After, wherever it is said to be final."""
 
-PUBLISHED_SECONDS = 90
+PUBLICATION_SECONDS = 90
 """For which API Gateway may not know a new stage, method or key everywhere."""
 
-MOST_AT_ONCE = 4
+MAX_CONCURRENT_PUNCHES = 4
 """Punches that a client may have on their way at the same time, however many wait."""
 
-_TIMEOUT = 30  # s: the gateway itself gives up after 29
-_LONGEST_ANSWER = 1 << 16  # bytes; the connection of a longer one is given up
-_LONGEST_MESSAGE = 300  # characters
+_TIMEOUT_SECONDS = 30  # s: the gateway itself gives up after 29
+_MAX_RESPONSE_BYTES = 1 << 16  # bytes; the connection of a longer one is given up
+_MAX_MESSAGE_CHARACTERS = 300  # characters
 
 
-class Response(NamedTuple):
+class ApiResponse(NamedTuple):
     """An answer, or why there was none."""
 
     status: int  # 0: none
     text: str
-    failed: tuple[str, ...] = ()  # the tries before it: the status of each, or the name of the error
+    failed_attempts: tuple[str, ...] = ()  # the tries before it: the status of each, or the name of the error
 
     @property
     def message(self) -> str:
         """What the API says in it, or else why there is none: a part, if it is long."""
         if not self.status:
-            return self.text[:_LONGEST_MESSAGE]
+            return self.text[:_MAX_MESSAGE_CHARACTERS]
         try:
-            return str(orjson.loads(self.text)["message"])[:_LONGEST_MESSAGE]
+            return str(orjson.loads(self.text)["message"])[:_MAX_MESSAGE_CHARACTERS]
         except (ValueError, KeyError, TypeError):
             return ""
 
 
-class GivenUpError(Exception):
+class NoFinalResponseError(Exception):
     """No answer for good came in time, or nobody waits for it any more."""
 
-    def __init__(self, answer: Response) -> None:
-        self.answer = answer
-        super().__init__(f"answered {answer.status}" if answer.status else f"no answer: {answer.message}")
+    def __init__(self, response: ApiResponse) -> None:
+        self.response = response
+        super().__init__(f"answered {response.status}" if response.status else f"no answer: {response.message}")
 
 
 class Client:
@@ -65,12 +65,12 @@ class Client:
         url: str,
         headers: Mapping[str, str],
         *,
-        patience: float,
+        timeout_seconds: float,
         threads: int = 1,
-        final: frozenset[int] = FINAL,
-        first_wait: float = 1,
-        longest_wait: float = 30,
-        on_wait: Callable[[Response], None] = lambda _: None,
+        final_statuses: frozenset[int] = FINAL_STATUSES,
+        first_wait_seconds: float = 1,
+        max_wait_seconds: float = 30,
+        on_wait: Callable[[ApiResponse], None] = lambda _: None,
         clock: Clock = CLOCK,
     ) -> None:
         """Create a client; it connects when it sends.
@@ -78,11 +78,11 @@ class Client:
         Args:
             url: where to; a proxy of the environment's is used, but not for this machine.
             headers: of every request; they are shown nowhere.
-            patience: seconds after which an answer is given up, as soon as it has to be waited for.
+            timeout_seconds: seconds after which an answer is given up, as soon as it has to be waited for.
             threads: how many connections are kept.
-            final: statuses after which nothing is tried again, but for a 5xx with a Retry-After.
-            first_wait: seconds before the second try; then twice as long each time, and a random part.
-            longest_wait: seconds, the random part aside.
+            final_statuses: statuses after which nothing is tried again, but for a 5xx with a Retry-After.
+            first_wait_seconds: seconds before the second try; then twice as long each time, and a random part.
+            max_wait_seconds: seconds, the random part aside.
             on_wait: told the last answer before each wait.
 
         Raises:
@@ -91,75 +91,75 @@ class Client:
         for name, value in headers.items():
             if not (value.isascii() and value.isprintable()):
                 raise CommandError(f"{name} cannot be sent: it holds a line break, or a character that is not ASCII")
-        self._url, self._patience, self._final = url, patience, final
-        self._first_wait, self._longest_wait = first_wait, longest_wait
+        self._url, self._timeout_seconds, self._final_statuses = url, timeout_seconds, final_statuses
+        self._first_wait_seconds, self._max_wait_seconds = first_wait_seconds, max_wait_seconds
         self._on_wait, self._clock = on_wait, clock
         self._stopped = threading.Event()
-        self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers})
+        self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT_SECONDS, "headers": headers})
 
     def stop(self) -> None:
         """End all waits."""
         self._stopped.set()
 
-    def send(self, body: bytes | None, method: str = "POST") -> Response:
+    def send(self, body: bytes | None, method: str = "POST") -> ApiResponse:
         """Send until there is an answer for good.
 
         Raises:
             GivenUpError: there is none within the patience, or the client was stopped.
         """
-        ends = self._clock.monotonic() + self._patience
-        answer, failed = Response(0, "stopped"), tuple[str, ...]()
+        ends = self._clock.monotonic() + self._timeout_seconds
+        answer, failed = ApiResponse(0, "stopped"), tuple[str, ...]()
         while not self._stopped.is_set():
-            wait = min(self._first_wait * 2 ** min(len(failed), 20), self._longest_wait)
-            wait += random.random() * self._first_wait  # noqa: S311  no secret
+            wait = min(self._first_wait_seconds * 2 ** min(len(failed), 20), self._max_wait_seconds)
+            wait += random.random() * self._first_wait_seconds  # noqa: S311  no secret
             try:
                 # A redirect is an answer like any other.
                 response = self._pool.request(
                     method, self._url, body=body, retries=False, redirect=False, preload_content=False
                 )
-                wait = max(wait, _asked_wait(response))
+                wait = max(wait, _retry_after_seconds(response))
                 answer = _read(response)
                 is_asked_again = answer.status >= 500 and "Retry-After" in response.headers
-                if answer.status in self._final and not is_asked_again:
-                    return answer._replace(failed=failed)
+                if answer.status in self._final_statuses and not is_asked_again:
+                    return answer._replace(failed_attempts=failed)
                 failed += (str(answer.status),)
             except (HTTPError, OSError) as error:
                 # urllib3 wraps what happened.
                 cause = next((each for each in error.args if isinstance(each, BaseException)), error)
-                answer = Response(0, f"{type(cause).__name__}: {cause}")
+                answer = ApiResponse(0, f"{type(cause).__name__}: {cause}")
                 failed += (type(cause).__name__,)
             if self._clock.monotonic() + wait > ends:
                 break
             self._on_wait(answer)
             self._clock.wait(self._stopped, wait)
-        raise GivenUpError(answer)
+        raise NoFinalResponseError(answer)
 
 
-def _asked_wait(response: urllib3.BaseHTTPResponse) -> float:
+def _retry_after_seconds(response: urllib3.BaseHTTPResponse) -> float:
     """Return the seconds that Retry-After asks for; 0 without one, or if it is invalid."""
     with suppress(InvalidHeader, ValueError, OverflowError):
         return urllib3.Retry().get_retry_after(response) or 0
     return 0
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> Response:
-    text = response.read(_LONGEST_ANSWER).decode(errors="replace")
+def _read(response: urllib3.BaseHTTPResponse) -> ApiResponse:
+    text = response.read(_MAX_RESPONSE_BYTES).decode(errors="replace")
     if not response.closed:  # there is more
         response.close()
     response.release_conn()
-    return Response(response.status, text)
+    return ApiResponse(response.status, text)
 
 
-def _pool(url: str, given: dict[str, Any]) -> urllib3.PoolManager:
+def _pool(url: str, settings: dict[str, Any]) -> urllib3.PoolManager:
     """Make what keeps connections: to the proxy that the environment names for this address, or to the address."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
     proxy = None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
     if not proxy:
-        return urllib3.PoolManager(**given)
+        return urllib3.PoolManager(**settings)
     try:
         address = parse_url(proxy if "://" in proxy else f"http://{proxy}")
         signed_in = make_headers(proxy_basic_auth=urllib.parse.unquote(address.auth)) if address.auth else None
-        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=signed_in, **given)
+        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=signed_in, **settings)
     except (HTTPError, ValueError):  # whose words quote it, password included
         raise CommandError("the proxy that the environment names is no address: expected http://HOST:PORT") from None

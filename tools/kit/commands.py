@@ -22,11 +22,11 @@ from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import is_write_error, print_error, print_status, printable_streams
 
-OUTPUT_FAILED = 74  # the exit status when the output could not be written: EX_IOERR of sysexits.h
+OUTPUT_FAILED_STATUS = 74  # the exit status when the output could not be written: EX_IOERR of sysexits.h
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
 _MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # of an example, behind two spaces or more
-_ROOM = 30  # columns that a meaning has beside its example, or else stands below it
+_MIN_MEANING_WIDTH = 30  # columns that a meaning has beside its example, or else stands below it
 
 
 class Command(click.Command):
@@ -38,10 +38,10 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  Click's
         if self.epilog:
-            formatter.write(f"\n{_laid_out(self.epilog.rstrip(), formatter.width)}\n")
+            formatter.write(f"\n{_format_epilog(self.epilog.rstrip(), formatter.width)}\n")
 
 
-def _laid_out(epilog: str, width: int) -> str:
+def _format_epilog(epilog: str, width: int) -> str:
     """Fill the sentences; of what is indented, only what its meaning has no room for goes on below it."""
     lines: list[str] = []
     for is_indented, group in groupby(epilog.split("\n"), lambda line: line[:1] in ("", " ")):
@@ -53,7 +53,7 @@ def _laid_out(epilog: str, width: int) -> str:
                 lines.append(line)
                 continue
             example, meaning = match.groups()
-            beside = len(example) <= width - _ROOM
+            beside = len(example) <= width - _MIN_MEANING_WIDTH
             indent = " " * (len(example) if beside else 6)
             lines += [] if beside else [example.rstrip()]
             lines += textwrap.wrap(
@@ -134,7 +134,7 @@ def collect(reference: Mapping[str, LazyCommand], enabled: Mapping[str, Slice]) 
     return commands
 
 
-def grouped(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
+def group_commands(commands: Mapping[str, LazyCommand]) -> dict[str, click.Command]:
     """Return commands by name, `load documents` in a group `load`, which is created unless there is one."""
     top: dict[str, click.Command] = {name: command for name, command in commands.items() if " " not in name}
     for group_name in {name.partition(" ")[0] for name in commands} - top.keys():
@@ -180,7 +180,7 @@ def run(command: click.Command, name: str, words: Sequence[str] | None = None, o
             if not is_write_error(error):
                 raise
             _discard(sys.stdout)
-            status = OUTPUT_FAILED
+            status = OUTPUT_FAILED_STATUS
             try:
                 print_error(f"{name}: the output could not be written: {error.strerror}")
             except OSError:  # standard error is full, too
@@ -234,7 +234,7 @@ def _is_target(name: str) -> bool:
     return name.startswith("make ")
 
 
-def end_on_sigterm() -> None:
+def exit_on_sigterm() -> None:
     """Make SIGTERM raise an exception, so that what was begun is undone.
 
     A second SIGTERM does not interrupt the cleanup: make sends one after the process group's.

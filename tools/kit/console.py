@@ -11,7 +11,7 @@ from rich.console import ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn
 from rich.segment import Segment
 
-from tools.kit.output import bare_stream, printable, printable_streams
+from tools.kit.output import printable, printable_streams, unwrap_stream
 
 _PIPED_WIDTH = 80  # columns, where neither a terminal nor COLUMNS says
 
@@ -24,7 +24,7 @@ class Console(rich.console.Console):
 
     def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
         stream = file or (sys.stderr if stderr else sys.stdout)
-        super().__init__(file=bare_stream(stream), highlight=False, emoji=False, markup=False)
+        super().__init__(file=unwrap_stream(stream), highlight=False, emoji=False, markup=False)
         if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may say 0
             self.width = _PIPED_WIDTH
 
@@ -43,9 +43,9 @@ class Console(rich.console.Console):
 
 
 @contextmanager
-def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on standard error, where that is a terminal and `shown`; the columns are Rich's by default."""
+def progress(*columns: str | ProgressColumn, visible: bool = True) -> Iterator[Progress]:
+    """Show progress on standard error, where that is a terminal and `visible`; the columns are Rich's by default."""
     console = Console(stderr=True)
-    display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
+    display = Progress(*columns, console=console, disable=not (visible and console.is_terminal))
     with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile
         yield display

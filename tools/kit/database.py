@@ -32,11 +32,11 @@ select
 _MIGRATED = f"select to_regclass('{SCHEMA}.batida') is not null"
 
 
-class Database(NamedTuple):
+class TargetDatabase(NamedTuple):
     """A database that a command may connect to."""
 
     parameters: Mapping[str, Any]  # keyword arguments of `psycopg2.connect`; never log them: a password may be there
-    local: bool  # of the stack that runs on this machine
+    is_local: bool  # of the stack that runs on this machine
 
     @property
     def name(self) -> str:
@@ -44,20 +44,21 @@ class Database(NamedTuple):
         return f"{self.parameters['host']}/{self.parameters['dbname']}"
 
 
-def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Any], Any]:
-    """Return the option of how long `what` may take, in seconds."""
+def timeout_option(timeout: int = TIMEOUT_SECONDS, subject: str = "a statement") -> Callable[[Any], Any]:
+    """Return the option of how long `subject` may take, in seconds."""
     return click.option(
         "--timeout",
+        "timeout_seconds",
         type=opt.IntegerRange(0, 1_000_000),
         default=timeout,
         metavar="S",
-        help=f"That {what} may take, seconds; 0: any time.",
+        help=f"That {subject} may take, seconds; 0: any time.",
     )
 
 
-OPTION = click.option(
+DATABASE_OPTION = click.option(
     "--database",
-    "environment",
+    "database_from_environment",
     cls=opt.MutuallyExclusiveOption,
     excludes=("--stage", "--state", "--profile", "--region"),
     type=click.Choice(["env"]),
@@ -69,7 +70,7 @@ OPTION = click.option(
 
 def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[opt.Function], opt.Function]:
     """Return the options that name a database, and how long a statement may take, in seconds; see `with_options`."""
-    return with_options(OPTION, opt.state, timeout_option(timeout))
+    return with_options(DATABASE_OPTION, opt.state, timeout_option(timeout))
 
 
 ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PORT, DB_SSLMODE and DB_PASSWORD, DB_SECRET_ARN or
@@ -79,20 +80,20 @@ EPILOG = f"""the database: that of the running local stack; or, with --database 
 """
 
 
-def find(target_options: TargetOptions) -> Database:
+def find(target_options: TargetOptions) -> TargetDatabase:
     """Find the database that `options` named. Does not connect.
 
     Raises:
         CommandError: no local stack runs, or the environment lacks values.
     """
-    if target_options.environment:
+    if target_options.database_from_environment:
         try:
-            return Database(database_parameters(), local=False)
+            return TargetDatabase(database_parameters(), is_local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
     url = local_stack.find(target_options.state).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
-    return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
+    return TargetDatabase(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, is_local=True)
 
 
 def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -124,13 +125,13 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
     database = find(target_options)
     with closing(_open(database, read_only)) as connection:
         try:
-            _prepare(connection, database, target_options.timeout, read_only)
+            _prepare(connection, database, target_options.timeout_seconds, read_only)
             yield connection
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedFunction, psycopg2.errors.UndefinedObject):
             raise _not_migrated(database) from None  # of a slice, say
         except psycopg2.errors.QueryCanceled:
             raise CommandError(
-                f"a statement took longer than {target_options.timeout} s; give a larger --timeout"
+                f"a statement took longer than {target_options.timeout_seconds} s; give a larger --timeout"
             ) from None
         except psycopg2.errors.InsufficientPrivilege as error:
             raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
@@ -138,9 +139,9 @@ def connect(target_options: TargetOptions, *, read_only: bool) -> Iterator[psyco
             raise CommandError(f"{database.name} broke off: {_line(error)}; repeat the command") from None
 
 
-def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection:
+def _open(database: TargetDatabase, read_only: bool) -> psycopg2.extensions.connection:
     arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "ponto", **database.parameters}
-    if read_only and database.local:
+    if read_only and database.is_local:
         arguments["user"] = _READER  # the socket asks for no password
     try:
         connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
@@ -148,15 +149,17 @@ def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection
         if f'role "{_READER}" does not exist' in str(error):
             raise _not_migrated(database) from None
         of_stack = "the local stack runs: repeat the command in a moment"
-        what = of_stack if database.local else "is DB_HOST right, and reachable from here?"
+        what = of_stack if database.is_local else "is DB_HOST right, and reachable from here?"
         raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {what}") from None
     return connection
 
 
-def _prepare(connection: psycopg2.extensions.connection, database: Database, timeout: int, read_only: bool) -> None:
+def _prepare(
+    connection: psycopg2.extensions.connection, database: TargetDatabase, timeout: int, read_only: bool
+) -> None:
     apply_settings(connection, SAFE_SETTINGS)
     with connection.cursor() as cursor:
-        if read_only and not database.local:
+        if read_only and not database.is_local:
             try:
                 cursor.execute(f"set role {_READER}")
             except psycopg2.errors.InsufficientPrivilege:
@@ -172,8 +175,8 @@ def _prepare(connection: psycopg2.extensions.connection, database: Database, tim
     connection.commit()  # or a rollback would undo the settings
 
 
-def _not_migrated(database: Database) -> CommandError:
-    what = "stop and start it: make run" if database.local else "run ponto schema --stage STAGE"
+def _not_migrated(database: TargetDatabase) -> CommandError:
+    what = "stop and start it: make run" if database.is_local else "run ponto schema --stage STAGE"
     return CommandError(f"{database.name} lacks migrations; {what}")
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tools.kit.static import LocalFiles
 
 
-class Deployment(NamedTuple):
+class DeployedStage(NamedTuple):
     """A stage that stores punches."""
 
     session: "boto3.Session"
@@ -40,7 +40,7 @@ class SecondUpdate(NamedTuple):
 class DeployHook(NamedTuple):
     """What `ponto deploy` and `make run` do for a slice."""
 
-    finish: Callable[[Deployment], DeployResult]  # once the stage stores punches
+    finish: Callable[[DeployedStage], DeployResult]  # once the stage stores punches
     second_update: SecondUpdate | None = None
     local_files: "LocalFiles | None" = None  # that `make run` serves
 

@@ -6,22 +6,22 @@ With that file, the migration and the statements, whoever takes another event re
 from datetime import UTC, datetime
 from typing import Any
 
-SHOWN = ("usuario_id", "ponto", "dispositivo")
+DISPLAYED_COLUMNS = ("usuario_id", "ponto", "dispositivo")
 """The columns that `make rows` shows, beside the id."""
 
 
-def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
+def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
     """Return the body of a valid event.
 
     Args:
-        whose: the number of whom it is of.
-        when: its instant, as a client writes it.
+        subject: the number of whom it is of.
+        instant: its instant, as a client writes it.
         more: fields, by their names on the wire.
     """
-    return {"usuarioId": whose, "ponto": when, **more}
+    return {"usuarioId": subject, "ponto": instant, **more}
 
 
-MORE: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
+OPTIONAL_FIELDS: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
 """Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
 
 VALID: list[dict[str, Any]] = [
@@ -43,7 +43,7 @@ VALID: list[dict[str, Any]] = [
 ]
 """Good ones: with what is required alone, with all fields, and at limits."""
 
-REFUSED: list[tuple[dict[str, Any], str]] = [
+INVALID: list[tuple[dict[str, Any], str]] = [
     ({"usuarioId": 1}, "ponto: required"),
     ({"ponto": "2026-10-01T08:00"}, "usuarioId: required"),
     (body(1, "2026-10-01T08:00", nome="x"), "unknown field 'nome'"),
@@ -63,12 +63,12 @@ CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 ]
 """Two events that under one id are two, and the columns that differ."""
 
-SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (body(1, "2026-10-01T08:00:00-03:00"), body(1, "2026-10-01T11:00Z", dispositivo="another")),
 ]
 """Two events that under one id are one, or without an id."""
 
 
-def event(id_: str, whose: int) -> dict[str, Any]:
+def new_event(id_: str, subject: int) -> dict[str, Any]:
     """Return the body of the present event under an id, which a deploy sends to prove a stage."""
-    return body(whose, datetime.now(UTC).isoformat(), id=id_)
+    return body(subject, datetime.now(UTC).isoformat(), id=id_)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
-from tools.kit.waiting import pauses
+from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -52,7 +52,7 @@ def invoke(functions: "LambdaClient", name: str, stage: str, request: object, cl
         FunctionBusyError, FunctionFailedError: see there.
         CommandError: it is missing.
     """
-    wait = pauses(
+    wait = retry_pauses(
         f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes.",
         timeout_seconds=RESUME_TIMEOUT_SECONDS,
         pause_seconds=_PAUSE_SECONDS,

@@ -47,7 +47,7 @@ def command(
     def decorate(function: Callable[..., Query[Any]]) -> click.Command:
         def call(target_options: reader.TargetOptions, *, as_json: bool, **options: Any) -> None:
             query = function(**options)
-            with reader.opened(target_options) as source:
+            with reader.open_reader(target_options) as source:
                 (rows,) = source.read(query)
                 found = list(rows)
             if as_json:

@@ -5,7 +5,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_status
 
 
-def require_none(faults: Faults, file: str, *, as_json: bool) -> None:
+def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
     """Print what is wrong with a file.
 
     Raises:

@@ -54,7 +54,7 @@ class Address(NamedTuple):
 
     def session(self) -> "boto3.Session":
         """A session of this run; see `session_of`."""
-        return session_of(self.aws_access_key_id)
+        return create_session(self.aws_access_key_id)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator, for example "sqs"."""
@@ -62,7 +62,7 @@ class Address(NamedTuple):
         return session.client(service, endpoint_url=self.aws_endpoint_url)
 
 
-def session_of(access_key_id: str) -> "boto3.Session":
+def create_session(access_key_id: str) -> "boto3.Session":
     """Make a session that can reach nothing but an emulator's services, whatever the shell is configured for."""
     import boto3  # here: --help waits a second for it
 

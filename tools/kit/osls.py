@@ -116,7 +116,7 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
+def create_environment(session: "boto3.Session", stage: str) -> dict[str, str]:
     """Return the environment in which osls works on the account that was announced, and on no other.
 
     osls prefers other profiles and keys than boto3, so it gets one source of credentials only: the session's profile,
@@ -195,7 +195,7 @@ def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef |
         return None
 
 
-def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
+def require_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
     """Describe a stage's stack.
 
     Raises:
@@ -218,7 +218,7 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
     return not found["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
 
 
-def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
+def deployed_database(formation: "CloudFormationClient", stage: str) -> str | None:
     """Return what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
 
     Of a stack from before the first version it is unknown; such a one cannot be updated.
@@ -228,13 +228,13 @@ def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
     return outputs.get("Database", "unknown") if outputs.keys() >= _REQUIRED else None
 
 
-def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
+def stack_outputs(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
     """Return the outputs of a stage's stack, the queues' addresses among them.
 
     Raises:
         CommandError: there is no such stack, or it is not complete.
     """
-    found = stack_of(formation, stage)
+    found = require_stack(formation, stage)
     outputs = _outputs(found)
     if missing := sorted(_REQUIRED - outputs.keys()):
         raise CommandError(

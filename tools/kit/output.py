@@ -77,7 +77,7 @@ def printable_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = out, err
 
 
-def bare_stream(stream: IO[str]) -> IO[str]:
+def unwrap_stream(stream: IO[str]) -> IO[str]:
     """Return the stream that `Printable` writes to."""
     while isinstance(stream, Printable):
         stream = stream.out
@@ -86,7 +86,7 @@ def bare_stream(stream: IO[str]) -> IO[str]:
 
 def data_stream() -> IO[str]:
     """Return standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
-    out = bare_stream(sys.stdout)
+    out = unwrap_stream(sys.stdout)
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8")
     return cast(IO[str], Printable(out)) if out.isatty() else out
@@ -99,15 +99,15 @@ def print_result(*lines: str) -> None:
 
 def print_json(document: object) -> None:
     """Print the result for machines: in ASCII without control characters, on a terminal too."""
-    sys.stdout.write(_in_ascii(document, indent=2) + "\n")
+    sys.stdout.write(_dump_ascii_json(document, indent=2) + "\n")
 
 
 def json_escape(text: str) -> str:
     """Write a text as it stands between the quotation marks of JSON in ASCII: nothing in it is lost, or obeyed."""
-    return _in_ascii(text)[1:-1]
+    return _dump_ascii_json(text)[1:-1]
 
 
-def _in_ascii(document: object, indent: int | None = None) -> str:
+def _dump_ascii_json(document: object, indent: int | None = None) -> str:
     return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")  # which json leaves as it is
 
 
@@ -116,7 +116,7 @@ def print_status(*lines: str) -> None:
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def pluralize(number: int, noun: str, plural: str = "") -> str:
     """Write how many there are: 1 key, 2 keys; a plural that is no noun with s is named."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 

@@ -50,25 +50,25 @@ class Template:
     """A compiled template."""
 
     def __init__(self, document: Any) -> None:
-        self.document: Any = _without_no_value(document)
+        self.document: Any = _remove_no_values(document)
         self.resources: dict[str, Any] = self.document["Resources"]
         self.outputs: dict[str, Any] = self.document["Outputs"]
 
     def properties(self, logical_id: str) -> Any:
         return self.resources[logical_id]["Properties"]
 
-    def of_type(self, kind: str) -> dict[str, Any]:
+    def by_type(self, kind: str) -> dict[str, Any]:
         """The properties of all resources of a type, by logical id."""
         return {name: found["Properties"] for name, found in self.resources.items() if found["Type"] == kind}
 
 
-def _without_no_value(value: Any) -> Any:
+def _remove_no_values(value: Any) -> Any:
     """Leave out what CloudFormation does."""
     nothing = {"Ref": "AWS::NoValue"}
     if isinstance(value, list):
-        return [_without_no_value(item) for item in value if item != nothing]
+        return [_remove_no_values(item) for item in value if item != nothing]
     if isinstance(value, dict):
-        return {key: _without_no_value(item) for key, item in value.items() if item != nothing}
+        return {key: _remove_no_values(item) for key, item in value.items() if item != nothing}
     return value
 
 

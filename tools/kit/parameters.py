@@ -15,15 +15,15 @@ _HTTP_FILE = ROOT / "resources" / "http.yml"
 def declarations() -> dict[str, dict[str, Any]]:
     """Return the declaration of each parameter, the reference's first, with numbers and booleans as texts."""
     declared: dict[str, dict[str, Any]] = _texts(_FILE)["parameters"]
-    for each in slices.installed():
-        declared |= of_slice(each)
+    for each in slices.enabled_manifests():
+        declared |= slice_declarations(each)
     return declared
 
 
-def of_slice(each: slices.SliceManifest) -> dict[str, dict[str, Any]]:
+def slice_declarations(manifest: slices.SliceManifest) -> dict[str, dict[str, Any]]:
     """Return the declarations of a slice's parameters, with those of its functions of the API."""
-    declared: dict[str, dict[str, Any]] = dict(each.aws.get("parameters") or {})
-    for name in each.http:
+    declared: dict[str, dict[str, Any]] = dict(manifest.aws.get("parameters") or {})
+    for name in manifest.http:
         for end, declaration in _texts(_HTTP_FILE)["parameters"].items():
             declared[name + end] = declaration | declared.get(name + end, {})
     return declared

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ponto.sqs import MAX_MESSAGES_PER_CALL, call, in_batches, is_message_error
 from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
-from tools.kit.output import counted, print_status
+from tools.kit.output import pluralize, print_status
 from tools.kit.target import Target, explain
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.literals import QueueAttributeNameType
 
-HIDDEN_SECONDS = 900  # for thousands of messages and a slow answer; what a killed command hid returns after it
+VISIBILITY_TIMEOUT_SECONDS = 900
+"""Enough to read thousands of messages and for a user to answer. After it, what a killed command hid is visible."""
+
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
 
 
@@ -62,7 +64,7 @@ class QueueReader:
             messages = self._sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=MAX_MESSAGES_PER_CALL,
-                VisibilityTimeout=HIDDEN_SECONDS,
+                VisibilityTimeout=VISIBILITY_TIMEOUT_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
@@ -83,7 +85,7 @@ class QueueReader:
         kept: dict[str, str] = {}
         for part in in_batches(unwanted):
             entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in part}
-            kept |= _refused(self._sqs.delete_message_batch, self._url, entries)
+            kept |= _call_batch(self._sqs.delete_message_batch, self._url, entries)
             for name in entries.keys() - kept.keys():
                 del self._handles[name]
         return kept
@@ -93,26 +95,28 @@ class QueueReader:
         lost: dict[str, str] = {}
         for part in in_batches(list(self._handles.items())):
             entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
-            lost |= _refused(self._sqs.change_message_visibility_batch, self._url, entries)
+            lost |= _call_batch(self._sqs.change_message_visibility_batch, self._url, entries)
         self._handles.clear()
         if lost:
-            minutes = HIDDEN_SECONDS // 60
+            minutes = VISIBILITY_TIMEOUT_SECONDS // 60
             print_status(
                 *(f"could not put dead letters back: {why}" for why in sorted(set(lost.values()))),
-                f"{counted(len(lost), 'dead letter')} could not be put back: hidden for {minutes} minutes at most",
+                f"{pluralize(len(lost), 'dead letter')} could not be put back: hidden for {minutes} minutes at most",
             )
 
 
 @contextmanager
-def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
+def open_reader(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
     """Receive all dead letters, and put back at the end, however it comes, those that were not deleted."""
     visible, hidden, _ = depth(sqs, dlq_url)
-    about = f"about {counted(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
-    print_status(f"reading {about}: this raises receive counts and hides what is there until the end")
+    about = f"about {pluralize(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
+    print_status(
+        f"reading {about}: its messages are hidden from other readers meanwhile, and their receive counts rise"
+    )
     if hidden:
         print_status(
-            f"about {counted(hidden, 'more dead letter')}, hidden: somebody reads there, or was killed while reading; "
-            f"what is hidden returns within {HIDDEN_SECONDS // 60} minutes"
+            f"about {pluralize(hidden, 'more dead letter')} hidden by another command, or by one that was killed; "
+            f"visible again within {VISIBILITY_TIMEOUT_SECONDS // 60} minutes"
         )
     reader = QueueReader(sqs, dlq_url)
     try:
@@ -124,7 +128,7 @@ def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
 
 def read_all(deployment: Target) -> list[DeadLetter]:
     """Return all dead letters of a deployment, and put them back."""
-    with opened(deployment.sqs(), deployment.dlq_url) as reader:
+    with open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         return reader.messages
 
 
@@ -138,10 +142,10 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
         message.id: {"MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
         for message in punches
     }
-    return _refused(sqs.send_message_batch, queue_url, entries)
+    return _call_batch(sqs.send_message_batch, queue_url, entries)
 
 
-def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Call a method of SQS's client for several messages, by their ids.
 
     Returns:
@@ -154,7 +158,7 @@ def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(entries) > 1 and is_message_error(code):
             # One that is too large must not keep its neighbours.
-            return {name: why for one in names for name, why in _refused(method, url, {one: entries[one]}).items()}
+            return {name: why for one in names for name, why in _call_batch(method, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))
     return {names[index]: f"{why.code}: {why.message}" if why.message else why.code for index, why in refused.items()}
 

@@ -28,7 +28,7 @@ from tools.kit.errors import CommandError
 from tools.kit.functions import RESUME_TIMEOUT_SECONDS, invoke
 from tools.kit.output import print_status
 from tools.kit.target import TargetOptions as TargetOptions
-from tools.kit.waiting import pauses
+from tools.kit.waiting import retry_pauses
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -53,7 +53,7 @@ class Query(NamedTuple, Generic[Row]):
 
     def rows(self, tuples: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
         """Yield tuples as rows, without control characters."""
-        return map(self.row_type._make, without_controls(tuples))
+        return map(self.row_type._make, remove_control_characters(tuples))
 
     def execute(self, session: cursor) -> Iterator[Row]:
         """Run it on a cursor; yield its rows."""
@@ -72,11 +72,11 @@ class Statement(NamedTuple, Generic[Row]):
         return Query(self.name, self.row_type, values)
 
 
-_remove_controls = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
+_clean_text = partial(re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]").sub, "")
 _NESTED = (dict, list)
 
 
-def without_controls(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def remove_control_characters(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """Yield rows without the control and bidirectional characters of their texts, in JSON documents too.
 
     The tables' own checks refuse these in most texts. Whatever let one in, no report, file or terminal gets it.
@@ -84,29 +84,29 @@ def without_controls(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...
     for row in rows:
         for value in row:
             if (value.__class__ is str and not value.isprintable()) or value.__class__ in _NESTED:
-                yield tuple(map(_without_controls, row))
+                yield tuple(map(_clean_value, row))
                 break
         else:
             yield row
 
 
-def _without_controls(value: Any) -> Any:
+def _clean_value(value: Any) -> Any:
     match value:
         case str():
-            return _remove_controls(value)
+            return _clean_text(value)
         case dict():
-            return {_remove_controls(name): _without_controls(each) for name, each in value.items()}
+            return {_clean_text(name): _clean_value(each) for name, each in value.items()}
         case list() if any(each.__class__ in (str, dict, list) for each in value):
-            return [_without_controls(each) for each in value]
+            return [_clean_value(each) for each in value]
     return value
 
 
 def _local_unless_named(context: click.Context, _: click.Parameter, stage: str | None) -> str:
-    context.params["by_function"] = stage is not None
+    context.params["reads_by_function"] = stage is not None
     return stage or target.LOCAL
 
 
-_OF_DEPLOYMENT = (
+_DEPLOYMENT_OPTIONS = (
     click.option(
         "--stage",
         show_default=False,
@@ -116,12 +116,12 @@ _OF_DEPLOYMENT = (
     target.PROFILE,
     target.REGION,
     opt.state,
-    database.timeout_option(what="a statement (with --stage all of them)"),
+    database.timeout_option(subject="a statement (with --stage all of them)"),
 )
-of_deployment = target.with_options(*_OF_DEPLOYMENT)
+deployment_options = target.with_options(*_DEPLOYMENT_OPTIONS)
 """Options that name a deployment, of which a command needs more than the database."""
 
-options = target.with_options(database.OPTION, *_OF_DEPLOYMENT)
+options = target.with_options(database.DATABASE_OPTION, *_DEPLOYMENT_OPTIONS)
 """Options of where to read."""
 
 
@@ -194,7 +194,7 @@ class DirectReader:
 
 
 @contextmanager
-def direct(
+def open_direct_reader(
     database: connection, *, earlier: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
 ) -> Iterator[DirectReader]:
     """Begin to read: all that is read until the end is on one snapshot.
@@ -252,7 +252,7 @@ class FunctionReader:
         """
         read = {query.name: to_json_values(query.values) for query in queries}
         request = {"read": read, "timeout": self._timeout}
-        wait = pauses(
+        wait = retry_pauses(
             "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume.",
             timeout_seconds=self._resume_seconds,
         )
@@ -317,15 +317,18 @@ class FunctionReader:
 
 
 @contextmanager
-def opened(target_options: TargetOptions, *, earlier: bool = False) -> Iterator[Reader]:
+def open_reader(target_options: TargetOptions, *, earlier: bool = False) -> Iterator[Reader]:
     """Open the reader that the options named; `earlier` is as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
     """
-    if not target_options.by_function:
-        with database.connect(target_options, read_only=True) as session, direct(session, earlier=earlier) as reader:
+    if not target_options.reads_by_function:
+        with (
+            database.connect(target_options, read_only=True) as session,
+            open_direct_reader(session, earlier=earlier) as reader,
+        ):
             yield reader
         return
-    functions, name = target.function_of(target_options, "read")
-    yield FunctionReader(functions, name, target_options.stage, target_options.timeout)
+    functions, name = target.function_client(target_options, "read")
+    yield FunctionReader(functions, name, target_options.stage, target_options.timeout_seconds)

@@ -26,16 +26,16 @@ class SliceManifest(NamedTuple):
     http: Mapping[str, Mapping[str, Any]]  # its functions of the API, by name
 
 
-_are_absent = ContextVar("_are_absent", default=False)
+_hides_slices = ContextVar("_are_absent", default=False)
 
 
-def installed() -> tuple[SliceManifest, ...]:
+def enabled_manifests() -> tuple[SliceManifest, ...]:
     """Return the enabled slices, in order.
 
     Raises:
         CommandError: a slice is missing, needs one that is not listed before it, or has an aws.yml that is no YAML.
     """
-    return () if _are_absent.get() else read(enabled.FOLDER)
+    return () if _hides_slices.get() else read(enabled.FOLDER)
 
 
 @cache
@@ -73,7 +73,7 @@ def _read_yaml(file: Path) -> Mapping[str, Any]:
 
 def endpoints() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name and the entry of each function of the API, in the order of the slices."""
-    for each in installed():
+    for each in enabled_manifests():
         yield from each.http.items()
 
 
@@ -83,7 +83,7 @@ def check() -> None:
     Raises:
         CommandError: see `installed`; or a `slice.py` cannot be imported, or has a method that `Slice` lacks.
     """
-    for each in installed():
+    for each in enabled_manifests():
         where = f"slices/{each.name}/slice.py"
         try:
             own = type(import_module(f"slices.{each.name}.slice").SLICE)
@@ -100,13 +100,13 @@ def _public_names(*classes: type) -> set[str]:
 
 
 @contextmanager
-def absent() -> Iterator[None]:
+def without_slices() -> Iterator[None]:
     """Act as if no slice were enabled, so that the reference's documents do not depend on slices."""
-    token = _are_absent.set(True)
+    token = _hides_slices.set(True)
     try:
         yield
     finally:
-        _are_absent.reset(token)
+        _hides_slices.reset(token)
 
 
 if __name__ == "__main__":  # for make, before it runs what needs the slices

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of, stack_name
+from tools.kit.osls import stack_name, stack_outputs
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ TIMEOUT_SECONDS = 600
 
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 
-PATIENT = {"read_timeout": 910, "tcp_keepalive": True}
+LONG_CALL_SETTINGS = {"read_timeout": 910, "tcp_keepalive": True}
 """Settings of `config` for functions, which may run for 900 s: a NAT on the way forgets what is silent for minutes."""
 
 
@@ -71,18 +71,18 @@ class Target(NamedTuple):
         return f"{self.stack}-batidaPonto"
 
     @property
-    def has_figures(self) -> bool:
+    def has_metrics(self) -> bool:
         """Whether its CloudWatch has figures of queues and functions: an emulator's has none."""
-        return not (self.endpoint_url or emulator())
+        return not (self.endpoint_url or emulator_url())
 
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=config())
 
-    def sender(self, why: str) -> "SQSClient":
+    def sender(self, purpose: str) -> "SQSClient":
         """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
 
-        `why` is a word for the name of the role's session, which CloudTrail shows.
+        `purpose` is a word for the name of the role's session, which CloudTrail shows.
 
         Raises:
             CommandError: the user may not take the role on.
@@ -92,7 +92,7 @@ class Target(NamedTuple):
         try:
             # For an hour, the most where the user's own session is of a role: a redrive is done long before.
             taken_on = self.session.client("sts", config=config()).assume_role(
-                RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{why}"
+                RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{purpose}"
             )["Credentials"]
         except ClientError as error:
             if error.response["Error"].get("Code") != "AccessDenied":
@@ -131,9 +131,9 @@ class TargetOptions(NamedTuple):
     state: Path | None = None  # the local stack's folder
     profile: str | None = None
     region: str | None = None
-    timeout: int = TIMEOUT_SECONDS  # of a statement in the database, s; 0: none
-    by_function: bool = False  # the database is read by a function of the stage, which was named
-    environment: bool = False  # the database is that of the variables DB_*, instead of the local stack's
+    timeout_seconds: int = TIMEOUT_SECONDS  # of a statement in the database, s; 0: none
+    reads_by_function: bool = False  # the database is read by a function of the stage, which was named
+    database_from_environment: bool = False  # the database is that of the variables DB_*, instead of the local stack's
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[opt.Function], opt.Function]:
@@ -172,7 +172,7 @@ options = with_options(
 """Options that name a deployment."""
 
 
-def session_of(target_options: TargetOptions) -> "boto3.Session":
+def create_session(target_options: TargetOptions) -> "boto3.Session":
     """Make a session for the account and region that the options named."""
     region = target_options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     import boto3  # here: --help waits a second for it
@@ -180,7 +180,7 @@ def session_of(target_options: TargetOptions) -> "boto3.Session":
     return boto3.Session(profile_name=target_options.profile, region_name=region)
 
 
-def emulator() -> str | None:
+def emulator_url() -> str | None:
     """Return the address of the emulator that boto3 calls instead of AWS; None: it calls AWS."""
     return os.environ.get("AWS_ENDPOINT_URL")
 
@@ -199,12 +199,12 @@ def announce(target_options: TargetOptions) -> Account:
     Raises:
         CommandError: the stage is local, and this is AWS.
     """
-    if target_options.stage == LOCAL and not emulator():
+    if target_options.stage == LOCAL and not emulator_url():
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
-    session = session_of(target_options)
+    session = create_session(target_options)
     identity = session.client("sts").get_caller_identity()
     description = f"account {identity['Account']}, region {session.region_name}"
-    if address := emulator():
+    if address := emulator_url():
         description += f", the emulator at {address}"
     print_status(f"stage {target_options.stage}: {description}, as {identity['Arn']}")
     return Account(session, identity["Account"], description)
@@ -217,39 +217,42 @@ def find(target_options: TargetOptions) -> Target:
         CommandError: there is none, or it is not complete.
     """
     if target_options.stage == LOCAL:
-        return _local(target_options)
-    session = session_of(target_options)
-    return of_stack(
+        return _local_target(target_options)
+    session = create_session(target_options)
+    return from_outputs(
         session,
         target_options.stage,
-        outputs_of(session.client("cloudformation", config=config()), target_options.stage),
+        stack_outputs(session.client("cloudformation", config=config()), target_options.stage),
     )
 
 
-def clients_of(target_options: TargetOptions) -> Callable[..., Any]:
+def client_factory(target_options: TargetOptions) -> Callable[..., Any]:
     """Return a function that creates clients of a stage's AWS by service, as `client` of boto3's sessions.
 
     Raises:
         CommandError: no local stack runs.
     """
-    local = _local(target_options) if target_options.stage == LOCAL else None
-    session = local.session if local else session_of(target_options)
+    local = _local_target(target_options) if target_options.stage == LOCAL else None
+    session = local.session if local else create_session(target_options)
     return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=config())
 
 
-def function_of(target_options: TargetOptions, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
+def function_client(
+    target_options: TargetOptions, name: str, *, single_attempt: bool = False
+) -> tuple["LambdaClient", str]:
     """Return a client that may wait for a function of a stage, and the function's name there.
 
     It looks nothing up: who may invoke the function needs no other right.
 
     Args:
         name: of the function, as in serverless.yml.
-        once: the client tries nothing again: a function of which no answer came may run still.
+        single_attempt: the client tries nothing again: a function of which no answer came may run still.
 
     Raises:
         CommandError: no local stack runs.
     """
-    functions: LambdaClient = clients_of(target_options)("lambda", config=config(attempts=1 if once else 4, **PATIENT))
+    settings = config(attempts=1 if single_attempt else 4, **LONG_CALL_SETTINGS)
+    functions: LambdaClient = client_factory(target_options)("lambda", config=settings)
     return functions, f"{stack_name(target_options.stage)}-{name}"
 
 
@@ -266,7 +269,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _local(target_options: TargetOptions) -> Target:
+def _local_target(target_options: TargetOptions) -> Target:
     address = local_stack.find(target_options.state)
     return Target(
         stage=LOCAL,
@@ -279,9 +282,9 @@ def _local(target_options: TargetOptions) -> Target:
     )
 
 
-def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
+def from_outputs(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
     """Return the deployment of a stack, by its outputs and a session of its account and region."""
-    endpoint = emulator()
+    endpoint = emulator_url()
     api_id = outputs["ApiId"]
     return Target(
         stage=stage,

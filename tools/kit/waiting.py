@@ -6,7 +6,9 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.output import print_status
 
 
-def pauses(notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Clock = CLOCK) -> Iterator[bool]:
+def retry_pauses(
+    notice: str, *, timeout_seconds: float, pause_seconds: float = 0, clock: Clock = CLOCK
+) -> Iterator[bool]:
     """Yield True after each pause before another attempt, for `timeout_seconds` from the first failure on.
 
     Args:

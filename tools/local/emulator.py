@@ -63,7 +63,7 @@ class Emulator(NamedTuple):
 
     def client(self, service: str) -> Any:
         """Make a boto3 client of it, for example "sqs"."""
-        session: Any = local_stack.session_of(self.key)
+        session: Any = local_stack.create_session(self.key)
         return session.client(service, endpoint_url=self.url)
 
     def is_running(self) -> bool:

@@ -13,7 +13,7 @@ from ponto.punch import TIME_COLUMNS
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.event import SHOWN
+from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.output import print_result
 from tools.kit.tables import Column
 from tools.local import postgres
@@ -21,20 +21,20 @@ from tools.local import postgres
 _NEWEST = sql.SQL("""
 select id::text, {shown}, round(extract(epoch from gravada_em - recebida_em), 1) || ' s'
 from ponto.batida order by gravada_em desc limit %s
-""").format(shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in SHOWN))
+""").format(shown=sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in DISPLAYED_COLUMNS))
 
 
 def _column(name: str) -> Column:
     if name in TIME_COLUMNS:
         return Column(name)
     is_text = "maxLength" in FIELDS[name].limits
-    return Column(name, least=12, leaves=True) if is_text else Column(name, right=True)
+    return Column(name, min_width=12, is_optional=True) if is_text else Column(name, align_right=True)
 
 
 _COLUMNS = (
     Column("id"),
-    *map(_column, SHOWN),
-    Column("waited", right=True),
+    *map(_column, DISPLAYED_COLUMNS),
+    Column("waited", align_right=True),
 )
 
 _EPILOG = """examples:

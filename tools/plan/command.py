@@ -119,7 +119,7 @@ def _show(stage: str, peak: Peak, found: Forecast) -> None:
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
     print_result("")
     tables.show(
-        [Column("limit"), Column("punches/s", right=True), Column("why", least=24)],
+        [Column("limit"), Column("punches/s", align_right=True), Column("why", min_width=24)],
         [(limit.name, f"{limit.admits:,.0f}", limit.why) for limit in found.limits],
     )
     print_result("")
@@ -144,7 +144,7 @@ def _show_bill(stage_settings: settings.Settings, lines: list[costs.Line] | None
         return
     cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
     tables.show(
-        [Column("a month"), Column("formula", least=30), Column("US dollars", right=True)],
+        [Column("a month"), Column("formula", min_width=30), Column("US dollars", align_right=True)],
         [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
     )
     if rotation := costs.rotation(stage_settings, region):

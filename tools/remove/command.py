@@ -47,10 +47,10 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
     formation = session.client("cloudformation")
     stack = osls.find_stack(formation, stage)
     # Without a complete stack there may be a cluster all the same: a deploy or a removal was killed.
-    may_have_cluster = osls.database_of(formation, stage) in (None, "express")
+    may_have_cluster = osls.deployed_database(formation, stage) in (None, "express")
     cluster = express.left(session, stage) if may_have_cluster else None
     if not stack and not cluster:
-        osls.stack_of(formation, stage)  # which says so
+        osls.require_stack(formation, stage)  # which says so
     if stack and stack.get("EnableTerminationProtection"):
         raise CommandError(
             f"stack {osls.stack_name(stage)} is protected from deletion. "
@@ -103,7 +103,7 @@ def _remove_stack(
         "sls remove: 20 to 40 minutes where the functions are in a network, until AWS removes their interfaces"
     )
     options = ["--stage", stage, "--region", session.region_name]
-    if collaborators.run_sls("remove", options, osls.environment_of(session, stage)):
+    if collaborators.run_sls("remove", options, osls.create_environment(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
 
 

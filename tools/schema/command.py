@@ -25,7 +25,7 @@ def schema(collaborators: Collaborators, target_options: target.TargetOptions, *
     Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
     time: after `sls deploy`, after a secret or a concurrency has changed, after it failed. `ponto deploy` does it too.
     """
-    functions, name = target.function_of(target_options, "schema", once=True)
+    functions, name = target.function_client(target_options, "schema", single_attempt=True)
     print_status(f"invoking {name}")
     try:
         answer = invoke(functions, name, target_options.stage, {"action": "migrate"}, collaborators.clock)

@@ -19,7 +19,7 @@ from tools.kit import commands, local_stack, queue_reader, reader, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, counted, print_json, print_result
+from tools.kit.output import camel_case, pluralize, print_json, print_result
 from tools.kit.queue_reader import Depth
 from tools.kit.rows import MESSAGE, PUNCH, PUNCHES, ZONE, PunchRow, to_json
 from tools.kit.target import Target, explain
@@ -82,7 +82,7 @@ ID = opt.ParsedType("ID", "not the id of a punch or a message, like 0190163d-869
     help="If ID is a message's: received then or later (default 31d ago).",
 )
 @opt.as_json
-@reader.of_deployment
+@reader.deployment_options
 def trace(
     target_options: reader.TargetOptions,
     identifier: str | None,
@@ -164,7 +164,7 @@ def _attempt(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None
 
 
 def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, since: datetime) -> StoredRows:
-    with reader.opened(target_options) as source:
+    with reader.open_reader(target_options) as source:
         day = None
         if request.id:
             (stage,), punches = source.read(ZONE.bind(), PUNCH.bind(id=request.id))
@@ -227,7 +227,7 @@ def _queue(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dic
     drain = _attempt(unread, "the drain", lambda: event_source.drain(deployment))
     since = drain and drain.paused_since
     health = None
-    if deployment.has_figures:
+    if deployment.has_metrics:
         health = _attempt(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
     return {
         "depth": depth and camel_case(depth._asdict()),
@@ -256,7 +256,7 @@ def _not_known(
     target_options: reader.TargetOptions,
 ) -> list[str]:
     said = list(_NOT_KNOWN)
-    if deployment.has_figures:
+    if deployment.has_metrics:
         said.append(_NOT_EXACT)
     else:
         log = (target_options.state or local_stack.STATE) / "emulator.log"
@@ -274,13 +274,13 @@ def _not_known(
         if not each.source.is_event and {each.employee_id, each.punch_id, each.id_from_source_key} == {None}
     ]
     if silent:
-        said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
+        said.append(f"whose {pluralize(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
     return said
 
 
 def _redrive(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
     """Return the command that sends a dead letter back."""
-    stage = target_options.stage if target_options.by_function else None
+    stage = target_options.stage if target_options.reads_by_function else None
     at = {
         "--stage": stage,
         "--profile": target_options.profile,

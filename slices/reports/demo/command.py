@@ -95,7 +95,7 @@ def demo(
     company = Company(seed, employees)
     started = time.monotonic()
     with database.connect(target_options, read_only=False) as connection:
-        store.store(connection, company, first, last, alone=not into.local)
+        store.store(connection, company, first, last, alone=not into.is_local)
         stored = time.monotonic() - started
         print_status("gathering statistics: vacuum (analyze) batida")
         store.analyze(connection)

@@ -17,7 +17,7 @@ from slices.reports import employees
 from slices.reports.demo.company import Columns, Company, Row
 from slices.reports.slice import ReportsExtension
 from tools.kit.console import progress
-from tools.kit.database import Database
+from tools.kit.database import TargetDatabase
 from tools.kit.errors import CommandError
 
 # A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
@@ -30,13 +30,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ = 256 * 1024  # bytes that psycopg2 asks for at a time
 
 
-def require_meant(into: Database, yes_into: str | None) -> None:
+def require_meant(into: TargetDatabase, yes_into: str | None) -> None:
     """Let no made-up punch into a deployment's database that the user has not named again, as HOST/DBNAME.
 
     Raises:
         CommandError: it is not the local stack's, and not the one named.
     """
-    if into.local:
+    if into.is_local:
         if yes_into is not None:
             raise CommandError("--yes-into is for --database env, which was not given")
         return

@@ -13,7 +13,7 @@ from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoke
-from tools.kit.output import counted, print_json, print_result
+from tools.kit.output import pluralize, print_json, print_result
 from tools.kit.rows import ZoneRow
 
 _MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
@@ -56,15 +56,15 @@ def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_
     def checked(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
         """Return the employees, if nothing is wrong with the file."""
         found, faults = employees.read(content, {zone.name for zone in zones})
-        loading.require_none(faults, file.name, as_json=as_json)
+        loading.require_no_faults(faults, file.name, as_json=as_json)
         return [employee._asdict() for employee in found]
 
-    if not target_options.by_function:
+    if not target_options.reads_by_function:
         with database.connect(target_options, read_only=dry_run) as connection, connection.cursor() as cursor:
             counts = store(cursor, checked(ZONES.bind().execute(cursor)), dry_run=dry_run)
             connection.commit()
     else:
-        with reader.opened(target_options) as source:
+        with reader.open_reader(target_options) as source:
             (zones,) = source.read(ZONES.bind())
         counts = _store_by_function(target_options, target_options.stage, checked(zones), dry_run=dry_run)
     if as_json:
@@ -83,10 +83,10 @@ def _store_by_function(
     request = {"action": "load_employees", "employees": found, "dryRun": dry_run}
     if len(json.dumps(request)) > _MOST_BYTES:
         raise CommandError(
-            f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
+            f"{pluralize(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
             "load them in several files"
         )
-    functions, name = target.function_of(target_options, "schema")
+    functions, name = target.function_client(target_options, "schema")
     answer = invoke(functions, name, stage, request)
     if "counts" not in answer:
         why = answer.get("refused", f"it is of another version; deploy stage {stage}")

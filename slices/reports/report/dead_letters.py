@@ -50,11 +50,11 @@ def read(target_options: TargetOptions, employees: Employees) -> list[Group] | U
 
 def messages(target_options: TargetOptions) -> list[DeadLetter] | Unread:
     """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
-    if target_options.environment:
+    if target_options.database_from_environment:
         return NOT_LOCAL
     try:
         deployment = target.find(target_options)
-        with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
+        with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
             return reader.messages
     except CommandError as error:
         return Unread(str(error))

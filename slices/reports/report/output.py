@@ -77,7 +77,7 @@ class Output(NamedTuple):
         shown = bool(self.file or not sys.stdout.isatty())
         bar = () if total is None else (BarColumn(),)
         columns = (SpinnerColumn(), *bar, TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
-        with progress(*columns, shown=shown) as display:
+        with progress(*columns, visible=shown) as display:
             yield from display.track(items, total=total, description=what)
 
     def write(self, report: Report) -> None:
@@ -153,7 +153,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
 
     def line(text: str = "", style: str = "") -> None:
         """Print a line, broken between words where it is too long."""
-        for part in tables.wrapped(text, console.width):
+        for part in tables.wrap(text, console.width):
             console.print(Text(part, style))
 
     line(report.title, "bold")
@@ -179,7 +179,7 @@ def _draw_table(console: Console, table: Table, rows: list[list[str]], language:
         for column in table.columns
     ]
     if table.columns[-1].kind is BAR:
-        room = console.width - tables.narrowest(columns[:-1], rows) - _GAP
+        room = console.width - tables.table_min_width(columns[:-1], rows) - _GAP
         if room < _MIN_BAR:
             columns.pop()
         rows = [

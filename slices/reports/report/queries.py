@@ -204,14 +204,14 @@ def open_reports(
     """Open the reports of a database, once their file is known to be writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.opened(target_options, earlier=as_of is not None or since is not None) as source:
+    with reader.open_reader(target_options, earlier=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)
 
 
 @contextmanager
 def opened(database: connection) -> Iterator[Reports]:
     """Open the reports of a connection that is outside of any transaction; see `reader.direct`."""
-    with reader.direct(database) as source:
+    with reader.open_direct_reader(database) as source:
         yield Reports(source)
 
 

@@ -19,7 +19,7 @@ _MILLION = 1_000_000
 
 def idle(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
     """Bill a month of the reference, on a stage without a punch, deployed with these parameters."""
-    with slices.absent():
+    with slices.without_slices():
         return costs.idle(settings.read(stage, given), _REGION)
 
 
@@ -49,7 +49,7 @@ def _prices(prices: Iterable[float]) -> str:
 def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
     """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
     defaults: dict[str, Any] = {parameter.name: parameter.default for parameter in command.plan.params}
-    with slices.absent():
+    with slices.without_slices():
         return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), costs.Month(), _REGION)
 
 

@@ -46,7 +46,7 @@ def fill(text: str, connection: psycopg2.extensions.connection | None = None) ->
 
 def _printed(words: str) -> str:
     output = io.StringIO()
-    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH), slices.absent():
+    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH), slices.without_slices():
         cli.main(shlex.split(words))
     lines = [line.rstrip() for line in output.getvalue().rstrip().split("\n")]  # tables are padded
     return "\n".join(["```text", *lines, "```"])

@@ -74,14 +74,14 @@ def leaf_commands(
 
 def reference_parameters(first: str, last: str) -> str:
     """Return the reference's parameters from one to another, in the order of their declarations."""
-    with slices.absent():
+    with slices.without_slices():
         names = list(parameters.declarations())
     return _parameters(names[names.index(first) : names.index(last) + 1])
 
 
 def slice_parameters(name: str) -> str:
     """Return a slice's parameters."""
-    (declared,) = (parameters.of_slice(each) for each in slices.installed() if each.name == name)
+    (declared,) = (parameters.slice_declarations(each) for each in slices.enabled_manifests() if each.name == name)
     return _parameters(declared)
 
 

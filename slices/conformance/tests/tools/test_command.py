@@ -246,7 +246,7 @@ def test_attempts_are_of_one_punch_by_their_id_or_by_the_one_that_it_would_have_
     first, second = event.body(1, "2026-10-01T08:00Z"), event.body(2, "2026-10-01T08:00Z")
     ids = [str(uuid.uuid4()) for _ in range(3)]
     with doing() as kit:
-        for id_, body in zip([*ids, ids[2]], [first, first | event.MORE, second, first], strict=True):
+        for id_, body in zip([*ids, ids[2]], [first, first | event.OPTIONAL_FIELDS, second, first], strict=True):
             ask(kit, body=json.dumps(body | {"id": id_}).encode())
         assert [attempt.punch for attempt in kit.seen(Expected()).attempts] == [0, 0, 1, 1]
 

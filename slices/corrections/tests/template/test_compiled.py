@@ -118,7 +118,7 @@ def test_only_the_gateway_which_knows_who_signed_hands_corrections_to_the_functi
         arn_of(prod, "CorrectionLambdaFunction"),
         policy_of(prod, {"Fn::Sub": f"{METHODS}/prod/POST/correcao"}),
     )
-    roles = {name: role_of(prod, name) for name in prod.of_type("AWS::IAM::Role")}
+    roles = {name: role_of(prod, name) for name in prod.by_type("AWS::IAM::Role")}
     assert {name for name, role in roles.items() if may(role, "lambda:InvokeFunction", function)} == {"ApiRole"}
     assert {name for name, role in roles.items() if may(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
 

@@ -28,7 +28,7 @@ class Bucket:
 
     def __init__(self, stack: Stack) -> None:
         self._s3 = stack.client("s3")
-        self.name = osls.outputs_of(stack.client("cloudformation"), "local")["UploadBucketName"]
+        self.name = osls.stack_outputs(stack.client("cloudformation"), "local")["UploadBucketName"]
 
     def upload(self, content: bytes, key: str = KEY) -> str:
         """Put a file; give the folder of its results."""

@@ -132,7 +132,7 @@ def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: C
     arns = [{"Fn::GetAtt": [name, "Arn"]} for name in listed]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"ArnNotEquals": {"aws:PrincipalArn": arns}})
     # As the gateway, a client sends what the gateway's own templates say.
-    integrations = [json.dumps(method) for method in template.of_type("AWS::ApiGateway::Method").values()]
+    integrations = [json.dumps(method) for method in template.by_type("AWS::ApiGateway::Method").values()]
     sending = [text for text in integrations if "SendMessage" in text]
     assert len(sending) == 1
     assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId"]
@@ -173,7 +173,7 @@ def test_its_role_writes_traces_as_the_others(compiled: Compile) -> None:
 
 
 def test_only_s3_of_this_account_invokes_it_and_before_the_bucket_asks_to(complete: Template) -> None:
-    assert complete.of_type("AWS::Lambda::Permission") == {
+    assert complete.by_type("AWS::Lambda::Permission") == {
         "UploadPermission": {
             "Action": "lambda:InvokeFunction",
             "FunctionName": {"Ref": FUNCTION},

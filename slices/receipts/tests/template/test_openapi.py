@@ -53,7 +53,7 @@ def test_what_it_shares_with_that_of_punches_is_the_same() -> None:
 def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Template) -> None:
     methods = {
         PATHS[method["ResourceId"]["Ref"]]: method
-        for name, method in prod.of_type("AWS::ApiGateway::Method").items()
+        for name, method in prod.by_type("AWS::ApiGateway::Method").items()
         if method["HttpMethod"] == "GET" and "Receipt" in name
     }
     assert methods.keys() == OPERATIONS.keys()
@@ -74,7 +74,7 @@ def test_it_has_the_answers_that_whoever_asks_gets(path: str) -> None:
 
 
 def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
-    answers = prod.of_type("AWS::ApiGateway::GatewayResponse").values()
+    answers = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     of_every = set.intersection(
         *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
     )

@@ -3,22 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-SHOWN = ("loja", "criado", "pedido")
+DISPLAYED_COLUMNS = ("loja", "criado", "pedido")
 """The columns that `make rows` shows, beside the id."""
 
 
-def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
+def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
     """Give the body of a good event.
 
     Args:
-        whose: the number of whom it is of.
-        when: its instant, as a client writes it.
+        subject: the number of whom it is of.
+        instant: its instant, as a client writes it.
         more: fields, by their names on the wire.
     """
-    return {"pedido": "A-17", "loja": whose, "criado": when, "totalCentavos": 1250, **more}
+    return {"pedido": "A-17", "loja": subject, "criado": instant, "totalCentavos": 1250, **more}
 
 
-MORE: dict[str, Any] = {}
+OPTIONAL_FIELDS: dict[str, Any] = {}
 """Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
 
 VALID: list[dict[str, Any]] = [
@@ -29,7 +29,7 @@ VALID: list[dict[str, Any]] = [
 ]
 """Good ones: with what is required alone, with all fields, and at limits."""
 
-REFUSED: list[tuple[dict[str, Any], str]] = [
+INVALID: list[tuple[dict[str, Any], str]] = [
     ({"pedido": "A-17", "loja": 5, "totalCentavos": 1250}, "criado: required"),
     ({"loja": 5}, "pedido: required"),
     (body(5, "2026-11-24T08:00", usuarioId=7), "unknown field 'usuarioId'"),
@@ -48,12 +48,12 @@ CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 ]
 """Two events that under one id are two, and the columns that differ."""
 
-SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
+EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (body(5, "2026-11-24T08:00:00-03:00"), body(5, "2026-11-24T11:00Z")),
 ]
 """Two events that under one id are one, or without an id."""
 
 
-def event(id_: str, whose: int) -> dict[str, Any]:
+def new_event(id_: str, subject: int) -> dict[str, Any]:
     """Give the body of the event of now, under an id: what a deploy sends to prove a stage."""
-    return body(whose, datetime.now(UTC).isoformat(), id=id_)
+    return body(subject, datetime.now(UTC).isoformat(), id=id_)
