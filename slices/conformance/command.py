@@ -12,8 +12,8 @@ import click
 from ponto.parser import WIRE_FIELDS, InvalidPunchError, parse
 from ponto.punch import INSTANT_COLUMN
 from slices.conformance import rules
-from slices.conformance.rules import Attempt, End, Expected, Seen, Verdict
-from slices.conformance.run import Kit, Settings, serving
+from slices.conformance.fault_proxy import FaultProxy, ProxySettings, run_proxy
+from slices.conformance.rules import Attempt, ExpectedPunches, PunchState, RuleVerdict, RunLog
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -40,17 +40,17 @@ exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing
 """
 
 
-_REQUIRED = [field.name for field in WIRE_FIELDS if field.required]
+_REQUIRED_FIELDS = [field.name for field in WIRE_FIELDS if field.required]
 
 
-def _address(text: str) -> tuple[str, int]:
+def _parse_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(text)
     return host, int(port)
 
 
-def _url(text: str) -> str:
+def _parse_url(text: str) -> str:
     if not text.startswith(("http://", "https://")) or not text.endswith("/ponto"):
         raise ValueError(text)
     return text
@@ -59,13 +59,13 @@ def _url(text: str) -> str:
 @commands.command(epilog=_EPILOG)
 @click.option(
     "--listen",
-    type=opt.ParsedType("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _address),
+    type=opt.ParsedType("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _parse_address),
     required=True,
     help="Where the client is to send its punches.",
 )
 @click.option(
     "--target",
-    type=opt.ParsedType("URL", "not the address of an API's punches, like https://.../dev/ponto", _url),
+    type=opt.ParsedType("URL", "not the address of an API's punches, like https://.../dev/ponto", _parse_url),
     show_default=False,
     help="Pass punches on to this POST /ponto; never one in use.",
 )
@@ -84,7 +84,7 @@ def _url(text: str) -> str:
     type=opt.FILE,
     show_default=False,
     metavar="FILE",
-    help=f"What the client was asked to send, an object a line, with id or with {' and '.join(_REQUIRED)}.",
+    help=f"What the client was asked to send, an object a line, with id or with {' and '.join(_REQUIRED_FIELDS)}.",
 )
 @click.option("--for", "most", type=opt.AGE, show_default=False, help="End after this time at the latest.")
 @click.option(
@@ -123,38 +123,38 @@ def conformance(
     """
     if stage:
         target = local_stack.find(state).api_url
-    expected = expected_in(expect, punches) if expect and expect.exists() else Expected(punches)
+    expected = read_expected_punches(expect, punches) if expect and expect.exists() else ExpectedPunches(punches)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
-    settings = Settings(seed, *listen, target, time_scale, longest_wait.total_seconds())
+    settings = ProxySettings(seed, *listen, target, time_scale, longest_wait.total_seconds())
     try:
-        with serving(settings) as kit:
+        with run_proxy(settings) as proxy:
             to = f"before {target}" if target else "answering by itself"
-            print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {seed}; Ctrl-C ends")
-            seen = _wait(kit, expected, None if most is None else most.total_seconds())
+            print_status(f"ponto conformance: send punches to {proxy.url} ({to}), seed {seed}; Ctrl-C ends")
+            log = _wait(proxy, expected, None if most is None else most.total_seconds())
     except OSError as error:
         where = ":".join(map(str, listen))
         raise CommandError(f"cannot listen on {where}: {error.strerror or error}") from None
     if expect:
-        seen = seen._replace(expected=expected_in(expect, punches))  # it may have been written meanwhile
-    return _report(seed, seen, as_json=as_json)
+        log = log._replace(expected=read_expected_punches(expect, punches))  # it may have been written meanwhile
+    return _report_run(seed, log, as_json=as_json)
 
 
-def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:
+def _wait(proxy: FaultProxy, expected: ExpectedPunches, most: float | None) -> RunLog:
     try:
         raise_on_first_signal(lambda _: print_status("ponto conformance: the run is judged"))
-        return kit.wait(expected, most)
+        return proxy.wait(expected, most)
     except StopSignalError:
-        return kit.seen(expected)
+        return proxy.run_log(expected)
 
 
-def expected_in(file: Path, count: int) -> Expected:
+def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
     """Read what the client was asked to send.
 
     Raises:
         CommandError: it cannot be read, or a line names no punch.
     """
     ids: set[str] = set()
-    whats = Counter[tuple[int, datetime]]()
+    counts_without_id = Counter[tuple[int, datetime]]()
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -167,42 +167,47 @@ def expected_in(file: Path, count: int) -> Expected:
             if fields.get("id"):
                 ids.add(str(fields["id"]).lower())
             else:
-                named = {name: fields[name] for name in _REQUIRED}
+                named = {name: fields[name] for name in _REQUIRED_FIELDS}
                 punch = parse(json.dumps(named), UTC)
-                whats[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
+                counts_without_id[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
         except (ValueError, AttributeError, KeyError, InvalidPunchError):
             raise CommandError(
-                f"{file}, line {number}: not an object with an id, or with {' and '.join(_REQUIRED)}"
+                f"{file}, line {number}: not an object with an id, or with {' and '.join(_REQUIRED_FIELDS)}"
             ) from None
-    return Expected(max(count, len(ids) + whats.total()), frozenset(ids), whats)
+    return ExpectedPunches(max(count, len(ids) + counts_without_id.total()), frozenset(ids), counts_without_id)
 
 
-def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
+def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
     """Print the verdicts; give the exit status."""
-    if not seen.attempts:
+    if not log.attempts:
         raise CommandError("no punch came, so there is nothing to judge; send some to /ponto while it runs")
-    verdicts = rules.judge(seen)
-    ends = Counter(rules.end_of(attempts, seen) for attempts in seen.punches().values())
+    verdicts = rules.judge(log)
+    ends = Counter(rules.punch_state(attempts, log) for attempts in log.punches().values())
     counts = {
         "punches": ends.total(),
-        "attempts": len(seen.attempts),
-        **{end.value: ends[end] for end in (End.ACCEPTED, End.REFUSED, End.WITHOUT_KEY, End.WAITING)},
-        "missing": len(rules.missing(seen)),
-        "randomIds": sum(_is_random(attempts[0].id) for attempts in seen.punches().values()),
+        "attempts": len(log.attempts),
+        **{
+            end.value: ends[end]
+            for end in (PunchState.ACCEPTED, PunchState.REFUSED, PunchState.WITHOUT_KEY, PunchState.WAITING)
+        },
+        "missing": len(rules.missing_punches(log)),
+        "randomIds": sum(_is_random(attempts[0].id) for attempts in log.punches().values()),
     }
     if as_json:
-        judged = [
+        verdicts_by_run = [
             {
                 "rule": verdict.rule.name,
                 "verdict": verdict.word,
-                "occasions": verdict.found.occasions,
-                "evidence": verdict.found.evidence,
+                "occasions": verdict.finding.occasions,
+                "evidence": verdict.finding.evidence,
             }
             for verdict in verdicts
         ]
-        print_json({"seed": seed, **counts, "rules": judged, "log": [_attempt(each) for each in seen.attempts]})
+        print_json(
+            {"seed": seed, **counts, "rules": verdicts_by_run, "log": [_attempt_to_json(each) for each in log.attempts]}
+        )
     else:
-        _print(seed, counts, verdicts)
+        _print_verdicts(seed, counts, verdicts)
     if counts["randomIds"]:
         print_status(
             f"ponto conformance: {counts['randomIds']} of {counts['punches']} ids are random (UUID version 4), which "
@@ -219,20 +224,20 @@ def _is_random(identity: str) -> bool:
     return bool(identity) and UUID(identity).version == 4
 
 
-def _attempt(attempt: Attempt) -> dict[str, object]:
+def _attempt_to_json(attempt: Attempt) -> dict[str, object]:
     return {
         "punch": attempt.punch + 1,
         "id": attempt.id,
-        "begun": round(attempt.begun, 3),
-        "ended": None if attempt.ended is None else round(attempt.ended, 3),
-        "done": attempt.done,
+        "begun": round(attempt.started_at, 3),
+        "ended": None if attempt.ended_at is None else round(attempt.ended_at, 3),
+        "done": attempt.effect_text,
         "stored": attempt.is_stored,
         "status": attempt.status,
     }
 
 
-def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
-    rows = [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts]
+def _print_verdicts(seed: int, counts: dict[str, int], verdicts: list[RuleVerdict]) -> None:
+    rows = [(verdict.rule.name, verdict.word, str(verdict.finding.occasions)) for verdict in verdicts]
     tables.show(_COLUMNS, rows)
     for verdict in verdicts:
         for line in verdict.lines():

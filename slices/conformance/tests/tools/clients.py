@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from slices.conformance.run import Clock
+from slices.conformance.fault_proxy import ScaledClock
 from tools.kit import event
 
 Body = dict[str, Any]
 
 REFUSED = {400, 413, 415}
 ACCEPTED = 202
-_TIMEOUT_S = 40.0
-_LONGEST_S = 120.0
+_RESPONSE_TIMEOUT_SECONDS = 40.0
+_MAX_BACKOFF_SECONDS = 120.0
 _BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
 
 
-def bodies(count: int, version: int = 7) -> list[Body]:
+def punch_bodies(count: int, version: int = 7) -> list[Body]:
     """Make punches with ids that say to be of this version of UUIDs; no time is in them."""
     return [
         event.body(
@@ -37,7 +37,7 @@ def bodies(count: int, version: int = 7) -> list[Body]:
     ]
 
 
-class VirtualClock(Clock):
+class VirtualClock(ScaledClock):
     """Contract seconds that go by when a client or the kit waits, and at no other time."""
 
     def __init__(self, kit_wait_seconds: float) -> None:
@@ -70,7 +70,7 @@ class Client:
 
     kit_wait_seconds = 0  # by the wall clock, of each wait of the kit, so that other requests come meanwhile
 
-    def __init__(self, url: str, clock: Clock, seed: int, key: str = "key") -> None:
+    def __init__(self, url: str, clock: ScaledClock, seed: int, key: str = "key") -> None:
         """Sends nothing yet; waits by the clock, and of each wait a random part by the seed."""
         self._url = url
         self._clock = clock
@@ -101,12 +101,12 @@ class Client:
 
     def backoff(self, failures: int) -> float:
         """1 s, 2 s, 4 s, ... and a random part."""
-        least = min(2.0**failures, _LONGEST_S)
+        least = min(2.0**failures, _MAX_BACKOFF_SECONDS)
         return least * (1 + self._random.random())
 
     def send(self, punch: Mapping[str, Any]) -> Reply:
         """Try once."""
-        timeout = _TIMEOUT_S * self._clock.scale
+        timeout = _RESPONSE_TIMEOUT_SECONDS * self._clock.scale
         try:
             answer = urllib3.request(
                 "POST", self._url, json=punch, headers=self._headers, timeout=timeout, retries=False
@@ -116,49 +116,49 @@ class Client:
         return Reply(answer.status, float(answer.headers.get("retry-after", 0)))
 
 
-class NewIdEachTime(Client):
+class NewIdClient(Client):
     """Makes the id when it sends, not when the employee punches."""
 
     def send(self, punch: Mapping[str, Any]) -> Reply:
         return super().send({**punch, "id": str(uuid.uuid4())})
 
 
-class RemovesFirst(Client):
+class UnconfirmedRemovalClient(Client):
     """Takes a punch out of the outbox, then sends it."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return True
 
 
-class NeverWaits(Client):
+class NoBackoffClient(Client):
     """Tries again at once, unless it is asked to wait."""
 
     def backoff(self, failures: int) -> float:  # noqa: ARG002
         return 0
 
 
-class RetriesRefusals(Client):
+class RefusalRetryingClient(Client):
     """Takes a refusal for a failure."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return reply.status == ACCEPTED
 
 
-class IgnoresRetryAfter(Client):
+class RetryAfterIgnoringClient(Client):
     """Knows only its own waits."""
 
     def wait(self, failures: int, reply: Reply) -> float:  # noqa: ARG002
         return self.backoff(failures)
 
 
-class GivesUp(Client):
+class GivingUpClient(Client):
     """Tries four times."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:
         return super().is_done(reply, tries) or tries == 4
 
 
-class Stampedes(Client):
+class StampedingClient(Client):
     """Sends everything that waits at once, whenever it sends."""
 
     kit_wait_seconds = 1
@@ -176,7 +176,7 @@ class Stampedes(Client):
                 failures += 1
 
 
-class SendsAgain(Client):
+class DuplicatingClient(Client):
     """Forgets what was accepted, and takes it for a new punch."""
 
     def run(self, punches: Iterable[Body]) -> None:
@@ -185,14 +185,14 @@ class SendsAgain(Client):
                 self.deliver({**punch, "id": str(uuid.uuid4())})
 
 
-WRONG: dict[type[Client], str] = {
-    NewIdEachTime: "changed its id",
-    RemovesFirst: "lost",
-    NeverWaits: "did not back off",
-    RetriesRefusals: "retried a refusal",
-    IgnoresRetryAfter: "ignored Retry-After",
-    GivesUp: "gave up",
-    Stampedes: "stampeded",
-    SendsAgain: "duplicated",
+BROKEN_RULE_BY_CLIENT: dict[type[Client], str] = {
+    NewIdClient: "changed its id",
+    UnconfirmedRemovalClient: "lost",
+    NoBackoffClient: "did not back off",
+    RefusalRetryingClient: "retried a refusal",
+    RetryAfterIgnoringClient: "ignored Retry-After",
+    GivingUpClient: "gave up",
+    StampedingClient: "stampeded",
+    DuplicatingClient: "duplicated",
 }
 """Each with the rule that it breaks."""

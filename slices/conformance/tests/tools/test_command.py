@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.conformance.contract import Response
-from slices.conformance.rules import Expected
-from slices.conformance.run import Clock, Kit, Settings, serving
-from slices.conformance.script import Effect, Fault, Script
-from slices.conformance.tests.tools.clients import Client, NewIdEachTime, bodies
+from slices.conformance.fault_proxy import FaultProxy, ProxySettings, ScaledClock, run_proxy
+from slices.conformance.fault_script import Effect, FaultScript, InjectedFault
+from slices.conformance.rules import ExpectedPunches
+from slices.conformance.stub_api import HttpResponse
+from slices.conformance.tests.tools.clients import Client, NewIdClient, punch_bodies
 from tests.commands import Result, run_process
 from tests.serving import Request, answering
 from tests.serving import Response as Reply
@@ -30,7 +30,7 @@ from tools.kit import event
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}
-GOOD = json.dumps(bodies(1)[0]).encode()
+GOOD = json.dumps(punch_bodies(1)[0]).encode()
 
 
 class Running(NamedTuple):
@@ -58,12 +58,12 @@ def running(*words: str) -> Iterator[Running]:
 
 
 def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
-    punches = bodies(10)
+    punches = punch_bodies(10)
     sent = tmp_path / "sent.ndjson"
     sent.write_text("\n".join(map(json.dumps, punches)))
-    with running("--expect", str(sent), "--seed", "5", "--json") as kit:
-        Client(kit.url, Clock(SCALE), 1).run(punches)
-        result = kit.end()
+    with running("--expect", str(sent), "--seed", "5", "--json") as proxy:
+        Client(proxy.url, ScaledClock(SCALE), 1).run(punches)
+        result = proxy.end()
 
     assert result.status == 0, result
     assert {each["verdict"] for each in result.json["rules"]} == {"kept"}
@@ -81,9 +81,9 @@ def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
 
 
 def test_random_ids_break_no_rule_and_are_said_to_cost_something() -> None:
-    with running("--seed", "5", "--punches", "3", "--json") as kit:
-        Client(kit.url, Clock(SCALE), 1).run(bodies(1) + bodies(3, version=4)[1:])
-        result = kit.end()
+    with running("--seed", "5", "--punches", "3", "--json") as proxy:
+        Client(proxy.url, ScaledClock(SCALE), 1).run(punch_bodies(1) + punch_bodies(3, version=4)[1:])
+        result = proxy.end()
 
     assert result.status == 0, result
     assert result.json["randomIds"] == 2
@@ -91,10 +91,10 @@ def test_random_ids_break_no_rule_and_are_said_to_cost_something() -> None:
 
 
 def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
-    with running("--seed", "5") as kit:
-        NewIdEachTime(kit.url, Clock(SCALE), 1).run(bodies(10))
-        kit.process.send_signal(signal.SIGINT)
-        result = kit.end()
+    with running("--seed", "5") as proxy:
+        NewIdClient(proxy.url, ScaledClock(SCALE), 1).run(punch_bodies(10))
+        proxy.process.send_signal(signal.SIGINT)
+        result = proxy.end()
 
     assert result.status == 1, result
     assert re.search(r"^changed its id +broken +\d+$", result.out, re.MULTILINE)
@@ -103,14 +103,14 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
 
 
 def test_a_run_in_which_nothing_came_judges_nothing() -> None:
-    done = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
-    assert done.status == 2
-    assert "no punch came" in done.err
+    effect_text = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
+    assert effect_text.status == 2
+    assert "no punch came" in effect_text.err
 
 
 def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(Settings(1)) as kit:
-        address = kit.url.split("/")[2]
+    with run_proxy(ProxySettings(1)) as proxy:
+        address = proxy.url.split("/")[2]
         assert cli.main(["conformance", "--listen", address]) == 2
     assert capsys.readouterr().err == f"ponto: cannot listen on {address}: Address already in use\n"
 
@@ -119,85 +119,89 @@ class Stack(NamedTuple):
     """What stands for the stack: its address, and what came."""
 
     url: str
-    came: list[Request]
+    requests: list[Request]
 
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """Stand for a stack."""
-    came: list[Request] = []
+    requests: list[Request] = []
 
     def answer(request: Request) -> Reply:
-        came.append(request)
+        requests.append(request)
         status, text = (202, b'{"message":"accepted"}') if request.method == "POST" else (200, b"<p>page</p>")
         return status, {"x-own": "kept"}, text
 
     with answering(answer) as url:
-        yield Stack(f"{url}/stage/ponto", came)
+        yield Stack(f"{url}/stage/ponto", requests)
 
 
 @contextlib.contextmanager
-def doing(effect: Effect = Effect.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[Kit]:
+def running_proxy(effect: Effect = Effect.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[FaultProxy]:
     """Listen, and do the same with every attempt."""
-    with pytest.MonkeyPatch.context() as patch, serving(Settings(1, **settings)) as kit:
-        patch.setattr(Script, "next", lambda *_: Fault(effect, clock=clock))
-        yield kit
+    with pytest.MonkeyPatch.context() as patch, run_proxy(ProxySettings(1, **settings)) as proxy:
+        patch.setattr(FaultScript, "next_fault", lambda *_: InjectedFault(effect, date_offset_seconds=clock))
+        yield proxy
 
 
-def ask(kit: Kit, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str) -> Response:
+def send_request(
+    proxy: FaultProxy, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str
+) -> HttpResponse:
     """Send a request; give the answer, its Date among the headers."""
-    connection = http.client.HTTPConnection(kit.url.split("/")[2], timeout=DEADLINE)
+    connection = http.client.HTTPConnection(proxy.url.split("/")[2], timeout=DEADLINE)
     try:
         connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
         answer = connection.getresponse()
-        return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        return HttpResponse(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
         connection.close()
 
 
-def connected(kit: Kit) -> socket.socket:
+def connect(proxy: FaultProxy) -> socket.socket:
     """Connect, and send nothing yet."""
-    host, port = kit.url.split("/")[2].split(":")
+    host, port = proxy.url.split("/")[2].split(":")
     return socket.create_connection((host, int(port)), DEADLINE)
 
 
 def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(stack: Stack) -> None:
-    with doing(target=stack.url) as kit:
-        answer = ask(kit, authorization="Bearer x")
-        page = ask(kit, "GET", "/page.js?v=1", None)
+    with running_proxy(target=stack.url) as proxy:
+        answer = send_request(proxy, authorization="Bearer x")
+        page = send_request(proxy, "GET", "/page.js?v=1", None)
 
     assert (answer.status, answer.headers["x-own"]) == (202, "kept")
     assert page.body == b"<p>page</p>"
-    (method, path, headers, came), (_, page_path, _, _) = stack.came
-    assert (method, path, came, page_path) == ("POST", "/stage/ponto", GOOD, "/stage/page.js?v=1")
+    (method, path, headers, requests), (_, page_path, _, _) = stack.requests
+    assert (method, path, requests, page_path) == ("POST", "/stage/ponto", GOOD, "/stage/page.js?v=1")
     assert (headers["x-api-key"], headers["authorization"]) == ("key", "Bearer x")
     assert headers["host"] == stack.url.split("/")[2]
 
 
 def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
-    with doing(target=stack.url) as kit:
-        answers = [ask(kit, "GET", path, None).status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")]
+    with running_proxy(target=stack.url) as proxy:
+        answers = [
+            send_request(proxy, "GET", path, None).status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")
+        ]
     assert answers == [403, 403, 403]
-    assert stack.came == []
+    assert stack.requests == []
 
 
 def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(stack: Stack) -> None:
-    with doing(Effect.TWICE, target=stack.url) as kit:
-        assert ask(kit).status == 202
-    assert len(stack.came) == 2
+    with running_proxy(Effect.DUPLICATE, target=stack.url) as proxy:
+        assert send_request(proxy).status == 202
+    assert len(stack.requests) == 2
 
 
 def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with doing(target="http://127.0.0.1:1/stage/ponto") as kit:
-        assert [ask(kit, body=b"{}").status for _ in range(2)] == [502, 502]
+    with running_proxy(target="http://127.0.0.1:1/stage/ponto") as proxy:
+        assert [send_request(proxy, body=b"{}").status for _ in range(2)] == [502, 502]
     assert capsys.readouterr().err.count("does not answer") == 1
 
 
 def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
-    with doing() as kit:
-        assert ask(kit, body=iter([GOOD[:50], GOOD[50:]])).status == 202
-        assert ask(kit, body=iter([GOOD[:50], b" " * 400_000, GOOD[50:]])).status == 413
-        assert ask(kit, body=b"z\r\n", **{"transfer-encoding": "chunked"}).status == 400
+    with running_proxy() as proxy:
+        assert send_request(proxy, body=iter([GOOD[:50], GOOD[50:]])).status == 202
+        assert send_request(proxy, body=iter([GOOD[:50], b" " * 400_000, GOOD[50:]])).status == 413
+        assert send_request(proxy, body=b"z\r\n", **{"transfer-encoding": "chunked"}).status == 400
 
 
 @pytest.mark.parametrize(
@@ -214,9 +218,9 @@ def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
 def test_a_head_that_is_not_to_be_read_is_refused(
     capsys: pytest.CaptureFixture[str], name: str, value: str, status: int
 ) -> None:
-    with doing() as kit:
-        answer = ask(kit, body=b"", **{name: value})
-        assert kit.seen(Expected()).attempts == []
+    with running_proxy() as proxy:
+        answer = send_request(proxy, body=b"", **{name: value})
+        assert proxy.run_log(ExpectedPunches()).attempts == []
     assert answer.status == status
     (line,) = capsys.readouterr().err.splitlines()  # and no traceback
     assert line.startswith(f"ponto conformance: a request is not counted, and answered {status} ")
@@ -233,11 +237,11 @@ def test_a_head_that_is_not_to_be_read_is_refused(
     ],
 )
 def test_a_client_sees_a_connection_that_breaks(effect: Effect, stored: bool, error: type[Exception]) -> None:
-    with doing(effect, scale=SCALE) as kit:
+    with running_proxy(effect, scale=SCALE) as proxy:
         with pytest.raises(error):
-            ask(kit)
-        kit.wait(Expected(), 100)
-        [attempt] = kit.seen(Expected()).attempts
+            send_request(proxy)
+        proxy.wait(ExpectedPunches(), 100)
+        [attempt] = proxy.run_log(ExpectedPunches()).attempts
     assert attempt.is_stored is stored
     assert attempt.status == (202 if effect is Effect.CUT else 0)
 
@@ -245,39 +249,41 @@ def test_a_client_sees_a_connection_that_breaks(effect: Effect, stored: bool, er
 def test_attempts_are_of_one_punch_by_their_id_or_by_the_one_that_it_would_have_without() -> None:
     first, second = event.body(1, "2026-10-01T08:00Z"), event.body(2, "2026-10-01T08:00Z")
     ids = [str(uuid.uuid4()) for _ in range(3)]
-    with doing() as kit:
+    with running_proxy() as proxy:
         for id_, body in zip([*ids, ids[2]], [first, first | event.OPTIONAL_FIELDS, second, first], strict=True):
-            ask(kit, body=json.dumps(body | {"id": id_}).encode())
-        assert [attempt.punch for attempt in kit.seen(Expected()).attempts] == [0, 0, 1, 1]
+            send_request(proxy, body=json.dumps(body | {"id": id_}).encode())
+        assert [attempt.punch for attempt in proxy.run_log(ExpectedPunches()).attempts] == [0, 0, 1, 1]
 
 
 def test_a_wrong_date_is_wrong() -> None:
-    with doing(clock=-400 * 86_400) as kit:
-        wrong, right = ask(kit), ask(kit, "OPTIONS")
+    with running_proxy(clock=-400 * 86_400) as proxy:
+        wrong, right = send_request(proxy), send_request(proxy, "OPTIONS")
     assert wrong.headers["date"].split()[3] != right.headers["date"].split()[3]  # the year
 
 
 def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
-    with doing(Effect.SILENCE) as kit:
-        with connected(kit) as connection:
+    with running_proxy(Effect.SILENCE) as proxy:
+        with connect(proxy) as connection:
             connection.sendall(
                 f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD
             )
-            kit.wait(Expected(), 0.3)
-            while not kit.seen(Expected()).attempts:
-                kit.wait(Expected(), kit.now() + 0.05)
-            assert kit.seen(Expected()).attempts[0].ended is None
-        while kit.seen(Expected()).attempts[0].ended is None:
-            kit.wait(Expected(), kit.now() + 0.05)
-        assert kit.now() < 30
+            proxy.wait(ExpectedPunches(), 0.3)
+            while not proxy.run_log(ExpectedPunches()).attempts:
+                proxy.wait(ExpectedPunches(), proxy.now() + 0.05)
+            assert proxy.run_log(ExpectedPunches()).attempts[0].ended_at is None
+        while proxy.run_log(ExpectedPunches()).attempts[0].ended_at is None:
+            proxy.wait(ExpectedPunches(), proxy.now() + 0.05)
+        assert proxy.now() < 30
 
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
-    with doing() as kit:
-        with connected(kit) as connection:
+    with running_proxy() as proxy:
+        with connect(proxy) as connection:
             connection.sendall(b"POST /ponto HTTP/1.1\r\nhost: kit\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
             select.select([connection], [], [], DEADLINE)  # it is there
             while reads and connection.recv(4096):
                 pass
-        wait_for(lambda: kit.seen(Expected()).attempts[0].is_sure is reads, "the end of the connection")
+        wait_for(
+            lambda: proxy.run_log(ExpectedPunches()).attempts[0].is_delivered is reads, "the end of the connection"
+        )

@@ -10,38 +10,48 @@ from typing import Any
 
 import pytest
 
-from slices.conformance import contract, rules
-from slices.conformance.command import expected_in
-from slices.conformance.rules import Attempt, Expected, Seen
-from slices.conformance.script import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Effect, Fault, Script
+from slices.conformance import rules, stub_api
+from slices.conformance.command import read_expected_punches
+from slices.conformance.fault_script import (
+    ACCEPTING,
+    MAX_OUTAGE_ATTEMPTS,
+    REFUSALS,
+    SILENT,
+    Effect,
+    FaultScript,
+    InjectedFault,
+)
+from slices.conformance.rules import Attempt, ExpectedPunches, RunLog
 from tools import cli
 from tools.kit import event
 from tools.kit.errors import CommandError
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 NINE = datetime(2026, 10, 1, 9, tzinfo=UTC)
-LONGEST_WAIT = 900.0
+LONGEST_WAIT_SECONDS = 900.0
 PATIENT = 10_000.0  # s; long after everything
 
 FAILED = {"status": 503}
 ACCEPTED = {"status": 202}
 
 
-def attempt(begun: float, punch: int = 0, lasts: float = 0.5, **more: Any) -> Attempt:
+def attempt(started_at: float, punch: int = 0, lasts: float = 0.5, **more: Any) -> Attempt:
     """Make an attempt that is answered with nothing unless `more` says otherwise."""
-    fields: dict[str, Any] = {"id": f"id-{punch}", "what": (100 + punch, EIGHT), "ended": begun + lasts}
-    return Attempt(**{"punch": punch, "begun": begun, **fields, **more})
+    fields: dict[str, Any] = {"id": f"id-{punch}", "what": (100 + punch, EIGHT), "ended": started_at + lasts}
+    return Attempt(**{"punch": punch, "begun": started_at, **fields, **more})
 
 
-def broken(attempts: Iterable[Attempt], expected: Expected = Expected(), now: float = PATIENT) -> list[str]:  # noqa: B008
+def broken_rules(
+    attempts: Iterable[Attempt], expected: ExpectedPunches = ExpectedPunches(), now: float = PATIENT
+) -> list[str]:  # noqa: B008
     """Name the rules that are broken."""
-    log = sorted(attempts, key=lambda each: each.begun)
-    changed = max((each.ended or 0 for each in log), default=0.0)
-    verdicts = rules.judge(Seen(log, expected, now, changed, LONGEST_WAIT))
+    log = sorted(attempts, key=lambda each: each.started_at)
+    changed = max((each.ended_at or 0 for each in log), default=0.0)
+    verdicts = rules.judge(RunLog(log, expected, now, changed, LONGEST_WAIT_SECONDS))
     return [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
 
 
-def failing(*waits: float, then: int = 202) -> list[Attempt]:
+def failed_attempts(*waits: float, then: int = 202) -> list[Attempt]:
     """Make attempts of one punch with waits between them, s, of which the last is answered otherwise."""
     log, now = [], 0.0
     for wait in waits:
@@ -64,13 +74,13 @@ RETRIES = [attempt(2 + number / 10, 9, lasts=30, **ACCEPTED) for number in range
 BOTH_FAIL = [attempt(number, number % 2, lasts=0, **FAILED) for number in range(12)]
 
 CASES: dict[str, tuple[list[Attempt], str]] = {
-    "it backs off until it is accepted": (failing(1, 2, 4, 8, 16, 32, 64), ""),
+    "it backs off until it is accepted": (failed_attempts(1, 2, 4, 8, 16, 32, 64), ""),
     "a punch that failed once never came again": ([attempt(0)], "lost"),
     "a punch that was to wait never came again": ([attempt(0, status=429)], "lost"),
     "a punch that was stored, of which the client was told nothing": ([attempt(0, is_stored=True)], "lost"),
     "a punch came again, and then no more": ([attempt(0), attempt(1)], "gave up"),
     "a 200 is no 202: something between said it": ([attempt(0), attempt(1, status=200)], "gave up"),
-    "an attempt is open": ([attempt(0), attempt(1, ended=None)], ""),
+    "an attempt is open": ([attempt(0), attempt(1, ended_at=None)], ""),
     "the key was refused, and the punch is kept": ([attempt(0), attempt(1, status=403)], ""),
     "the sign-in was refused, and the punch is kept": ([attempt(0, status=401)], ""),
     "an answer that was cut, and nothing more": ([attempt(0, **NOT_SURE)], ""),
@@ -86,8 +96,14 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
     ),
     "another id after no answer": ([attempt(0), attempt(3, **OTHER, **ACCEPTED)], "changed its id"),
     "another id after a failure": ([attempt(0, **FAILED), attempt(3, **OTHER, **ACCEPTED)], "changed its id"),
-    "the same id of another instant": ([attempt(0), attempt(3, what=(100, NINE), **ACCEPTED)], "changed its id"),
-    "the same id of another employee": ([attempt(0), attempt(3, what=(7, EIGHT), **ACCEPTED)], "changed its id"),
+    "the same id of another instant": (
+        [attempt(0), attempt(3, employee_and_instant=(100, NINE), **ACCEPTED)],
+        "changed its id",
+    ),
+    "the same id of another employee": (
+        [attempt(0), attempt(3, employee_and_instant=(7, EIGHT), **ACCEPTED)],
+        "changed its id",
+    ),
     "what is no punch is refused, and done": ([attempt(0, **NO_PUNCH)], ""),
     "what is no punch comes again": ([attempt(0, **NO_PUNCH), attempt(1, **NO_PUNCH)], "retried a refusal"),
     "an attempt was on its way before the refusal": ([attempt(0, lasts=2, status=400), attempt(1, status=400)], ""),
@@ -111,7 +127,7 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
     "before nine tenths of it": ([ASKED, attempt(17.9, **ACCEPTED)], "ignored Retry-After"),
     "after nine tenths of it": ([ASKED, attempt(18.1, **ACCEPTED)], ""),
     "another punch meanwhile": ([ASKED, attempt(2, 1, **ACCEPTED), attempt(30, **ACCEPTED)], ""),
-    "a Retry-After that did not arrive": ([ASKED._replace(is_sure=False), attempt(2, **ACCEPTED)], ""),
+    "a Retry-After that did not arrive": ([ASKED._replace(is_delivered=False), attempt(2, **ACCEPTED)], ""),
     **{f"refused by {status}": ([attempt(0, status=status)], "") for status in REFUSALS},
     **{f"refused by {status} at last": ([attempt(0), attempt(1, status=status)], "") for status in REFUSALS},
     **{
@@ -122,11 +138,11 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
         for status in (400, 413, 415)
     },
     **{
-        f"it waits {waits}": (failing(*waits), "did not back off")
+        f"it waits {waits}": (failed_attempts(*waits), "did not back off")
         for waits in ((0,) * 7, (1,) * 7, (0.5,) * 20, (1, 2, 4, 0, 0, 0, 0, 0, 0, 0))
     },
     **{
-        f"it waits {waits}, a short time now and then": (failing(*waits), "")
+        f"it waits {waits}, a short time now and then": (failed_attempts(*waits), "")
         for waits in ((0,) * 6, (1, 2, 3, 4, 5, 6, 7), (5,) * 7, (0.1, 1, 0.3, 2, 4, 0, 20), (0, 0, 0, 0, 0, 0, 8))
     },
 }
@@ -134,59 +150,61 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
 
 @pytest.mark.parametrize(("attempts", "rule"), CASES.values(), ids=CASES.keys())
 def test_a_client_is_convicted_of_what_it_did_and_of_nothing_else(attempts: list[Attempt], rule: str) -> None:
-    assert broken(attempts) == ([rule] if rule else [])
+    assert broken_rules(attempts) == ([rule] if rule else [])
 
 
 def test_nobody_is_convicted_of_giving_up_before_the_longest_wait_is_over() -> None:
-    assert broken([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT - 1) == []
-    assert broken([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT) == ["gave up"]
-    assert broken([attempt(0, status=429, retry_after=3_600)], now=3_600) == []
+    assert broken_rules([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT_SECONDS - 1) == []
+    assert broken_rules([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT_SECONDS) == ["gave up"]
+    assert broken_rules([attempt(0, status=429, retry_after=3_600)], now=3_600) == []
 
 
 def test_two_punches_of_one_instant_that_were_both_expected_are_two() -> None:
     log = [attempt(0, **ACCEPTED), attempt(3, **OTHER, **ACCEPTED)]
-    assert broken(log, Expected(2, frozenset({"id-0", "other"}))) == []
+    assert broken_rules(log, ExpectedPunches(2, frozenset({"id-0", "other"}))) == []
 
 
 @pytest.mark.parametrize(
     "expected",
     [
-        Expected(2),
-        Expected(2, frozenset({"id-0", "other"})),
-        Expected(2, frozenset({"id-0"}), {(101, EIGHT): 1}),
-        Expected(2, frozenset(), {(100, EIGHT): 2}),
+        ExpectedPunches(2),
+        ExpectedPunches(2, frozenset({"id-0", "other"})),
+        ExpectedPunches(2, frozenset({"id-0"}), {(101, EIGHT): 1}),
+        ExpectedPunches(2, frozenset(), {(100, EIGHT): 2}),
     ],
 )
-def test_what_was_expected_and_never_came_is_lost(expected: Expected) -> None:
+def test_what_was_expected_and_never_came_is_lost(expected: ExpectedPunches) -> None:
     log = [attempt(0, **ACCEPTED)]
-    assert broken(log, expected) == ["lost"]
-    assert broken(log, expected, now=LONGEST_WAIT - 1) == []
-    assert broken(log, Expected(1, frozenset({"id-0"}))) == []
-    assert broken(log, Expected(1, frozenset(), {(100, EIGHT): 1})) == []
+    assert broken_rules(log, expected) == ["lost"]
+    assert broken_rules(log, expected, now=LONGEST_WAIT_SECONDS - 1) == []
+    assert broken_rules(log, ExpectedPunches(1, frozenset({"id-0"}))) == []
+    assert broken_rules(log, ExpectedPunches(1, frozenset(), {(100, EIGHT): 1})) == []
 
 
 def test_a_rule_without_an_occasion_was_not_tried() -> None:
-    verdicts = rules.judge(Seen([attempt(0, **ACCEPTED)], Expected(), PATIENT, 0, LONGEST_WAIT))
+    verdicts = rules.judge(RunLog([attempt(0, **ACCEPTED)], ExpectedPunches(), PATIENT, 0, LONGEST_WAIT_SECONDS))
     words = {verdict.rule.name: verdict.word for verdict in verdicts}
     assert words == {rule.name: "not tried" for rule in rules.RULES} | {"duplicated": "kept"}
 
 
 def test_evidence_is_shown_as_far_as_it_can_be_read() -> None:
-    [verdict, *_] = rules.judge(Seen([attempt(0, n) for n in range(30)], Expected(), PATIENT, 0, LONGEST_WAIT))
-    assert len(verdict.found.evidence) == 30
+    [verdict, *_] = rules.judge(
+        RunLog([attempt(0, n) for n in range(30)], ExpectedPunches(), PATIENT, 0, LONGEST_WAIT_SECONDS)
+    )
+    assert len(verdict.finding.evidence) == 30
     assert verdict.lines()[0] == "punch 1 (id-0) failed once (without an answer) and was never tried again"
     assert verdict.lines()[-1] == "and 25 more"
 
 
-def head_of_line(seed: int, punches: int = 10) -> list[list[Fault]]:
+def faults_of_sequential_client(seed: int, punches: int = 10) -> list[list[InjectedFault]]:
     """Let a client that sends one punch after the other, each until it is accepted or refused, meet its faults."""
-    script, now, met = Script(seed), 0.0, []
+    script, now, met = FaultScript(seed), 0.0, []
     for punch in range(punches):
-        faults: list[Fault] = []
+        faults: list[InjectedFault] = []
         while not faults or (
-            faults[-1].effect not in {Effect.ACCEPT, Effect.TWICE} and faults[-1].status not in REFUSALS
+            faults[-1].effect not in {Effect.ACCEPT, Effect.DUPLICATE} and faults[-1].status not in REFUSALS
         ):
-            faults.append(script.next(punch, now))
+            faults.append(script.next_fault(punch, now))
             now += 2.0 ** len(faults)
         met.append(faults)
     return met
@@ -194,11 +212,11 @@ def head_of_line(seed: int, punches: int = 10) -> list[list[Fault]]:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_ten_punches_meet_everything(seed: int) -> None:
-    met = head_of_line(seed)
+    met = faults_of_sequential_client(seed)
     flat = list(itertools.chain.from_iterable(met))
     effects = Counter(fault.effect for fault in flat)
 
-    assert effects.keys() >= {Effect.ACCEPT, Effect.TWICE, Effect.DROP, Effect.CUT, Effect.RESET, Effect.ANSWER}
+    assert effects.keys() >= {Effect.ACCEPT, Effect.DUPLICATE, Effect.DROP, Effect.CUT, Effect.RESET, Effect.ANSWER}
     assert effects.keys() & SILENT
     statuses = Counter(fault.status for fault in flat)
     assert statuses[429] >= 2
@@ -206,32 +224,32 @@ def test_ten_punches_meet_everything(seed: int) -> None:
     assert statuses[400] + statuses[413] == 1
     assert any(fault.retry_after for fault in flat)
     assert any(fault.status == 429 and fault.retry_after is None for fault in flat)
-    assert any(fault.clock for fault in flat)
-    assert any(len(faults) > OUTAGE_FAILURES for faults in met)
-    assert max(map(len, met)) <= OUTAGE_FAILURES + 3  # or waits become longer than any client's
+    assert any(fault.date_offset_seconds for fault in flat)
+    assert any(len(faults) > MAX_OUTAGE_ATTEMPTS for faults in met)
+    assert max(map(len, met)) <= MAX_OUTAGE_ATTEMPTS + 3  # or waits become longer than any client's
 
 
 def test_a_seed_repeats_a_run() -> None:
-    assert head_of_line(7, 30) == head_of_line(7, 30)
-    assert head_of_line(7, 30) != head_of_line(8, 30)
+    assert faults_of_sequential_client(7, 30) == faults_of_sequential_client(7, 30)
+    assert faults_of_sequential_client(7, 30) != faults_of_sequential_client(8, 30)
 
 
 def test_a_refused_punch_is_refused_again_but_not_for_ever() -> None:
-    script = Script(1)
+    script = FaultScript(1)
     for punch in range(10):
         for _ in range(20):
-            fault = script.next(punch, 0)
+            fault = script.next_fault(punch, 0)
             if fault.status in REFUSALS:
-                assert [script.next(punch, 0).status for _ in range(4)] == [*[fault.status] * 3, 0]
+                assert [script.next_fault(punch, 0).status for _ in range(4)] == [*[fault.status] * 3, 0]
                 return
     raise AssertionError("none was refused")
 
 
 def test_an_outage_is_over_in_the_end_for_a_client_that_gives_up() -> None:
-    script = Script(3)
-    faults = [script.next(punch, 0) for punch in range(200)]
+    script = FaultScript(3)
+    faults = [script.next_fault(punch, 0) for punch in range(200)]
     assert faults[-1].effect not in ACCEPTING
-    assert any(script.next(punch, 601).effect in ACCEPTING for punch in range(200, 220))
+    assert any(script.next_fault(punch, 601).effect in ACCEPTING for punch in range(200, 220))
 
 
 GOOD = event.body(1, "2026-10-01T08:00:00Z", id="0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e")
@@ -239,11 +257,11 @@ HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
 
 
 def test_without_a_stack_there_is_nothing_else() -> None:
-    api = contract.Api()
-    assert api.answer("GET", "/other", HEADERS, b"").status == 403
+    api = stub_api.StubApi()
+    assert api.respond("GET", "/other", HEADERS, b"").status == 403
     for path in ("/ponto", f"/ponto/{GOOD['id']}"):
-        assert api.answer("GET", path, HEADERS, b"").status == 403
-    assert api.answer("OPTIONS", "/ponto", {}, b"").status == 204
+        assert api.respond("GET", path, HEADERS, b"").status == 403
+    assert api.respond("OPTIONS", "/ponto", {}, b"").status == 204
 
 
 def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_instant(tmp_path: Path) -> None:
@@ -255,8 +273,8 @@ def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_insta
         event.body(2, "2026-10-01T08:00:00Z"),
     ]
     file.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
-    assert expected_in(file, 1) == Expected(3, frozenset({GOOD["id"]}), {(2, EIGHT): 2})
-    assert expected_in(file, 10).punches == 10
+    assert read_expected_punches(file, 1) == ExpectedPunches(3, frozenset({GOOD["id"]}), {(2, EIGHT): 2})
+    assert read_expected_punches(file, 10).punches == 10
 
 
 @pytest.mark.parametrize(
@@ -266,7 +284,7 @@ def test_a_line_that_names_no_punch_is_an_error(tmp_path: Path, line: str) -> No
     file = tmp_path / "sent.ndjson"
     file.write_text('{"id": "1"}\n' + line)
     with pytest.raises(CommandError, match=r"sent\.ndjson, line 2: "):
-        expected_in(file, 0)
+        read_expected_punches(file, 0)
 
 
 @pytest.mark.parametrize(

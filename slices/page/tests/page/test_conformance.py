@@ -23,7 +23,7 @@ AbortSignal.timeout = () => new AbortController().signal // the kit ends its sil
 Trial = Callable[..., AbstractContextManager[Any]]  # which gives a URL and complaints
 
 # Not imported by name: the page works without conformance.
-TRIALS = [import_module("slices.conformance.trial").trial] if "conformance" in enabled.names() else []
+TRIALS = [import_module("slices.conformance.client_harness").run_client_harness] if "conformance" in enabled.names() else []
 tried_by = pytest.mark.parametrize("trial", TRIALS)
 
 

@@ -5,19 +5,21 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from slices.conformance import rules
-from slices.conformance.rules import Expected
-from slices.conformance.run import Settings, serving
+from slices.conformance.fault_proxy import ProxySettings, run_proxy
+from slices.conformance.rules import ExpectedPunches
 
 
-class Trial(NamedTuple):
+class ClientHarness(NamedTuple):
     """What stands between a client and its server."""
 
     url: str  # where punches are to be sent
-    complaints: Callable[[], list[str]]  # waits until all punches have come to an end; empty: every rule was kept
+    wait_for_violations: Callable[
+        [], list[str]
+    ]  # waits until all punches have come to an end; empty: every rule was kept
 
 
 @contextmanager
-def trial(seed: int, target: str, punches: int, scale: float) -> Iterator[Trial]:
+def run_client_harness(seed: int, target: str, punches: int, scale: float) -> Iterator[ClientHarness]:
     """Listen for as long as the context lasts.
 
     Args:
@@ -26,10 +28,10 @@ def trial(seed: int, target: str, punches: int, scale: float) -> Iterator[Trial]
         punches: which the client is going to send.
         scale: seconds by the wall clock for a second of the client's.
     """
-    with serving(Settings(seed, target=target, scale=scale)) as kit:
+    with run_proxy(ProxySettings(seed, target=target, scale=scale)) as proxy:
 
-        def complaints() -> list[str]:
-            verdicts = rules.judge(kit.wait(Expected(punches), None))
+        def wait_for_violations() -> list[str]:
+            verdicts = rules.judge(proxy.wait(ExpectedPunches(punches), None))
             return [
                 line
                 for verdict in verdicts
@@ -37,4 +39,4 @@ def trial(seed: int, target: str, punches: int, scale: float) -> Iterator[Trial]
                 for line in (f"seed {seed}: {verdict.rule.name}: {verdict.word}", *verdict.lines())
             ]
 
-        yield Trial(kit.url, complaints)
+        yield ClientHarness(proxy.url, wait_for_violations)

@@ -3,13 +3,13 @@
 import json
 import uuid
 
-from slices.conformance import contract
+from slices.conformance import stub_api
 from tests.e2e.client import EMPLOYEES, Client
 
 
 def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> None:
     punch = {"id": str(uuid.uuid4()), "usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00-03:00"}
-    api = contract.Api(client.address.api_key)
+    api = stub_api.StubApi(client.address.api_key)
     good = json.dumps(punch).encode()
     requests: list[tuple[bytes, dict[str, str | None]]] = [
         (good, {}),
@@ -17,15 +17,15 @@ def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> 
         (good, {"x-api-key": "another"}),
         (good, {"content-type": "text/plain"}),
         (json.dumps({**punch, "usuarioId": 0}).encode(), {}),
-        (json.dumps({**punch, "dispositivo": "x" * contract.MOST_BYTES}).encode(), {}),
+        (json.dumps({**punch, "dispositivo": "x" * stub_api.MAX_BODY_BYTES}).encode(), {}),
         (b'{"usuarioId": 1}', {}),
         (b"\xff", {}),
-        (good.ljust(contract.MOST_BYTES), {}),
-        (good.ljust(contract.MOST_BYTES + 1), {}),
+        (good.ljust(stub_api.MAX_BODY_BYTES), {}),
+        (good.ljust(stub_api.MAX_BODY_BYTES + 1), {}),
     ]
     for body, changed in requests:
         headers = {"content-type": "application/json", "x-api-key": client.address.api_key} | changed
-        made_up = api.answer("POST", "/ponto", {name: value for name, value in headers.items() if value}, body)
+        made_up = api.respond("POST", "/ponto", {name: value for name, value in headers.items() if value}, body)
         real = client.post(body, "POST", "", **changed)
         message, real_message = json.loads(made_up.body)["message"], real.body["message"]
         assert (made_up.status, message) == (real.status, real_message), (changed, body[:80])
