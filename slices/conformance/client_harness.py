@@ -1,4 +1,4 @@
-"""A trial of a client, for the tests of slices that have one."""
+"""Conformance test of a client, for the tests of slices that have one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,23 +10,21 @@ from slices.conformance.rules import ExpectedPunches
 
 
 class ClientHarness(NamedTuple):
-    """What stands between a client and its server."""
+    """Fault proxy in front of a server, and the verdict on the client that uses it."""
 
-    url: str  # where punches are to be sent
-    wait_for_violations: Callable[
-        [], list[str]
-    ]  # waits until all punches have come to an end; empty: every rule was kept
+    url: str  # to which the client sends its punches
+    wait_for_violations: Callable[[], list[str]]  # waits until the run is complete; empty if every rule was kept
 
 
 @contextmanager
 def run_client_harness(seed: int, target: str, punches: int, scale: float) -> Iterator[ClientHarness]:
-    """Listen for as long as the context lasts.
+    """Run a fault proxy until the context ends.
 
     Args:
-        seed: of the misbehaviour.
-        target: the URL of POST /ponto that answers.
-        punches: which the client is going to send.
-        scale: seconds by the wall clock for a second of the client's.
+        seed: of the faults.
+        target: the URL of POST /ponto to which punches are forwarded.
+        punches: the number that the client will send.
+        scale: seconds by the wall clock for one second of the client.
     """
     with run_proxy(ProxySettings(seed, target=target, scale=scale)) as proxy:
 

@@ -1,4 +1,8 @@
-"""A run: what stands between a client and the stack, passes requests on or answers them, and misbehaves on the way."""
+"""HTTP proxy that injects faults between a client and the API, and logs every attempt.
+
+A scaled second lasts `scale` seconds by the wall clock: with a scale of 0.01, one second of the contract for clients lasts
+10 ms here.
+"""
 
 import http.client
 import threading
@@ -18,174 +22,187 @@ from slices.conformance.rules import Attempt, ExpectedPunches, PunchState, RunLo
 from slices.conformance.stub_api import HttpResponse
 from tools.kit.output import print_status
 
+# Scaled seconds.
 _SILENCE_SECONDS = 30.0
 _HOLD_SECONDS = 1.0
-_MIN_HOLD_WALL_SECONDS = 0.1  # s by the wall clock: what a client's threads need to begin
-_WATCH_SECONDS = 10.0  # how long after the last answer a client is watched for what it should not send
-_MIN_WATCH_WALL_SECONDS = 0.2  # s by the wall clock
-_READ_S = 5.0  # s by the wall clock that a client has for reading an answer
-_UPSTREAM_TIMEOUT_SECONDS = 35.0  # s by the wall clock; the gateway itself gives up after 29
+_OBSERVATION_SECONDS = 10.0  # after the last response, for attempts that a client should not make
+
+# Seconds by the wall clock.
+_MIN_HOLD_WALL_SECONDS = 0.1  # a client's threads need this long to start
+_MIN_OBSERVATION_WALL_SECONDS = 0.2
+_READ_WALL_SECONDS = 5.0  # for a client to read a response
+_UPSTREAM_TIMEOUT_WALL_SECONDS = 35.0  # API Gateway gives up after 29 seconds
+
 _HOP_BY_HOP = {"connection", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-_REWRITTEN_HEADERS = _HOP_BY_HOP | {"content-length", "date"}  # headers that are written anew
+_REWRITTEN_HEADERS = _HOP_BY_HOP | {"content-length", "date"}
 
 
 class ProxySettings(NamedTuple):
-    """How a run is to be."""
+    """Settings of one run."""
 
     seed: int
     host: str = "127.0.0.1"
-    port: int = 0  # 0: any that is free
-    target: str | None = None  # the URL of the stack's POST /ponto; None: answer by the contract
-    scale: float = 1.0  # seconds by the wall clock for a second of the contract
-    longest_wait_seconds: float = 900.0  # contract seconds
+    port: int = 0  # 0: any free port
+    target: str | None = None  # URL of the stack's POST /ponto; None: the stub answers
+    scale: float = 1.0  # seconds by the wall clock for one scaled second
+    max_wait_seconds: float = 900.0  # scaled; a client that is silent for longer has given up
 
 
 class ScaledClock:
-    """Contract seconds by the wall clock."""
+    """Clock that counts scaled seconds, from 0."""
 
     def __init__(self, scale: float) -> None:
-        """Begins at 0; `scale` is as of `Settings`."""
         self.scale = scale
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
 
     def now(self) -> float:
-        """Contract seconds since it began."""
-        return (time.monotonic() - self._began) / self.scale
+        """Return the scaled seconds since the clock was created."""
+        return (time.monotonic() - self._started_at) / self.scale
 
     def wait(self, seconds: float, until: Callable[[float], object] = time.sleep) -> None:
-        """Let contract seconds go by; `until` waits so many by the wall clock, or ends sooner."""
+        """Wait for so many scaled seconds.
+
+        Args:
+            seconds: scaled seconds.
+            until: called with the seconds by the wall clock; it waits for that long, or returns earlier.
+        """
         until(seconds * self.scale)
 
 
 class FaultProxy:
-    """A run: the server, and what it has seen."""
+    """A server that treats each attempt as its seed says, and logs it."""
 
     def __init__(self, settings: ProxySettings, clock: ScaledClock | None = None) -> None:
-        """Listens at once; `serving` closes it too.
+        """Start to listen; `run_proxy` also closes the proxy.
 
         Args:
             settings: of the run.
-            clock: another one than the wall clock, at the settings' scale.
+            clock: replaces the wall clock; it has the scale of the settings.
 
         Raises:
-            OSError: it cannot listen there.
+            OSError: The address cannot be listened on.
         """
         self.settings = settings
         self._script = FaultScript(settings.seed)
         self._clock = clock or ScaledClock(settings.scale)
-        self._changed = 0.0  # contract seconds
+        self._last_progress_at = 0.0  # scaled seconds
         self._lock = threading.Condition()
         self._attempts: list[Attempt] = []
         self._numbers: dict[Hashable, int] = {}
-        self._punches = 0
-        self._held_until = 0.0  # contract seconds
+        self._punch_count = 0
+        self._held_until = 0.0  # scaled seconds
         self._closing = threading.Event()
-        self._api = stub_api.StubApi()
+        self._stub_api = stub_api.StubApi()
         self._target = urllib.parse.urlsplit(settings.target) if settings.target else None
-        self._has_reported = False
-        self._listener = Listener(settings.host, settings.port, self._serve)
+        self._has_reported_target = False
+        self._listener = Listener(settings.host, settings.port, self._handle)
 
     @property
     def url(self) -> str:
-        """Where punches are to be sent."""
+        """URL to which the client sends its punches."""
         return f"http://{self.settings.host}:{self._listener.port}/ponto"
 
     def close(self) -> None:
-        """Listen no more; whatever is open is closed without an answer."""
+        """Stop listening, and close open connections without a response."""
         self._closing.set()
         self._listener.close()
 
     def now(self) -> float:
-        """Contract seconds since the run began."""
+        """Return the scaled seconds since the start of the run."""
         return self._clock.now()
 
     def run_log(self, expected: ExpectedPunches) -> RunLog:
-        """Give what was seen until now."""
+        """Return the log of the run until now."""
         with self._lock:
-            return RunLog(list(self._attempts), expected, self.now(), self._changed, self.settings.longest_wait_seconds)
+            return RunLog(
+                list(self._attempts),
+                expected,
+                self.now(),
+                self._last_progress_at,
+                self.settings.max_wait_seconds,
+            )
 
-    def wait(self, expected: ExpectedPunches, most: float | None) -> RunLog:
-        """Wait until nothing more is to come.
+    def wait(self, expected: ExpectedPunches, max_seconds: float | None) -> RunLog:
+        """Wait until the run is complete, and return its log.
 
         Args:
-            expected: what the client was asked to send; where it says nothing, only `most` ends the run.
-            most: contract seconds after which the run ends anyway.
+            expected: the punches that the client was asked to send; if empty, only `max_seconds` ends the run.
+            max_seconds: scaled seconds after the start of the run at which it ends in any case; None: no limit.
         """
-        watched = max(_WATCH_SECONDS, _MIN_WATCH_WALL_SECONDS / self.settings.scale)
+        observation = max(_OBSERVATION_SECONDS, _MIN_OBSERVATION_WALL_SECONDS / self.settings.scale)
         while True:
             log = self.run_log(expected)
-            if _is_run_complete(log, watched):
-                return log
-            if most is not None and log.now >= most:
+            if _is_complete(log, observation) or (max_seconds is not None and log.now >= max_seconds):
                 return log
             with self._lock:
                 self._lock.wait(0.05)
 
-    def _serve(self, request: HttpRequest, connection: ClientConnection) -> None:
+    def _handle(self, request: HttpRequest, connection: ClientConnection) -> None:
         if request.method == "POST" and request.path.partition("?")[0] == "/ponto":
-            self._punch(request, connection)
-        else:  # the preflight of a browser, a receipt, the page: no misbehaviour
+            self._handle_punch(request, connection)
+        else:  # no faults for a browser's preflight request, a receipt or the page
             connection.send(self._forward(request), formatdate(usegmt=True))
 
-    def _punch(self, request: HttpRequest, connection: ClientConnection) -> None:
-        """Serve one attempt to send a punch."""
-        found = stub_api.parse_body(request.body)
+    def _handle_punch(self, request: HttpRequest, connection: ClientConnection) -> None:
+        punch = stub_api.parse_body(request.body)
         with self._lock:
             started_at = self.now()
-            number = self._punch_number(found, request.body)
+            number = self._punch_number(punch, request.body)
             fault = self._script.next_fault(number, started_at)
             attempt = Attempt(
-                number, "", None, started_at, None, is_silent=fault.effect in SILENT, effect_text=fault.describe()
+                number, "", None, started_at, None, is_silent=fault.effect in SILENT, fault=fault.describe()
             )
-            if isinstance(found, Punch):
-                attempt = attempt._replace(
-                    id=found.id, employee_and_instant=(found.employee_id, getattr(found, INSTANT_COLUMN))
-                )
+            if isinstance(punch, Punch):
+                instant = getattr(punch, INSTANT_COLUMN)
+                attempt = attempt._replace(id=punch.id, employee_and_instant=(punch.employee_id, instant))
             index = len(self._attempts)
             self._attempts.append(attempt)
             if fault.is_held:
-                self._held_until = max(
-                    self._held_until, started_at + max(_HOLD_SECONDS, _MIN_HOLD_WALL_SECONDS / self.settings.scale)
-                )
+                hold = max(_HOLD_SECONDS, _MIN_HOLD_WALL_SECONDS / self.settings.scale)
+                self._held_until = max(self._held_until, started_at + hold)
             delay = self._held_until - started_at
         if delay > 0:
             self._clock.wait(delay, self._closing.wait)
-        answer = self._response_to(fault, request)
+        response = self._response_to(fault, request)
         if fault.effect in SILENT:
-            self._clock.wait(_SILENCE_SECONDS, lambda most: connection.wait_until_closed(most, self._closing))
-        attempt = attempt._replace(is_stored=fault.effect in ACCEPTING and _is_acceptance(answer))
-        attempt = self._send_response(index, attempt, fault, answer, connection)
-        self._record(index, attempt, fault)
-        if attempt.status and attempt.is_delivered and not connection.wait_until_read(_READ_S, self._closing):
+            self._clock.wait(_SILENCE_SECONDS, lambda seconds: connection.wait_until_closed(seconds, self._closing))
+        attempt = attempt._replace(is_stored=fault.effect in ACCEPTING and _is_acceptance(response))
+        attempt = self._send_response(index, attempt, fault, response, connection)
+        self._update(index, attempt, fault)
+        if (
+            attempt.status
+            and attempt.is_delivered
+            and not connection.wait_until_read(_READ_WALL_SECONDS, self._closing)
+        ):
             with self._lock:
                 self._attempts[index] = attempt._replace(is_delivered=False)
 
-    def _record(self, index: int, attempt: Attempt, fault: InjectedFault) -> None:
+    def _update(self, index: int, attempt: Attempt, fault: InjectedFault) -> None:
         with self._lock:
             self._attempts[index] = attempt
-            if (
-                fault.effect is not Effect.ACCEPT or attempt.is_accepted
-            ):  # else it is the stack that refuses, perhaps for ever
-                self._changed = max(self._changed, (attempt.ended_at or 0) + (attempt.retry_after or 0))
+            # A refusal by the stack itself is no progress: it may be repeated for ever.
+            if fault.effect is not Effect.ACCEPT or attempt.is_accepted:
+                next_attempt_at = (attempt.ended_at or 0) + (attempt.retry_after or 0)
+                self._last_progress_at = max(self._last_progress_at, next_attempt_at)
             self._lock.notify_all()
 
-    def _punch_number(self, found: Punch | str, body: bytes) -> int:
-        """Find which punch an attempt is of, by its id, or by the one that it would have without any."""
-        if isinstance(found, str):
-            keys: list[Hashable] = [sha256(body).digest()]  # whatever was sent, and however much of it
+    def _punch_number(self, punch: Punch | str, body: bytes) -> int:
+        """Return the number of the attempt's punch, found by its id or by the id derived from its fields."""
+        if isinstance(punch, str):  # an invalid body
+            keys: list[Hashable] = [sha256(body).digest()]
         else:
-            keys = [found.id, derive_punch_id(found._asdict())]
+            keys = [punch.id, derive_punch_id(punch._asdict())]
         number = next((self._numbers[key] for key in keys if key in self._numbers), None)
         if number is None:
-            number = self._punches
-            self._punches += 1
-            self._changed = self.now()
+            number = self._punch_count
+            self._punch_count += 1
+            self._last_progress_at = self.now()
         for key in keys:
             self._numbers.setdefault(key, number)
         return number
 
     def _response_to(self, fault: InjectedFault, request: HttpRequest) -> HttpResponse | None:
-        """Do what is to be done before the answer; None: there is none."""
+        """Forward the request unless the fault prevents it; return the response, or None if there is none."""
         if fault.effect is Effect.ANSWER:
             return stub_api.fault_response(fault.status, fault.retry_after)
         if fault.effect not in ACCEPTING:
@@ -199,50 +216,52 @@ class FaultProxy:
         index: int,
         attempt: Attempt,
         fault: InjectedFault,
-        answer: HttpResponse | None,
+        response: HttpResponse | None,
         connection: ClientConnection,
     ) -> Attempt:
-        """Answer as the fault has it, and give the attempt with what the client could know."""
-        if answer is None or self._closing.is_set():
+        """Send the response as the fault demands; return the attempt, updated by what the client could see of it."""
+        if response is None or self._closing.is_set():
             ended_at = self.now()
             connection.reset()
             return attempt._replace(ended_at=ended_at)
-        if fault.effect in SILENT or (fault.effect is Effect.DROP and _is_acceptance(answer)):
+        if fault.effect in SILENT or (fault.effect is Effect.DROP and _is_acceptance(response)):
             return attempt._replace(ended_at=self.now())
         is_delivered = not connection.is_closed_by_client()
-        retry_after = answer.headers.get("retry-after", "")
+        retry_after = response.headers.get("retry-after", "")
         attempt = attempt._replace(
-            status=answer.status,
+            status=response.status,
             retry_after=float(retry_after) if retry_after.isdecimal() else None,
-            ended_at=self.now(),  # before it is sent: whoever answers at once did not answer earlier
+            # Taken before the response is sent, so that the client's next attempt cannot start earlier.
+            ended_at=self.now(),
         )
-        self._record(index, attempt, fault)  # before it is sent, too: whoever has it may end the run at once
+        self._update(index, attempt, fault)  # also before sending: a client that has the response may end the run
         date = formatdate(time.time() + fault.date_offset_seconds, usegmt=True)
-        if fault.effect is Effect.CUT and _is_acceptance(answer):
-            connection.send(answer, date, whole=False)
+        if fault.effect is Effect.CUT and _is_acceptance(response):
+            connection.send(response, date, truncate=True)
             connection.reset()
             return attempt._replace(is_delivered=False)
-        return attempt._replace(is_delivered=connection.send(answer, date, whole=True) and is_delivered)
+        return attempt._replace(is_delivered=connection.send(response, date) and is_delivered)
 
     def _forward(self, request: HttpRequest) -> HttpResponse:
         method, path, headers, body = request
         if self._target is None:
-            return self._api.respond(method, path.partition("?")[0], headers, body)
-        if ".." in urllib.parse.unquote(path) or not path.startswith("/"):  # it is not below the API's address
+            return self._stub_api.respond(method, path.partition("?")[0], headers, body)
+        if ".." in urllib.parse.unquote(path) or not path.startswith("/"):  # not below the API's address
             return stub_api.message_response(403, "Forbidden")
-        make = http.client.HTTPSConnection if self._target.scheme == "https" else http.client.HTTPConnection
-        upstream = make(self._target.netloc, timeout=_UPSTREAM_TIMEOUT_SECONDS)
-        kept = {name: value for name, value in headers.items() if name not in _REWRITTEN_HEADERS}
+        is_https = self._target.scheme == "https"
+        connection_class = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
+        upstream = connection_class(self._target.netloc, timeout=_UPSTREAM_TIMEOUT_WALL_SECONDS)
+        request_headers = {name: value for name, value in headers.items() if name not in _REWRITTEN_HEADERS}
         try:
-            upstream.request(method, self._target.path.removesuffix("/ponto") + path, body or None, kept)
-            answer = upstream.getresponse()
-            given = {
-                name.lower(): value for name, value in answer.getheaders() if name.lower() not in _REWRITTEN_HEADERS
-            }
-            return HttpResponse(answer.status, given, answer.read())
+            upstream.request(method, self._target.path.removesuffix("/ponto") + path, body or None, request_headers)
+            response = upstream.getresponse()
+            response_headers = {name.lower(): value for name, value in response.getheaders()}
+            for name in _REWRITTEN_HEADERS:
+                response_headers.pop(name, None)
+            return HttpResponse(response.status, response_headers, response.read())
         except (OSError, http.client.HTTPException) as error:
-            if not self._has_reported:
-                self._has_reported = True
+            if not self._has_reported_target:
+                self._has_reported_target = True
                 print_status(f"ponto conformance: {self.settings.target} does not answer ({error}); clients get a 502")
             return stub_api.message_response(502, "there was an error handling your request")
         finally:
@@ -251,7 +270,15 @@ class FaultProxy:
 
 @contextmanager
 def run_proxy(settings: ProxySettings, clock: ScaledClock | None = None) -> Iterator[FaultProxy]:
-    """Listen for as long as the context lasts; the arguments are those of `Kit`."""
+    """Run a `FaultProxy` until the context ends.
+
+    Args:
+        settings: of the run.
+        clock: replaces the wall clock; it has the scale of the settings.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
     proxy = FaultProxy(settings, clock)
     try:
         yield proxy
@@ -259,22 +286,24 @@ def run_proxy(settings: ProxySettings, clock: ScaledClock | None = None) -> Iter
         proxy.close()
 
 
-def _is_run_complete(log: RunLog, watched: float) -> bool:
-    """Whether all that the client was asked to send has come to an end, or nothing has gone on for too long.
+def _is_complete(log: RunLog, observation: float) -> bool:
+    """Return whether every expected punch is finished, or the client has made no progress for too long.
 
-    At the end a client is watched for so many contract seconds for what it should not send.
+    Args:
+        log: of the run.
+        observation: scaled seconds for which a finished client is watched for attempts that it should not make.
     """
     if log.expected == ExpectedPunches() or any(attempt.ended_at is None for attempt in log.attempts):
         return False
-    if log.is_wait_over(log.changed):
+    if log.is_wait_over(log.last_progress_at):
         return True
     punches = log.punches().values()
     return (
-        all(rules.punch_state(each, log) is not PunchState.WAITING for each in punches)
+        all(rules.punch_state(attempts, log) is not PunchState.WAITING for attempts in punches)
         and not rules.missing_punches(log)
-        and log.now - max((attempt.ended_at or 0) for attempt in log.attempts) >= watched
+        and log.now - max((attempt.ended_at or 0) for attempt in log.attempts) >= observation
     )
 
 
-def _is_acceptance(answer: HttpResponse | None) -> bool:
-    return answer is not None and answer.status == 202
+def _is_acceptance(response: HttpResponse | None) -> bool:
+    return response is not None and response.status == rules.ACCEPTED

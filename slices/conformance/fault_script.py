@@ -1,4 +1,4 @@
-"""What goes wrong with each attempt to send a punch, by seed: no network, no clock of its own."""
+"""The faults that each attempt to send a punch meets, chosen by a seed. Uses no network and no clock."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from random import Random
 from typing import NamedTuple
 
 MAX_OUTAGE_ATTEMPTS = 7
-"""An outage is over when a punch has failed this often in it: a right client has then waited two minutes or more."""
+"""An outage ends when one punch has failed this often: a correct client has then waited for at least two minutes."""
 
 MAX_OUTAGE_SECONDS = 600.0
-"""Or after so many seconds, for clients that wait longer, or have given up."""
+"""An outage also ends after this time, for clients that wait longer or have given up."""
 
-_RETRY_AFTER_SECONDS = (15, 20, 30)  # Retry-After: far beyond a client's own first wait
-_REFUSAL_REPEATS = 3  # how often a refused punch is refused again, before it passes so that a wrong client's run ends
+_RETRY_AFTER_SECONDS = (15, 20, 30)  # much longer than a client's own first wait
+_REFUSAL_REPEATS = 3  # then the punch is accepted, so that the run of a client that repeats refusals ends
 
 
 class Effect(Enum):
-    """What becomes of an attempt."""
+    """Treatment of one attempt. The values appear in the command's JSON."""
 
     ACCEPT = "accepted"
     DUPLICATE = "accepted and passed on twice"
@@ -34,31 +34,31 @@ SILENT = frozenset({Effect.SILENCE, Effect.LATE_SILENCE})
 
 
 class InjectedFault(NamedTuple):
-    """What becomes of one attempt."""
+    """Treatment of one attempt, with its details."""
 
     effect: Effect
-    status: int = 0  # of ANSWER
-    retry_after: int | None = None  # s, of ANSWER
-    is_held: bool = False  # this attempt and all that come meanwhile are answered after a while, together
-    date_offset_seconds: int = 0  # s that the answer's Date is wrong by
+    status: int = 0  # with ANSWER
+    retry_after: int | None = None  # seconds, with ANSWER
+    is_held: bool = False  # this attempt and those that arrive while it is held are answered together
+    date_offset_seconds: int = 0  # error of the response's Date header
 
     def describe(self) -> str:
-        """Say it in a few words."""
+        """Describe the fault in a few words."""
         if self.effect is not Effect.ANSWER:
             return str(self.effect.value)
         return f"{self.status}" if self.retry_after is None else f"{self.status}, Retry-After: {self.retry_after}"
 
 
 class FaultScript:
-    """Tells what becomes of each attempt: the same for the same seed and the same order of attempts.
+    """Chooses the fault of each attempt: the same for the same seed and order of attempts.
 
-    In every ten punches each misbehaviour happens once: an answer dropped, one broken off, a reset, 429 with and
-    without Retry-After, 500, a refusal, silence, a slow answer; and once in a run an outage, in which all fails.
+    Every ten punches meet each kind of fault once: a dropped response, a truncated one, a reset, a 429 with and one
+    without Retry-After, a 500, a refusal, silence, and a slow response. Once in a run there is an outage, in which
+    every attempt fails.
     """
 
     def __init__(self, seed: int) -> None:
-        """Begins a run."""
-        self._random = Random(seed)  # noqa: S311  chance that repeats is the point
+        self._random = Random(seed)  # noqa: S311  it has to be reproducible
         self._fault_lists = self._generate_fault_lists()
         self._remaining_faults: dict[int, deque[InjectedFault]] = {}
         self._refusals: dict[int, tuple[InjectedFault, int]] = {}
@@ -68,15 +68,15 @@ class FaultScript:
         self._after_outage = False
 
     def next_fault(self, punch: int, now: float) -> InjectedFault:
-        """Tell what becomes of an attempt.
+        """Return the fault of the next attempt.
 
         Args:
-            punch: its number, in order of the first attempts, from 0.
-            now: contract seconds since the run began.
+            punch: the punch's number, from 0, in order of the first attempts.
+            now: scaled seconds since the start of the run.
         """
         fault = self._choose(punch, now)
-        clock = self._random.choice((-86_400, -90, 0, 0, 0, 0, 0, 3_600, 40_000_000))
-        return fault._replace(date_offset_seconds=clock)
+        offset = self._random.choice((-86_400, -90, 0, 0, 0, 0, 0, 3_600, 40_000_000))
+        return fault._replace(date_offset_seconds=offset)
 
     def _choose(self, punch: int, now: float) -> InjectedFault:
         if punch not in self._remaining_faults:
@@ -99,8 +99,8 @@ class FaultScript:
             refusal, times = self._refusals[punch]
             self._refusals[punch] = (refusal, times + 1)
             return refusal if times < _REFUSAL_REPEATS else InjectedFault(Effect.ACCEPT)
-        steps = self._remaining_faults[punch]
-        fault = steps.popleft() if steps else InjectedFault(Effect.ACCEPT)
+        remaining = self._remaining_faults[punch]
+        fault = remaining.popleft() if remaining else InjectedFault(Effect.ACCEPT)
         if fault.status in REFUSALS:
             self._refusals[punch] = (fault, 0)
         if self._after_outage:
@@ -109,8 +109,8 @@ class FaultScript:
         return fault
 
     def _generate_fault_lists(self) -> Iterator[list[InjectedFault] | None]:
-        """Give each punch its faults, one for each attempt until it passes; None begins the outage."""
-        chance = self._random
+        """Yield the faults of each punch, one for each attempt until it is accepted; None starts the outage."""
+        random = self._random
         first = True
         while True:
             fault_lists: list[list[InjectedFault] | None] = [
@@ -118,23 +118,23 @@ class FaultScript:
                 [InjectedFault(Effect.DROP)],
                 [InjectedFault(Effect.CUT)],
                 [InjectedFault(Effect.RESET)],
-                [InjectedFault(Effect.ANSWER, 429, chance.choice(_RETRY_AFTER_SECONDS))],
+                [InjectedFault(Effect.ANSWER, 429, random.choice(_RETRY_AFTER_SECONDS))],
                 [InjectedFault(Effect.ANSWER, 429), InjectedFault(Effect.ANSWER, 500)],
-                [InjectedFault(Effect.ANSWER, chance.choice((400, 413)))],
-                [InjectedFault(chance.choice((Effect.SILENCE, Effect.LATE_SILENCE)))],
+                [InjectedFault(Effect.ANSWER, random.choice((400, 413)))],
+                [InjectedFault(random.choice((Effect.SILENCE, Effect.LATE_SILENCE)))],
                 [InjectedFault(Effect.DUPLICATE, is_held=True)],
                 None if first else [InjectedFault(Effect.ANSWER, status) for status in (502, 504)],
             ]
             for faults in fault_lists:
-                if faults and chance.random() < 0.3:
-                    faults.insert(0, chance.choice(_EXTRA_FAULTS))
-            chance.shuffle(fault_lists)
+                if faults and random.random() < 0.3:
+                    faults.insert(0, random.choice(_EXTRA_FAULTS))
+            random.shuffle(fault_lists)
             yield from fault_lists
             first = False
 
 
 REFUSALS = frozenset({400, 413, 415})
-"""The answers that are about this punch, and final."""
+"""Statuses that refuse the punch itself, for good."""
 
 _EXTRA_FAULTS = (
     InjectedFault(Effect.RESET),

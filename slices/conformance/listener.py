@@ -1,7 +1,7 @@
-"""A server of HTTP that can do what servers and networks do at their worst; one request for each connection.
+"""HTTP server with control over its connections: it can truncate a response, reset a connection or stay silent.
 
-Libraries may repeat by themselves what fails on a connection that they used before, and it would count as the client's
-doing: so no connection is kept.
+It serves one request for each connection. HTTP libraries may repeat a request by themselves when it fails on a reused
+connection, and the repetition would look like one of the client's own attempts.
 """
 
 import contextlib
@@ -19,21 +19,22 @@ from typing import Any, NamedTuple
 
 import h11
 
-from slices.conformance.stub_api import MAX_BODY_BYTES, HttpResponse, message_response
+from slices.conformance import stub_api
+from slices.conformance.stub_api import HttpResponse, message_response
 from tools.kit.output import print_status
 
-_MAX_BODY_BYTES = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
-_MAX_BUFFERED_BODY_BYTES = 4 * MAX_BODY_BYTES  # of a body in memory: a larger one is read on, and refused
-_CHUNK_BYTES = 1 << 14  # bytes read at once
-_MAX_HEAD_BYTES = 1 << 15  # bytes of a request's headers, and a piece more; the gateway takes 10,240
-_READ_S = 60.0  # s that a client has for its request
+_MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's limit
+_MAX_BUFFERED_BODY_BYTES = 4 * stub_api.MAX_BODY_BYTES  # the rest of a larger body is read and discarded
+_CHUNK_BYTES = 1 << 14
+_MAX_HEAD_BYTES = 1 << 15  # with the chunk that completes it; API Gateway's limit is 10,240
+_REQUEST_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_BODY_TOO_LONG = message_response(413, "HttpRequest Too Long")
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: nothing lingers, the other side gets a reset
+_BODY_TOO_LONG = message_response(413, "Request Too Long")
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with 0 seconds: closing sends a reset
 
 
 class HttpRequest(NamedTuple):
-    """A request."""
+    """An HTTP request."""
 
     method: str
     path: str  # with its query
@@ -42,38 +43,50 @@ class HttpRequest(NamedTuple):
 
 
 class ClientConnection:
-    """The way back to a client."""
+    """The connection on which a request arrived."""
 
     def __init__(self, connection: socket.socket, method: str = "") -> None:
         self._socket = connection
         self._method = method
 
-    def send(self, answer: HttpResponse, date: str, *, whole: bool = True) -> bool:
-        """Send an answer, or only its head and half its body; give whether the client took all, as far as is known."""
-        lines = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    def send(self, response: HttpResponse, date: str, *, truncate: bool = False) -> bool:
+        """Send a response.
+
+        Args:
+            response: without content-length and date, which are added.
+            date: the header's value.
+            truncate: send only the head and the first half of the body.
+
+        Returns:
+            Whether the whole response was handed to the system's socket.
+        """
+        lines = [f"HTTP/1.1 {response.status} {responses.get(response.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in response.headers.items()]
         lines += [f"date: {date}", "connection: close"]
-        if answer.status not in (204, 304):
-            lines.append(f"content-length: {len(answer.body)}")
-        body = b"" if self._method == "HEAD" else answer.body
+        if response.status not in (204, 304):
+            lines.append(f"content-length: {len(response.body)}")
+        body = b"" if self._method == "HEAD" else response.body
         head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
         try:
-            self._socket.sendall(head + (body if whole else body[: len(body) // 2]))
+            self._socket.sendall(head + (body[: len(body) // 2] if truncate else body))
         except OSError:
             return False
-        return whole
+        return not truncate
 
-    def wait_until_read(self, most: float, closing: threading.Event) -> bool:
-        """Wait until the client closes its side, and tell whether it had read all that was sent.
+    def wait_until_read(self, max_seconds: float, closing: threading.Event) -> bool:
+        """Wait until the client closes its side, and return whether it has read everything that was sent.
 
-        A system that closes a connection with something unread in it answers with a reset. After `most` seconds by the
-        wall clock, or once `closing` is set, the client is taken to have read all.
+        An operating system that closes a connection with unread data sends a reset.
+
+        Args:
+            max_seconds: by the wall clock; after it, the client is assumed to have read everything.
+            closing: ends the wait in the same way when it is set.
         """
-        end = time.monotonic() + most
+        deadline = time.monotonic() + max_seconds
         try:
             self._socket.shutdown(socket.SHUT_WR)
-            while (left := end - time.monotonic()) > 0 and not closing.is_set():
-                readable, _, _ = select.select([self._socket], [], [], min(left, _POLL_SECONDS))
+            while (remaining := deadline - time.monotonic()) > 0 and not closing.is_set():
+                readable, _, _ = select.select([self._socket], [], [], min(remaining, _POLL_SECONDS))
                 if readable and not self._socket.recv(4096):
                     break
         except OSError:
@@ -81,54 +94,57 @@ class ClientConnection:
         return True
 
     def reset(self) -> None:
-        """Break the connection off, so that the client sees it."""
+        """Close the connection with a reset, which the client sees as an error."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._socket.close()
 
     def is_closed_by_client(self) -> bool:
-        """Whether the client has closed its side."""
+        """Return whether the client has closed its side."""
         try:
             readable, _, _ = select.select([self._socket], [], [], 0)
             return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
 
-    def wait_until_closed(self, most: float, closing: threading.Event) -> None:
-        """Wait until the client has turned away, for at most so many seconds by the wall clock."""
-        end = time.monotonic() + most
-        while not closing.is_set() and not self.is_closed_by_client() and (left := end - time.monotonic()) > 0:
-            select.select([self._socket], [], [], min(left, _POLL_SECONDS))
+    def wait_until_closed(self, max_seconds: float, closing: threading.Event) -> None:
+        """Wait until the client closes its side, or `closing` is set, for at most so many seconds by the wall clock."""
+        deadline = time.monotonic() + max_seconds
+        while not closing.is_set() and not self.is_closed_by_client():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return
+            select.select([self._socket], [], [], min(remaining, _POLL_SECONDS))
 
 
 RequestHandler = Callable[[HttpRequest, ClientConnection], None]
 
 
 class Listener:
-    """Listens from the start, each connection in a thread of its own."""
+    """A listening server, with one thread for each connection."""
 
-    def __init__(self, host: str, port: int, serve: RequestHandler) -> None:
-        """Begins to listen.
+    def __init__(self, host: str, port: int, handler: RequestHandler) -> None:
+        """Start to listen.
 
         Args:
             host: an address of this machine.
-            port: 0: any that is free.
-            serve: answers, or not; the connection is closed after it.
+            port: 0 for any free port.
+            handler: called with each request; it may send a response. The connection is closed when it returns.
 
         Raises:
-            OSError: it cannot listen there.
+            OSError: The address cannot be listened on.
         """
-        self._server = _Server((host, port), serve)
+        self._server = _Server((host, port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         port: int = self._server.server_address[1]
         return port
 
     def close(self) -> None:
-        """Listen no more, and wait for whoever is being answered."""
+        """Stop listening, and wait for the requests that are being handled."""
         self._server.shutdown()
         self._server.stop_reading()
         self._server.server_close()
@@ -137,13 +153,13 @@ class Listener:
 
 class _Server(ThreadingTCPServer):
     allow_reuse_address = True
-    request_queue_size = 128  # clients that come all at once are to be seen coming
+    request_queue_size = 128  # simultaneous connections must not be refused before they are seen
 
-    def __init__(self, address: tuple[str, int], serve: RequestHandler) -> None:
+    def __init__(self, address: tuple[str, int], handler: RequestHandler) -> None:
         super().__init__(address, _Handler)
-        self.serve = serve
+        self.handler = handler
         self._open: set[socket.socket] = set()
-        self._has_reported = False
+        self._has_reported_unreadable = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -153,21 +169,23 @@ class _Server(ThreadingTCPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def report_unreadable(self, answer: HttpResponse) -> None:
-        """Say of the first request that is no attempt, for it cannot be read, what it is answered."""
-        if not self._has_reported:
-            self._has_reported = True
-            said = answer.body.decode()
-            print_status(f"ponto conformance: a request is not counted, and answered {answer.status} {said}")
+    def report_unreadable(self, response: HttpResponse) -> None:
+        """Print the response to the first request that cannot be read, and therefore is no attempt."""
+        if not self._has_reported_unreadable:
+            self._has_reported_unreadable = True
+            print_status(
+                "ponto conformance: a request that cannot be read is not counted; "
+                f"it was answered {response.status} {response.body.decode()}"
+            )
 
     def stop_reading(self) -> None:
-        """Wait for no request any more that has not come."""
-        for each in list(self._open):
-            with contextlib.suppress(OSError):  # it is closed by now
-                each.shutdown(socket.SHUT_RD)
+        """End the wait for requests that have not arrived completely."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):  # it may already be closed
+                connection.shutdown(socket.SHUT_RD)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has gone; anything else is a defect, and printed."""
+        """Ignore a client that has closed the connection; print any other error, which is a defect."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -176,20 +194,24 @@ class _Handler(BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        self.request.settimeout(_READ_S)
-        found = _read(self.request)
-        if isinstance(found, HttpRequest):
-            self.server.serve(found, ClientConnection(self.request, found.method))
-        elif found:
-            self.server.report_unreadable(found)
-            ClientConnection(self.request).send(found, formatdate(usegmt=True))
+        self.request.settimeout(_REQUEST_TIMEOUT_SECONDS)
+        result = _read(self.request)
+        if isinstance(result, HttpRequest):
+            self.server.handler(result, ClientConnection(self.request, result.method))
+        elif result:
+            self.server.report_unreadable(result)
+            ClientConnection(self.request).send(result, formatdate(usegmt=True))
 
 
 def _read(connection: socket.socket) -> HttpRequest | HttpResponse | None:
-    """Read a request; give the answer to one that is too large or no HTTP, and None if the client has gone."""
+    """Read a request.
+
+    Returns:
+        The request; or the response to one that is too large or is not HTTP; or None if the client has closed its side.
+    """
     http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
     request = HttpRequest("", "", {}, b"")
-    body = bytearray()  # what is more than is kept is forgotten but for that it was there
+    body = bytearray()  # at most one chunk more than the limit, which shows that the body is too long
     size = 0
     try:
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
@@ -204,9 +226,9 @@ def _read(connection: socket.socket) -> HttpRequest | HttpResponse | None:
                     connection.sendall(
                         http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")) or b""
                     )
-                if not (piece := connection.recv(_CHUNK_BYTES)):
+                if not (chunk := connection.recv(_CHUNK_BYTES)):
                     return None
-                http.receive_data(piece)
+                http.receive_data(chunk)
             if max(size, int(request.headers.get("content-length", 0))) > _MAX_BODY_BYTES:
                 return _BODY_TOO_LONG
     except h11.RemoteProtocolError as error:

@@ -1,4 +1,4 @@
-"""The answers of the reference's API without a stack, by ponto's own rules: nothing is stored."""
+"""Stub of the reference's API, for runs without a stack. It validates punches with the real parser, and stores nothing."""
 
 import json
 import uuid
@@ -10,10 +10,10 @@ from ponto.parser import InvalidPunchError, parse
 from ponto.punch import Punch
 
 MAX_BODY_BYTES = 65_536
-"""Of a body: what the queue takes, `maximumMessageSize` in resources/queues.yml."""
+"""The largest body that the queue accepts: `maximumMessageSize` in resources/queues.yml."""
 
 CORS_HEADERS = {"access-control-allow-origin": "*", "access-control-expose-headers": "Date,Retry-After"}
-"""On every answer, or a browser's page sees no status."""
+"""Headers of every response: without them a page in a browser cannot read the status."""
 
 PREFLIGHT_HEADERS = {
     **CORS_HEADERS,
@@ -27,22 +27,33 @@ _BODY_TOO_LARGE = f"{_REQUEST_ERROR}: it is larger than {MAX_BODY_BYTES} bytes"
 
 
 class HttpResponse(NamedTuple):
-    """An answer of HTTP."""
+    """An HTTP response."""
 
     status: int
-    headers: Mapping[str, str]  # names in lower case; without length and date
+    headers: Mapping[str, str]  # names in lower case; without content-length and date
     body: bytes
 
 
 def message_response(status: int, text: str, **headers: str) -> HttpResponse:
-    """Make an answer as the gateway makes them; in the names of `headers`, `_` stands for `-`."""
-    return _json(status, {"message": text}, **headers)
+    """Return a response in the gateway's format.
+
+    Args:
+        status: of HTTP.
+        text: the message.
+        headers: more headers, `retry_after` for `retry-after`.
+    """
+    return _json_response(status, {"message": text}, **headers)
 
 
 def fault_response(status: int, retry_after: int | None = None) -> HttpResponse:
-    """Make an answer that says something else than what happened, in the gateway's words."""
+    """Return the response of an injected fault, in the gateway's words.
+
+    Args:
+        status: of HTTP, 400 or above.
+        retry_after: seconds for the header Retry-After.
+    """
     texts = {
-        400: f"{_REQUEST_ERROR}: made up by the conformance kit",
+        400: f"{_REQUEST_ERROR}: made up by ponto conformance",
         413: _BODY_TOO_LARGE,
         429: "Too Many Requests",
     }
@@ -51,7 +62,7 @@ def fault_response(status: int, retry_after: int | None = None) -> HttpResponse:
 
 
 def parse_body(body: bytes) -> Punch | str:
-    """Read a body; say what is wrong where it is no punch."""
+    """Return the punch of a body, or the reason why it is invalid."""
     try:
         return parse(body.decode(), UTC)
     except UnicodeDecodeError:
@@ -61,34 +72,42 @@ def parse_body(body: bytes) -> Punch | str:
 
 
 class StubApi:
-    """Answers as a stack without slices does, for one API key, or, without one, for any."""
+    """Responds as a stack without slices does."""
 
     def __init__(self, key: str | None = None) -> None:
+        """Accept one API key, or every key if `key` is None."""
         self._key = key
 
     def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-        """Answer a request; its path is below the API's address, "/ponto", its headers' names are in lower case."""
+        """Return the response to a request.
+
+        Args:
+            method: of HTTP.
+            path: below the API's address, such as "/ponto".
+            headers: with names in lower case.
+            body: of the request.
+        """
         if (path, method) == ("/ponto", "OPTIONS"):
             return HttpResponse(204, PREFLIGHT_HEADERS, b"")
         if (path, method) != ("/ponto", "POST"):
-            return message_response(403, "Missing Authentication Token")  # so says the gateway of what it does not have
+            return message_response(403, "Missing Authentication Token")  # the gateway's response to an unknown path
         key = headers.get("x-api-key", "")
         if not key or (self._key is not None and key != self._key):
             return message_response(403, "Forbidden")
-        return self._punch(headers, body)
+        return self._accept_or_refuse(headers, body)
 
-    def _punch(self, headers: Mapping[str, str], body: bytes) -> HttpResponse:
+    def _accept_or_refuse(self, headers: Mapping[str, str], body: bytes) -> HttpResponse:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return message_response(415, "Unsupported Media Type")
-        found = parse_body(body)
-        if isinstance(found, str):
-            return message_response(400, f"{_REQUEST_ERROR}: {found}")
+        punch = parse_body(body)
+        if isinstance(punch, str):
+            return message_response(400, f"{_REQUEST_ERROR}: {punch}")
         if len(body) > MAX_BODY_BYTES:
             return message_response(413, _BODY_TOO_LARGE)
-        return _json(202, {"message": "accepted", "messageId": str(uuid.uuid4())})
+        return _json_response(202, {"message": "accepted", "messageId": str(uuid.uuid4())})
 
 
-def _json(status: int, body: object, **headers: str) -> HttpResponse:
+def _json_response(status: int, body: object, **headers: str) -> HttpResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return HttpResponse(
         status, {"content-type": "application/json", **CORS_HEADERS, **named}, json.dumps(body).encode()

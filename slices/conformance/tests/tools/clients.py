@@ -1,4 +1,4 @@
-"""Clients of POST /ponto: a right one, and ones that are each wrong in one way."""
+"""Clients of POST /ponto: a correct one, and clients that each break one rule."""
 
 import itertools
 import re
@@ -18,19 +18,19 @@ from tools.kit import event
 
 Body = dict[str, Any]
 
-REFUSED = {400, 413, 415}
+REFUSAL_STATUSES = {400, 413, 415}
 ACCEPTED = 202
 _RESPONSE_TIMEOUT_SECONDS = 40.0
 _MAX_BACKOFF_SECONDS = 120.0
-_BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
+_FIRST_INSTANT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 
 
 def punch_bodies(count: int, version: int = 7) -> list[Body]:
-    """Make punches with ids that say to be of this version of UUIDs; no time is in them."""
+    """Return the bodies of punches, with random ids that are marked as UUIDs of this version."""
     return [
         event.body(
             100 + number,
-            (_BEGIN + timedelta(seconds=number)).isoformat(),
+            (_FIRST_INSTANT + timedelta(seconds=number)).isoformat(),
             id=re.sub("(?<=^.{14}).", str(version), str(uuid.uuid4())),
         )
         for number in range(count)
@@ -38,52 +38,52 @@ def punch_bodies(count: int, version: int = 7) -> list[Body]:
 
 
 class VirtualClock(ScaledClock):
-    """Contract seconds that go by when a client or the kit waits, and at no other time."""
+    """Clock that advances only while a client or the proxy waits."""
 
-    def __init__(self, kit_wait_seconds: float) -> None:
+    def __init__(self, proxy_wait_seconds: float) -> None:
         super().__init__(1)
-        self._kit_wait_seconds = kit_wait_seconds  # by the wall clock
+        self._proxy_wait_seconds = proxy_wait_seconds  # by the wall clock
         self._now = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Return the contract seconds since the start."""
+        """Return the scaled seconds since the start."""
         return self._now
 
     def wait(self, seconds: float, until: Callable[[float], object] | None = None) -> None:
-        """Let time go by at once."""
+        """Advance the clock at once."""
         if until:
-            until(self._kit_wait_seconds)
+            until(self._proxy_wait_seconds)
         with self._lock:
             self._now += seconds
 
 
 class Reply(NamedTuple):
-    """What came back."""
+    """The response to one attempt."""
 
-    status: int  # 0: no whole answer
-    retry_after: float  # s; 0: none
+    status: int  # 0: no complete response
+    retry_after: float  # seconds; 0: none
 
 
 class Client:
-    """A right client: one punch after the other, each until it is accepted or refused."""
+    """A correct client: it sends one punch after the other, each until it is accepted or refused."""
 
-    kit_wait_seconds = 0  # by the wall clock, of each wait of the kit, so that other requests come meanwhile
+    proxy_wait_seconds = 0  # by the wall clock, while the proxy waits: other requests arrive in this time
 
     def __init__(self, url: str, clock: ScaledClock, seed: int, key: str = "key") -> None:
-        """Sends nothing yet; waits by the clock, and of each wait a random part by the seed."""
+        """Create a client that waits by the clock; the seed decides the random part of each wait."""
         self._url = url
         self._clock = clock
         self._headers = {"x-api-key": key}
         self._random = Random(seed)  # noqa: S311  chance that repeats
 
     def run(self, punches: Iterable[Body]) -> None:
-        """Send all."""
+        """Send all punches."""
         for punch in punches:
             self.deliver(punch)
 
     def deliver(self, punch: Body) -> Reply:
-        """Send one, until it is accepted or refused; give the last answer."""
+        """Send a punch until it is accepted or refused, and return the last response."""
         for failures in itertools.count():
             reply = self.send(punch)
             if self.is_done(reply, failures + 1):
@@ -91,21 +91,21 @@ class Client:
             self._clock.wait(self.wait(failures, reply))
         return reply
 
-    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002  for those that count
-        """Whether there is nothing more to do for a punch."""
-        return reply.status == ACCEPTED or reply.status in REFUSED
+    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002  subclasses use it
+        """Return whether a punch needs no further attempt."""
+        return reply.status == ACCEPTED or reply.status in REFUSAL_STATUSES
 
     def wait(self, failures: int, reply: Reply) -> float:
-        """How long to wait after so many failures before this one, s."""
+        """Return the seconds to wait before the next attempt; `failures` are those before the last one."""
         return max(self.backoff(failures), reply.retry_after)
 
     def backoff(self, failures: int) -> float:
-        """1 s, 2 s, 4 s, ... and a random part."""
-        least = min(2.0**failures, _MAX_BACKOFF_SECONDS)
-        return least * (1 + self._random.random())
+        """Return 1, 2, 4, ... seconds, and a random part."""
+        base = min(2.0**failures, _MAX_BACKOFF_SECONDS)
+        return base * (1 + self._random.random())
 
     def send(self, punch: Mapping[str, Any]) -> Reply:
-        """Try once."""
+        """Make one attempt."""
         timeout = _RESPONSE_TIMEOUT_SECONDS * self._clock.scale
         try:
             answer = urllib3.request(
@@ -117,51 +117,51 @@ class Client:
 
 
 class NewIdClient(Client):
-    """Makes the id when it sends, not when the employee punches."""
+    """Creates the id at each attempt, not when the employee punches."""
 
     def send(self, punch: Mapping[str, Any]) -> Reply:
         return super().send({**punch, "id": str(uuid.uuid4())})
 
 
 class UnconfirmedRemovalClient(Client):
-    """Takes a punch out of the outbox, then sends it."""
+    """Removes a punch from the outbox before it is accepted."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return True
 
 
 class NoBackoffClient(Client):
-    """Tries again at once, unless it is asked to wait."""
+    """Retries at once unless the response has Retry-After."""
 
     def backoff(self, failures: int) -> float:  # noqa: ARG002
         return 0
 
 
 class RefusalRetryingClient(Client):
-    """Takes a refusal for a failure."""
+    """Treats a refusal as a failure."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return reply.status == ACCEPTED
 
 
 class RetryAfterIgnoringClient(Client):
-    """Knows only its own waits."""
+    """Waits without regard to Retry-After."""
 
     def wait(self, failures: int, reply: Reply) -> float:  # noqa: ARG002
         return self.backoff(failures)
 
 
 class GivingUpClient(Client):
-    """Tries four times."""
+    """Makes at most four attempts."""
 
     def is_done(self, reply: Reply, tries: int) -> bool:
         return super().is_done(reply, tries) or tries == 4
 
 
 class StampedingClient(Client):
-    """Sends everything that waits at once, whenever it sends."""
+    """Sends all waiting punches at the same time."""
 
-    kit_wait_seconds = 1
+    proxy_wait_seconds = 1
 
     def run(self, punches: Iterable[Body]) -> None:
         waiting = list(punches)
@@ -177,7 +177,7 @@ class StampedingClient(Client):
 
 
 class DuplicatingClient(Client):
-    """Forgets what was accepted, and takes it for a new punch."""
+    """Sends an accepted punch again as a new one."""
 
     def run(self, punches: Iterable[Body]) -> None:
         for punch in punches:
@@ -195,4 +195,4 @@ BROKEN_RULE_BY_CLIENT: dict[type[Client], str] = {
     StampedingClient: "stampeded",
     DuplicatingClient: "duplicated",
 }
-"""Each with the rule that it breaks."""
+"""Each client with the rule that it breaks."""

@@ -1,4 +1,4 @@
-"""`ponto conformance` as somebody runs it, and what it lets through."""
+"""`ponto conformance` as a command, and what its proxy forwards."""
 
 import contextlib
 import http.client
@@ -30,40 +30,40 @@ from tools.kit import event
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}
-GOOD = json.dumps(punch_bodies(1)[0]).encode()
+VALID_BODY = json.dumps(punch_bodies(1)[0]).encode()
 
 
-class Running(NamedTuple):
-    """The command, while it listens."""
+class RunningCommand(NamedTuple):
+    """The command while it listens."""
 
     process: "subprocess.Popen[str]"
     url: str
 
-    def end(self) -> Result:
-        """Wait for its result."""
+    def wait(self) -> Result:
+        """Wait for the command to end, and return its result."""
         out, err = self.process.communicate(timeout=DEADLINE)
         return Result(self.process.returncode, out, err)
 
 
 @contextlib.contextmanager
-def running(*words: str) -> Iterator[Running]:
+def run_command(*options: str) -> Iterator[RunningCommand]:
     """Run `ponto conformance`."""
     line = [sys.executable, "-m", "tools.cli", "conformance", "--listen", "127.0.0.1:0"]
-    line += ["--time-scale", str(SCALE), *words]
+    line += ["--time-scale", str(SCALE), *options]
     with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         first = process.stderr.readline() if process.stderr else ""
-        found = re.search(r"http://\S+/ponto", first)
-        assert found, first
-        yield Running(process, found[0])
+        match = re.search(r"http://\S+/ponto", first)
+        assert match, first
+        yield RunningCommand(process, match[0])
 
 
 def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
     punches = punch_bodies(10)
     sent = tmp_path / "sent.ndjson"
     sent.write_text("\n".join(map(json.dumps, punches)))
-    with running("--expect", str(sent), "--seed", "5", "--json") as proxy:
-        Client(proxy.url, ScaledClock(SCALE), 1).run(punches)
-        result = proxy.end()
+    with run_command("--expect", str(sent), "--seed", "5", "--json") as command:
+        Client(command.url, ScaledClock(SCALE), 1).run(punches)
+        result = command.wait()
 
     assert result.status == 0, result
     assert {each["verdict"] for each in result.json["rules"]} == {"kept"}
@@ -80,10 +80,10 @@ def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
     assert "random" not in result.err
 
 
-def test_random_ids_break_no_rule_and_are_said_to_cost_something() -> None:
-    with running("--seed", "5", "--punches", "3", "--json") as proxy:
-        Client(proxy.url, ScaledClock(SCALE), 1).run(punch_bodies(1) + punch_bodies(3, version=4)[1:])
-        result = proxy.end()
+def test_random_ids_break_no_rule_and_cause_a_note() -> None:
+    with run_command("--seed", "5", "--punches", "3", "--json") as command:
+        Client(command.url, ScaledClock(SCALE), 1).run(punch_bodies(1) + punch_bodies(3, version=4)[1:])
+        result = command.wait()
 
     assert result.status == 0, result
     assert result.json["randomIds"] == 2
@@ -91,10 +91,10 @@ def test_random_ids_break_no_rule_and_are_said_to_cost_something() -> None:
 
 
 def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
-    with running("--seed", "5") as proxy:
-        NewIdClient(proxy.url, ScaledClock(SCALE), 1).run(punch_bodies(10))
-        proxy.process.send_signal(signal.SIGINT)
-        result = proxy.end()
+    with run_command("--seed", "5") as command:
+        NewIdClient(command.url, ScaledClock(SCALE), 1).run(punch_bodies(10))
+        command.process.send_signal(signal.SIGINT)
+        result = command.wait()
 
     assert result.status == 1, result
     assert re.search(r"^changed its id +broken +\d+$", result.out, re.MULTILINE)
@@ -102,13 +102,13 @@ def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
     assert re.search(r"^seed 5: 10 punches in \d+ attempts, \d+ accepted, 1 refused$", result.out, re.MULTILINE)
 
 
-def test_a_run_in_which_nothing_came_judges_nothing() -> None:
+def test_a_run_without_punches_is_an_error() -> None:
     effect_text = run_process("conformance", "--listen", "127.0.0.1:0", "--for", "0s")
     assert effect_text.status == 2
     assert "no punch came" in effect_text.err
 
 
-def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_in_use_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with run_proxy(ProxySettings(1)) as proxy:
         address = proxy.url.split("/")[2]
         assert cli.main(["conformance", "--listen", address]) == 2
@@ -116,7 +116,7 @@ def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> 
 
 
 class Stack(NamedTuple):
-    """What stands for the stack: its address, and what came."""
+    """A fake stack: its URL, and the requests that it received."""
 
     url: str
     requests: list[Request]
@@ -124,7 +124,7 @@ class Stack(NamedTuple):
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    """Stand for a stack."""
+    """Run a fake stack."""
     requests: list[Request] = []
 
     def answer(request: Request) -> Reply:
@@ -137,17 +137,21 @@ def stack() -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def running_proxy(effect: Effect = Effect.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[FaultProxy]:
-    """Listen, and do the same with every attempt."""
+def running_proxy(
+    effect: Effect = Effect.ACCEPT, *, date_offset_seconds: int = 0, **settings: Any
+) -> Iterator[FaultProxy]:
+    """Run a proxy that treats every attempt in the same way."""
     with pytest.MonkeyPatch.context() as patch, run_proxy(ProxySettings(1, **settings)) as proxy:
-        patch.setattr(FaultScript, "next_fault", lambda *_: InjectedFault(effect, date_offset_seconds=clock))
+        patch.setattr(
+            FaultScript, "next_fault", lambda *_: InjectedFault(effect, date_offset_seconds=date_offset_seconds)
+        )
         yield proxy
 
 
 def send_request(
-    proxy: FaultProxy, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str
+    proxy: FaultProxy, method: str = "POST", path: str = "/ponto", body: Any = VALID_BODY, **headers: str
 ) -> HttpResponse:
-    """Send a request; give the answer, its Date among the headers."""
+    """Send a request, and return the response with all of its headers."""
     connection = http.client.HTTPConnection(proxy.url.split("/")[2], timeout=DEADLINE)
     try:
         connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
@@ -158,12 +162,12 @@ def send_request(
 
 
 def connect(proxy: FaultProxy) -> socket.socket:
-    """Connect, and send nothing yet."""
+    """Open a connection without sending anything."""
     host, port = proxy.url.split("/")[2].split(":")
     return socket.create_connection((host, int(port)), DEADLINE)
 
 
-def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(stack: Stack) -> None:
+def test_requests_and_responses_are_forwarded_unchanged(stack: Stack) -> None:
     with running_proxy(target=stack.url) as proxy:
         answer = send_request(proxy, authorization="Bearer x")
         page = send_request(proxy, "GET", "/page.js?v=1", None)
@@ -171,12 +175,12 @@ def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(sta
     assert (answer.status, answer.headers["x-own"]) == (202, "kept")
     assert page.body == b"<p>page</p>"
     (method, path, headers, requests), (_, page_path, _, _) = stack.requests
-    assert (method, path, requests, page_path) == ("POST", "/stage/ponto", GOOD, "/stage/page.js?v=1")
+    assert (method, path, requests, page_path) == ("POST", "/stage/ponto", VALID_BODY, "/stage/page.js?v=1")
     assert (headers["x-api-key"], headers["authorization"]) == ("key", "Bearer x")
     assert headers["host"] == stack.url.split("/")[2]
 
 
-def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
+def test_paths_outside_the_api_are_not_forwarded(stack: Stack) -> None:
     with running_proxy(target=stack.url) as proxy:
         answers = [
             send_request(proxy, "GET", path, None).status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")
@@ -185,13 +189,13 @@ def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
     assert stack.requests == []
 
 
-def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(stack: Stack) -> None:
+def test_a_duplicated_request_is_forwarded_twice_and_answered_once(stack: Stack) -> None:
     with running_proxy(Effect.DUPLICATE, target=stack.url) as proxy:
         assert send_request(proxy).status == 202
     assert len(stack.requests) == 2
 
 
-def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_that_does_not_answer_causes_502_and_one_message(capsys: pytest.CaptureFixture[str]) -> None:
     with running_proxy(target="http://127.0.0.1:1/stage/ponto") as proxy:
         assert [send_request(proxy, body=b"{}").status for _ in range(2)] == [502, 502]
     assert capsys.readouterr().err.count("does not answer") == 1
@@ -199,8 +203,8 @@ def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(capsys: pytes
 
 def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
     with running_proxy() as proxy:
-        assert send_request(proxy, body=iter([GOOD[:50], GOOD[50:]])).status == 202
-        assert send_request(proxy, body=iter([GOOD[:50], b" " * 400_000, GOOD[50:]])).status == 413
+        assert send_request(proxy, body=iter([VALID_BODY[:50], VALID_BODY[50:]])).status == 202
+        assert send_request(proxy, body=iter([VALID_BODY[:50], b" " * 400_000, VALID_BODY[50:]])).status == 413
         assert send_request(proxy, body=b"z\r\n", **{"transfer-encoding": "chunked"}).status == 400
 
 
@@ -215,15 +219,15 @@ def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
         ("x-long", "x" * 70_000, 431),
     ],
 )
-def test_a_head_that_is_not_to_be_read_is_refused(
-    capsys: pytest.CaptureFixture[str], name: str, value: str, status: int
-) -> None:
+def test_an_invalid_head_is_refused(capsys: pytest.CaptureFixture[str], name: str, value: str, status: int) -> None:
     with running_proxy() as proxy:
         answer = send_request(proxy, body=b"", **{name: value})
         assert proxy.run_log(ExpectedPunches()).attempts == []
     assert answer.status == status
     (line,) = capsys.readouterr().err.splitlines()  # and no traceback
-    assert line.startswith(f"ponto conformance: a request is not counted, and answered {status} ")
+    assert line.startswith(
+        f"ponto conformance: a request that cannot be read is not counted; it was answered {status} "
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,7 @@ def test_a_client_sees_a_connection_that_breaks(effect: Effect, stored: bool, er
     assert attempt.status == (202 if effect is Effect.CUT else 0)
 
 
-def test_attempts_are_of_one_punch_by_their_id_or_by_the_one_that_it_would_have_without() -> None:
+def test_attempts_are_of_one_punch_if_their_ids_or_derived_ids_are_equal() -> None:
     first, second = event.body(1, "2026-10-01T08:00Z"), event.body(2, "2026-10-01T08:00Z")
     ids = [str(uuid.uuid4()) for _ in range(3)]
     with running_proxy() as proxy:
@@ -255,17 +259,17 @@ def test_attempts_are_of_one_punch_by_their_id_or_by_the_one_that_it_would_have_
         assert [attempt.punch for attempt in proxy.run_log(ExpectedPunches()).attempts] == [0, 0, 1, 1]
 
 
-def test_a_wrong_date_is_wrong() -> None:
-    with running_proxy(clock=-400 * 86_400) as proxy:
+def test_the_date_header_is_wrong_by_the_offset_of_the_fault() -> None:
+    with running_proxy(date_offset_seconds=-400 * 86_400) as proxy:
         wrong, right = send_request(proxy), send_request(proxy, "OPTIONS")
     assert wrong.headers["date"].split()[3] != right.headers["date"].split()[3]  # the year
 
 
-def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
+def test_a_client_that_closes_a_silent_connection_is_noticed() -> None:
     with running_proxy(Effect.SILENCE) as proxy:
         with connect(proxy) as connection:
             connection.sendall(
-                f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+                f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(VALID_BODY)}\r\n\r\n".encode() + VALID_BODY
             )
             proxy.wait(ExpectedPunches(), 0.3)
             while not proxy.run_log(ExpectedPunches()).attempts:
@@ -277,11 +281,11 @@ def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("reads", [True, False])
-def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
+def test_an_answer_is_delivered_once_the_client_has_read_it(reads: bool) -> None:
     with running_proxy() as proxy:
         with connect(proxy) as connection:
             connection.sendall(b"POST /ponto HTTP/1.1\r\nhost: kit\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
-            select.select([connection], [], [], DEADLINE)  # it is there
+            select.select([connection], [], [], DEADLINE)  # the response has arrived
             while reads and connection.recv(4096):
                 pass
         wait_for(

@@ -1,4 +1,4 @@
-"""What convicts a client and what does not, from what was seen; and what is done to it by seed."""
+"""The rules for clients on made-up logs, and the faults that a seed chooses."""
 
 import itertools
 import json
@@ -28,31 +28,35 @@ from tools.kit.errors import CommandError
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 NINE = datetime(2026, 10, 1, 9, tzinfo=UTC)
-LONGEST_WAIT_SECONDS = 900.0
-PATIENT = 10_000.0  # s; long after everything
+MAX_WAIT_SECONDS = 900.0
+LONG_AFTER = 10_000.0  # seconds
 
 FAILED = {"status": 503}
 ACCEPTED = {"status": 202}
 
 
 def attempt(started_at: float, punch: int = 0, lasts: float = 0.5, **more: Any) -> Attempt:
-    """Make an attempt that is answered with nothing unless `more` says otherwise."""
-    fields: dict[str, Any] = {"id": f"id-{punch}", "what": (100 + punch, EIGHT), "ended": started_at + lasts}
-    return Attempt(**{"punch": punch, "begun": started_at, **fields, **more})
+    """Create an attempt, without a response unless `more` has one."""
+    fields: dict[str, Any] = {
+        "id": f"id-{punch}",
+        "employee_and_instant": (100 + punch, EIGHT),
+        "ended_at": started_at + lasts,
+    }
+    return Attempt(**{"punch": punch, "started_at": started_at, **fields, **more})
 
 
 def broken_rules(
-    attempts: Iterable[Attempt], expected: ExpectedPunches = ExpectedPunches(), now: float = PATIENT
+    attempts: Iterable[Attempt], expected: ExpectedPunches = ExpectedPunches(), now: float = LONG_AFTER
 ) -> list[str]:  # noqa: B008
-    """Name the rules that are broken."""
+    """Return the names of the broken rules."""
     log = sorted(attempts, key=lambda each: each.started_at)
     changed = max((each.ended_at or 0 for each in log), default=0.0)
-    verdicts = rules.judge(RunLog(log, expected, now, changed, LONGEST_WAIT_SECONDS))
+    verdicts = rules.judge(RunLog(log, expected, now, changed, MAX_WAIT_SECONDS))
     return [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
 
 
 def failed_attempts(*waits: float, then: int = 202) -> list[Attempt]:
-    """Make attempts of one punch with waits between them, s, of which the last is answered otherwise."""
+    """Create failed attempts of one punch with these waits (seconds) after them, and a last one with another status."""
     log, now = [], 0.0
     for wait in waits:
         log.append(attempt(now, lasts=0, **FAILED))
@@ -60,42 +64,42 @@ def failed_attempts(*waits: float, then: int = 202) -> list[Attempt]:
     return [*log, attempt(now, status=then)]
 
 
-OTHER: dict[str, Any] = {"id": "other"}
-NOT_SURE: dict[str, Any] = {"status": 202, "is_sure": False}
-NO_PUNCH: dict[str, Any] = {"id": "", "what": None, "status": 400}
-ASKED = attempt(0, lasts=0, status=429, retry_after=20)
-FOUR = [attempt(number / 10, number, lasts=5, **ACCEPTED) for number in range(4)]
+OTHER_ID: dict[str, Any] = {"id": "other"}
+CUT: dict[str, Any] = {"status": 202, "is_delivered": False}
+INVALID: dict[str, Any] = {"id": "", "employee_and_instant": None, "status": 400}
+RETRY_AFTER_20 = attempt(0, lasts=0, status=429, retry_after=20)
+FOUR_AT_ONCE = [attempt(number / 10, number, lasts=5, **ACCEPTED) for number in range(4)]
 FIFTH = attempt(1, 9, **ACCEPTED)
 A_FAILURE = [attempt(0, 500, lasts=0.1, **FAILED), attempt(100, 500, **ACCEPTED)]
-"""Before which nobody stampedes."""
-ONE_AFTER_THE_OTHER = [attempt(number / 100, number, lasts=0.01, **ACCEPTED) for number in range(200)]
-SILENT_ONES = [attempt(number / 10, number, lasts=30, is_silent=True) for number in range(9)]
+"""Punches that are sent at once before the first failure are no stampede."""
+SEQUENTIAL = [attempt(number / 100, number, lasts=0.01, **ACCEPTED) for number in range(200)]
+SILENT_ATTEMPTS = [attempt(number / 10, number, lasts=30, is_silent=True) for number in range(9)]
 RETRIES = [attempt(2 + number / 10, 9, lasts=30, **ACCEPTED) for number in range(9)]
-BOTH_FAIL = [attempt(number, number % 2, lasts=0, **FAILED) for number in range(12)]
+ALTERNATING_FAILURES = [attempt(number, number % 2, lasts=0, **FAILED) for number in range(12)]
 
 CASES: dict[str, tuple[list[Attempt], str]] = {
     "it backs off until it is accepted": (failed_attempts(1, 2, 4, 8, 16, 32, 64), ""),
     "a punch that failed once never came again": ([attempt(0)], "lost"),
-    "a punch that was to wait never came again": ([attempt(0, status=429)], "lost"),
-    "a punch that was stored, of which the client was told nothing": ([attempt(0, is_stored=True)], "lost"),
+    "a throttled punch never came again": ([attempt(0, status=429)], "lost"),
+    "a punch that was stored, without a response to the client": ([attempt(0, is_stored=True)], "lost"),
     "a punch came again, and then no more": ([attempt(0), attempt(1)], "gave up"),
-    "a 200 is no 202: something between said it": ([attempt(0), attempt(1, status=200)], "gave up"),
+    "a 200 comes from an intermediary and is no 202": ([attempt(0), attempt(1, status=200)], "gave up"),
     "an attempt is open": ([attempt(0), attempt(1, ended_at=None)], ""),
     "the key was refused, and the punch is kept": ([attempt(0), attempt(1, status=403)], ""),
     "the sign-in was refused, and the punch is kept": ([attempt(0, status=401)], ""),
-    "an answer that was cut, and nothing more": ([attempt(0, **NOT_SURE)], ""),
-    "an answer that was cut, and the same id again": ([attempt(0, **NOT_SURE), attempt(2, **ACCEPTED)], ""),
-    "an answer that was cut, and another id": (
-        [attempt(0, **NOT_SURE), attempt(3, **OTHER, **ACCEPTED)],
+    "a truncated answer, and no further attempt": ([attempt(0, **CUT)], ""),
+    "a truncated answer, and the same id again": ([attempt(0, **CUT), attempt(2, **ACCEPTED)], ""),
+    "a truncated answer, and another id": (
+        [attempt(0, **CUT), attempt(3, **OTHER_ID, **ACCEPTED)],
         "changed its id",
     ),
     "the same id after a 202 is harmless": ([attempt(0, **ACCEPTED), attempt(3, **ACCEPTED)], ""),
     "another id after a 202 is a second row": (
-        [attempt(0, **ACCEPTED), attempt(3, **OTHER, **ACCEPTED)],
+        [attempt(0, **ACCEPTED), attempt(3, **OTHER_ID, **ACCEPTED)],
         "duplicated",
     ),
-    "another id after no answer": ([attempt(0), attempt(3, **OTHER, **ACCEPTED)], "changed its id"),
-    "another id after a failure": ([attempt(0, **FAILED), attempt(3, **OTHER, **ACCEPTED)], "changed its id"),
+    "another id after no answer": ([attempt(0), attempt(3, **OTHER_ID, **ACCEPTED)], "changed its id"),
+    "another id after a failure": ([attempt(0, **FAILED), attempt(3, **OTHER_ID, **ACCEPTED)], "changed its id"),
     "the same id of another instant": (
         [attempt(0), attempt(3, employee_and_instant=(100, NINE), **ACCEPTED)],
         "changed its id",
@@ -104,30 +108,33 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
         [attempt(0), attempt(3, employee_and_instant=(7, EIGHT), **ACCEPTED)],
         "changed its id",
     ),
-    "what is no punch is refused, and done": ([attempt(0, **NO_PUNCH)], ""),
-    "what is no punch comes again": ([attempt(0, **NO_PUNCH), attempt(1, **NO_PUNCH)], "retried a refusal"),
+    "an invalid body is refused, and not sent again": ([attempt(0, **INVALID)], ""),
+    "an invalid body comes again": ([attempt(0, **INVALID), attempt(1, **INVALID)], "retried a refusal"),
     "an attempt was on its way before the refusal": ([attempt(0, lasts=2, status=400), attempt(1, status=400)], ""),
     "failures of several punches are not added up": (
-        [*BOTH_FAIL, attempt(20, 0, **ACCEPTED), attempt(21, 1, **ACCEPTED)],
+        [*ALTERNATING_FAILURES, attempt(20, 0, **ACCEPTED), attempt(21, 1, **ACCEPTED)],
         "",
     ),
-    "it turns away from silent attempts": (
+    "it stops waiting for silent attempts": (
         [*(attempt(12.0 * number, lasts=30, is_silent=True) for number in range(9)), attempt(200, **ACCEPTED)],
         "",
     ),
-    "four at once": ([*A_FAILURE, *FOUR], ""),
-    "five at once, before anything failed": ([*FOUR, FIFTH], ""),
-    "five at once": ([*A_FAILURE, *FOUR, FIFTH], "stampeded"),
-    "many, one after the other": ([*A_FAILURE, *ONE_AFTER_THE_OTHER], ""),
-    "those without an answer do not count, and those of one punch once": (
-        [*SILENT_ONES, *RETRIES, *(attempt(50 + number, number, **ACCEPTED) for number in range(9))],
+    "four at once": ([*A_FAILURE, *FOUR_AT_ONCE], ""),
+    "five at once, before anything failed": ([*FOUR_AT_ONCE, FIFTH], ""),
+    "five at once": ([*A_FAILURE, *FOUR_AT_ONCE, FIFTH], "stampeded"),
+    "many, one after the other": ([*A_FAILURE, *SEQUENTIAL], ""),
+    "silent attempts do not count, and attempts of one punch count once": (
+        [*SILENT_ATTEMPTS, *RETRIES, *(attempt(50 + number, number, **ACCEPTED) for number in range(9))],
         "",
     ),
-    "long before the time that was asked for": ([ASKED, attempt(2, **ACCEPTED)], "ignored Retry-After"),
-    "before nine tenths of it": ([ASKED, attempt(17.9, **ACCEPTED)], "ignored Retry-After"),
-    "after nine tenths of it": ([ASKED, attempt(18.1, **ACCEPTED)], ""),
-    "another punch meanwhile": ([ASKED, attempt(2, 1, **ACCEPTED), attempt(30, **ACCEPTED)], ""),
-    "a Retry-After that did not arrive": ([ASKED._replace(is_delivered=False), attempt(2, **ACCEPTED)], ""),
+    "long before Retry-After has passed": ([RETRY_AFTER_20, attempt(2, **ACCEPTED)], "ignored Retry-After"),
+    "before nine tenths of Retry-After": ([RETRY_AFTER_20, attempt(17.9, **ACCEPTED)], "ignored Retry-After"),
+    "after nine tenths of Retry-After": ([RETRY_AFTER_20, attempt(18.1, **ACCEPTED)], ""),
+    "another punch before Retry-After has passed": (
+        [RETRY_AFTER_20, attempt(2, 1, **ACCEPTED), attempt(30, **ACCEPTED)],
+        "",
+    ),
+    "a Retry-After that did not arrive": ([RETRY_AFTER_20._replace(is_delivered=False), attempt(2, **ACCEPTED)], ""),
     **{f"refused by {status}": ([attempt(0, status=status)], "") for status in REFUSALS},
     **{f"refused by {status} at last": ([attempt(0), attempt(1, status=status)], "") for status in REFUSALS},
     **{
@@ -149,18 +156,18 @@ CASES: dict[str, tuple[list[Attempt], str]] = {
 
 
 @pytest.mark.parametrize(("attempts", "rule"), CASES.values(), ids=CASES.keys())
-def test_a_client_is_convicted_of_what_it_did_and_of_nothing_else(attempts: list[Attempt], rule: str) -> None:
+def test_a_log_breaks_exactly_the_expected_rule(attempts: list[Attempt], rule: str) -> None:
     assert broken_rules(attempts) == ([rule] if rule else [])
 
 
-def test_nobody_is_convicted_of_giving_up_before_the_longest_wait_is_over() -> None:
-    assert broken_rules([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT_SECONDS - 1) == []
-    assert broken_rules([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT_SECONDS) == ["gave up"]
+def test_giving_up_is_judged_only_after_the_longest_wait() -> None:
+    assert broken_rules([attempt(0), attempt(1)], now=1.5 + MAX_WAIT_SECONDS - 1) == []
+    assert broken_rules([attempt(0), attempt(1)], now=1.5 + MAX_WAIT_SECONDS) == ["gave up"]
     assert broken_rules([attempt(0, status=429, retry_after=3_600)], now=3_600) == []
 
 
-def test_two_punches_of_one_instant_that_were_both_expected_are_two() -> None:
-    log = [attempt(0, **ACCEPTED), attempt(3, **OTHER, **ACCEPTED)]
+def test_two_expected_punches_of_one_instant_are_no_duplicates() -> None:
+    log = [attempt(0, **ACCEPTED), attempt(3, **OTHER_ID, **ACCEPTED)]
     assert broken_rules(log, ExpectedPunches(2, frozenset({"id-0", "other"}))) == []
 
 
@@ -173,32 +180,32 @@ def test_two_punches_of_one_instant_that_were_both_expected_are_two() -> None:
         ExpectedPunches(2, frozenset(), {(100, EIGHT): 2}),
     ],
 )
-def test_what_was_expected_and_never_came_is_lost(expected: ExpectedPunches) -> None:
+def test_an_expected_punch_that_never_came_is_lost(expected: ExpectedPunches) -> None:
     log = [attempt(0, **ACCEPTED)]
     assert broken_rules(log, expected) == ["lost"]
-    assert broken_rules(log, expected, now=LONGEST_WAIT_SECONDS - 1) == []
+    assert broken_rules(log, expected, now=MAX_WAIT_SECONDS - 1) == []
     assert broken_rules(log, ExpectedPunches(1, frozenset({"id-0"}))) == []
     assert broken_rules(log, ExpectedPunches(1, frozenset(), {(100, EIGHT): 1})) == []
 
 
 def test_a_rule_without_an_occasion_was_not_tried() -> None:
-    verdicts = rules.judge(RunLog([attempt(0, **ACCEPTED)], ExpectedPunches(), PATIENT, 0, LONGEST_WAIT_SECONDS))
+    verdicts = rules.judge(RunLog([attempt(0, **ACCEPTED)], ExpectedPunches(), LONG_AFTER, 0, MAX_WAIT_SECONDS))
     words = {verdict.rule.name: verdict.word for verdict in verdicts}
     assert words == {rule.name: "not tried" for rule in rules.RULES} | {"duplicated": "kept"}
 
 
-def test_evidence_is_shown_as_far_as_it_can_be_read() -> None:
+def test_evidence_is_limited_to_five_lines() -> None:
     [verdict, *_] = rules.judge(
-        RunLog([attempt(0, n) for n in range(30)], ExpectedPunches(), PATIENT, 0, LONGEST_WAIT_SECONDS)
+        RunLog([attempt(0, n) for n in range(30)], ExpectedPunches(), LONG_AFTER, 0, MAX_WAIT_SECONDS)
     )
     assert len(verdict.finding.evidence) == 30
-    assert verdict.lines()[0] == "punch 1 (id-0) failed once (without an answer) and was never tried again"
+    assert verdict.lines()[0] == "punch 1 (id-0) failed once (without an answer) and was never sent again"
     assert verdict.lines()[-1] == "and 25 more"
 
 
 def faults_of_sequential_client(seed: int, punches: int = 10) -> list[list[InjectedFault]]:
-    """Let a client that sends one punch after the other, each until it is accepted or refused, meet its faults."""
-    script, now, met = FaultScript(seed), 0.0, []
+    """Return the faults of each punch for a client that sends one after the other until it is accepted or refused."""
+    script, now, faults_by_punch = FaultScript(seed), 0.0, []
     for punch in range(punches):
         faults: list[InjectedFault] = []
         while not faults or (
@@ -206,14 +213,14 @@ def faults_of_sequential_client(seed: int, punches: int = 10) -> list[list[Injec
         ):
             faults.append(script.next_fault(punch, now))
             now += 2.0 ** len(faults)
-        met.append(faults)
-    return met
+        faults_by_punch.append(faults)
+    return faults_by_punch
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_ten_punches_meet_everything(seed: int) -> None:
-    met = faults_of_sequential_client(seed)
-    flat = list(itertools.chain.from_iterable(met))
+def test_ten_punches_meet_every_kind_of_fault(seed: int) -> None:
+    faults_by_punch = faults_of_sequential_client(seed)
+    flat = list(itertools.chain.from_iterable(faults_by_punch))
     effects = Counter(fault.effect for fault in flat)
 
     assert effects.keys() >= {Effect.ACCEPT, Effect.DUPLICATE, Effect.DROP, Effect.CUT, Effect.RESET, Effect.ANSWER}
@@ -225,16 +232,16 @@ def test_ten_punches_meet_everything(seed: int) -> None:
     assert any(fault.retry_after for fault in flat)
     assert any(fault.status == 429 and fault.retry_after is None for fault in flat)
     assert any(fault.date_offset_seconds for fault in flat)
-    assert any(len(faults) > MAX_OUTAGE_ATTEMPTS for faults in met)
-    assert max(map(len, met)) <= MAX_OUTAGE_ATTEMPTS + 3  # or waits become longer than any client's
+    assert any(len(faults) > MAX_OUTAGE_ATTEMPTS for faults in faults_by_punch)
+    assert max(map(len, faults_by_punch)) <= MAX_OUTAGE_ATTEMPTS + 3  # more attempts would make the waits too long
 
 
-def test_a_seed_repeats_a_run() -> None:
+def test_a_seed_gives_the_same_faults_again() -> None:
     assert faults_of_sequential_client(7, 30) == faults_of_sequential_client(7, 30)
     assert faults_of_sequential_client(7, 30) != faults_of_sequential_client(8, 30)
 
 
-def test_a_refused_punch_is_refused_again_but_not_for_ever() -> None:
+def test_a_refused_punch_is_refused_three_times_more_and_then_accepted() -> None:
     script = FaultScript(1)
     for punch in range(10):
         for _ in range(20):
@@ -242,10 +249,10 @@ def test_a_refused_punch_is_refused_again_but_not_for_ever() -> None:
             if fault.status in REFUSALS:
                 assert [script.next_fault(punch, 0).status for _ in range(4)] == [*[fault.status] * 3, 0]
                 return
-    raise AssertionError("none was refused")
+    raise AssertionError("no punch was refused")
 
 
-def test_an_outage_is_over_in_the_end_for_a_client_that_gives_up() -> None:
+def test_an_outage_ends_for_a_client_that_gives_up() -> None:
     script = FaultScript(3)
     faults = [script.next_fault(punch, 0) for punch in range(200)]
     assert faults[-1].effect not in ACCEPTING
@@ -256,7 +263,7 @@ GOOD = event.body(1, "2026-10-01T08:00:00Z", id="0199a1f2-7c1e-7b52-9d1f-6b1f0a4
 HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
 
 
-def test_without_a_stack_there_is_nothing_else() -> None:
+def test_the_stub_api_has_no_other_paths() -> None:
     api = stub_api.StubApi()
     assert api.respond("GET", "/other", HEADERS, b"").status == 403
     for path in ("/ponto", f"/ponto/{GOOD['id']}"):
@@ -264,7 +271,7 @@ def test_without_a_stack_there_is_nothing_else() -> None:
     assert api.respond("OPTIONS", "/ponto", {}, b"").status == 204
 
 
-def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_instant(tmp_path: Path) -> None:
+def test_expected_punches_are_read_by_id_or_by_employee_and_instant(tmp_path: Path) -> None:
     file = tmp_path / "sent.ndjson"
     lines = [
         {"id": str(GOOD["id"]).upper()},
@@ -280,7 +287,7 @@ def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_insta
 @pytest.mark.parametrize(
     "line", ["[]", "{}", "x", '{"usuarioId": 1}', '{"usuarioId": 0, "ponto": "2026-10-01T08:00Z"}']
 )
-def test_a_line_that_names_no_punch_is_an_error(tmp_path: Path, line: str) -> None:
+def test_a_line_without_a_punch_is_an_error(tmp_path: Path, line: str) -> None:
     file = tmp_path / "sent.ndjson"
     file.write_text('{"id": "1"}\n' + line)
     with pytest.raises(CommandError, match=r"sent\.ndjson, line 2: "):
@@ -299,5 +306,5 @@ def test_a_line_that_names_no_punch_is_an_error(tmp_path: Path, line: str) -> No
         [],
     ],
 )
-def test_a_wrong_request_is_refused(words: list[str]) -> None:
+def test_invalid_options_are_refused(words: list[str]) -> None:
     assert cli.main(["conformance", *words]) == 2
