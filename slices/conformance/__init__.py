@@ -1,1 +1,1 @@
-"""ponto conformance: whether a client keeps the contract when servers and networks misbehave."""
+"""`ponto conformance`: tests of clients against the contract."""

@@ -1,4 +1,4 @@
-"""`ponto conformance`: whether a client keeps the contract when servers and networks misbehave."""
+"""`ponto conformance`: test whether a client keeps the contract when servers and networks fail."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from slices.conformance.rules import Attempt, ExpectedPunches, PunchState, RuleV
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import pluralize, print_json, print_result, print_status
+from tools.kit.output import counted, print_json, print_result, print_status
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
@@ -25,18 +25,18 @@ from tools.kit.target import LOCAL
 _COLUMNS = (
     Column("rule"),
     Column("verdict"),
-    Column("occasions", align_right=True),
+    Column("occasions", right=True),
 )
 
 _EPILOG = """examples:
-  ponto conformance --listen 127.0.0.1:8080 --punches 20            no stack: it answers by itself
-  ponto conformance --listen 127.0.0.1:8080 --stage local           before the stack of make run
+  ponto conformance --listen 127.0.0.1:8080 --punches 20            without a stack
+  ponto conformance --listen 127.0.0.1:8080 --stage local           in front of the stack of make run
   ponto conformance --listen 0.0.0.0:8080 --expect sent.ndjson --seed 7
   ponto conformance --listen 127.0.0.1:8080 --punches 20 --time-scale 0.01
 
-Send punches to http://<listen>/ponto, best from an outbox that is full already. See docs/clients.md.
+Send punches to http://<listen>/ponto, best from an outbox that is already full. See docs/clients.md.
 
-exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing came that could be judged
+exit status: 0 no rule was broken, 1 a rule was broken, 2 the request is wrong, or no punch came or was accepted
 """
 
 
@@ -61,13 +61,13 @@ def _parse_url(text: str) -> str:
     "--listen",
     type=opt.ParsedType("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _parse_address),
     required=True,
-    help="Where the client is to send its punches.",
+    help="Address to listen on, to which the client sends its punches.",
 )
 @click.option(
     "--target",
     type=opt.ParsedType("URL", "not the address of an API's punches, like https://.../dev/ponto", _parse_url),
     show_default=False,
-    help="Pass punches on to this POST /ponto; never one in use.",
+    help="Forward punches to this POST /ponto. Use a test stage: the punches become rows.",
 )
 @click.option(
     "--stage",
@@ -75,30 +75,38 @@ def _parse_url(text: str) -> str:
     cls=opt.MutuallyExclusiveOption,
     excludes=["--target"],
     show_default=False,
-    help="Pass punches on to the stack of make run. Without either, it answers by itself.",
+    help="Forward punches to the stack of make run. Without this and --target, the command answers them itself.",
 )
-@click.option("--seed", type=opt.COUNT, show_default=False, help="Misbehave as in the run of this number.")
-@click.option("--punches", type=opt.COUNT, default=0, show_default=False, help="End when as many came to an end.")
+@click.option(
+    "--seed",
+    type=opt.COUNT,
+    show_default=False,
+    help="Number that decides the faults, to repeat a run; random by default.",
+)
+@click.option(
+    "--punches", type=opt.COUNT, default=0, show_default=False, help="End when this number of punches is finished."
+)
 @click.option(
     "--expect",
     type=opt.FILE,
     show_default=False,
     metavar="FILE",
-    help=f"What the client was asked to send, an object a line, with id or with {' and '.join(_REQUIRED_FIELDS)}.",
+    help="Punches that the client was asked to send: one JSON object a line, with id or with "
+    f"{' and '.join(_REQUIRED_FIELDS)}.",
 )
-@click.option("--for", "most", type=opt.AGE, show_default=False, help="End after this time at the latest.")
+@click.option("--for", "duration", type=opt.AGE, show_default=False, help="End after this time at the latest.")
 @click.option(
     "--longest-wait",
     type=opt.AGE,
     default=timedelta(minutes=15),
     show_default="15m",
-    help="The longest that the client waits between two attempts: one that is silent for longer has given up.",
+    help="Longest time that the client waits between two attempts. A client that is silent for longer has given up.",
 )
 @click.option(
     "--time-scale",
     type=opt.FloatRange(0, 1, min_open=True),
     default=1.0,
-    help="Shorten all times by this factor, for a client that shortens its own as much.",
+    help="Multiply all times by this factor, for a client whose own waits are shortened by the same factor.",
 )
 @opt.as_json
 @opt.state
@@ -109,17 +117,17 @@ def conformance(
     seed: int | None,
     punches: int,
     expect: Path | None,
-    most: timedelta | None,
+    duration: timedelta | None,
     longest_wait: timedelta,
     time_scale: float,
     state: Path | None,
     *,
     as_json: bool,
 ) -> int:
-    """Stand before the API, misbehave, and judge a client.
+    """Inject faults between a client and the API, and judge the client.
 
-    It loses answers, resets connections, is silent, refuses, asks to wait, breaks down for a while, each by seed, and
-    ends with a verdict for each rule of docs/clients.md: at --punches, at --for, or at Ctrl-C.
+    The seed chooses the faults: lost responses, reset connections, silence, refusals, Retry-After, an outage. At
+    --punches, at --for or at Ctrl-C the command prints a verdict for each rule of docs/clients.md.
     """
     if stage:
         target = local_stack.find(state).api_url
@@ -128,30 +136,38 @@ def conformance(
     settings = ProxySettings(seed, *listen, target, time_scale, longest_wait.total_seconds())
     try:
         with run_proxy(settings) as proxy:
-            to = f"before {target}" if target else "answering by itself"
-            print_status(f"ponto conformance: send punches to {proxy.url} ({to}), seed {seed}; Ctrl-C ends")
-            log = _wait(proxy, expected, None if most is None else most.total_seconds())
+            backend = f"forwarded to {target}" if target else "answered without a stack"
+            print_status(
+                f"ponto conformance: send punches to {proxy.url} ({backend}), seed {seed}; Ctrl-C ends the run"
+            )
+            log = _wait(proxy, expected, None if duration is None else duration.total_seconds())
     except OSError as error:
-        where = ":".join(map(str, listen))
-        raise CommandError(f"cannot listen on {where}: {error.strerror or error}") from None
+        address = ":".join(map(str, listen))
+        raise CommandError(f"cannot listen on {address}: {error.strerror or error}") from None
     if expect:
-        log = log._replace(expected=read_expected_punches(expect, punches))  # it may have been written meanwhile
+        log = log._replace(
+            expected=read_expected_punches(expect, punches)
+        )  # the file may have been written during the run
     return _report_run(seed, log, as_json=as_json)
 
 
-def _wait(proxy: FaultProxy, expected: ExpectedPunches, most: float | None) -> RunLog:
+def _wait(proxy: FaultProxy, expected: ExpectedPunches, max_seconds: float | None) -> RunLog:
     try:
-        raise_on_first_signal(lambda _: print_status("ponto conformance: the run is judged"))
-        return proxy.wait(expected, most)
+        raise_on_first_signal(lambda _: print_status("ponto conformance: stopped, judging the run"))
+        return proxy.wait(expected, max_seconds)
     except StopSignalError:
         return proxy.run_log(expected)
 
 
 def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
-    """Read what the client was asked to send.
+    """Read the punches that the client was asked to send.
+
+    Args:
+        file: one JSON object a line, with an id or with the required fields.
+        count: the number of punches, if it is larger than the number of lines.
 
     Raises:
-        CommandError: it cannot be read, or a line names no punch.
+        CommandError: The file cannot be read, or a line has no punch.
     """
     ids: set[str] = set()
     counts_without_id = Counter[tuple[int, datetime]]()
@@ -167,8 +183,7 @@ def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
             if fields.get("id"):
                 ids.add(str(fields["id"]).lower())
             else:
-                named = {name: fields[name] for name in _REQUIRED_FIELDS}
-                punch = parse(json.dumps(named), UTC)
+                punch = parse(json.dumps({name: fields[name] for name in _REQUIRED_FIELDS}), UTC)
                 counts_without_id[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
         except (ValueError, AttributeError, KeyError, InvalidPunchError):
             raise CommandError(
@@ -178,23 +193,25 @@ def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
 
 
 def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
-    """Print the verdicts; give the exit status."""
+    """Print the verdicts, and return the exit status."""
     if not log.attempts:
-        raise CommandError("no punch came, so there is nothing to judge; send some to /ponto while it runs")
+        raise CommandError(
+            "no punch came, so there is nothing to judge. Send punches to /ponto while the command runs."
+        )
     verdicts = rules.judge(log)
-    ends = Counter(rules.punch_state(attempts, log) for attempts in log.punches().values())
+    states = Counter(rules.punch_state(attempts, log) for attempts in log.punches().values())
     counts = {
-        "punches": ends.total(),
+        "punches": states.total(),
         "attempts": len(log.attempts),
         **{
-            end.value: ends[end]
-            for end in (PunchState.ACCEPTED, PunchState.REFUSED, PunchState.WITHOUT_KEY, PunchState.WAITING)
+            state.value: states[state]
+            for state in (PunchState.ACCEPTED, PunchState.REFUSED, PunchState.WITHOUT_KEY, PunchState.WAITING)
         },
         "missing": len(rules.missing_punches(log)),
         "randomIds": sum(_is_random(attempts[0].id) for attempts in log.punches().values()),
     }
     if as_json:
-        verdicts_by_run = [
+        rule_reports = [
             {
                 "rule": verdict.rule.name,
                 "verdict": verdict.word,
@@ -204,17 +221,17 @@ def _report_run(seed: int, log: RunLog, *, as_json: bool) -> int:
             for verdict in verdicts
         ]
         print_json(
-            {"seed": seed, **counts, "rules": verdicts_by_run, "log": [_attempt_to_json(each) for each in log.attempts]}
+            {"seed": seed, **counts, "rules": rule_reports, "log": [_attempt_to_json(each) for each in log.attempts]}
         )
     else:
         _print_verdicts(seed, counts, verdicts)
     if counts["randomIds"]:
         print_status(
-            f"ponto conformance: {counts['randomIds']} of {counts['punches']} ids are random (UUID version 4), which "
-            "breaks no rule, but a large table pays for them; make them of version 7"
+            f"ponto conformance: {counts['randomIds']} of {counts['punches']} ids are random (UUID version 4). "
+            "This breaks no rule, but slows a large table down; use version 7"
         )
     if not counts["accepted"]:
-        print_status("ponto conformance: no punch was accepted; is the key right, and are the bodies punches?")
+        print_status("ponto conformance: no punch was accepted. Check the key and the bodies.")
     if any(verdict.word == "broken" for verdict in verdicts):
         return 1
     return 0 if counts["accepted"] else 2
@@ -230,7 +247,7 @@ def _attempt_to_json(attempt: Attempt) -> dict[str, object]:
         "id": attempt.id,
         "begun": round(attempt.started_at, 3),
         "ended": None if attempt.ended_at is None else round(attempt.ended_at, 3),
-        "done": attempt.effect_text,
+        "done": attempt.fault,
         "stored": attempt.is_stored,
         "status": attempt.status,
     }
@@ -242,17 +259,17 @@ def _print_verdicts(seed: int, counts: dict[str, int], verdicts: list[RuleVerdic
     for verdict in verdicts:
         for line in verdict.lines():
             print_result(f"{verdict.rule.name}: {line}")
-    others = ", ".join(
+    other_counts = ", ".join(
         f"{counts[name]} {text}"
         for name, text in (
-            ("waiting", "still waiting, for which the run was too short"),
+            ("waiting", "still waiting: the run was too short for them"),
             ("withoutKey", "waiting for a key"),
             ("missing", "that never came"),
         )
         if counts[name]
     )
     print_result(
-        f"seed {seed}: {pluralize(counts['punches'], 'punch', 'punches')} "
-        f"in {pluralize(counts['attempts'], 'attempt')}, {counts['accepted']} accepted, "
-        f"{counts['refused']} refused{', ' if others else ''}{others}"
+        f"seed {seed}: {counted(counts['punches'], 'punch', 'punches')} in {counted(counts['attempts'], 'attempt')}, "
+        f"{counts['accepted']} accepted, "
+        f"{counts['refused']} refused{', ' if other_counts else ''}{other_counts}"
     )

@@ -1,6 +1,6 @@
 """HTTP proxy that injects faults between a client and the API, and logs every attempt.
 
-A scaled second lasts `scale` seconds by the wall clock: with a scale of 0.01, one second of the contract for clients lasts
+A scaled second lasts `scale` seconds by the wall clock: with a scale of 0.01, one second of the rules for clients lasts
 10 ms here.
 """
 
@@ -163,7 +163,7 @@ class FaultProxy:
             delay = self._held_until - started_at
         if delay > 0:
             self._clock.wait(delay, self._closing.wait)
-        response = self._response_to(fault, request)
+        response = self._fetch_response(fault, request)
         if fault.effect in SILENT:
             self._clock.wait(_SILENCE_SECONDS, lambda seconds: connection.wait_until_closed(seconds, self._closing))
         attempt = attempt._replace(is_stored=fault.effect in ACCEPTING and _is_acceptance(response))
@@ -201,7 +201,7 @@ class FaultProxy:
             self._numbers.setdefault(key, number)
         return number
 
-    def _response_to(self, fault: InjectedFault, request: HttpRequest) -> HttpResponse | None:
+    def _fetch_response(self, fault: InjectedFault, request: HttpRequest) -> HttpResponse | None:
         """Forward the request unless the fault prevents it; return the response, or None if there is none."""
         if fault.effect is Effect.ANSWER:
             return stub_api.fault_response(fault.status, fault.retry_after)

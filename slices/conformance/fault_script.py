@@ -134,7 +134,7 @@ class FaultScript:
 
 
 REFUSALS = frozenset({400, 413, 415})
-"""Statuses that refuse the punch itself, for good."""
+"""Statuses by which the API finally refuses a punch."""
 
 _EXTRA_FAULTS = (
     InjectedFault(Effect.RESET),

@@ -16,9 +16,9 @@ BACKOFF_WAITS = 7
 MIN_BACKOFF_SECONDS = 7.5
 """Minimum sum of these waits.
 
-The contract's waits add up to 127 s (1, 2, 4, ... 64). If a library draws each wait at random between 0 and its full
-length, as many do, they add up to 64 s on average, and to less than this minimum once in about ten thousand runs. A client
-that tries once a second waits 7 s.
+The contract's waits add up to 127 s (1, 2, 4, ... 64). Many libraries draw each wait at random between 0 and its full
+length: then the waits add up to 64 s on average, and to less than this minimum about once in ten thousand times. The
+waits of a client that tries once a second add up to 7 s.
 """
 
 MIN_RETRY_AFTER_PART = 0.9
@@ -46,17 +46,17 @@ class Attempt(NamedTuple):
 
     @property
     def has_failed(self) -> bool:
-        """Whether the client has to send the punch again."""
+        """True if the client has to send the punch again."""
         return self.ended_at is not None and not (self.is_accepted or self.is_refused or self.status in _KEY_REFUSALS)
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the client may have read a 202."""
+        """True if the client may have read a 202."""
         return self.status == ACCEPTED
 
     @property
     def is_refused(self) -> bool:
-        """Whether the client may have read a final refusal of the body."""
+        """True if the client may have read a final refusal of the body."""
         return self.status in REFUSALS
 
 
@@ -222,7 +222,8 @@ def _check_changed_its_id(log: RunLog) -> Finding:
         first = firsts.setdefault(attempt.id, attempt)
         if attempt.employee_and_instant and first.employee_and_instant != attempt.employee_and_instant:
             evidence.append(
-                f"{_describe_punch(first)} came again as {_describe_content(attempt)}, it was {_describe_content(first)}"
+                f"{_describe_punch(first)} came again as {_describe_content(attempt)}, "
+                f"it was {_describe_content(first)}"
             )
     return Finding(occasions, evidence)
 
@@ -389,8 +390,8 @@ RULES = (
     Rule(
         "did not back off",
         "Wait longer each time: 1 s, 2 s, 4 s, ... and a random part.",
-        f"{BACKOFF_WAITS} consecutive waits for one punch, each from the end of an attempt to the start of the next, add "
-        f"up to less than {MIN_BACKOFF_SECONDS:g} s.",
+        f"{BACKOFF_WAITS} consecutive waits for one punch, each from the end of an attempt to the start of the next, "
+        f"add up to less than {MIN_BACKOFF_SECONDS:g} s.",
         _check_backoff,
     ),
     Rule(

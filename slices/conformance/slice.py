@@ -1,4 +1,4 @@
-"""What conformance adds: a command."""
+"""The conformance slice: a command that tests clients."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Conformance(Slice):
-    """Trials of clients."""
+    """Tests of clients against the contract."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto conformance`."""
@@ -26,8 +26,8 @@ class Conformance(Slice):
         return {
             "conformance": LazyCommand(
                 conformance,
-                "Stand before the API, misbehave, and judge a client.",
-                "ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch",
+                "Inject faults between a client and the API, and judge the client.",
+                "ponto conformance --listen 127.0.0.1:8080   test whether your client loses punches",
             )
         }
 

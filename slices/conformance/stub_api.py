@@ -1,4 +1,4 @@
-"""Stub of the reference's API, for runs without a stack. It validates punches with the real parser, and stores nothing."""
+"""Stub of the reference's API, for runs without a stack: it parses punches as the drain does, and stores nothing."""
 
 import json
 import uuid

@@ -86,12 +86,12 @@ class Client:
         """Send a punch until it is accepted or refused, and return the last response."""
         for failures in itertools.count():
             reply = self.send(punch)
-            if self.is_done(reply, failures + 1):
+            if self.is_finished(reply, failures + 1):
                 break
             self._clock.wait(self.wait(failures, reply))
         return reply
 
-    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002  subclasses use it
+    def is_finished(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002  subclasses use it
         """Return whether a punch needs no further attempt."""
         return reply.status == ACCEPTED or reply.status in REFUSAL_STATUSES
 
@@ -126,7 +126,7 @@ class NewIdClient(Client):
 class UnconfirmedRemovalClient(Client):
     """Removes a punch from the outbox before it is accepted."""
 
-    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
+    def is_finished(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return True
 
 
@@ -140,7 +140,7 @@ class NoBackoffClient(Client):
 class RefusalRetryingClient(Client):
     """Treats a refusal as a failure."""
 
-    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
+    def is_finished(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return reply.status == ACCEPTED
 
 
@@ -154,8 +154,8 @@ class RetryAfterIgnoringClient(Client):
 class GivingUpClient(Client):
     """Makes at most four attempts."""
 
-    def is_done(self, reply: Reply, tries: int) -> bool:
-        return super().is_done(reply, tries) or tries == 4
+    def is_finished(self, reply: Reply, tries: int) -> bool:
+        return super().is_finished(reply, tries) or tries == 4
 
 
 class StampedingClient(Client):
@@ -169,7 +169,7 @@ class StampedingClient(Client):
         with ThreadPoolExecutor(len(waiting)) as pool:
             while True:
                 reply = list(pool.map(self.send, waiting))
-                waiting = [punch for punch, each in zip(waiting, reply, strict=True) if not self.is_done(each, 1)]
+                waiting = [punch for punch, each in zip(waiting, reply, strict=True) if not self.is_finished(each, 1)]
                 if not waiting:
                     return
                 self._clock.wait(max(self.wait(failures, each) for each in reply))

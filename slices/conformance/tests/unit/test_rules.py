@@ -31,6 +31,7 @@ NINE = datetime(2026, 10, 1, 9, tzinfo=UTC)
 MAX_WAIT_SECONDS = 900.0
 LONG_AFTER = 10_000.0  # seconds
 
+NOTHING_EXPECTED = ExpectedPunches()
 FAILED = {"status": 503}
 ACCEPTED = {"status": 202}
 
@@ -46,8 +47,8 @@ def attempt(started_at: float, punch: int = 0, lasts: float = 0.5, **more: Any) 
 
 
 def broken_rules(
-    attempts: Iterable[Attempt], expected: ExpectedPunches = ExpectedPunches(), now: float = LONG_AFTER
-) -> list[str]:  # noqa: B008
+    attempts: Iterable[Attempt], expected: ExpectedPunches = NOTHING_EXPECTED, now: float = LONG_AFTER
+) -> list[str]:
     """Return the names of the broken rules."""
     log = sorted(attempts, key=lambda each: each.started_at)
     changed = max((each.ended_at or 0 for each in log), default=0.0)

@@ -1,4 +1,4 @@
-"""The page before what tries clients: it keeps every rule of the contract, whatever goes wrong."""
+"""The page as a client of the API, tested by the fault proxy of the conformance slice."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -12,46 +12,50 @@ from slices import enabled
 from slices.page.tests.page.between import Between
 from slices.page.tests.page.phone import Phone, clock, enter_key, phone, press, punch
 
-SPEED = 50  # of the page's clock. A page that did not back off would look slow; test_outbox.py sees its waits.
+SPEED = 50  # factor of the page's clock
 PUNCHES = 10
-SEEDS = 2  # of which each has every misbehaviour of the kit; by night there are more
-TOGETHER = 20  # phones
-_PATIENT = """
-AbortSignal.timeout = () => new AbortController().signal // the kit ends its silence itself, and the machine may be busy
+SEEDS = 2  # each meets every kind of fault; the nightly test has more
+PARALLEL_PHONES = 20
+_NO_TIMEOUTS = """
+AbortSignal.timeout = () => new AbortController().signal // the proxy ends its silence itself
 """
 
-Trial = Callable[..., AbstractContextManager[Any]]  # which gives a URL and complaints
+RunHarness = Callable[..., AbstractContextManager[Any]]
 
-# Not imported by name: the page works without conformance.
-TRIALS = [import_module("slices.conformance.client_harness").run_client_harness] if "conformance" in enabled.names() else []
-tried_by = pytest.mark.parametrize("trial", TRIALS)
+# Imported by its name as a string, because the page also works without the conformance slice.
+HARNESSES = (
+    [import_module("slices.conformance.client_harness").run_client_harness] if "conformance" in enabled.names() else []
+)
+with_harness = pytest.mark.parametrize("run_harness", HARNESSES)
 
 
-def require_conformance(browser: Browser, server: Between, trial: Trial, seeds: Sequence[int]) -> None:
-    """Let a phone send its punches for each seed, all at once, and hold it to every rule."""
+def require_conformance(browser: Browser, server: Between, run_harness: RunHarness, seeds: Sequence[int]) -> None:
+    """Send the punches of one phone for each seed, in parallel, and require that every rule is kept."""
     server.api = server.record
     with ExitStack() as stack:
         context = stack.enter_context(phone(browser, "", service_workers="block")).context
-        trials = []
+        harnesses = []
         for seed in seeds:
-            # Of another port: of an origin with storage of its own.
-            tried = stack.enter_context(trial(seed, f"{server.url}ponto", PUNCHES, 1 / SPEED))
-            page = Phone(context, tried.url.removesuffix("ponto")).open("", clock(SPEED) + _PATIENT, worker=False)
+            # Each harness has its own port, so each page has its own origin and storage.
+            harness = stack.enter_context(run_harness(seed, f"{server.url}ponto", PUNCHES, 1 / SPEED))
+            page = Phone(context, harness.url.removesuffix("ponto")).open("", clock(SPEED) + _NO_TIMEOUTS, worker=False)
             punch(page, seed + 1)
             press(page, PUNCHES - 1)
-            enter_key(page, "key")  # until then all wait
-            trials.append(tried)
-        for tried in trials:
-            assert tried.complaints() == []
+            enter_key(page, "key")  # until now all punches wait
+            harnesses.append(harness)
+        for harness in harnesses:
+            assert harness.wait_for_violations() == []
 
 
-@tried_by
-def test_the_page_keeps_every_rule(browser: Browser, server: Between, trial: Trial) -> None:
-    require_conformance(browser, server, trial, range(SEEDS))
+@with_harness
+def test_the_page_keeps_every_rule(browser: Browser, server: Between, run_harness: RunHarness) -> None:
+    require_conformance(browser, server, run_harness, range(SEEDS))
 
 
-@tried_by
+@with_harness
 @pytest.mark.nightly
-@pytest.mark.parametrize("first", range(0, 200, TOGETHER))
-def test_the_page_keeps_every_rule_by_many_seeds(browser: Browser, server: Between, trial: Trial, first: int) -> None:
-    require_conformance(browser, server, trial, range(first, first + TOGETHER))
+@pytest.mark.parametrize("first", range(0, 200, PARALLEL_PHONES))
+def test_the_page_keeps_every_rule_by_many_seeds(
+    browser: Browser, server: Between, run_harness: RunHarness, first: int
+) -> None:
+    require_conformance(browser, server, run_harness, range(first, first + PARALLEL_PHONES))
