@@ -17,7 +17,7 @@ from slices.conformance.rules import Attempt, ExpectedPunches, PunchState, RuleV
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import counted, print_json, print_result, print_status
+from tools.kit.output import pluralize, print_json, print_result, print_status
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.kit.tables import Column
 from tools.kit.target import LOCAL
@@ -25,7 +25,7 @@ from tools.kit.target import LOCAL
 _COLUMNS = (
     Column("rule"),
     Column("verdict"),
-    Column("occasions", right=True),
+    Column("occasions", align_right=True),
 )
 
 _EPILOG = """examples:
@@ -269,7 +269,7 @@ def _print_verdicts(seed: int, counts: dict[str, int], verdicts: list[RuleVerdic
         if counts[name]
     )
     print_result(
-        f"seed {seed}: {counted(counts['punches'], 'punch', 'punches')} in {counted(counts['attempts'], 'attempt')}, "
-        f"{counts['accepted']} accepted, "
+        f"seed {seed}: {pluralize(counts['punches'], 'punch', 'punches')} "
+        f"in {pluralize(counts['attempts'], 'attempt')}, {counts['accepted']} accepted, "
         f"{counts['refused']} refused{', ' if other_counts else ''}{other_counts}"
     )

@@ -397,8 +397,8 @@ RULES = (
     Rule(
         "stampeded",
         f"Send one punch after the other, at most {MAX_CONCURRENT_PUNCHES} at once.",
-        f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. Two attempts of one punch count once; "
-        "attempts that are met with silence do not count.",
+        f"More than {MAX_CONCURRENT_PUNCHES} punches are on their way at the same time. "
+        "Two attempts of one punch count once; attempts that are met with silence do not count.",
         _check_stampeded,
     ),
     Rule(
