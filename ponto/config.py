@@ -1,7 +1,7 @@
-"""Settings of the functions: from the environment, and of the database from `rds_config.py`, where there is one.
+"""Settings of the functions, read from the environment; those of the database may come from `rds_config.py`.
 
-`serverless.yml` sets the environment. What reads settings raises ConfigurationError, which names all values that are
-missing, or one that is wrong.
+`serverless.yml` sets the environment. The functions that read settings raise ConfigurationError, which lists every
+missing value, or the first invalid one.
 """
 
 import importlib.util
@@ -16,15 +16,15 @@ from ponto import iam_login
 
 _SECRET_TIMEOUT_SECONDS = 2  # to connect and again to read
 
-MAX_SECRET_SECONDS = 2 * _SECRET_TIMEOUT_SECONDS
-"""Longest answer of Secrets Manager: before the first connection, and after one that failed."""
+SECRET_FETCH_TIMEOUT_SECONDS = 2 * _SECRET_TIMEOUT_SECONDS
+"""Maximum duration of a fetch; it precedes the first connection, and is repeated after a failed one."""
 
 _ROOT = Path(__file__).parent.parent
 _RDS_CERTIFICATES = Path(__file__).parent / "certificates" / "rds.pem"
-_VERIFYING_MODES = ("verify-full", "verify-ca", "require")  # libpq takes require for verify-ca where a root is named
+_VERIFYING_MODES = ("verify-full", "verify-ca", "require")  # libpq treats require as verify-ca if sslrootcert is set
 
 # libpq's keyword -> its name in rds_config.py
-_FILE_NAMES = {
+_RDS_CONFIG_KEYS = {
     "host": "db_host",
     "dbname": "db_name",
     "user": "db_username",
@@ -34,59 +34,59 @@ _FILE_NAMES = {
     "sslrootcert": "db_sslrootcert",
 }
 # libpq's keyword -> its name in the environment
-_ENVIRONMENT_NAMES = {keyword: name.upper() for keyword, name in _FILE_NAMES.items()} | {"user": "DB_USER"}
+_ENVIRONMENT_NAMES = {keyword: name.upper() for keyword, name in _RDS_CONFIG_KEYS.items()} | {"user": "DB_USER"}
 _DEFAULT_PORT = 5432  # PostgreSQL's
 
 
 class ConfigurationError(RuntimeError):
-    """The configuration lacks values, or has a wrong one; the message names each and where it belongs."""
+    """Values are missing from the configuration, or one is invalid; the message names each and where to set it."""
 
 
-class Database(NamedTuple):
-    """Address and user of a database; never log it: a password may be among the parameters."""
+class DatabaseSettings(NamedTuple):
+    """Address and user of a database. Never log them: the parameters may include a password."""
 
     parameters: Mapping[str, str | Callable[[], str]]  # libpq's keywords
     secret_arn: str | None = None  # a Secrets Manager secret with the user's name and password
-    by_iam: bool = False  # the password is a function that signs a token of AWS's IAM
+    uses_iam_auth: bool = False  # the password is a function that generates an RDS IAM authentication token
 
     def connection_parameters(self) -> Mapping[str, str | Callable[[], str]]:
-        """Return `connection.Parameters`; user and password are as the secret has them now, if there is one."""
+        """Return `connection.Parameters`, with the current user and password from the secret, if there is one."""
         if self.secret_arn is None or "password" in self.parameters:
             return self.parameters
-        return {**self.parameters, **fetch_login(self.secret_arn)._asdict()}
+        return {**self.parameters, **fetch_credentials(self.secret_arn)._asdict()}
 
 
 class DrainSettings(NamedTuple):
     """Settings of the function that stores punches."""
 
-    database: Database
+    database: DatabaseSettings
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
-    requires_sign_in: bool  # whether a punch must be of the employee who signed in
-    queue_url: str  # of the queue of punches; empty: what failed comes back after the queue's own timeout
-    retry_delays: tuple[int, ...]  # s, after the first receive, the second, ...; then the queue's own timeout holds
-    visibility_timeout_seconds: int  # of the queue; 0: not known
+    requires_sign_in: bool  # whether a punch must belong to the signed-in employee
+    queue_url: str  # the queue of punches; if empty, failed messages reappear after its visibility timeout
+    retry_delays_seconds: tuple[int, ...]  # after the first receive, the second, ...; then the visibility timeout
+    visibility_timeout_seconds: int  # of the queue; 0 if unknown
 
 
-class FunctionRole(NamedTuple):
-    """A function that signs in as a role of the database, as `schema` sees it."""
+class DatabaseRole(NamedTuple):
+    """A database role that a function logs in as."""
 
-    secret_arn: str | None  # None: the role has no password
-    concurrency: int | None  # executions at once; None: not known
+    secret_arn: str | None  # None if the role has no password
+    concurrency: int | None  # concurrent executions of the function; None if unknown
 
 
 class SchemaSettings(NamedTuple):
     """Settings of the function that applies migrations."""
 
-    database: Database  # as its owner
-    zone: ZoneInfo  # of the database
-    slices: tuple[str, ...]  # that bring migrations, each after those that it needs
-    roles: Mapping[str, FunctionRole]  # by their names
-    maintenance_database: str = ""  # the database in which to create it if it does not exist; empty: it exists
+    database: DatabaseSettings  # with the owner's login
+    zone: ZoneInfo  # default of the database
+    slices: tuple[str, ...]  # slices with migrations, in dependency order
+    roles: Mapping[str, DatabaseRole]  # by name
+    maintenance_database: str = ""  # to connect to in order to create a missing database; empty if the database exists
 
 
-class Login(NamedTuple):
-    """Content of a secret; never log it."""
+class Credentials(NamedTuple):
+    """Content of a secret. Never log it."""
 
     user: str
     password: str
@@ -101,36 +101,37 @@ def load_drain(environment: Mapping[str, str] = os.environ) -> DrainSettings:
         zone=parse_time_zone(environment["TIME_ZONE"]),
         requires_sign_in=is_sign_in_required(environment),
         queue_url=environment.get("QUEUE_URL", ""),
-        retry_delays=_retry_delays(environment.get("RETRY_DELAYS", "")),
-        visibility_timeout_seconds=_number(environment, "VISIBILITY_TIMEOUT", "seconds") or 0,
+        retry_delays_seconds=_parse_retry_delays(environment.get("RETRY_DELAYS", "")),
+        visibility_timeout_seconds=_parse_count(environment, "VISIBILITY_TIMEOUT", "seconds") or 0,
     )
 
 
 def load_schema(environment: Mapping[str, str] = os.environ) -> SchemaSettings:
     """Read the settings of the function that applies migrations."""
     database = load_database(environment, required=("TIME_ZONE",))
-    # Both must be set: the views of slices that are not named are dropped.
+    # An unset SLICES must not pass for an empty one: the views of all slices would be dropped.
     _check_missing(
-        [name for name in ("SLICES", "ROLES") if name not in environment], " (serverless.yml does); they may be empty"
+        [name for name in ("SLICES", "ROLES") if name not in environment],
+        " (serverless.yml normally sets them); they may be empty",
     )
     return SchemaSettings(
         database=database,
         zone=parse_time_zone(environment["TIME_ZONE"]),
         slices=tuple(filter(None, environment["SLICES"].split(","))),
-        roles=_roles(environment),
+        roles=_parse_roles(environment),
         maintenance_database=environment.get("DB_CREATED_FROM", ""),
     )
 
 
 def required_variables(environment: Mapping[str, str], *names: str) -> dict[str, str]:
-    """Return variables of a function without a database, none of them empty."""
-    _check_missing([name for name in names if not environment.get(name)], " (serverless.yml does)")
+    """Return the named environment variables, or raise ConfigurationError if one is unset or empty."""
+    _check_missing([name for name in names if not environment.get(name)], " (serverless.yml normally sets them)")
     return {name: environment[name] for name in names}
 
 
 def is_sign_in_required(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether a punch must be of an employee who signed in: where the stage has a user pool."""
-    return _choice(environment, "IDENTITY", "required") == "required"
+    """Return whether a punch must belong to the signed-in employee, which is so if the stage has a user pool."""
+    return _parse_choice(environment, "IDENTITY", "required") == "required"
 
 
 def parse_time_zone(name: str) -> ZoneInfo:
@@ -138,76 +139,84 @@ def parse_time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
-        raise _invalid("TIME_ZONE", name, "is not a time zone; use a name like America/Sao_Paulo") from None
+        raise _invalid("TIME_ZONE", name, "is not a time zone; use a name such as America/Sao_Paulo") from None
 
 
 def load_database(
     environment: Mapping[str, str] = os.environ,
     *,
     required: Sequence[str] = (),
-    reads_file: bool = True,
+    reads_rds_config: bool = True,
     rds_certificates: Path = _RDS_CERTIFICATES,
-) -> Database:
-    """Read where the database is: from `rds_config.py` where there is one, or else from the environment.
+) -> DatabaseSettings:
+    """Read the settings of the database from `rds_config.py` if it exists, otherwise from the environment.
 
     Args:
         environment: variables of the process. Those with AWS credentials are read again for each token.
-        required: other variables that must not be empty; the error names them beside those of the database.
-        reads_file: whether `rds_config.py` counts.
-        rds_certificates: a file of authorities that sign for RDS only, the default.
+        required: other variables that must not be empty; the error lists them too.
+        reads_rds_config: whether to read `rds_config.py`.
+        rds_certificates: CA bundle used by default; its CAs sign certificates of RDS only.
     """
     values: Mapping[str, Any] = environment
     names = _ENVIRONMENT_NAMES
-    if reads_file and importlib.util.find_spec("rds_config"):
-        values, names = vars(importlib.import_module("rds_config")), _FILE_NAMES
-    found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
+    if reads_rds_config and importlib.util.find_spec("rds_config"):
+        values, names = vars(importlib.import_module("rds_config")), _RDS_CONFIG_KEYS
+    raw_settings = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = environment.get("DB_SECRET_ARN") or None
-    by_iam = _choice(environment, "DB_LOGIN", "iam", "secret") == "iam"  # whatever else names the database
-    tls = _tls(found, names, rds_certificates)
-    if by_iam and tls.get("sslmode") == "disable":
-        raise _invalid(names["sslmode"], "disable", "would send IAM's token in the clear; use verify-full")
+    # DB_LOGIN also applies if rds_config.py gives the address.
+    uses_iam_auth = _parse_choice(environment, "DB_LOGIN", "iam", "secret") == "iam"
+    tls = _tls_parameters(raw_settings, names, rds_certificates)
+    if uses_iam_auth and tls.get("sslmode") == "disable":
+        raise _invalid(names["sslmode"], "disable", "would send the IAM token unencrypted; use verify-full")
 
     optional = {"port", "sslmode", "sslrootcert"}
-    if by_iam or _is_socket(found["host"]):  # whose server may trust its own machine
+    if uses_iam_auth or _is_socket(raw_settings["host"]):  # a local server may use trust or peer authentication
         optional.add("password")
-    if secret_arn and not by_iam:
+    if secret_arn and not uses_iam_auth:
         optional |= {"user", "password"}
-    missing = [name for keyword, name in names.items() if not found[keyword] and keyword not in optional]
+    missing = [name for keyword, name in names.items() if not raw_settings[keyword] and keyword not in optional]
     missing += [
-        name for name in (*(iam_login.REQUIRED_VARIABLES if by_iam else ()), *required) if not environment.get(name)
+        name
+        for name in (*(iam_login.REQUIRED_VARIABLES if uses_iam_auth else ()), *required)
+        if not environment.get(name)
     ]
-    example = " (serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_"
-    _check_missing(missing, example if reads_file else "")
+    advice = (
+        " (serverless.yml normally sets them); to set those that begin with db_, copy rds_config.example.py to "
+        "rds_config.py"
+    )
+    _check_missing(missing, advice if reads_rds_config else "")
 
-    parameters = {keyword: value for keyword, value in found.items() if value and not keyword.startswith("ssl")} | tls
-    if not by_iam:
-        return Database(parameters, secret_arn)
+    parameters = {
+        keyword: value for keyword, value in raw_settings.items() if value and not keyword.startswith("ssl")
+    } | tls
+    if not uses_iam_auth:
+        return DatabaseSettings(parameters, secret_arn)
     port = int(parameters.get("port", _DEFAULT_PORT))
 
-    def sign_in_token() -> str:  # no `partial`: its repr would have the credentials
-        return iam_login.token(parameters["host"], port, parameters["user"], environment)
+    def generate_token() -> str:  # not a `partial`, whose repr would contain the credentials
+        return iam_login.generate_token(parameters["host"], port, parameters["user"], environment)
 
-    return Database({**parameters, "password": sign_in_token}, secret_arn, by_iam)
+    return DatabaseSettings({**parameters, "password": generate_token}, secret_arn, uses_iam_auth)
 
 
-def fetch_login(arn: str) -> Login:
+def fetch_credentials(arn: str) -> Credentials:
     """Fetch a user's name and password from Secrets Manager.
 
     Raises:
-        ConfigurationError: the secret has not the form that RDS gives it.
-        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
+        ConfigurationError: the secret is not JSON with username and password.
+        botocore.exceptions.BotoCoreError, ClientError: the request failed.
     """
-    # Imported here: it takes ten times as long as psycopg2, and without a secret it is not needed.
+    # Imported here because importing boto3 takes ten times as long as psycopg2, and only a secret needs it.
     import boto3
     from botocore.config import Config
 
     timeout = _SECRET_TIMEOUT_SECONDS
-    # One attempt: a batch that could not be stored comes back by itself.
+    # One attempt is enough: SQS redelivers a batch that could not be stored.
     config = Config(connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 1})
     answer = boto3.client("secretsmanager", config=config).get_secret_value(SecretId=arn)
     try:
         secret = json.loads(answer["SecretString"])
-        return Login(secret["username"], secret["password"])
+        return Credentials(secret["username"], secret["password"])
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
@@ -221,66 +230,72 @@ def _invalid(name: str, value: str, reason: str) -> ConfigurationError:
     return ConfigurationError(f"{name}: {value!r} {reason}.")
 
 
-def _choice(environment: Mapping[str, str], name: str, *words: str) -> str:
-    """Return one of the words, or nothing: a typo must not, say, let everybody punch for everybody."""
+def _parse_choice(environment: Mapping[str, str], name: str, *choices: str) -> str:
+    """Return the value, which must be one of the choices or empty.
+
+    Typos are rejected because an unrecognized value could disable a check, such as that of the signed-in employee.
+    """
     value = environment.get(name, "")
-    if value not in ("", *words):
-        raise _invalid(name, value, f"is not known; it is {', '.join(words)}, or not set")
+    if value not in ("", *choices):
+        raise _invalid(name, value, f"is invalid; set it to {' or '.join(choices)}, or leave it unset")
     return value
 
 
-def _number(environment: Mapping[str, str], name: str, unit: str) -> int | None:
+def _parse_count(environment: Mapping[str, str], name: str, unit: str) -> int | None:
     value = environment.get(name, "")
     if value and not value.isdecimal():
         raise _invalid(name, value, f"is not a number of {unit}")
     return int(value) if value else None
 
 
-def _retry_delays(value: str) -> tuple[int, ...]:
+def _parse_retry_delays(value: str) -> tuple[int, ...]:
     try:
         return tuple(map(int, value.split(","))) if value else ()
     except ValueError:
-        raise _invalid("RETRY_DELAYS", value, "is no list of seconds, like 5,10,20") from None
+        raise _invalid("RETRY_DELAYS", value, "is not a list of seconds such as 5,10,20") from None
 
 
-def _roles(environment: Mapping[str, str]) -> dict[str, FunctionRole]:
-    """Return the roles of ROLES, which has each with the prefix of its variables."""
+def _parse_roles(environment: Mapping[str, str]) -> dict[str, DatabaseRole]:
+    """Parse ROLES, a list of ROLE:PREFIX, where PREFIX begins the names of the role's variables."""
     roles = {}
     for pair in filter(None, environment["ROLES"].split(",")):
         role, _, prefix = pair.partition(":")
         if not prefix:
-            raise _invalid("ROLES", role, "has no variables; it is like ponto_function:FUNCTION")
-        concurrency = _number(environment, f"{prefix}_CONCURRENCY", "executions")
-        roles[role] = FunctionRole(environment.get(f"{prefix}_SECRET_ARN") or None, concurrency)
+            raise _invalid("ROLES", role, "has no prefix; write ROLE:PREFIX, such as ponto_function:FUNCTION")
+        concurrency = _parse_count(environment, f"{prefix}_CONCURRENCY", "executions")
+        roles[role] = DatabaseRole(environment.get(f"{prefix}_SECRET_ARN") or None, concurrency)
     return roles
 
 
-def _tls(found: Mapping[str, str], names: Mapping[str, str], rds_certificates: Path) -> dict[str, str]:
-    """Return libpq's keywords for TLS to the host: with a verified certificate, unless TLS is disabled."""
-    if _is_socket(found["host"]):
+def _tls_parameters(
+    raw_settings: Mapping[str, str], names: Mapping[str, str], rds_certificates: Path
+) -> dict[str, str]:
+    """Return libpq's TLS parameters: the certificate is verified, unless TLS is disabled."""
+    if _is_socket(raw_settings["host"]):
         return {}
-    mode = found["sslmode"] or "verify-full"
+    mode = raw_settings["sslmode"] or "verify-full"
     if mode == "disable":
         return {"sslmode": mode}
     if mode not in _VERIFYING_MODES:
-        rule = "does not ensure TLS; use verify-full, or disable for a server that has none"
-        raise _invalid(names["sslmode"], mode, rule)
-    root = found["sslrootcert"] or str(rds_certificates)
-    if mode != "verify-full" and _ROOT / root != rds_certificates:  # a company's authority signs many servers
-        rule = f"looks at no name, and other servers have certificates of {root} too; use verify-full"
-        raise _invalid(names["sslmode"], mode, rule)
+        reason = "does not enforce TLS; use verify-full, or disable for a server without TLS"
+        raise _invalid(names["sslmode"], mode, reason)
+    root = raw_settings["sslrootcert"] or str(rds_certificates)
+    if mode != "verify-full" and _ROOT / root != rds_certificates:  # a company CA signs certificates of many servers
+        reason = f"does not verify the host name, and the CA in {root} also signs for other servers; use verify-full"
+        raise _invalid(names["sslmode"], mode, reason)
     if root == "system":
-        import ssl  # libpq would look for them where its wheel was built
+        import ssl  # the libpq bundled with psycopg2 would look in the CA path of its build machine
 
         root = ssl.get_default_verify_paths().cafile or ""
         if not root:
-            raise ConfigurationError(f"{names['sslrootcert']}: the system has no certificates; name a file.")
+            raise ConfigurationError(f"{names['sslrootcert']}: no system CA bundle was found; name a file.")
     file = _ROOT / root
     if not file.is_file():
         raise ConfigurationError(f"{names['sslrootcert']}: there is no file {file}.")
-    return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}  # GSS would go before TLS
+    # Unless GSSAPI encryption is disabled, libpq tries it before TLS.
+    return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}
 
 
 def _is_socket(host: str) -> bool:
-    """Return whether each host of libpq's list is a Unix socket."""
-    return all(each.startswith("/") for each in host.split(","))
+    """Return whether every host in libpq's comma-separated list is a Unix socket."""
+    return all(name.startswith("/") for name in host.split(","))

@@ -311,7 +311,7 @@ def create_drain(settings: DrainSettings, parse: Parse = parse) -> Drain:
         settings.zone,
         Store(settings.database.connection_parameters),
         DeadLetters(settings.dlq_url),
-        Redelivery(settings.queue_url, settings.retry_delays),
+        Redelivery(settings.queue_url, settings.retry_delays_seconds),
         requires_sign_in=settings.requires_sign_in,
         visibility_timeout_seconds=settings.visibility_timeout_seconds,
         parse=parse,

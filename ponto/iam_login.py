@@ -18,7 +18,7 @@ REQUIRED_VARIABLES = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 _LIFETIME_SECONDS = 900  # the longest that AWS admits; a token is checked when connecting only
 
 
-def token(host: str, port: int, user: str, environment: Mapping[str, str], at: datetime | None = None) -> str:
+def generate_token(host: str, port: int, user: str, environment: Mapping[str, str], at: datetime | None = None) -> str:
     """Return the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
 
     Args:

@@ -129,7 +129,7 @@ class Simulation:
             patch.object(psycopg2, "connect", self._database.connect),
             patch.object(boto3, "client", self._function.client),
             # Nobody looks at it. In an outage, to sign one for each try would be most of the work.
-            patch.object(iam_login, "token", lambda *_: "token"),
+            patch.object(iam_login, "generate_token", lambda *_: "token"),
             self._clock.install(),
         ):
             yield

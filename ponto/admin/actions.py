@@ -93,10 +93,10 @@ def _migrate(
     for step in steps:
         step(owner)
     notices += reset_role_limits(owner, {role: each.concurrency for role, each in settings.roles.items()})
-    notices += set_login_method(owner, settings.roles, by_iam=settings.database.by_iam)
+    notices += set_login_method(owner, settings.roles, uses_iam=settings.database.uses_iam_auth)
     for role, each in settings.roles.items():
         if each.secret_arn:
-            user, password = config.fetch_login(each.secret_arn)
+            user, password = config.fetch_credentials(each.secret_arn)
             if user != role:  # a writer of the secret may not set the password of another role
                 raise MigrationError(
                     f"The function's secret has the username {user!r}; it must be {role}. It was not used."

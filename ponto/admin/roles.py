@@ -86,16 +86,16 @@ def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | No
         return notices
 
 
-def set_login_method(parameters: Parameters, roles: Collection[str], *, by_iam: bool) -> list[str]:
+def set_login_method(parameters: Parameters, roles: Collection[str], *, uses_iam: bool) -> list[str]:
     """Set roles to sign in by IAM alone, without a password; or set them to sign in without IAM.
 
     A member of such a role, its creator too, signs in by IAM as well.
     """
-    remedy = _remedy(["rds_iam", *roles]) if by_iam else f"revoke rds_iam from {', '.join(roles)}"
+    remedy = _remedy(["rds_iam", *roles]) if uses_iam else f"revoke rds_iam from {', '.join(roles)}"
     try:
         with connect_as_owner(parameters) as connection, connection.cursor() as session:
-            notices = run_generated_statements(session, "set_login", remedy, roles=list(roles), by_iam=by_iam)
-            if notices and not by_iam and (problems := fetch(session, "indirect_iam", roles=list(roles))):
+            notices = run_generated_statements(session, "set_login", remedy, roles=list(roles), uses_iam=uses_iam)
+            if notices and not uses_iam and (problems := fetch(session, "indirect_iam", roles=list(roles))):
                 raise MigrationError(f"a password would not count: {describe_problems(problems)}")
             connection.commit()
             return notices

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from ponto.iam_login import token
+from ponto.iam_login import generate_token
 from tests.database import ask
 from tests.postgres.servers import Server
 from tests.postgres.tls import Front
@@ -100,7 +100,7 @@ class Rds:
             "AWS_SESSION_TOKEN": key.session_token,
         }
         right = {
-            "token": password == token(HOST, self.port, user, environment, at),
+            "token": password == generate_token(HOST, self.port, user, environment, at),
             "age": abs(time.time() - at.timestamp()) <= _GOOD_FOR,
             "rds-db:connect": user in key.roles,
         }

@@ -393,18 +393,18 @@ GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_ha
 def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_another_later(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    assert set_login_method(owner, ROLES, by_iam=False) == []  # as where there is no rds_iam
+    assert set_login_method(owner, ROLES, uses_iam=False) == []  # as where there is no rds_iam
     server.ask("create role rds_iam; grant rds_iam to master with admin option")
-    assert set_login_method(owner, ROLES, by_iam=False) == []
+    assert set_login_method(owner, ROLES, uses_iam=False) == []
 
-    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], by_iam=True) == BY_IAM
+    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], uses_iam=True) == BY_IAM
     server.ask("alter role master nocreaterole")
-    assert set_login_method(owner, ROLES, by_iam=True) == []  # nothing to alter
+    assert set_login_method(owner, ROLES, uses_iam=True) == []  # nothing to alter
     server.ask("alter role master createrole")
     assert server.ask(GRANTED_IAM) == [(len(ROLES),)]
 
-    assert set_login_method(owner, ROLES, by_iam=False) == BY_PASSWORD
-    assert set_login_method(owner, ROLES, by_iam=False) == []
+    assert set_login_method(owner, ROLES, uses_iam=False) == BY_PASSWORD
+    assert set_login_method(owner, ROLES, uses_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(function, "select")
     assert ask(sign_in(owner, "ponto_function"), "select 1") == [(1,)]
@@ -412,7 +412,7 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
 
 def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
     with pytest.raises(MigrationError, match=r"no role rds_iam.*: set dbLogin to secret"):
-        set_login_method(owner, ROLES, by_iam=True)
+        set_login_method(owner, ROLES, uses_iam=True)
 
 
 @pytest.mark.parametrize(
@@ -425,18 +425,18 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
         ),
         (
             "create role rds_iam",
-            lambda owner: set_login_method(owner, ROLES, by_iam=True),
+            lambda owner: set_login_method(owner, ROLES, uses_iam=True),
             "master.* may not run `grant rds_iam to ponto_",
         ),
         (
             f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}",
-            lambda owner: set_login_method(owner, ROLES, by_iam=False),
+            lambda owner: set_login_method(owner, ROLES, uses_iam=False),
             "master.* may not run `revoke rds_iam from ponto_",
         ),
         (
             "create role rds_iam; create role via; grant rds_iam to via; grant via to ponto_function;"
             "grant rds_iam to master with admin option; set role master; grant rds_iam to ponto_function",
-            lambda owner: set_login_method(owner, ["ponto_function"], by_iam=False),
+            lambda owner: set_login_method(owner, ["ponto_function"], uses_iam=False),
             "ponto_function is a member of via, which has rds_iam",
         ),
     ],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.config import MAX_SECRET_SECONDS
+from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from tests.template.compiled import Compile, tls_only
@@ -54,7 +54,7 @@ def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template:
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
     timeout = compiled(stage).properties(FUNCTION)["Timeout"]
-    stored = TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
+    stored = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     looked_up = stored + TIMEOUTS.statement_ms / 1000
     assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
     assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent

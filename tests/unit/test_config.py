@@ -13,9 +13,9 @@ import pytest
 
 from ponto.config import (
     ConfigurationError,
-    Database,
+    DatabaseRole,
+    DatabaseSettings,
     DrainSettings,
-    FunctionRole,
     SchemaSettings,
     is_sign_in_required,
     load_database,
@@ -134,12 +134,12 @@ def assert_tells_no_password(error: BaseException | None) -> None:
 
 def test_without_rds_config_the_environment_names_everything() -> None:
     assert load_drain(environment()) == DrainSettings(
-        database=Database(FROM_ENVIRONMENT),
+        database=DatabaseSettings(FROM_ENVIRONMENT),
         dlq_url=ENVIRONMENT["DLQ_URL"],
         zone=ZoneInfo("America/Sao_Paulo"),
         requires_sign_in=False,
         queue_url="",
-        retry_delays=(),
+        retry_delays_seconds=(),
         visibility_timeout_seconds=0,
     )
 
@@ -159,13 +159,13 @@ def test_each_function_needs_its_own_variables_only() -> None:
         }
     )
     settings = SchemaSettings(
-        database=Database(FROM_ENVIRONMENT),
+        database=DatabaseSettings(FROM_ENVIRONMENT),
         zone=ZoneInfo("America/Sao_Paulo"),
         slices=("kept", "needs_it"),
         roles={
-            "ponto_function": FunctionRole(None, None),
-            "ponto_kept": FunctionRole(KEPT_ROLE, 2),
-            "ponto_reader": FunctionRole(READ_ROLE, 1000),
+            "ponto_function": DatabaseRole(None, None),
+            "ponto_kept": DatabaseRole(KEPT_ROLE, 2),
+            "ponto_reader": DatabaseRole(READ_ROLE, 1000),
         },
     )
     assert load_schema(variables) == settings
@@ -184,7 +184,8 @@ def test_each_function_needs_a_database(load: Callable[[dict[str, str]], object]
 def test_everything_missing_is_named_in_one_error() -> None:
     assert refusal(dict.fromkeys(ENVIRONMENT)) == (
         "Missing: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, DLQ_URL, TIME_ZONE. Set them in the environment "
-        "(serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_."
+        "(serverless.yml normally sets them); to set those that begin with db_, copy rds_config.example.py to "
+        "rds_config.py."
     )
 
 
@@ -199,24 +200,26 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Ch
         *refused(
             "TIME_ZONE",
             ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "],
-            "{} is not a time zone; use a name like America/Sao_Paulo.",
+            "{} is not a time zone; use a name such as America/Sao_Paulo.",
         ),
-        *refused("RETRY_DELAYS", ["5,", "soon", "5;10", "1.5"], "{} is no list of seconds, like 5,10,20."),
+        *refused("RETRY_DELAYS", ["5,", "soon", "5;10", "1.5"], "{} is not a list of seconds such as 5,10,20."),
         *refused("VISIBILITY_TIMEOUT", ["soon"], "{} is not a number of seconds."),
         *refused(
             "IDENTITY",
             ["true", "Required", "optional", "false", " required"],  # misspelt, it lets nobody in
-            "{} is not known; it is required, or not set.",
+            "{} is invalid; set it to required, or leave it unset.",
         ),
-        *refused("DB_LOGIN", ["IAM", "token", "password"], "{} is not known; it is iam, secret, or not set."),
+        *refused(
+            "DB_LOGIN", ["IAM", "token", "password"], "{} is invalid; set it to iam or secret, or leave it unset."
+        ),
         (
             {"DB_LOGIN": "iam", "DB_SSLMODE": "disable"},
-            "DB_SSLMODE: 'disable' would send IAM's token in the clear; use verify-full.",
+            "DB_SSLMODE: 'disable' would send the IAM token unencrypted; use verify-full.",
         ),
         *refused(
             "DB_SSLMODE",
             ["prefer", "allow", "Verify-Full", "no"],
-            "{} does not ensure TLS; use verify-full, or disable for a server that has none.",
+            "{} does not enforce TLS; use verify-full, or disable for a server without TLS.",
         ),
         *refused(
             "DB_SSLROOTCERT",
@@ -225,14 +228,14 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[Ch
         ),
         (
             {"SSL_CERT_FILE": "/nonexistent", "DB_SSLROOTCERT": "system"},
-            "DB_SSLROOTCERT: the system has no certificates; name a file.",
+            "DB_SSLROOTCERT: no system CA bundle was found; name a file.",
         ),
         # Without the server's name no authority is enough but RDS' own.
         *(
             (
                 {"DB_SSLMODE": mode, "DB_SSLROOTCERT": root},
-                f"DB_SSLMODE: {mode!r} looks at no name, and other servers have certificates of {root} too;"
-                " use verify-full.",
+                f"DB_SSLMODE: {mode!r} does not verify the host name, and the CA in {root} also signs for other "
+                "servers; use verify-full.",
             )
             for root in ("system", "handler.py", "/etc/hostname")
             for mode in ("verify-ca", "require")
@@ -283,7 +286,7 @@ def test_optional_settings_of_the_drain_are_read() -> None:
     variables = environment({"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
     settings = load_drain(variables | {"IDENTITY": "required"})
     assert (settings.requires_sign_in, settings.queue_url) == (True, "https://punches")
-    assert (settings.retry_delays, settings.visibility_timeout_seconds) == ((5, 10), 451)
+    assert (settings.retry_delays_seconds, settings.visibility_timeout_seconds) == ((5, 10), 451)
     assert not is_sign_in_required({"IDENTITY": ""})  # as serverless.yml sets it without a user pool
 
 
@@ -436,7 +439,7 @@ def test_the_secret_gives_user_and_password_as_they_are_now_and_nothing_else(
             for value in ("-1", "many", "5.0")
         ),
         *(
-            ({"ROLES": value}, "ROLES: 'ponto_function' has no variables; it is like ponto_function:")
+            ({"ROLES": value}, "ROLES: 'ponto_function' has no prefix; write ROLE:PREFIX, such as")
             for value in ("ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function")
         ),
     ],
@@ -451,7 +454,7 @@ def test_a_role_without_variables_or_with_a_concurrency_that_is_no_number_is_ref
 def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(name: str) -> None:
     assert load_schema(environment()).slices == ()
     assert refusal({name: None}, load_schema) == (
-        f"Missing: {name}. Set them in the environment (serverless.yml does); they may be empty."
+        f"Missing: {name}. Set them in the environment (serverless.yml normally sets them); they may be empty."
     )
 
 

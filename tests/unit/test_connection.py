@@ -9,7 +9,7 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ponto.config import MAX_SECRET_SECONDS
+from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
@@ -159,7 +159,7 @@ def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
     return fetch
 
 
-@pytest.mark.parametrize("seconds", [0.1, MAX_SECRET_SECONDS])
+@pytest.mark.parametrize("seconds", [0.1, SECRET_FETCH_TIMEOUT_SECONDS])
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Attempt, seconds: float) -> None:
     server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
@@ -188,7 +188,7 @@ def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once(server: S
     fetched = []
 
     def fetch() -> Parameters:
-        server.now += MAX_SECRET_SECONDS
+        server.now += SECRET_FETCH_TIMEOUT_SECONDS
         fetched.append(server.now)
         return {"password": "new"}
 
@@ -198,14 +198,14 @@ def test_a_slow_secret_leaves_less_time_to_connect_and_is_fetched_once(server: S
         Session(fetch, Timeouts(), driver=server).execute("select", {}, 10)
 
     assert server.now <= 10
-    assert fetched == [MAX_SECRET_SECONDS]
+    assert fetched == [SECRET_FETCH_TIMEOUT_SECONDS]
 
 
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'
 LIBPQ = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER} failed: FATAL:  another\n"
 
 
-@pytest.mark.parametrize("seconds", [0.1, MAX_SECRET_SECONDS])
+@pytest.mark.parametrize("seconds", [0.1, SECRET_FETCH_TIMEOUT_SECONDS])
 @pytest.mark.parametrize("connect_seconds", [4, 7, 40])
 def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
     server: Server, seconds: float, connect_seconds: int

@@ -7,7 +7,7 @@ import boto3
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.iam_login import token
+from ponto.iam_login import generate_token
 
 _LABELS = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-", min_size=1, max_size=30)
 _PRINTABLE = st.characters(min_codepoint=33, max_codepoint=126)
@@ -69,4 +69,4 @@ def test_a_token_is_botocores_byte_for_byte(
     with mock.patch("botocore.auth.get_current_datetime", return_value=now):
         expected = client.generate_db_auth_token(host, port, user)
 
-    assert token(host, port, user, environment, local) == expected
+    assert generate_token(host, port, user, environment, local) == expected

@@ -103,9 +103,9 @@ def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str
 
     Raises:
         ConfigurationError: naming all that is missing.
-        Exception: of `config.fetch_login`.
+        Exception: of `config.fetch_credentials`.
     """
-    return with_password(config.load_database(environment, reads_file=False).connection_parameters())
+    return with_password(config.load_database(environment, reads_rds_config=False).connection_parameters())
 
 
 @contextmanager

@@ -179,13 +179,13 @@ with member as (
 )
 select format('grant rds_iam to %%1$I; alter role %%1$I password null', rolname), format('signs in by IAM: %%I', rolname)
 from member
-where %(by_iam)s and grantor is null
+where %(uses_iam)s and grantor is null
 union all
 select
     string_agg(format('revoke rds_iam from %%I granted by %%s', rolname, grantor::regrole), '; '),
     format('signs in by password: %%I', rolname)
 from member
-where not %(by_iam)s and grantor is not null
+where not %(uses_iam)s and grantor is not null
 group by rolname
 order by 2
 

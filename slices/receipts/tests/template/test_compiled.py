@@ -2,7 +2,7 @@
 
 import pytest
 
-from ponto.config import MAX_SECRET_SECONDS
+from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.http import UNAVAILABLE_RETRY_SECONDS
 from slices.receipts import function, lookup
 from tests.template.compiled import Compile, Packaged, files_of
@@ -50,7 +50,7 @@ def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Templat
 
 
 def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
-    max_seconds = lookup.TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
+    max_seconds = lookup.TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     assert max_seconds < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
     for name in ("README.md", "aws.yml", "lookup.py"):
         assert f"{max_seconds:g} s at most" in (FOLDER / name).read_text(encoding="utf-8"), name

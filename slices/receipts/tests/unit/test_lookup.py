@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 import psycopg2
 import pytest
 
-from ponto.config import MAX_SECRET_SECONDS
+from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import Parameters
 from slices.receipts.lookup import TIMEOUTS, Receipts, open_session
 from tests.unit.test_connection import REFUSALS, Attempt, Server
@@ -21,7 +21,7 @@ def test_a_receipt_that_cannot_be_had_fails_in_its_time(refusal: Attempt, resume
     connection = server.connected = MagicMock(closed=0)
 
     def fetch() -> Parameters:
-        server.now += MAX_SECRET_SECONDS
+        server.now += SECRET_FETCH_TIMEOUT_SECONDS
         return {"password": f"of {server.now}"}
 
     def stall(*_: object) -> None:
@@ -39,4 +39,4 @@ def test_a_receipt_that_cannot_be_had_fails_in_its_time(refusal: Attempt, resume
         Receipts(session, requires_sign_in=False).find(str(uuid.uuid4()), None)
 
     assert server.tries
-    assert server.now - begin <= TIMEOUTS.max_execute_seconds(MAX_SECRET_SECONDS)
+    assert server.now - begin <= TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
