@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import click
 
 from slices import enabled
-from slices.reports.report import dead_letters, i18n, options, timecard
+from slices.reports.report import i18n, options, timecard
 from slices.reports.report.card import Card, author_label
-from slices.reports.report.dead_letters import Unread
-from slices.reports.report.exceptions import reason
+from slices.reports.report.dead_letters import UnreadQueue, read_messages
+from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import render_html, to_json
-from slices.reports.report.queries import Reports
-from slices.reports.report.table import TEXT, Column, Kind, Report, Table, instant_in
+from slices.reports.report.report_context import ReportContext
+from slices.reports.report.table import TEXT, ColumnFormat, Report, ReportColumn, ReportTable, instant_format
 from slices.reports.rows import PERSON, PERSON_MONTHS, PERSON_PUNCHES, RecordRow
 from slices.reports.slice import ReportsExtension
 from tools.kit import commands, files, reader, target
@@ -44,7 +44,7 @@ employee, 2 the request or the database is wrong
 _INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
 _TIMES = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside when it was
 _IDS = ("id", "mensagem_id")
-_ON_A_LINE = 24  # characters of a device's name; a hardware clock's has 17
+_MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; a hardware clock's has 17
 Row = dict[str, Any]
 """A row of a table, all columns by their names."""
 
@@ -58,8 +58,8 @@ class PersonRecords(NamedTuple):
     punches: list[Row]
     corrections: list[Row]
     cards: list[Card]
-    letters: list[DeadLetter]
-    unread: Unread | None  # why it is not known which dead letters there are
+    dead_letters: list[DeadLetter]
+    unread_queue: UnreadQueue | None  # why it is not known which dead letters there are
 
 
 @commands.command(epilog=_EPILOG)
@@ -78,52 +78,52 @@ def person(
 
     N is the employee's number. The result names where else something may be.
     """
-    written = [folder / f"employee-{employee}.{suffix}" for suffix in ("json", "html")]
-    for file in written if folder.is_dir() else [folder]:
+    output_files = [folder / f"employee-{employee}.{suffix}" for suffix in ("json", "html")]
+    for file in output_files if folder.is_dir() else [folder]:
         files.require_writable(file, force=force)
     # In the order in which a punch moves: what is redriven meanwhile is found as a row.
-    letters = dead_letters.messages(target_options)
-    with reader.open_reader(target_options) as source:
-        reports = Reports(source)
-        found = _read(reports, employee, letters)
-        if found.unread:
-            print_status(f"ponto: the dead-letter queue was not read: {found.unread.text(Language('en'))}")
-        if not any((found.row, found.punches, found.corrections, found.letters)):
+    dead_letters = read_messages(where)
+    with reader.opened(where) as source:
+        context = ReportContext(source)
+        records = _read(context, employee, dead_letters)
+        if records.unread_queue:
+            print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
+        if not any((records.row, records.punches, records.corrections, records.dead_letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        backup_days = _backup_days(target_options, found)
-        page = _page(found, reports, _other_places(backup_days, reports.now, language), language)
-        beside = timecard.template_values(reports, reports.employer, language)
-        text = to_json(_fields(found, reports, _other_places(backup_days, reports.now, Language("en"))))
+        backup_days = _backup_days(where, records)
+        page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
+        card_values = timecard.template_values(context, context.employer, language)
+        text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
     _create_folder(folder)
-    with files.draft(written[0]) as out:
+    with files.draft(output_files[0]) as out:
         out.write(f"{text}\n")
-    with files.draft(written[1]) as out:
+    with files.draft(output_files[1]) as out:
         render_html(
             out,
             "person.html",
             language,
             report=page,
-            tables=page.shown(language),
-            contents=_contents(found, language),
-            cards=found.cards,
-            punches=_punches(found, language),
-            **beside,
+            tables=page.visible_tables(language),
+            contents=_build_contents(records, language),
+            cards=records.cards,
+            punches=_build_punch_report(records, language),
+            **card_values,
         )
     counts = {
-        "punches": len(found.punches),
-        "corrections": len(found.corrections),
-        "timeCards": len(found.cards),
-        "deadLetters": None if found.unread else len(found.letters),
+        "punches": len(records.punches),
+        "corrections": len(records.corrections),
+        "timeCards": len(records.cards),
+        "deadLetters": None if records.unread_queue else len(records.dead_letters),
     }
     if as_json:
-        print_json({"files": list(map(str, written)), **counts})
+        print_json({"files": list(map(str, output_files)), **counts})
     else:
         print_result(
-            f"{pluralize(len(found.punches), 'punch', 'punches')}, {pluralize(len(found.corrections), 'correction')}, "
-            f"{pluralize(len(found.cards), 'time card')}, {pluralize(len(found.letters), 'dead letter')}",
-            *map(str, written),
+            f"{counted(len(records.punches), 'punch', 'punches')}, {counted(len(records.corrections), 'correction')}, "
+            f"{counted(len(records.cards), 'time card')}, {counted(len(records.dead_letters), 'dead letter')}",
+            *map(str, output_files),
         )
-    return 1 if found.unread else 0
+    return 1 if records.unread_queue else 0
 
 
 def _create_folder(folder: Path) -> None:
@@ -133,7 +133,7 @@ def _create_folder(folder: Path) -> None:
         raise CommandError(f"cannot make {folder}: {error.strerror}") from None
 
 
-def _read(reports: Reports, employee_id: int, letters: list[DeadLetter] | Unread) -> PersonRecords:
+def _read(context: ReportContext, employee_id: int, dead_letters: list[DeadLetter] | UnreadQueue) -> PersonRecords:
     """Read the database, month by month: each answer is small, however long somebody has been there."""
     statements: list[Statement[Any]] = [
         PERSON,
@@ -145,55 +145,55 @@ def _read(reports: Reports, employee_id: int, letters: list[DeadLetter] | Unread
             for statement in each.person_statements()
         ),
     ]
-    (person,), months, *of_slices = map(
-        list, reports.source.read(*(statement.bind(usuario=employee_id) for statement in statements))
+    (person,), months, *slice_rows = map(
+        list, context.source.read(*(statement.bind(usuario=employee_id) for statement in statements))
     )
     punches: list[Row] = []
     cards: list[Card] = []
     with progress() as display:
         for month in display.track(months, description="months"):
-            (rows,) = reports.source.read(PERSON_PUNCHES.bind(usuario=employee_id, mes=month.mes))
-            punches += _fields_of(rows)
-            cards += timecard.read(reports, month.mes, [employee_id])
+            (rows,) = context.source.read(PERSON_PUNCHES.bind(usuario=employee_id, mes=month.mes))
+            punches += _parse_rows(rows)
+            cards += timecard.read_cards(context, month.mes, [employee_id])
     return PersonRecords(
         employee_id,
         ZoneInfo(person.fuso),
-        person.funcionario and _with_instants(person.funcionario),
+        person.funcionario and _parse_instants(person.funcionario),
         punches,
-        list(_fields_of(chain.from_iterable(of_slices))),
+        list(_parse_rows(chain.from_iterable(slice_rows))),
         cards,
-        [] if isinstance(letters, Unread) else _letters_of(letters, employee_id),
-        letters if isinstance(letters, Unread) else None,
+        [] if isinstance(dead_letters, UnreadQueue) else _filter_dead_letters(dead_letters, employee_id),
+        dead_letters if isinstance(dead_letters, UnreadQueue) else None,
     )
 
 
-def _fields_of(rows: Iterable[RecordRow]) -> Iterator[Row]:
-    return (_with_instants(row.registro) for row in rows)
+def _parse_rows(rows: Iterable[RecordRow]) -> Iterator[Row]:
+    return (_parse_instants(row.registro) for row in rows)
 
 
-def _with_instants(row: Row) -> Row:
+def _parse_instants(row: Row) -> Row:
     return {
         name: datetime.fromisoformat(value) if value and name in _INSTANTS else value for name, value in row.items()
     }
 
 
-def _letters_of(letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLetter]:
+def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLetter]:
     """Return the dead letters that are punches of the employee, or that came by the employee's sign-in."""
 
-    def is_signed_in(letter: DeadLetter) -> bool:
+    def is_sent_by_employee(letter: DeadLetter) -> bool:
         by = letter.attributes.get("usuarioId")
         return by is not None and by.get("StringValue") == str(employee_id)
 
-    return [letter for letter in letters if letter.employee_id == employee_id or is_signed_in(letter)]
+    return [letter for letter in dead_letters if letter.employee == employee_id or is_sent_by_employee(letter)]
 
 
-def _backup_days(target_options: reader.TargetOptions, found: PersonRecords) -> int | None:
+def _backup_days(where: reader.Where, records: PersonRecords) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = target_options.reads_by_function and not found.unread  # that AWS shows the stack
-    return target.find(target_options).backup_days if is_known else None
+    is_known = where.by_function and not records.unread_queue  # that AWS shows the stack
+    return target.find(where).backup_days if is_known else None
 
 
-def _other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
+def _list_other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
     """Return where else something may be."""
     if backup_days is None:
         backups = language.word("person", "backups_of_others")
@@ -202,45 +202,53 @@ def _other_places(backup_days: int | None, now: datetime, language: Language) ->
     return language.sentences("elsewhere", backups=backups)
 
 
-def _fields(found: PersonRecords, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
+def _to_json_fields(records: PersonRecords, context: ReportContext, other_places: list[str]) -> dict[str, Any]:
     return {
-        "usuario_id": found.employee_id,
-        "gerado_em": reports.generated_at,
-        "funcionario": found.row,
-        "batidas": found.punches,
-        "correcoes": found.corrections,
-        "espelhos": [timecard.card_fields(card, reports, reports.employer) for card in found.cards],
-        "nao_gravadas": None if found.unread else [letter.details() for letter in found.letters],
-        "onde_mais": elsewhere,
+        "usuario_id": records.employee_id,
+        "gerado_em": context.generated_at,
+        "funcionario": records.row,
+        "batidas": records.punches,
+        "correcoes": records.corrections,
+        "espelhos": [timecard.card_to_json(card, context, context.employer) for card in records.cards],
+        "nao_gravadas": None if records.unread_queue else [letter.whole() for letter in records.dead_letters],
+        "onde_mais": other_places,
     }
 
 
-def _page(found: PersonRecords, reports: Reports, elsewhere: list[str], language: Language) -> Report:
+def _build_report(
+    records: PersonRecords, context: ReportContext, other_places: list[str], language: Language
+) -> Report:
     """Lay out all but the cards and the punches."""
-    word, zone = language.word, found.zone
-    instant = instant_in(zone)
-    of_kind = Kind("whole", lambda name, _: word("arrival", name))
-    why = Kind("text", reason)
-    author = Kind("text", lambda name, _: author_label(name, language))
+    word, zone = language.word, records.zone
+    instant = instant_format(zone)
+    arrival_type = ColumnFormat("whole", lambda name, _: word("arrival", name))
+    reason = ColumnFormat("text", format_reason)
+    author = ColumnFormat("text", lambda name, _: author_label(name, language))
 
-    def table(title: str, rows: Iterable[Row], **kinds: Kind) -> Table:
+    def table(title: str, rows: Iterable[Row], **formats: ColumnFormat) -> ReportTable:
         """Return a table of these columns; the last column has all other fields of a row."""
-        cells = ([*map(row.get, kinds), _others(row, {"usuario_id", *kinds}, zone, language)] for row in rows)
-        columns = [*(Column(name, kind) for name, kind in kinds.items()), Column("outros")]
-        return Table(columns, cells, title, empty=word("report", "none"))
+        cells = (
+            [*map(row.get, formats), _format_other_fields(row, {"usuario_id", *formats}, zone, language)]
+            for row in rows
+        )
+        columns = [
+            *(ReportColumn(name, column_format) for name, column_format in formats.items()),
+            ReportColumn("outros"),
+        ]
+        return ReportTable(columns, cells, title, empty=word("report", "none"))
 
-    employee = found.row or {}
+    employee = records.row or {}
     if employee.get("cpf"):
         employee = employee | {"cpf": i18n.format_cpf(employee["cpf"])}
-    corrections = ({"chegada" if name == "tipo" else name: row[name] for name in row} for row in found.corrections)
+    corrections = ({"chegada" if name == "tipo" else name: row[name] for name in row} for row in records.corrections)
     return Report(
-        f"{word('person', 'title')}, {language.column('usuario_id')} {found.employee_id}",
-        [word("person", "times", zone.key), reports.generated(language)],
+        f"{word('person', 'title')}, {language.column('usuario_id')} {records.employee_id}",
+        [word("person", "times", zone.key), context.generated(language)],
         [
-            Table(
-                [Column(""), Column("")],
+            ReportTable(
+                [ReportColumn(""), ReportColumn("")],
                 [
-                    (language.field(name), _shown(value, zone, language))
+                    (language.field(name), _format_value(value, zone, language))
                     for name, value in employee.items()
                     if value is not None
                 ],
@@ -251,52 +259,56 @@ def _page(found: PersonRecords, reports: Reports, elsewhere: list[str], language
                 word("person", "corrections"),
                 corrections,
                 criada_em=instant,
-                chegada=of_kind,
+                chegada=arrival_type,
                 motivo=TEXT,
                 autor=author,
             )._replace(anchor="corrections"),
             table(
                 word("person", "rejected"),
-                map(_letter, found.letters),
+                map(_build_dead_letter_row, records.dead_letters),
                 recebida_em=instant,
-                motivo=why,
+                motivo=reason,
                 corpo=TEXT,
             )._replace(
-                warning=word("exceptions", "unread", found.unread.text(language)) if found.unread else "",
+                warning=word("exceptions", "unread", records.unread_queue.text(language))
+                if records.unread_queue
+                else "",
                 anchor="rejected",
             ),
-            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere"), anchor="elsewhere"),
+            ReportTable(
+                [ReportColumn("")], [(text,) for text in other_places], word("person", "elsewhere"), anchor="elsewhere"
+            ),
         ],
     )
 
 
-def _contents(found: PersonRecords, language: Language) -> list[tuple[str, str]]:
+def _build_contents(records: PersonRecords, language: Language) -> list[tuple[str, str]]:
     """Return the anchors of the page, and what is there."""
     counts = {
-        "corrections": len(found.corrections),
-        "rejected": "?" if found.unread else len(found.letters),
-        "cards": len(found.cards),
-        "punches": len(found.punches),
+        "corrections": len(records.corrections),
+        "rejected": "?" if records.unread_queue else len(records.dead_letters),
+        "cards": len(records.cards),
+        "punches": len(records.punches),
     }
     counted = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
     return [*counted, ("elsewhere", language.word("person", "elsewhere"))]
 
 
-def _punches(found: PersonRecords, language: Language) -> Report:
+def _build_punch_report(records: PersonRecords, language: Language) -> Report:
     """Lay out the punches: what people ask for, and below it in two tables all other columns that have a value."""
-    is_long = any(len(row["dispositivo"] or "") > _ON_A_LINE for row in found.punches)
-    kinds = {"dispositivo": TEXT} if is_long else {}
-    shown = Kind("whole", lambda value, language: _shown(value, found.zone, language))
-    named = {"usuario_id", "ponto", *_TIMES, *_IDS}
-    others = [name for name in (found.punches[0] if found.punches else ()) if name not in named]
+    is_long = any(len(row["dispositivo"] or "") > _MAX_UNBROKEN_LENGTH for row in records.punches)
+    formats = {"dispositivo": TEXT} if is_long else {}
+    value_format = ColumnFormat("whole", lambda value, language: _format_value(value, records.zone, language))
+    excluded = {"usuario_id", "ponto", *_TIMES, *_IDS}
+    others = [name for name in (records.punches[0] if records.punches else ()) if name not in excluded]
 
-    def table(title: str, names: Iterable[str]) -> Table:
-        used = ["ponto", *(name for name in names if any(row[name] is not None for row in found.punches))]
-        columns = [Column(name, kinds.get(name, shown)) for name in used]
+    def table(title: str, names: Iterable[str]) -> ReportTable:
+        used = ["ponto", *(name for name in names if any(row[name] is not None for row in records.punches))]
+        columns = [ReportColumn(name, formats.get(name, value_format)) for name in used]
         rows = [
-            [row[name] for name in used] for row in found.punches if any(row[name] is not None for name in used[1:])
+            [row[name] for name in used] for row in records.punches if any(row[name] is not None for name in used[1:])
         ]
-        return Table(columns, rows, title)
+        return ReportTable(columns, rows, title)
 
     return Report(
         language.word("person", "punches"),
@@ -309,21 +321,21 @@ def _punches(found: PersonRecords, language: Language) -> Report:
     )
 
 
-def _letter(letter: DeadLetter) -> Row:
+def _build_dead_letter_row(letter: DeadLetter) -> Row:
     received = datetime.fromtimestamp(letter.received_ms / 1000, UTC)
     attributes = {name: value.get("StringValue") for name, value in letter.attributes.items() if name != "reason"}
     return {"recebida_em": received, "motivo": letter.reason, "corpo": letter.body, **attributes}
 
 
-def _others(row: Row, shown: Container[str], zone: ZoneInfo, language: Language) -> str:
+def _format_other_fields(row: Row, excluded: Container[str], zone: ZoneInfo, language: Language) -> str:
     return "; ".join(
-        f"{language.field(name)}: {_shown(value, zone, language)}"
+        f"{language.field(name)}: {_format_value(value, zone, language)}"
         for name, value in row.items()
-        if name not in shown and value is not None
+        if name not in excluded and value is not None
     )
 
 
-def _shown(value: Any, zone: ZoneInfo, language: Language) -> str:
+def _format_value(value: Any, zone: ZoneInfo, language: Language) -> str:
     match value:
         case bool():
             return language.word("person", "yes" if value else "no")

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from slices.reports.report.i18n import Language, clock, mask_cpf
+from slices.reports.report.i18n import Language, format_minutes, mask_cpf
 from slices.reports.rows import ArrivalRow, TotalsRow
 from tools.kit.console import Console
 
 MIN_SPLIT_DAYS = 3
 """Split days of a month from which on a card has a warning."""
 
-LOCAL = "local"
+UNVERIFIED_AUTHOR = "local"
 """Author of corrections on a stage of the emulator, which accepts any signature."""
 
 _WEEKEND = 5  # the day of the week, Monday 0, from which on it is
@@ -52,7 +52,7 @@ class Card(NamedTuple):
     dias: list[Day]  # every calendar day
 
 
-class Punch(NamedTuple):
+class CardPunch(NamedTuple):
     """A punch as a reader sees it."""
 
     text: str  # HH:MM
@@ -61,12 +61,12 @@ class Punch(NamedTuple):
     is_added: bool
 
 
-def pairs(day: Day) -> list[list[Punch]]:
+def pair_punches(day: Day) -> list[list[CardPunch]]:
     """Return the punches of a day in pairs, in order; of an odd number, the last one alone."""
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", number in day.incluidas)
+        CardPunch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", number in day.incluidas)
         for number, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
@@ -130,7 +130,7 @@ def corrections(card: Card, language: Language) -> list[str]:
 
 def author_label(author: str | None, language: Language) -> str:
     """Return the author of a correction; on a stage of the emulator, with the note that nobody vouches for it."""
-    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author or ""
+    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == UNVERIFIED_AUTHOR else author or ""
 
 
 def counts(totals: TotalsRow) -> list[tuple[str, int]]:
@@ -195,7 +195,7 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
     """Lay out the days: of ten thousand cards, rich's tables would take most of the time."""
     days, totals = card.dias, card.totais
     heading = (language.column("dia"), "", *map(language.column, ("locais", "minutos", "minutos_noturnos")))
-    total = ("", "", language.column("total"), clock(totals.minutos), clock(totals.minutos_noturnos))
+    total = ("", "", language.column("total"), format_minutes(totals.minutos), format_minutes(totals.minutos_noturnos))
     dates = [(f"{day.dia.day:2}", language.weekday(day.dia)) for day in days]
     day_marks = [", ".join(marks(day, language)) for day in days]
     widths = [
@@ -203,7 +203,7 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
     ]
     beside = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
     room = max(width - beside, _MIN_PUNCHES_WIDTH)
-    punches = [_filled([" ".join(map(_punch, pair)) for pair in pairs(day)], room) for day in days]
+    punches = [_wrap_words([" ".join(map(_punch, pair)) for pair in pair_punches(day)], room) for day in days]
     widths[2] = max(widths[2], *(len(line) for lines in punches for line in lines))
 
     def line(cells: Sequence[str], style: str = "", mark: str = "") -> Text:
@@ -212,8 +212,8 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
 
     yield line(heading, "bold")
     for day, date_, lines, mark in zip(days, dates, punches, day_marks, strict=True):
-        night = clock(day.minutos_noturnos) if day.minutos_noturnos else ""
-        minutes = clock(day.minutos) if day.batidas else ""
+        night = format_minutes(day.minutos_noturnos) if day.minutos_noturnos else ""
+        minutes = format_minutes(day.minutos) if day.batidas else ""
         style = "dim" if is_weekend(day) and not day.batidas else ""
         yield line((*date_, lines[0], minutes, night), style, mark)
         for more in lines[1:]:
@@ -221,7 +221,7 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
     yield line(total, "bold")
 
 
-def _filled(words: Sequence[str], width: int) -> list[str]:
+def _wrap_words(words: Sequence[str], width: int) -> list[str]:
     """Put words on lines that are no wider; at least one line."""
     lines: list[str] = []
     for word in words:
@@ -232,6 +232,6 @@ def _filled(words: Sequence[str], width: int) -> list[str]:
     return lines or [""]
 
 
-def _punch(punch: Punch) -> str:
+def _punch(punch: CardPunch) -> str:
     offset = f"({punch.offset})" if punch.offset else ""
     return punch.text + offset + ("+1" if punch.is_next_day else "") + ("*" if punch.is_added else "")

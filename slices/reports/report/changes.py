@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from slices.reports.report import options, period, queries
+from slices.reports.report import options, period, report_context
 from slices.reports.report.card import author_label
 from slices.reports.report.i18n import Language, at
 from slices.reports.report.output import Output
-from slices.reports.report.queries import Employees
+from slices.reports.report.report_context import Employees
 from slices.reports.report.table import (
     DATE,
     FIGURE,
@@ -21,11 +21,11 @@ from slices.reports.report.table import (
     TEXT,
     WORD,
     WORKED,
-    Column,
-    Kind,
+    ColumnFormat,
     Report,
-    Table,
-    instant_in,
+    ReportColumn,
+    ReportTable,
+    instant_format,
 )
 from slices.reports.rows import ARRIVALS, CHANGES, ArrivalRow, ChangeRow
 from tools.kit import options as opt
@@ -39,16 +39,18 @@ class Change(NamedTuple):
     arrivals: list[ArrivalRow]
 
 
-_COLUMNS = [*map(Column, ChangeRow._fields), Column("chegadas")]
-_TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
+_DATA_COLUMNS = [*map(ReportColumn, ChangeRow._fields), ReportColumn("chegadas")]
+_ARRIVAL_TYPE = ColumnFormat("whole", lambda name, language: language.word("arrival", name))
 
 
-def _both(kind: Kind) -> Kind:
+def _before_and_after(column_format: ColumnFormat) -> ColumnFormat:
     """Return the kind of two figures, then and now."""
-    return Kind("figure", lambda values, language: " → ".join(kind.shown(value, language) for value in values))
+    return ColumnFormat(
+        "figure", lambda values, language: " → ".join(column_format.format_value(value, language) for value in values)
+    )
 
 
-_BOTH_WORKED, _BOTH = _both(WORKED), _both(NUMBER)
+_WORKED_CHANGE, _NUMBER_CHANGE = _before_and_after(WORKED), _before_and_after(NUMBER)
 
 
 @options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
@@ -69,38 +71,38 @@ def command(
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with queries.open_reports(target_options, output, as_of, since) as reports:
-        ranges = reports.read_month(month, employees, CHANGES, ARRIVALS, since=reports.since)
-        changes = list(output.counted(_changes(ranges), "changed months"))
+    with report_context.open_context(where, output, as_of, since) as context:
+        ranges = context.read_month(month, employees, CHANGES, ARRIVALS, since=context.since)
+        changes = list(output.track(_join_arrivals(ranges), "changed months"))
         if not changes:
-            queries.require_punches(ranges.once[0], month, period.last_of(month), employees)
-        then, zone = reports.since or reports.now, reports.zone
+            report_context.require_punches(ranges.once[0], month, period.last_day_of_month(month), employees)
+        then, zone = context.since or context.now, context.zone
         output.write(
             Report(
                 f"{word('changes', 'title')}, {language.month(month)}",
                 [
                     word("changes", "since", language.date_time(then.astimezone(zone)), zone.key),
-                    reports.as_of(language),
-                    reports.generated(language),
+                    context.as_of(language),
+                    context.generated(language),
                 ],
                 [
-                    _compared([change.month for change in changes], zone, language),
-                    _arrived(chain.from_iterable(change.arrivals for change in changes), zone, language),
+                    _build_month_table([change.month for change in changes], zone, language),
+                    _build_arrival_table(chain.from_iterable(change.arrivals for change in changes), zone, language),
                 ],
-                csv=Table(
-                    _COLUMNS,
+                csv=ReportTable(
+                    _DATA_COLUMNS,
                     ((*change.month, "; ".join(map(ArrivalRow.to_text, change.arrivals))) for change in changes),
                 ),
-                head={
+                json_fields={
                     "mes": f"{month:%Y-%m}",
                     "desde": then,
-                    "momento": reports.instant,
-                    "gerado_em": reports.generated_at,
+                    "momento": context.instant,
+                    "gerado_em": context.generated_at,
                 },
-                listed=(
+                json_list=(
                     "mudancas",
-                    Table(
-                        _COLUMNS,
+                    ReportTable(
+                        _DATA_COLUMNS,
                         ((*change.month, list(map(ArrivalRow.to_json, change.arrivals))) for change in changes),
                     ),
                 ),
@@ -108,7 +110,7 @@ def command(
         )
 
 
-def _changes(ranges: Ranges) -> Iterator[Change]:
+def _join_arrivals(ranges: Ranges) -> Iterator[Change]:
     for changes, arrivals in ranges.each:
         arrivals_of = defaultdict(list)
         for arrival in arrivals:
@@ -117,51 +119,59 @@ def _changes(ranges: Ranges) -> Iterator[Change]:
             yield Change(month, arrivals_of[month.usuario_id])
 
 
-def _compared(changes: Sequence[ChangeRow], zone: ZoneInfo, language: Language) -> Table:
-    moved = any(one.zona_mudou_em for one in changes)
+def _build_month_table(changes: Sequence[ChangeRow], zone: ZoneInfo, language: Language) -> ReportTable:
+    has_zone_changes = any(row.zona_mudou_em for row in changes)
     columns = [
-        Column("usuario_id", FIGURE),
-        Column("nome", least=9, most=24, leaves=True),
-        Column("minutos", _BOTH_WORKED),
-        Column("minutos_diferenca", WORKED),
-        Column("minutos_noturnos", _BOTH_WORKED),
-        Column("dias_incompletos", _BOTH),
-        Column("zona_mudou_em", instant_in(zone)),
+        ReportColumn("usuario_id", FIGURE),
+        ReportColumn("nome", min_width=9, max_width=24, is_optional=True),
+        ReportColumn("minutos", _WORKED_CHANGE),
+        ReportColumn("minutos_diferenca", WORKED),
+        ReportColumn("minutos_noturnos", _WORKED_CHANGE),
+        ReportColumn("dias_incompletos", _NUMBER_CHANGE),
+        ReportColumn("zona_mudou_em", instant_format(zone)),
     ]
     rows = (
         (
-            one.usuario_id,
-            one.nome,
-            (one.minutos_antes, one.minutos),
-            one.minutos - one.minutos_antes,
-            (one.minutos_noturnos_antes, one.minutos_noturnos),
-            (one.dias_incompletos_antes, one.dias_incompletos),
-            one.zona_mudou_em,
+            row.usuario_id,
+            row.nome,
+            (row.minutos_antes, row.minutos),
+            row.minutos - row.minutos_antes,
+            (row.minutos_noturnos_antes, row.minutos_noturnos),
+            (row.dias_incompletos_antes, row.dias_incompletos),
+            row.zona_mudou_em,
         )
-        for one in changes
+        for row in changes
     )
-    notes = [language.word("changes", "changed")] if moved else []
-    table = Table(columns, rows, notes=notes, empty=language.word("changes", "none"))
-    return table if moved else table.without("zona_mudou_em")
+    notes = [language.word("changes", "changed")] if has_zone_changes else []
+    table = ReportTable(columns, rows, notes=notes, empty=language.word("changes", "none"))
+    return table if has_zone_changes else table.drop_column("zona_mudou_em")
 
 
-def _arrived(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, language: Language) -> Table:
+def _build_arrival_table(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, language: Language) -> ReportTable:
     columns = (
-        Column("usuario_id", FIGURE),
-        Column("dia", DATE),
-        Column("local", WORD),
-        Column("chegada", _TYPE, least=11),
-        Column("escrita_em", instant_in(zone)),
-        Column("autor", TEXT, least=16),
-        Column("motivo", TEXT, least=8),
+        ReportColumn("usuario_id", FIGURE),
+        ReportColumn("dia", DATE),
+        ReportColumn("local", WORD),
+        ReportColumn("chegada", _ARRIVAL_TYPE, min_width=11),
+        ReportColumn("escrita_em", instant_format(zone)),
+        ReportColumn("autor", TEXT, min_width=16),
+        ReportColumn("motivo", TEXT, min_width=8),
     )
     rows = (
-        (one.usuario_id, one.dia, at(one.local, one.dia), one.tipo, one.escrita_em, _by(one, language), one.motivo)
-        for one in arrivals
+        (
+            row.usuario_id,
+            row.dia,
+            at(row.local, row.dia),
+            row.tipo,
+            row.escrita_em,
+            _author_or_device(row, language),
+            row.motivo,
+        )
+        for row in arrivals
     )
-    return Table(columns, rows, language.word("changes", "arrivals"))
+    return ReportTable(columns, rows, language.word("changes", "arrivals"))
 
 
-def _by(one: ArrivalRow, language: Language) -> str | None:
+def _author_or_device(row: ArrivalRow, language: Language) -> str | None:
     """Return the author, a person or the device."""
-    return author_label(one.autor, language) if one.autor else one.dispositivo
+    return author_label(row.autor, language) if row.autor else row.dispositivo

@@ -2,29 +2,29 @@
 
 import click
 
-from slices.reports.report import options, queries
+from slices.reports.report import options, report_context
 from slices.reports.report.card import MIN_SPLIT_DAYS
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
-from slices.reports.report.queries import Employees
-from slices.reports.report.table import CLOCK, FIGURE, NUMBER, SPAN, Column, Report, Table
+from slices.reports.report.report_context import Employees
+from slices.reports.report.table import CLOCK, FIGURE, NUMBER, SPAN, Report, ReportColumn, ReportTable
 from slices.reports.rows import CUTOFFS
 from tools.kit.options import MutuallyExclusiveOption
 from tools.kit.reader import TargetOptions
 
 _COLUMNS = (
-    Column("usuario_id", FIGURE),
-    Column("nome", least=9),
-    Column("fuso"),
-    Column("corte", CLOCK),
-    Column("dias", NUMBER),
-    Column("divididos", NUMBER),  # of these, days after which it may split a shift
-    Column("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer
-    Column("restantes", NUMBER),
-    Column("folga", SPAN),
-    Column("folga_minutos"),
+    ReportColumn("usuario_id", FIGURE),
+    ReportColumn("nome", min_width=9),
+    ReportColumn("fuso"),
+    ReportColumn("corte", CLOCK),
+    ReportColumn("dias", NUMBER),
+    ReportColumn("divididos", NUMBER),  # of these, days after which it may split a shift
+    ReportColumn("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer
+    ReportColumn("restantes", NUMBER),
+    ReportColumn("folga", SPAN),
+    ReportColumn("folga_minutos"),
 )
-_FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "restantes", "folga")
+_TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "restantes", "folga")
 
 
 @options.command("cutoffs", "--month 2026-11")
@@ -32,35 +32,33 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
 @options.employees("Of this one, whatever the cut-off splits; several times: of each.")
 @click.option(
     "--all",
-    "everybody",
-    cls=MutuallyExclusiveOption,
-    excludes=("--employee",),
+    "all_employees",
+    cls=Instead,
+    instead_of=("--employee",),
     is_flag=True,
     show_default=False,
     help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
 )
 @options.output_options
-def command(
-    target_options: TargetOptions, *, output: Output, days: Days, employees: Employees, everybody: bool
-) -> None:
+def command(where: Where, *, output: Output, days: Days, employees: Employees, all_employees: bool) -> None:
     """Cut-offs that split shifts, and better ones."""
     word = output.language.word
-    with queries.open_reports(target_options, output) as reports:
-        first, last = days.until(reports.now.date())
-        at_least = MIN_SPLIT_DAYS if employees is None and not everybody else 0
-        has_punches, cutoffs = reports.source.read(
-            reports.punched(first, last, employees),
-            CUTOFFS.bind(de=first, ate=last, usuarios=employees, divididos=at_least),
+    with report_context.open_context(where, output) as context:
+        first, last = days.bounds(context.now.date())
+        min_split_days = MIN_SPLIT_DAYS if employees is None and not all_employees else 0
+        has_punches, cutoffs = context.source.read(
+            context.punched_query(first, last, employees),
+            CUTOFFS.bind(de=first, ate=last, usuarios=employees, divididos=min_split_days),
         )
-        queries.require_punches(has_punches, first, last, employees)
-        table = Table(_COLUMNS, list(cutoffs), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
+        report_context.require_punches(has_punches, first, last, employees)
+        table = ReportTable(_COLUMNS, list(cutoffs), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
         output.write(
             Report(
                 word("cutoffs", "title"),
-                [output.language.period(first, last), output.language.generated(reports.now)],
-                [table.only(*_FOR_PEOPLE)],
-                csv=table.without("folga"),
-                head={"de": first, "ate": last, "usuarios": employees, "gerado_em": reports.generated_at},
-                listed=("cortes", table.without("folga_minutos")),
+                [output.language.period(first, last), output.language.generated(context.now)],
+                [table.select_columns(*_TEXT_COLUMNS)],
+                csv=table.drop_column("folga"),
+                json_fields={"de": first, "ate": last, "usuarios": employees, "gerado_em": context.generated_at},
+                json_list=("cortes", table.drop_column("folga_minutos")),
             )
         )

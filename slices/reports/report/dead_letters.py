@@ -8,14 +8,14 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slices.reports.report.i18n import Language
-from slices.reports.report.queries import Employees
+from slices.reports.report.report_context import Employees
 from tools.kit import queue_reader, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.reader import TargetOptions
 
 
-class Group(NamedTuple):
+class DeadLetterGroup(NamedTuple):
     """Dead letters with the same reason and employee."""
 
     motivo: str  # one of `tools.kit.dead_letters.reasons`
@@ -25,30 +25,32 @@ class Group(NamedTuple):
     ultima: datetime  # and the newest
 
 
-class Unread(NamedTuple):
+class UnreadQueue(NamedTuple):
     """Reason for which the queue was not read."""
 
-    why: str = ""  # as AWS or the local stack says it
+    error: str = ""  # as AWS or the local stack says it
     word: str = ""  # instead, one of the reports' languages
 
     def text(self, language: Language) -> str:
         """Return it in a language."""
-        return language.word("exceptions", self.word) if self.word else self.why
+        return language.word("exceptions", self.word) if self.word else self.error
 
 
-NO_QUEUE, NOT_LOCAL = Unread(word="no_queue"), Unread(word="not_local")
+NO_QUEUE, NOT_LOCAL = UnreadQueue(word="no_queue"), UnreadQueue(word="not_local")
 
 
-option = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
+no_queue_option = click.option(
+    "--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone."
+)
 
 
-def read(target_options: TargetOptions, employees: Employees) -> list[Group] | Unread:
+def read_groups(where: Where, employees: Employees) -> list[DeadLetterGroup] | UnreadQueue:
     """Read the dead-letter queue beside a stage or a database, and group it, of some employees or all."""
-    found = messages(target_options)
-    return found if isinstance(found, Unread) else grouped(found, employees)
+    messages = read_messages(where)
+    return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employees)
 
 
-def messages(target_options: TargetOptions) -> list[DeadLetter] | Unread:
+def read_messages(where: Where) -> list[DeadLetter] | UnreadQueue:
     """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
     if target_options.database_from_environment:
         return NOT_LOCAL
@@ -57,12 +59,12 @@ def messages(target_options: TargetOptions) -> list[DeadLetter] | Unread:
         with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
             return reader.messages
     except CommandError as error:
-        return Unread(str(error))
+        return UnreadQueue(str(error))
     except (BotoCoreError, ClientError) as error:
-        return Unread(target.explain(error))
+        return UnreadQueue(target.explain(error))
 
 
-def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
+def group_messages(messages: list[DeadLetter], employees: Employees) -> list[DeadLetterGroup]:
     """Group dead letters by reason and employee; the largest groups first."""
     times_of: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
@@ -70,7 +72,7 @@ def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
             received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
             times_of[message.reason, message.employee_id].append(received)
     groups = [
-        Group(reason, employee_id, len(times), min(times), max(times))
+        DeadLetterGroup(reason, employee_id, len(times), min(times), max(times))
         for (reason, employee_id), times in times_of.items()
     ]
     return sorted(groups, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))

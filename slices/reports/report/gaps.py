@@ -5,21 +5,21 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from slices.reports.report import options, queries
+from slices.reports.report import options, report_context
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
-from slices.reports.report.table import FIGURE, Column, Report, Table
+from slices.reports.report.table import FIGURE, Report, ReportColumn, ReportTable
 from slices.reports.rows import GAPS, RECEIVED, GapRow
 from tools.kit.options import MutuallyExclusiveOption
 from tools.kit.reader import TargetOptions
 
-_FOR_PEOPLE = (
-    Column("dispositivo", least=12),
-    Column("situacao"),
-    Column("numeros", FIGURE, least=17),
-    Column("ponto_antes", FIGURE),
-    Column("desde", FIGURE),
+_TEXT_COLUMNS = (
+    ReportColumn("dispositivo", min_width=12),
+    ReportColumn("situacao"),
+    ReportColumn("numeros", FIGURE, min_width=17),
+    ReportColumn("ponto_antes", FIGURE),
+    ReportColumn("desde", FIGURE),
 )
 
 
@@ -27,36 +27,36 @@ _FOR_PEOPLE = (
 @options.days("Day of receipt")
 @click.option(
     "--all",
-    "ever",
-    cls=MutuallyExclusiveOption,
-    excludes=("--month", "--from", "--to"),
+    "is_unlimited",
+    cls=Instead,
+    instead_of=("--month", "--from", "--to"),
     is_flag=True,
     show_default=False,
     help="Of all that was ever received.",
 )
 @options.output_options
-def command(target_options: TargetOptions, *, output: Output, days: Days, ever: bool) -> None:
+def command(where: Where, *, output: Output, days: Days, is_unlimited: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
-    with queries.open_reports(target_options, output) as reports:
-        first, last = (None, None) if ever else days.until(reports.now.date())
-        received, rows = reports.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
-        queries.require_received(received, first, last)
-        gaps = output.counted(rows, "gaps")
-        data = Table([Column(name) for name in GapRow._fields], gaps)
+    with report_context.open_context(where, output) as context:
+        first, last = (None, None) if is_unlimited else days.bounds(context.now.date())
+        received, rows = context.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
+        report_context.require_received(received, first, last)
+        gaps = output.track(rows, "gaps")
+        data = ReportTable([ReportColumn(name) for name in GapRow._fields], gaps)
         output.write(
             Report(
                 language.word("gaps", "title"),
-                [*([language.period(first, last)] if first and last else []), language.generated(reports.now)],
-                [_for_people(gaps, reports.zone, language)],
+                [*([language.period(first, last)] if first and last else []), language.generated(context.now)],
+                [_build_text_table(gaps, context.zone, language)],
                 csv=data,
-                head={"de": first, "ate": last, "gerado_em": reports.generated_at},
-                listed=("lacunas", data),
+                json_fields={"de": first, "ate": last, "gerado_em": context.generated_at},
+                json_list=("lacunas", data),
             )
         )
 
 
-def _for_people(gaps: Iterable[GapRow], zone: ZoneInfo, language: Language) -> Table:
+def _build_text_table(gaps: Iterable[GapRow], zone: ZoneInfo, language: Language) -> ReportTable:
     def row(gap: GapRow) -> tuple[str | None, ...]:
         is_single = gap.numero_inicial == gap.numero_final
         return (
@@ -68,4 +68,4 @@ def _for_people(gaps: Iterable[GapRow], zone: ZoneInfo, language: Language) -> T
         )
 
     notes, empty = [language.word("gaps", "note")], language.word("gaps", "none")
-    return Table(_FOR_PEOPLE, map(row, gaps), notes=notes, empty=empty)
+    return ReportTable(_TEXT_COLUMNS, map(row, gaps), notes=notes, empty=empty)

@@ -90,7 +90,7 @@ class Language:
         raise AssertionError("10 s and more have a unit")
 
 
-def clock(minutes: int) -> str:
+def format_minutes(minutes: int) -> str:
     """Format worked minutes as hours and minutes, H:MM; hours go on above 24. A difference may be below zero."""
     hours, rest = divmod(abs(minutes), 60)
     sign = "\N{MINUS SIGN}" if minutes < 0 else ""

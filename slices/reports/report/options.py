@@ -9,7 +9,7 @@ import click
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import FORMATS, SEPARATORS, Output
 from slices.reports.report.period import DEFAULT_DAYS, Days
-from slices.reports.report.queries import Employees
+from slices.reports.report.report_context import Employees
 from tools.kit import commands, reader
 from tools.kit import options as opt
 
@@ -29,17 +29,17 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Com
 def collect_options(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
     """Add options to a command, in the order of the help; `make` turns their values into one argument."""
 
-    def with_options(function: Function) -> Function:
+    def decorate(function: Function) -> Function:
         @wraps(function)
-        def call(*args: Any, **given: Any) -> Any:
-            value = make(**{name: given.pop(name) for name in options})
-            return function(*args, **{argument: value}, **given)
+        def call(*args: Any, **arguments: Any) -> Any:
+            value = make(**{name: arguments.pop(name) for name in options})
+            return function(*args, **{argument: value}, **arguments)
 
         for option in reversed(options.values()):
             call = option(call)
         return cast(Function, call)
 
-    return with_options
+    return decorate
 
 
 def language(text: str) -> Option:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from ponto.fields import BLANK
 from slices.reports.report.i18n import Language, format_cpf
-from slices.reports.report.table import BAR, Report, Table, plain
+from slices.reports.report.table import BAR, Report, ReportTable, to_plain_value
 from tools.kit import files, tables
 from tools.kit.console import Console, progress
 from tools.kit.output import camel_case, data_stream
@@ -66,7 +66,7 @@ class Output(NamedTuple):
         else:
             yield data_stream()
 
-    def counted(self, items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
         """Yield items, and show on a terminal how many there were, unless the report itself appears there.
 
         Args:
@@ -74,11 +74,11 @@ class Output(NamedTuple):
             what: its name, in the plural.
             total: how many there will be; None: not known.
         """
-        shown = bool(self.file or not sys.stdout.isatty())
+        is_shown = bool(self.file or not sys.stdout.isatty())
         bar = () if total is None else (BarColumn(),)
         columns = (SpinnerColumn(), *bar, TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
-        with progress(*columns, visible=shown) as display:
-            yield from display.track(items, total=total, description=what)
+        with progress(*columns, shown=is_shown) as display:
+            yield from display.track(items, total=total, description=description)
 
     def write(self, report: Report) -> None:
         """Write a report in the format."""
@@ -89,19 +89,24 @@ class Output(NamedTuple):
                 _write_json(out, report)
             elif self.format == "html":
                 render_html(
-                    out, "report.html", self.language, report=report, tables=report.shown(self.language), contents=()
+                    out,
+                    "report.html",
+                    self.language,
+                    report=report,
+                    tables=report.visible_tables(self.language),
+                    contents=(),
                 )
             else:
                 write_text(out, report, self.language)
 
 
-def write_csv(out: IO[str], table: Table, separator: str = SEPARATORS[0]) -> None:
+def write_csv(out: IO[str], table: ReportTable, separator: str = SEPARATORS[0]) -> None:
     """Write rows as CSV, as they come; several times in a cell have spaces between."""
     write_row = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
-    names = table.keys()
+    names = table.json_keys()
     write_row(names)
     for row in table.rows:
-        write_row([_csv_cell(name, plain(value)) for name, value in zip(names, row, strict=True)])
+        write_row([_csv_cell(name, to_plain_value(value)) for name, value in zip(names, row, strict=True)])
 
 
 def _csv_cell(name: str, value: Any) -> Any:
@@ -119,14 +124,14 @@ def _csv_cell(name: str, value: Any) -> Any:
 
 def _write_json(out: IO[str], report: Report) -> None:
     """Write a report as one document; a list that may be long in the end, an element a line, as they come."""
-    head = to_json(report.head)
-    if not report.listed:
+    head = to_json(report.json_fields)
+    if not report.json_list:
         out.write(f"{head}\n")
         return
-    name, table = report.listed
+    name, table = report.json_list
     out.write(f'{head[:-2]},\n  "{name}": [')
     comma = ""
-    for row in table.records():
+    for row in table.to_records():
         out.write(f"{comma}\n    {to_json(row, indent=None)}")
         comma = ","
     out.write("\n  ]\n}\n" if comma else "]\n}\n")
@@ -134,7 +139,7 @@ def _write_json(out: IO[str], report: Report) -> None:
 
 def to_json(fields: Mapping[str, Any], indent: int | None = 2) -> str:
     """Return a JSON document; without `indent` on one line."""
-    return json.dumps(camel_case(plain(dict(fields))), indent=indent, ensure_ascii=False)
+    return json.dumps(camel_case(to_plain_value(dict(fields))), indent=indent, ensure_ascii=False)
 
 
 def render_html(out: IO[str], template: str, language: Language, **values: Any) -> None:
@@ -159,7 +164,7 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
     line(report.title, "bold")
     for each in filter(None, report.lines):
         line(each)
-    for table, rows in report.shown(language):
+    for table, rows in report.visible_tables(language):
         line()
         if table.title:
             line(table.title, "bold")
@@ -173,13 +178,19 @@ def write_text(out: IO[str], report: Report, language: Language) -> None:
                 line(note, "dim")
 
 
-def _draw_table(console: Console, table: Table, rows: list[list[str]], language: Language) -> None:
+def _draw_table(console: Console, table: ReportTable, rows: list[list[str]], language: Language) -> None:
     columns = [
-        tables.Column(column.heading(language), column.kind.look == "figure", column.least, column.leaves, column.most)
+        tables.Column(
+            column.heading(language),
+            column.format.style == "figure",
+            column.min_width,
+            column.is_optional,
+            column.max_width,
+        )
         for column in table.columns
     ]
-    if table.columns[-1].kind is BAR:
-        room = console.width - tables.table_min_width(columns[:-1], rows) - _GAP
+    if table.columns[-1].format is BAR:
+        room = console.width - tables.narrowest(columns[:-1], rows) - _GAP
         if room < _MIN_BAR:
             columns.pop()
         rows = [

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import click
 from markupsafe import Markup
 
-from slices.reports.report import chart, options, period, queries
+from slices.reports.report import chart, options, period, report_context
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
-from slices.reports.report.queries import Reports
-from slices.reports.report.table import BAR, NUMBER, SPAN, WORD, Column, Report, Table
+from slices.reports.report.report_context import ReportContext
+from slices.reports.report.table import BAR, NUMBER, SPAN, WORD, Report, ReportColumn, ReportTable
 from slices.reports.rows import PEAK, RANDOM_IDS, IdCountRow, MinuteRow
 from tools.kit import files, pictures
 from tools.kit import options as opt
@@ -22,14 +22,17 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.kit.reader import TargetOptions
 
-_MOST_ROWS = 32  # of a table
+_MAX_ROWS = 32  # of a table
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
 
 
 _FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
-_COLUMNS = (Column("minuto", WORD), *(Column(name, kind) for name, kind in _FIGURES.items()))
-_ADDED_UP = ("batidas", "recebidas", "gravadas")
-_SUMMARY = (Column("", WORD), Column("total", NUMBER), Column("pico", least=18))
+_COLUMNS = (
+    ReportColumn("minuto", WORD),
+    *(ReportColumn(name, column_format) for name, column_format in _FIGURES.items()),
+)
+_SUMMED_COLUMNS = ("batidas", "recebidas", "gravadas")
+_SUMMARY = (ReportColumn("", WORD), ReportColumn("total", NUMBER), ReportColumn("pico", min_width=18))
 _PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>')
 
 
@@ -59,10 +62,10 @@ def command(
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
     language = output.language
-    with queries.open_reports(target_options, output) as reports:
-        zone = reports.zone
-        start, end = period.peak_bounds(day, start, end, reports.now)
-        minutes, ids = read(reports, start, min(end, reports.now))
+    with report_context.open_context(where, output) as context:
+        zone = context.zone
+        start, end = period.peak_bounds(day, start, end, context.now)
+        minutes, ids = read_minutes(context, start, min(end, context.now))
         if not any(minute.is_busy for minute in minutes):
             since, until = (instant.astimezone(zone).isoformat(" ", "minutes") for instant in (start, end))
             raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
@@ -71,33 +74,33 @@ def command(
         if picture:
             chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
             print_status(f"{picture} is drawn")
-        table = Table(_COLUMNS, minutes)
+        table = ReportTable(_COLUMNS, minutes)
         output.write(
             Report(
                 language.word("peak", "title"),
-                [between, language.generated(reports.now)],
-                tables(minutes, ids, zone, language, has_picture=output.format == "html"),
+                [between, language.generated(context.now)],
+                build_tables(minutes, ids, zone, language, has_picture=output.format == "html"),
                 csv=table,
-                head={
+                json_fields={
                     "de": start,
                     "ate": end,
                     "fuso": zone.key,
                     "ids_aleatorios": ids.aleatorias,
-                    "minutos": list(table.records()),
+                    "minutos": list(table.to_records()),
                 },
             )
         )
 
 
-def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[MinuteRow], IdCountRow]:
+def read_minutes(context: ReportContext, start: datetime, end: datetime) -> tuple[list[MinuteRow], IdCountRow]:
     """Return the minutes between two instants, and the ids of what was received in them."""
-    minutes, (ids,) = reports.source.read(PEAK.bind(de=start, ate=end), RANDOM_IDS.bind(de=start, ate=end))
+    minutes, (ids,) = context.source.read(PEAK.bind(de=start, ate=end), RANDOM_IDS.bind(de=start, ate=end))
     return list(minutes), ids
 
 
-def tables(
+def build_tables(
     minutes: Sequence[MinuteRow], ids: IdCountRow, zone: ZoneInfo, language: Language, *, has_picture: bool = False
-) -> list[Table]:
+) -> list[ReportTable]:
     """Return for people the sum of a peak and its busiest minutes, then its steps.
 
     Args:
@@ -109,34 +112,38 @@ def tables(
     """
     word = language.word
     minutes = [minute._replace(minuto=minute.minuto.astimezone(zone)) for minute in minutes]
-    total, steps = _sum(minutes), in_steps(minutes)
+    total, steps = _sum(minutes), sum_steps(minutes)
     has_days = steps[0].minuto.date() != steps[-1].minuto.date()
     most = max(step.batidas for step in steps) or 1
-    figures_of = attrgetter(*_FIGURES)
+    get_figures = attrgetter(*_FIGURES)
 
-    def when(instant: datetime) -> str:
+    def format_instant(instant: datetime) -> str:
         return language.date_time(instant) if has_days else f"{instant:%H:%M}"
 
-    def busiest(column: Column) -> str:
+    def format_busiest(column: ReportColumn) -> str:
         value = attrgetter(column.name)
         found = max(filter(value, minutes), key=value, default=None)
         if not found:
             return word("report", "none")
         figure = column.cell(value(found), language)
-        return word("peak", "on" if has_days else "at", figure, when(found.minuto))
+        return word("peak", "on" if has_days else "at", figure, format_instant(found.minuto))
 
     label = word("peak", "picture")
     picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
     summary = [
-        (column.heading(language), getattr(total, column.name) if column.name in _ADDED_UP else None, busiest(column))
+        (
+            column.heading(language),
+            getattr(total, column.name) if column.name in _SUMMED_COLUMNS else None,
+            format_busiest(column),
+        )
         for column in _COLUMNS
         if column.name in _FIGURES
     ]
     return [
-        Table(_SUMMARY, summary),
-        Table(
-            (*_COLUMNS, Column("", BAR)),
-            [(when(step.minuto), *figures_of(step), step.batidas / most) for step in steps],
+        ReportTable(_SUMMARY, summary),
+        ReportTable(
+            (*_COLUMNS, ReportColumn("", BAR)),
+            [(format_instant(step.minuto), *get_figures(step), step.batidas / most) for step in steps],
             notes=[
                 f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}",
                 *(
@@ -150,14 +157,14 @@ def tables(
     ]
 
 
-def in_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
+def sum_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
     """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
 
     Args:
         minutes: in the stage's zone, without gaps; in one of them something happened.
     """
-    size = next((step for step in _STEPS if len(minutes) <= step * _MOST_ROWS), _STEPS[-1])
-    steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _floor(minute.minuto, size))]
+    size = next((step for step in _STEPS if len(minutes) <= step * _MAX_ROWS), _STEPS[-1])
+    steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _step_key(minute.minuto, size))]
     busy = [at for at, step in enumerate(steps) if step.is_busy]
     return steps[busy[0] : busy[-1] + 1]
 
@@ -173,7 +180,7 @@ def _sum(minutes: Sequence[MinuteRow]) -> MinuteRow:
     )
 
 
-def _floor(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
+def _step_key(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
     """Return the key of a minute's step; hours of different offsets are different steps."""
     of_day = 60 * local.hour + local.minute
     begin = of_day - of_day % size

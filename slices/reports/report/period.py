@@ -19,7 +19,7 @@ def now(zone: ZoneInfo) -> datetime:
     return datetime.now(UTC).astimezone(zone)
 
 
-def last_of(month: date) -> date:
+def last_day_of_month(month: date) -> date:
     """Return the last day of a day's month."""
     return month.replace(day=monthrange(month.year, month.month)[1])
 
@@ -31,14 +31,14 @@ class Days(NamedTuple):
     first: date | None  # None: DEFAULT_DAYS until the last
     last: date | None  # None: yesterday, for today's punches have no end yet
 
-    def until(self, today: date) -> tuple[date, date]:
+    def bounds(self, today: date) -> tuple[date, date]:
         """Return the first and the last; `today` is the stage's.
 
         Raises:
             CommandError: the first is after the last, or more than a year before it.
         """
         if self.month:
-            return self.month, last_of(self.month)
+            return self.month, last_day_of_month(self.month)
         last = self.last or today - timedelta(days=1)
         first = self.first or last - timedelta(days=DEFAULT_DAYS - 1)
         if first > last:
@@ -68,12 +68,12 @@ def peak_bounds(
         day = day or present.date()
         start = datetime.combine(day, datetime.min.time(), present.tzinfo)
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
-    start, end = (aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
+    start, end = (make_aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
     if not start < end <= start + _MAX_PEAK:
         raise CommandError(f"a peak ends after it begins, and lasts at most {_MAX_PEAK.days} days")
     return start, end
 
 
-def aware(instant: datetime, zone: tzinfo | None) -> datetime:
+def make_aware(instant: datetime, zone: tzinfo | None) -> datetime:
     """Return an instant: a time without an offset is of the zone."""
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)

@@ -8,42 +8,44 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from slices.reports.report.i18n import Language, clock
+from slices.reports.report.i18n import Language, format_minutes
 
 
-class Kind(NamedTuple):
+class ColumnFormat(NamedTuple):
     """Kind of a column's values."""
 
-    look: str  # text, which may wrap; whole, which does not; figure, which stands to the right; bar
-    shown: Callable[[Any, Language], str]
-    unit: str = ""  # what the name of the column ends with for programs
+    style: str  # text, which may wrap; whole, which does not; figure, which stands to the right; bar
+    format_value: Callable[[Any, Language], str]
+    unit_suffix: str = ""  # what the name of the column ends with for programs
 
 
-TEXT = Kind("text", lambda value, _: str(value))
-WORD = Kind("whole", lambda value, _: str(value))
-FIGURE = Kind("figure", lambda value, _: str(value))  # also a number that is a name
-NUMBER = Kind("figure", lambda value, language: language.number(value))
-WORKED = Kind("figure", lambda minutes, _: clock(minutes))
-CLOCK = Kind("figure", lambda at, _: f"{at:%H:%M}")
-SPAN = Kind("figure", lambda span, language: language.span(span), "_segundos")
-DATE = Kind("whole", lambda day, language: language.date(day))
-BAR = Kind("bar", lambda share, _: f"{100 * share:.1f}")  # of the longest one, percent; the last column, without a name
+TEXT = ColumnFormat("text", lambda value, _: str(value))
+WORD = ColumnFormat("whole", lambda value, _: str(value))
+FIGURE = ColumnFormat("figure", lambda value, _: str(value))  # also a number that is a name
+NUMBER = ColumnFormat("figure", lambda value, language: language.number(value))
+WORKED = ColumnFormat("figure", lambda minutes, _: format_minutes(minutes))
+CLOCK = ColumnFormat("figure", lambda at, _: f"{at:%H:%M}")
+SPAN = ColumnFormat("figure", lambda span, language: language.span(span), "_segundos")
+DATE = ColumnFormat("whole", lambda day, language: language.date(day))
+BAR = ColumnFormat(
+    "bar", lambda share, _: f"{100 * share:.1f}"
+)  # of the longest one, percent; the last column, without a name
 
 
-def instant_in(zone: ZoneInfo) -> Kind:
+def instant_format(zone: ZoneInfo) -> ColumnFormat:
     """Return the kind of instants that people read in a time zone."""
-    return Kind("whole", lambda instant, language: language.date_time(instant.astimezone(zone)))
+    return ColumnFormat("whole", lambda instant, language: language.date_time(instant.astimezone(zone)))
 
 
-class Column(NamedTuple):
+class ReportColumn(NamedTuple):
     """A column: how wide it is on a terminal, as `tables.Column` says."""
 
     name: str  # the database's
-    kind: Kind = TEXT
+    format: ColumnFormat = TEXT
     missing: tuple[str, str] | None = None  # the word (section, name) that people read where there is no value
-    least: int = 0
-    most: int = 0
-    leaves: bool = False
+    min_width: int = 0
+    max_width: int = 0
+    is_optional: bool = False
 
     def heading(self, language: Language) -> str:
         """Return the heading."""
@@ -52,14 +54,14 @@ class Column(NamedTuple):
     def cell(self, value: Any, language: Language) -> str:
         """Format a value for people."""
         if value is not None:
-            return self.kind.shown(value, language)
+            return self.format.format_value(value, language)
         return language.word(*self.missing) if self.missing else ""
 
 
-class _Shown(dict[Any, str]):
+class _CellCache(dict[Any, str]):
     """Cells of a column by their values; each value is formatted once."""
 
-    def __init__(self, column: Column, language: Language) -> None:
+    def __init__(self, column: ReportColumn, language: Language) -> None:
         self._column = column
         self._language = language
 
@@ -68,10 +70,10 @@ class _Shown(dict[Any, str]):
         return cell
 
 
-class Table(NamedTuple):
+class ReportTable(NamedTuple):
     """Rows, and what people read around them."""
 
-    columns: Sequence[Column]
+    columns: Sequence[ReportColumn]
     rows: Iterable[Sequence[Any]]  # read once
     title: str = ""
     notes: Sequence[str] = ()
@@ -80,31 +82,31 @@ class Table(NamedTuple):
     picture: str = ""  # of a page, above the rows: an element
     anchor: str = ""  # on a page, for links to it
 
-    def only(self, *names: str) -> "Table":
+    def select_columns(self, *names: str) -> "ReportTable":
         """Return the table with some columns, in this order."""
         places = [[column.name for column in self.columns].index(name) for name in names]
         return self._replace(
             columns=[self.columns[at] for at in places], rows=([row[at] for at in places] for row in self.rows)
         )
 
-    def without(self, name: str) -> "Table":
+    def drop_column(self, name: str) -> "ReportTable":
         """Return the table without a column."""
-        return self.only(*(column.name for column in self.columns if column.name != name))
+        return self.select_columns(*(column.name for column in self.columns if column.name != name))
 
-    def cells(self, language: Language) -> Iterator[list[str]]:
+    def format_rows(self, language: Language) -> Iterator[list[str]]:
         """Yield the rows as people read them."""
-        shown = [_Shown(column, language) for column in self.columns]
+        caches = [_CellCache(column, language) for column in self.columns]
         for row in self.rows:
-            yield [of_column[value] for of_column, value in zip(shown, row, strict=True)]
+            yield [cache[value] for cache, value in zip(caches, row, strict=True)]
 
-    def keys(self) -> list[str]:
+    def json_keys(self) -> list[str]:
         """Return the columns' names for programs."""
-        return [column.name + column.kind.unit for column in self.columns]
+        return [column.name + column.format.unit_suffix for column in self.columns]
 
-    def records(self) -> Iterator[dict[str, Any]]:
+    def to_records(self) -> Iterator[dict[str, Any]]:
         """Return the rows for programs."""
-        names = self.keys()
-        return (dict(zip(names, map(plain, row), strict=True)) for row in self.rows)
+        names = self.json_keys()
+        return (dict(zip(names, map(to_plain_value, row), strict=True)) for row in self.rows)
 
 
 class Report(NamedTuple):
@@ -112,20 +114,20 @@ class Report(NamedTuple):
 
     title: str
     lines: Sequence[str]  # empty ones are left out
-    tables: Sequence[Table]
-    csv: Table = Table((), ())
-    head: Mapping[str, Any] = {}  # how the json begins
-    listed: tuple[str, Table] | None = None  # how it ends: a name, and a list that may be long
+    tables: Sequence[ReportTable]
+    csv: ReportTable = ReportTable((), ())
+    json_fields: Mapping[str, Any] = {}  # how the json begins
+    json_list: tuple[str, ReportTable] | None = None  # how it ends: a name, and a list that may be long
 
-    def shown(self, language: Language) -> Iterator[tuple[Table, list[list[str]]]]:
+    def visible_tables(self, language: Language) -> Iterator[tuple[ReportTable, list[list[str]]]]:
         """Yield the tables that people see, each with its rows as they read them."""
         for table in self.tables:
-            rows = list(table.cells(language))
+            rows = list(table.format_rows(language))
             if rows or table.empty or table.warning:
                 yield table, rows
 
 
-def plain(value: Any) -> Any:
+def to_plain_value(value: Any) -> Any:
     """Return a value for programs: times in ISO 8601, local ones to the minute; lengths of time in seconds."""
     match value:
         case timedelta():
@@ -138,7 +140,7 @@ def plain(value: Any) -> Any:
         case date():
             return value.isoformat()
         case list():
-            return [plain(each) for each in value]
+            return [to_plain_value(each) for each in value]
         case dict():
-            return {name: plain(each) for name, each in value.items()}
+            return {name: to_plain_value(each) for name, each in value.items()}
     return value

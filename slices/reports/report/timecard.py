@@ -9,18 +9,18 @@ from typing import Any
 
 import click
 
-from slices.reports.employer import read as read_employer
-from slices.reports.report import card, i18n, options, period, queries
+from slices.reports.employer import parse_employer
+from slices.reports.report import card, i18n, options, period, report_context
 from slices.reports.report.card import Card, Day
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output, render_html, to_json, write_csv
-from slices.reports.report.queries import Employees, Reports
-from slices.reports.report.table import Column, Table
+from slices.reports.report.report_context import Employees, ReportContext
+from slices.reports.report.table import ReportColumn, ReportTable
 from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
 from tools.kit.reader import Ranges, TargetOptions
 
-_COLUMNS = [Column(name) for name in Day._fields]  # of csv
+_COLUMNS = [ReportColumn(name) for name in Day._fields]  # of csv
 
 
 @options.command("timecard", "--employee 123 --month 2026-11")
@@ -38,7 +38,7 @@ _COLUMNS = [Column(name) for name in Day._fields]  # of csv
 @options.month
 @click.option(
     "--employer",
-    type=ParsedType("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", read_employer),
+    type=Kind("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer),
     show_default=False,
     help="Who employs, with CNPJ or CPF (default: as the stage names it).",
 )
@@ -55,38 +55,38 @@ def command(
 ) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with queries.open_reports(target_options, output, as_of) as reports:
+    with report_context.open_context(where, output, as_of) as context:
         if output.format == "csv" and employees is None:  # needs no totals
-            ranges = reports.read_month(month, None, CARDS, CORRECTIONS)
-            status = queries.require_known(month, None, (), ranges.once[0])
-            days = chain.from_iterable(starmap(_days, ranges.each))
-            total = ranges.employees and ranges.employees * period.last_of(month).day
-            _write_csv(output, output.counted(days, "days", total))
+            ranges = context.read_month(month, None, CARDS, CORRECTIONS)
+            status = report_context.require_known_employees(month, None, (), ranges.once[0])
+            days = chain.from_iterable(starmap(_build_days, ranges.each))
+            total = ranges.employees and ranges.employees * period.last_day_of_month(month).day
+            _write_csv(output, output.track(days, "days", total))
             return status
-        ranges = reports.read_month(month, employees, TOTALS, CARDS, CORRECTIONS)
-        cards = _cards(month, ranges)
-        few = [] if employees is None else list(cards)
-        known = (each.totais.usuario_id for each in few)
-        status = queries.require_known(month, employees, known, ranges.once[0])
-        cards = output.counted(few or cards, "time cards", ranges.employees)
+        ranges = context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS)
+        cards = _build_cards(month, ranges)
+        selected_cards = [] if employees is None else list(cards)
+        known = (card_.totais.usuario_id for card_ in selected_cards)
+        status = report_context.require_known_employees(month, employees, known, ranges.once[0])
+        cards = output.track(selected_cards or cards, "time cards", ranges.employees)
         if output.format == "csv":
-            _write_csv(output, (day for each in cards for day in each.dias))
+            _write_csv(output, (day for card_ in cards for day in card_.dias))
             return status
-        employer = employer or reports.employer
+        employer = employer or context.employer
         with output.opened() as out:
             if output.format == "json":
                 indent = 2 if employees is not None and len(employees) == 1 else None
-                for each in cards:
-                    out.write(to_json(card_fields(each, reports, employer), indent) + "\n")
+                for card_ in cards:
+                    out.write(to_json(card_to_json(card_, context, employer), indent) + "\n")
             elif output.format == "html":
-                values = template_values(reports, employer, language)
+                values = template_values(context, employer, language)
                 render_html(out, "timecard.html", language, cards=cards, month=language.month(month), **values)
             else:
-                card.print_cards(out, cards, employer, reports.as_of(language), reports.generated(language), language)
+                card.print_cards(out, cards, employer, context.as_of(language), context.generated(language), language)
     return status
 
 
-def read(reports: Reports, month: date, employees: Employees = None) -> Iterator[Card]:
+def read_cards(context: ReportContext, month: date, employees: Employees = None) -> Iterator[Card]:
     """Return the time cards of a month.
 
     Args:
@@ -94,38 +94,38 @@ def read(reports: Reports, month: date, employees: Employees = None) -> Iterator
         month: its first day.
         employees: who never punched and is not loaded has none.
     """
-    return _cards(month, reports.read_month(month, employees, TOTALS, CARDS, CORRECTIONS))
+    return _build_cards(month, context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS))
 
 
-def template_values(reports: Reports, employer: str, language: Language) -> dict[str, Any]:
+def template_values(context: ReportContext, employer: str, language: Language) -> dict[str, Any]:
     """Return what the template `cards.html` takes beside the cards."""
     return {
         "employer": employer,
-        "as_of": reports.as_of(language),
-        "generated": reports.generated(language),
-        "card_of": card,
-        "clock": i18n.clock,
-        "cpf": i18n.format_cpf,
+        "as_of": context.as_of(language),
+        "generated": context.generated(language),
+        "card_functions": card,
+        "format_minutes": i18n.format_minutes,
+        "format_cpf": i18n.format_cpf,
     }
 
 
-def _cards(month: date, ranges: Ranges) -> Iterator[Card]:
+def _build_cards(month: date, ranges: Ranges) -> Iterator[Card]:
     for all_totals, rows, corrections in ranges.each:
-        by_employee = groupby(_days(rows, corrections), attrgetter("usuario_id"))
+        days_by_employee = groupby(_build_days(rows, corrections), attrgetter("usuario_id"))
         totals: TotalsRow
         for totals in all_totals:
             # Who was asked for and is unknown has days, and no totals.
-            days = next((list(days) for employee_id, days in by_employee if employee_id == totals.usuario_id), [])
-            if len(days) != period.last_of(month).day:
+            days = next((list(days) for employee_id, days in days_by_employee if employee_id == totals.usuario_id), [])
+            if len(days) != period.last_day_of_month(month).day:
                 raise AssertionError(f"the days and the totals of employee {totals.usuario_id} have parted")
             yield Card(month.replace(day=1), totals, days)
 
 
-def _days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
+def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
     """Yield the days of time cards, each with its corrections, which are few."""
     corrections_of = defaultdict(list)
-    for each in corrections:
-        corrections_of[each.usuario_id, each.dia].append(each)
+    for card_ in corrections:
+        corrections_of[card_.usuario_id, card_.dia].append(card_)
     for row in rows:
         yield Day(
             usuario_id=row.usuario_id,
@@ -150,15 +150,15 @@ def _days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterato
 
 def _write_csv(output: Output, days: Iterable[Day]) -> None:
     with output.opened() as out:
-        write_csv(out, Table(_COLUMNS, map(_csv_row, days)), output.separator)
+        write_csv(out, ReportTable(_COLUMNS, map(_csv_row, days)), output.separator)
 
 
 def _csv_row(day: Day) -> Sequence[Any]:
     *others, corrections = day
-    return (*others, "; ".join(each.to_text() for each in corrections))
+    return (*others, "; ".join(card_.to_text() for card_ in corrections))
 
 
-def card_fields(time_card: Card, reports: Reports, employer: str) -> dict[str, Any]:
+def card_to_json(time_card: Card, context: ReportContext, employer: str) -> dict[str, Any]:
     """Return a card for programs."""
     totals = time_card.totais._asdict()
     employee = {name: totals.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
@@ -168,10 +168,10 @@ def card_fields(time_card: Card, reports: Reports, employer: str) -> dict[str, A
         day["correcoes"] = [correction.to_json() for correction in day["correcoes"]]
     return {
         "mes": f"{time_card.mes:%Y-%m}",
-        "momento": reports.instant,
+        "momento": context.instant,
         "empregador": employer or None,
         "funcionario": employee,
         "dias": days,
         "totais": totals,
-        "gerado_em": reports.generated_at,
+        "gerado_em": context.generated_at,
     }

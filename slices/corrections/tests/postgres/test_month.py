@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slices.reports.report.i18n import clock
+from slices.reports.report.i18n import format_minutes
 from tests.commands import Result
 from tests.database import Database, export
 from tests.documents import blocks, commands
@@ -66,7 +66,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     )
     assert (paid["1000097"], now["1000097"]) == (127 * 60 + 12, 136 * 60 + 10)
     (totals,) = printed["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
-    worked = clock(sum(paid.values()))
+    worked = format_minutes(sum(paid.values()))
     assert f"Employees: {len(paid)}. Worked: {worked}." in totals.out
     assert f"{len(paid)} employees worked {worked}, in csv {sum(paid.values()):,} minutes" in PAGE.read_text()
     assert lines("ponto report exceptions --month 2026-10", "Split by cut-off") == [[], []]

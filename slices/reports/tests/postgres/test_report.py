@@ -24,7 +24,7 @@ from botocore.config import Config
 from psycopg2.extensions import parse_dsn
 
 from slices.reports import schema_hooks
-from slices.reports.report import queries, timecard
+from slices.reports.report import report_context, timecard
 from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
@@ -292,7 +292,7 @@ def test_an_instant_at_which_rows_may_still_be_on_their_way_is_refused(run: Run)
     assert ago(125).status == 0
     refused = ago(115)
     assert (refused.status, refused.out) == (2, "")
-    assert "does not lie two minutes back: wait, for a punch may still be on its way into the table" in refused.err
+    assert "is less than two minutes ago: wait, because punches of that time may not be stored yet" in refused.err
 
 
 LATE = """
@@ -607,7 +607,7 @@ def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str)
 
 def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> None:
     with (
-        queries.opened(connection),
+        report_context.open_connection_context(connection),
         connection.cursor() as cursor,
         pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
     ):
@@ -617,11 +617,11 @@ def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> No
 def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
     connection: psycopg2.extensions.connection, url: str
 ) -> None:
-    with queries.opened(connection) as reports:
-        before = list(timecard.read(reports, date(2026, 11, 1)))
+    with report_context.open_connection_context(connection) as reports:
+        before = list(timecard.read_cards(reports, date(2026, 11, 1)))
         fill(url, A_PUNCH)
 
-        assert list(timecard.read(reports, date(2026, 11, 1))) == before
+        assert list(timecard.read_cards(reports, date(2026, 11, 1))) == before
 
 
 def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(migrated_url: str, tmp_path: Path) -> None:

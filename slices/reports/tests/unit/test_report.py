@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from ponto.fields import BLANK
 from slices.reports.report import card, peak
 from slices.reports.report.card import Card, Day
-from slices.reports.report.exceptions import reason
+from slices.reports.report.exceptions import format_reason
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import write_csv
 from slices.reports.report.period import Days, peak_bounds
-from slices.reports.report.table import Column, Table
+from slices.reports.report.table import ReportColumn, ReportTable
 from slices.reports.rows import IdCountRow, MinuteRow, TotalsRow
 from tools.cli import main
 from tools.kit.dead_letters import reasons
@@ -67,7 +67,7 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
     for kind in kinds:
         assert language.word("kind", kind)
     for why in reasons():
-        assert reason(why, language).startswith(f"{why}: ")
+        assert format_reason(why, language).startswith(f"{why}: ")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,8 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
 
     busiest, steps = (
-        list(table.cells(Language("en"))) for table in peak.tables(minutes, IdCountRow(0, 0), SAO_PAULO, Language("en"))
+        list(table.format_rows(Language("en")))
+        for table in peak.build_tables(minutes, IdCountRow(0, 0), SAO_PAULO, Language("en"))
     )
 
     assert steps == [
@@ -161,7 +162,7 @@ def minutes_from(start: datetime, count: int, zone: str) -> list[MinuteRow]:
 def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
     minutes = minutes_from(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
 
-    steps = peak.in_steps(minutes)
+    steps = peak.sum_steps(minutes)
 
     assert len(steps) <= 34  # one more at each end, begun or ended within
     assert sum(step.batidas for step in steps) == count
@@ -169,7 +170,7 @@ def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) 
 
 
 def test_an_hour_that_is_there_twice_is_two_steps() -> None:
-    steps = peak.in_steps(minutes_from(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
+    steps = peak.sum_steps(minutes_from(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
 
     assert [(step.minuto.hour, step.batidas) for step in steps[:4]] == [(0, 60), (1, 60), (1, 60), (2, 60)]
 
@@ -180,7 +181,7 @@ def test_an_hour_that_is_there_twice_is_two_steps() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     out = io.StringIO(newline="")
-    write_csv(out, Table([Column("nome")], [[name]]))
+    write_csv(out, ReportTable([ReportColumn("nome")], [[name]]))
 
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
@@ -208,7 +209,7 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
 def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: object, written: str) -> None:
     out = io.StringIO()
 
-    write_csv(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
+    write_csv(out, ReportTable([ReportColumn("a"), ReportColumn("b")], [[value, 1]]), ";")
 
     assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
 
@@ -216,7 +217,7 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
 def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
     out = io.StringIO()
 
-    write_csv(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
+    write_csv(out, ReportTable([ReportColumn("usuario_id"), ReportColumn("cpf")], [[191, "00000000191"], [192, None]]))
 
     assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
 
@@ -241,8 +242,8 @@ EIGHT = datetime(2026, 11, 2, 8)
 @pytest.mark.parametrize(
     ("bounds", "why"),
     [
-        (lambda: Days(None, date(2026, 11, 2), date(2026, 11, 1)).until(NOON.date()), "is after"),
-        (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).until(NOON.date()), "lie more than a year apart"),
+        (lambda: Days(None, date(2026, 11, 2), date(2026, 11, 1)).bounds(NOON.date()), "is after"),
+        (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).bounds(NOON.date()), "lie more than a year apart"),
         (lambda: peak_bounds(None, EIGHT, None, NOON), "--from and --to together"),
         (lambda: peak_bounds(None, EIGHT, EIGHT - timedelta(hours=1), NOON), "ends after it begins"),
         (lambda: peak_bounds(None, EIGHT - timedelta(days=32), EIGHT, NOON), "at most 31 days"),

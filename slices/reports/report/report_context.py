@@ -35,7 +35,7 @@ class _Stage(NamedTuple):
     now: datetime | None = None  # None: not asked for
 
 
-class Reports:
+class ReportContext:
     """What a report reads, and the instant and the stage that it is of."""
 
     def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
@@ -62,7 +62,7 @@ class Reports:
             statements: in whose order are the rows of each range. `once` has those of `PUNCHED`.
             since: the earlier instant of statements that compare.
         """
-        punched = self.punched(month, period.last_of(month), employees)
+        punched = self.punched_query(month, period.last_day_of_month(month), employees)
         values = {"mes": month, "usuarios": employees, "momento": self.instant} | ({"antes": since} if since else {})
         each = [statement.bind(**values) for statement in statements]
         if employees is not None:
@@ -73,16 +73,16 @@ class Reports:
         self._is_in_ranges = ranges.employees is not None
         return ranges
 
-    def punched(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
+    def punched_query(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
         """Return the query whether anybody punched in some working days."""
         return PUNCHED.bind(de=first, ate=last, usuarios=employees, momento=self.instant)
 
     @cached_property
     def _stage(self) -> _Stage:
-        queries: list[Query[Any]] = [ZONE.bind(), EMPLOYER.bind()]
+        statements: list[Query[Any]] = [ZONE.bind(), EMPLOYER.bind()]
         if self._as_of or self._since:
-            queries.append(NOW.bind())
-        (zone,), (employer,), *now = self.source.read(*queries)
+            statements.append(NOW.bind())
+        (zone,), (employer,), *now = self.source.read(*statements)
         return _Stage(zone.name, employer.identificacao, *(row.now for (row,) in now))
 
     @cached_property
@@ -111,14 +111,14 @@ class Reports:
             raise CommandError("--since must be before --as-of")
         return since
 
-    def _require_committed(self, given: datetime | None) -> datetime | None:
-        if given is None:
+    def _require_committed(self, local_time: datetime | None) -> datetime | None:
+        if local_time is None:
             return None
-        instant = period.aware(given, self.zone).astimezone(UTC)
+        instant = period.make_aware(local_time, self.zone).astimezone(UTC)
         if self._stage.now is None or instant > self._stage.now - COMMIT_MARGIN:
             raise CommandError(
-                f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
-                "on its way into the table"
+                f"{local_time.isoformat(timespec='minutes')} is less than two minutes ago: wait, because "
+                "punches of that time may not be stored yet"
             )
         return instant
 
@@ -156,7 +156,7 @@ def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, em
         CommandError: there is no punch.
     """
     if not _exists(punched):
-        raise CommandError(f"{_nobody(employees)} punched from {first} to {last}", 1)
+        raise CommandError(f"{_no_employee(employees)} punched from {first} to {last}", 1)
 
 
 def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
@@ -169,7 +169,9 @@ def require_received(received: Iterable[ExistenceRow], first: date | None, last:
         raise CommandError(f"nothing was received from {first} to {last}" if first else "nothing was ever received", 1)
 
 
-def require_known(month: date, employees: Employees, known: Iterable[int], has_punches: Iterable[ExistenceRow]) -> int:
+def require_known_employees(
+    month: date, employees: Employees, known_ids: Iterable[int], has_punches: Iterable[ExistenceRow]
+) -> int:
     """Refuse a report on a month in which nobody punched, or on somebody unknown, before its file is begun.
 
     Args:
@@ -184,13 +186,13 @@ def require_known(month: date, employees: Employees, known: Iterable[int], has_p
     Raises:
         CommandError: there is nothing.
     """
-    for employee in sorted(set(employees or []) - set(known)):
+    for employee in sorted(set(employees or []) - set(known_ids)):
         raise CommandError(
             f"employee {employee} has no punches in {month:%Y-%m}, and is not among the loaded employees", 1
         )
     if _exists(has_punches):
         return 0
-    message = f"{_nobody(employees)} punched in {month:%Y-%m}"
+    message = f"{_no_employee(employees)} punched in {month:%Y-%m}"
     if employees is None:
         raise CommandError(message, 1)
     print_status(f"ponto: {message}")
@@ -198,21 +200,21 @@ def require_known(month: date, employees: Employees, known: Iterable[int], has_p
 
 
 @contextmanager
-def open_reports(
-    target_options: TargetOptions, output: Output, as_of: datetime | None = None, since: datetime | None = None
-) -> Iterator[Reports]:
+def open_context(
+    where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+) -> Iterator[ReportContext]:
     """Open the reports of a database, once their file is known to be writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.open_reader(target_options, earlier=as_of is not None or since is not None) as source:
-        yield Reports(source, as_of, since)
+    with reader.opened(where, earlier=as_of is not None or since is not None) as source:
+        yield ReportContext(source, as_of, since)
 
 
 @contextmanager
-def opened(database: connection) -> Iterator[Reports]:
+def open_connection_context(database: connection) -> Iterator[ReportContext]:
     """Open the reports of a connection that is outside of any transaction; see `reader.direct`."""
-    with reader.open_direct_reader(database) as source:
-        yield Reports(source)
+    with reader.direct(database) as source:
+        yield ReportContext(source)
 
 
 def _exists(rows: Iterable[ExistenceRow]) -> bool:
@@ -220,5 +222,5 @@ def _exists(rows: Iterable[ExistenceRow]) -> bool:
     return row.existe
 
 
-def _nobody(employees: Employees) -> str:
+def _no_employee(employees: Employees) -> str:
     return "none of the employees asked for" if employees else "nobody"
