@@ -68,11 +68,11 @@ class CorrectionsSlice(ReportsExtension):
 
         return [PERSON_CORRECTIONS]
 
-    def correct_demo(self, cursor: "psycopg2.extensions.cursor", numbers: tuple[int, int], last: "date") -> int:
+    def correct_demo(self, cursor: "psycopg2.extensions.cursor", employee_ids: tuple[int, int], last: "date") -> int:
         """Correct a day of the month."""
         from slices.corrections.demo import add_forgotten_punch
 
-        return add_forgotten_punch(cursor, numbers, last)
+        return add_forgotten_punch(cursor, employee_ids, last)
 
 
 SLICE = CorrectionsSlice()

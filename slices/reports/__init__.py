@@ -1,1 +1,1 @@
-"""Reports: time cards, totals, exceptions, changes, gaps and the peak, of employees with names and time zones."""
+"""Slice of the reports: time cards, totals, exceptions, changes, gaps and the peak, in each employee's time zone."""

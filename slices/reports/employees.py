@@ -1,4 +1,4 @@
-"""The table of employees: what a file of them would change, and storing it."""
+"""Storing employees in `funcionario`, and counting what that changes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,59 +16,60 @@ _COMPARE = read_sql(_SQL / "compare.sql")
 _STORE = read_sql(_SQL / "store.sql")
 
 Employees = Sequence[Mapping[str, Any]]
-"""Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
+"""Rows of `funcionario` with JSON values, by column; a cut-off is HH:MM."""
 
 
 class Counts(NamedTuple):
-    """Numbers of employees that a load inserts, changes and leaves, and of others; the row of compare.sql."""
+    """Numbers of employees, by the effect of a load; the row of compare.sql."""
 
     inserted: int
     changed: int
     unchanged: int
-    others: int
+    others: int  # in the table, but not in the load
 
 
-def lock(cursor: psycopg2.extensions.cursor) -> None:
-    """Make another load wait, so that the counts are true; readers go on."""
+def lock_table(cursor: psycopg2.extensions.cursor) -> None:
+    """Lock the table against other writers, so that the counts stay true; readers are not blocked."""
     cursor.execute(f"lock table {SCHEMA}.funcionario in share row exclusive mode")
 
 
-def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:
-    """Store employees, in the transaction of the cursor, unless it is only to be tried.
+def store(cursor: psycopg2.extensions.cursor, rows: Employees, *, dry_run: bool) -> dict[str, int]:
+    """Store employees in the transaction of the cursor; with `dry_run`, only count them.
 
     Returns:
-        How many are inserted, changed, unchanged, and how many others there are.
+        The fields of `Counts`.
     """
-    document = {"employees": json.dumps(found)}
+    values = {"employees": json.dumps(rows)}
     if not dry_run:
-        lock(cursor)
-    cursor.execute(_COMPARE, document)
+        lock_table(cursor)
+    cursor.execute(_COMPARE, values)
     counts = Counts(*cursor.fetchone() or ())
     if not dry_run:
-        cursor.execute(_STORE, document)
+        cursor.execute(_STORE, values)
     return counts._asdict()
 
 
-def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str, Any]:
-    """Store employees, all or none.
+def load(parameters: Parameters, rows: Employees, *, dry_run: bool) -> dict[str, Any]:
+    """Store all of the employees or none, as the owner of the schema.
 
     Args:
-        parameters: keyword arguments of `psycopg2.connect`, of the owner.
-        found: whoever sends them has checked them; the table does so too.
+        parameters: keyword arguments of `psycopg2.connect` for the owner.
+        rows: the employees, unchecked: the table's constraints refuse invalid ones.
         dry_run: only count.
 
     Returns:
-        `counts`, as of `store`; or `refused`, what PostgreSQL says, which may quote a value: so it is raised to no log.
+        `counts`, the fields of `Counts`; or `refused`, the error of PostgreSQL. The error is returned and not raised,
+        because it may quote a value, which must not be logged.
 
     Raises:
         SchemaNotExclusiveError: see `lock_and_check_tables`.
-        psycopg2.Error: no connection, after all tries of `connect`.
+        psycopg2.Error: `connect` failed, after its retries.
     """
     with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
         try:
             if not dry_run:
                 lock_and_check_tables(cursor, all_tables=True)
-            counts = store(cursor, found, dry_run=dry_run)
+            counts = store(cursor, rows, dry_run=dry_run)
             if not dry_run:
                 connection.commit()
         except psycopg2.Error as error:

@@ -1,4 +1,4 @@
-"""Who employs, as the stage names it and time cards have it: a name, and the CNPJ or CPF."""
+"""The employer at the head of time cards: its name and its CNPJ or CPF, the Brazilian taxpayer numbers."""
 
 import re
 from itertools import cycle
@@ -12,43 +12,42 @@ from ponto.documents import is_cpf
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 
-LONGEST = 150
-"""Characters of a name."""
+MAX_NAME_LENGTH = 150  # characters
 
-_NAME = fields.display_text("", LONGEST, "")
-_is_cpf = re.compile(r"[0-9]{11}").fullmatch
-_is_cnpj = re.compile(r"[0-9A-Z]{12}[0-9]{2}").fullmatch  # with letters since July 2026
+_NAME_FIELD = fields.display_text("", MAX_NAME_LENGTH, "")
+_has_cpf_format = re.compile(r"[0-9]{11}").fullmatch
+_has_cnpj_format = re.compile(r"[0-9A-Z]{12}[0-9]{2}").fullmatch  # with letters since July 2026
 
 
-def read(text: str) -> str:
-    """Give an employer as cards have it: "Padaria Sol Ltda., CNPJ 11.222.333/0001-81".
+def parse_employer(text: str) -> str:
+    """Return an employer in the format of time cards: "Padaria Sol Ltda., CNPJ 11.222.333/0001-81".
 
     Args:
-        text: a name, a comma, and a CNPJ or CPF, with or without that word and the points.
+        text: a name, a comma, and a CNPJ or CPF, with or without that word and the punctuation.
 
     Raises:
-        ValueError: it is something else, or the check digits are of neither; the message quotes nothing.
+        ValueError: the name or the check digits are invalid; the message does not quote `text`.
     """
-    name, _, written = (part.strip() for part in text.rpartition(","))
-    document = re.sub(r"^(?:CNPJ|CPF)\b|[ ./-]", "", written.upper())
+    name, _, document_text = (part.strip() for part in text.rpartition(","))
+    document = re.sub(r"^(?:CNPJ|CPF)\b|[ ./-]", "", document_text.upper())
     if not _is_name(name):
-        raise ValueError(f"has no name of at most {LONGEST} printable characters before its last comma")
-    if _is_cpf(document) and is_cpf(document):
+        raise ValueError(f"has no name of at most {MAX_NAME_LENGTH} printable characters before the last comma")
+    if _has_cpf_format(document) and is_cpf(document):
         return f"{name}, CPF {document[:3]}.{document[3:6]}.{document[6:9]}-{document[9:]}"
-    if _is_cnpj(document) and is_cnpj(document):
+    if _has_cnpj_format(document) and is_cnpj(document):
         return f"{name}, CNPJ {document[:2]}.{document[2:5]}.{document[5:8]}/{document[8:12]}-{document[12:]}"
-    raise ValueError("has the check digits of neither a CNPJ nor a CPF")
+    raise ValueError("has no valid CNPJ or CPF after the last comma")
 
 
 def store(parameters: Parameters, employer: str) -> None:
-    """Store who employs, instead of who did before.
+    """Store the employer in place of the previous one.
 
     Args:
-        parameters: keyword arguments of `psycopg2.connect`, of the owner.
-        employer: as of `read`; empty: nobody is named.
+        parameters: keyword arguments of `psycopg2.connect` for the owner.
+        employer: the employer in the format of `parse_employer`; empty for none.
 
     Raises:
-        psycopg2.Error: no connection, after all tries of `connect`; or it broke.
+        psycopg2.Error: `connect` failed, after its retries, or the connection broke.
     """
     with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
         lock_and_check_tables(cursor, all_tables=True)
@@ -58,16 +57,18 @@ def store(parameters: Parameters, employer: str) -> None:
 
 def _is_name(text: str) -> bool:
     try:
-        _NAME.read(text)
+        _NAME_FIELD.read(text)
     except ValueError:
         return False
     return bool(re.sub(f"[{fields.BLANK}]", "", text))
 
 
 def is_cnpj(characters: str) -> bool:
-    """Tell whether 14 characters are a CNPJ: its last two are check digits over those before, modulo 11."""
-    found = characters[:12]
+    """Return whether 14 characters are a CNPJ: the last two are check digits of the others, modulo 11."""
+    digits = characters[:12]
     for _ in range(2):
-        weighted = sum((ord(each) - ord("0")) * weight for each, weight in zip(reversed(found), cycle(range(2, 10))))
-        found += str(-weighted % 11 % 10)  # 11 minus the rest; where that is 10 or 11, zero
-    return len(set(characters)) > 1 and found == characters
+        weighted = sum(
+            (ord(character) - ord("0")) * weight for character, weight in zip(reversed(digits), cycle(range(2, 10)))
+        )
+        digits += str(-weighted % 11 % 10)  # 11 minus the remainder; zero instead of 10 and 11
+    return len(set(characters)) > 1 and digits == characters

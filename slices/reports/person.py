@@ -82,15 +82,15 @@ def person(
     for file in output_files if folder.is_dir() else [folder]:
         files.require_writable(file, force=force)
     # In the order in which a punch moves: what is redriven meanwhile is found as a row.
-    dead_letters = read_messages(where)
-    with reader.opened(where) as source:
+    dead_letters = read_messages(target_options)
+    with reader.open_reader(target_options) as source:
         context = ReportContext(source)
         records = _read(context, employee, dead_letters)
         if records.unread_queue:
             print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
         if not any((records.row, records.punches, records.corrections, records.dead_letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        backup_days = _backup_days(where, records)
+        backup_days = _backup_days(target_options, records)
         page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
         card_values = timecard.template_values(context, context.employer, language)
         text = to_json(_to_json_fields(records, context, _list_other_places(backup_days, context.now, Language("en"))))
@@ -119,8 +119,10 @@ def person(
         print_json({"files": list(map(str, output_files)), **counts})
     else:
         print_result(
-            f"{counted(len(records.punches), 'punch', 'punches')}, {counted(len(records.corrections), 'correction')}, "
-            f"{counted(len(records.cards), 'time card')}, {counted(len(records.dead_letters), 'dead letter')}",
+            f"{pluralize(len(records.punches), 'punch', 'punches')}, "
+            f"{pluralize(len(records.corrections), 'correction')}, "
+            f"{pluralize(len(records.cards), 'time card')}, "
+            f"{pluralize(len(records.dead_letters), 'dead letter')}",
             *map(str, output_files),
         )
     return 1 if records.unread_queue else 0
@@ -184,13 +186,13 @@ def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -
         by = letter.attributes.get("usuarioId")
         return by is not None and by.get("StringValue") == str(employee_id)
 
-    return [letter for letter in dead_letters if letter.employee == employee_id or is_sent_by_employee(letter)]
+    return [letter for letter in dead_letters if letter.employee_id == employee_id or is_sent_by_employee(letter)]
 
 
-def _backup_days(where: reader.Where, records: PersonRecords) -> int | None:
+def _backup_days(target_options: reader.TargetOptions, records: PersonRecords) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = where.by_function and not records.unread_queue  # that AWS shows the stack
-    return target.find(where).backup_days if is_known else None
+    is_known = target_options.reads_by_function and not records.unread_queue  # that AWS shows the stack
+    return target.find(target_options).backup_days if is_known else None
 
 
 def _list_other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
@@ -210,7 +212,7 @@ def _to_json_fields(records: PersonRecords, context: ReportContext, other_places
         "batidas": records.punches,
         "correcoes": records.corrections,
         "espelhos": [timecard.card_to_json(card, context, context.employer) for card in records.cards],
-        "nao_gravadas": None if records.unread_queue else [letter.whole() for letter in records.dead_letters],
+        "nao_gravadas": None if records.unread_queue else [letter.details() for letter in records.dead_letters],
         "onde_mais": other_places,
     }
 
@@ -290,8 +292,8 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
         "cards": len(records.cards),
         "punches": len(records.punches),
     }
-    counted = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
-    return [*counted, ("elsewhere", language.word("person", "elsewhere"))]
+    pluralize = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
+    return [*pluralize, ("elsewhere", language.word("person", "elsewhere"))]
 
 
 def _build_punch_report(records: PersonRecords, language: Language) -> Report:

@@ -1,4 +1,4 @@
-"""Hooks of reports in the function `schema`: who employs, and employees that a command sends."""
+"""Hooks of the function `schema`: storing the employer after migrations, and the action `load_employees`."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,17 +11,19 @@ from slices.reports import employees, employer
 
 
 def employer_step(environment: Mapping[str, str]) -> "partial[None]":
-    """Return the step that stores the employer that EMPLOYER names.
+    """Return the step after migrations that stores the employer of the variable EMPLOYER.
 
     Raises:
-        ConfigurationError: EMPLOYER names no employer.
+        ConfigurationError: EMPLOYER is invalid.
     """
     text = environment.get("EMPLOYER", "")
     try:
-        found = employer.read(text) if text else ""
-    except ValueError as error:  # the value is not quoted: it may be somebody's CPF
-        raise ConfigurationError(f"EMPLOYER: {error}; it is like Padaria Sol Ltda., CNPJ 11.222.333/0001-81.") from None
-    return partial(employer.store, employer=found)
+        parsed = employer.parse_employer(text) if text else ""
+    except ValueError as error:  # the message must not quote the value, which may contain a CPF
+        raise ConfigurationError(
+            f"EMPLOYER: {error}; expected a value like Padaria Sol Ltda., CNPJ 11.222.333/0001-81."
+        ) from None
+    return partial(employer.store, employer=parsed)
 
 
 def _load(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def _load(owner: Parameters, event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 HOOKS = SchemaHooks(
-    # {"action": "load_employees", "employees": rows, "dryRun": false} stores these, or counts what that would change.
+    # Event: {"action": "load_employees", "employees": [...], "dryRun": false}; see `employees.load`.
     actions={"load_employees": _load},
     legacy_keys={"employees": "load_employees"},
     prepare_post_migration=employer_step,

@@ -1,4 +1,4 @@
-"""What reports add: commands, statements, hooks of the function `schema`, and notes of a trace."""
+"""Manifest of the slice: its commands, statements, hooks of the function `schema`, and notes for `ponto trace`."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 
 class ReportsExtension(Slice):
-    """A slice that adds to what commands of reports do."""
+    """A slice that extends `ponto person` and `ponto demo`."""
 
     def person_statements(self) -> "Sequence[Statement[Any]]":
-        """Return statements that return all rows of an employee, for `ponto person`."""
+        """Return statements that select all rows of an employee, for `ponto person`."""
         return ()
 
     def correct_demo(
         self,
         cursor: "psycopg2.extensions.cursor",  # noqa: ARG002
-        numbers: tuple[int, int],  # noqa: ARG002
+        employee_ids: tuple[int, int],  # noqa: ARG002
         last: "date",  # noqa: ARG002
     ) -> int:
-        """Correct days of the company that `ponto demo` makes up; return how many.
+        """Correct some days of the company of `ponto demo`, and return their number.
 
         Args:
-            cursor: of the transaction that makes it up.
-            numbers: of the first and the last employee.
-            last: day of the month to correct.
+            cursor: a cursor on a connection in autocommit mode.
+            employee_ids: numbers of the first and the last employee.
+            last: last day of the month to correct.
         """
         return 0
 
 
-class Reports(Slice):
+class ReportsSlice(Slice):
     """Local time, working days, time cards, exceptions, employees."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
@@ -71,23 +71,23 @@ class Reports(Slice):
         return {
             "demo": LazyCommand(
                 demo,
-                "A made-up company's punches, to try the reports on.",
-                "ponto demo                       a made-up company, to try the reports on",
-                "a made-up company; then ponto report --help",
+                "Store the punches of a made-up company, to try the reports on.",
+                "ponto demo                       punches of a made-up company, to try the reports on",
+                "store a made-up company; then see ponto report --help",
             ),
             "load employees": LazyCommand(
                 load_employees,
-                "Give the reports the employees' names, time zones and cut-offs.",
+                "Store the employees' names, time zones and cut-offs for the reports.",
                 "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
             ),
             "person": LazyCommand(
                 person,
-                "All that is kept about an employee, as json and as a page.",
-                "ponto person 123 --output folder   all that is kept about an employee",
+                "Write all data that is stored about an employee, as JSON and as a page.",
+                "ponto person 123 --output folder   all data stored about an employee",
             ),
             "report": LazyCommand(
                 report,
-                "Time cards, totals, exceptions, changes, gaps, the peak.",
+                "Print time cards, totals, exceptions, changes, gaps or the peak.",
                 "ponto report timecard --employee 123 --month 2026-11",
             ),
         }
@@ -99,16 +99,16 @@ class Reports(Slice):
         return STATEMENTS
 
     def schema_hooks(self) -> "SchemaHooks":
-        """Return what stores the employer and employees."""
+        """Return the hooks that store the employer and employees."""
         from slices.reports.schema_hooks import HOOKS
 
         return HOOKS
 
     def trace_notes(self) -> "TraceNotes":
-        """Return notes of the employee's working day and local time."""
+        """Return notes about the employee's working day and local time."""
         from slices.reports.trace_notes import NOTES
 
         return NOTES
 
 
-SLICE = Reports()
+SLICE = ReportsSlice()

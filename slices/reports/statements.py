@@ -1,4 +1,4 @@
-"""Statements of reports for the function `read`, a file of `reads/` each."""
+"""Statements of the reports for the function `read`: a file of `reads/` each, with the types of its parameters."""
 
 from pathlib import Path
 
@@ -38,5 +38,5 @@ STATEMENTS = Catalogue(
         "zones": {},
     },
     without_bound={"gaps", "received"},
-    tables_with_write_time={"funcionario"},  # by zona_mudou_em: when its zone or cut-off changed
+    tables_with_write_time={"funcionario"},  # zona_mudou_em: when the time zone or the cut-off changed
 )

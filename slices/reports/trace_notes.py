@@ -1,4 +1,4 @@
-"""Notes of reports for `ponto trace`: the employee's working day and local time."""
+"""Notes for `ponto trace`: the employee's working day and local time."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,14 +10,14 @@ from tools.kit.rows import PunchRow
 from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 
-def day(source: Reader, employee_id: int, of: date) -> tuple[datetime, datetime]:
-    """Return when a working day of an employee begins and ends."""
-    ((bounds,),) = source.read(WORKING_DAY.bind(usuario=employee_id, dia=of))
+def read_day_bounds(source: Reader, employee_id: int, day: date) -> tuple[datetime, datetime]:
+    """Return the instants at which an employee's working day begins and ends."""
+    ((bounds,),) = source.read(WORKING_DAY.bind(usuario=employee_id, dia=day))
     return bounds.inicio, bounds.fim
 
 
-def notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
-    """Return the zone and the local time of rows, which are of one employee."""
+def read_notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
+    """Return the time zone and the local time of the rows, which all belong to one employee."""
     if not rows:
         return Notes({})
     ((zone,),) = source.read(EMPLOYEE_ZONE.bind(usuario=rows[0].employee_id))
@@ -28,4 +28,4 @@ def notes(source: Reader, _: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
     return Notes(row_notes)
 
 
-NOTES = TraceNotes(notes, day)
+NOTES = TraceNotes(read_notes, read_day_bounds)

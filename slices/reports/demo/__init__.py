@@ -1,1 +1,1 @@
-"""ponto demo: a made-up company, to try the reports on."""
+"""`ponto demo`: punches of a made-up company, to try the reports on."""

@@ -1,4 +1,4 @@
-"""`ponto demo`: a made-up company's punches, to try the reports on."""
+"""`ponto demo`: stores the punches of a made-up company, to try the reports on."""
 
 import time
 from collections.abc import Mapping
@@ -8,36 +8,36 @@ from typing import Any
 import click
 
 from slices.reports.demo import store
-from slices.reports.demo.company import LONGEST_DELAY, Company
+from slices.reports.demo.company import MAX_DELAY, Company
 from tools.kit import commands, database, target
 from tools.kit import options as opt
 from tools.kit.collaborators import Collaborators, pass_collaborators
 from tools.kit.output import print_json, print_result, print_status
 
-_LARGEST = 500_000  # employees; so far their CPFs are a range of their own, and the devices' names of one width
-_MOST_MONTHS = 120
-_A_DAY = timedelta(days=1)
+_MAX_EMPLOYEES = 500_000  # for which there are CPFs and device names
+_MAX_MONTHS = 120
+_ONE_DAY = timedelta(days=1)
 
 COUNTS = {
     "punches": "punches",
     "workingDays": "working days of an employee",
-    "nightShifts": "of them night shifts",
-    "forgotten": "of them with a forgotten punch",
-    "oddDays": "of them with an odd count (incompleta)",
-    "corrected": "of those with an odd count, corrected the next day (incluida), and odd no more",
-    "lostByDevices": "forgotten punches that a device had numbered, and lost (faltam)",
+    "nightShifts": "of these, night shifts",
+    "forgotten": "working days with a forgotten punch",
+    "oddDays": "working days with an odd number of punches (incompleta)",
+    "corrected": "working days with an odd number of punches that was corrected the next day (incluida)",
+    "lostByDevices": "punches that a device numbered and lost (faltam)",
     "doubleTaps": "second taps, seconds after the first (proxima)",
-    "offlineBatches": "working days sent afterwards, all at once",
-    "punchedOffline": "punches in them",
+    "offlineBatches": "working days whose punches were sent together, afterwards",
+    "punchedOffline": "punches of these working days",
     "receivedADayLate": "punches received more than a day late (atrasada)",
     "daysChangedAfterThree": "working days that changed more than three days after their end (reaberta)",
-    "wrongClocks": "punches of devices whose clocks are minutes wrong (relogio)",
-    "inTheFuture": "of them in the future when they were received (futura)",
-    "withoutOffset": "punches of old terminals, which send neither offset nor name nor time of sending",
+    "wrongClocks": "punches of devices whose clocks are wrong by minutes (relogio)",
+    "inTheFuture": "of these, punches with a time after their receipt (futura)",
+    "withoutOffset": "punches of old terminals, which send no UTC offset, name or sending time",
     "withPosition": "punches with a position",
-    "waitedAMinute": "punches that waited more than a minute, as the database was away",
+    "waitedAMinute": "punches that waited more than a minute because the database was unavailable",
 }
-"""What is counted, and what it means; in brackets what excecoes() and lacunas call it."""
+"""The keys of `counts` and their descriptions; in parentheses, the terms of excecoes() and lacunas."""
 
 _EPILOG = f"""examples:
   ponto demo
@@ -51,16 +51,20 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--employees", type=opt.IntegerRange(1, _LARGEST), default=200, metavar="N", help="How many.")
-@click.option("--months", type=opt.IntegerRange(1, _MOST_MONTHS), default=3, metavar="N", help="How many.")
+@click.option(
+    "--employees", type=opt.IntegerRange(1, _MAX_EMPLOYEES), default=200, metavar="N", help="Number of employees."
+)
+@click.option("--months", type=opt.IntegerRange(1, _MAX_MONTHS), default=3, metavar="N", help="Number of months.")
 @click.option(
     "--until",
     type=opt.MONTH,
-    help="The last month (default: the last one of which nothing can be on its way any more).",
+    help="Last month (default: the latest month whose punches have all arrived by now).",
 )
-@click.option("--seed", type=opt.IntegerRange(min=0), default=1, metavar="N", help="Another gives another company.")
+@click.option("--seed", type=opt.IntegerRange(min=0), default=1, metavar="N", help="Seed of the random data.")
 @click.option(
-    "--yes-into", metavar="HOST/DBNAME", help="That of --database env, named again: it must hold no punches yet."
+    "--yes-into",
+    metavar="HOST/DBNAME",
+    help="Confirms the database of --database env, which must have no punches.",
 )
 @opt.as_json
 @database.options(timeout=0)
@@ -76,32 +80,30 @@ def demo(
     yes_into: str | None,
     as_json: bool,
 ) -> None:
-    """A made-up company's punches, to try the reports on.
+    """Store the punches of a made-up company, to try the reports on.
 
-    Makes up a company and stores its employees and their punches: day shifts with lunch, part-timers, night shifts,
-    vacations, forgotten punches, double taps, whole days sent afterwards, wrong clocks, several time zones, and once a
-    month a database that is away. Devices number their punches, but for some old terminals; a few punches they lose, so
-    that their numbers are missing. The same --seed, --until, --months and --employees give the same rows on any day.
+    The company has day shifts with lunch, part-time work, night shifts, vacations, forgotten punches, double taps, days
+    whose punches are sent afterwards, wrong clocks, several time zones, and once a month an unavailable database. All
+    devices but some old terminals number their punches; they lose a few, so that numbers are missing. The same --seed,
+    --until, --months and --employees store the same rows on any day.
 
-    A punch that was sent twice has one id, and so one row, as ever: repeats do not show.
-
-    Rows of batida are never removed. `make clean` removes the local stack's database with all that is in it.
+    Rows of batida can never be removed. `make clean` removes the whole database of the local stack.
     """
-    last = _last_day(until or (collaborators.clock.now().date() - LONGEST_DELAY).replace(day=1) - _A_DAY)
+    last = _last_day(until or (collaborators.clock.now().date() - MAX_DELAY).replace(day=1) - _ONE_DAY)
     first = _first_day(last, months)
-    into = database.find(target_options)
-    store.require_meant(into, yes_into)
+    destination = database.find(target_options)
+    store.require_confirmation(destination, yes_into)
 
     company = Company(seed, employees)
     started = time.monotonic()
     with database.connect(target_options, read_only=False) as connection:
-        store.store(connection, company, first, last, alone=not into.is_local)
+        store.store(connection, company, first, last, must_be_empty=not destination.is_local)
         stored = time.monotonic() - started
-        print_status("gathering statistics: vacuum (analyze) batida")
+        print_status("updating statistics: vacuum (analyze) batida")
         store.analyze(connection)
         corrected = store.correct(connection, company, last)
     result = {
-        "employees": {"first": company.numbers[0], "last": company.numbers[1]},
+        "employees": {"first": company.employee_ids[0], "last": company.employee_ids[1]},
         "days": {"first": str(first), "last": str(last)},
         "seed": seed,
         "counts": {name: company.counts[name] for name in COUNTS}
@@ -117,8 +119,8 @@ def demo(
 
 
 def _print(result: Mapping[str, Any]) -> None:
-    for name, explained in COUNTS.items():
-        print_result(f"{result['counts'][name]:>12,}  {explained}")
+    for name, meaning in COUNTS.items():
+        print_result(f"{result['counts'][name]:>12,}  {meaning}")
     employees, days = result["employees"], result["days"]
     print_result(
         f"employees {employees['first']} to {employees['last']}, {days['first']} to {days['last']}, "
@@ -126,15 +128,15 @@ def _print(result: Mapping[str, Any]) -> None:
         "try next:",
         f"  ponto report timecard --employee {employees['first']} --month {days['last'][:7]}",
         f"  ponto report exceptions --month {days['last'][:7]}",
-        f"  ponto report gaps --month {days['last'][:7]}   numbers of punches that devices lost",
-        f"  ponto report peak --day {result['outage']}   the database was away",
+        f"  ponto report gaps --month {days['last'][:7]}   numbers of lost punches",
+        f"  ponto report peak --day {result['outage']}   day on which the database was unavailable",
     )
 
 
 def _first_day(last: date, months: int) -> date:
-    count = last.year * 12 + last.month - months  # of months since year 0, from 0
+    count = last.year * 12 + last.month - months  # months since year 0
     return date(count // 12, count % 12 + 1, 1)
 
 
 def _last_day(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - _A_DAY
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1) - _ONE_DAY

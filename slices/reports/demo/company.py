@@ -1,8 +1,7 @@
-"""A made-up company: who works there, and every punch of theirs, in the order in which they reached the database.
+"""The company of `ponto demo`: its employees and their punches, in the order in which the database received them.
 
-Everything follows from the seed: the employees from the seed alone, a day from the seed and its date. A day is drawn at
-once, and only the punches that arrive later than the next day begins are kept meanwhile, so that memory does not grow
-with the months.
+The seed determines the employees; the seed and a date determine the punches of that day. Punches are generated day by
+day. Only those that arrive after the next day has begun are held in memory, so memory does not grow with the months.
 """
 
 import calendar
@@ -17,20 +16,20 @@ from zoneinfo import ZoneInfo
 
 from ponto.documents import check_digits
 from slices.reports.demo import people
-from slices.reports.demo.people import DAY, HOUR, MINUTE, SECOND, ZONES, Kind, Person
+from slices.reports.demo.people import DAY, HOUR, MINUTE, SECOND, ZONES, Person, WorkPattern
 from slices.reports.load.employees import Employee
 
-LONGEST_DELAY = timedelta(days=10)
-"""After the end of the last day nothing arrives later than this."""
+MAX_DELAY = timedelta(days=10)
+"""Maximum time from the end of the last day to the arrival of its last punch."""
 
 
 @dataclass(slots=True)
-class Columns:
-    """What the company has for the columns of batida."""
+class BatidaColumns:
+    """Values of the columns of `batida` that the demo fills, under the columns' names."""
 
     id: str
     usuario_id: int
-    ponto: int  # microseconds since the epoch, as the other instants
+    ponto: int  # microseconds since the epoch, like all instants here
     deslocamento: int | None  # minutes
     dispositivo: str | None
     offline: bool | None
@@ -38,49 +37,49 @@ class Columns:
     latitude: float | None
     longitude: float | None
     precisao: float | None
-    sequencia: int | None  # 0: not numbered yet
+    sequencia: int | None  # 0 until `Company._number` numbers it
     recebida_em: int
     gravada_em: int
     mensagem_id: str
 
 
 @dataclass(slots=True)
-class Row(Columns):
-    """A punch: its columns, and what it is numbered, sorted and counted by."""
+class DemoPunch(BatidaColumns):
+    """A punch: its columns, and the values by which it is numbered, sorted and counted."""
 
-    device: int  # its place among all; see `_device`
-    punched: int  # by the right clock, ms
-    lost: int  # punches that the device numbered before it, and lost
-    ready: int  # when a batch could have it, microseconds
-    limit: int  # three days after the end of its working day, microseconds
-    ends: bool  # the last of its working day's punches to be sent
+    device: int  # index of the device: the terminals first, then the employees' phones
+    true_time: int  # time of the punch by a correct clock, ms since the epoch
+    lost: int  # number of punches that the device numbered just before this one, and lost
+    ready: int  # earliest instant at which a batch could contain it, microseconds since the epoch
+    late_after: int  # three days after the end of its working day, microseconds since the epoch
+    is_last_of_day: bool  # whether it is the last punch of its working day to be sent
 
 
-_OLD = 7  # every so many terminals, one tells neither its name, nor a number, nor an offset, nor when it sends
+# One in seven terminals is old: it sends no name, number, UTC offset or sending time.
+_OLD_TERMINAL_INTERVAL = 7
 
-_FORGOTTEN = 0.015  # of the working days: one punch
-_LOST = 0.05  # of these, which the employee did not forget, but the device
-_TAPPED_TWICE = 0.0015  # of the punches
-_OFFLINE = 0.012  # of the working days: sent together, afterwards
-_DAYS_LATER = 0.15  # of these, by days instead of hours
-_WRONG_CLOCKS = 0.006  # of the devices, for a month
-_TRIED_AGAIN = 0.005  # of what is sent at once
+_FORGOTTEN_RATE = 0.015  # of the working days: one punch is missing
+_LOST_BY_DEVICE_RATE = 0.05  # of the missing punches: the device lost it
+_DOUBLE_TAP_RATE = 0.0015  # of the punches
+_OFFLINE_DAY_RATE = 0.012  # of the working days: all punches are sent together, afterwards
+_LONG_DELAY_RATE = 0.15  # of the offline days: sent days later instead of hours
+_WRONG_CLOCK_RATE = 0.006  # of the devices, for a month
+_RETRY_RATE = 0.005  # of the punches that are sent immediately
 
-_PER_ROW = 500  # microseconds: the drain writes 2,000 rows/s when many wait
+_WRITE_MICROSECONDS = 500  # per row: the drain writes 2,000 rows/s from a full queue
 
 
 class Company:
-    """The company. `rows` may be called once."""
+    """A made-up company. Call `rows` only once: it advances the devices' numbers."""
 
     def __init__(self, seed: int, employees: int) -> None:
-        """Draws the employees.
+        """Draw the employees.
 
         Args:
-            seed: 0 or more; which company it is.
-            employees: how many, at most 500,000: so far their CPFs are a range of their own, and the devices' names
-                of one width.
+            seed: at least 0; another seed makes another company.
+            employees: number of employees, at most 500,000, for which there are CPFs and device names.
         """
-        self.counts: Counter[str] = Counter()  # of what `rows` has given so far
+        self.counts: Counter[str] = Counter()  # of the punches that `rows` has yielded so far
         self._seed = seed
         self._terminals = employees // people.EMPLOYEES_PER_TERMINAL + 1
         self._sequences = [0] * (self._terminals + employees)  # the last number of each device
@@ -88,147 +87,149 @@ class Company:
         self._people = [people.draw_person(draw, index) for index in range(employees)]
 
     @property
-    def numbers(self) -> tuple[int, int]:
-        """The first and the last employee's."""
-        return people.FIRST_NUMBER, people.FIRST_NUMBER + len(self._people) - 1
+    def employee_ids(self) -> tuple[int, int]:
+        """The first and the last employee number."""
+        return people.FIRST_EMPLOYEE_ID, people.FIRST_EMPLOYEE_ID + len(self._people) - 1
 
     def employees(self) -> list[Employee]:
-        """The employees as the reports know them. Their CPFs are of a range that begins with 999."""
-        found = []
+        """Return the employees as rows of `funcionario`. Their CPFs begin with 999."""
+        employees = []
         for index, person in enumerate(self._people):
             nine = str(999_000_000 + index)
-            cutoff = "12:00" if person.kind is Kind.NIGHT else None
+            cutoff = "12:00" if person.pattern is WorkPattern.NIGHT else None
             cpf = nine + check_digits(nine)
-            found.append(Employee(person.number, person.name, cpf, ZONES[person.zone].name, cutoff))
-        return found
+            employees.append(Employee(person.employee_id, person.name, cpf, ZONES[person.zone].name, cutoff))
+        return employees
 
-    def rows(self, first: date, last: date) -> Iterator[list[Row]]:
-        """Give the punches of the shifts that begin from a day to a day, in the order in which they were written.
+    def rows(self, first: date, last: date) -> Iterator[list[DemoPunch]]:
+        """Yield the punches of the shifts that begin on the days from `first` to `last`, in the order of writing.
 
         Yields:
-            What is written on each day (UTC), and in the end what arrives after the last.
+            The punches written on each day (UTC); with the last day, also those that arrive after it.
         """
-        waiting: list[Row] = []
+        waiting: list[DemoPunch] = []
         written = 0
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
             waiting += self._shifts(day)
             # All zones lie west of UTC, so no shift of the next day begins before that day does in UTC.
-            end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * LONGEST_DELAY)
-            self._number(waiting, end)
-            rows = sorted((row for row in waiting if row.ready < end * 1_000), key=lambda row: row.ready)
-            waiting = [row for row in waiting if row.ready >= end * 1_000]
-            outages = [self.outage(near) for near in {day.replace(day=1), (day + LONGEST_DELAY).replace(day=1)}]
+            day_end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * MAX_DELAY)
+            self._number(waiting, day_end)
+            rows = sorted((row for row in waiting if row.ready < day_end * 1_000), key=lambda row: row.ready)
+            waiting = [row for row in waiting if row.ready >= day_end * 1_000]
+            outages = [self.outage(month) for month in {day.replace(day=1), (day + MAX_DELAY).replace(day=1)}]
             for row in rows:
-                for begin, back in outages:
-                    if begin <= row.ready < back:
-                        row.ready = back
-                row.gravada_em = written = max(row.ready, written + _PER_ROW)
+                for start, end in outages:
+                    if start <= row.ready < end:
+                        row.ready = end
+                row.gravada_em = written = max(row.ready, written + _WRITE_MICROSECONDS)
             self._count_written(rows)
             yield rows
 
-    @lru_cache(maxsize=4)  # noqa: B019  a company lives as long as the command
+    @lru_cache(maxsize=4)  # noqa: B019  the company exists as long as the process
     def outage(self, month: date) -> tuple[int, int]:
-        """Return when the database is away in the month of a date, on a working day as people come.
+        """Return when the database is unavailable in the month of a date: on the morning of a working day.
 
         Returns:
-            Begin and end, microseconds since the epoch.
+            Start and end, microseconds since the epoch.
         """
         draw = self._draw("outage", month.year, month.month)
         days = [month.replace(day=number + 1) for number in range(calendar.monthrange(month.year, month.month)[1])]
         day = draw.choice([day for day in days if day.weekday() < 5 and not people.is_holiday(day)])
-        begin = _epoch(day) + 10 * HOUR + draw.randrange(40, 70) * MINUTE  # 07:40 in São Paulo
-        return begin * 1_000, (begin + draw.randrange(10, 35) * MINUTE) * 1_000
+        start = _epoch(day) + 10 * HOUR + draw.randrange(40, 70) * MINUTE  # from 07:40 in São Paulo
+        return start * 1_000, (start + draw.randrange(10, 35) * MINUTE) * 1_000
 
-    def _draw(self, *what: object) -> Random:
-        return Random(f"{self._seed} {what}")  # noqa: S311  made up
+    def _draw(self, *subject: object) -> Random:
+        return Random(f"{self._seed} {subject}")  # noqa: S311  not for cryptography
 
-    def _shifts(self, day: date) -> Iterator[Row]:
-        """Draw the punches of the shifts that begin on a day; all but when they are written."""
+    def _shifts(self, day: date) -> Iterator[DemoPunch]:
+        """Draw the punches of the shifts that begin on a day; `rows` fills in when each is written."""
         draw = self._draw("day", day.toordinal())
         skews = self._skews(day.year, day.month)
-        limits = {kind: _limits(day.toordinal(), 12 if kind is Kind.NIGHT else 4) for kind in Kind}
+        limits = {
+            pattern: _limits(day.toordinal(), 12 if pattern is WorkPattern.NIGHT else 4) for pattern in WorkPattern
+        }
         for index, person in enumerate(self._people):
-            if not people.works(draw, person, day):
+            if not people.starts_shift(draw, person, day):
                 continue
             device = person.terminal if person.terminal is not None else self._terminals + index
-            kind = Kind.PART if day.weekday() == 5 else person.kind
+            pattern = WorkPattern.PART if day.weekday() == 5 else person.pattern
             yield from self._shift(
                 draw,
                 person,
                 _epoch(day),
-                people.draw_times(draw, person, kind),
+                people.draw_times(draw, person, pattern),
                 device,
                 skews[device],
-                limits[person.kind][person.zone],
+                limits[person.pattern][person.zone],
             )
 
     def _shift(
-        self, draw: Random, person: Person, midnight: int, times: list[int], device: int, skew: int, limit: int
-    ) -> list[Row]:
+        self, draw: Random, person: Person, midnight: int, times: list[int], device: int, skew: int, late_after: int
+    ) -> list[DemoPunch]:
         """Draw the punches of a shift.
 
         Args:
-            draw: the day's.
-            person: whose.
-            midnight: of the day in UTC, ms since the epoch.
-            times: ms after local midnight.
-            device: its place among all.
-            skew: how fast its clock is, ms.
-            limit: after which a change of the working day is late, microseconds since the epoch.
+            draw: random generator of the day.
+            person: the employee.
+            midnight: midnight UTC of the day, ms since the epoch.
+            times: times of the punches, ms after local midnight.
+            device: index of the device.
+            skew: how far the device's clock is ahead, ms.
+            late_after: see `DemoPunch.late_after`.
         """
         chance = draw.random
         self.counts["workingDays"] += 1
-        self.counts["nightShifts"] += person.kind is Kind.NIGHT
+        self.counts["nightShifts"] += person.pattern is WorkPattern.NIGHT
         lost = None
-        if chance() < _FORGOTTEN:
+        if chance() < _FORGOTTEN_RATE:
             self.counts["forgotten"] += 1
             lost = draw.randrange(len(times))
             del times[lost]
-            if chance() >= _LOST:
+            if chance() >= _LOST_BY_DEVICE_RATE:
                 lost = None
         for at in tuple(times):
-            if chance() < _TAPPED_TWICE:
+            if chance() < _DOUBLE_TAP_RATE:
                 self.counts["doubleTaps"] += 1
                 times.append(at + draw.randrange(2 * SECOND, 30 * SECOND))
         times.sort()
         self.counts["oddDays"] += len(times) % 2
         if person.terminal is not None:
-            times = [at // SECOND * SECOND for at in times]  # a terminal knows no fractions
+            times = [at // SECOND * SECOND for at in times]  # a terminal's clock has whole seconds
         offsets = _offsets(midnight)[person.zone]
-        at_right_clock = [midnight + at - offsets[at // HOUR] for at in times]
-        sent_together = None
-        if chance() < _OFFLINE:
+        true_times = [midnight + at - offsets[at // HOUR] for at in times]
+        batch_sent = None
+        if chance() < _OFFLINE_DAY_RATE:
             self.counts["offlineBatches"] += 1
             self.counts["punchedOffline"] += len(times)
-            sent_together = at_right_clock[-1] + _delay(draw)
-        is_old = person.terminal is not None and person.terminal % _OLD == 3
-        name = f"celular-{person.number}" if person.terminal is None else f"terminal-{person.terminal:06}"
+            batch_sent = true_times[-1] + _delay(draw)
+        is_old = person.terminal is not None and person.terminal % _OLD_TERMINAL_INTERVAL == 3
+        name = f"celular-{person.employee_id}" if person.terminal is None else f"terminal-{person.terminal:06}"
         rows = []
-        for turn, (at, punched) in enumerate(zip(times, at_right_clock, strict=True)):
-            if sent_together is None:
-                sent = punched + int(draw.gammavariate(2, 400))
-                if chance() < _TRIED_AGAIN:
+        for turn, (at, true_time) in enumerate(zip(times, true_times, strict=True)):
+            if batch_sent is None:
+                sent = true_time + int(draw.gammavariate(2, 400))
+                if chance() < _RETRY_RATE:
                     sent += int(draw.expovariate(1 / (20 * SECOND)))
             else:
-                sent = sent_together + turn * 300
+                sent = batch_sent + turn * 300
             received = (sent + draw.randrange(20, 400)) * 1_000
             latitude = longitude = precision = None
-            if person.placed:
-                # A street of its own for every remainder; the device is off by some metres.
-                street = (person.number % 97 - 48) / 1_000
+            if person.sends_position:
+                # The employee's number selects one of 97 places of work; the device measures it within some metres.
+                street = (person.employee_id % 97 - 48) / 1_000
                 town = ZONES[person.zone]
                 latitude = round(town.latitude + street + draw.gauss(0, 0.0001), 6)
                 longitude = round(town.longitude + street + draw.gauss(0, 0.0001), 6)
                 precision = round(draw.uniform(4, 60), 1)
             rows.append(
-                Row(
-                    id=_uuid(draw, f"{punched + skew:012x}7"),
-                    usuario_id=person.number,
-                    ponto=(punched + skew) * 1_000,
+                DemoPunch(
+                    id=_uuid(draw, f"{true_time + skew:012x}7"),
+                    usuario_id=person.employee_id,
+                    ponto=(true_time + skew) * 1_000,
                     deslocamento=None if is_old else offsets[at // HOUR] // MINUTE,
                     dispositivo=None if is_old else name,
-                    offline=None if is_old else sent_together is not None,
+                    offline=None if is_old else batch_sent is not None,
                     enviado=None if is_old else (sent + skew) * 1_000,
                     latitude=latitude,
                     longitude=longitude,
@@ -238,36 +239,36 @@ class Company:
                     gravada_em=0,
                     mensagem_id=_uuid(draw, f"{draw.getrandbits(48):012x}4"),
                     device=device,
-                    punched=punched,
+                    true_time=true_time,
                     lost=0,
                     ready=received + int(draw.gammavariate(2, 250_000)),
-                    limit=limit,
-                    ends=False,
+                    late_after=late_after,
+                    is_last_of_day=False,
                 )
             )
-        rows[-1].ends = True
+        rows[-1].is_last_of_day = True
         if lost is not None:
             rows[min(lost, len(rows) - 1)].lost = 1
         return rows
 
-    def _number(self, rows: list[Row], end: int) -> None:
-        """Number the punches that were made before an instant (ms since the epoch), each device's in order of time."""
-        due = [row for row in rows if row.sequencia == 0 and row.punched < end]
-        for row in sorted(due, key=lambda row: row.punched):
+    def _number(self, rows: list[DemoPunch], day_end: int) -> None:
+        """Set `sequencia` of punches made before `day_end` (ms since the epoch), in the order of each device."""
+        due = [row for row in rows if row.sequencia == 0 and row.true_time < day_end]
+        for row in sorted(due, key=lambda row: row.true_time):
             self._sequences[row.device] += 1 + row.lost
             row.sequencia = self._sequences[row.device]
             self.counts["lostByDevices"] += row.lost
 
-    @lru_cache(maxsize=2)  # noqa: B019  a company lives as long as the command
+    @lru_cache(maxsize=2)  # noqa: B019  the company exists as long as the process
     def _skews(self, year: int, month: int) -> list[int]:
-        """Draw how fast each device's clock is in a month, ms: the terminals' first, then each employee's phone's."""
+        """Draw how far each device's clock is ahead in a month, ms, by the index of the device."""
         draw = self._draw("clocks", year, month)
         return [
-            draw.choice((-1, 1)) * draw.randrange(6 * MINUTE, 90 * MINUTE) if draw.random() < _WRONG_CLOCKS else 0
+            draw.choice((-1, 1)) * draw.randrange(6 * MINUTE, 90 * MINUTE) if draw.random() < _WRONG_CLOCK_RATE else 0
             for _ in self._sequences
         ]
 
-    def _count_written(self, rows: list[Row]) -> None:
+    def _count_written(self, rows: list[DemoPunch]) -> None:
         minute = 60 * 1_000_000
         counts = self.counts
         counts["punches"] += len(rows)
@@ -275,7 +276,7 @@ class Company:
             late = row.recebida_em - row.ponto
             counts["receivedADayLate"] += late > 24 * 60 * minute
             counts["inTheFuture"] += -late > 5 * minute
-            counts["daysChangedAfterThree"] += row.ends and row.gravada_em > row.limit
+            counts["daysChangedAfterThree"] += row.is_last_of_day and row.gravada_em > row.late_after
             counts["wrongClocks"] += row.enviado is not None and abs(row.recebida_em - row.enviado) > 5 * minute
             counts["withoutOffset"] += row.deslocamento is None
             counts["withPosition"] += row.latitude is not None
@@ -283,39 +284,41 @@ class Company:
 
 
 def _delay(draw: Random) -> int:
-    """Draw after how long a day's punches that were made offline are sent, ms."""
-    if draw.random() < _DAYS_LATER:
+    """Draw the delay with which the punches of an offline day are sent, ms."""
+    if draw.random() < _LONG_DELAY_RATE:
         return int(draw.uniform(1 * DAY, 9 * DAY))
     return int(min(max(draw.lognormvariate(math.log(2 * HOUR), 1), 2 * MINUTE), 20 * HOUR))
 
 
-def _uuid(draw: Random, begin: str) -> str:
-    """Write a UUID that begins with these 13 digits, the last of which is its version."""
-    more = f"{draw.getrandbits(74):019x}"
-    variant = "89ab"[int(more[0])]
-    return f"{begin[:8]}-{begin[8:12]}-{begin[12]}{more[1:4]}-{variant}{more[4:7]}-{more[7:]}"
+def _uuid(draw: Random, start: str) -> str:
+    """Return a UUID whose first 13 hexadecimal digits are `start`, the last of which is the version."""
+    digits = f"{draw.getrandbits(74):019x}"
+    variant = "89ab"[int(digits[0])]
+    return f"{start[:8]}-{start[8:12]}-{start[12]}{digits[1:4]}-{variant}{digits[4:7]}-{digits[7:]}"
 
 
 @lru_cache(maxsize=16)
 def _limits(ordinal: int, cutoff: int) -> list[int]:
-    """Return, for each zone, three days after the end of a day's working day, microseconds since the epoch.
+    """Return the instant three days after the end of a working day in each zone, microseconds since the epoch.
 
-    The cut-off is a local hour.
+    Args:
+        ordinal: proleptic Gregorian ordinal of the day.
+        cutoff: local hour at which a working day ends.
     """
-    then = _epoch(date.fromordinal(ordinal + 4))
-    return [(then + cutoff * HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(then)]
+    midnight = _epoch(date.fromordinal(ordinal + 4))
+    return [(midnight + cutoff * HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(midnight)]
 
 
 @lru_cache(maxsize=16)
 def _offsets(midnight: int) -> list[list[int]]:
-    """Give each zone's offset from UTC, ms, at the local hours of the day of a midnight in UTC, and of the next."""
-    begin = datetime.fromtimestamp(midnight / SECOND, UTC).replace(tzinfo=None)
-    hours = [begin + timedelta(hours=hour) for hour in range(48)]
+    """Return the UTC offset (ms) of each zone at each of the 48 local hours from the date of this midnight UTC."""
+    start = datetime.fromtimestamp(midnight / SECOND, UTC).replace(tzinfo=None)
+    hours = [start + timedelta(hours=hour) for hour in range(48)]
     zones = [ZoneInfo(zone.name) for zone in ZONES]
     return [[(zone.utcoffset(hour) or timedelta()) // timedelta(milliseconds=1) for hour in hours] for zone in zones]
 
 
 @lru_cache(maxsize=16)
 def _epoch(day: date) -> int:
-    """Give the midnight of a day in UTC, ms since the epoch."""
+    """Return midnight UTC of a day, ms since the epoch."""
     return int(datetime.combine(day, time(), UTC).timestamp()) * SECOND

@@ -1,4 +1,4 @@
-"""How a made-up company comes into a database: where it may, whole or not at all."""
+"""Storing the made-up company: the checks before it, and one transaction for all of its rows."""
 
 import io
 import time
@@ -14,107 +14,111 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 
 from slices import enabled
 from slices.reports import employees
-from slices.reports.demo.company import Columns, Company, Row
+from slices.reports.demo.company import BatidaColumns, Company, DemoPunch
 from slices.reports.slice import ReportsExtension
 from tools.kit.console import progress
 from tools.kit.database import TargetDatabase
 from tools.kit.errors import CommandError
 
-# A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
-_HAD_THEM = "update ponto.funcionario set zona_mudou_em = null where usuario_id between %s and %s"
-_COLUMNS = [column.name for column in fields(Columns)]
-_COPY = f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"  # as _line writes; others are null
-_values_of = attrgetter(*_COLUMNS)
+# The trigger sets zona_mudou_em to now, but the employees of the demo had their zones and cut-offs from the start.
+_CLEAR_ZONE_CHANGES = "update ponto.funcionario set zona_mudou_em = null where usuario_id between %s and %s"
+_COLUMNS = [column.name for column in fields(BatidaColumns)]
+_COPY = (
+    f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"  # in the format of _format_row; the other columns are null
+)
+_get_values = attrgetter(*_COLUMNS)
 _INSTANTS = {"ponto", "enviado", "recebida_em", "gravada_em"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_READ = 256 * 1024  # bytes that psycopg2 asks for at a time
+_READ_BYTES = 256 * 1024  # that psycopg2 reads at a time
 
 
-def require_meant(into: TargetDatabase, yes_into: str | None) -> None:
-    """Let no made-up punch into a deployment's database that the user has not named again, as HOST/DBNAME.
+def require_confirmation(destination: TargetDatabase, yes_into: str | None) -> None:
+    """Require --yes-into HOST/DBNAME with the name of a database that is not the local stack's.
 
     Raises:
-        CommandError: it is not the local stack's, and not the one named.
+        CommandError: the name is missing, is another one, or is not needed.
     """
-    if into.is_local:
+    if destination.is_local:
         if yes_into is not None:
-            raise CommandError("--yes-into is for --database env, which was not given")
+            raise CommandError("--yes-into needs --database env, which was not given")
         return
     if yes_into is None:
         raise CommandError(
-            f"DB_HOST names {into.name}, where made-up punches would stay for ever; if it is for trying things out, "
-            f"confirm it: --yes-into {into.name}"
+            f"DB_HOST names {destination.name}, from which demo punches can never be removed; "
+            f"if it is a test database, confirm it with --yes-into {destination.name}"
         )
-    if yes_into != into.name:
-        raise CommandError(f"--yes-into {yes_into} is not where DB_HOST and DB_NAME lead: {into.name}")
+    if yes_into != destination.name:
+        raise CommandError(f"--yes-into {yes_into} is not the database of DB_HOST and DB_NAME: {destination.name}")
 
 
 def store(
-    connection: psycopg2.extensions.connection, company: Company, first: date, last: date, *, alone: bool
+    connection: psycopg2.extensions.connection, company: Company, first: date, last: date, *, must_be_empty: bool
 ) -> None:
-    """Store the employees, and their punches from the first day to the last.
+    """Store the employees and their punches from the first day to the last, in one transaction.
 
     Args:
-        connection: to the database, outside of any transaction.
-        company: none of whose rows were drawn yet.
-        first: day of the punches.
-        last: day of the punches.
-        alone: refuse where there are other punches.
+        connection: a connection outside of any transaction.
+        company: a new company.
+        first: first day of the punches.
+        last: last day of the punches.
+        must_be_empty: refuse a database that has punches.
 
     Raises:
-        CommandError: the company's numbers are taken, or others have punches; nothing was stored.
+        CommandError: the employee numbers are in use, or the database has punches; nothing was stored.
     """
     with connection.cursor() as cursor:
-        # One transaction: rows cannot be removed, so half a company would be there for ever.
-        employees.lock(cursor)
-        require_room(cursor, company.numbers, alone=alone)
+        # One transaction, because rows of batida cannot be removed and half a company would remain.
+        employees.lock_table(cursor)
+        require_no_conflicts(cursor, company.employee_ids, must_be_empty=must_be_empty)
         employees.store(cursor, [employee._asdict() for employee in company.employees()], dry_run=False)
-        cursor.execute(_HAD_THEM, company.numbers)
-        chunks = _watched(company.rows(first, last), (last - first).days + 1)
-        _copy(cursor, ("".join(map(_line, rows)).encode() for rows in chunks))
+        cursor.execute(_CLEAR_ZONE_CHANGES, company.employee_ids)
+        chunks = _show_progress(company.rows(first, last), (last - first).days + 1)
+        _copy(cursor, ("".join(map(_format_row, rows)).encode() for rows in chunks))
     connection.commit()
 
 
 def analyze(connection: psycopg2.extensions.connection) -> None:
-    """Gather the statistics by which PostgreSQL plans; the connection is outside of transactions from then on."""
+    """Update the statistics of the planner. Sets the connection to autocommit, which `vacuum` needs."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("vacuum (analyze) ponto.batida, ponto.funcionario")
 
 
 def correct(connection: psycopg2.extensions.connection, company: Company, last: date) -> int:
-    """Have slices correct days of the month that ends on a day; give how many they have corrected."""
+    """Correct days of the month that ends on `last`, by the slices that do so; return the number of days corrected."""
     with connection.cursor() as cursor:
         extensions = [each for each in enabled.load().values() if isinstance(each, ReportsExtension)]
-        return sum(each.correct_demo(cursor, company.numbers, last) for each in extensions)
+        return sum(each.correct_demo(cursor, company.employee_ids, last) for each in extensions)
 
 
-def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *, alone: bool) -> None:
-    """Refuse where the company's numbers are taken, or, if it is to be alone, where there is any punch.
+def require_no_conflicts(
+    cursor: psycopg2.extensions.cursor, employee_ids: tuple[int, int], *, must_be_empty: bool
+) -> None:
+    """Require that the employee numbers are not in use and, if `must_be_empty`, that there are no punches at all.
 
     Raises:
-        CommandError: it is so.
+        CommandError: there are such rows.
     """
-    for taken, what in (
+    for query, message in (
         ("select exists (select from ponto.batida where usuario_id between %s and %s)", "batida has punches of"),
         ("select exists (select from ponto.funcionario where usuario_id between %s and %s)", "funcionario has"),
     ):
-        cursor.execute(taken, numbers)
+        cursor.execute(query, employee_ids)
         if cursor.fetchone() == (True,):
             raise CommandError(
-                f"{what} employees {numbers[0]} to {numbers[1]} already, maybe of an earlier demo; nothing was stored. "
-                "Locally, make clean begins anew"
+                f"{message} employees {employee_ids[0]} to {employee_ids[1]} already, perhaps of an earlier demo; "
+                "nothing was stored. To start again locally, run make clean"
             )
-    if alone:
+    if must_be_empty:
         cursor.execute("select exists (select from ponto.batida)")
         if cursor.fetchone() == (True,):
-            raise CommandError("batida has punches already, so this is no database for a demo; nothing was stored")
+            raise CommandError("batida has punches already; choose a database without punches. Nothing was stored")
 
 
-def _line(row: Row) -> str:
-    """Write a row as COPY reads it."""
+def _format_row(row: DemoPunch) -> str:
+    """Format a row as a line in the text format of COPY."""
     values = []
-    for name, value in zip(_COLUMNS, _values_of(row), strict=True):
+    for name, value in zip(_COLUMNS, _get_values(row), strict=True):
         if value is None:
             values.append("\\N")
         elif name in _INSTANTS:
@@ -124,22 +128,22 @@ def _line(row: Row) -> str:
     return "\t".join(values) + "\n"
 
 
-def _copy(cursor: psycopg2.extensions.cursor, parts: Iterator[bytes]) -> None:
-    stream = _Stream(parts)
+def _copy(cursor: psycopg2.extensions.cursor, chunks: Iterator[bytes]) -> None:
+    stream = _Stream(chunks)
     try:
-        cursor.copy_expert(_COPY, io.BufferedReader(stream, _READ), size=_READ)
+        cursor.copy_expert(_COPY, io.BufferedReader(stream, _READ_BYTES), size=_READ_BYTES)
     except psycopg2.errors.QueryCanceled:
-        if stream.error is not None:  # psycopg2 makes this of whatever happens in the reading, Ctrl-C included
+        if stream.error is not None:  # psycopg2 replaces any error of read(), Ctrl-C included
             raise stream.error from None
         raise
 
 
 class _Stream(io.RawIOBase):
-    """A file of parts that are made as they are read."""
+    """A readable file whose content is generated while it is read."""
 
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self.error: BaseException | None = None  # that ended the reading
-        self._parts = parts
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.error: BaseException | None = None  # raised by `chunks`
+        self._chunks = chunks
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -148,7 +152,7 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             while not self._rest:
-                self._rest = memoryview(next(self._parts))
+                self._rest = memoryview(next(self._chunks))
         except StopIteration:
             return 0
         except BaseException as error:
@@ -160,8 +164,8 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def _watched(chunks: Iterable[list[Row]], days: int) -> Iterator[list[Row]]:
-    """Pass days on, showing how far it is."""
+def _show_progress(chunks: Iterable[list[DemoPunch]], days: int) -> Iterator[list[DemoPunch]]:
+    """Yield the rows of each day, and show the progress on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -170,10 +174,10 @@ def _watched(chunks: Iterable[list[Row]], days: int) -> Iterator[list[Row]]:
         TimeRemainingColumn(),
     )
     started = time.monotonic()
-    with progress(*columns) as shown:
-        bar = shown.add_task("storing", total=days, rows=0, speed=0)
+    with progress(*columns) as display:
+        bar = display.add_task("storing", total=days, rows=0, speed=0)
         rows = 0
         for chunk in chunks:
             yield chunk
             rows += len(chunk)
-            shown.update(bar, advance=1, rows=rows, speed=rows / (time.monotonic() - started))
+            display.update(bar, advance=1, rows=rows, speed=rows / (time.monotonic() - started))

@@ -1,4 +1,4 @@
-"""The reports on a made-up company: what is typed, and the queries beside what one would write without them."""
+"""Benchmark of the reports on the company of `ponto demo`: commands, and their queries beside naive queries."""
 
 import os
 import random
@@ -20,13 +20,13 @@ from lab.bench.harness import Case, Column, Part, Reading, Sizes, Table, side_by
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
-_LAST_MONTH = "2026-10"  # of the made-up company, so that each run has the same rows
+_LAST_MONTH = "2026-10"  # of the company; fixed, so that each run has the same rows
 _CARDS = 20  # employees whose time cards are read in turn
 
-# What `ponto` may do: read; on one core, so that the others are left to the intake.
+# The session settings of `ponto report`: read only, and on one core, so that the others are free for the intake.
 _READER = "set role ponto_reader; set max_parallel_workers_per_gather = 0"
 
-# What the table itself offers: local time, working day, pairs, then the days that are wanted.
+# Without the report functions: local time, working day and pairs of all punches, then a filter by day.
 _NAIVE = """
 select usuario_id, dia, array_agg(local order by local), sum(local - entrada) filter (where ordem % 2 = 0)
 from (
@@ -44,31 +44,31 @@ from (
 _MONTH = "where date_trunc('month', dia) = '{month}'"
 
 
-class Report(NamedTuple):
-    """A report and what one would write without it."""
+class ComparedQuery(NamedTuple):
+    """Query of a report, and the query that a user would write without the report functions."""
 
-    what: str
-    report: str  # the query
+    title: str
+    report: str
     naive: str  # computes less than the report does
 
 
 REPORTS = (
-    Report(
+    ComparedQuery(
         "a time card",
         "select * from ponto.espelho({employee}, '{month}')",
         f"{_NAIVE} {_MONTH} and usuario_id = {{employee}} group by usuario_id, dia order by dia",
     ),
-    Report(
+    ComparedQuery(
         "a month's time cards of all, to CSV",
         "select * from ponto.espelhos('{month}')",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia order by usuario_id, dia",
     ),
-    Report(
+    ComparedQuery(
         "a month's exceptions; naive: its odd counts",
         "select * from ponto.excecoes('{month}', ponto.ultimo_dia('{month}'))",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia having count(*) % 2 = 1",
     ),
-    Report(
+    ComparedQuery(
         "the peak of a day; naive: minutes punched in",
         "select * from ponto.pico('{day} 03:00Z', '{day} 03:00Z'::timestamptz + interval '24 hours')",
         "select date_trunc('minute', ponto), count(*) from ponto.batida"
@@ -76,7 +76,7 @@ REPORTS = (
     ),
 )
 
-# What people type. Each writes a file and ends.
+# Commands that users run; each writes a file.
 COMMANDS = (
     f"report timecard --all --month {_LAST_MONTH} --format csv",
     f"report exceptions --from {_LAST_MONTH}-01 --to {_LAST_MONTH}-31 --format csv --no-queue",
@@ -91,76 +91,80 @@ _COLUMNS = {
 
 
 def measure(server: Server, sizes: Sizes) -> list[Table]:
-    """Make up a company, then time what is typed, and the queries with all their rows sent, each with its plan.
+    """Store a demo company, then measure the commands and the queries, the latter with their plans.
 
     Raises:
         RuntimeError: a command failed.
     """
     server.use("reports")
-    demo = Case({"what": "demo", "by": "command"}, partial(_demo, sizes.employees, sizes.months))
+    demo = Case({"what": "demo", "by": "command"}, partial(_measure_demo, sizes.employees, sizes.months))
     rows = side_by_side("reports", [demo], rounds=1)
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
         connection.autocommit = True
         cursor.execute(_READER)
         cursor.execute(f"select usuario_id from ponto.espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
-        everybody = [number for (number,) in cursor]
-        some = everybody[:: max(1, len(everybody) // _CARDS)][:_CARDS]
-        commands = [Case({"what": words, "by": "command"}, partial(_command, words)) for words in COMMANDS]
+        employee_ids = [number for (number,) in cursor]
+        sampled_ids = employee_ids[:: max(1, len(employee_ids) // _CARDS)][:_CARDS]
+        commands = [
+            Case({"what": arguments, "by": "command"}, partial(_measure_command, arguments)) for arguments in COMMANDS
+        ]
         rows += side_by_side("reports", commands, sizes.rounds)
-        queries = {(each.what, by): getattr(each, by) for each in REPORTS for by in ("report", "naive")}
+        queries = {
+            (query_pair.title, by): getattr(query_pair, by) for query_pair in REPORTS for by in ("report", "naive")
+        }
         cases = [
-            Case({"what": what, "by": by}, partial(_query, cursor, query, cycle(some)))
-            for (what, by), query in queries.items()
+            Case({"what": title, "by": by}, partial(_measure_query, cursor, query, cycle(sampled_ids)))
+            for (title, by), query in queries.items()
         ]
         for row, query in zip(side_by_side("reports", cases, sizes.rounds), queries.values(), strict=True):
-            rows.append(row._replace(facts=row.facts | {"plan": _plan(cursor, query, some[0])}))
+            rows.append(row._replace(facts=row.facts | {"plan": _explain(cursor, query, sampled_ids[0])}))
     return [Table(_COLUMNS, rows, f"On {server.rows():,} punches:")]
 
 
-def _demo(employees: int, months: int) -> dict[str, float]:
+def _measure_demo(employees: int, months: int) -> dict[str, float]:
     database = f"{os.environ['DB_HOST']}/{os.environ['DB_NAME']}"
-    words = ["--employees", employees, "--months", months, "--until", _LAST_MONTH, "--yes-into", database]
-    return _ponto("demo", *map(str, words))
+    arguments = ["--employees", employees, "--months", months, "--until", _LAST_MONTH, "--yes-into", database]
+    return _ponto("demo", *map(str, arguments))
 
 
-def _command(words: str) -> dict[str, float]:
+def _measure_command(arguments: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="ponto-bench-") as folder:
-        return _ponto(*words.split(), "--output", str(Path(folder) / "report.csv"))
+        return _ponto(*arguments.split(), "--output", str(Path(folder) / "report.csv"))
 
 
-def _ponto(*words: str) -> dict[str, float]:
-    began = time.perf_counter()
-    command = [sys.executable, "-m", "tools.cli", *words, "--database", "env"]
-    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
-    if ended.returncode:
-        raise RuntimeError(f"ponto {words[0]} ended with {ended.returncode}")
-    return {"ms": 1000 * (time.perf_counter() - began)}
+def _ponto(*arguments: str) -> dict[str, float]:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "tools.cli", *arguments, "--database", "env"]
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    if result.returncode:
+        raise RuntimeError(f"ponto {arguments[0]} ended with {result.returncode}")
+    return {"ms": 1000 * (time.perf_counter() - started)}
 
 
-def _filled(statement: str, employee: int) -> str:
+def _fill_placeholders(statement: str, employee: int) -> str:
     return statement.format(employee=employee, month=f"{_LAST_MONTH}-01", day=f"{_LAST_MONTH}-15")
 
 
-def _query(cursor: Cursor, statement: str, employees: Iterator[int]) -> dict[str, float]:
-    """Send the rows of a query to nowhere, as CSV; of one employee's, the next one's."""
-    query = _filled(statement, next(employees))
+def _measure_query(cursor: Cursor, statement: str, employees: Iterator[int]) -> dict[str, float]:
+    """Measure a query whose rows are sent as CSV and discarded; each call takes the next employee."""
+    query = _fill_placeholders(statement, next(employees))
     with open(os.devnull, "w") as sink:  # noqa: PTH123
-        began = time.perf_counter()
+        started = time.perf_counter()
         cursor.copy_expert(f"copy ({query}) to stdout with (format csv)", sink)
-        return {"ms": 1000 * (time.perf_counter() - began), "rows": cursor.rowcount}
+        return {"ms": 1000 * (time.perf_counter() - started), "rows": cursor.rowcount}
 
 
-def _plan(cursor: Cursor, statement: str, employee: int) -> list[str]:
-    cursor.execute(f"explain (analyze, buffers) {_filled(statement, employee)}")
+def _explain(cursor: Cursor, statement: str, employee: int) -> list[str]:
+    cursor.execute(f"explain (analyze, buffers) {_fill_placeholders(statement, employee)}")
     return [line for (line,) in cursor]
 
 
-def _card(server: Server, employees: int) -> float:
+def _measure_time_card(server: Server, employees: int) -> float:
     employee = random.randint(1, employees)
-    began = time.perf_counter()
+    started = time.perf_counter()
     server.ask(f"select count(*) from ponto.espelho({employee}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
-    return 1000 * (time.perf_counter() - began)
+    return 1000 * (time.perf_counter() - started)
 
 
-PARTS = {"reports": Part("a made-up company's reports, and the queries that one would write without them", measure)}
-READINGS = {"card_ms": Reading("a time card", _card)}  # of last month
+PARTS = {"reports": Part("reports of a demo company, beside the queries that one would write without them", measure)}
+READINGS = {"card_ms": Reading("a time card of last month", _measure_time_card)}

@@ -1,1 +1,1 @@
-"""ponto load: employees, for the reports; slices bring other tables."""
+"""`ponto load employees`: fills the table of employees from a CSV file."""

@@ -1,4 +1,4 @@
-"""`ponto load employees`: the table of employees, filled from a file."""
+"""The command `ponto load employees`."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from tools.kit.functions import invoke
 from tools.kit.output import pluralize, print_json, print_result
 from tools.kit.rows import ZoneRow
 
-_MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
+_MAX_REQUEST_BYTES = 6_000_000  # AWS limits an invocation's payload to 6 MiB
 
 _EPILOG = f"""examples:
   ponto load employees employees.csv
@@ -35,61 +35,59 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 @opt.as_json
 @reader.options
 def load_employees(file: BinaryIO, target_options: reader.TargetOptions, *, dry_run: bool, as_json: bool) -> None:
-    """Give the reports the employees' names, time zones and cut-offs.
+    """Store the employees' names, time zones and cut-offs for the reports.
 
-    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
+    FILE is CSV in UTF-8, separated by ; or , (- reads standard input). Its first line names all of these columns, in
     any order:
 
     \b
       usuario_id   the employee's number
       nome         at most 200 characters
       cpf          11 digits, plain or as 123.456.789-09; may be empty
-      fuso         time zone, as America/Sao_Paulo; empty: the stage's
-      corte        HH:MM, local, where the working day ends (12:00 for night
-                   staff); empty: 04:00
+      fuso         time zone, like America/Sao_Paulo; empty: the stage's
+      corte        local time HH:MM at which the working day ends (12:00 for
+                   night staff); empty: 04:00
 
-    All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
-    are.
+    If any line is wrong, nothing is stored. Employees who are not in the file stay unchanged.
     """
     content = file.read()
 
-    def checked(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
-        """Return the employees, if nothing is wrong with the file."""
-        found, faults = employees.read(content, {zone.name for zone in zones})
+    def parse_file(zones: Iterable[ZoneRow]) -> list[dict[str, Any]]:
+        """Return the employees of the file; raise a CommandError if a line is wrong."""
+        rows, faults = employees.read(content, {zone.name for zone in zones})
         loading.require_no_faults(faults, file.name, as_json=as_json)
-        return [employee._asdict() for employee in found]
+        return [employee._asdict() for employee in rows]
 
     if not target_options.reads_by_function:
         with database.connect(target_options, read_only=dry_run) as connection, connection.cursor() as cursor:
-            counts = store(cursor, checked(ZONES.bind().execute(cursor)), dry_run=dry_run)
+            counts = store(cursor, parse_file(ZONES.bind().execute(cursor)), dry_run=dry_run)
             connection.commit()
     else:
         with reader.open_reader(target_options) as source:
             (zones,) = source.read(ZONES.bind())
-        counts = _store_by_function(target_options, target_options.stage, checked(zones), dry_run=dry_run)
+        counts = _store_by_function(target_options, target_options.stage, parse_file(zones), dry_run=dry_run)
     if as_json:
         print_json(counts | {"dryRun": dry_run})
     else:
         print_result(
             f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
-            f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
+            f"unchanged {counts['unchanged']}; not in the file and unchanged {counts['others']}"
         )
 
 
 def _store_by_function(
-    target_options: reader.TargetOptions, stage: str, found: list[dict[str, Any]], *, dry_run: bool
+    target_options: reader.TargetOptions, stage: str, rows: list[dict[str, Any]], *, dry_run: bool
 ) -> dict[str, int]:
-    """Store employees by the owner's function; give the counts of `store`."""
-    request = {"action": "load_employees", "employees": found, "dryRun": dry_run}
-    if len(json.dumps(request)) > _MOST_BYTES:
+    """Store employees by the function `schema` of the stage; return the counts of `store`."""
+    request = {"action": "load_employees", "employees": rows, "dryRun": dry_run}
+    if len(json.dumps(request)) > _MAX_REQUEST_BYTES:
         raise CommandError(
-            f"{pluralize(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
-            "load them in several files"
+            f"{pluralize(len(rows), 'employee')} exceed the 6 MB of a Lambda request; load them in several files"
         )
     functions, name = target.function_client(target_options, "schema")
     answer = invoke(functions, name, stage, request)
     if "counts" not in answer:
-        why = answer.get("refused", f"it is of another version; deploy stage {stage}")
-        raise CommandError(f"{name}: {why}; nothing was stored")
+        reason = answer.get("refused", f"the function is of another version; deploy stage {stage}")
+        raise CommandError(f"{name}: {reason}; nothing was stored")
     counts: dict[str, int] = answer["counts"]
     return counts

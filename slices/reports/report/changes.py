@@ -71,7 +71,7 @@ def command(
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with report_context.open_context(where, output, as_of, since) as context:
+    with report_context.open_context(target_options, output, as_of, since) as context:
         ranges = context.read_month(month, employees, CHANGES, ARRIVALS, since=context.since)
         changes = list(output.track(_join_arrivals(ranges), "changed months"))
         if not changes:

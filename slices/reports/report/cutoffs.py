@@ -33,17 +33,19 @@ _TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao",
 @click.option(
     "--all",
     "all_employees",
-    cls=Instead,
-    instead_of=("--employee",),
+    cls=MutuallyExclusiveOption,
+    excludes=("--employee",),
     is_flag=True,
     show_default=False,
     help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
 )
 @options.output_options
-def command(where: Where, *, output: Output, days: Days, employees: Employees, all_employees: bool) -> None:
+def command(
+    target_options: TargetOptions, *, output: Output, days: Days, employees: Employees, all_employees: bool
+) -> None:
     """Cut-offs that split shifts, and better ones."""
     word = output.language.word
-    with report_context.open_context(where, output) as context:
+    with report_context.open_context(target_options, output) as context:
         first, last = days.bounds(context.now.date())
         min_split_days = MIN_SPLIT_DAYS if employees is None and not all_employees else 0
         has_punches, cutoffs = context.source.read(

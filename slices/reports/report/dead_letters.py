@@ -44,13 +44,13 @@ no_queue_option = click.option(
 )
 
 
-def read_groups(where: Where, employees: Employees) -> list[DeadLetterGroup] | UnreadQueue:
+def read_groups(target_options: TargetOptions, employees: Employees) -> list[DeadLetterGroup] | UnreadQueue:
     """Read the dead-letter queue beside a stage or a database, and group it, of some employees or all."""
-    messages = read_messages(where)
+    messages = read_messages(target_options)
     return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employees)
 
 
-def read_messages(where: Where) -> list[DeadLetter] | UnreadQueue:
+def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQueue:
     """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
     if target_options.database_from_environment:
         return NOT_LOCAL

@@ -109,9 +109,9 @@ def command(
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with report_context.open_context(where, output, as_of) as context:
+    with report_context.open_context(target_options, output, as_of) as context:
         first, last = days.bounds(context.now.date())
-        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(where, employees)
+        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employees)
         somadas = output.format in ("text", "html")
         punched = context.punched_query(first, last, employees)
         rows, has_punches = context.source.read(

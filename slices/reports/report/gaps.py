@@ -28,17 +28,17 @@ _TEXT_COLUMNS = (
 @click.option(
     "--all",
     "is_unlimited",
-    cls=Instead,
-    instead_of=("--month", "--from", "--to"),
+    cls=MutuallyExclusiveOption,
+    excludes=("--month", "--from", "--to"),
     is_flag=True,
     show_default=False,
     help="Of all that was ever received.",
 )
 @options.output_options
-def command(where: Where, *, output: Output, days: Days, is_unlimited: bool) -> None:
+def command(target_options: TargetOptions, *, output: Output, days: Days, is_unlimited: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
-    with report_context.open_context(where, output) as context:
+    with report_context.open_context(target_options, output) as context:
         first, last = (None, None) if is_unlimited else days.bounds(context.now.date())
         received, rows = context.source.read(RECEIVED.bind(de=first, ate=last), GAPS.bind(de=first, ate=last))
         report_context.require_received(received, first, last)

@@ -77,7 +77,7 @@ class Output(NamedTuple):
         is_shown = bool(self.file or not sys.stdout.isatty())
         bar = () if total is None else (BarColumn(),)
         columns = (SpinnerColumn(), *bar, TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
-        with progress(*columns, shown=is_shown) as display:
+        with progress(*columns, visible=is_shown) as display:
             yield from display.track(items, total=total, description=description)
 
     def write(self, report: Report) -> None:
@@ -190,7 +190,7 @@ def _draw_table(console: Console, table: ReportTable, rows: list[list[str]], lan
         for column in table.columns
     ]
     if table.columns[-1].format is BAR:
-        room = console.width - tables.narrowest(columns[:-1], rows) - _GAP
+        room = console.width - tables.table_min_width(columns[:-1], rows) - _GAP
         if room < _MIN_BAR:
             columns.pop()
         rows = [

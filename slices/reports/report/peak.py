@@ -62,7 +62,7 @@ def command(
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
     language = output.language
-    with report_context.open_context(where, output) as context:
+    with report_context.open_context(target_options, output) as context:
         zone = context.zone
         start, end = period.peak_bounds(day, start, end, context.now)
         minutes, ids = read_minutes(context, start, min(end, context.now))

@@ -201,19 +201,19 @@ def require_known_employees(
 
 @contextmanager
 def open_context(
-    where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+    target_options: TargetOptions, output: Output, as_of: datetime | None = None, since: datetime | None = None
 ) -> Iterator[ReportContext]:
     """Open the reports of a database, once their file is known to be writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.opened(where, earlier=as_of is not None or since is not None) as source:
+    with reader.open_reader(target_options, earlier=as_of is not None or since is not None) as source:
         yield ReportContext(source, as_of, since)
 
 
 @contextmanager
 def open_connection_context(database: connection) -> Iterator[ReportContext]:
-    """Open the reports of a connection that is outside of any transaction; see `reader.direct`."""
-    with reader.direct(database) as source:
+    """Open the reports of a connection that is outside of any transaction; see `reader.open_direct_reader`."""
+    with reader.open_direct_reader(database) as source:
         yield ReportContext(source)
 
 

@@ -38,7 +38,7 @@ _COLUMNS = [ReportColumn(name) for name in Day._fields]  # of csv
 @options.month
 @click.option(
     "--employer",
-    type=Kind("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer),
+    type=ParsedType("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer),
     show_default=False,
     help="Who employs, with CNPJ or CPF (default: as the stage names it).",
 )
@@ -55,7 +55,7 @@ def command(
 ) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with report_context.open_context(where, output, as_of) as context:
+    with report_context.open_context(target_options, output, as_of) as context:
         if output.format == "csv" and employees is None:  # needs no totals
             ranges = context.read_month(month, None, CARDS, CORRECTIONS)
             status = report_context.require_known_employees(month, None, (), ranges.once[0])

@@ -32,7 +32,7 @@ def command(
 ) -> int:
     """The totals of a month, a row for each employee."""
     word = output.language.word
-    with report_context.open_context(where, output, as_of) as context:
+    with report_context.open_context(target_options, output, as_of) as context:
         ranges = context.read_month(month, employees, TOTALS)
         totals = chain.from_iterable(rows for (rows,) in ranges.each)
         rows: list[TotalsRow] = list(output.track(totals, "employees", ranges.employees))

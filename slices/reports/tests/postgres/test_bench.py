@@ -21,7 +21,7 @@ def test_each_report_is_measured_with_its_plan_and_a_time_card_on_each_table(tmp
     assert [(row["what"], row["by"]) for row in results] == [
         ("demo", "command"),
         *((words, "command") for words in COMMANDS),
-        *((report.what, by) for report in REPORTS for by in ("report", "naive")),
+        *((report.title, by) for report in REPORTS for by in ("report", "naive")),
     ]
     assert all(row["ms"]["least"] > 0 for row in results)
     assert all(row["rows"]["least"] > 0 and row["plan"] for row in results if row["by"] != "command")

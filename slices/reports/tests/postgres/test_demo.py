@@ -11,8 +11,8 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from slices.reports.demo import command as demo
-from slices.reports.demo.company import Company, Row
-from slices.reports.demo.people import FIRST_NUMBER
+from slices.reports.demo.company import Company, DemoPunch
+from slices.reports.demo.people import FIRST_EMPLOYEE_ID
 from tests.clock import FakeClock
 from tests.commands import Result, runner, write_stack
 from tests.database import Database, export
@@ -67,7 +67,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
     ]
 
 
-def expected(row: Row) -> tuple[object, ...]:
+def expected(row: DemoPunch) -> tuple[object, ...]:
     """Give a row as PostgreSQL should, its instants in UTC."""
     values = asdict(row)
     for name in ("ponto", "enviado", "recebida_em", "gravada_em"):
@@ -117,8 +117,8 @@ def test_by_default_nothing_lies_in_the_future(run: Demo) -> None:
 def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
     result = run("--employees", "20", "--months", "1", "--until", "2026-02")
     assert result.status == 0
-    assert f"employees {FIRST_NUMBER} to {FIRST_NUMBER + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
-    assert f"  ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
+    assert f"employees {FIRST_EMPLOYEE_ID} to {FIRST_EMPLOYEE_ID + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
+    assert f"  ponto report timecard --employee {FIRST_EMPLOYEE_ID} --month 2026-02\n" in result.out
     assert "  ponto report exceptions --month 2026-02\n" in result.out
     assert "  ponto report gaps --month 2026-02 " in result.out
     assert "  ponto report peak --day 2026-02-" in result.out
@@ -136,13 +136,13 @@ def test_a_second_company_of_the_same_numbers_is_refused(run: Demo, ask: Ask) ->
     result = run(*words, "--seed", "2")
 
     assert result.status == 2
-    assert f"batida has punches of employees {FIRST_NUMBER} to {FIRST_NUMBER + 4} already" in result.err
+    assert f"batida has punches of employees {FIRST_EMPLOYEE_ID} to {FIRST_EMPLOYEE_ID + 4} already" in result.err
     assert "make clean" in result.err
     assert ask("select count(*), max(gravada_em) from batida") == before
 
 
 def test_an_employee_of_the_same_number_is_not_overwritten(run: Demo, ask: Ask) -> None:
-    ask("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", FIRST_NUMBER)
+    ask("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", FIRST_EMPLOYEE_ID)
     result = run("--employees", "5", "--months", "1", "--until", "2026-10")
     assert result.status == 2
     assert "funcionario has employees" in result.err
@@ -158,7 +158,7 @@ def test_into_a_deployment_only_who_names_it_again(deployed: tuple[str, Demo], a
     name, run = deployed
     for words, said in (
         ((), f"--yes-into {name}"),
-        (("--yes-into", "db.example.com/pontodb"), f"is not where DB_HOST and DB_NAME lead: {name}"),
+        (("--yes-into", "db.example.com/pontodb"), f"is not the database of DB_HOST and DB_NAME: {name}"),
     ):
         result = run(*words)
         assert result.status == 2
@@ -170,7 +170,7 @@ def test_into_a_deployment_only_who_names_it_again(deployed: tuple[str, Demo], a
 def test_naming_a_deployment_that_the_environment_does_not_is_refused(run: Demo, ask: Ask) -> None:
     result = run("--yes-into", "db.example.com/pontodb")
     assert result.status == 2
-    assert "--yes-into is for --database env" in result.err
+    assert "--yes-into needs --database env" in result.err
     assert ask("select count(*) from batida") == [(0,)]
 
 
@@ -186,7 +186,7 @@ def test_never_into_a_deployment_that_has_punches(deployed: tuple[str, Demo], as
 def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Company.rows
 
-    def half(self: Company, first: date, last: date) -> Iterator[list[Row]]:
+    def half(self: Company, first: date, last: date) -> Iterator[list[DemoPunch]]:
         for number, rows in enumerate(whole(self, first, last)):
             if number == 15:
                 raise KeyboardInterrupt

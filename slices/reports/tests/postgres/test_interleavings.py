@@ -10,5 +10,5 @@ def test_a_report_whose_statements_see_different_instants_is_found(migrated_url:
         found = next(run for run in explore(here, "report", PLANTED["snapshot"]) if run.broken)
         [again] = explore(here, "report", PLANTED["snapshot"], order=found.order)
 
-    assert "a report is of two instants" in " ".join(found.broken)
+    assert "a report shows two instants" in " ".join(found.broken)
     assert again == found

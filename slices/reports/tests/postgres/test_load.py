@@ -60,7 +60,7 @@ def stored(database: Database) -> list[tuple[Any, ...]]:
 def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: Database) -> None:
     result = load(FILE)
     assert result.status == 0
-    assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and left as they are 0\n"
+    assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and unchanged 0\n"
     assert stored(database) == ROWS
 
     before = database.ask("select xmin, ctid, * from funcionario order by usuario_id")
@@ -82,7 +82,7 @@ def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, databas
     load(FILE)
     result = load(f"{HEADER}1;Ana;;;\n5;Eva;;;\n", "--dry-run")
     assert result.status == 0
-    assert result.out == "would be inserted 1, changed 1; unchanged 0; not in the file and left as they are 2\n"
+    assert result.out == "would be inserted 1, changed 1; unchanged 0; not in the file and unchanged 2\n"
     assert stored(database) == ROWS
 
 
@@ -153,5 +153,5 @@ def test_a_file_that_is_no_request_says_what_to_do(load: Load, database: Databas
     result = load(HEADER + "".join(f"{number};{'é' * 200};;;\n" for number in range(1, 5_001)))
 
     assert result.status == 2
-    assert "5000 employees are more than AWS admits in a request (6 MB); load them in several files" in result.err
+    assert "5000 employees exceed the 6 MB of a Lambda request; load them in several files" in result.err
     assert stored(database) == []

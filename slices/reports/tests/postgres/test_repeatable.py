@@ -97,8 +97,8 @@ class Stage:
         self.change(CARDS, "        coalesce(repetidas, 0),\n", "")
         self.change(DAYS, "repetidas int, ", "")
         self.change(DAYS, "        repetidas,\n", "")
-        counted = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
-        self.change(DAYS, counted, "")
+        pluralize = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
+        self.change(DAYS, pluralize, "")
         file = self.file(DAYS)
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"comment on column ponto\.jornada\.repetidas is .*\n", "", text), encoding="utf-8")

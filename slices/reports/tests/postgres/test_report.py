@@ -88,8 +88,8 @@ def run(
 @pytest.fixture
 def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the company's database as a report does."""
-    where = target.TargetOptions(state=write_stack_on(tmp_path, database), timeout_seconds=60)
-    with kit_database.connect(where, read_only=True) as connection:
+    target_options = target.TargetOptions(state=write_stack_on(tmp_path, database), timeout_seconds=60)
+    with kit_database.connect(target_options, read_only=True) as connection:
         yield connection
 
 

@@ -293,15 +293,15 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
     run: Run, function: Functions, database: str
 ) -> None:
     function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
-    where = (*MONTH, "--stage", "local")
+    target_options = (*MONTH, "--stage", "local")
     with closing(writing(database, "ponto_function", WRITTEN)) as writer:
         for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
-            refused = run(*earlier, *where)
+            refused = run(*earlier, *target_options)
             assert (refused.status, refused.out) == (2, "")
             assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function), for longer" in refused.err
-        assert run("totals", *where).status == 0
+        assert run("totals", *target_options).status == 0
         writer.rollback()  # closed, it would end some time after this
-    assert run("totals", *AS_OF, *where).status == 0
+    assert run("totals", *AS_OF, *target_options).status == 0
 
 
 def require_writer_is_awaited(url: str, user: str, statement: str) -> None:

@@ -18,7 +18,7 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
 
 def test_what_is_no_employer_stops_the_deploy(packaged: Packaged) -> None:
     given = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
-    with pytest.raises(CommandError, match="EMPLOYER: has the check digits of neither"):
+    with pytest.raises(CommandError, match="EMPLOYER: has no valid CNPJ or CPF"):
         deploy.read(packaged("prod", given).folder)
 
 

@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 import pytest
 
 from slices.reports.demo import store
-from slices.reports.demo.company import LONGEST_DELAY, Company, Row
+from slices.reports.demo.company import MAX_DELAY, Company, DemoPunch
 from slices.reports.load import employees
 from tools.kit.project import ROOT
 
@@ -25,17 +25,17 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="module")
-def rows(company: Company) -> list[Row]:
+def rows(company: Company) -> list[DemoPunch]:
     return drawn(company)
 
 
-def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[Row]:
+def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[DemoPunch]:
     return list(chain.from_iterable(company.rows(first, last)))
 
 
 def digest(seed: int) -> str:
     rows = drawn(Company(seed, 60), date(2026, 10, 1))
-    return hashlib.sha256("".join(map(store._line, rows)).encode()).hexdigest()
+    return hashlib.sha256("".join(map(store._format_row, rows)).encode()).hexdigest()
 
 
 def microseconds(day: date) -> int:
@@ -73,10 +73,10 @@ def test_more_months_only_add_earlier_ones() -> None:
 # In order of writing
 
 
-def test_rows_come_in_the_order_in_which_they_were_written(rows: list[Row]) -> None:
+def test_rows_come_in_the_order_in_which_they_were_written(rows: list[DemoPunch]) -> None:
     assert all(before.gravada_em < after.gravada_em for before, after in pairwise(rows))
     assert all(row.gravada_em > row.recebida_em for row in rows)
-    assert rows[-1].gravada_em < microseconds(LAST) + DAY + LONGEST_DELAY.total_seconds() * SECOND
+    assert rows[-1].gravada_em < microseconds(LAST) + DAY + MAX_DELAY.total_seconds() * SECOND
 
 
 # Like a real one
@@ -92,7 +92,7 @@ def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_ran
     assert 0.04 < Counter(employee.corte for employee in staff)["12:00"] / len(staff) < 0.12
 
 
-def test_the_counts_are_those_of_the_rows(company: Company, rows: list[Row]) -> None:
+def test_the_counts_are_those_of_the_rows(company: Company, rows: list[DemoPunch]) -> None:
     assert company.counts["punches"] == len(rows)
     # An old terminal does not say that it was offline.
     offline = sum(row.offline is True for row in rows)
@@ -102,9 +102,11 @@ def test_the_counts_are_those_of_the_rows(company: Company, rows: list[Row]) -> 
     assert company.counts["withPosition"] == sum(row.latitude is not None for row in rows)
 
 
-def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(company: Company, rows: list[Row]) -> None:
+def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(
+    company: Company, rows: list[DemoPunch]
+) -> None:
     numbers: dict[str, list[int]] = {}
-    for row in sorted(rows, key=lambda row: (row.punched, row.sequencia or 0)):
+    for row in sorted(rows, key=lambda row: (row.true_time, row.sequencia or 0)):
         assert (row.dispositivo is None) == (row.sequencia is None)
         if row.dispositivo and row.sequencia:
             numbers.setdefault(row.dispositivo, [0]).append(row.sequencia)
@@ -113,7 +115,7 @@ def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(compa
     assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
 
 
-def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[Row]) -> None:
+def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[DemoPunch]) -> None:
     for month in (FIRST, LAST):
         begin, end = company.outage(month)
         assert not [row for row in rows if begin + 5 * SECOND < row.gravada_em < end]

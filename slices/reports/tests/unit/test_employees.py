@@ -104,7 +104,7 @@ def test_every_fault_is_said_with_its_line_and_column() -> None:
         "line 7: has 2 columns instead of 5",
         "line 8: has 6 columns instead of 5",
         f"line 9, usuario_id: 'x' is not a number from 1 to {MAX_EMPLOYEE_ID}",
-        "line 9, cpf: has 10 of 11 digits; has the spreadsheet dropped a zero in front?",
+        "line 9, cpf: has 10 of 11 digits; the spreadsheet may have removed leading zeros",
     ]
 
 

@@ -17,8 +17,8 @@ from slices.reports import employer, schema_hooks
     ],
 )
 def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, read: str) -> None:
-    assert employer.read(text) == read
-    assert employer.read(read) == read
+    assert employer.parse_employer(text) == read
+    assert employer.parse_employer(read) == read
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,20 @@ def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, read: str) -> None
         ("\u3164, 11.222.333/0001-81", "has no name"),
         ("a\nb, 11.222.333/0001-81", "has no name"),
         (f"{'x' * 151}, 11.222.333/0001-81", "has no name"),
-        ("Padaria Sol Ltda., 11.222.333/0001-82", "neither a CNPJ nor a CPF"),
-        ("Padaria Sol Ltda., 12.ABC.345/01DE-36", "neither a CNPJ nor a CPF"),
-        ("Padaria Sol Ltda., 00.000.000/0000-00", "neither a CNPJ nor a CPF"),
-        ("Padaria Sol Ltda., 529.982.247-24", "neither a CNPJ nor a CPF"),
-        ("Padaria Sol Ltda., \u0661" + "1222333000181", "neither a CNPJ nor a CPF"),
+        ("Padaria Sol Ltda., 11.222.333/0001-82", "has no valid CNPJ or CPF"),
+        ("Padaria Sol Ltda., 12.ABC.345/01DE-36", "has no valid CNPJ or CPF"),
+        ("Padaria Sol Ltda., 00.000.000/0000-00", "has no valid CNPJ or CPF"),
+        ("Padaria Sol Ltda., 529.982.247-24", "has no valid CNPJ or CPF"),
+        ("Padaria Sol Ltda., \u0661" + "1222333000181", "has no valid CNPJ or CPF"),
     ],
 )
 def test_what_is_no_employer_is_refused_without_quoting_it(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        employer.read(text)
+        employer.parse_employer(text)
     if text:
-        with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{why}.*; it is like") as caught:
+        with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{why}.*; expected a value like") as caught:
             schema_hooks.employer_step({"EMPLOYER": text})
-        assert text not in str(caught.value).partition("; it is like")[0]
+        assert text not in str(caught.value).partition("; expected a value like")[0]
 
 
 def test_the_parameter_names_nobody_or_an_employer_as_cards_have_it() -> None:
