@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 Choose = Callable[[Sequence[str]], str]
 
 
-def every(run: Callable[[Choose], Result]) -> Iterator[Result]:
+def run_every_order(run: Callable[[Choose], Result]) -> Iterator[Result]:
     """Run once for every sequence of choices: the last one that had an alternative takes it next.
 
     Raises:
@@ -39,14 +39,14 @@ def every(run: Callable[[Choose], Result]) -> Iterator[Result]:
         path.append((at + 1, options))
 
 
-def some(run: Callable[[Choose], Result], count: int, seed: int) -> Iterator[Result]:
+def run_random_orders(run: Callable[[Choose], Result], count: int, seed: int) -> Iterator[Result]:
     """Run so often, each choice by chance; the same ones for a seed."""
     rng = Random(seed)
     for _ in range(count):
         yield run(rng.choice)
 
 
-def given(steps: Sequence[str]) -> Choose:
+def follow_steps(steps: Sequence[str]) -> Choose:
     """Make the choices of a story; after its end, the first of each.
 
     Raises:

@@ -11,20 +11,20 @@ from typing import NamedTuple
 
 from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
-from lab.interleavings.planted import NONE, Planted
-from lab.interleavings.programs import Draining, Program
+from lab.interleavings.mutants import NONE, StatementMutant
+from lab.interleavings.programs import DrainProgram, Program
 from lab.interleavings.scenario import Scenario
 from lab.interleavings.scheduler import DEADLOCK, Scheduler
-from lab.interleavings.sessions import Session, stopping
-from lab.interleavings.world import Outcome, World
+from lab.interleavings.sessions import ScheduledSession, intercept_connections
+from lab.interleavings.world import RunOutcome, World
 
 
 class Run(NamedTuple):
     """What came of one order of steps."""
 
     steps: list[tuple[str, str]]  # which, and where its session stood
-    outcome: Outcome
-    broken: list[str]  # rules
+    outcome: RunOutcome
+    broken_rules: list[str]  # rules
 
     @property
     def order(self) -> str:
@@ -32,73 +32,80 @@ class Run(NamedTuple):
         return " ".join(step for step, _ in self.steps if step != DEADLOCK)
 
 
-class Stage:
+class ScenarioRunner:
     """A database on which scenarios run."""
 
     def __init__(self, url: str, folder: Path) -> None:
         """Takes a database; see `World`."""
         self._world = World(url, folder)
         self._scheduler = Scheduler(self._world.admin)
-        self.serial = cache(self._serial)
+        self.serial_outcomes = cache(self._serial_outcomes)
 
-    def run(self, scenario: Scenario, choose: Choose, fault: Planted = NONE, *, whole: bool = False) -> Run:
+    def run(
+        self, scenario: Scenario, choose: Choose, mutant: StatementMutant = NONE, *, is_serial: bool = False
+    ) -> Run:
         """Run a scenario once.
 
         Args:
             scenario: whose programs run.
             choose: takes one of the possible steps.
-            fault: of ours, that is planted.
+            mutant: of ours, that is planted.
             whole: each transaction is one step: the serial orders.
         """
-        world, programs = self._world, dict[Session, Program]()
-        world.begin(migrates=scenario.migrates, view=scenario.view, before=scenario.before)
+        world, programs = self._world, dict[ScheduledSession, Program]()
+        world.reset(
+            migrates=scenario.migrates, changes_view=scenario.changes_view, setup_statement=scenario.setup_statement
+        )
 
-        def session_of(program: Program) -> Session:
+        def create_session(program: Program) -> ScheduledSession:
             slot = len(programs) + 1
-            session = Session(slot, ascii_uppercase[slot - 1], self._scheduler.changed)
-            session.is_whole, session.fault = whole, fault
+            session = ScheduledSession(slot, ascii_uppercase[slot - 1], self._scheduler.changed)
+            session.is_serial, session.mutant = is_serial, mutant
             session.work = lambda: program.run(world, session)
             programs[session] = program
             return session
 
-        def follow(ended: Sequence[Session]) -> list[Session]:
-            found = [after for session in ended for after in programs[session].after(world, session)]
-            found += [Draining([message]) for message in world.sent]
-            world.sent = []
-            return [session_of(program) for program in found]
+        def follow(ended: Sequence[ScheduledSession]) -> list[ScheduledSession]:
+            found = [after for session in ended for after in programs[session].follow_ups(world, session)]
+            found += [DrainProgram([message]) for message in world.redriven]
+            world.redriven = []
+            return [create_session(program) for program in found]
 
-        sessions = [session_of(program) for program in scenario.programs()]
-        steps = self._scheduler.run(sessions, choose, follow, scenario.harms, scenario.harm_limit)
-        broken = world.broken(migrates=scenario.migrates, deaths=bool(scenario.harms))
+        sessions = [create_session(program) for program in scenario.programs()]
+        steps = self._scheduler.run(sessions, choose, follow, scenario.interruptions, scenario.max_interruptions)
+        broken = world.find_broken_rules(migrates=scenario.migrates, can_be_interrupted=bool(scenario.interruptions))
         broken += [where for step, where in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)
 
-    def _serial(self, scenario: Scenario, fault: Planted) -> set[Outcome]:
+    def _serial_outcomes(self, scenario: Scenario, mutant: StatementMutant) -> set[RunOutcome]:
         """Return the outcomes of all orders of whole transactions."""
-        return {run.outcome for run in explorer.every(lambda choose: self.run(scenario, choose, fault, whole=True))}
+        return {
+            run.outcome
+            for run in explorer.run_every_order(lambda choose: self.run(scenario, choose, mutant, is_serial=True))
+        }
 
     def close(self) -> None:
         """Close all connections."""
         self._world.close()
 
 
-def judged(run: Run, serial: set[Outcome]) -> Run:
+def check_serial(run: Run, serial_outcomes: set[RunOutcome]) -> Run:
     """Add that an outcome is of no serial order, if it is."""
-    if run.outcome in serial:
+    if run.outcome in serial_outcomes:
         return run
-    return run._replace(broken=[*run.broken, f"no serial order ends so: {run.outcome}"])
+    return run._replace(broken_rules=[*run.broken_rules, f"no serial order ends so: {run.outcome}"])
 
 
 @contextmanager
-def stage(url: str) -> Iterator[Stage]:
+def open_runner(url: str) -> Iterator[ScenarioRunner]:
     """Yield a stage on a migrated database that nobody else uses; the URL is its superuser's."""
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))
     try:
-        with stopping():
-            made = Stage(url, folder)
+        with intercept_connections():
+            runner = ScenarioRunner(url, folder)
             try:
-                yield made
+                yield runner
             finally:
-                made.close()
+                runner.close()
     finally:
         shutil.rmtree(folder)

@@ -4,21 +4,21 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from lab.interleavings.programs import Program
-from lab.interleavings.world import Message
+from lab.interleavings.world import ScenarioMessage
 
 
 class Scenario(NamedTuple):
     """Programs that run beside each other; they are A, B and so on."""
 
-    what: str
+    description: str
     programs: Callable[[], Sequence[Program]]
-    harms: frozenset[str] = frozenset()  # that may happen, to each program one, as steps: A! A~ A?
-    harm_limit: int = 1  # of them in a run
+    interruptions: frozenset[str] = frozenset()  # that may happen, to each program one, as steps: A! A~ A?
+    max_interruptions: int = 1  # of them in a run
     migrates: bool = False
-    view: bool = False  # the migrations change a view, too
-    before: str = ""  # a statement that makes what has to be there
+    changes_view: bool = False  # the migrations change a view, too
+    setup_statement: str = ""  # a statement that makes what has to be there
 
 
-def batch(sender: str, *punches: int, employee: int = 1) -> list[Message]:
+def batch(sender: str, *punches: int, employee_id: int = 1) -> list[ScenarioMessage]:
     """A batch of messages that are named by who sent them and their punch."""
-    return [Message(f"{sender}{number}-{punch}", punch, employee) for number, punch in enumerate(punches, 1)]
+    return [ScenarioMessage(f"{sender}{number}-{punch}", punch, employee_id) for number, punch in enumerate(punches, 1)]

@@ -8,17 +8,17 @@ import psycopg2.extensions
 
 from lab.faults import FaultKind
 from lab.interleavings.explorer import Choose
-from lab.interleavings.sessions import Session
+from lab.interleavings.sessions import ScheduledSession
 
 SLOTS = 6
 DEADLOCK = "-"
 """The step that nobody chose."""
 
-HARMS = {"!": FaultKind.KILLED, "~": FaultKind.CUT, "?": FaultKind.GIVEN_UP}
+INTERRUPTIONS = {"!": FaultKind.KILLED, "~": FaultKind.CUT, "?": FaultKind.GIVEN_UP}
 """What happens to a session, by how its step ends."""
 
-_PATIENCE = 120  # s, for one step on a busy machine
-_SOON, _LATEST = 0.0002, 0.003  # s, between two looks: the later the longer
+_STEP_TIMEOUT_SECONDS = 120  # s, for one step on a busy machine
+_MIN_POLL_SECONDS, _MAX_POLL_SECONDS = 0.0002, 0.003  # s, between two looks: the later the longer
 
 # Prepared, and of the function below pg_stat_activity: to plan that view takes longer than most steps.
 _LOOKS = """
@@ -28,7 +28,7 @@ prepare waiting (int[]) as
 """
 
 
-class StuckError(Exception):
+class NoProgressError(Exception):
     """Nobody can go on."""
 
 
@@ -50,18 +50,18 @@ class Scheduler:
             self._cursor.execute(f"grant usage on sequence gates.gate_{slot} to public")
             self._cursor.execute("select pg_advisory_lock(%s, 1)", (slot,))
         self.changed = threading.Condition()
-        self.sessions: list[Session] = []
-        self._gated: set[Session] = set()  # at a gate in the database
-        self._blocked: set[Session] = set()  # by another session
-        self._gone: set[Session] = set()  # ended, and the server has nothing left of it
+        self.sessions: list[ScheduledSession] = []
+        self._at_gate: set[ScheduledSession] = set()  # at a gate in the database
+        self._blocked: set[ScheduledSession] = set()  # by another session
+        self._ended: set[ScheduledSession] = set()  # ended, and the server has nothing left of it
 
     def run(
         self,
-        sessions: Sequence[Session],
+        sessions: Sequence[ScheduledSession],
         choose: Choose,
-        follow: Callable[[Sequence[Session]], Sequence[Session]],
-        harms: frozenset[str] = frozenset(),
-        harm_limit: int = 1,
+        follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
+        interruptions: frozenset[str] = frozenset(),
+        max_interruptions: int = 1,
     ) -> list[tuple[str, str]]:
         """Run sessions to their ends, each step as chosen.
 
@@ -80,12 +80,12 @@ class Scheduler:
             StuckError: all wait for each other for too long. What a session or `choose` raised is raised, too.
         """
         self.sessions.clear()
-        self._gated.clear()
+        self._at_gate.clear()
         self._blocked.clear()
-        self._gone.clear()
+        self._ended.clear()
         steps: list[tuple[str, str]] = []
         try:
-            self._run(steps, sessions, choose, follow, harms, harm_limit)
+            self._run(steps, sessions, choose, follow, interruptions, max_interruptions)
         except BaseException:
             self._abandon()
             raise
@@ -94,103 +94,107 @@ class Scheduler:
     def _run(
         self,
         steps: list[tuple[str, str]],
-        sessions: Sequence[Session],
+        sessions: Sequence[ScheduledSession],
         choose: Choose,
-        follow: Callable[[Sequence[Session]], Sequence[Session]],
-        harms: frozenset[str],
-        harm_limit: int,
+        follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]],
+        interruptions: frozenset[str],
+        max_interruptions: int,
     ) -> None:
         for session in sessions:
-            self._begin(session)
+            self._start(session)
         while True:
-            self._follow(follow)
-            options = self._options(harms if harm_limit else frozenset())
+            self._start_follow_ups(follow)
+            options = self._options(interruptions if max_interruptions else frozenset())
             if not options:
-                if len(self._gone) == len(self.sessions):
+                if len(self._ended) == len(self.sessions):
                     return
                 self._end_deadlock(steps)
                 continue
             step = choose(options)
-            session = next(each for each in self.sessions if each.name == step.rstrip("".join(HARMS)))
-            steps.append((step, self._where(session)))
+            session = next(each for each in self.sessions if each.name == step.rstrip("".join(INTERRUPTIONS)))
+            steps.append((step, self._describe_position(session)))
             if step != session.name:
-                session.is_harmed = True
-                harm_limit -= 1
-            self._do(session, step[len(session.name) :])
+                session.is_interrupted = True
+                max_interruptions -= 1
+            self._take_step(session, step[len(session.name) :])
             self._settle()
 
-    def _follow(self, follow: Callable[[Sequence[Session]], Sequence[Session]]) -> None:
-        ended = [each for each in self.sessions if each.has_ended and not each.is_followed]
+    def _start_follow_ups(self, follow: Callable[[Sequence[ScheduledSession]], Sequence[ScheduledSession]]) -> None:
+        ended = [each for each in self.sessions if each.has_ended and not each.has_follow_ups]
         for session in ended:
             if session.error:
                 raise session.error
-            session.is_followed = True
+            session.has_follow_ups = True
         for session in follow(ended):
-            self._begin(session)
+            self._start(session)
 
     def _abandon(self) -> None:
         """Let all threads end."""
         for session in self.sessions:
             session.is_killed = True
-            if session.at:
-                session.go_on()
+            if session.stopped_before:
+                session.resume()
             elif not session.has_ended and session.connection:
-                session.hang_up()
+                session.disconnect()
 
-    def _begin(self, session: Session) -> None:
+    def _start(self, session: ScheduledSession) -> None:
         self.sessions.append(session)
         session.start()
         self._settle()
 
-    def _options(self, harms: frozenset[str]) -> list[str]:
+    def _options(self, interruptions: frozenset[str]) -> list[str]:
         found: list[str] = []
         for session in self.sessions:
-            possible = ""
-            if session.at or session in self._gated:
+            suffixes = ""
+            if session.stopped_before or session in self._at_gate:
                 found.append(session.name)
                 # Between transactions, a cut connection is one that is made anew.
-                possible = "!" if session.is_whole else "!~"
+                suffixes = "!" if session.is_serial else "!~"
             elif session in self._blocked:
-                possible = "?"
-            if not session.is_harmed:
-                found += [f"{session.name}{how}" for how in possible if f"{session.name}{how}" in harms]
+                suffixes = "?"
+            if not session.is_interrupted:
+                found += [
+                    f"{session.name}{suffix}" for suffix in suffixes if f"{session.name}{suffix}" in interruptions
+                ]
         return found
 
-    def _where(self, session: Session) -> str:
-        if session.at:
-            return f"before: {session.at}"
-        return "within its statement" if session in self._gated else "waits for another session"
+    def _describe_position(self, session: ScheduledSession) -> str:
+        if session.stopped_before:
+            return f"before: {session.stopped_before}"
+        return "within its statement" if session in self._at_gate else "waits for another session"
 
-    def _do(self, session: Session, how: str) -> None:
-        is_gated = session in self._gated
+    def _take_step(self, session: ScheduledSession, suffix: str) -> None:
+        is_gated = session in self._at_gate
         pid = session.pid  # it may soon connect anew
-        match HARMS.get(how):
+        match INTERRUPTIONS.get(suffix):
             case None:
                 if is_gated:
-                    self._open(session)
+                    self._open_gate(session)
                 else:
-                    session.go_on()
+                    session.resume()
             case FaultKind.KILLED:
                 session.is_killed = True
                 if is_gated:
-                    session.hang_up()
+                    session.disconnect()
                 else:
-                    session.go_on()
+                    session.resume()
                 with self.changed:
-                    if not self.changed.wait_for(lambda: session.has_ended, _PATIENCE):
-                        raise StuckError(f"{session.name} was killed and did not end for {_PATIENCE} s")
+                    if not self.changed.wait_for(lambda: session.has_ended, _STEP_TIMEOUT_SECONDS):
+                        raise NoProgressError(
+                            f"{session.name} was killed and did not end for {_STEP_TIMEOUT_SECONDS} s"
+                        )
                 if not is_gated:
-                    self.wait_until(lambda: not self._is_there(pid))
+                    self.wait_until(lambda: not self._is_alive(pid))
             case FaultKind.CUT:
                 # It could wait by itself, and would look every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
-                self.wait_until(lambda: not self._is_there(pid))
+                self.wait_until(lambda: not self._is_alive(pid))
                 if is_gated:
-                    self._open(session)
+                    self._open_gate(session)
             case FaultKind.GIVEN_UP:
                 self._cancel(session)
 
-    def _open(self, session: Session) -> None:
+    def _open_gate(self, session: ScheduledSession) -> None:
         """Let a session pass the gate that it waits at. The next one is closed before."""
         gate = self._gates[session.slot]
         self._cursor.execute(
@@ -198,7 +202,7 @@ class Scheduler:
             (session.slot, gate + 1, session.slot, gate),
         )
         self._gates[session.slot] = gate + 1
-        self._gated.discard(session)
+        self._at_gate.discard(session)
 
     def _settle(self) -> None:
         """Wait until every session stands at a boundary, waits for another, or is gone.
@@ -206,46 +210,48 @@ class Scheduler:
         Raises:
             StuckError: one does not.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _STEP_TIMEOUT_SECONDS
         self._blocked.clear()
-        pause = _SOON
+        pause = _MIN_POLL_SECONDS
         while True:
             with self.changed:
                 moving = self._moving()
                 if moving and not any(each.has_ended for each in moving):
                     self.changed.wait(pause)
-                    pause = min(2 * pause, _LATEST)
+                    pause = min(2 * pause, _MAX_POLL_SECONDS)
                     moving = self._moving()
             if not moving:
                 return
             ended = {session for session in moving if session.has_ended}
             pids = {session: session.pid for session in moving}  # it may be connecting anew
-            seen = self.look(list(pids.values()))
-            self._gone |= {each for each in ended if not (each.is_killed and seen[pids[each]][1])}
+            states = self.read_states(list(pids.values()))
+            self._ended |= {each for each in ended if not (each.is_killed and states[pids[each]][1])}
             # Only sessions that are still there block: an autovacuum releases its lock soon, and so has a process that
             # ended after PostgreSQL named it as a blocker.
-            ours = {session.pid for session in self.sessions if session not in self._gone}
-            blocked: set[Session] = set()
+            session_pids = {session.pid for session in self.sessions if session not in self._ended}
+            blocked: set[ScheduledSession] = set()
             for session, pid in pids.items():
-                blockers, _ = seen[pid]
-                if session in self._gone:
+                blockers, _ = states[pid]
+                if session in self._ended:
                     continue
                 if self._pid in blockers:
-                    self._gated.add(session)
-                elif ours.intersection(blockers):
+                    self._at_gate.add(session)
+                elif session_pids.intersection(blockers):
                     blocked.add(session)
             # All at the time of the query, or one that went on meanwhile may have let another go on.
-            if all(session in self._gone | self._gated | blocked for session in moving):
+            if all(session in self._ended | self._at_gate | blocked for session in moving):
                 self._blocked = blocked
                 return
             if time.monotonic() > end:
-                raise StuckError(f"{', '.join(session.name for session in moving)} went on for {_PATIENCE} s")
+                raise NoProgressError(
+                    f"{', '.join(session.name for session in moving)} went on for {_STEP_TIMEOUT_SECONDS} s"
+                )
 
-    def _moving(self) -> list[Session]:
+    def _moving(self) -> list[ScheduledSession]:
         return [
             session
             for session in self.sessions
-            if not session.at and session not in self._gated and session not in self._gone
+            if not session.stopped_before and session not in self._at_gate and session not in self._ended
         ]
 
     def _end_deadlock(self, steps: list[tuple[str, str]]) -> None:
@@ -255,16 +261,16 @@ class Scheduler:
         self._cancel(victim)
         self._settle()
 
-    def _cancel(self, session: Session) -> None:
+    def _cancel(self, session: ScheduledSession) -> None:
         pid = session.pid  # as above
         self._cursor.execute("select pg_cancel_backend(%s)", (pid,))
         self._blocked.discard(session)
-        self.wait_until(lambda: not self.look([pid])[pid][0])
+        self.wait_until(lambda: not self.read_states([pid])[pid][0])
 
-    def _is_there(self, pid: int) -> bool:
-        return self.look([pid])[pid][1]
+    def _is_alive(self, pid: int) -> bool:
+        return self.read_states([pid])[pid][1]
 
-    def look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+    def read_states(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
         """See by whom each server process is blocked, and whether it is there."""
         self._cursor.execute("execute waiting (%s)", (list(pids),))
         return {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
@@ -275,8 +281,8 @@ class Scheduler:
         Raises:
             StuckError: it does not.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _STEP_TIMEOUT_SECONDS
         while not holds():
             if time.monotonic() > end:
-                raise StuckError(f"in vain for {_PATIENCE} s")
-            time.sleep(_SOON)
+                raise NoProgressError(f"in vain for {_STEP_TIMEOUT_SECONDS} s")
+            time.sleep(_MIN_POLL_SECONDS)

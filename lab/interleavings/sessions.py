@@ -11,7 +11,7 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
-from lab.interleavings.planted import NONE
+from lab.interleavings.mutants import NONE
 from ponto.connection import SET_SETTINGS
 
 _COMMENT = re.compile(r"--.*")
@@ -20,11 +20,11 @@ _WORDS = 5  # of a statement, in a story
 _here = threading.local()
 
 
-class Killed(BaseException):
+class SessionKilledError(BaseException):
     """The process of a session was killed. No code of its own sees it: it ends the thread."""
 
 
-class Session:
+class ScheduledSession:
     """A program, with a slot of its own: the number by which the gates in the database know it."""
 
     def __init__(self, slot: int, name: str, changed: threading.Condition) -> None:
@@ -37,14 +37,14 @@ class Session:
         """
         self.slot, self.name = slot, name
         self.work: Callable[[], None] = lambda: None
-        self.at: str | None = None  # what it stopped before, in this process
+        self.stopped_before: str | None = None  # what it stopped before, in this process
         self.has_ended = False
         self.is_killed = False  # its process
-        self.is_followed = False  # whoever comes after it was asked for
-        self.is_harmed = False  # it was killed, or cut, or given up waiting
-        self.is_open = True  # it stops nowhere yet
-        self.is_whole = False  # it stops between transactions only
-        self.fault = NONE
+        self.has_follow_ups = False  # whoever comes after it was asked for
+        self.is_interrupted = False  # it was killed, or cut, or given up waiting
+        self.is_unscheduled = True  # it stops nowhere yet
+        self.is_serial = False  # it stops between transactions only
+        self.mutant = NONE
         self.error: BaseException | None = None
         self.connection: psycopg2.extensions.connection | None = None  # that it used last
         self.pid = 0  # of that connection's server process
@@ -52,30 +52,30 @@ class Session:
 
     def start(self) -> None:
         """Run it, up to its first stop."""
-        threading.Thread(target=self._live, daemon=True).start()
+        threading.Thread(target=self._run, daemon=True).start()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Let it leave the stop that it waits at."""
         with self._changed:
-            self.at = None
+            self.stopped_before = None
             self._changed.notify_all()
 
-    def stop(self, where: str) -> None:
+    def stop_before(self, position: str) -> None:
         """Wait for the scheduler; called by the session's own thread.
 
         Raises:
             Killed: this is where it ends.
         """
-        if self.is_open:
+        if self.is_unscheduled:
             return
         with self._changed:
-            self.at = where
+            self.stopped_before = position
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.at is None)
+            self._changed.wait_for(lambda: self.stopped_before is None)
         if self.is_killed:
-            raise Killed
+            raise SessionKilledError
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Let the client's end of the connection vanish, as with its process. The server goes on."""
         assert self.connection is not None  # noqa: S101  it waits for an answer
         with (
@@ -84,7 +84,7 @@ class Session:
         ):
             same.shutdown(socket.SHUT_RDWR)
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         _here.session = self
         try:
             self.work()
@@ -98,12 +98,12 @@ class Session:
             self._changed.notify_all()
 
 
-def here() -> Session | None:
+def current_session() -> ScheduledSession | None:
     """Give the session of this thread."""
     return getattr(_here, "session", None)
 
 
-def statement_of(query: str | bytes) -> str:
+def first_words(query: str | bytes) -> str:
     """Give the first words of a statement."""
     text = query.decode() if isinstance(query, bytes) else query
     return " ".join(_COMMENT.sub("", text).split()[:_WORDS])
@@ -111,51 +111,51 @@ def statement_of(query: str | bytes) -> str:
 
 class _Cursor(psycopg2.extensions.cursor):
     def execute(self, query: Any, values: Any = None) -> None:
-        session = here()
+        session = current_session()
         if session is None or query == SET_SETTINGS:  # which concerns no other session
             return super().execute(query, values)
         session.connection, session.pid = self.connection, self.connection.info.backend_pid
-        if not session.is_whole or self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
-            session.stop(statement_of(query))
-        self._asked = query
+        if not session.is_serial or self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            session.stop_before(first_words(query))
+        self._last_query = query
         try:
-            return super().execute(session.fault.rewrite(query), values)
+            return super().execute(session.mutant.rewrite(query), values)
         except psycopg2.Error:
             if session.is_killed:
-                raise Killed from None
+                raise SessionKilledError from None
             raise
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         rows = super().fetchall()
-        session = here()
-        return session.fault.read(session.slot, self._asked, rows) if session else rows
+        session = current_session()
+        return session.mutant.read_result(session.slot, self._last_query, rows) if session else rows
 
 
 class _Connection(psycopg2.extensions.connection):
     def commit(self) -> None:
-        session = here()
-        if session and not session.is_whole:
-            session.stop("commit")
+        session = current_session()
+        if session and not session.is_serial:
+            session.stop_before("commit")
         super().commit()
 
-    def set_session(self, *given: Any, **named: Any) -> None:
-        session = here()
-        super().set_session(*given, **(session.fault.settings(named) if session else named))
+    def set_session(self, *arguments: Any, **settings: Any) -> None:
+        session = current_session()
+        super().set_session(*arguments, **(session.mutant.settings(settings) if session else settings))
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
+def intercept_connections() -> Iterator[None]:
     """Let every connection that a session makes stop at its boundaries."""
     connect = psycopg2.connect
 
-    def gated(*dsn: str, **given: Any) -> psycopg2.extensions.connection:
-        session = here()
+    def gated(*dsn: str, **options: Any) -> psycopg2.extensions.connection:
+        session = current_session()
         if session is None:
-            made: psycopg2.extensions.connection = connect(*dsn, **given)
+            made: psycopg2.extensions.connection = connect(*dsn, **options)
             return made
-        slot = "" if session.is_whole else f" -c gates.slot={session.slot}"
-        given["options"] = given.get("options", "") + slot
-        return connect(*dsn, connection_factory=_Connection, cursor_factory=_Cursor, **given)
+        slot = "" if session.is_serial else f" -c gates.slot={session.slot}"
+        options["options"] = options.get("options", "") + slot
+        return connect(*dsn, connection_factory=_Connection, cursor_factory=_Cursor, **options)
 
     psycopg2.connect = gated  # type: ignore[assignment]
     try:

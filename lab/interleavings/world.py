@@ -13,7 +13,7 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import parse_dsn
 
-from lab.interleavings.sessions import Session
+from lab.interleavings.sessions import ScheduledSession
 from ponto.admin.migrations import REFERENCE
 from ponto.connection import Parameters, Timeouts
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
@@ -22,7 +22,7 @@ from slices import enabled
 from tools.kit import event
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.
-_FOREVER = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
+_NO_TIMEOUTS = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
 
 _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
@@ -52,12 +52,12 @@ select
 """
 
 
-class Message(NamedTuple):
+class ScenarioMessage(NamedTuple):
     """A message of the queue of punches."""
 
     id: str
     punch: int  # its id is a UUID of this number
-    employee: int = 1
+    employee_id: int = 1
     hour: int = 12
     key: str | None = None  # API key's id
     redrives: str | None = None  # the message that it was in its first life
@@ -65,7 +65,7 @@ class Message(NamedTuple):
     def body(self) -> str:
         """The punch as the device sent it."""
         return json.dumps(
-            event.body(self.employee, f"2026-10-01T{self.hour:02}:00:00Z", id=str(uuid.UUID(int=self.punch)))
+            event.body(self.employee_id, f"2026-10-01T{self.hour:02}:00:00Z", id=str(uuid.UUID(int=self.punch)))
         )
 
     def record(self) -> dict[str, Any]:
@@ -96,16 +96,16 @@ class Message(NamedTuple):
     def row(self) -> tuple[str, int, int]:
         """Id, employee and instant, as its row has them."""
         instant = datetime(2026, 10, 1, self.hour, tzinfo=UTC)
-        return str(uuid.UUID(int=self.punch)), self.employee, int(instant.timestamp()) * 1_000_000
+        return str(uuid.UUID(int=self.punch)), self.employee_id, int(instant.timestamp()) * 1_000_000
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """What is left of a run, and what somebody was told."""
 
     rows: tuple[tuple[Any, ...], ...]  # id, employee, instant in microseconds, message
     statuses: tuple[tuple[str, str], ...]  # of each message, and of the correction
-    letters: tuple[tuple[str, str], ...]  # message and reason
-    read: tuple[str, ...]  # by reports
+    dead_letters: tuple[tuple[str, str], ...]  # message and reason
+    report_results: tuple[str, ...]  # by reports
 
 
 class World:
@@ -118,54 +118,54 @@ class World:
             url: of a migrated database, as its superuser.
             folder: an empty one, for a schema that is one migration and one view further.
         """
-        self.way: Parameters = parse_dsn(url)
+        self.connection_parameters: Parameters = parse_dsn(url)
         self.admin = psycopg2.connect(url)
         self.admin.autocommit = True
-        self._ask(_GATES)
-        self._ask(_NEWER, {"refused": REFUSED})
+        self._query(_GATES)
+        self._query(_NEWER, {"refused": REFUSED})
         schema = REFERENCE | enabled.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
-        self.begin(migrates=False, view=False, before="")
+        self.reset(migrates=False, changes_view=False, setup_statement="")
 
-    def begin(self, *, migrates: bool, view: bool, before: str) -> None:
+    def reset(self, *, migrates: bool, changes_view: bool, setup_statement: str) -> None:
         """Forget the run before.
 
         Args:
             migrates: a migration is to be left.
             view: a view is to have changed, too.
-            before: a statement that makes what has to be there.
+            setup_statement: a statement that makes what has to be there.
         """
-        self._ask(_RESET)
-        if before:
-            self._ask(before)
+        self._query(_RESET)
+        if setup_statement:
+            self._query(setup_statement)
         if migrates:
-            self._ask(_UNDO, _NAMES)
-        if view:
-            self._ask(_UNDO_VIEW, _NAMES)
-        self.accepted: dict[str, Message] = {}
+            self._query(_UNDO, _NAMES)
+        if changes_view:
+            self._query(_UNDO_VIEW, _NAMES)
+        self.accepted: dict[str, ScenarioMessage] = {}
         self.statuses: dict[str, str] = {}  # of messages, the last one; and of the correction
-        self.letters: set[tuple[str, str]] = set()  # messages, with their reasons
-        self.read: list[str] = []
-        self.dead: list[Message] = []  # dead letters of the beginning
-        self.sent: list[Message] = []  # by a redrive; nobody has received them yet
-        self.troubles: list[str] = []  # what failed though nothing from outside explains it
+        self.dead_letters: set[tuple[str, str]] = set()  # messages, with their reasons
+        self.report_results: list[str] = []
+        self.initial_dead_letters: list[ScenarioMessage] = []  # dead letters of the beginning
+        self.redriven: list[ScenarioMessage] = []  # by a redrive; nobody has received them yet
+        self.failures: list[str] = []  # what failed though nothing from outside explains it
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> RunOutcome:
         """Give what is there."""
-        statuses, letters = sorted(self.statuses.items()), sorted(self.letters)
-        return Outcome(tuple(self._ask(_ROWS)), tuple(statuses), tuple(letters), tuple(self.read))
+        statuses, letters = sorted(self.statuses.items()), sorted(self.dead_letters)
+        return RunOutcome(tuple(self._query(_ROWS)), tuple(statuses), tuple(letters), tuple(self.report_results))
 
-    def broken(self, *, migrates: bool, deaths: bool) -> list[str]:
+    def find_broken_rules(self, *, migrates: bool, can_be_interrupted: bool) -> list[str]:
         """Tell which rules do not hold in the end.
 
         Args:
             migrates: everything was to be migrated.
             deaths: somebody may have been killed who stored something, and did not say so.
         """
-        found = list(self.troubles)
-        rows = {row[0]: row for row in self._ask(_ROWS)}
+        found = list(self.failures)
+        rows = {row[0]: row for row in self._query(_ROWS)}
         for name, message in self.accepted.items():
             status, row = self.statuses.get(name), rows.get(message.row[0])
             is_same = row is not None and row[:3] == message.row
@@ -179,30 +179,30 @@ class World:
                 found.append(f"{name} is {status}")
         found += [
             f"{each.id} was not redriven"
-            for each in self.dead
+            for each in self.initial_dead_letters
             if not any(message.redrives == each.id for message in self.accepted.values())
         ]
         strangers = rows.keys() - {message.row[0] for message in self.accepted.values()}
         found += [f"a row is of nobody: {each}" for each in strangers]
         stored = sum(status == "stored" for status in self.statuses.values())
-        if not deaths and stored != len(rows):
+        if not can_be_interrupted and stored != len(rows):
             found.append(f"{stored} are said to be stored, but there are {len(rows)} rows")
-        if migrates and self._ask(_MIGRATED, _NAMES) != [(1, 1, 1)]:
+        if migrates and self._query(_MIGRATED, _NAMES) != [(1, 1, 1)]:
             found.append("the migration is not there, or a part of it")
         return found
 
-    def store(self, session: Session) -> Store:
+    def get_store(self, session: ScheduledSession) -> Store:
         """Give the store of an execution environment, connected. A process that was killed leaves none behind."""
-        key = (session.slot, session.is_whole)
+        key = (session.slot, session.is_serial)
         if key not in self._stores:
-            way = {**self.way, "user": "ponto_function"}
-            self._stores[key] = Store(lambda: way, _FOREVER)
+            way = {**self.connection_parameters, "user": "ponto_function"}
+            self._stores[key] = Store(lambda: way, _NO_TIMEOUTS)
         self._stores[key].record_failing(["nothing"], math.inf)
         return self._stores[key]
 
-    def forget(self, session: Session) -> None:
+    def drop_store(self, session: ScheduledSession) -> None:
         """Let an execution environment be gone."""
-        self._stores.pop((session.slot, session.is_whole), None)
+        self._stores.pop((session.slot, session.is_serial), None)
 
     def close(self) -> None:
         """Close all connections."""
@@ -210,7 +210,7 @@ class World:
             store.close()
         self.admin.close()
 
-    def _ask(self, statement: str, values: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
+    def _query(self, statement: str, values: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
         with self.admin.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []

@@ -10,10 +10,10 @@ from subprocess import PIPE, STDOUT
 import psutil
 import pytest
 
-from lab.interleavings import command, planted
-from lab.interleavings.command import Collaborators, explore
-from lab.interleavings.runs import Run, Stage, stage
-from lab.interleavings.scenarios import PLANTED, SCENARIOS
+from lab.interleavings import command, mutants
+from lab.interleavings.command import InterleavingsCollaborators, explore_orders
+from lab.interleavings.runs import Run, ScenarioRunner, open_runner
+from lab.interleavings.scenarios import MUTANTS, SCENARIOS
 from tests.clock import TickingClock
 from tests.waiting import started
 from tools.kit.clock import CLOCK, Clock
@@ -21,9 +21,9 @@ from tools.kit.project import ROOT
 
 DEADLINE_TO_END = 30  # s: two servers are stopped, on a machine that may be busy
 SAMPLE = 5  # interleavings of a scenario
-WHOLE = ("same", "other")  # scenarios of which all are run; of each night are all of all: make interleavings
+COMPLETE = ("same", "other")  # scenarios of which all are run; of each night are all of all: make interleavings
 # What each planted fault is, its name, by which scenario it is found, and what is then said.
-FOUND = re.findall(
+DOCUMENTED_MUTANTS = re.findall(
     r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| ([^|`]+) \|$",
     (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8").partition("\n## Every interleaving\n")[2],
     re.MULTILINE,
@@ -31,52 +31,54 @@ FOUND = re.findall(
 
 
 @pytest.fixture
-def here(migrated_url: str) -> Iterator[Stage]:
+def runner(migrated_url: str) -> Iterator[ScenarioRunner]:
     """Give a stage on a database of its own."""
-    with stage(migrated_url) as made:
-        yield made
+    with open_runner(migrated_url) as runner:
+        yield runner
 
 
 def first_broken(runs: Iterator[Run]) -> Run:
-    return next(run for run in runs if run.broken)
+    return next(run for run in runs if run.broken_rules)
 
 
-def test_statements_that_meet_leave_what_some_serial_order_leaves(here: Stage) -> None:
+def test_statements_that_meet_leave_what_some_serial_order_leaves(runner: ScenarioRunner) -> None:
     for name in SCENARIOS:
-        runs = list(explore(here, name, sample=None if name in WHOLE else SAMPLE, seed=1))
+        runs = list(explore_orders(runner, name, sample=None if name in COMPLETE else SAMPLE, seed=1))
 
-        assert [(run.order, run.broken) for run in runs if run.broken] == [], name
+        assert [(run.order, run.broken_rules) for run in runs if run.broken_rules] == [], name
 
 
-def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(here: Stage) -> None:
+def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(runner: ScenarioRunner) -> None:
     offered: list[str] = []
 
     def choose(options: Sequence[str]) -> str:
         offered.extend(options)
         return next((option for option in options if option.endswith("!")), options[0])
 
-    run = here.run(SCENARIOS["killed twice"], choose)
+    run = runner.run(SCENARIOS["killed twice"], choose)
 
-    assert run.broken == []
+    assert run.broken_rules == []
     assert re.fullmatch("A! B!( C)+", run.order)
     assert (offered.count("A!"), offered.count("B!")) == (1, 1)
     assert "C!" not in offered
 
 
-@pytest.mark.parametrize(("what", "name", "scenario", "said"), FOUND, ids=[name for _, name, *_ in FOUND])
+@pytest.mark.parametrize(
+    ("what", "name", "scenario", "message"), DOCUMENTED_MUTANTS, ids=[name for _, name, *_ in DOCUMENTED_MUTANTS]
+)
 def test_a_fault_of_ours_is_found_as_documented_and_the_same_order_shows_it_again(
-    here: Stage, what: str, name: str, scenario: str, said: str
+    runner: ScenarioRunner, what: str, name: str, scenario: str, message: str
 ) -> None:
-    found = first_broken(explore(here, scenario, PLANTED[name]))
+    found = first_broken(explore_orders(runner, scenario, MUTANTS[name]))
 
-    assert said in " ".join(found.broken)
-    assert what.replace("`", "") == PLANTED[name].what
-    [again] = explore(here, scenario, PLANTED[name], order=found.order)
+    assert message in " ".join(found.broken_rules)
+    assert what.replace("`", "") == MUTANTS[name].description
+    [again] = explore_orders(runner, scenario, MUTANTS[name], order=found.order)
     assert again == found
 
 
 def test_every_fault_that_can_be_planted_is_documented() -> None:
-    assert {name for _, name, *_ in FOUND} == planted.PLANTED.keys()
+    assert {name for _, name, *_ in DOCUMENTED_MUTANTS} == mutants.MUTANTS.keys()
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def main(migrated_url: str) -> Callable[..., int]:
     """Return the command's main, which starts no server."""
 
     def run(*words: str, clock: Clock = CLOCK) -> int:
-        return command.main(words, Collaborators(clock, lambda: nullcontext(migrated_url)))
+        return command.main(words, InterleavingsCollaborators(clock, lambda: nullcontext(migrated_url)))
 
     return run
 
@@ -120,10 +122,12 @@ def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders
     assert total.endswith(": all end as serial ones do, but not all were tried; --minutes 60 tries more")
 
 
-def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(here: Stage) -> None:
-    explored = command.find(here, "same", command.Asked(None, None, 0, None, end=4), TickingClock(1))
+def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(runner: ScenarioRunner) -> None:
+    result = command.explore_until_broken(
+        runner, "same", command.ExplorationOptions(None, None, 0, None, end=4), TickingClock(1)
+    )
 
-    assert (explored.interleavings, explored.is_complete, explored.shown) == (5, False, None)
+    assert (result.interleavings, result.is_complete, result.run) == (5, False, None)
 
 
 # make forwards SIGTERM to the command, and SIGINT to nobody: a terminal sends that to the whole group.

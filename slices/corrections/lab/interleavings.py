@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import psycopg2.errors
 
-from lab.interleavings.programs import Draining, Program
+from lab.interleavings.programs import DrainProgram, Program
 from lab.interleavings.scenario import Scenario, batch
-from lab.interleavings.sessions import Session
+from lab.interleavings.sessions import ScheduledSession
 from lab.interleavings.world import World
 from ponto.connection import connect
 from slices.reports.lab.interleavings import Reporting
@@ -32,10 +32,10 @@ class CorrectionProgram:
         """Takes its columns: `usuario_id` and `ponto` of an addition, `alvo` of a punch that does not count."""
         self._columns = {"usuario_id": None, "ponto": None, "alvo": None} | columns
 
-    def run(self, world: World, session: Session) -> None:
+    def run(self, world: World, session: ScheduledSession) -> None:
         """Write it."""
-        session.is_open = False
-        with closing(connect(world.way, "correct")) as connection, connection.cursor() as cursor:
+        session.is_unscheduled = False
+        with closing(connect(world.connection_parameters, "correct")) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             try:
                 cursor.execute(_INSERT_CORRECTION, self._columns)
@@ -44,7 +44,7 @@ class CorrectionProgram:
             else:
                 world.statuses["correction"] = "written"
 
-    def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
+    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  as of every program
         """Give nothing."""
         return ()
 
@@ -53,10 +53,10 @@ SCENARIOS = {
     "correction": Scenario(
         "a drain of two batches, and a correction: one of the punches is disregarded",
         lambda: (
-            Draining(batch("a", 1), batch("b", 2)),
+            DrainProgram(batch("a", 1), batch("b", 2)),
             CorrectionProgram(alvo=str(uuid.UUID(int=1))),
         ),
-        before=_INSERT_EMPLOYEE,
+        setup_statement=_INSERT_EMPLOYEE,
     ),
     "correction, report": Scenario(
         "a report, and a correction that adds a punch",
@@ -64,6 +64,6 @@ SCENARIOS = {
             Reporting(),
             CorrectionProgram(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
         ),
-        before=_INSERT_EMPLOYEE,
+        setup_statement=_INSERT_EMPLOYEE,
     ),
 }

@@ -7,10 +7,10 @@ from typing import Any
 
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
-from lab.interleavings.planted import Planted
-from lab.interleavings.programs import Draining, Program
+from lab.interleavings.mutants import StatementMutant
+from lab.interleavings.programs import DrainProgram, Program
 from lab.interleavings.scenario import Scenario, batch
-from lab.interleavings.sessions import Session
+from lab.interleavings.sessions import ScheduledSession
 from lab.interleavings.world import World
 from ponto.connection import connect
 from slices.reports.report import peak, report_context, timecard
@@ -22,11 +22,11 @@ _PEAK_START, _PEAK_END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2
 class Reporting:
     """Program that reads time cards and the peak of a day in one report."""
 
-    def run(self, world: World, session: Session) -> None:
+    def run(self, world: World, session: ScheduledSession) -> None:
         """Read the report, and compare its two parts."""
-        session.is_open = False
+        session.is_unscheduled = False
         with (
-            closing(connect(world.way, "report")) as connection,
+            closing(connect(world.connection_parameters, "report")) as connection,
             report_context.open_connection_context(connection) as context,
         ):
             days = [day for card in timecard.read_cards(context, _MONTH) for day in card.dias]
@@ -35,19 +35,19 @@ class Reporting:
         net_corrections = sum(
             1 if correction.tipo == "inclusao" else -1 for day in days for correction in day.correcoes
         )
-        world.read.append(
+        world.report_results.append(
             f"{card_punches} punches on time cards, {net_corrections} by corrections, {peak_punches} in the peak"
         )
         if card_punches - net_corrections != peak_punches:
-            world.troubles.append(f"a report shows two instants: {world.read[-1]}")
+            world.failures.append(f"a report shows two instants: {world.report_results[-1]}")
 
-    def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
+    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
         """Return no programs."""
         return ()
 
 
-class _SnapshotPerStatement(Planted):
-    what = "a report whose statements each see another instant"
+class _SnapshotPerStatement(StatementMutant):
+    description = "a report whose statements each see another instant"
 
     def settings(self, named: dict[str, Any]) -> dict[str, Any]:
         return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}
@@ -56,7 +56,7 @@ class _SnapshotPerStatement(Planted):
 SCENARIOS = {
     "report": Scenario(
         "a report beside a drain of three batches",
-        lambda: (Reporting(), Draining(batch("a", 1), batch("b", 2), batch("c", 3))),
+        lambda: (Reporting(), DrainProgram(batch("a", 1), batch("b", 2), batch("c", 3))),
     ),
 }
-PLANTED: dict[str, Planted] = {"snapshot": _SnapshotPerStatement()}
+MUTANTS: dict[str, StatementMutant] = {"snapshot": _SnapshotPerStatement()}

@@ -1,14 +1,14 @@
 """A report among programs that write, in every order: a fault that is planted is found."""
 
-from lab.interleavings.command import explore
-from lab.interleavings.runs import stage
-from lab.interleavings.scenarios import PLANTED
+from lab.interleavings.command import explore_orders
+from lab.interleavings.runs import open_runner
+from lab.interleavings.scenarios import MUTANTS
 
 
 def test_a_report_whose_statements_see_different_instants_is_found(migrated_url: str) -> None:
-    with stage(migrated_url) as here:
-        found = next(run for run in explore(here, "report", PLANTED["snapshot"]) if run.broken)
-        [again] = explore(here, "report", PLANTED["snapshot"], order=found.order)
+    with open_runner(migrated_url) as here:
+        found = next(run for run in explore_orders(here, "report", MUTANTS["snapshot"]) if run.broken_rules)
+        [again] = explore_orders(here, "report", MUTANTS["snapshot"], order=found.order)
 
-    assert "a report shows two instants" in " ".join(found.broken)
+    assert "a report shows two instants" in " ".join(found.broken_rules)
     assert again == found

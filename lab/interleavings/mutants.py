@@ -21,16 +21,16 @@ union all
 Rows = list[tuple[Any, ...]]
 
 
-class Planted:
+class StatementMutant:
     """Changes statements on their way to PostgreSQL; this one changes none."""
 
-    what = "none"
+    description = "none"
 
     def rewrite(self, query: Any) -> Any:
         """Give the statement that runs instead."""
         return query
 
-    def read(self, slot: int, query: Any, rows: Rows) -> Rows:  # noqa: ARG002  what others need
+    def read_result(self, slot: int, query: Any, rows: Rows) -> Rows:  # noqa: ARG002  what others need
         """Give what the program gets for a statement that was to run in a slot."""
         return rows
 
@@ -39,14 +39,14 @@ class Planted:
         return named
 
 
-class _Replaced(Planted):
-    def __init__(self, what: str, replaced: Mapping[str, str], where: str) -> None:
-        self.what = what
+class _Replaced(StatementMutant):
+    def __init__(self, description: str, replaced: Mapping[str, str], marker: str) -> None:
+        self.description = description
         self._replaced = replaced
-        self._where = where
+        self._marker = marker
 
     def rewrite(self, query: Any) -> Any:
-        if isinstance(query, bytes) or self._where not in query:
+        if isinstance(query, bytes) or self._marker not in query:
             return query
         for old, new in self._replaced.items():
             if old not in query:
@@ -55,10 +55,10 @@ class _Replaced(Planted):
         return query
 
 
-class _OneStatement(Planted):
+class _OneStatement(StatementMutant):
     """What stands under an id is read by the statement that found it taken, and by its snapshot."""
 
-    what = "no existing.sql: the statement that stores reads what stands, too"
+    description = "no existing.sql: the statement that stores reads what stands, too"
 
     def __init__(self) -> None:
         self._standing: dict[int, Rows] = defaultdict(list)
@@ -68,16 +68,16 @@ class _OneStatement(Planted):
             return query
         return _READS_TOO.replace("STORE", query)
 
-    def read(self, slot: int, query: Any, rows: Rows) -> Rows:
+    def read_result(self, slot: int, query: Any, rows: Rows) -> Rows:
         if _STORES in query:
             self._standing[slot] = [row for row in rows if row[2] is not None]
             return [row[:1] for row in rows if row[2] is None]
         return self._standing[slot] if _LOOKS_UP in query else rows
 
 
-NONE = Planted()
+NONE = StatementMutant()
 
-PLANTED: dict[str, Planted] = {
+MUTANTS: dict[str, StatementMutant] = {
     "look-up": _OneStatement(),
     "order": _Replaced("rows are stored in the order in which they came", {"order by id, position\n": ""}, _STORES),
     "advisory-lock": _Replaced(
