@@ -21,7 +21,7 @@ import sys
 from datetime import UTC
 from ponto.parser import parse
 from tools.kit import slices
-print(slices.installed(), parse(sys.argv[1], UTC).total_centavos)
+print(slices.enabled_manifests(), parse(sys.argv[1], UTC).total_centavos)
 """
 
 
