@@ -15,10 +15,10 @@ import psycopg2
 
 from ponto.bisection import process_in_halves
 from ponto.connection import QUERY_ERRORS, TIMEOUTS, CannotConnectError, Parameters, Session, Timeouts, error_message
-from ponto.database_names import read_sql
 from ponto.log import type_and_location
 from ponto.parser import FIELDS
 from ponto.punch import Punch
+from ponto.sql_names import read_sql
 
 _SQL = Path(__file__).parent / "sql"
 _EXISTING = read_sql(_SQL / "existing.sql")

@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import REFERENCE, migrate
 from ponto.admin.repeatable import select_files
-from ponto.database_names import SCHEMA as SCHEMA_NAME
+from ponto.sql_names import SCHEMA as SCHEMA_NAME
 from slices import enabled
 from tools.kit import slices
 from tools.local import postgres as local_postgres

@@ -24,7 +24,9 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 _TIMEOUT_SECONDS = 3_600  # s: no function ends by its timeout here
 _MAX_TRIES = 3  # of whatever comes back: more is a defect
 # Who waits does until the scheduler says otherwise.
-_WAIT_FOREVER = LockRetryPolicy(tries=2, lock_ms=0, pause_seconds=0, advisory_ms=0, idle_ms=0)
+_WAIT_FOREVER = LockRetryPolicy(
+    tries=2, lock_timeout_ms=0, pause_seconds=0, advisory_lock_timeout_ms=0, idle_timeout_ms=0
+)
 
 
 class Program(Protocol):

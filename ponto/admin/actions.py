@@ -12,17 +12,17 @@ from ponto.connection import Parameters
 from ponto.fields import read_uuid
 
 Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
-"""Takes the owner's connection parameters and the event; returns the function's result."""
+"""Accepts the owner's connection parameters and the event; returns the function's result."""
 
 
 class SchemaHooks(NamedTuple):
-    """Additions of a slice to the function: `HOOKS` of its module `schema_hooks`."""
+    """Additions of a slice to the function `schema`. The slice exports them as `HOOKS` from `schema_hooks`."""
 
     actions: Mapping[str, Action] = {}  # by name
-    legacy_keys: Mapping[str, str] = {}  # action by the key that named it in events of 1.0.0-rc.1
+    legacy_keys: Mapping[str, str] = {}  # event key of 1.0.0-rc.1 -> action
     prepare_post_migration: Callable[[Mapping[str, str]], Callable[[Parameters], object]] | None = None
-    """Reads the environment before the migrations, raises ConfigurationError for a wrong value, and returns what runs
-    after them. `make deploy` calls it, too."""
+    """Validates the environment before the migrations, or raises ConfigurationError, and returns the step to run after
+    them. `make deploy` calls it too, to validate early."""
 
 
 def run(
@@ -31,76 +31,78 @@ def run(
     """Run the action that an event names.
 
     Args:
-        event: {"action": NAME, ...}, with the keys that the action takes:
-            {"action": "migrate"} applies the pending migrations, and sets rights, limits and logins of the roles. It
-            may be repeated at any time. So does an event without an action, such as {}.
-            {"action": "find", "id": UUID} looks for the row of a punch.
-            Events of 1.0.0-rc.1, {"find": UUID} and those of slices without an action, are accepted for one release.
-        environment: of the function, as `config.load_schema` reads it, and with what the slices read.
-        hooks: of the slices.
-        slice_schemas: the folders of the slices' migrations, by slice.
+        event: {"action": NAME, ...}, with the keys of the action:
+            {"action": "migrate"} applies the pending migrations, and sets privileges, limits and logins of the roles.
+            It is safe to repeat. An event without an action, such as {}, does the same.
+            {"action": "find", "id": UUID} looks up a punch.
+            The events of 1.0.0-rc.1 are still accepted, for one release: {"find": UUID}, and those of slices without
+            "action".
+        environment: the function's environment variables, including those that the slices read.
+        hooks: hooks of the slices.
+        slice_schemas: folders of the slices' migrations, by slice.
 
     Returns:
-        For `migrate`: `applied`, the names of the migrations, and `notices`, a line for each change that they
-        reported. For `find`: `found`, whether the punch is a row.
+        For `migrate`: `applied`, the names of the applied migrations, and `notices`, a line for each reported change.
+        For `find`: `found`, whether the punch is stored.
 
     Raises:
-        ValueError: there is no such action, or there are two; or a value of the event is wrong.
-        ConfigurationError: the environment lacks a value, or has a wrong one.
+        ValueError: the action is unknown or defined twice, or a value of the event is invalid.
+        ConfigurationError: a value of the environment is missing or invalid.
         MigrationError: SLICES names a slice that has no migrations; see also `migrate`.
-        psycopg2.Error: no connection, or PostgreSQL refused.
+        psycopg2.Error: the connection or a statement failed.
     """
     settings = config.load_schema(environment)
-    owner = settings.database.connection_parameters()
     actions: dict[str, Action] = {
-        "migrate": lambda owner, _: _migrate(owner, settings, environment, hooks, slice_schemas),
+        "migrate": lambda parameters, _: _migrate(parameters, settings, environment, hooks, slice_schemas),
         "find": find_punch,
     }
     legacy_keys = {"find": "find"}
     for hook in hooks:
-        if twice := actions.keys() & hook.actions.keys():
-            raise ValueError(f"actions: {min(twice)!r} is defined twice; rename one")
+        if duplicates := actions.keys() & hook.actions.keys():
+            raise ValueError(f"actions: {min(duplicates)!r} is defined twice; rename one")
         actions |= hook.actions
         legacy_keys |= hook.legacy_keys
     request = event if isinstance(event, dict) else {}
     legacy_action = next((action for key, action in legacy_keys.items() if key in request), "migrate")
     name = request.get("action") or legacy_action
     if name not in actions:
-        raise ValueError(f"action: {name!r} is not known; use one of {', '.join(actions)}")
-    return actions[name](owner, request)
+        raise ValueError(f"action: {name!r} is unknown; use one of {', '.join(actions)}")
+    return actions[name](settings.database.connection_parameters(), request)
 
 
-def find_punch(owner: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whether the punch of a request is a row."""
+def find_punch(owner_parameters: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether the punch of a request is stored."""
     punch_id = read_uuid(str(request.get("id", request.get("find"))))
-    with connect_as_owner(owner) as connection, connection.cursor() as session:
-        return {"found": bool(fetch(session, "find_punch", id=punch_id))}
+    with connect_as_owner(owner_parameters) as connection, connection.cursor() as cursor:
+        return {"found": bool(fetch(cursor, "find_punch", id=punch_id))}
 
 
 def _migrate(
-    owner: Parameters,
+    owner_parameters: Parameters,
     settings: config.SchemaSettings,
     environment: Mapping[str, str],
     hooks: Collection[SchemaHooks],
     slice_schemas: Mapping[str, Path],
 ) -> dict[str, Any]:
-    # Read before anything is changed: a wrong value stops the migrations.
+    # Validate the environment before anything is changed.
     steps = [hook.prepare_post_migration(environment) for hook in hooks if hook.prepare_post_migration]
-    schema = migration_folders(settings.slices, slice_schemas)
-    notices = create_database(owner, settings.maintenance_database) if settings.maintenance_database else []
-    migrated = migrate(owner, settings.zone.key, schema)
+    folders = migration_folders(settings.slices, slice_schemas)
+    notices = create_database(owner_parameters, settings.maintenance_database) if settings.maintenance_database else []
+    migrated = migrate(owner_parameters, settings.zone.key, folders)
     notices += migrated.notices
     for step in steps:
-        step(owner)
-    notices += reset_role_limits(owner, {role: each.concurrency for role, each in settings.roles.items()})
-    notices += set_login_method(owner, settings.roles, uses_iam=settings.database.uses_iam_auth)
-    for role, each in settings.roles.items():
-        if each.secret_arn:
-            user, password = config.fetch_credentials(each.secret_arn)
-            if user != role:  # a writer of the secret may not set the password of another role
+        step(owner_parameters)
+    concurrency = {role: role_settings.concurrency for role, role_settings in settings.roles.items()}
+    notices += reset_role_limits(owner_parameters, concurrency)
+    notices += set_login_method(owner_parameters, settings.roles, uses_iam=settings.database.uses_iam_auth)
+    for role, role_settings in settings.roles.items():
+        if role_settings.secret_arn:
+            user, password = config.fetch_credentials(role_settings.secret_arn)
+            if user != role:  # so that a writer of the secret cannot set the password of another role
                 raise MigrationError(
-                    f"The function's secret has the username {user!r}; it must be {role}. It was not used."
+                    f"The function's secret has the username {user!r}; it must be {role}. The password was left "
+                    "unchanged."
                 )
-            set_password(owner, role, password)
+            set_password(owner_parameters, role, password)
             notices.append(f"password set: {role}")
     return {"applied": migrated.applied, "notices": notices}

@@ -1,7 +1,7 @@
-"""Connections as the owner of the schema, who alone may create objects in it and change them, and what runs on them.
+"""Connections as the owner of the schema, and helpers that run statements on them.
 
-Whatever runs as the owner calls functions and fires triggers of this schema. What others put there would run with the
-owner's rights.
+Statements of the owner call functions and fire triggers of the schema. If others could create or change these objects,
+their code would run with the owner's privileges.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,32 +9,35 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors
-from psycopg2.extensions import connection, cursor, quote_ident
+from psycopg2 import errors, extensions
+from psycopg2.extensions import quote_ident
 
 from ponto.admin import SQL
 from ponto.connection import SAFE_SETTINGS, Parameters, Timeouts, connect
-from ponto.database_names import SCHEMA, with_names
+from ponto.sql_names import SCHEMA, substitute_names
+
+Connection = extensions.connection
+Cursor = extensions.cursor
 
 # The deploy may have granted the owner's login permission only seconds ago.
 _OWNER_TIMEOUTS = Timeouts(iam_propagation_seconds=120)
 
 
 class MigrationError(Exception):
-    """Statements of the owner failed, or could not start. The message says where and why, and what was changed."""
+    """Statements of the owner failed or could not start. The message says where, why, and what was changed."""
 
 
 class SchemaNotExclusiveError(MigrationError):
-    """The schema is not its owner's alone. The message says why, and what to do."""
+    """Others can create or own objects in the schema. The message says which, and what to do."""
 
 
 class LockTimeoutError(Exception):
-    """The step of this name waited for a lock as long as it may."""
+    """A step timed out waiting for a lock. The message is the name of the step."""
 
 
 @contextmanager
 def translate_errors(step: str) -> Iterator[None]:
-    """Raise LockTimeoutError or MigrationError for an error of the database in a step: a file, or between files."""
+    """Raise LockTimeoutError or MigrationError for a database error in a step, such as a migration file."""
     try:
         yield
     except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
@@ -44,113 +47,119 @@ def translate_errors(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def connect_as_owner(parameters: Parameters) -> Iterator[connection]:
-    """Connect, and close the connection in the end; what is not committed is rolled back.
+def connect_as_owner(parameters: Parameters) -> Iterator[Connection]:
+    """Connect, and close the connection on exit, which rolls back uncommitted changes.
 
     Yields:
-        A connection of which each statement sees what was committed before it began, whatever the server's default.
+        A READ COMMITTED connection, whatever the server's default.
 
     Raises:
-        SchemaNotExclusiveError: see `lock_and_check_tables`. A schema that does not exist is fine.
-        psycopg2.Error: no connection, after all tries of `connect`.
+        SchemaNotExclusiveError: see `lock_and_check_tables`. A missing schema is no error.
+        psycopg2.Error: all attempts of `connect` failed.
     """
     settings = {"default_transaction_isolation": "read committed"}
-    with closing(connect(parameters, "batidaPonto schema", _OWNER_TIMEOUTS, settings=settings)) as owner:
-        with owner.cursor() as session:
-            _require_exclusive_schema(session)
-        owner.commit()
-        yield owner
+    with closing(connect(parameters, "batidaPonto schema", _OWNER_TIMEOUTS, settings=settings)) as connection:
+        with connection.cursor() as cursor:
+            _require_exclusive_schema(cursor)
+        connection.commit()
+        yield connection
 
 
-def lock_and_check_tables(session: cursor, *, all_tables: bool) -> None:
-    """Lock the tables, then check them, so that a write runs no code of others as the owner.
+def lock_and_check_tables(cursor: Cursor, *, all_tables: bool) -> None:
+    """Lock the tables, then check them, so that later writes cannot run other users' code as the owner.
 
     Args:
-        session: of a transaction that has written no row.
-        all_tables: lock all tables, or only those in which the migrations keep their records.
+        cursor: a cursor whose transaction has not written yet.
+        all_tables: lock all tables, or only those that record the migrations.
 
     Raises:
         SchemaNotExclusiveError: others own the schema or an object in it, or can create objects in it; or it has a
             trigger, a foreign key, a rule, row security or an inheriting table that no migration created.
     """
-    run_generated_statements(session, "lock_tables", all=all_tables)
-    _require_exclusive_schema(session)
+    run_generated_statements(cursor, "lock_tables", all_tables=all_tables)
+    _require_exclusive_schema(cursor)
 
 
-def _require_exclusive_schema(session: cursor) -> None:
-    if problems := fetch(session, "schema_problems"):
+def _require_exclusive_schema(cursor: Cursor) -> None:
+    if problems := fetch(cursor, "schema_problems"):
         raise SchemaNotExclusiveError(
-            f"others can change what the owner of schema {SCHEMA} runs: {describe_problems(problems)}"
+            f"schema {SCHEMA}: other users can run code as its owner: {describe_problems(problems)}"
         )
 
 
 def describe_problems(problems: Sequence[tuple[str, str]]) -> str:
-    """Return a part of a message about problems, each with the statement that ends it."""
+    """Format problems and the statements that fix them, for an error message."""
     lines, remedies = zip(*problems, strict=True)
     return (
-        f"{'; '.join(lines)}. Nothing was changed. As an administrator, check what it is, then: "
+        f"{'; '.join(lines)}. Nothing was changed. As an administrator, check these objects, then run: "
         f"{'; '.join(dict.fromkeys(remedies))}; and try again"
     )
 
 
-def run_file(session: cursor, statements: str) -> None:
-    """Run the statements of a file of the migrations. A name without a schema may be one of this schema."""
-    session.execute(f"set search_path = {quote_ident(SCHEMA, session)}, pg_temp")
-    session.execute(with_names(statements))
-    session.execute(f"set search_path = {SAFE_SETTINGS['search_path']}")
+def run_file(cursor: Cursor, statements: str) -> None:
+    """Run the statements of a migration file, in which unqualified names may refer to objects of the schema."""
+    cursor.execute(f"set search_path = {quote_ident(SCHEMA, cursor)}, pg_temp")
+    cursor.execute(substitute_names(statements))
+    cursor.execute(f"set search_path = {SAFE_SETTINGS['search_path']}")
 
 
-def fetch(session: cursor, query: str, **values: object) -> list[tuple[Any, ...]]:
-    """Return the rows of the query of a name; its placeholders are these values, and the schema's name."""
-    session.execute(SQL[query], {"schema": SCHEMA, **values})
-    return session.fetchall()
+def fetch(cursor: Cursor, query: str, **values: object) -> list[tuple[Any, ...]]:
+    """Run a named query and return its rows; `values` and `schema` fill its placeholders."""
+    cursor.execute(SQL[query], {"schema": SCHEMA, **values})
+    return cursor.fetchall()
 
 
-def run_generated_statements(session: cursor, query: str, remedy: str = "{statement}", **values: object) -> list[str]:
-    """Run the statements that a query returns, each with a notice or null, and return the notices as PostgreSQL's.
+def run_generated_statements(cursor: Cursor, query: str, remedy: str = "{statement}", **values: object) -> list[str]:
+    """Run the statements that a named query returns, each with a notice or null.
+
+    Returns:
+        The notices, formatted like PostgreSQL's.
 
     Raises:
-        MigrationError: the user may not run a `{statement}`, and an administrator has to run the remedy.
+        MigrationError: the user may not run a `{statement}`; an administrator has to run the remedy.
     """
-    rows = fetch(session, query, **values)
+    rows = fetch(cursor, query, **values)
     for statement, _ in rows:
         try:
-            session.execute(statement)
+            cursor.execute(statement)
         except errors.InsufficientPrivilege as error:
-            user = quote_ident(session.connection.info.user, session)
+            user = quote_ident(cursor.connection.info.user, cursor)
             raise MigrationError(
                 f"{user} may not run `{statement}`: {error.diag.message_primary}. Nothing was changed. "
-                f"As an administrator: {remedy.format(statement=statement, user=user)}; and try again"
+                f"As an administrator, run: {remedy.format(statement=statement, user=user)}; and try again"
             ) from error
     return [f"NOTICE:  {notice}" for _, notice in rows if notice]
 
 
-def try_statement(session: cursor, statement: str, *refusals: type[psycopg2.Error]) -> psycopg2.Error | None:
-    """Run a statement; if it is refused for one of these reasons, undo it and return the error."""
-    session.execute("savepoint one_statement")
+def try_statement(cursor: Cursor, statement: str, *expected_errors: type[psycopg2.Error]) -> psycopg2.Error | None:
+    """Run a statement; if it fails with an expected error, undo it and return the error."""
+    cursor.execute("savepoint one_statement")
     try:
-        session.execute(statement)
-    except refusals as error:
-        session.execute("rollback to savepoint one_statement")
+        cursor.execute(statement)
+    except expected_errors as error:
+        cursor.execute("rollback to savepoint one_statement")
         return error
     return None
 
 
 def create_database(parameters: Parameters, maintenance_database: str) -> list[str]:
-    """Create a database if it does not exist, from another one; several callers may do so at once.
+    """Create the database of the parameters if it does not exist; safe to call concurrently.
+
+    Args:
+        parameters: parameters of the database to create.
+        maintenance_database: an existing database of the server, to connect to for this.
 
     Returns:
-        A line if it was created.
+        One notice if the database was created, otherwise none.
     """
     name = str(parameters["dbname"])
-    with closing(
-        connect({**parameters, "dbname": maintenance_database}, "batidaPonto schema", _OWNER_TIMEOUTS)
-    ) as existing:
-        existing.autocommit = True  # no transaction creates a database
-        with existing.cursor() as session:
-            session.execute("select from pg_database where datname = %s", [name])
-            if session.fetchone() is None:
-                with suppress(errors.DuplicateDatabase, errors.UniqueViolation):  # created meanwhile
-                    session.execute(f"create database {quote_ident(name, session)}")
-                    return [f"database made: {name}"]
+    existing = {**parameters, "dbname": maintenance_database}
+    with closing(connect(existing, "batidaPonto schema", _OWNER_TIMEOUTS)) as connection:
+        connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
+        with connection.cursor() as cursor:
+            cursor.execute("select from pg_database where datname = %s", [name])
+            if cursor.fetchone() is None:
+                with suppress(errors.DuplicateDatabase, errors.UniqueViolation):  # created concurrently
+                    cursor.execute(f"create database {quote_ident(name, cursor)}")
+                    return [f"database created: {name}"]
     return []

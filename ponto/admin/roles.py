@@ -1,7 +1,7 @@
-"""The roles that the migrations create: how they sign in, and which limits and settings they have.
+"""The database roles that the migrations create: their logins, limits and settings.
 
-Each function raises `MigrationError` if the user may not do that; the message says what it lacks. Lists that functions
-return have a line for each role that changed. Open sessions stay as they are.
+Each function raises `MigrationError` if the user lacks a privilege, which the message names, and returns a notice for
+each role that it changed. Open sessions are not affected.
 """
 
 import json
@@ -9,10 +9,11 @@ import re
 from collections.abc import Collection, Mapping
 
 from psycopg2 import errors
-from psycopg2.extensions import cursor, encrypt_password, quote_ident
+from psycopg2.extensions import encrypt_password, quote_ident
 
 from ponto.admin import SQL
 from ponto.admin.owner import (
+    Cursor,
     LockTimeoutError,
     MigrationError,
     connect_as_owner,
@@ -21,93 +22,102 @@ from ponto.admin.owner import (
     run_generated_statements,
 )
 from ponto.connection import Parameters
-from ponto.database_names import ROLE_PREFIX
+from ponto.sql_names import ROLE_PREFIX
 
 _CREATES = re.compile(r"^create role ponto_(\w+) (login|nologin);", re.MULTILINE)
 
-# Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
-# (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
+# Connections that a role may have for each concurrent execution of its function. Execution environments that a deploy
+# has replaced keep their connections for another minute (idle_session_timeout), so after two deploys within a minute
+# there are up to three; the fourth is spare.
 _CONNECTIONS_PER_EXECUTION = 4
-_CONNECTIONS_OF_PEOPLE = {f"{ROLE_PREFIX}reader": 20}
+_EXTRA_CONNECTIONS = {f"{ROLE_PREFIX}reader": 20}  # for people, who use this role too
 
 
-def create(session: cursor, files: dict[str, str]) -> list[str]:
-    """Create the missing ones of the roles in `roles.sql` of each slice, and disable the login of others.
+def create(cursor: Cursor, files: dict[str, str]) -> list[str]:
+    """Create the missing roles that `roles.sql` of each slice declares; disable logins of removed slices' roles.
+
+    A declared role that exists, but was not created by a migration, is taken over and loses its password.
+
+    Args:
+        cursor: cursor in a transaction of the migrations.
+        files: the text of `roles.sql` by slice.
 
     Raises:
-        MigrationError: also if a role exists that no migration created, and its creator, a member or another database
-            can use it, or it may do more than these roles do. The password of other such roles is removed.
-        LockTimeoutError: another database creates or alters the roles.
+        MigrationError: such a role cannot be taken over, because its creator, a member or another database can use it,
+            or because it has more attributes than a function's role; or the user lacks a privilege.
+        LockTimeoutError: the migrations of another database create or alter the roles at the same time.
     """
     declared = {
         ROLE_PREFIX + role: {"role": ROLE_PREFIX + role, "kind": kind, "slice": name}
-        for name, text in reversed(files.items())  # of a role that two slices declare, the first is the slice
+        for name, text in reversed(files.items())  # a role that two slices declare belongs to the first
         for role, kind in _CREATES.findall(text)
     }
-    if problems := fetch(session, "role_problems", names=list(declared)):
-        raise MigrationError(f"others created roles of these names: {describe_problems(problems)}")
+    if problems := fetch(cursor, "role_problems", names=list(declared)):
+        raise MigrationError(f"others created roles with the names of this project: {describe_problems(problems)}")
     without_password = []
-    if session.connection.info.parameter_status("is_superuser") == "on":
-        without_password = [role for (role,) in fetch(session, "roles_without_password")]
-    given = json.dumps(list(declared.values()))
-    remedy = _remedy(declared | dict(fetch(session, "slices_by_role", prefix=ROLE_PREFIX)))
+    if cursor.connection.info.parameter_status("is_superuser") == "on":
+        without_password = [role for (role,) in fetch(cursor, "roles_without_password")]
+    declared_json = json.dumps(list(declared.values()))
+    remedy = _describe_remedy(declared | dict(fetch(cursor, "slices_by_role", prefix=ROLE_PREFIX)))
     try:
         notices = run_generated_statements(
-            session, "create_roles", remedy, roles=given, without_password=without_password
+            cursor, "create_roles", remedy, roles=declared_json, without_password=without_password
         )
-        session.execute(SQL["record_roles"], {"roles": given})
-        return notices + run_generated_statements(session, "admit_roles", remedy, roles=given, prefix=ROLE_PREFIX)
+        cursor.execute(SQL["record_roles"], {"roles": declared_json})
+        return notices + run_generated_statements(
+            cursor, "update_role_logins", remedy, roles=declared_json, prefix=ROLE_PREFIX
+        )
     except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_) as error:
-        # Another database creates it, or alters it: "tuple concurrently updated". The next try looks at who created it.
+        # Another database creates or alters the role: "tuple concurrently updated". The next try checks its creator.
         raise LockTimeoutError("roles") from error
 
 
-def _remedy(roles: Collection[str]) -> str:
+def _describe_remedy(roles: Collection[str]) -> str:
     return (
         f"alter role {{user}} createrole; and, where they exist: grant {', '.join(roles)} to {{user}} with admin option"
     )
 
 
 def reset_role_limits(parameters: Parameters, concurrency: Mapping[str, int | None]) -> list[str]:
-    """Limit the connections of the functions' roles, and reset settings that they made for their own sessions.
+    """Limit the connections of the functions' roles, and reset defaults that the roles have set for their own sessions.
 
     Args:
-        parameters: of who may alter the roles.
-        concurrency: concurrent executions of each role's function, to which people's own connections are added; None:
-            not known, and the limit of a role that people do not use stays as it is.
+        parameters: connection parameters of a user who can alter the roles.
+        concurrency: concurrent executions of each role's function. None if unknown: the limit then stays as it is,
+            unless people use the role too.
     """
     limits = {
-        role: _CONNECTIONS_PER_EXECUTION * (executions or 0) + _CONNECTIONS_OF_PEOPLE.get(role, 0) or None
+        role: _CONNECTIONS_PER_EXECUTION * (executions or 0) + _EXTRA_CONNECTIONS.get(role, 0) or None
         for role, executions in concurrency.items()
     }
-    with connect_as_owner(parameters) as connection, connection.cursor() as session:
-        notices = run_generated_statements(session, "limit_roles", _remedy(limits), limits=json.dumps(limits))
+    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+        notices = run_generated_statements(cursor, "limit_roles", _describe_remedy(limits), limits=json.dumps(limits))
         connection.commit()
         return notices
 
 
 def set_login_method(parameters: Parameters, roles: Collection[str], *, uses_iam: bool) -> list[str]:
-    """Set roles to sign in by IAM alone, without a password; or set them to sign in without IAM.
+    """Make roles log in with IAM tokens only, which removes their passwords, or without IAM.
 
-    A member of such a role, its creator too, signs in by IAM as well.
+    Members of a role that uses IAM, including its creator, log in with IAM tokens too.
     """
-    remedy = _remedy(["rds_iam", *roles]) if uses_iam else f"revoke rds_iam from {', '.join(roles)}"
+    remedy = _describe_remedy(["rds_iam", *roles]) if uses_iam else f"revoke rds_iam from {', '.join(roles)}"
     try:
-        with connect_as_owner(parameters) as connection, connection.cursor() as session:
-            notices = run_generated_statements(session, "set_login", remedy, roles=list(roles), uses_iam=uses_iam)
-            if notices and not uses_iam and (problems := fetch(session, "indirect_iam", roles=list(roles))):
-                raise MigrationError(f"a password would not count: {describe_problems(problems)}")
+        with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
+            notices = run_generated_statements(cursor, "set_login_method", remedy, roles=list(roles), uses_iam=uses_iam)
+            if notices and not uses_iam and (problems := fetch(cursor, "indirect_iam", roles=list(roles))):
+                raise MigrationError(f"passwords would be ignored: {describe_problems(problems)}")
             connection.commit()
             return notices
     except errors.UndefinedObject as error:
         raise MigrationError(
-            "there is no role rds_iam, so this is no RDS: set dbLogin to secret, and deploy"
+            "the role rds_iam does not exist, so the server is not RDS: set dbLogin to secret, and deploy"
         ) from error
 
 
 def set_password(parameters: Parameters, role: str, password: str) -> None:
-    """Set a role's password. It is hashed here, so that neither the server nor its log sees it."""
-    with connect_as_owner(parameters) as connection, connection.cursor() as session:
+    """Set a role's password. It is hashed here, so that the server and its log never receive the plain text."""
+    with connect_as_owner(parameters) as connection, connection.cursor() as cursor:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
-        session.execute(f"alter role {quote_ident(role, session)} password %s", [hashed])
+        cursor.execute(f"alter role {quote_ident(role, cursor)} password %s", [hashed])
         connection.commit()

@@ -13,10 +13,10 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
-from ponto.database_names import SCHEMA
 from ponto.log import type_and_location
 from ponto.reader.packed_rows import MAX_CHUNK_ROWS, PackedRows
 from ponto.reader.statements import REFERENCE, Catalogue, InvalidRequestError, is_historical
+from ponto.sql_names import SCHEMA
 
 MAX_RESULT_BYTES = 4_400_000
 """Of all rows of a result, but for what zlib still holds back: a third more in base64, and Lambda admits 6 MB."""

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ponto.database_names import read_sql
 from ponto.reader import parameter_types as types
+from ponto.sql_names import read_sql
 
 MAX_RANGE = timedelta(days=366)
 """From the first to the last day or instant of a statement, `de` and `ate`."""

@@ -15,7 +15,7 @@ from psycopg2 import extensions
 
 from ponto import fields
 from ponto.connection import error_message
-from ponto.database_names import read_sql
+from ponto.sql_names import read_sql
 
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 

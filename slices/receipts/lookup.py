@@ -15,9 +15,9 @@ from typing import Any
 import psycopg2
 
 from ponto.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
-from ponto.database_names import read_sql
 from ponto.fields import read_uuid
 from ponto.parser import FIELDS
+from ponto.sql_names import read_sql
 
 _SQL_FOLDER = Path(__file__).parent / "sql"
 _RECEIPT_SQL = read_sql(_SQL_FOLDER / "receipt.sql")

@@ -9,7 +9,7 @@ import psycopg2
 
 from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters, error_message
-from ponto.database_names import SCHEMA, read_sql
+from ponto.sql_names import SCHEMA, read_sql
 
 _SQL = Path(__file__).parent / "sql"
 _COMPARE = read_sql(_SQL / "compare.sql")

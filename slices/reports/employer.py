@@ -7,8 +7,8 @@ from pathlib import Path
 from ponto import fields
 from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters
-from ponto.database_names import read_sql
 from ponto.documents import is_cpf
+from ponto.sql_names import read_sql
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
 

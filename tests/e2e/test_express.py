@@ -83,7 +83,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     assert done.status == 0, done.err
     assert done.err.index("making the cluster") < done.err.index("sls deploy")
     assert done.json["applied"] == migrations()
-    assert f"database made: {DATABASE}" in done.err
+    assert f"database created: {DATABASE}" in done.err
     rows = server.ask(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
     assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
     assert account.login.refused == []

@@ -88,7 +88,7 @@ class Server:
 
     def do_what_is_printed(self, error: Exception, database: str = "postgres") -> None:
         """Run the statements that an error asks an administrator to run; roles that it names may not exist."""
-        [_, statements] = re.split(r"As an administrator(?:, check what it is, then)?: ", str(error))
+        [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
         for statement in statements.removesuffix("; and try again").split("; "):
             with suppress(psycopg2.errors.UndefinedObject):
                 self.ask(statement.removeprefix("and, where they exist: "), database)

@@ -87,7 +87,7 @@ def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to
     assert ("falha", None, "select") not in server.rights("ponto_reader", "master")  # its rights are declared
 
     for notice in (usage, select):
-        ask(owner, notice.partition("to end it: ")[2])
+        ask(owner, notice.partition("to revoke it, run: ")[2])
     assert migrate(owner, ZONE, SCHEMA).notices == []
     assert server.rights("analyst", "master") == set()
 
@@ -114,8 +114,8 @@ def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
     ask(owner, "grant ponto_function to eve; grant ponto_reader to ana")
 
     assert migrate(owner, ZONE, SCHEMA).notices == [
-        "eve is a member of ponto_function, and so may do what that function may; "
-        "to end it: revoke ponto_function from eve"
+        "eve is a member of ponto_function and so has the privileges of that function; "
+        "to revoke them, run: revoke ponto_function from eve"
     ]
 
 
@@ -131,7 +131,7 @@ def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
 def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, tmp_path: Path) -> None:
     owner = server.owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_people nologin;\n")
-    (tmp_path / "rights.sql").write_text(
+    (tmp_path / "privileges.sql").write_text(
         "grant usage on schema ponto to ponto_people;\ngrant select on ponto.batida to ponto_people;\n"
     )
     migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
@@ -149,7 +149,7 @@ def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
     server: Server, tmp_path: Path, declaration: str
 ) -> None:
     owner = server.owner("master")
-    (tmp_path / "rights.sql").write_text(declaration)
+    (tmp_path / "privileges.sql").write_text(declaration)
 
-    with pytest.raises(MigrationError, match=r"^rights of people: (relation|division by zero)"):
+    with pytest.raises(MigrationError, match=r"^privileges of people: (relation|division by zero)"):
         migrate(owner, ZONE, REFERENCE | {"people": tmp_path})

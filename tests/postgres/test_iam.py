@@ -31,7 +31,7 @@ from tools.kit.project import ROOT
 OWNER, FUNCTION, READER = "master", "ponto_function", "ponto_reader"
 LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
 SESSION = "CANARY/+=" * 230  # 2,070 characters
-GRANTED = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
+GRANTED = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
 
 
 class System:
@@ -223,7 +223,7 @@ def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afte
 def test_schema_makes_the_database_where_there_is_none(system: System) -> None:
     system.environment |= {"DB_CREATED_FROM": "postgres", "DB_NAME": "Ponto-db"}
 
-    assert system.apply_schema() == {"applied": migrations(), "notices": ["database made: Ponto-db", *GRANTED]}
+    assert system.apply_schema() == {"applied": migrations(), "notices": ["database created: Ponto-db", *GRANTED]}
     assert system.apply_schema() == {"applied": [], "notices": []}
 
     assert system.deliver(new_punch()) == []
@@ -238,5 +238,5 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
             made = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
-            assert sorted(made) == [[], [], [], ["database made: pontodb"]]
+            assert sorted(made) == [[], [], [], ["database created: pontodb"]]
             system.rds.server.ask("drop database pontodb")

@@ -64,7 +64,9 @@ def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
     for folder in SCHEMA.values():
         files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         assert [
-            name for name in files if not re.fullmatch(r"(roles|rights|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
+            name
+            for name in files
+            if not re.fullmatch(r"(roles|privileges|(views/)?\d+_\w+(\.concurrently)?)\.sql", name)
         ] == []
         numbers = sorted(int(name[:4]) for name in files if "/" not in name and name[0].isdigit())
         assert numbers == list(range(1, len(numbers) + 1))
@@ -139,7 +141,7 @@ def test_a_migration_that_was_edited_is_refused(empty: Database, run: Run, schem
     edited = schema / "0001_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
-    with pytest.raises(MigrationError, match=r"^ponto/0001_batida\.sql: was edited .* after `make clean`"):
+    with pytest.raises(MigrationError, match=r"^ponto/0001_batida\.sql: was edited .*`make clean`"):
         run(schema=schema)
 
     assert relations(empty) == before
@@ -166,9 +168,7 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
         done = run(schema=schema)
         assert done.applied == []
         (notice,) = done.notices
-        assert (
-            "the schema is newer than this code, and its views stay as they are: it has ponto/9000_next.sql" in notice
-        )
+        assert "the schema is newer than this code, so its views stay as they are: it has ponto/9000_next.sql" in notice
     assert relations(empty) == before
     assert "late" in before
     assert "next" in before
@@ -260,7 +260,7 @@ def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: St
 
     add(stage.folders["another"] / "0002_more.sql", "create table more ();\n")
     add(stage.folders["first_one"] / "0000_late.sql", "create table late ();\n")
-    with pytest.raises(MigrationError, match=r"^first_one/0000_late\.sql: comes before first_one/0001_table\.sql"):
+    with pytest.raises(MigrationError, match=r"^first_one/0000_late\.sql: precedes first_one/0001_table\.sql"):
         stage.run("first_one", "another")
     (stage.folders["first_one"] / "0000_late.sql").unlink()
     assert stage.run("first_one", "another") == MigrationResult(["another/0002_more.sql"], [])
@@ -271,7 +271,9 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
 ) -> None:
     stage.run("first_one", "another")
     empty.ask("alter table first_one add column kept int; insert into first_one values (1)")
-    gone = ["slices/first_one is not there: its tables stay, and its roles lose their rights and may not sign in"]
+    gone = [
+        "slices/first_one was removed: its tables stay, and its roles lose their privileges and can no longer log in"
+    ]
 
     assert stage.run("another").notices == gone
     assert stage.run("another") == MigrationResult([], gone)
@@ -306,7 +308,7 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
 
     assert done.applied == ["another/0001_table.sql"]  # views stay as they are
     assert done.notices == [
-        "the schema is newer than this code, and its views stay as they are: it has first_one/0002_newer.sql"
+        "the schema is newer than this code, so its views stay as they are: it has first_one/0002_newer.sql"
     ]
     add(stage.folders["first_one"] / "0003_next.sql", "create table next ();\n")
     with pytest.raises(
@@ -318,7 +320,7 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
 
 def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: Database, stage: Stage) -> None:
     for name, folder in stage.folders.items():
-        add(folder / "rights.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
+        add(folder / "privileges.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
     newer = stage.folders["first_one"] / "0002_newer.sql"
     add(newer, "create table newer ();\n")
     stage.run("first_one", "another")
@@ -375,13 +377,13 @@ def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stay
 @pytest.mark.parametrize("name", ["typo", "ponto", "../elsewhere", "/elsewhere", " first_one", ""])
 def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> None:
     """The views of the slice that was meant would be dropped."""
-    with pytest.raises(MigrationError, match=rf"^SLICES: there is no slices/{name}/schema"):
+    with pytest.raises(MigrationError, match=rf"^SLICES: the package has no folder slices/{name}/schema"):
         migration_folders(["first_one", name], {"first_one": tmp_path})
 
 
 # Locks
 
-HURRIED = LOCK_RETRY_POLICY._replace(lock_ms=300, pause_seconds=0.3, idle_ms=1_000)
+HURRIED = LOCK_RETRY_POLICY._replace(lock_timeout_ms=300, pause_seconds=0.3, idle_timeout_ms=1_000)
 NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
 
 
@@ -403,9 +405,11 @@ def save_one(empty: Database) -> tuple[Outcome, float]:
 
 
 def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
-    assert LOCK_RETRY_POLICY.lock_ms < TIMEOUTS.lock_ms
-    assert LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_ms  # inserts get through most of the time
-    assert LOCK_RETRY_POLICY.idle_ms <= 10_000
+    assert LOCK_RETRY_POLICY.lock_timeout_ms < TIMEOUTS.lock_ms
+    assert (
+        LOCK_RETRY_POLICY.pause_seconds * 1000 > LOCK_RETRY_POLICY.lock_timeout_ms
+    )  # inserts get through most of the time
+    assert LOCK_RETRY_POLICY.idle_timeout_ms <= 10_000
 
 
 def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_when_the_report_ends(
@@ -436,9 +440,9 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
         run(schema=schema, retry_policy=HURRIED._replace(tries=2))
 
     assert str(caught.value) == (
-        "ponto/9001_more.sql: did not get a lock that it needs, tried 2 times for 0.3 s; "
+        "ponto/9001_more.sql: timed out waiting for a lock, 2 times after 0.3 s; "
         f"pid {report.info.backend_pid} (a report, as {empty.owner['user']}) holds locks. "
-        "It was undone; try again when that transaction has ended."
+        "The step was rolled back; try again when that transaction has ended."
     )
     assert not {"early", "done"} & relations(empty)
     assert save_one(empty)[0] == Outcome(Status.STORED)
@@ -529,7 +533,7 @@ def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
             "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
             " and datname = current_database()"
         )
-        with pytest.raises(MigrationError, match=r"(?s)^ponto/9000_one_more\.concurrently\.sql: .* is applied\.$"):
+        with pytest.raises(MigrationError, match=r"(?s)^ponto/9000_one_more\.concurrently\.sql: .* are applied\.$"):
             broken.result()
     assert index(empty) == [(False,)]
     assert "after" not in relations(empty)

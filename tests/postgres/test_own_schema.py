@@ -58,8 +58,8 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
 
 PROBLEMS = [
     ("alter schema ponto owner to other", "schema ponto belongs to other"),
-    ("grant create on schema ponto to other", "other may create in schema ponto"),
-    ("grant create on schema ponto to public", "public may create in schema ponto"),
+    ("grant create on schema ponto to other", "other may create objects in schema ponto"),
+    ("grant create on schema ponto to public", "public may create objects in schema ponto"),
     (
         "create table ponto.more (); alter table ponto.more owner to other",
         "table ponto.more belongs to other",
@@ -88,8 +88,8 @@ PROBLEMS = [
         "create table public.heir () inherits (ponto.batida)",
         "table public.heir inherits from ponto.batida",
     ),
-    ("create rule more as on insert to ponto.falha do instead nothing", "rule more on ponto.falha"),
-    ("alter table ponto.batida enable row level security", "row security of ponto.batida"),
+    ("create rule more as on insert to ponto.falha do instead nothing", "rule more is defined on ponto.falha"),
+    ("alter table ponto.batida enable row level security", "row security is enabled on ponto.batida"),
 ]
 
 
@@ -212,8 +212,8 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
 
 SCANS = """
 import json, sys
-from ponto import database_names
-database_names.SCHEMA, database_names.ROLE_PREFIX = "scans", "scans_"
+from ponto import sql_names
+sql_names.SCHEMA, sql_names.ROLE_PREFIX = "scans", "scans_"
 from ponto.admin.migrations import migrate
 from tests.database import SCHEMA
 migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)

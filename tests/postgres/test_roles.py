@@ -76,7 +76,7 @@ def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Se
     migrated = migrate({**owner, "dbname": "second"}, ZONE, SCHEMA)
 
     assert migrated.applied == ALL
-    assert "NOTICE:  role ponto_function existed: its password was removed" in migrated.notices
+    assert "NOTICE:  role ponto_function already existed: its password was removed" in migrated.notices
 
     second = sign_in({**owner, "dbname": "second"}, "ponto_function")
     for database in ("master", "second"):
@@ -124,11 +124,11 @@ PREPARED = {
     ),
     "admin": (
         "create role mallory; create role ponto_function admin mallory",
-        "mallory is a member of ponto_function and may make others so",
+        "mallory is a member of ponto_function and may add other members",
     ),
     "powers": (
         "create role ponto_function createrole bypassrls",
-        "ponto_function may do more than a role of functions",
+        "ponto_function has attributes that a function's role must not have",
     ),
     "memberships": (
         "create role powerful; create role ponto_function in role powerful",
@@ -149,7 +149,9 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
     server.ask(before)
     server.ask("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
 
-    with pytest.raises(MigrationError, match=rf"others created roles of these names: .*{problem}") as caught:
+    with pytest.raises(
+        MigrationError, match=rf"others created roles with the names of this project: .*{problem}"
+    ) as caught:
         migrate(owner, ZONE, REFERENCE)
     assert ask(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
@@ -304,7 +306,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
         with pytest.raises(
             MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
         ):
-            migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_ms=100))
+            migrate(owner, ZONE, SCHEMA, retry_policy=LOCK_RETRY_POLICY._replace(advisory_lock_timeout_ms=100))
 
 
 # What is set each time
@@ -385,8 +387,8 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
 
 # How they sign in
 
-BY_IAM = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
-BY_PASSWORD = [f"NOTICE:  signs in by password: {role}" for role in sorted(ROLES)]
+BY_IAM = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
+BY_PASSWORD = [f"NOTICE:  logs in with a password: {role}" for role in sorted(ROLES)]
 GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_has_role(oid, 'rds_iam', 'member')"
 
 
@@ -411,7 +413,7 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
 
 
 def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
-    with pytest.raises(MigrationError, match=r"no role rds_iam.*: set dbLogin to secret"):
+    with pytest.raises(MigrationError, match=r"the role rds_iam does not exist.*: set dbLogin to secret"):
         set_login_method(owner, ROLES, uses_iam=True)
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ponto.database_names import ROLE_PREFIX
+from ponto.sql_names import ROLE_PREFIX
 from tests.template.compiled import Pack, copied
 from tools.kit import osls
 
@@ -20,7 +20,7 @@ def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, pack
     project = copied(tmp_path)
     # As `npx osls create --name` does.
     replace(project / "serverless.yml", f"\nservice: {osls.service()}\n", "\nservice: outro-nome\n")
-    replace(project / "ponto" / "database_names.py", f'"{ROLE_PREFIX}"', '"scans_"')
+    replace(project / "ponto" / "sql_names.py", f'"{ROLE_PREFIX}"', '"scans_"')
 
     compiled = packed(project, "prod")
 

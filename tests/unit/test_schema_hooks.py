@@ -44,5 +44,5 @@ def test_action_that_is_defined_twice_is_refused(more: list[SchemaHooks]) -> Non
 
 
 def test_actions_of_all_slices_differ() -> None:
-    with pytest.raises(ValueError, match=r"^action: 'unknown' is not known"):
+    with pytest.raises(ValueError, match=r"^action: 'unknown' is unknown"):
         run({"action": "unknown"}, ENVIRONMENT, enabled.schema_hooks(), {})

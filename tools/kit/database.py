@@ -13,7 +13,7 @@ import psycopg2.extensions
 from ponto import config
 from ponto.config import ConfigurationError
 from ponto.connection import SAFE_SETTINGS, apply_settings, with_password
-from ponto.database_names import ROLE_PREFIX, SCHEMA
+from ponto.sql_names import ROLE_PREFIX, SCHEMA
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

@@ -1,22 +1,22 @@
 -- name: take_advisory_lock
--- Take the advisory lock of the migrations for this session: one run at a time. Fails after a while if another has it.
--- If the client is stopped or gone, the server releases its locks.
-set idle_session_timeout = %(idle_ms)s;
-set idle_in_transaction_session_timeout = %(idle_ms)s;
+-- Take the advisory lock that admits one run of the migrations at a time. Times out if another run holds it.
+-- If the client hangs or disconnects, the server releases its locks.
+set idle_session_timeout = %(idle_timeout_ms)s;
+set idle_in_transaction_session_timeout = %(idle_timeout_ms)s;
 set statement_timeout = 0; -- copying rows may take long
--- Before it asks again: an index that the other run builds waits for this statement, and after 1 s PostgreSQL would end one
--- of the two as deadlocked.
-select set_config('lock_timeout', least(500, %(advisory_ms)s)::text, false);
+-- Wait less than deadlock_timeout (1 s); the caller retries. If the other run builds an index concurrently, the build waits
+-- for this statement, and PostgreSQL would report a deadlock after 1 s.
+select set_config('lock_timeout', least(500, %(advisory_lock_timeout_ms)s)::text, false);
 
--- The lock's number is "batida" in ASCII. A second run waits here, then finds everything applied. It holds no other lock
--- meanwhile, so it blocks nothing but a concurrent build of an index, which waits for all earlier transactions.
+-- The lock's key is "batida" in ASCII. While a second run waits here it holds no other lock, so it blocks only a concurrent
+-- index build, which waits for all earlier transactions.
 select pg_advisory_lock(0x626174696461);
 
--- From here on, writers of a table wait behind this session when it waits for a lock.
-set lock_timeout = %(lock_ms)s
+-- Keep later waits short: while this session waits for a lock on a table, writers of the table wait behind it.
+set lock_timeout = %(lock_timeout_ms)s
 
 -- name: lock_holders
--- Other transactions that hold a lock that a migration may need: on a relation of this schema, or the advisory lock.
+-- Other transactions that hold a lock that a migration may need: on a relation of the schema, or the advisory lock.
 select distinct
     virtualtransaction,
     format('pid %%s (%%s, as %%s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename)
@@ -31,8 +31,9 @@ where granted
     )
 order by 2
 
--- name: release_candidate_schemas
--- Schemas in which 1.0.0-rc.1 or earlier kept its migrations: without the oids of roles, which later versions record.
+-- name: legacy_schemas
+-- Schemas in which 1.0.0-rc.1 or an earlier version recorded its migrations. They lack the column migracao_papel.oid, which
+-- later versions have.
 select format('%%I', nspname)
 from unnest(current_setting('ponto.search_path')::name[]) as path (nspname)
     join pg_class on relnamespace = to_regnamespace(quote_ident(nspname))
@@ -43,12 +44,12 @@ group by nspname
 having bool_and(relname = 'migracao')
 
 -- name: set_time_zone
--- Set the stage's time zone for this transaction. No row: PostgreSQL does not know it by name. It also takes POSIX zones,
--- whose sign is the other way round: "UTC+3" is west of Greenwich.
+-- Set the stage's time zone for this transaction. Returns no row if PostgreSQL does not list the name. set_config alone
+-- would also accept POSIX zones, whose sign is inverted: "UTC+3" is west of Greenwich.
 select set_config('timezone', name, true) from pg_timezone_names where name = %(time_zone)s
 
 -- name: set_default_time_zone
--- For people who query the table: they see local times, as in the first version.
+-- Set the database's default time zone, so that people who query the tables see local times.
 select format('alter database %%I set timezone = %%L', current_database(), %(time_zone)s), null
 where not exists (
     select
@@ -57,26 +58,26 @@ where not exists (
 )
 
 -- name: create_tables
--- Create the tables of the migrations. Returns what is recorded as applied.
-set local client_min_messages = warning; -- they are there from the second time on
+-- Create the tables that record the migrations. Returns the applied files.
+set local client_min_messages = warning; -- suppresses "already exists" notices
 
 create table if not exists ponto.migracao (
-    nome text primary key, -- the slice's name and the file's: ponto/0001_batida.sql
+    nome text primary key, -- names of the slice and the file: ponto/0001_batida.sql
     checksum text not null, -- SHA-256 of the file, hexadecimal
     aplicada_em timestamptz not null default clock_timestamp()
 );
 
 create table if not exists ponto.migracao_repetivel (
-    nome text primary key,
+    nome text primary key, -- as in migracao
     checksum text not null,
-    objetos text[] not null, -- what the file creates: "view jornada"
+    objetos text[] not null, -- objects that the file creates, such as "view jornada"
     aplicada_em timestamptz not null default clock_timestamp()
 );
 
 create table if not exists ponto.migracao_papel (
-    nome text primary key, -- a role's
-    fatia text not null, -- the slice that declares it
-    oid oid not null -- of a role of this name that was dropped and created by others
+    nome text primary key, -- name of a role
+    fatia text not null, -- the slice that declares the role
+    oid oid not null -- the role's oid; it changes if somebody drops the role and creates it again
 );
 
 set local client_min_messages = notice;
@@ -84,7 +85,7 @@ set local client_min_messages = notice;
 select nome, checksum from ponto.migracao order by nome
 
 -- name: index_is_valid
--- Whether an index can be used; an interrupted build leaves one that cannot. No row: there is no such index.
+-- Return whether an index is valid, which is false after an interrupted build. Returns no row if there is no such index.
 select indisvalid
 from pg_index
 where indexrelid = to_regclass(format('%%I.%%I', %(schema)s::text, %(index)s::text))

@@ -2,7 +2,7 @@
 select nome, checksum, objetos from ponto.migracao_repetivel order by nome
 
 -- name: existing_objects
--- Views, functions and types of the schema, as files record them, and the statement that drops each.
+-- Views, functions and types of the schema, named as in migracao_repetivel.objetos, and the statement that drops each.
 select format('%%s %%s', kind, relname), format('drop %%s %%s', kind, pg_class.oid::regclass)
 from pg_class join (values ('v'::"char", 'view'), ('c', 'type')) as recorded (relkind, kind) using (relkind)
 where relnamespace = to_regnamespace(%(schema)s)
@@ -12,8 +12,8 @@ from pg_proc
 where pronamespace = to_regnamespace(%(schema)s)
 group by proname
 
--- name: forget_other_files
-delete from ponto.migracao_repetivel where nome <> all(%(kept)s::text[])
+-- name: delete_other_files
+delete from ponto.migracao_repetivel where nome <> all(%(names)s::text[])
 
 -- name: record_file
 insert into ponto.migracao_repetivel (nome, checksum, objetos) values (%s, %s, %s::text[])

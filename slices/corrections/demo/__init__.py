@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-from ponto.database_names import read_sql
+from ponto.sql_names import read_sql
 
 _ADD_FORGOTTEN_PUNCH = read_sql(Path(__file__).parent / "correct.sql")
 

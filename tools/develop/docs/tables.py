@@ -8,8 +8,8 @@ from typing import Any
 import click
 import psycopg2.extensions
 
-from ponto.database_names import SCHEMA
 from ponto.parser import WIRE_FIELDS
+from ponto.sql_names import SCHEMA
 from slices import enabled
 from tools import cli
 from tools.kit import parameters, slices

@@ -39,7 +39,7 @@ def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_
     done = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
 
     assert done.notices == [
-        "slices/corrections is not there: its tables stay, and its roles lose their rights and may not sign in",
+        "slices/corrections was removed: its tables stay, and its roles lose their privileges and can no longer log in",
         "revoked: select on table ponto.correcao from ponto_reader",
     ]
     assert stage.card(1, "2026-11") == AS_PUNCHED

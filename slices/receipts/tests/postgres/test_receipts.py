@@ -18,9 +18,9 @@ import psycopg2
 import pytest
 
 from ponto.connection import Parameters
-from ponto.database_names import read_sql
 from ponto.http import UNAVAILABLE_RETRY_SECONDS, Response
 from ponto.parser import parse
+from ponto.sql_names import read_sql
 from ponto.store import Entry, Store
 from slices.receipts import function, openapi
 from slices.receipts.function import NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS, UNAVAILABLE_MESSAGE

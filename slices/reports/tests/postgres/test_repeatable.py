@@ -206,13 +206,13 @@ def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: St
         assert migrated.applied == VIEWS
         assert migrated.notices == [
             *(
-                f"granted by hand: select on table ponto.{view} to reader_of_reports; "
-                f"to end it: revoke select on table ponto.{view} from reader_of_reports cascade"
+                f"granted by hand, and kept: select on table ponto.{view} to reader_of_reports; "
+                f"to revoke it, run: revoke select on table ponto.{view} from reader_of_reports cascade"
                 for view in ("batida_local", "jornada")
             ),
-            "granted by hand: select (dia) on table ponto.jornada to reader_of_a_column; "
-            "to end it: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
-            "lost with its object: select (repetidas) on table ponto.jornada of reader_of_a_column",
+            "granted by hand, and kept: select (dia) on table ponto.jornada to reader_of_a_column; "
+            "to revoke it, run: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
+            "lost because its object was dropped: select (repetidas) on table ponto.jornada of reader_of_a_column",
         ]
         assert stage.ask(rights) == before
         assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
@@ -245,7 +245,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
             f"{DAYS}: cannot change return type of existing function: this change has to drop function jornadas and "
             "create it again, but view public.mine depends on "
             "function ponto.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
-            "view public.mine. Drop what depends on it yourself, run the migrations again, and create it again to fit. "
+            "view public.mine. Drop these dependents, run the migrations again, and create the dependents again. "
             "Nothing was changed."
         )
         + "$"
@@ -269,7 +269,7 @@ def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
     stage.ask("create function media() returns int language sql return 1")
     stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
 
-    stage.refuse(f"^{NIGHT}: function media exists already and is not this project's")
+    stage.refuse(f"^{NIGHT}: function media already exists, but was not created by this project")
 
 
 def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
