@@ -19,7 +19,7 @@ from tools.kit.project import ROOT
 
 PAGE = ROOT / "docs" / "adapt.md"
 _SHARED = (".venv", ".venv-audit", "node_modules")
-CHECK = ["make", "--old-file=setup-dev", "--no-print-directory", "check"]
+CHECK_COMMAND = ["make", "--old-file=setup-dev", "--no-print-directory", "check"]
 """That installs nothing, whatever is newer in a copy."""
 _EPILOG = """examples:
   make fork                                    make check and all tests, in a fork
@@ -51,7 +51,7 @@ def copy_project(project: Path) -> Path:
     return project
 
 
-def environment(project: Path) -> dict[str, str]:
+def copy_environment(project: Path) -> dict[str, str]:
     """Return the environment in which a copy's own code runs."""
     given = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTEST", "STAGE"))}
     return given | {"PYTHONPATH": str(project)}
@@ -59,16 +59,16 @@ def environment(project: Path) -> dict[str, str]:
 
 def run(project: Path, words: Sequence[str]) -> bool:
     """Run a command in a copy; return whether it succeeded."""
-    return subprocess.run(words, cwd=project, env=environment(project), check=False).returncode == 0
+    return subprocess.run(words, cwd=project, env=copy_environment(project), check=False).returncode == 0
 
 
-def steps() -> list[str]:
+def read_steps() -> list[str]:
     """Give the commands of the page that make the fork, in their order."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [block for block in blocks if not block.startswith("make ")]
 
 
-def make(project: Path) -> None:
+def make_fork(project: Path) -> None:
     """Make a fork of a copy of this project.
 
     Args:
@@ -80,9 +80,9 @@ def make(project: Path) -> None:
     git = ["git", "-c", "user.name=fork", "-c", "user.email=fork@localhost"]
     for words in (["git", "add", "--all"], [*git, "commit", "--quiet", "-m", "A copy"]):
         subprocess.run(words, cwd=project, check=True)
-    for step in steps():
+    for step in read_steps():
         subprocess.run(["sh", "-ec", step], cwd=project, check=True)
-    own = environment(project)
+    own = copy_environment(project)
     for words in (
         [sys.executable, "-m", "tools.develop.docs"],
         ["ruff", "format", "--quiet", "."],
@@ -102,8 +102,8 @@ def fork(no_check: bool, words: tuple[str, ...]) -> int:
     """
     with tempfile.TemporaryDirectory(prefix="ponto-fork-") as temporary:
         project = copy_project(Path(temporary) / "project")
-        make(project)
-        checked = no_check or run(project, CHECK)
+        make_fork(project)
+        checked = no_check or run(project, CHECK_COMMAND)
         return 0 if run(project, [sys.executable, "-m", "pytest", *words]) and checked else 1
 
 

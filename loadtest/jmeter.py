@@ -19,8 +19,8 @@ from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
 PROPERTIES = FOLDER / "user.properties"
-HASHES = FOLDER / "jmeter.sha256"  # of every program that Maven fetches, as sha256sum writes them
-_TIMESTAMPS = "jmeter.save.saveservice.timestamp_format"
+CHECKSUMS_FILE = FOLDER / "jmeter.sha256"  # of every program that Maven fetches, as sha256sum writes them
+_TIMESTAMP_PROPERTY = "jmeter.save.saveservice.timestamp_format"
 _HEAP = ("-Xms256m", "-Xmx1g")
 
 
@@ -44,11 +44,11 @@ class JMeter(NamedTuple):
                 are in a file of the user's own, for as long as the context lasts.
         """
         with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".properties", encoding="ascii") as private:
-            private.writelines(f"{name}={_escaped(value)}\n" for name, value in secret.items())
+            private.writelines(f"{name}={_escape(value)}\n" for name, value in secret.items())
             private.flush()
             arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), "-q", private.name]
             # Milliseconds, whatever an installation is set to. The report would take "ms" for how a date is written.
-            arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMPS: "ms", **properties}.items()]
+            arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMP_PROPERTY: "ms", **properties}.items()]
             yield self._start(arguments, folder, "jmeter")
 
     def report(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ class JMeter(NamedTuple):
             )
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """Write a text as java.util.Properties reads it, whatever is in it."""
     return re.sub("....", r"\\u\g<0>", text.encode("utf-16-be").hex())
 
@@ -97,13 +97,13 @@ def find(home: Path = jmeter.HOME) -> JMeter:
         if old := shutil.which("jmeter"):
             print_status(f"{old} is older than the JMeter 5.6 that the plans need, or does not tell its version")
         _fetch(home)
-        verify(home)
+        verify_jars(home)
         complete.mkdir()
     at_home = f"-Djava.util.prefs.userRoot={home}"  # else it is the user's own
     return JMeter((java, *_HEAP, at_home, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
 
 
-def verify(home: Path, hashes: Path = HASHES) -> None:
+def verify_jars(home: Path, hashes: Path = CHECKSUMS_FILE) -> None:
     """Hold each .jar of a fetched JMeter against its SHA-256.
 
     Raises:

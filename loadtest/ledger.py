@@ -13,18 +13,18 @@ class PunchKey(NamedTuple):
     """What tells one punch from another, and a row has to hold."""
 
     id: str  # canonical lower-case UUID
-    employee: int  # whose it is
+    employee_id: int  # whose it is
     instant: datetime | None  # aware; None where nobody knows it, of what was sent and of the rows
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """What was accepted."""
 
     punch: PunchKey | None  # None: no punch can be made of it
     body: str = ""  # empty where nobody knows it, of what was sent and of the dead letters
 
 
-class Row(NamedTuple):
+class StoredPunch(NamedTuple):
     """What was stored."""
 
     punch: PunchKey
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     stored_at: datetime | None = None  # by the database's clock; None where nobody asked
 
 
-class DeadLetter(NamedTuple):
+class DeadLetteredMessage(NamedTuple):
     """What is in the dead-letter queue."""
 
     key: str
@@ -40,7 +40,7 @@ class DeadLetter(NamedTuple):
     body: str = ""
 
 
-class Standing(StrEnum):
+class RowRelation(StrEnum):
     """What the row under a punch's id is to an accepted message."""
 
     STORED = "stored"  # its own
@@ -69,14 +69,16 @@ class Ledger(NamedTuple):
         return self.is_complete and not self.misplaced
 
 
-def compare(key: str, punch: PunchKey | None, row: Row) -> Standing:
+def compare_row(key: str, punch: PunchKey | None, row: StoredPunch) -> RowRelation:
     """Tell what the row under an accepted punch's id is to it."""
     if row.punch != punch:
-        return Standing.CONFLICT
-    return Standing.STORED if row.key == key else Standing.DUPLICATE
+        return RowRelation.CONFLICT
+    return RowRelation.STORED if row.key == key else RowRelation.DUPLICATE
 
 
-def judge(accepted: Mapping[str, Sent], rows: Iterable[Row], dead_letters: Iterable[DeadLetter]) -> Ledger:
+def build_ledger(
+    accepted: Mapping[str, SentMessage], rows: Iterable[StoredPunch], dead_letters: Iterable[DeadLetteredMessage]
+) -> Ledger:
     """Find the end of everything that was accepted.
 
     Args:
@@ -88,14 +90,14 @@ def judge(accepted: Mapping[str, Sent], rows: Iterable[Row], dead_letters: Itera
     rows = list(rows)
     standing = {row.punch.id: row for row in rows}
     dead = {each.key: each for each in dead_letters}
-    ends: Counter[Standing | None] = Counter()
+    ends: Counter[RowRelation | None] = Counter()
     reasons: Counter[str] = Counter()
     lost: list[str] = []
     misplaced: list[str] = []
     for key, sent in accepted.items():
         row = standing.get(sent.punch.id) if sent.punch else None
-        end = compare(key, sent.punch, row) if row else None
-        is_row = end in (Standing.STORED, Standing.DUPLICATE)
+        end = compare_row(key, sent.punch, row) if row else None
+        is_row = end in (RowRelation.STORED, RowRelation.DUPLICATE)
         dead_letter = dead.get(key)
         if is_row:
             ends[end] += 1
@@ -105,11 +107,11 @@ def judge(accepted: Mapping[str, Sent], rows: Iterable[Row], dead_letters: Itera
             lost.append(key)
         if dead_letter:
             # Of what is a punch, only a conflict is dead-lettered.
-            may_be = sent.punch is None or (end is Standing.CONFLICT and dead_letter.reason == Reason.CONFLICT)
+            may_be = sent.punch is None or (end is RowRelation.CONFLICT and dead_letter.reason == Reason.CONFLICT)
             if not may_be or dead_letter.body != sent.body:
                 misplaced.append(key)
 
-    punches = Counter((row.punch.employee, row.punch.instant) for row in rows)
+    punches = Counter((row.punch.employee_id, row.punch.instant) for row in rows)
     keys = Counter(row.key for row in rows)
     twice = [
         f"employee {employee}" + (f" at {instant}" if instant else "")
@@ -118,5 +120,5 @@ def judge(accepted: Mapping[str, Sent], rows: Iterable[Row], dead_letters: Itera
     ]
     twice += [key for key, count in keys.items() if count > 1]
     return Ledger(
-        ends[Standing.STORED], ends[Standing.DUPLICATE], dict(sorted(reasons.items())), lost, twice, misplaced
+        ends[RowRelation.STORED], ends[RowRelation.DUPLICATE], dict(sorted(reasons.items())), lost, twice, misplaced
     )

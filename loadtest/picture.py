@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.ledger import Ledger, Row
+from loadtest.ledger import Ledger, StoredPunch
 from loadtest.results import Figures
 from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
 
 _BARS = 60  # at most, across the picture
 
 
-def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag: float | None) -> None:
+def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledger, lag: float | None) -> None:
     """Draw it.
 
     Args:

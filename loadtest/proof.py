@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
+from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
 from loadtest.system import System
 from tools.kit import queue_reader
 from tools.kit.functions import FunctionBusyError
 from tools.kit.reader import Reader
 from tools.kit.rows import RUN_COUNT, RUN_ROWS
 
-RUN = 10**9
+EMPLOYEES_PER_RUN = 10**9
 """Employee numbers that a run has to itself."""
 
-_LOOK = 0.5  # s between looks at the database
-_EMPTY = 5  # s for which the queue has to be empty before that is believed: its depth is approximate
-_AT_ONCE = 100_000  # employees, of one punch each, that are read in one go: what a function may answer
+_POLL_SECONDS = 0.5  # s between looks at the database
+_EMPTY_QUEUE_SECONDS = 5  # s for which the queue has to be empty before that is believed: its depth is approximate
+_MAX_EMPLOYEES_PER_READ = 100_000  # employees, of one punch each, that are read in one go: what a function may answer
 
 
-class Table:
+class RunTable:
     """The deployed table, as far as one run is concerned."""
 
     def __init__(self, reader: Callable[[], AbstractContextManager[Reader]], first_employee: int) -> None:
@@ -33,7 +33,7 @@ class Table:
             first_employee: of the run, which begins now.
         """
         self._reader = reader
-        self._employees = range(first_employee, first_employee + RUN)
+        self._employees = range(first_employee, first_employee + EMPLOYEES_PER_RUN)
         self._since = datetime.now(UTC)
         self._counted: int | None = None
 
@@ -50,14 +50,14 @@ class Table:
                 raise
         return self._counted
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[StoredPunch]:
         """Read the run's rows, as `judge` compares them with what JMeter knows: id and employee."""
         _, highest = self._count()
-        found: list[Row] = []
+        found: list[StoredPunch] = []
         with self._reader() as source:
-            for first in range(self._employees.start, highest + 1, _AT_ONCE):
-                (rows,) = source.read(RUN_ROWS.bind(**self._values(first, first + _AT_ONCE - 1)))
-                found += (Row(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
+            for first in range(self._employees.start, highest + 1, _MAX_EMPLOYEES_PER_READ):
+                (rows,) = source.read(RUN_ROWS.bind(**self._values(first, first + _MAX_EMPLOYEES_PER_READ - 1)))
+                found += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
         return found
 
     def _count(self) -> tuple[int, int]:
@@ -70,17 +70,17 @@ class Table:
         return {"desde": self._since, "primeiro": first, "ultimo": last}
 
 
-def dead_letters(system: System) -> list[DeadLetter]:
+def read_dead_letters(system: System) -> list[DeadLetteredMessage]:
     """Return the dead letters that have a punch's id, by it, and put them back."""
     if not system.depth(system.dlq_url):
         return []
     with queue_reader.open_reader(system.sqs, system.dlq_url) as reader:
-        return [DeadLetter(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
+        return [DeadLetteredMessage(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
 
 
 def wait(
-    table: Table, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
-) -> tuple[Ledger, list[Row]]:
+    table: RunTable, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
+) -> tuple[Ledger, list[StoredPunch]]:
     """Wait until every accepted punch has its end, or nothing moves any more; say which end, and give the rows.
 
     Every punch is of another employee.
@@ -92,27 +92,27 @@ def wait(
         patience: seconds without a new row after which nobody waits any longer.
         look: called at each look, for progress.
     """
-    sent = {punch: Sent(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
-    moved = time.monotonic()
+    sent = {punch: SentMessage(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
+    last_change = time.monotonic()
     empty_since = None
-    before = -1
+    last_count = -1
     while True:
         look()
         count, now = table.count(), time.monotonic()
-        if count != before:
-            before, moved = count, now
+        if count != last_count:
+            last_count, last_change = count, now
         is_empty = system.depth(system.queue_url) == 0
         empty_since = (empty_since or now) if is_empty else None
-        gave_up = now > moved + patience or (empty_since is not None and now > empty_since + _EMPTY)
+        gave_up = now > last_change + patience or (empty_since is not None and now > empty_since + _EMPTY_QUEUE_SECONDS)
         if count >= len(accepted) or gave_up:
             rows = _rows(table, patience)
-            ledger = judge(sent, rows, dead_letters(system) if gave_up else ())
+            ledger = build_ledger(sent, rows, read_dead_letters(system) if gave_up else ())
             if gave_up or not ledger.lost:
                 return ledger, rows
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
 
 
-def _rows(table: Table, patience: float) -> list[Row]:
+def _rows(table: RunTable, patience: float) -> list[StoredPunch]:
     end = time.monotonic() + patience
     while True:
         try:
@@ -120,7 +120,7 @@ def _rows(table: Table, patience: float) -> list[Row]:
         except FunctionBusyError:  # the load is not sent a second time for that
             if time.monotonic() > end:
                 raise
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
 
 def _id(body: str) -> str | None:

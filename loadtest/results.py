@@ -17,7 +17,7 @@ _accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 class Sample(NamedTuple):
     """A request and its answer."""
 
-    kind: str  # PUNCH, REPEAT or MALFORMED
+    sampler: str  # PUNCH, REPEAT or MALFORMED
     began_ms: int  # ms since the epoch, UTC
     elapsed_ms: int  # from before the request to the last byte of the answer
     code: str  # the HTTP status, or words when there was no answer
@@ -25,7 +25,7 @@ class Sample(NamedTuple):
     is_expected: bool  # the plan's assertions on status and body hold
     failure: str  # which does not
     id: str  # of the punch
-    employee: int
+    employee_id: int
 
     @property
     def ended_ms(self) -> int:
@@ -35,7 +35,7 @@ class Sample(NamedTuple):
     @property
     def is_accepted(self) -> bool:
         """Whether the gateway took over a punch."""
-        return self.kind != MALFORMED and self.code == _ACCEPTED
+        return self.sampler != MALFORMED and self.code == _ACCEPTED
 
 
 class Latency(NamedTuple):
@@ -70,7 +70,7 @@ class Figures(NamedTuple):
         return self.requests / self.seconds if self.seconds else 0.0
 
 
-def read(file: Path) -> Iterator[Sample]:
+def read_samples(file: Path) -> Iterator[Sample]:
     """Read a results file in CSV, written with user.properties.
 
     Raises:
@@ -79,7 +79,7 @@ def read(file: Path) -> Iterator[Sample]:
     with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             yield Sample(
-                kind=row["label"],
+                sampler=row["label"],
                 began_ms=int(row["timeStamp"]),
                 elapsed_ms=int(row["elapsed"]),
                 code=row["responseCode"],
@@ -87,7 +87,7 @@ def read(file: Path) -> Iterator[Sample]:
                 is_expected=row["success"] == "true",
                 failure=row["failureMessage"],
                 id=row["id"],
-                employee=int(row["usuarioId"]),
+                employee_id=int(row["usuarioId"]),
             )
 
 
@@ -109,7 +109,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         if sample.id in accepted:
             repeats += 1
         else:
-            accepted[sample.id] = sample.employee
+            accepted[sample.id] = sample.employee_id
             accepted_ms.append(sample.ended_ms)
     failures = Counter(_failure(sample) for sample in samples if not sample.is_expected)
     began_ms = min(sample.began_ms for sample in samples)
@@ -121,7 +121,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         accepted_ms=accepted_ms,
         last_accepted_ms=max((sample.ended_ms for sample in samples if sample.is_accepted), default=0),
         repeats=repeats,
-        refused=sum(sample.kind == MALFORMED and sample.code == _REFUSED for sample in samples),
+        refused=sum(sample.sampler == MALFORMED and sample.code == _REFUSED for sample in samples),
         errors=failures.total(),
         failures=dict(failures.most_common()),
         began_ms=began_ms,
@@ -130,7 +130,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
     )
 
 
-class Tail:
+class ResultsTail:
     """Counts what JMeter has written so far, for progress: the proof reads the file again, properly."""
 
     def __init__(self, file: Path) -> None:
@@ -154,6 +154,6 @@ class Tail:
 
 def _failure(sample: Sample) -> str:
     if sample.message == _CLOSED:
-        return f"{sample.kind}: no answer when the schedule ended, so JMeter closed the connection"
+        return f"{sample.sampler}: no answer when the schedule ended, so JMeter closed the connection"
     said = sample.failure.partition("\n")[0].strip()
-    return f"{sample.kind}: {sample.code}" + (f": {said}" if said else "")
+    return f"{sample.sampler}: {sample.code}" + (f": {said}" if said else "")

@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from loadtest.ledger import Ledger, Row
+from loadtest.ledger import Ledger, StoredPunch
 from loadtest.results import Figures
 from tools.kit import tables
 from tools.kit.output import camel_case, pluralize, print_result
 from tools.kit.tables import Column
 
-_SHOWN = 20  # ids of what went wrong
+_MAX_EXAMPLES = 20  # ids of what went wrong
 
 MISSING, ERRORS = 1, 4
 
@@ -27,7 +27,7 @@ class LoadResult(NamedTuple):
     """What came of a run."""
 
     figures: Figures
-    rows: list[Row]
+    rows: list[StoredPunch]
     ledger: Ledger
     depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
     load: float  # the machine's average over a minute, when the last answer was there
@@ -79,8 +79,8 @@ class LoadResult(NamedTuple):
             found["failures"] = figures.failures
         if not ledger.is_complete:
             found["examples"] = {
-                "missing": ledger.lost[:_SHOWN],
-                "stored_twice": ledger.stored_twice[:_SHOWN],
+                "missing": ledger.lost[:_MAX_EXAMPLES],
+                "stored_twice": ledger.stored_twice[:_MAX_EXAMPLES],
             }
         return found
 
@@ -98,14 +98,14 @@ _ORIGINAL = {
 }
 
 
-def for_json(summary: dict[str, Any]) -> dict[str, Any]:
+def to_json(summary: dict[str, Any]) -> dict[str, Any]:
     """Spell a summary as commands print JSON, in camelCase; what failed is named as it was answered."""
     named = {name: value for name, value in summary.items() if name not in ("failures", "open_model")}
     spelled = camel_case(named) | {name: summary[name] for name in summary.keys() & {"failures"}}
-    return spelled | ({"openModel": for_json(summary["open_model"])} if "open_model" in summary else {})
+    return spelled | ({"openModel": to_json(summary["open_model"])} if "open_model" in summary else {})
 
 
-def show(summary: dict[str, Any]) -> None:
+def print_summary(summary: dict[str, Any]) -> None:
     """Print a summary beside the original's headline, and what it comes to in a sentence.
 
     Args:
@@ -113,15 +113,15 @@ def show(summary: dict[str, Any]) -> None:
     """
     runs = [run for run in (summary, summary.get("open_model")) if run]
     names = ["", "the original", *(run["model"] for run in runs)]
-    cells = [_lines(run) for run in runs]
+    cells = [_format_cells(run) for run in runs]
     rows = [(name, _ORIGINAL.get(name, ""), *(lines[name] for lines in cells)) for name in cells[0]]
     tables.show([Column(name, align_right=bool(name)) for name in names], rows)
     print_result("")
     for run in runs:
-        print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
+        print_result(format_sentence(run) if len(runs) == 1 else f"{run['model']}: {format_sentence(run)}")
 
 
-def _lines(summary: dict[str, Any]) -> dict[str, str]:
+def _format_cells(summary: dict[str, Any]) -> dict[str, str]:
     latency = summary["latency_ms"]
 
     def count(name: str) -> str:
@@ -148,7 +148,7 @@ def _lines(summary: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def sentence(summary: dict[str, Any]) -> str:
+def format_sentence(summary: dict[str, Any]) -> str:
     """Give the result in a sentence."""
     accepted, stored = f"{summary['accepted']:,} accepted punches", summary["stored"]
     if summary["missing"] or summary["stored_twice"]:

@@ -14,24 +14,24 @@ import psycopg2
 
 from lab import extensions
 from lab.bench import cold, drain, growth
-from lab.bench.harness import Part, Sizes, Table, show
-from lab.bench.server import running
+from lab.bench.harness import Part, ResultTable, Sizes, print_table
+from lab.bench.server import run_server
 from tools.kit import commands, files
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, print_result
 from tools.local.errors import LocalError
 
-OF_THE_REFERENCE = {
+REFERENCE_PARTS = {
     "drain": Part("the handler beside the original, Powertools and COPY, by batch size", drain.measure),
     "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
     "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
 }
-PARTS: dict[str, Part] = OF_THE_REFERENCE | extensions.collect("bench", "PARTS")
+PARTS: dict[str, Part] = REFERENCE_PARTS | extensions.collect("bench", "PARTS")
 
-_LISTED = "\n".join(f"  {name:11} {part.what}" for name, part in PARTS.items())
+_PART_LIST = "\n".join(f"  {name:11} {part.description}" for name, part in PARTS.items())
 _EPILOG = f"""parts:
-{_LISTED}
+{_PART_LIST}
 
 examples:
   make bench
@@ -50,7 +50,7 @@ _FULL = Sizes(100_000, (10, 100, 1_000), rounds=5, millions=(1, 10), starts=21, 
 _QUICK = Sizes(2_000, (10, 100, 1_000), rounds=1, millions=(0.001,), starts=1, employees=20, months=1)
 
 
-def _setting(text: str) -> tuple[str, str]:
+def _parse_setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(text)
@@ -93,7 +93,7 @@ def _setting(text: str) -> tuple[str, str]:
 @click.option(
     "--set",
     "settings",
-    type=opt.ParsedType("NAME=VALUE", "not NAME=VALUE", _setting),
+    type=opt.ParsedType("NAME=VALUE", "not NAME=VALUE", _parse_setting),
     multiple=True,
     help="A setting of PostgreSQL, which otherwise runs as it comes, with 128 MB of buffers.",
 )
@@ -112,45 +112,47 @@ def bench(
     and --set can be given more than once.
     """
     if given["distance"]:
-        given["batch"] = drain.AT_A_DISTANCE
+        given["batch"] = drain.DISTANCE_BATCH_SIZES
     given = {
         name: tuple(sorted(set(size))) if isinstance(size, tuple) else size for name, size in given.items() if size
     }
     sizes = (_QUICK if quick else _FULL)._replace(**given)
     chosen = [part for part in PARTS if part in parts or not parts]
-    _measured(chosen, sizes, dict(settings), folder)
+    _measure_parts(chosen, sizes, dict(settings), folder)
 
 
-def _measured(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path) -> None:
+def _measure_parts(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path) -> None:
     """Measure parts, write each one's file, and print its tables."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with running(settings) as server:
+        with run_server(settings) as server:
             for part in parts:
-                began, load = time.time(), os.getloadavg()[0]
-                found = PARTS[part].measure(server, sizes)
+                started_at, load = time.time(), os.getloadavg()[0]
+                tables = PARTS[part].measure(server, sizes)
                 name = "distance" if part == "drain" and sizes.distance else part
                 with files.draft(folder / f"{name}.json") as text:
-                    text.write(json.dumps(_document(found, settings, began, load), indent=2) + "\n")
+                    text.write(json.dumps(_to_document(tables, settings, started_at, load), indent=2) + "\n")
                 print_result("", f"{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}", "")
-                for table in found:
-                    show(table)
+                for table in tables:
+                    print_table(table)
                 sys.stdout.flush()
     except (RuntimeError, psycopg2.Error, LocalError) as error:
         raise CommandError(str(error)) from None
 
 
-def _document(found: Sequence[Table], settings: Mapping[str, str], began: float, load: float) -> dict[str, Any]:
+def _to_document(
+    tables: Sequence[ResultTable], settings: Mapping[str, str], started_at: float, load: float
+) -> dict[str, Any]:
     """Return what was found as JSON, with the facts and figures that no table shows too."""
     machine = {
-        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        "seconds": round(time.time() - began, 1),
+        "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started_at)),
+        "seconds": round(time.time() - started_at, 1),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "load_before": round(load, 2),
         "load_after": round(os.getloadavg()[0], 2),
     }
-    rows = [row for table in found for row in table.rows]
+    rows = [row for table in tables for row in table.rows]
     results = [row.facts | {name: figure._asdict() for name, figure in row.figures.items()} for row in rows]
     document = camel_case({"machine": machine, "results": results})
     document["machine"]["settings"] = dict(settings)  # whose names are PostgreSQL's

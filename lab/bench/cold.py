@@ -15,8 +15,8 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-from lab.bench.events import event
-from lab.bench.harness import Case, Column, Sizes, Table, side_by_side
+from lab.bench.events import make_event
+from lab.bench.harness import BenchCase, ResultColumn, ResultTable, Sizes, measure_cases
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -50,7 +50,7 @@ _CREDENTIALS = {
 STARTERS = {
     "bare": Starter("the interpreter alone", "pass", "pass"),
     "psycopg2": Starter("psycopg2 alone", "import psycopg2", _INSERT),
-    "ours": Starter("handler", "import handler", _HANDLE),
+    "handler": Starter("handler", "import handler", _HANDLE),
     "iam": Starter(
         "handler, with a token of IAM", "import handler", _HANDLE, environment={"DB_LOGIN": "iam", **_CREDENTIALS}
     ),
@@ -91,46 +91,46 @@ print(json.dumps([1000 * (imported - began), 1000 * (stored - ready), peak / 102
 
 
 _COLUMNS = {
-    "starter": Column("median (least to most)"),
-    "import_ms": Column("import, ms", digits=1),
-    "first_punch_ms": Column("first punch, ms", digits=1),
-    "peak_mib": Column("peak memory, MiB", digits=1),
+    "starter": ResultColumn("median (least to most)"),
+    "import_ms": ResultColumn("import, ms", digits=1),
+    "first_punch_ms": ResultColumn("first punch, ms", digits=1),
+    "peak_mib": ResultColumn("peak memory, MiB", digits=1),
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[Table]:
+def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     """Start fresh interpreters, of each kind in turn.
 
     Raises:
         RuntimeError: one of them failed; the message is what it said.
     """
-    server.use("cold")
-    with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _secrets_manager() as address:
+    server.use_database("cold")
+    with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _run_secrets_manager() as address:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"PYTHONPYCACHEPREFIX": compiled, "AWS_ENDPOINT_URL_SECRETS_MANAGER": address}
-        cases = [Case({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
+        cases = [BenchCase({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
         for case in cases:
             case.run()  # compiles
-        rows = side_by_side("cold", cases, sizes.starts)
-    return [Table(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])]
+        rows = measure_cases("cold", cases, sizes.starts)
+    return [ResultTable(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])]
 
 
 def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]:
     probe = _PROBE.format(imports=starter.imports, first=starter.first)
-    ended = subprocess.run(
-        [sys.executable, "-c", probe, json.dumps(event(1))],
+    process = subprocess.run(
+        [sys.executable, "-c", probe, json.dumps(make_event(1))],
         cwd=ROOT,
         env={**environment, **starter.environment},
         capture_output=True,
         text=True,
         check=False,
     )
-    if ended.returncode:
-        raise RuntimeError(f"{starter.label}: {ended.stderr}")
-    return dict(zip(("import_ms", "first_punch_ms", "peak_mib"), json.loads(ended.stdout), strict=True))
+    if process.returncode:
+        raise RuntimeError(f"{starter.label}: {process.stderr}")
+    return dict(zip(("import_ms", "first_punch_ms", "peak_mib"), json.loads(process.stdout), strict=True))
 
 
-class _Secret(BaseHTTPRequestHandler):
+class _SecretsManagerHandler(BaseHTTPRequestHandler):
     """Answers every request with a secret."""
 
     protocol_version = "HTTP/1.1"
@@ -150,13 +150,13 @@ class _Secret(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _secrets_manager() -> Iterator[str]:
+def _run_secrets_manager() -> Iterator[str]:
     """Serve on this machine, until the end of the context; give the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Secret) as serving:
-        thread = threading.Thread(target=serving.serve_forever)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _SecretsManagerHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{serving.server_port}"
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
-            serving.shutdown()
+            server.shutdown()
             thread.join()

@@ -10,23 +10,32 @@ from typing import Any, NamedTuple
 
 import handler
 from lab.bench import peers
-from lab.bench.events import Context, Event, chunks, event
-from lab.bench.harness import Case, Column, Measured, Sizes, Table, median, side_by_side, with_figure
+from lab.bench.events import Context, Event, make_event, make_events
+from lab.bench.harness import (
+    BenchCase,
+    Measurement,
+    ResultColumn,
+    ResultTable,
+    Sizes,
+    add_figure,
+    measure_cases,
+    median,
+)
 from lab.bench.peers import copy, original, powertools
 from lab.bench.server import Server
 
-AT_A_DISTANCE = (10, 100)  # a batch: the original's own, and the handler's
+DISTANCE_BATCH_SIZES = (10, 100)  # a batch: the original's own, and the handler's
 
-_DISTANT_SHARE = 0.05  # of the punches for the slow ones: each of their statements waits for a round trip
-_STATEMENTS = 100  # to measure a round trip by
+_DISTANCE_SHARE = 0.05  # of the punches for the slow ones: each of their statements waits for a round trip
+_ROUND_TRIP_STATEMENTS = 100  # to measure a round trip by
 
 _COLUMNS = {
-    "peer": Column("peer"),
-    "batch": Column("a batch"),
-    "rows_per_second": Column("rows/s, median (least to most)"),
-    "function_cpu": Column("us of CPU a row: function", median_only=True),
-    "database_cpu": Column("us of CPU a row: database", median_only=True),
-    "multiple": Column("handler as a multiple", digits=2),
+    "peer": ResultColumn("peer"),
+    "batch": ResultColumn("a batch"),
+    "rows_per_second": ResultColumn("rows/s, median (least to most)"),
+    "function_cpu": ResultColumn("us of CPU a row: function", median_only=True),
+    "database_cpu": ResultColumn("us of CPU a row: database", median_only=True),
+    "multiple": ResultColumn("handler as a multiple", digits=2),
 }
 
 
@@ -43,89 +52,91 @@ PEERS = {
     "original": Peer("written anew: a connection per batch, an INSERT per punch", original.main, share=0.1),
     "powertools": Peer("Powertools' BatchProcessor, an INSERT and a commit per punch", powertools.main, share=0.1),
     "powertools_1": Peer("the same in one transaction (unsafe)", powertools.main_in_one_transaction, share=0.1),
-    "ours": Peer("handler.main: read, checked, stored, logged", handler.main),
+    "handler": Peer("handler.main: read, checked, stored, logged", handler.main),
     "copy": Peer("the limit: COPY of prepared text", copy.main, copy.prepare),
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[Table]:
+def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     """Time each peer at each batch size, and at each distance if there are any, round by round.
 
     Raises:
         RuntimeError: somebody did not store all, so that the figure would be worth nothing; or a proxy does not start.
     """
     with contextlib.ExitStack() as stack:
-        cases = list(_cases(server, sizes)) if not sizes.distance else []
+        cases = list(_build_cases(server, sizes)) if not sizes.distance else []
         for each in sizes.distance:
-            cases += _cases(server, sizes, each, stack.enter_context(server.at(each)))
-        rows = side_by_side("drain", cases, sizes.rounds)
-    return tables_of(rows, sizes.distance)
+            cases += _build_cases(server, sizes, each, stack.enter_context(server.at_distance(each)))
+        rows = measure_cases("drain", cases, sizes.rounds)
+    return build_tables(rows, sizes.distance)
 
 
-def tables_of(rows: Sequence[Measured], distances: Sequence[float] = ()) -> list[Table]:
+def build_tables(rows: Sequence[Measurement], distances: Sequence[float] = ()) -> list[ResultTable]:
     """Compare the handler with its peers, in a table for each distance."""
-    rows = with_figure(
+    rows = add_figure(
         rows, "round_trip_ms", lambda row: median(rows, "round_trip_ms", distance=row.facts.get("distance"))
     )
-    rows = with_figure(rows, "multiple", lambda row: _multiple(rows, row.facts, row.facts.get("batch", 0)))
-    return [_table(rows, distance) for distance in distances or (None,)]
+    rows = add_figure(rows, "multiple", lambda row: _multiple(rows, row.facts, row.facts.get("batch", 0)))
+    return [_build_table(rows, distance) for distance in distances or (None,)]
 
 
-def _multiple(rows: Sequence[Measured], of: Mapping[str, Any], ours_at: int) -> float | None:
+def _multiple(rows: Sequence[Measurement], facts: Mapping[str, Any], handler_batch: int) -> float | None:
     """Give the handler's speed at a batch size as a multiple of what has some facts, where both were measured."""
-    ours = median(rows, "rows_per_second", distance=of.get("distance"), peer="ours", batch=ours_at)
-    theirs = median(rows, "rows_per_second", **of)
-    return None if ours is None or theirs is None else ours / theirs
+    handler_speed = median(rows, "rows_per_second", distance=facts.get("distance"), peer="handler", batch=handler_batch)
+    speed = median(rows, "rows_per_second", **facts)
+    return None if handler_speed is None or speed is None else handler_speed / speed
 
 
-def _table(rows: Sequence[Measured], distance: float | None) -> Table:
-    mine = [row for row in rows if row.facts.get("distance") == distance]
+def _build_table(rows: Sequence[Measurement], distance: float | None) -> ResultTable:
+    table_rows = [row for row in rows if row.facts.get("distance") == distance]
     title, note = "", [f"{name}: {peer.label}" for name, peer in PEERS.items()]
-    if (trip := median(mine, "round_trip_ms")) is not None:
+    if (trip := median(table_rows, "round_trip_ms")) is not None:
         title = f"A round trip of {distance:g} ms (`select 1` takes {trip:.2f} ms):"
-    headline = _multiple(mine, {"distance": distance, "peer": "original", "batch": 10}, 100)
+    headline = _multiple(table_rows, {"distance": distance, "peer": "original", "batch": 10}, 100)
     if headline is not None:
         note += ["", f"The handler at 100 a batch stores {headline:,.1f} times what the original does at its own 10."]
-    return Table(_COLUMNS, [row for row in mine if row.facts["peer"] in PEERS], title, note)
+    return ResultTable(_COLUMNS, [row for row in table_rows if row.facts["peer"] in PEERS], title, note)
 
 
-def _cases(server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None) -> Iterator[Case]:
+def _build_cases(
+    server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None
+) -> Iterator[BenchCase]:
     where = {} if distance is None else {"distance": distance}
     if where:
-        yield Case({**where, "peer": "select 1"}, partial(_round_trip, server, folder))
+        yield BenchCase({**where, "peer": "select 1"}, partial(_measure_round_trip, server, folder))
     for batch in sizes.batch:
         for name, peer in PEERS.items():
             share = peer.share
             if where:  # as many batches of each size
-                share = (batch / max(sizes.batch) if peer.share == 1 else _DISTANT_SHARE) / 5
+                share = (batch / max(sizes.batch) if peer.share == 1 else _DISTANCE_SHARE) / 5
             count = int(sizes.punches * share)
             facts = {**where, "peer": name, "batch": batch, "punches": count}
-            yield Case(facts, partial(_case, server, folder, name, batch, count))
+            yield BenchCase(facts, partial(_measure_case, server, folder, name, batch, count))
 
 
-def _case(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
+def _measure_case(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
     """Drain into an empty table; a punch beforehand connects those that keep a connection."""
     peer = PEERS[name]
-    server.use("drain", folder)
-    server.empty()
-    run(server, 1, [[peer.prepare(event(1))]], peer.main)
-    parts = ([peer.prepare(event) for event in part] for part in chunks(count, batch))
+    server.use_database("drain", folder)
+    server.truncate()
+    run(server, 1, [[peer.prepare(make_event(1))]], peer.main)
+    parts = ([peer.prepare(event) for event in part] for part in make_events(count, batch))
     figures = run(server, count, parts, peer.main)
-    if server.rows() != count + 1:
-        raise RuntimeError(f"{name} stored {server.rows() - 1:,} of {count:,} punches")
+    if server.row_count() != count + 1:
+        raise RuntimeError(f"{name} stored {server.row_count() - 1:,} of {count:,} punches")
     return figures
 
 
-def _round_trip(server: Server, folder: str | None) -> dict[str, float]:
+def _measure_round_trip(server: Server, folder: str | None) -> dict[str, float]:
     """Time statements that do nothing."""
-    server.use("drain", folder)
-    found = []
+    server.use_database("drain", folder)
+    results = []
     with peers.connection().cursor() as cursor:
-        for _ in range(_STATEMENTS):
-            began = time.perf_counter()
+        for _ in range(_ROUND_TRIP_STATEMENTS):
+            started_at = time.perf_counter()
             cursor.execute("select 1")
-            found.append(1000 * (time.perf_counter() - began))
-    return {"round_trip_ms": statistics.median(found)}
+            results.append(1000 * (time.perf_counter() - started_at))
+    return {"round_trip_ms": statistics.median(results)}
 
 
 def run(
@@ -146,13 +157,13 @@ def run(
     context = Context()
     with open(os.devnull, "w") as log, contextlib.redirect_stdout(log):  # noqa: PTH123
         for part in parts:
-            database -= server.cpu()
+            database -= server.cpu_seconds()
             function -= time.process_time()
             seconds -= time.perf_counter()
             answers = [main(batch, context) for batch in part]
             seconds += time.perf_counter()
             function += time.process_time()
-            database += server.cpu()
+            database += server.cpu_seconds()
             if any(isinstance(answer, dict) and answer.get("batchItemFailures") for answer in answers):
                 raise RuntimeError("a good punch was not stored")
     return {

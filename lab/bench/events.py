@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-EMPLOYEES = 1_000_000  # of whom each punch is one's, where nothing else is said
-_AT_ONCE = 10_000  # punches that are in memory, about
+DEFAULT_EMPLOYEES = 1_000_000  # of whom each punch is one's, where nothing else is said
+_MAX_PUNCHES_IN_MEMORY = 10_000  # punches that are in memory, about
 
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
@@ -31,7 +31,9 @@ def uuid4() -> str:
     return str(uuid.uuid4())
 
 
-def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_present: bool = False) -> Event:
+def make_event(
+    size: int, new_id: NewId = uuid4, employees: int = DEFAULT_EMPLOYEES, *, at_present: bool = False
+) -> Event:
     """Make a batch of good punches, all new.
 
     Args:
@@ -40,7 +42,7 @@ def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_pr
         employees: of the company; each punch is of one at random.
         at_present: each punch has an instant of its own, instead of one that is past. Those without an id always have.
     """
-    instant = _instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
+    instant = _current_instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
     now = str(time.time_ns() // 1_000_000)
     return {
         "Records": [
@@ -64,11 +66,11 @@ def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_pr
     }
 
 
-def _instant() -> str:
+def _current_instant() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def chunks(punches: int, batch: int, new_id: NewId = uuid4, **how: Any) -> Iterator[list[Event]]:
+def make_events(punches: int, batch: int, new_id: NewId = uuid4, **how: Any) -> Iterator[list[Event]]:
     """Give the batches of many punches, some at a time, so that they need not all be in memory.
 
     Args:
@@ -78,6 +80,6 @@ def chunks(punches: int, batch: int, new_id: NewId = uuid4, **how: Any) -> Itera
         how: as of `event`.
     """
     sizes = [min(batch, punches - start) for start in range(0, punches, batch)]
-    step = max(1, _AT_ONCE // batch)
+    step = max(1, _MAX_PUNCHES_IN_MEMORY // batch)
     for start in range(0, len(sizes), step):
-        yield [event(size, new_id, **how) for size in sizes[start : start + step]]
+        yield [make_event(size, new_id, **how) for size in sizes[start : start + step]]

@@ -7,14 +7,23 @@ from functools import partial
 
 from lab import extensions
 from lab.bench.drain import run
-from lab.bench.events import NewId, chunks, uuid4
-from lab.bench.harness import Case, Column, Measured, Reading, Sizes, Table, side_by_side, with_figure
+from lab.bench.events import NewId, make_events, uuid4
+from lab.bench.harness import (
+    BenchCase,
+    Measurement,
+    Reading,
+    ResultColumn,
+    ResultTable,
+    Sizes,
+    add_figure,
+    measure_cases,
+)
 from lab.bench.server import Server
 from tools.kit.ids import uuid7
 
 BATCH = 100
 READINGS: dict[str, Reading] = extensions.collect("bench", "READINGS")
-_TIMES = 21  # that each is read in each case, of employees at random
+_READING_COUNT = 21  # that each is read in each case, of employees at random
 
 # Kind of ids -> who makes them here, and in PostgreSQL.
 IDS: dict[str, tuple[NewId, str]] = {
@@ -28,12 +37,12 @@ IDS: dict[str, tuple[NewId, str]] = {
     ),
 }
 _COLUMNS = {
-    "ids": Column("ids"),
-    "rows": Column("rows before"),
-    "rows_per_second": Column("rows/s, median (least to most)"),
-    "share": Column("share of that on an empty table", digits=2),
-    "log_bytes": Column("bytes a row: log", median_only=True),
-    **{name: Column(f"ms {reading.what}", digits=1) for name, reading in READINGS.items()},
+    "ids": ResultColumn("ids"),
+    "rows": ResultColumn("rows before"),
+    "rows_per_second": ResultColumn("rows/s, median (least to most)"),
+    "share": ResultColumn("share of that on an empty table", digits=2),
+    "log_bytes": ResultColumn("bytes a row: log", median_only=True),
+    **{name: ResultColumn(f"ms {reading.description}", digits=1) for name, reading in READINGS.items()},
 }
 
 # In the order of their receipt, a year of it until now; into a table without its indexes, which are made afterwards:
@@ -59,40 +68,42 @@ reset enable_seqscan;
 """
 
 
-def measure(server: Server, sizes: Sizes) -> list[Table]:
+def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     """Time the handler, and readings, on an empty table and on larger ones, round by round."""
     cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
         for ids in sizes.ids or IDS:
             database = f"growth_{ids.lower()}_{rows}"
             if rows:
-                server.use(database)
+                server.use_database(database)
                 fill(server, ids, rows, sizes.employees)
-            cases.append(Case({"ids": ids, "rows": rows}, partial(_case, server, database, ids, rows, sizes)))
-    server.ask("checkpoint")
-    measured = side_by_side("growth", cases, sizes.rounds)
+            cases.append(
+                BenchCase({"ids": ids, "rows": rows}, partial(_measure_case, server, database, ids, rows, sizes))
+            )
+    server.query("checkpoint")
+    measured = measure_cases("growth", cases, sizes.rounds)
     speeds = [(row.facts, row.figures["rows_per_second"].median) for row in measured]
     empty = {facts["ids"]: speed for facts, speed in speeds if not facts["rows"]}
 
-    def share(row: Measured) -> float:
+    def share(row: Measurement) -> float:
         return row.figures["rows_per_second"].median / empty[row.facts["ids"]]
 
-    return [Table(_COLUMNS, with_figure(measured, "share", share))]
+    return [ResultTable(_COLUMNS, add_figure(measured, "share", share))]
 
 
-def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
-    server.use(database)
+def _measure_case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
+    server.use_database(database)
     if rows == 0:
-        server.empty()
-    coming = partial(chunks, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
+        server.truncate()
+    coming = partial(make_events, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
     run(server, 10 * BATCH, coming(10 * BATCH))  # the connection, and what it caches
     punches = sizes.punches // 5
-    before = server.ask("select pg_current_wal_insert_lsn()")
-    found = run(server, punches, coming(punches))
-    found["log_bytes"] = float(server.ask(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
+    before = server.query("select pg_current_wal_insert_lsn()")
+    results = run(server, punches, coming(punches))
+    results["log_bytes"] = float(server.query(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
     for name, reading in READINGS.items():
-        found[name] = statistics.median(reading.once(server, sizes.employees) for _ in range(_TIMES))
-    return found
+        results[name] = statistics.median(reading.measure(server, sizes.employees) for _ in range(_READING_COUNT))
+    return results
 
 
 def fill(server: Server, ids: str, rows: int, employees: int) -> None:
@@ -104,11 +115,11 @@ def fill(server: Server, ids: str, rows: int, employees: int) -> None:
         rows: how many.
         employees: whose punches they are, received in the year before.
     """
-    began = time.perf_counter()
-    index = server.ask("select pg_get_indexdef('ponto.batida_semana_usuario_id_idx'::regclass)")
-    server.ask(_FILL.format(id=IDS[ids][1], rows=rows, employees=employees))
-    server.ask(index)
-    server.ask("vacuum analyze ponto.batida")
-    server.ask(_WARM)
-    took = time.perf_counter() - began
+    started_at = time.perf_counter()
+    index = server.query("select pg_get_indexdef('ponto.batida_semana_usuario_id_idx'::regclass)")
+    server.query(_FILL.format(id=IDS[ids][1], rows=rows, employees=employees))
+    server.query(index)
+    server.query("vacuum analyze ponto.batida")
+    server.query(_WARM)
+    took = time.perf_counter() - started_at
     print(f"growth: filled {rows:,} rows of {ids} in {took:.0f} s", file=sys.stderr, flush=True)

@@ -31,38 +31,38 @@ class Spread(NamedTuple):
     least: float
     most: float
 
-    def shown(self, digits: int) -> str:
+    def format(self, digits: int) -> str:
         """Write it with so many decimals; of runs that are all the same, the one figure."""
         if self.least == self.most:
             return f"{self.median:,.{digits}f}"
         return f"{self.median:,.{digits}f} ({self.least:,.{digits}f} to {self.most:,.{digits}f})"
 
 
-def spread(values: Iterable[float]) -> Spread:
+def summarize_values(values: Iterable[float]) -> Spread:
     """Summarize runs.
 
     Raises:
         statistics.StatisticsError: there are none.
     """
-    found = sorted(values)
-    return Spread(statistics.median(found), found[0], found[-1])
+    results = sorted(values)
+    return Spread(statistics.median(results), results[0], results[-1])
 
 
-class Case(NamedTuple):
+class BenchCase(NamedTuple):
     """What is measured side by side with others."""
 
     facts: dict[str, Any]  # what tells it from the others, by name
     run: Callable[[], Mapping[str, float]]  # measures it once; gives figures by name
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """What the runs of a case came to."""
 
     facts: dict[str, Any]
     figures: dict[str, Spread]
 
 
-def side_by_side(part: str, cases: Sequence[Case], rounds: int) -> list[Measured]:
+def measure_cases(part: str, cases: Sequence[BenchCase], rounds: int) -> list[Measurement]:
     """Run all in turn, round by round, so that what the machine does meanwhile befalls all alike.
 
     Args:
@@ -72,17 +72,17 @@ def side_by_side(part: str, cases: Sequence[Case], rounds: int) -> list[Measured
     """
     runs: list[list[Mapping[str, float]]] = [[] for _ in cases]
     for round_ in range(rounds):
-        for case, found in zip(cases, runs, strict=True):
+        for case, results in zip(cases, runs, strict=True):
             name = ", ".join(f"{fact:,}" if isinstance(fact, int) else str(fact) for fact in case.facts.values())
             print(f"{part}: round {round_ + 1} of {rounds}, {name}", file=sys.stderr, flush=True)
-            found.append(case.run())
+            results.append(case.run())
     return [
-        Measured(case.facts, {name: spread(run[name] for run in found) for name in found[0]})
-        for case, found in zip(cases, runs, strict=True)
+        Measurement(case.facts, {name: summarize_values(run[name] for run in results) for name in results[0]})
+        for case, results in zip(cases, runs, strict=True)
     ]
 
 
-def median(rows: Iterable[Measured], figure: str, /, **facts: Any) -> float | None:
+def median(rows: Iterable[Measurement], figure: str, /, **facts: Any) -> float | None:
     """Give the median of a figure in the first row with some facts; None: it was not measured."""
     for row in rows:
         if figure in row.figures and all(row.facts.get(name) == fact for name, fact in facts.items()):
@@ -90,16 +90,20 @@ def median(rows: Iterable[Measured], figure: str, /, **facts: Any) -> float | No
     return None
 
 
-def with_figure(rows: Iterable[Measured], name: str, value: Callable[[Measured], float | None]) -> list[Measured]:
+def add_figure(
+    rows: Iterable[Measurement], name: str, value: Callable[[Measurement], float | None]
+) -> list[Measurement]:
     """Add to each row a figure that follows from the others, where there is one."""
-    found = []
+    results = []
     for row in rows:
         figure = value(row)
-        found.append(row if figure is None else Measured(row.facts, row.figures | {name: spread([figure])}))
-    return found
+        results.append(
+            row if figure is None else Measurement(row.facts, row.figures | {name: summarize_values([figure])})
+        )
+    return results
 
 
-class Column(NamedTuple):
+class ResultColumn(NamedTuple):
     """How a fact or a figure is shown."""
 
     heading: str
@@ -107,16 +111,16 @@ class Column(NamedTuple):
     median_only: bool = False
 
 
-class Table(NamedTuple):
+class ResultTable(NamedTuple):
     """Rows, and which of their facts and figures are shown."""
 
-    columns: dict[str, Column]  # by the name of the fact or figure
-    rows: list[Measured]
+    columns: dict[str, ResultColumn]  # by the name of the fact or figure
+    rows: list[Measurement]
     title: str = ""
     note: Sequence[str] = ()  # lines below it
 
 
-def show(table: Table) -> None:
+def print_table(table: ResultTable) -> None:
     """Print a table on standard output."""
     texts = {name for row in table.rows for name, fact in row.facts.items() if isinstance(fact, str)}
     columns = [tables.Column(column.heading, align_right=name not in texts) for name, column in table.columns.items()]
@@ -126,10 +130,10 @@ def show(table: Table) -> None:
     print_result("", *table.note, *([""] if table.note else []))
 
 
-def _cell(row: Measured, name: str, column: Column) -> str:
+def _cell(row: Measurement, name: str, column: ResultColumn) -> str:
     if name in row.figures:
         figure = row.figures[name]
-        return f"{figure.median:,.{column.digits}f}" if column.median_only else figure.shown(column.digits)
+        return f"{figure.median:,.{column.digits}f}" if column.median_only else figure.format(column.digits)
     fact = row.facts.get(name, "")
     return fact if isinstance(fact, str) else f"{fact:,.{column.digits}f}"
 
@@ -137,12 +141,12 @@ def _cell(row: Measured, name: str, column: Column) -> str:
 class Part(NamedTuple):
     """What `make bench` measures under a name; slices bring parts of their own."""
 
-    what: str  # a line of its help
-    measure: Callable[[Server, Sizes], list[Table]]
+    description: str  # a line of its help
+    measure: Callable[[Server, Sizes], list[ResultTable]]
 
 
 class Reading(NamedTuple):
     """What slices have `growth` time on each of its tables."""
 
-    what: str
-    once: Callable[[Server, int], float]  # of one of so many employees; gives ms
+    description: str
+    measure: Callable[[Server, int], float]  # of one of so many employees; gives ms

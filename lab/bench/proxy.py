@@ -17,11 +17,11 @@ from pathlib import Path
 
 from tools.local import socket_folder
 
-_CHUNK = 1 << 16  # bytes read at once
+_MAX_CHUNK_BYTES = 1 << 16  # bytes read at once
 
 
 @contextmanager
-def running(server: str, milliseconds: float) -> Iterator[str]:
+def run_proxy(server: str, milliseconds: float) -> Iterator[str]:
     """Run a proxy, until the end of the context.
 
     A connection's handshake takes a round trip, as TCP's does. Each chunk is passed on half a round trip after it came,
@@ -67,7 +67,7 @@ async def _serve(listener: socket.socket, server: str, round_trip: float) -> Non
                 answer, to_server = await asyncio.open_unix_connection(server)
                 with closing(to_server):
                     await asyncio.gather(
-                        _pass_on(client, to_server, round_trip / 2), _pass_on(answer, to_client, round_trip / 2)
+                        _forward(client, to_server, round_trip / 2), _forward(answer, to_client, round_trip / 2)
                     )
 
     parent = multiprocessing.parent_process()
@@ -78,13 +78,13 @@ async def _serve(listener: socket.socket, server: str, round_trip: float) -> Non
     await parent_ended.wait()
 
 
-async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
+async def _forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
     """Pass on each chunk a while after it came, and in the end the end."""
     loop = asyncio.get_running_loop()
-    under_way: deque[bytes] = deque()
-    while chunk := await source.read(_CHUNK):
-        under_way.append(chunk)
-        loop.call_later(delay, lambda: sink.write(under_way.popleft()))
+    pending_chunks: deque[bytes] = deque()
+    while chunk := await source.read(_MAX_CHUNK_BYTES):
+        pending_chunks.append(chunk)
+        loop.call_later(delay, lambda: sink.write(pending_chunks.popleft()))
     ended = loop.create_future()
     loop.call_later(delay, ended.set_result, None)
     await ended

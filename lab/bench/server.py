@@ -19,16 +19,16 @@ from tools.local import postgres, socket_folder, temporary
 class Server:
     """A running PostgreSQL with databases of the project's schema."""
 
-    def __init__(self, running: postgres.Postgres) -> None:
-        self._running = running
-        self._postmaster = psutil.Process(running.pid)
+    def __init__(self, postgresql: postgres.Postgres) -> None:
+        self._postgresql = postgresql
+        self._postmaster = psutil.Process(postgresql.pid)
         self._database: psycopg2.extensions.connection | None = None
 
-    def at(self, milliseconds: float) -> AbstractContextManager[str]:
-        """Give the folder of a socket by which it is so far away, until the end of the context; see `proxy.running`."""
-        return proxy.running(str(Path(self._running.host) / socket_folder.SOCKET), milliseconds)
+    def at_distance(self, milliseconds: float) -> AbstractContextManager[str]:
+        """Yield the folder of a socket behind a proxy with this round trip; see `proxy.run_proxy`."""
+        return proxy.run_proxy(str(Path(self._postgresql.host) / socket_folder.SOCKET), milliseconds)
 
-    def use(self, database: str, folder: str | None = None) -> None:
+    def use_database(self, database: str, folder: str | None = None) -> None:
         """Have the handler and the peers connect to a database, made with the project's schema if it is not there.
 
         Args:
@@ -41,14 +41,14 @@ class Server:
         for name in [name for name in os.environ if name.startswith(("DB_", "PG"))]:
             del os.environ[name]
         # What the handler reads, and what libpq does, of which the peers make use.
-        host, user = folder or self._running.host, postgres.USER
+        host, user = folder or self._postgresql.host, postgres.USER
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
         os.environ |= {"SLICES": ",".join(enabled.schema_folders()), "ROLES": ""}
         handler.schema({}, Context())
         self._database = self._connect(database)
 
-    def ask(self, statement: str) -> Any:
+    def query(self, statement: str) -> Any:
         """Run a statement; return the first value of its answer, if it has one."""
         assert self._database is not None, "use a database first"  # noqa: S101
         with self._database.cursor() as cursor:
@@ -56,20 +56,20 @@ class Server:
             row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
-    def rows(self) -> int:
+    def row_count(self) -> int:
         """Count the punches."""
-        return int(self.ask("select count(*) from ponto.batida"))
+        return int(self.query("select count(*) from ponto.batida"))
 
-    def empty(self) -> None:
+    def truncate(self) -> None:
         """Remove all punches, and write out what is unwritten, so that no run pays for the one before."""
         # As a replica, for the table's trigger refuses it to everybody else.
-        self.ask("set session_replication_role = replica; truncate ponto.batida; reset session_replication_role")
-        self.ask("checkpoint")
+        self.query("set session_replication_role = replica; truncate ponto.batida; reset session_replication_role")
+        self.query("checkpoint")
 
-    def cpu(self) -> float:
+    def cpu_seconds(self) -> float:
         """Give the CPU seconds of all its processes, those that ended included."""
-        ended = self._postmaster.cpu_times()
-        seconds: float = ended.user + ended.system + ended.children_user + ended.children_system
+        times = self._postmaster.cpu_times()
+        seconds: float = times.user + times.system + times.children_user + times.children_system
         for process in self._postmaster.children():
             with suppress(psutil.NoSuchProcess):  # ended meanwhile
                 times = process.cpu_times()
@@ -86,13 +86,13 @@ class Server:
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
         # Wherever the environment has the others connect.
-        connection = psycopg2.connect(host=self._running.host, port=5432, user=postgres.USER, dbname=database)
+        connection = psycopg2.connect(host=self._postgresql.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection
 
 
 @contextmanager
-def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def run_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run a server in a folder of its own, and remove it. Sets the environment that the handler reads.
 
     Args:

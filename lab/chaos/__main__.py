@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError
 from lab.chaos.messages import make_messages
 from lab.chaos.traffic import Traffic
 from lab.faults import FaultKind
-from loadtest.ledger import DeadLetter, Ledger, judge
-from loadtest.rows import rows_of
+from loadtest.ledger import DeadLetteredMessage, Ledger, build_ledger
+from loadtest.rows import read_rows
 from tools.kit import commands, local_stack, queue_reader
 from tools.kit import options as opt
 from tools.kit.client import NoFinalResponseError
@@ -42,12 +42,12 @@ exit status: 0 every accepted message has exactly one end, 1 not so or not prove
 """
 
 # Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
-_DURATIONS: dict[str, tuple[float, float]] = {FaultKind.LOCKED: (4, 6), FaultKind.FROZEN: (11, 13)}
-_DURATION = (1, 4)
-_CALM = (1, 2)  # s between two faults
-_TICK = 0.25  # s
-_KILL = 0.15  # how likely a worker is killed, each tick
-_BETWEEN_LINES = 2  # s between lines of progress
+_DURATION_SECONDS: dict[str, tuple[float, float]] = {FaultKind.LOCKED: (4, 6), FaultKind.FROZEN: (11, 13)}
+_DEFAULT_DURATION_SECONDS = (1, 4)
+_CALM_SECONDS = (1, 2)  # s between two faults
+_TICK_SECONDS = 0.25  # s
+_KILL_PROBABILITY = 0.15  # how likely a worker is killed, each tick
+_PROGRESS_SECONDS = 2  # s between lines of progress
 
 
 class ChaosResult(NamedTuple):
@@ -59,7 +59,7 @@ class ChaosResult(NamedTuple):
     ledger: Ledger
     seconds: float
     faults: dict[str, int]  # by kind
-    tries: dict[str, int]  # of clients that ended without a 202
+    failed_tries: dict[str, int]  # of clients that ended without a 202
 
     def summary(self) -> dict[str, Any]:
         """Return it for JSON: numbers, and the first few messages without exactly one end."""
@@ -75,7 +75,7 @@ class ChaosResult(NamedTuple):
             "queued": self.queued,
             "seconds": round(self.seconds, 1),
             "faults": self.faults,
-            "tries_without_202": self.tries,
+            "tries_without_202": self.failed_tries,
             "examples": {name: found[:20] for name, found in wrong.items() if found},
         }
 
@@ -95,7 +95,7 @@ class Chaos:
         """
         self._address = address
         self._seed = seed
-        self._rng, self._killing = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
+        self._rng, self._kill_rng = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
         self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
         self._messages = make_messages(self._rng, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
@@ -104,7 +104,7 @@ class Chaos:
         self._sqs = address.client("sqs")
         queue = self._sqs.get_queue_attributes(QueueUrl=address.queue_url, AttributeNames=["VisibilityTimeout"])
         self._visibility = int(queue["Attributes"]["VisibilityTimeout"])  # s
-        self._happened: Counter[str] = Counter()
+        self._fault_counts: Counter[str] = Counter()
         self._printed_at = 0.0
 
     def run(self) -> ChaosResult:
@@ -114,49 +114,49 @@ class Chaos:
             LocalError: the gateway refused a good punch.
             GivenUpError: it accepted none for minutes.
         """
-        began = time.monotonic()
+        started_at = time.monotonic()
         self._faults.mend()
         try:
             self._traffic.start()
-            self._break()
+            self._inject_faults()
         finally:
             self._traffic.stop()
             self._faults.mend()
-        queued = self._drain()
-        ledger = self._judge()
+        queued = self._wait_until_drained()
+        ledger = self._build_ledger()
         return ChaosResult(
             self._seed,
             len(self._traffic.accepted),
             queued,
             ledger,
-            time.monotonic() - began,
-            dict(sorted(self._happened.items())),
-            dict(sorted(self._traffic.tries.items())),
+            time.monotonic() - started_at,
+            dict(sorted(self._fault_counts.items())),
+            dict(sorted(self._traffic.failed_tries.items())),
         )
 
-    def _break(self) -> None:
+    def _inject_faults(self) -> None:
         """Do every fault in turn, in rounds, until all is sent and each has happened."""
         kinds = self._faults.kinds
         while True:
             for kind in self._rng.sample(list(kinds), len(kinds)):
                 with kinds[kind]():
-                    self._wait(self._rng.uniform(*_DURATIONS.get(kind, _DURATION)), kind)
-                self._happened[kind] += 1
-                self._wait(self._rng.uniform(*_CALM), "calm")
-                if len(self._happened.keys() & kinds) == len(kinds) and not self._traffic.goes_on():
+                    self._hold_fault(self._rng.uniform(*_DURATION_SECONDS.get(kind, _DEFAULT_DURATION_SECONDS)), kind)
+                self._fault_counts[kind] += 1
+                self._hold_fault(self._rng.uniform(*_CALM_SECONDS), "calm")
+                if len(self._fault_counts.keys() & kinds) == len(kinds) and not self._traffic.is_sending():
                     return
 
-    def _wait(self, seconds: float, what: str) -> None:
+    def _hold_fault(self, seconds: float, what: str) -> None:
         """Let a fault last, while workers are killed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._print_progress(what)
-            self._traffic.goes_on()  # for what it raises
-            if self._killing.random() < _KILL and kill_worker(self._emulator, self._killing):
-                self._happened[FaultKind.KILLED] += 1
-            time.sleep(_TICK)
+            self._traffic.is_sending()  # for what it raises
+            if self._kill_rng.random() < _KILL_PROBABILITY and kill_worker(self._emulator, self._kill_rng):
+                self._fault_counts[FaultKind.KILLED] += 1
+            time.sleep(_TICK_SECONDS)
 
-    def _drain(self) -> int:
+    def _wait_until_drained(self) -> int:
         """Wait while the queue gets shorter, and return how many stayed in it.
 
         What failed last comes back after the visibility timeout, and is stored within a function's timeout.
@@ -168,21 +168,23 @@ class Chaos:
                 shortest, deadline = depth, time.monotonic() + 2 * self._visibility + 30
             if time.monotonic() > deadline:
                 break
-            time.sleep(_TICK)
+            time.sleep(_TICK_SECONDS)
         return depth
 
-    def _judge(self) -> Ledger:
+    def _build_ledger(self) -> Ledger:
         accepted = self._traffic.accepted
         connection = psycopg2.connect(self._address.database_url)
         with contextlib.closing(connection):
-            rows = rows_of(connection, self._employees)
+            rows = read_rows(connection, self._employees)
         # Who hung up does not know the id of what may have been accepted; the body tells it is of this run.
         bodies = {message.body for message in self._messages}
         reader = QueueReader(self._sqs, self._address.dlq_url)
         try:
             reader.receive_all()
             ours = [found for found in reader.messages if found.message_id in accepted or found.body in bodies]
-            ledger = judge(accepted, rows, [DeadLetter(each.message_id, each.reason, each.body) for each in ours])
+            ledger = build_ledger(
+                accepted, rows, [DeadLetteredMessage(each.message_id, each.reason, each.body) for each in ours]
+            )
             if ledger.is_clean:  # otherwise somebody wants to look at them
                 reader.delete(ours)
         finally:
@@ -193,7 +195,7 @@ class Chaos:
         return queue_reader.depth(self._sqs, self._address.queue_url).total
 
     def _print_progress(self, what: str) -> None:
-        if time.monotonic() > self._printed_at + _BETWEEN_LINES:
+        if time.monotonic() > self._printed_at + _PROGRESS_SECONDS:
             self._printed_at = time.monotonic()
             sent = f"accepted {len(self._traffic.accepted):,} of {len(self._messages):,}"
             _print(f"{time.strftime('%H:%M:%S')}  {sent}  queued {self._depth():,}  {what}")
@@ -220,13 +222,13 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     try:
         result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:
-        _complain(str(error))
+        _print_error(str(error))
         return 1
     except (BotoCoreError, NoFinalResponseError, psycopg2.Error, psutil.Error) as error:
-        _complain(f"the stack does not answer any more; look whether make run still runs: {error}")
+        _print_error(f"the stack does not answer any more; look whether make run still runs: {error}")
         return 1
     except StopSignalError:
-        _complain("stopped; everything is mended, nothing is proven")
+        _print_error("stopped; everything is mended, nothing is proven")
         return 130
 
     summary = result.summary()
@@ -235,7 +237,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     file.write_text(json.dumps(summary, indent=2) + "\n")
     print_json(camel_case(summary))
     if not result.ledger.is_clean:
-        _complain(f"not every accepted message has exactly one end; {file} names some")
+        _print_error(f"not every accepted message has exactly one end; {file} names some")
         return 1
     _print("every accepted message has exactly one end")
     return 0
@@ -251,7 +253,7 @@ def _print(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _complain(what: str) -> None:
+def _print_error(what: str) -> None:
     _print(f"make chaos: {what}")
 
 

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
-from loadtest.ledger import PunchKey, Sent
+from loadtest.ledger import PunchKey, SentMessage
 from ponto.parser import FIELDS, Reason, parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tools.kit import event
 
 # How likely each kind of message is; the rest are new punches.
-_DUPLICATE, _CONFLICT, _POISON = 0.08, 0.03, 0.01
-_RECENT = 200  # messages among which duplicates find their like, so that the two meet
+_DUPLICATE_PROBABILITY, _CONFLICT_PROBABILITY, _INVALID_PROBABILITY = 0.08, 0.03, 0.01
+_RECENT_MESSAGE_COUNT = 200  # messages among which duplicates find their like, so that the two meet
 
-_EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
+_FIRST_INSTANT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 _SAO_PAULO = timezone(timedelta(hours=-3))
 
 
@@ -28,10 +28,10 @@ def _body_without(name: str) -> str:
 
 
 _NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
-_WHOSE, _WHEN = FIELDS[SUBJECT_COLUMN].name, FIELDS[INSTANT_COLUMN].name
+_SUBJECT_FIELD, _INSTANT_FIELD = FIELDS[SUBJECT_COLUMN].name, FIELDS[INSTANT_COLUMN].name
 
 
-POISON = {
+INVALID_BODIES = {
     "not JSON": (Reason.MALFORMED, "hello"),
     "NaN": (Reason.MALFORMED, _body(id=0).replace(": 0}", ": NaN}")),
     "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
@@ -39,24 +39,24 @@ POISON = {
     **{f"half a surrogate pair in {name}": (Reason.MALFORMED, _body(**{name: "\ud800"})) for name in _NAMES},
     "no object": (Reason.INVALID, "[]"),
     "nothing": (Reason.INVALID, "{}"),
-    **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_WHOSE, _WHEN)},
+    **{f"no {name}": (Reason.INVALID, _body_without(name)) for name in (_SUBJECT_FIELD, _INSTANT_FIELD)},
     "unknown field": (Reason.INVALID, _body(usuarioID=1)),
     "64 KiB": (Reason.INVALID, _body(id="x" * (65_536 - len(_body(id=""))))),
     **{f"NUL in {name}": (Reason.INVALID, _body(**{name: "a\0b"})) for name in _NAMES},
-    "10^400": (Reason.INVALID, _body(**{_WHOSE: 10**400})),
+    "10^400": (Reason.INVALID, _body(**{_SUBJECT_FIELD: 10**400})),
     **{
         f"1e400 in {field.name}": (Reason.INVALID, _body(**{field.name: "1e400"}).replace('"1e400"', "1e400"))
         for field in FIELDS.values()
     },
-    "impossible date": (Reason.INVALID, _body(**{_WHEN: "2026-02-30T08:00:00Z"})),
-    "leap second": (Reason.INVALID, _body(**{_WHEN: "2016-12-31T23:59:60Z"})),
-    "year 10000": (Reason.INVALID, _body(**{_WHEN: "10000-01-01T00:00:00Z"})),
+    "impossible date": (Reason.INVALID, _body(**{_INSTANT_FIELD: "2026-02-30T08:00:00Z"})),
+    "leap second": (Reason.INVALID, _body(**{_INSTANT_FIELD: "2016-12-31T23:59:60Z"})),
+    "year 10000": (Reason.INVALID, _body(**{_INSTANT_FIELD: "10000-01-01T00:00:00Z"})),
     **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.INVALID},
 }
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
 
-def make_messages(rng: Random, punches: int, first_employee: int) -> list[Sent]:
+def make_messages(rng: Random, punches: int, first_employee: int) -> list[SentMessage]:
     """Return random messages, in order.
 
     Args:
@@ -64,25 +64,25 @@ def make_messages(rng: Random, punches: int, first_employee: int) -> list[Sent]:
         punches: how many messages.
         first_employee: each new punch is of the next one.
     """
-    messages: list[Sent] = []
+    messages: list[SentMessage] = []
     for number in range(punches):
         employee, kind = first_employee + number, rng.random()
-        recent = [message for message in messages[-_RECENT:] if message.punch]
+        recent = [message for message in messages[-_RECENT_MESSAGE_COUNT:] if message.punch]
         sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
-        if recent and kind < _DUPLICATE:
+        if recent and kind < _DUPLICATE_PROBABILITY:
             messages.append(rng.choice(recent))
-        elif sent_ids and kind < _DUPLICATE + _CONFLICT:
+        elif sent_ids and kind < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY:
             messages.append(_punch(rng, employee, rng.choice(sent_ids)))
-        elif kind < _DUPLICATE + _CONFLICT + _POISON:
-            _, body = rng.choice(list(POISON.values()))
-            messages.append(Sent(None, body))
+        elif kind < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY + _INVALID_PROBABILITY:
+            _, body = rng.choice(list(INVALID_BODIES.values()))
+            messages.append(SentMessage(None, body))
         else:
             messages.append(_punch(rng, employee, str(uuid.uuid4()) if rng.random() < 0.75 else None))
     return messages
 
 
-def _punch(rng: Random, employee: int, punch_id: str | None) -> Sent:
-    instant = _EIGHT + timedelta(milliseconds=rng.randrange(8 * 3_600_000))
+def _punch(rng: Random, employee: int, punch_id: str | None) -> SentMessage:
+    instant = _FIRST_INSTANT + timedelta(milliseconds=rng.randrange(8 * 3_600_000))
     written = instant.astimezone(rng.choice([UTC, _SAO_PAULO])).isoformat()
     fields = event.body(employee, written)
     if punch_id is not None:
@@ -90,4 +90,4 @@ def _punch(rng: Random, employee: int, punch_id: str | None) -> Sent:
     if rng.random() < 0.5:
         fields |= event.OPTIONAL_FIELDS
     text = json.dumps(fields)
-    return Sent(PunchKey(parse(text, UTC).id, employee, instant), text)
+    return SentMessage(PunchKey(parse(text, UTC).id, employee, instant), text)

@@ -13,22 +13,22 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from lab.faults import FaultKind
-from loadtest.ledger import Sent
+from loadtest.ledger import SentMessage
 from tools.kit.client import Client
 from tools.kit.local_stack import Address
 from tools.local.errors import LocalError
 
 _SPREAD_SECONDS = 36  # over which the punches are spread, if the machine can: one round of all faults
 _TIMEOUT_SECONDS = 30  # for a connection to the gateway
-_FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 4, 600  # s, of a client whose punch is not accepted
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS, _GIVE_UP_SECONDS = 0.1, 4, 600  # s, of a client whose punch is not accepted
 _ACCEPTED = 202
-_HANG_UP = 0.01  # how likely a client goes away before the answer, and tries again
+_HANG_UP_PROBABILITY = 0.01  # how likely a client goes away before the answer, and tries again
 
 
 class Traffic:
     """Clients that send a plan: punches over HTTP as the README tells clients to, the rest to the queue by hand."""
 
-    def __init__(self, address: Address, messages: Sequence[Sent], clients: int, seed: int) -> None:
+    def __init__(self, address: Address, messages: Sequence[SentMessage], clients: int, seed: int) -> None:
         """Prepare the clients; `start` begins to send.
 
         Args:
@@ -37,26 +37,26 @@ class Traffic:
             clients: how many at once, with so many connections.
             seed: decides who hangs up.
         """
-        self.accepted: dict[str, Sent] = {}  # by message id
-        self.tries: Counter[str] = Counter()  # those that ended without a 202, by why
+        self.accepted: dict[str, SentMessage] = {}  # by message id
+        self.failed_tries: Counter[str] = Counter()  # those that ended without a 202, by why
         self._address = address
         self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
         # The README's clients begin with 1 s, and are not in such a hurry.
         self._client = Client(
             address.api_url,
             self._headers,
-            timeout_seconds=_PATIENCE,
+            timeout_seconds=_GIVE_UP_SECONDS,
             threads=clients,
-            first_wait_seconds=_FIRST_WAIT,
-            max_wait_seconds=_LONGEST_WAIT,
+            first_wait_seconds=_FIRST_WAIT_SECONDS,
+            max_wait_seconds=_MAX_WAIT_SECONDS,
         )
         self._sqs = address.client("sqs")
         self._messages = messages
         self._indices = iter(range(len(messages)))
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._error: Exception | None = None
-        self._began = 0.0
+        self._started_at = 0.0
         self._threads = [
             threading.Thread(target=self._run, args=(Random(seed + number),), daemon=True)  # noqa: S311
             for number in range(clients)
@@ -64,7 +64,7 @@ class Traffic:
 
     def start(self) -> None:
         """Begin to send."""
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         for thread in self._threads:
             thread.start()
 
@@ -73,7 +73,7 @@ class Traffic:
         self._stop.set()
         self._client.stop()
 
-    def goes_on(self) -> bool:
+    def is_sending(self) -> bool:
         """Return whether something is left to send.
 
         Raises:
@@ -90,7 +90,7 @@ class Traffic:
                 if message.punch:
                     self._post(message, rng)
                 else:
-                    with self._one:
+                    with self._lock:
                         sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
                     self.accepted[sent["MessageId"]] = message
         except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to: `goes_on` does
@@ -98,32 +98,32 @@ class Traffic:
                 self._error = error
                 self.stop()
 
-    def _next(self) -> Sent | None:
-        with self._one:
+    def _next(self) -> SentMessage | None:
+        with self._lock:
             index = next(self._indices, None)
         if index is None:
             return None
-        due = self._began + index * _SPREAD_SECONDS / len(self._messages)
+        due = self._started_at + index * _SPREAD_SECONDS / len(self._messages)
         self._stop.wait(max(0, due - time.monotonic()))
         return self._messages[index]
 
-    def _post(self, message: Sent, rng: Random) -> None:
+    def _post(self, message: SentMessage, rng: Random) -> None:
         body = message.body.encode()
-        if rng.random() < _HANG_UP:
-            self._hang_up(body)
+        if rng.random() < _HANG_UP_PROBABILITY:
+            self._send_and_disconnect(body)
         answer = self._client.send(body)
-        with self._one:
-            self.tries.update(answer.failed_attempts)
+        with self._lock:
+            self.failed_tries.update(answer.failed_attempts)
         if answer.status != _ACCEPTED:
             raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
         self.accepted[json.loads(answer.text)["messageId"]] = message
 
-    def _hang_up(self, body: bytes) -> None:
+    def _send_and_disconnect(self, body: bytes) -> None:
         """Send, and go away before the answer."""
         url = urllib.parse.urlsplit(self._address.api_url)
         connection = HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
         with contextlib.suppress(OSError, HTTPError):  # it may be refused, too
             connection.request("POST", url.path, body, self._headers)
         connection.close()
-        with self._one:
-            self.tries[FaultKind.HUNG_UP] += 1
+        with self._lock:
+            self.failed_tries[FaultKind.HUNG_UP] += 1

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 import psycopg2.extensions
 
 from lab.simulate.employees import Submission
-from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
-from loadtest.rows import rows_of
+from loadtest.ledger import (
+    DeadLetteredMessage,
+    PunchKey,
+    RowRelation,
+    SentMessage,
+    StoredPunch,
+    build_ledger,
+    compare_row,
+)
+from loadtest.rows import read_rows
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
@@ -46,7 +54,7 @@ class AcceptedMessage:
         self.number, self.id, self.submission = number, message_id, submission
         self.queued_count = 1  # messages of it in the queue of punches, and
         self.dead_letter_count = 0  # in the dead-letter queue
-        self.row_relation: Standing | None = None  # what stands under its id
+        self.row_relation: RowRelation | None = None  # what stands under its id
         self.is_removed = self.is_expired = False
         self.is_duplicate_excused = (
             False  # for good: it may have been stored without anybody knowing, or two had it at once
@@ -59,7 +67,7 @@ class AcceptedMessage:
             return "waiting"
         if self.dead_letter_count:
             return "dead-lettered"
-        if self.row_relation in (Standing.STORED, Standing.DUPLICATE):
+        if self.row_relation in (RowRelation.STORED, RowRelation.DUPLICATE):
             return self.row_relation
         if self.is_removed:
             return "removed by operators"
@@ -85,14 +93,14 @@ class Auditor:
         if not ids:
             return
         self._cursor.execute("execute audit (%s)", (f"{{{','.join(sorted(ids))}}}",))  # as PostgreSQL writes an array
-        rows = {punch[0]: Row(PunchKey(*punch), message_id) for *punch, message_id in self._cursor}
+        rows = {punch[0]: StoredPunch(PunchKey(*punch), message_id) for *punch, message_id in self._cursor}
         for each in found:
             if row := rows.get(each.submission.id):
-                each.row_relation = compare(each.id, each.submission.punch, row)
+                each.row_relation = compare_row(each.id, each.submission.punch, row)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[StoredPunch]:
         """Give all rows."""
-        return rows_of(self._connection, _ALL_EMPLOYEES)
+        return read_rows(self._connection, _ALL_EMPLOYEES)
 
 
 class Tally:
@@ -117,7 +125,7 @@ class Tally:
         if state is None:
             what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
             raise BrokenRuleError("lost", now, what, each)
-        if state == "dead-lettered" and each.row_relation is Standing.STORED and not each.is_duplicate_excused:
+        if state == "dead-lettered" and each.row_relation is RowRelation.STORED and not each.is_duplicate_excused:
             raise BrokenRuleError("twice", now, f"{each} is a row and a dead letter", each)
         if state != each.state:
             self.counts[each.state] -= 1
@@ -140,7 +148,7 @@ class Tally:
         if len(self.accepted) != sum(self.counts.values()):
             raise BrokenRuleError("balance", now, f"{len(self.accepted)} accepted, but {self.counts}")
 
-    def check_end(self, rows: Sequence[Row], dead_letters: Sequence[DeadLetter], now: float) -> None:
+    def check_end(self, rows: Sequence[StoredPunch], dead_letters: Sequence[DeadLetteredMessage], now: float) -> None:
         """Compare every accepted message with the rows and the dead letters, at the end.
 
         Raises:
@@ -152,20 +160,22 @@ class Tally:
             raise BrokenRuleError("invented", now, f"nobody sent the row {min(unknown)}")
         for each in self.accepted:
             row = standing.get(each.submission.id)
-            each.row_relation = compare(each.id, each.submission.punch, row) if row else None
+            each.row_relation = compare_row(each.id, each.submission.punch, row) if row else None
             self.update_state(each, now)
-        ended = [each for each in self.accepted if each.state in (Standing.STORED, Standing.DUPLICATE, "dead-lettered")]
-        found = judge({each.id: Sent(each.submission.punch) for each in ended}, rows, dead_letters)
+        ended = [
+            each for each in self.accepted if each.state in (RowRelation.STORED, RowRelation.DUPLICATE, "dead-lettered")
+        ]
+        found = build_ledger({each.id: SentMessage(each.submission.punch) for each in ended}, rows, dead_letters)
         if found.stored_twice:
             raise BrokenRuleError("twice", now, f"there are two rows of {found.stored_twice[0]}")
         if found.lost:
             raise BrokenRuleError("lost", now, f"{found.lost[0]} is neither a row nor a dead letter")
         # A dead letter may be a row too; then it is counted as that.
         both = Counter(each.row_relation for each in ended if each.state == "dead-lettered")
-        rows_of_both = both[Standing.STORED] + both[Standing.DUPLICATE]
+        rows_of_both = both[RowRelation.STORED] + both[RowRelation.DUPLICATE]
         expected = (
-            self.counts["stored"] + both[Standing.STORED],
-            self.counts["duplicates"] + both[Standing.DUPLICATE],
+            self.counts["stored"] + both[RowRelation.STORED],
+            self.counts["duplicates"] + both[RowRelation.DUPLICATE],
             self.counts["dead-lettered"] - rows_of_both,
         )
         dead = sum(found.dead_letters.values())

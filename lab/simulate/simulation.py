@@ -25,7 +25,7 @@ from lab.simulate.pollers import Pollers, describe
 from lab.simulate.queue import Queue, QueueMessage
 from lab.simulate.schedule import MAX_OUTAGE_SECONDS, Schedule, ScheduledFault
 from lab.simulate.settings import SimulationSettings
-from loadtest.ledger import DeadLetter, Standing
+from loadtest.ledger import DeadLetteredMessage, RowRelation
 from ponto import iam_login
 
 # README.md promises that the queues keep a message for so long.
@@ -243,7 +243,7 @@ class Simulation:
             text = f"{accepted} becomes a dead letter: {texts['reason']}, {texts['detail']}"
             self._invocation_trace.append(f"{format_time(now)}    {text}")
         self._auditor.update_rows([accepted])
-        if accepted.submission.id and accepted.row_relation is not Standing.CONFLICT:
+        if accepted.submission.id and accepted.row_relation is not RowRelation.CONFLICT:
             what = f"{accepted}, a good punch, is dead-lettered by the function: {texts['reason']}"
             raise BrokenRuleError("dead letter", now, what, accepted)
         given = {
@@ -262,7 +262,7 @@ class Simulation:
         if accepted.submission.id:
             amiss = self._schedule.failing_seconds(message.first_received_at, now)
             self._auditor.update_rows([accepted])
-            if accepted.row_relation is not Standing.CONFLICT:
+            if accepted.row_relation is not RowRelation.CONFLICT:
                 # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
                 promised = MAX_OUTAGE_SECONDS - self.settings.visibility_timeout_seconds * max(
                     0, message.copy_count - 1
@@ -302,7 +302,7 @@ class Simulation:
             accepted: AcceptedMessage = dead_letter.origin
             self._dead_letter_queue.remove(dead_letter)
             accepted.dead_letter_count -= 1
-            if accepted.submission.id and accepted.row_relation is not Standing.CONFLICT:
+            if accepted.submission.id and accepted.row_relation is not RowRelation.CONFLICT:
                 self._redrive(dead_letter)
             else:
                 accepted.is_removed = True
@@ -374,9 +374,11 @@ class Simulation:
         self._recount()
         self._schedule_check()
 
-    def _dead_letters(self) -> list[DeadLetter]:
+    def _dead_letters(self) -> list[DeadLetteredMessage]:
         return [
-            DeadLetter(message.origin.id, message.attributes.get("reason", _EXHAUSTED)["stringValue"], message.body)
+            DeadLetteredMessage(
+                message.origin.id, message.attributes.get("reason", _EXHAUSTED)["stringValue"], message.body
+            )
             for message in self._dead_letter_queue.messages()
         ]
 

@@ -20,7 +20,7 @@ def test_what_ci_leaves_to_the_fork_speaks_of_no_slice() -> None:
 def test_a_copy_installs_nothing_though_its_files_are_newer(tmp_path: Path) -> None:
     project = fork.copy_project(tmp_path / "project")
     (project / "pyproject.toml").touch()
-    command = [*fork.CHECK, "--dry-run"]
-    shown = subprocess.check_output(command, cwd=project, env=fork.environment(project), text=True)
+    command = [*fork.CHECK_COMMAND, "--dry-run"]
+    shown = subprocess.check_output(command, cwd=project, env=fork.copy_environment(project), text=True)
     assert "mypy" in shown
     assert "setup:" not in shown

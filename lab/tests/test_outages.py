@@ -16,7 +16,7 @@ from lab.simulate.plan import Plan, SimulationResult
 from lab.simulate.schedule import ScheduledFault
 from lab.simulate.simulation import Simulation
 from lab.tests.submissions import submission
-from loadtest.rows import rows_of
+from loadtest.rows import read_rows
 from ponto import drain
 from ponto.parser import parse
 from ponto.punch import Punch
@@ -248,5 +248,5 @@ def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     receives = simulated.simulation.settings.max_receive_count
     assert any(f"message 103 was received {receives} times: SQS moves it" in line for line in simulated.lines)
     with psycopg2.connect(migrated_url) as connection:
-        stored = {row.punch.employee for row in rows_of(connection, range(1, FIRST))}
+        stored = {row.punch.employee_id for row in read_rows(connection, range(1, FIRST))}
     assert stored == set(range(1, 1_001))

@@ -24,7 +24,7 @@ from lab.simulate.schedule import ScheduledFault
 from lab.simulate.settings import SimulationSettings
 from lab.simulate.simulation import Simulation
 from lab.tests.submissions import submission
-from loadtest.ledger import DeadLetter
+from loadtest.ledger import DeadLetteredMessage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -225,7 +225,7 @@ def test_a_dead_letter_that_is_not_in_its_queue_is_lost() -> None:
     accepted = tally.accept("m1", submission)
     accepted.queued_count, accepted.dead_letter_count = 0, 1
 
-    tally.check_end([], [DeadLetter("m1", "malformed")], 1.0)
+    tally.check_end([], [DeadLetteredMessage("m1", "malformed")], 1.0)
 
     with pytest.raises(BrokenRuleError, match="m1 is neither a row nor a dead letter"):
         tally.check_end([], [], 1.0)

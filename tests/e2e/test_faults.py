@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.chaos.messages import POISON
+from lab.chaos.messages import INVALID_BODIES
 from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed
@@ -59,14 +59,14 @@ def send(client: Client, body: str) -> str:
 
 
 def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
-    employees = [next(EMPLOYEES) for _ in POISON]
+    employees = [next(EMPLOYEES) for _ in INVALID_BODIES]
     expected = {}
-    for employee, (reason, body) in zip(employees, POISON.values(), strict=True):
+    for employee, (reason, body) in zip(employees, INVALID_BODIES.values(), strict=True):
         expected[send(client, body)] = (reason, body)
         send(client, json.dumps(punch(employee)))
 
     # At its first receive: whatever our own code fails on would not be back within the visibility timeout of 109 s.
-    dead_letters = client.dead_letters(len(POISON))
+    dead_letters = client.dead_letters(len(INVALID_BODIES))
 
     found = {}
     for dead_letter in dead_letters:
@@ -75,7 +75,7 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
         found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert found == expected
     client.wait_until_drained()
-    assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee_id for row in client.rows(*employees)) == employees
 
 
 def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thirty_of_its_return(
@@ -88,16 +88,16 @@ def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thir
     _let_each_worker_work(client)
     punches = [punch(next(EMPLOYEES)) for _ in range(400)]
     before = len(deployed.stack.aws.log.read_text())
-    began = time.monotonic()
+    started_at = time.monotonic()
 
     def post(index: int) -> Response:
-        due = began + index / 50
+        due = started_at + index / 50
         time.sleep(max(0, due - time.monotonic()))
         return client.post(punches[index])
 
     with ThreadPoolExecutor(16) as clients:
         posted = clients.map(post, range(len(punches)))
-        wait_for(lambda: time.monotonic() > began + 1, "some punches to be stored")
+        wait_for(lambda: time.monotonic() > started_at + 1, "some punches to be stored")
         with Faults(deployed.stack.database).kinds["locked"]():
             gone = time.monotonic()
             wait_for(lambda: time.monotonic() > gone + 5, "five seconds")
@@ -179,7 +179,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
-    assert sorted(row.punch.employee for row in client.rows(companion, *late)) == sorted([companion, *late])
+    assert sorted(row.punch.employee_id for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []
     # Neighbours that were stored each time, and never acknowledged, may leave with it.
     dead_letters = {

@@ -8,7 +8,7 @@ import sys
 import uuid
 from typing import Any
 
-from loadtest.summary import for_json
+from loadtest.summary import to_json
 from tests.commands import needs_jmeter
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
@@ -25,7 +25,7 @@ def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
-    assert json.loads(done.stdout) == for_json(summary)
+    assert json.loads(done.stdout) == to_json(summary)
     return done.returncode, summary
 
 
@@ -38,7 +38,7 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert [summary[name] for name in counted] == [260, 200, 40, 20, 200, 0, 0, 0]
     first = summary["properties"]["firstEmployee"]
     rows = client.rows_of(range(first, first + 10**9))
-    assert sorted(row.punch.employee for row in rows) == list(range(first, first + 200))
+    assert sorted(row.punch.employee_id for row in rows) == list(range(first, first + 200))
     assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients make them
     arrivals = summary["open_model"]
     assert arrivals["properties"]["firstEmployee"] == first + 10**9

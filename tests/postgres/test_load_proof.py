@@ -24,38 +24,38 @@ FIRST = 7_000_000_000_000_000
 @pytest.fixture(params=["direct", "function"])
 def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> proof.Table:
+) -> proof.RunTable:
     if request.param == "direct":
         where = target.TargetOptions(state=write_stack_on(tmp_path, migrated_url))
-        return proof.Table(lambda: reader.open_reader(where), FIRST)
+        return proof.RunTable(lambda: reader.open_reader(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()
 
 
-def by_function() -> proof.Table:
+def by_function() -> proof.RunTable:
     functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
-    return proof.Table(
+    return proof.RunTable(
         lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-read", "local", 60)), FIRST
     )
 
 
 def test_a_runs_rows_are_those_of_its_employees_since_it_began(
-    table: proof.Table, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    table: proof.RunTable, migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (table.count(), table.rows()) == (0, [])
-    monkeypatch.setattr(proof, "_AT_ONCE", 2)
+    monkeypatch.setattr(proof, "_MAX_EMPLOYEES_PER_READ", 2)
     now = datetime.now(UTC)
     for employee in (FIRST, FIRST + 1, FIRST + 4):
         add(migrated_url, employee, now)
     add(migrated_url, FIRST + 4, now + timedelta(seconds=1))
-    for other in (FIRST - 1, FIRST + proof.RUN):
+    for other in (FIRST - 1, FIRST + proof.EMPLOYEES_PER_RUN):
         add(migrated_url, other, now)
     add(migrated_url, FIRST, now - timedelta(days=8))  # of a run before
 
     assert table.count() == 4
     rows = table.rows()
-    assert [row.punch.employee - FIRST for row in rows] == [0, 1, 4, 4]
-    assert all(row.punch == (row.key, row.punch.employee, None) for row in rows)
+    assert [row.punch.employee_id - FIRST for row in rows] == [0, 1, 4, 4]
+    assert all(row.punch == (row.key, row.punch.employee_id, None) for row in rows)
     assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
 
 

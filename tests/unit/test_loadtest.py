@@ -18,7 +18,7 @@ import pytest
 from loadtest import __main__ as command
 from loadtest import jmeter, proof, results, system
 from loadtest.jmeter import FOLDER, JMeter
-from loadtest.ledger import PunchKey, Row
+from loadtest.ledger import PunchKey, StoredPunch
 from loadtest.system import System
 from tests.aws import Calls, returned, stack
 from tests.commands import runner
@@ -52,8 +52,8 @@ def line(
     )
 
 
-def row(number: int, at: float = 2000) -> Row:
-    return Row(PunchKey(IDS[number], FIRST + number, None), IDS[number], datetime.fromtimestamp(at / 1000, UTC))
+def row(number: int, at: float = 2000) -> StoredPunch:
+    return StoredPunch(PunchKey(IDS[number], FIRST + number, None), IDS[number], datetime.fromtimestamp(at / 1000, UTC))
 
 
 # The plans.
@@ -103,7 +103,7 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
         + line(1, kind="malformed", code="400", began=1900, elapsed=100)
     )
 
-    found = results.summarize(results.read(file))
+    found = results.summarize(results.read_samples(file))
 
     assert found.requests == 5
     assert found.accepted == {IDS[0]: FIRST, IDS[1]: FIRST + 1}
@@ -141,8 +141,8 @@ NOT_TAKEN = line(1, code="429", failure="no_such_thing")
 class Stored:
     """The database, and the queues: one punch waits, and there are no dead letters."""
 
-    def __init__(self, rows: list[Row]) -> None:
-        self._rows = [(row.key, row.punch.employee, row.stored_at) for row in rows]
+    def __init__(self, rows: list[StoredPunch]) -> None:
+        self._rows = [(row.key, row.punch.employee_id, row.stored_at) for row in rows]
 
     def read(self, query: Query[Any]) -> Any:
         if query.name == "run_count":
@@ -157,7 +157,7 @@ class Stored:
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     def run(
         lines: str,
-        rows: list[Row],
+        rows: list[StoredPunch],
         *words: str,
         description: str | None = None,
         typed: str | None = None,
@@ -171,7 +171,9 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         stored: Any = Stored(rows)
         arrivals = [] if {"--rate", "--open-rate"} & {*words} else ["--open-rate", "0"]
         system = SYSTEM._replace(sqs=stored, reader=lambda: nullcontext(stored), description=description)
-        collaborators = command.Collaborators(lambda: JMeter((sys.executable, "-c", script), {}), lambda *_: system)
+        collaborators = command.LoadTestCollaborators(
+            lambda: JMeter((sys.executable, "-c", script), {}), lambda *_: system
+        )
         start = runner(capsys, "--state", tmp_path, "--no-report", "--patience", "1", main=command.main)
         result = start(*arrivals, *words, typed=typed, collaborators=collaborators)
         file = tmp_path / "loadtest" / "summary.json"
@@ -201,7 +203,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     ids=["all are rows", "one is missing", "one was stored twice", "a request failed"],
 )
 def test_the_status_says_what_became_of_the_punches(
-    run: Command, tmp_path: Path, lines: str, rows: list[Row], status: int, figures: dict[str, object]
+    run: Command, tmp_path: Path, lines: str, rows: list[StoredPunch], status: int, figures: dict[str, object]
 ) -> None:
     ran = run(lines, rows)
 
@@ -309,14 +311,14 @@ def test_a_fetched_jmeter_is_what_it_was(tmp_path: Path) -> None:
     hashes = tmp_path / "jmeter.sha256"
     hashes.write_text("".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in jars.items()))
 
-    jmeter.verify(tmp_path, hashes)
+    jmeter.verify_jars(tmp_path, hashes)
 
     (tmp_path / "lib" / "ext" / "http.jar").write_bytes(b"another")
     (tmp_path / "lib" / "more.jar").write_bytes(b"more")
     (tmp_path / "bin" / "ApacheJMeter.jar").unlink()
     with pytest.raises(CommandError, match=r"^bin/ApacheJMeter\.jar, lib/ext/http\.jar, lib/more\.jar of the fetched"):
-        jmeter.verify(tmp_path, hashes)
-    pinned = {line.split()[1] for line in jmeter.HASHES.read_text().splitlines()}
+        jmeter.verify_jars(tmp_path, hashes)
+    pinned = {line.split()[1] for line in jmeter.CHECKSUMS_FILE.read_text().splitlines()}
     assert pinned >= {"bin/ApacheJMeter.jar", f"lib/ext/ApacheJMeter_http-{kit.VERSION}.jar"}
 
 
@@ -409,7 +411,7 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
     assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
     calls.instead["Invoke"] = returned({"why": "not asked", "message": "there is no such statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read is of another version"):
-        proof.Table(found.reader, FIRST).count()
+        proof.RunTable(found.reader, FIRST).count()
 
 
 def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:

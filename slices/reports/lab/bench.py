@@ -16,7 +16,7 @@ from typing import NamedTuple
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  a class
 
-from lab.bench.harness import Case, Column, Part, Reading, Sizes, Table, side_by_side
+from lab.bench.harness import BenchCase, Part, Reading, ResultColumn, ResultTable, Sizes, measure_cases
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -83,22 +83,22 @@ COMMANDS = (
 )
 
 _COLUMNS = {
-    "what": Column("what"),
-    "by": Column("by"),
-    "rows": Column("rows"),
-    "ms": Column("ms, median (least to most)"),
+    "what": ResultColumn("what"),
+    "by": ResultColumn("by"),
+    "rows": ResultColumn("rows"),
+    "ms": ResultColumn("ms, median (least to most)"),
 }
 
 
-def measure(server: Server, sizes: Sizes) -> list[Table]:
+def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     """Store a demo company, then measure the commands and the queries, the latter with their plans.
 
     Raises:
         RuntimeError: a command failed.
     """
-    server.use("reports")
-    demo = Case({"what": "demo", "by": "command"}, partial(_measure_demo, sizes.employees, sizes.months))
-    rows = side_by_side("reports", [demo], rounds=1)
+    server.use_database("reports")
+    demo = BenchCase({"what": "demo", "by": "command"}, partial(_measure_demo, sizes.employees, sizes.months))
+    rows = measure_cases("reports", [demo], rounds=1)
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
         connection.autocommit = True
         cursor.execute(_READER)
@@ -106,19 +106,20 @@ def measure(server: Server, sizes: Sizes) -> list[Table]:
         employee_ids = [number for (number,) in cursor]
         sampled_ids = employee_ids[:: max(1, len(employee_ids) // _CARDS)][:_CARDS]
         commands = [
-            Case({"what": arguments, "by": "command"}, partial(_measure_command, arguments)) for arguments in COMMANDS
+            BenchCase({"what": arguments, "by": "command"}, partial(_measure_command, arguments))
+            for arguments in COMMANDS
         ]
-        rows += side_by_side("reports", commands, sizes.rounds)
+        rows += measure_cases("reports", commands, sizes.rounds)
         queries = {
             (query_pair.title, by): getattr(query_pair, by) for query_pair in REPORTS for by in ("report", "naive")
         }
         cases = [
-            Case({"what": title, "by": by}, partial(_measure_query, cursor, query, cycle(sampled_ids)))
+            BenchCase({"what": title, "by": by}, partial(_measure_query, cursor, query, cycle(sampled_ids)))
             for (title, by), query in queries.items()
         ]
-        for row, query in zip(side_by_side("reports", cases, sizes.rounds), queries.values(), strict=True):
+        for row, query in zip(measure_cases("reports", cases, sizes.rounds), queries.values(), strict=True):
             rows.append(row._replace(facts=row.facts | {"plan": _explain(cursor, query, sampled_ids[0])}))
-    return [Table(_COLUMNS, rows, f"On {server.rows():,} punches:")]
+    return [ResultTable(_COLUMNS, rows, f"On {server.row_count():,} punches:")]
 
 
 def _measure_demo(employees: int, months: int) -> dict[str, float]:
@@ -162,7 +163,7 @@ def _explain(cursor: Cursor, statement: str, employee: int) -> list[str]:
 def _measure_time_card(server: Server, employees: int) -> float:
     employee = random.randint(1, employees)
     started = time.perf_counter()
-    server.ask(f"select count(*) from ponto.espelho({employee}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
+    server.query(f"select count(*) from ponto.espelho({employee}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
     return 1000 * (time.perf_counter() - started)
 
 

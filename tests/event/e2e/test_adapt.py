@@ -47,8 +47,8 @@ def test_the_page_shows_the_order_that_is_posted() -> None:
 def test_the_pages_commands_make_a_fork_that_reads_the_order_and_has_no_slice(tmp_path: Path) -> None:
     project = fork.copy_project(tmp_path / "project")
 
-    fork.make(project)
+    fork.make_fork(project)
 
     words = [sys.executable, "-c", PARSE, json.dumps(ORDER)]
-    read = subprocess.check_output(words, cwd=project, env=fork.environment(project), text=True)
+    read = subprocess.check_output(words, cwd=project, env=fork.copy_environment(project), text=True)
     assert read == "() 1250\n"

@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 
 from lab.bench import drain, growth, harness
-from lab.bench.__main__ import OF_THE_REFERENCE
+from lab.bench.__main__ import REFERENCE_PARTS
 from lab.bench.cold import STARTERS
 from lab.bench.drain import PEERS
-from lab.bench.harness import Case, Measured, Spread, spread
-from lab.bench.server import running
+from lab.bench.harness import BenchCase, Measurement, Spread, summarize_values
+from lab.bench.server import run_server
 from ponto.derived_id import derive_id
 from tools.kit.project import ROOT
 from tools.local.postgres import UNSAFE
@@ -32,8 +32,8 @@ def bench(folder: Path, *words: str) -> str:
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return the results that a quick run of each part wrote."""
     folder = tmp_path_factory.mktemp("bench")
-    bench(folder, "--punches", "1000", *OF_THE_REFERENCE)
-    return {part: json.loads((folder / f"{part}.json").read_text())["results"] for part in OF_THE_REFERENCE}
+    bench(folder, "--punches", "1000", *REFERENCE_PARTS)
+    return {part: json.loads((folder / f"{part}.json").read_text())["results"] for part in REFERENCE_PARTS}
 
 
 @pytest.mark.nightly
@@ -56,7 +56,7 @@ def test_a_table_grows_with_each_kind_of_ids(results: dict[str, Any]) -> None:
 def test_a_secret_costs_a_cold_start_boto3_and_a_token_of_iam_does_not(results: dict[str, Any]) -> None:
     peaks = {row["starter"]: row["peakMib"]["median"] for row in results["cold"]}
     assert peaks.keys() == STARTERS.keys()
-    assert peaks["ours"] <= peaks["iam"] + 1 < peaks["secret"] - 10
+    assert peaks["handler"] <= peaks["iam"] + 1 < peaks["secret"] - 10
 
 
 @pytest.mark.nightly
@@ -75,39 +75,39 @@ def test_drain_at_a_distance_prints_a_table_for_it(tmp_path: Path) -> None:
 def test_all_run_in_turn_and_become_their_median_and_extremes() -> None:
     ran: list[str] = []
 
-    def case(peer: str, figures: Iterator[float]) -> Case:
+    def case(peer: str, figures: Iterator[float]) -> BenchCase:
         def run() -> dict[str, float]:
             ran.append(peer)
             return {"ms": next(figures)}
 
-        return Case({"peer": peer}, run)
+        return BenchCase({"peer": peer}, run)
 
-    measured = harness.side_by_side("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
+    measured = harness.measure_cases("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
 
     assert ran == ["a", "b"] * 3
     assert [row.figures["ms"] for row in measured] == [Spread(2, 1, 5), Spread(8, 7, 9)]
-    assert [row.figures["ms"].shown(1) for row in measured] == ["2.0 (1.0 to 5.0)", "8.0 (7.0 to 9.0)"]
+    assert [row.figures["ms"].format(1) for row in measured] == ["2.0 (1.0 to 5.0)", "8.0 (7.0 to 9.0)"]
 
 
 def test_each_peer_is_compared_with_the_handler_at_its_batch_size() -> None:
-    rates = {("original", 10): 500, ("original", 100): 1_000, ("ours", 10): 2_000, ("ours", 100): 20_000}
+    rates = {("original", 10): 500, ("original", 100): 1_000, ("handler", 10): 2_000, ("handler", 100): 20_000}
     rows = [
-        Measured({"distance": 0.5, "peer": peer, "batch": batch}, {"rows_per_second": spread([rate])})
+        Measurement({"distance": 0.5, "peer": peer, "batch": batch}, {"rows_per_second": summarize_values([rate])})
         for (peer, batch), rate in rates.items()
     ]
 
-    (table,) = drain.tables_of(rows, [0.5])
+    (table,) = drain.build_tables(rows, [0.5])
 
     assert [row.figures["multiple"].median for row in table.rows] == [4, 20, 1, 1]
     assert table.note[-1] == "The handler at 100 a batch stores 40.0 times what the original does at its own 10."
 
 
 def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
-    with running(UNSAFE) as server:
-        server.use("derived")
+    with run_server(UNSAFE) as server:
+        server.use_database("derived")
         growth.fill(server, "derived", 100, employees=3)
-        newest = UUID(server.ask("select id::text from ponto.batida order by id desc limit 1"))
-        assert server.ask("select count(distinct usuario_id) from ponto.batida") == 3
+        newest = UUID(server.query("select id::text from ponto.batida order by id desc limit 1"))
+        assert server.query("select count(distinct usuario_id) from ponto.batida") == 3
 
     now = UUID(derive_id(1, datetime.now(UTC)))
     assert newest.version == now.version

@@ -113,7 +113,7 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
     assert [bucket.wait_for(each)["accepted"] for each in (again, longer, named)] == [49, 50, 50]
 
     client.wait_until_drained()
-    assert sorted(row.punch.employee for row in client.rows(*employees)) == sorted(employees)
+    assert sorted(row.punch.employee_id for row in client.rows(*employees)) == sorted(employees)
     assert client.depth(client.address.dlq_url) == 0
 
 
