@@ -1,1 +1,1 @@
-"""What can be taken or left: each folder holds all of itself, and goes by `rm -r` (slices/README.md)."""
+"""Optional features: each slice is one folder, which can be turned off or deleted (slices/README.md)."""

@@ -1,6 +1,7 @@
-"""The class of which each slice has an object, `SLICE` of its `slice.py`: what it adds to commands and functions.
+"""Base class of the object `SLICE` in each slice's `slice.py`, which adds to commands and functions.
 
-`slice.py` is imported whenever `ponto` or the function `read` starts: a method imports what it needs.
+`ponto` and the function `read` import every `slice.py` when they start. To keep that fast, methods import the modules
+they need.
 """
 
 from collections.abc import Mapping
@@ -16,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class Slice:
-    """A slice that adds nothing; `aws.yml` beside `slice.py` has what the deployment needs."""
+    """A slice that adds nothing; resources to deploy are in `aws.yml` beside `slice.py`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
-        """Return commands of `ponto` by name; `load documents` goes into the group `load`."""
+        """Return commands of `ponto` by name; a name of two words, such as `load documents`, puts it into a group."""
         return {}
 
     def statements(self) -> "Catalogue | None":
-        """Return statements of the function `read`."""
+        """Return SQL statements for the function `read`."""
 
     def schema_hooks(self) -> "SchemaHooks | None":
-        """Return hooks of the function `schema`."""
+        """Return actions and post-migration steps for the function `schema`."""
 
     def trace_notes(self) -> "TraceNotes | None":
-        """Return what adds notes to `ponto trace`."""
+        """Return the source of notes that `ponto trace` prints."""
 
     def dead_letter_event(self) -> "DeadLetterEvent | None":
-        """Return the event of the slice's function that Lambda may give up on."""
+        """Return the type of event that Lambda dead-letters when the slice's asynchronous function fails."""
 
     def deploy_hook(self) -> "DeployHook | None":
-        """Return what `ponto deploy` and `make run` also do."""
+        """Return additional steps of `ponto deploy` and `make run`."""

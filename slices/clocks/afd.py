@@ -1,8 +1,7 @@
-"""The files that hardware clocks keep (AFD): what each line says, in the layouts of 2009 and of 2021.
+"""Parser of the files of hardware clocks (AFD), in the layouts of Portaria 1510/2009 and of Portaria 671/2021.
 
-The layouts are those of Portaria 1510/2009 and of Portaria 671/2021. Law prescribes ISO 8859-1, CR LF and the order of
-the records' numbers (NSR); clocks deviate from each. Positions in a line are of characters. No message of this module
-quotes a line: it may hold somebody's name or document.
+The regulations prescribe ISO 8859-1, CR LF and ascending record numbers (NSR); clocks deviate from each. Offsets and
+lengths count characters. No message of this module quotes a line, which may hold personal data.
 """
 
 import re
@@ -16,45 +15,52 @@ from ponto.documents import check_digits
 from slices.imports.file_formats import FatalLineError, InvalidLineError
 
 MAX_LISTED = 500
-"""Of each kind of finding, how many a survey lists; what is more is counted. They go along in Lambda's events."""
+"""Maximum number of gaps, of repeats and of settings that are listed; the others are counted.
+
+The lists are part of the events with which a Lambda invocation continues a file, whose size is limited.
+"""
 
 EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM = range(2, 8)
-"""Kinds of records, as the character behind the NSR has them; header and trailer are no records here."""
+"""Kinds of records: the digit after the NSR. Header and trailer are not counted as records here."""
 
 _HEADER = "0000000001"
 _TRAILER = "999999999"
-_SIGNATURE = "ASSINATURA_DIGITAL"  # ..._EM_ARQUIVO_P7S, behind the trailer
-_PROGRAM_RECORD_LENGTH = 137  # characters of a record of kind 7
+_SIGNATURE = "ASSINATURA_DIGITAL"  # start of the line after the trailer
+_PROGRAM_RECORD_LENGTH = 137  # of kind 7
 
 
 class InvalidClockFileError(FatalLineError):
-    """The file as a whole is no hardware clock's. The message says why."""
+    """The file as a whole is no valid file of a hardware clock."""
 
 
 class InvalidRecordError(InvalidLineError):
-    """A line is no record of the file's layout. The message says why."""
+    """A line is no valid record of the file's layout."""
 
 
 class InvalidFieldError(InvalidRecordError):
-    """A record has the length and the CRC of one, and a wrong field: it is refused, and not missing."""
+    """A record has the right length and CRC, but an invalid field.
 
-    def __init__(self, record: "ClockRecord", what: str) -> None:
-        super().__init__(f"record {record.kind}: {what}")
-        self.record = record  # its kind and NSR
+    The line is refused, but its record number does not count as missing.
+    """
+
+    def __init__(self, record: "ClockRecord", reason: str) -> None:
+        """Create an error about a record, of which only kind and NSR are set."""
+        super().__init__(f"record of kind {record.kind}: {reason}")
+        self.record = record
 
 
 class Layout(NamedTuple):
-    """What the lines of a file are."""
+    """Layout of a file's lines."""
 
-    year: int  # of the law
-    header_length: int  # characters
-    clock_offset: int  # where its number begins in the header, from 0
-    lengths: dict[int, int]  # characters of records, by kind; the others are only counted
-    kinds: tuple[int, ...]  # of its records, in the order of the trailer's counts
-    punch: re.Pattern[str]
-    setting: re.Pattern[str]
-    time: str  # what the groups of a time make
-    has_crc: bool  # in the kinds 1 to 5
+    year: int  # of the regulation
+    header_length: int
+    clock_offset: int  # of the clock's number in the header
+    lengths: dict[int, int]  # of records, by kind; other kinds have any length
+    kinds: tuple[int, ...]  # that the trailer counts, in its order
+    punch: re.Pattern[str]  # groups: those of the time, then the employee's field of 12 characters
+    setting: re.Pattern[str]  # groups: those of the time before the setting, then those of the time after it
+    time_format: str  # makes an ISO 8601 time from the groups of a time
+    has_crc: bool  # records of the kinds 2 to 5 and the header end with a CRC
 
 
 _DAY_AND_TIME = "([0-9]{2})([0-9]{2})([0-9]{4})([0-9]{2})([0-9]{2})"  # ddmmaaaahhmm
@@ -68,7 +74,7 @@ _LAYOUTS = (
         kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE),
         punch=re.compile(f".{{10}}{_DAY_AND_TIME}(.{{12}})"),
         setting=re.compile(f".{{10}}{_DAY_AND_TIME}{_DAY_AND_TIME}"),
-        time="{2}-{1}-{0}T{3}:{4}",
+        time_format="{2}-{1}-{0}T{3}:{4}",
         has_crc=False,
     ),
     Layout(
@@ -79,143 +85,146 @@ _LAYOUTS = (
         kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT, PROGRAM),
         punch=re.compile(f".{{10}}{_TIME}(.{{12}}).{{4}}"),
         setting=re.compile(f".{{10}}{_TIME}{_TIME}.{{15}}"),
-        time="{0}",
+        time_format="{0}",
         has_crc=True,
     ),
 )
 
-_is_clock = re.compile("[0-9]{17}").fullmatch
-_digits = re.compile("[0-9]+").fullmatch
+_is_clock_number = re.compile("[0-9]{17}").fullmatch
+_are_digits = re.compile("[0-9]+").fullmatch
 _starts_as_record = re.compile("[0-9]{9}[1-9]").match
 _is_crc = re.compile("[0-9A-Fa-f]{4}").fullmatch
 
 
 class Header(NamedTuple):
-    """The first line of a file."""
+    """First line of a file."""
 
-    clock: str  # the clock's number: 17 digits
+    clock: str  # the clock's number, 17 digits
     layout: Layout
 
 
 class ClockRecord(NamedTuple):
-    """A record that a clock kept."""
+    """A record of a clock's file."""
 
     kind: int
     nsr: int
-    time: str = ""  # of a punch, or what a setting set, ISO 8601; without an offset in the layout of 2009
-    before: str = ""  # of a setting: what the clock said then
-    document: str = ""  # of a punch, whose it is: 11 digits
+    time: str = ""  # of a punch, or of the clock after a setting: ISO 8601, without an offset in the layout of 2009
+    previous_time: str = ""  # of the clock before a setting
+    document: str = ""  # of a punch: the CPF or PIS of the employee, 11 digits
 
 
 class Trailer(NamedTuple):
-    """The last line of a file: how many records it has, by kind."""
+    """Last line of a file."""
 
-    counts: dict[int, int]
+    counts: dict[int, int]  # of records, by kind
 
 
-def is_clock_file(line: bytes) -> bool:
-    """Tell by its first line whether a file is a hardware clock's."""
-    return line.startswith(_HEADER.encode())
+def is_clock_file(first_line: bytes) -> bool:
+    """Return whether a file with this first line is the file of a hardware clock."""
+    return first_line.startswith(_HEADER.encode())
 
 
 def parse_header(line: bytes) -> Header:
-    """Read the first line of a file.
+    """Parse the first line of a file.
 
     Raises:
-        InvalidClockFileError: it has neither layout, is damaged, or names no clock.
+        InvalidClockFileError: it has neither layout, is damaged, or lacks the clock's number.
     """
     line = line.rstrip(b"\r\n")
-    for text in _decodings(line):
+    for text in _possible_texts(line):
         for layout in _LAYOUTS:
             if len(text) == layout.header_length:
                 if layout.has_crc and not _is_intact(line, text):
-                    raise InvalidClockFileError("is a clock's header whose CRC is wrong")
+                    raise InvalidClockFileError("the clock's header has a wrong CRC")
                 number = text[layout.clock_offset : layout.clock_offset + 17]
-                if not _is_clock(number) or not int(number):
-                    raise InvalidClockFileError("is a clock's header without the clock's number, 17 digits")
+                if not _is_clock_number(number) or not int(number):
+                    raise InvalidClockFileError("the clock's header lacks the clock's number of 17 digits")
                 return Header(number, layout)
     known = " or ".join(f"{layout.header_length} (layout of {layout.year})" for layout in _LAYOUTS)
-    raise InvalidClockFileError(f"is a clock's header of {len(next(_decodings(line)))} characters instead of {known}")
+    raise InvalidClockFileError(
+        f"the clock's header has {len(next(_possible_texts(line)))} characters instead of {known}"
+    )
 
 
 def parse_line(line: bytes, layout: Layout) -> ClockRecord | Trailer | None:
-    """Read a line behind the header.
+    """Parse a line after the header.
 
     Returns:
-        None: it is the signature.
+        The record or the trailer; None for the signature.
 
     Raises:
-        InvalidFieldError: its length and CRC are right, and a field is wrong.
-        InvalidRecordError: it is no record of the layout, or damaged.
-        InvalidClockFileError: there is another file behind this one, or it is a program's.
+        InvalidFieldError: a field is invalid, although the length and the CRC are right.
+        InvalidRecordError: the line is no record of the layout, or damaged.
+        InvalidClockFileError: the line is a second header, or a record that only a program (REP-P) writes.
     """
     line = line.rstrip(b"\r\n")
-    text = next(_decodings(line))
+    text = next(_possible_texts(line))
     if text.startswith(_SIGNATURE):
         return None
     if text.startswith(_HEADER):
-        raise InvalidClockFileError("is a second header; import each clock's file by itself")
+        raise InvalidClockFileError("there is a second header; import the file of each clock separately")
     if text.startswith(_TRAILER):
-        return _trailer(text, layout)
+        return _parse_trailer(text, layout)
     if not _starts_as_record(text) or not int(text[:9]):
-        raise InvalidRecordError("line: does not begin as a clock's record, with its number and its kind")
+        raise InvalidRecordError("line: does not start with a record number and the kind of a record")
     kind = int(text[9])
     if kind == PROGRAM and len(text) == _PROGRAM_RECORD_LENGTH:
-        raise InvalidClockFileError("is a record of a program, kind 7; only files of hardware clocks are imported")
+        raise InvalidClockFileError(
+            "there is a record of kind 7, which a program wrote; only files of hardware clocks can be imported"
+        )
     if kind not in (EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT):
-        raise InvalidRecordError(f"record {kind}: the layout of {layout.year} has none in a hardware clock's file")
+        raise InvalidRecordError(f"record of kind {kind}: hardware clocks write none in the layout of {layout.year}")
     expected = layout.lengths.get(kind, len(text))
-    if not any(len(each) == expected for each in _decodings(line)):
+    if not any(len(each) == expected for each in _possible_texts(line)):
         raise InvalidRecordError(
-            f"record {kind}: {len(text)} characters, and the layout of {layout.year} has {expected}"
+            f"record of kind {kind}: {len(text)} characters instead of {expected} in the layout of {layout.year}"
         )
     if layout.has_crc and kind <= EMPLOYEE and not _is_intact(line, text):
-        raise InvalidRecordError(f"record {kind}: its CRC is wrong")
-    return _record(kind, text, layout)
+        raise InvalidRecordError(f"record of kind {kind}: wrong CRC")
+    return _parse_record(kind, text, layout)
 
 
-def _record(kind: int, text: str, layout: Layout) -> ClockRecord:
+def _parse_record(kind: int, text: str, layout: Layout) -> ClockRecord:
     nsr = int(text[:9])
     if kind == PUNCH and (found := layout.punch.fullmatch(text)):
         *time, field = found.groups()
-        if (document := _document(field)) is None:
-            raise InvalidFieldError(ClockRecord(kind, nsr), "neither a CPF nor a PIS in the employee's place")
-        return ClockRecord(kind, nsr, layout.time.format(*time), document=document)
+        if (document := _parse_document(field)) is None:
+            raise InvalidFieldError(ClockRecord(kind, nsr), "the employee's field holds neither a CPF nor a PIS")
+        return ClockRecord(kind, nsr, layout.time_format.format(*time), document=document)
     if kind == SETTING and (found := layout.setting.fullmatch(text)):
         times = found.groups()
         half = len(times) // 2
-        return ClockRecord(kind, nsr, layout.time.format(*times[half:]), layout.time.format(*times[:half]))
+        return ClockRecord(
+            kind, nsr, layout.time_format.format(*times[half:]), layout.time_format.format(*times[:half])
+        )
     if kind in (PUNCH, SETTING):
-        raise InvalidFieldError(ClockRecord(kind, nsr), f"its time is not written as in the layout of {layout.year}")
+        raise InvalidFieldError(ClockRecord(kind, nsr), f"the time is not in the format of the layout of {layout.year}")
     return ClockRecord(kind, nsr)
 
 
-def _trailer(text: str, layout: Layout) -> Trailer:
+def _parse_trailer(text: str, layout: Layout) -> Trailer:
     counts = text[9:-1]
-    if len(counts) != 9 * len(layout.kinds) or not _digits(counts) or text[-1] != "9":
-        raise InvalidRecordError(f"trailer: not as in the layout of {layout.year}")
+    if len(counts) != 9 * len(layout.kinds) or not _are_digits(counts) or text[-1] != "9":
+        raise InvalidRecordError(f"trailer: not in the format of the layout of {layout.year}")
     return Trailer({kind: int(counts[9 * index : 9 * index + 9]) for index, kind in enumerate(layout.kinds)})
 
 
-def _document(field: str) -> str | None:
-    """Give the 11 digits of a CPF or PIS, if it has one: clocks disagree on how to fill twelve characters."""
+def _parse_document(field: str) -> str | None:
+    """Return the 11 digits of the CPF or PIS in a field, if it holds one. Clocks pad its 12 characters differently."""
     digits = field.strip(" ")
-    if _digits(digits):
+    if _are_digits(digits):
         if len(digits) == 11:
             return digits
-        if len(digits) == 12 and digits[0] in "09":  # a PIS or CPF; a CPF where a PIS was
+        if len(digits) == 12 and digits[0] in "09":  # 9: a CPF in the place of a PIS
             return digits[1:]
-        # The same, with a PIS's check digit in the place of the CPF's last.
+        # 8: also a CPF, but with the check digit of a PIS as its last digit.
         if len(digits) == 12 and digits[0] == "8" and (checks := check_digits(digits[1:10]))[0] == digits[10]:
             return digits[1:10] + checks
     return None
 
 
-# Text
-
-
-def _decodings(line: bytes) -> Iterator[str]:
-    """Give a line's text in UTF-8, if it is that, and in ISO 8859-1, which everything is."""
+def _possible_texts(line: bytes) -> Iterator[str]:
+    """Yield a line decoded as UTF-8, if it is valid UTF-8, then as ISO 8859-1, in which any bytes are valid."""
     with suppress(UnicodeDecodeError):
         yield line.decode()
     yield line.decode("iso-8859-1")
@@ -230,19 +239,20 @@ def _crc_table(polynomial: int) -> list[int]:
     return table
 
 
-_CRC_VARIANTS = (
-    (_crc_table(0xA001), 0xFFFF),
-    (_crc_table(0x8408), 0),
-)  # MODBUS, as clocks write it, and KERMIT, as the law has it
+# Table and start value of MODBUS, which clocks write, and of KERMIT, which the regulation prescribes.
+_CRC_VARIANTS = ((_crc_table(0xA001), 0xFFFF), (_crc_table(0x8408), 0))
 
 
 def _is_intact(line: bytes, text: str) -> bool:
-    """Tell whether a line's last four characters are the CRC of those before, as they stand or in ISO 8859-1."""
+    """Return whether the last four characters of a line are the CRC of the others.
+
+    The CRC may be that of the bytes in the file or of their text in ISO 8859-1.
+    """
     if not _is_crc(text[-4:]):
         return False
     expected = int(text[-4:], 16)
-    written = {line[:-4], text[:-4].encode("iso-8859-1", "replace")}
-    return any(_crc(part, *how) == expected for part in written for how in _CRC_VARIANTS)
+    contents = {line[:-4], text[:-4].encode("iso-8859-1", "replace")}
+    return any(_crc(content, *variant) == expected for content in contents for variant in _CRC_VARIANTS)
 
 
 def _crc(content: bytes, table: list[int], crc: int) -> int:
@@ -251,91 +261,87 @@ def _crc(content: bytes, table: list[int], crc: int) -> int:
     return crc
 
 
-# The file as a whole
-
-
 class ClockFileInspector:
-    """What a file holds: which records, which are missing, and what was done to the clock. In bounded memory."""
+    """Collects the numbers of records, gaps, repeats and settings of the clock from a file, in bounded memory."""
 
     def __init__(self, header: Header) -> None:
-        """Nothing is read yet but the header."""
+        """Create an inspector of a file with this header."""
         self.header = header
-        self._found = dict.fromkeys((*header.layout.kinds, EVENT), 0)  # of events no trailer of 2009 knows
+        self._found = dict.fromkeys((*header.layout.kinds, EVENT), 0)  # a trailer of 2009 counts no events
         self._trailer: Trailer | None = None
-        self._first = self._last = 0  # NSR; 0: of none
-        self._gaps: list[tuple[int, int]] = []  # first and last NSR that is missing, in order
-        self._unknown = range(0)  # NSR from the first to the last gap that is not listed
+        self._first = self._last = 0  # lowest and highest NSR; 0: no record yet
+        self._gaps: list[tuple[int, int]] = []  # first and last missing NSR of each, in order
+        self._unlisted_gaps = range(0)  # NSR from the first to the last gap that is not listed
         self._repeats: list[int] = []
-        self._unplaced = 0  # came again, or late into a gap that is not listed
+        self._unplaced = 0  # records in that range that are repeats or fill a gap; unknown which
         self._settings: list[ClockRecord] = []
         self._unlisted = {"gaps": 0, "repeats": 0, "settings": 0}
 
     def add(self, line: bytes) -> None:
-        """Take the next line. What is no record, or damaged, counts as missing.
+        """Add the next line. A line that is no valid record leaves a gap, unless only a field is invalid.
 
         Raises:
-            InvalidClockFileError: of `parse_line`.
+            InvalidClockFileError: see `parse_line`.
         """
-        found: ClockRecord | Trailer | None
+        item: ClockRecord | Trailer | None
         try:
-            found = parse_line(line, self.header.layout)
+            item = parse_line(line, self.header.layout)
         except InvalidFieldError as error:
-            found = error.record
+            item = error.record
         except InvalidRecordError:
             return
-        if isinstance(found, Trailer):
-            self._trailer = found
-        elif found is not None:
-            self._found[found.kind] += 1
-            self._number(found.nsr)
-            if found.kind == SETTING and found.time:
-                self._list("settings", self._settings, found)
+        if isinstance(item, Trailer):
+            self._trailer = item
+        elif item is not None:
+            self._found[item.kind] += 1
+            self._add_number(item.nsr)
+            if item.kind == SETTING and item.time:
+                self._list("settings", self._settings, item)
 
-    def _number(self, nsr: int) -> None:
+    def _add_number(self, nsr: int) -> None:
         if not self._last:
             self._first = self._last = nsr
         elif nsr > self._last:
             if nsr > self._last + 1:
-                self._miss(self._last + 1, nsr - 1)
+                self._add_gap(self._last + 1, nsr - 1)
             self._last = nsr
         elif nsr < self._first:
             if nsr < self._first - 1:
-                self._miss(nsr + 1, self._first - 1)
+                self._add_gap(nsr + 1, self._first - 1)
             self._first = nsr
         else:
-            self._fill(nsr)
+            self._add_known_number(nsr)
 
-    def _miss(self, first: int, last: int) -> None:
-        """Take a gap: what it lies between has come."""
+    def _add_gap(self, first: int, last: int) -> None:
         if len(self._gaps) < MAX_LISTED:
             insort(self._gaps, (first, last))
             return
         self._unlisted["gaps"] += 1
-        known = self._unknown or range(first, last + 1)
-        self._unknown = range(min(known.start, first), max(known.stop, last + 1))
+        previous = self._unlisted_gaps or range(first, last + 1)
+        self._unlisted_gaps = range(min(previous.start, first), max(previous.stop, last + 1))
 
-    def _fill(self, nsr: int) -> None:
-        """Take one from the first to the last: it comes late, or again."""
+    def _add_known_number(self, nsr: int) -> None:
+        """Add a number between the lowest and the highest so far: it fills a gap, or is a repeat."""
         index = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
         if index >= 0 and nsr <= self._gaps[index][1]:
             first, last = self._gaps.pop(index)
             if first < nsr:
-                self._miss(first, nsr - 1)
+                self._add_gap(first, nsr - 1)
             if nsr < last:
-                self._miss(nsr + 1, last)
-        elif nsr in self._unknown:
+                self._add_gap(nsr + 1, last)
+        elif nsr in self._unlisted_gaps:
             self._unplaced += 1
         else:
             self._list("repeats", self._repeats, nsr)
 
-    def _list(self, name: str, listed: list[Any], found: object) -> None:
+    def _list(self, name: str, listed: list[Any], item: object) -> None:
         if len(listed) < MAX_LISTED:
-            listed.append(found)
+            listed.append(item)
         else:
             self._unlisted[name] += 1
 
     def summary(self) -> dict[str, Any]:
-        """Give all of it, for JSON; no document and no name."""
+        """Return the collected facts as JSON-serializable values, without personal data."""
         return {
             "number": self.header.clock,
             "layout": self.header.layout.year,
@@ -344,7 +350,9 @@ class ClockFileInspector:
             "gaps": [{"first": first, "last": last} for first, last in self._gaps],
             "repeats": self._repeats,
             "unplaced": self._unplaced,
-            "settings": [{"nsr": each.nsr, "before": each.before, "after": each.time} for each in self._settings],
+            "settings": [
+                {"nsr": each.nsr, "before": each.previous_time, "after": each.time} for each in self._settings
+            ],
             "unlisted": self._unlisted,
             "found": {str(kind): count for kind, count in self._found.items()},
             "trailer": self._trailer and {str(kind): count for kind, count in self._trailer.counts.items()},

@@ -1,4 +1,4 @@
-"""`ponto load documents`: whose a CPF or PIS is."""
+"""The command `ponto load documents`."""
 
 from typing import BinaryIO
 
@@ -24,29 +24,29 @@ exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
 @opt.as_json
 @target.options
 def load_documents(file: BinaryIO, target_options: target.TargetOptions, *, as_json: bool) -> None:
-    """Say whose a CPF or PIS is, for files of hardware clocks.
+    """Load the table of employees by CPF or PIS, for files of hardware clocks.
 
-    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
+    FILE (- for standard input) is CSV in UTF-8, separated by ; or , with these columns in its first line:
 
     \b
-      documento    CPF or PIS, 11 digits and nothing else
+      documento    CPF or PIS, exactly 11 digits
       usuarioId    the employee's number
 
-    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
-    bucket of files (slices/clocks/README.md), or, if anything is wrong in it, nothing is stored.
+    An employee may have several documents. The file is stored as documents/documents.csv in the stage's bucket, where
+    it replaces the previous one (slices/clocks/README.md). If it has any fault, nothing is stored.
     """
     content = file.read()
     if len(content) > document_table.MAX_TABLE_BYTES:
         raise CommandError(f"{file.name} is larger than {document_table.MAX_TABLE_BYTES} bytes; nothing was stored")
-    found, faults = document_table.parse_table(content)
+    employee_ids, faults = document_table.parse_table(content)
     loading.require_no_faults(faults, file.name, as_json=as_json)
     bucket = find_bucket(target_options)
     bucket.s3.put_object(Bucket=bucket.name, Key=document_table.TABLE_KEY, Body=content)
-    counts = {"documents": len(found), "employees": len(set(found.values()))}
+    counts = {"documents": len(employee_ids), "employees": len(set(employee_ids.values()))}
     if as_json:
         print_json(counts)
     else:
         print_result(
-            f"{pluralize(counts['documents'], 'document')} of {pluralize(counts['employees'], 'employee')} are now "
+            f"{pluralize(counts['documents'], 'document')} of {pluralize(counts['employees'], 'employee')} stored as "
             f"{bucket.url(document_table.TABLE_KEY)}"
         )

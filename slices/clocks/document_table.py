@@ -1,6 +1,6 @@
-"""Whose a document is, CPF or PIS: the table that says it, for files of hardware clocks.
+"""The table of documents: the employee of each CPF or PIS, for files of hardware clocks.
 
-No message of this module quotes a document.
+No message of this module quotes a CPF or PIS.
 """
 
 import re
@@ -11,44 +11,44 @@ from ponto.spreadsheet import Faults, Row
 from slices.imports.file_formats import GetObject, InvalidFileError, ObjectNotFoundError
 
 TABLE_KEY = "documents/documents.csv"
-"""Where the table is in the bucket of files."""
+"""Key of the table in the bucket."""
 
 MAX_TABLE_BYTES = 16 << 20
-"""Of the table: half a million lines."""
+"""Maximum size of the table: half a million lines."""
 
 COLUMNS = ("documento", "usuarioId")
 
-# ASCII alone: \d knows digits of other scripts.
+# Not \d, which matches digits of other scripts too.
 _is_document = re.compile(rf"[0-9]{{{DOCUMENT_DIGITS}}}").fullmatch
 _has_too_few_digits = re.compile(r"[0-9]{8,10}").fullmatch
 
 
 def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
-    """Read the table of documents, whole: CSV with the columns of `COLUMNS`, as `ponto.spreadsheet` reads it.
+    """Parse a table: CSV with the columns `COLUMNS`, as `ponto.spreadsheet` reads it.
 
-    An employee may have several documents; a document is of one employee.
+    An employee may have several documents; a document belongs to one employee.
 
     Returns:
-        The employee of each document, and what is wrong with the table.
+        The employee id of each document, and the faults of the table.
     """
-    first_line: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
 
     def find_faults(row: Row) -> dict[str, str | None]:
         document, employee_id = row.cells
-        first = first_line.setdefault(document, row.line)
-        is_wrong = employee_id_fault(employee_id) is not None  # which quotes it, and it may be a document
+        first = first_lines.setdefault(document, row.line)
+        has_valid_id = employee_id_fault(employee_id) is None  # its text quotes the value, which may be a document
         return {
-            "documento": f"is on line {first} already" if first != row.line else _document_fault(document),
-            "usuarioId": f"is not a number from 1 to {MAX_EMPLOYEE_ID}" if is_wrong else None,
+            "documento": f"is already on line {first}" if first != row.line else _document_fault(document),
+            "usuarioId": None if has_valid_id else f"is not a number from 1 to {MAX_EMPLOYEE_ID}",
         }
 
     rows, faults = spreadsheet.read(content, COLUMNS, find_faults)
-    return {document: int(employee) for _, (document, employee) in rows}, faults
+    return {document: int(employee_id) for _, (document, employee_id) in rows}, faults
 
 
 def _document_fault(text: str) -> str | None:
     if _has_too_few_digits(text):
-        return f"has {len(text)} of {DOCUMENT_DIGITS} digits; has the spreadsheet dropped a zero in front?"
+        return f"has {len(text)} digits instead of {DOCUMENT_DIGITS}; the spreadsheet may have removed leading zeros"
     if not _is_document(text):
         return f"is not {DOCUMENT_DIGITS} digits, without points or hyphens"
     if not is_cpf(text) and not is_pis(text):
@@ -57,24 +57,24 @@ def _document_fault(text: str) -> str | None:
 
 
 def load_employee_ids(get_object: GetObject) -> dict[str, int]:
-    """Read the table that the bucket has: the employee of each document.
+    """Read the table from the bucket, and return the employee id of each document.
 
     Raises:
-        InvalidFileError: it has none, or one with faults.
+        InvalidFileError: there is no table, or it has faults.
     """
     try:
         content = get_object(TABLE_KEY, MAX_TABLE_BYTES + 1)
     except ObjectNotFoundError as error:
         raise InvalidFileError(
-            f"a hardware clock's file needs {TABLE_KEY} in the bucket (S3: {error}); ponto load documents puts "
-            "it there, then import the file again"
+            f"{TABLE_KEY} is not in the bucket (S3: {error}), and files of hardware clocks need it; run ponto load "
+            "documents, then import the file again"
         ) from None
     if len(content) > MAX_TABLE_BYTES:
         raise InvalidFileError(f"{TABLE_KEY} is larger than {MAX_TABLE_BYTES} bytes")
-    found, faults = parse_table(content)
+    employee_ids, faults = parse_table(content)
     if faults:
         raise InvalidFileError(
-            f"{TABLE_KEY} has {len(faults)} faults, the first in line {faults.listed[0].line}; ponto load "
-            "documents says which they are"
+            f"{TABLE_KEY} has {len(faults)} faults, the first in line {faults.listed[0].line}; ponto load documents "
+            "lists them"
         )
-    return found
+    return employee_ids

@@ -1,4 +1,4 @@
-"""The files of hardware clocks (AFD), as a form of `slices.imports.file_formats`."""
+"""File format of hardware clocks (AFD); the module implements `slices.imports.file_formats.FileFormat`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,45 +14,45 @@ SUMMARY_KEY = "clock"
 matches_first_line = afd.is_clock_file
 
 
-def create_inspector(first: bytes) -> afd.ClockFileInspector:
-    """Begin to survey a file.
+def create_inspector(first_line: bytes) -> afd.ClockFileInspector:
+    """Create the inspector of a file.
 
     Raises:
-        InvalidClockFileError: of `afd.parse_header`.
+        InvalidClockFileError: the header is invalid.
     """
-    return afd.ClockFileInspector(afd.parse_header(first))
+    return afd.ClockFileInspector(afd.parse_header(first_line))
 
 
-def create_reader(first: bytes, get_object: GetObject) -> ReadLine:
-    """Give what reads the lines behind the first.
+def create_reader(first_line: bytes, get_object: GetObject) -> ReadLine:
+    """Create the function that parses the lines after the header.
 
     Raises:
-        InvalidClockFileError: of `afd.parse_header`.
-        InvalidFileError: of `document_table.load_employee_ids`.
+        InvalidClockFileError: the header is invalid.
+        InvalidFileError: there is no table of documents, or it has faults.
     """
-    header = afd.parse_header(first)
-    employees = document_table.load_employee_ids(get_object)
+    header = afd.parse_header(first_line)
+    employee_ids = document_table.load_employee_ids(get_object)
 
     def read(content: bytes) -> PunchMessage | None:
         record = afd.parse_line(content, header.layout)
         if not isinstance(record, afd.ClockRecord) or record.kind != afd.PUNCH:
             return None
-        if (employee := employees.get(record.document)) is None:
-            raise InvalidLineError(f"record 3: the document is not in {document_table.TABLE_KEY}")
-        body = {"usuarioId": employee, "ponto": record.time, "dispositivo": header.clock}
+        if (employee_id := employee_ids.get(record.document)) is None:
+            raise InvalidLineError(f"record of kind 3: its CPF or PIS is not in {document_table.TABLE_KEY}")
+        body = {"usuarioId": employee_id, "ponto": record.time, "dispositivo": header.clock}
         return PunchMessage(
             orjson.dumps(body).decode(),
-            # The drain of 1.0.0-rc.1 knows the two parts only; a deploy replaces the functions one after the other.
+            # relogio and nsr: for the drain of 1.0.0-rc.1, which may still run during a deploy.
             {"sourceKey": f"{header.clock}/{record.nsr}", "relogio": header.clock, "nsr": record.nsr},
-            "record 3: no date and time of the years 1900 to 2999",  # all else is ours
+            "record of kind 3: no valid date and time from 1900 to 2999",  # the only field that can be invalid
         )
 
     return read
 
 
 def describe(summary: Mapping[str, Any]) -> Iterator[str]:
-    """Say in lines for people what `afd.ClockFileInspector.summary` has."""
-    numbers = f"NSR {summary['firstNsr']} to {summary['lastNsr']}" if summary["lastNsr"] else "no record"
+    """Yield lines that describe the result of `afd.ClockFileInspector.summary` to a person."""
+    numbers = f"NSR {summary['firstNsr']} to {summary['lastNsr']}" if summary["lastNsr"] else "no records"
     yield f"clock {summary['number']}, layout of {summary['layout']}, {numbers}"
     unlisted = summary["unlisted"]
     gaps = [
@@ -61,11 +61,11 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _describe_list("missing NSR", gaps, unlisted["gaps"])
     yield from _describe_list("repeated NSR", [str(nsr) for nsr in summary["repeats"]], unlisted["repeats"])
     if summary["unplaced"]:
-        yield f"{_format_count(summary['unplaced'], 'record')} came again, or late into a gap that is not listed"
+        yield f"{_format_count(summary['unplaced'], 'record')} repeated, or in a gap that is not listed"
     for each in summary["settings"]:
         yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
     if unlisted["settings"]:
-        yield f"and set {_format_count(unlisted['settings'], 'time')} more"
+        yield f"clock set {_format_count(unlisted['settings'], 'more time')}"
     if summary["trailer"] is None:
         yield "no trailer: the file may be incomplete"
         return
@@ -74,10 +74,10 @@ def describe(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"records of kind {kind}: {summary['found'][kind]} found, the trailer counts {counts}"
 
 
-def _format_count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _format_count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _describe_list(what: str, texts: Sequence[str], unlisted: int) -> Iterator[str]:
-    if listed := ", ".join(texts):
-        yield f"{what}: {listed}" + (f" and {unlisted} more" if unlisted else "")
+def _describe_list(title: str, items: Sequence[str], unlisted: int) -> Iterator[str]:
+    if listed := ", ".join(items):
+        yield f"{title}: {listed}" + (f" and {unlisted} more" if unlisted else "")

@@ -1,4 +1,4 @@
-"""What clocks add: a form of file, and the command that loads its table of documents."""
+"""The slice `clocks`: the file format of hardware clocks, and the command that loads the table of documents."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Clocks(FileFormatSlice):
-    """Files that hardware clocks keep."""
+    """Import of files of hardware clocks."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto load documents`."""
@@ -27,13 +27,13 @@ class Clocks(FileFormatSlice):
         return {
             "load documents": LazyCommand(
                 load_documents,
-                "Say whose a CPF or PIS is, for files of hardware clocks.",
-                "ponto load documents documents.csv   which employee has a CPF or PIS, for clocks' files",
+                "Load the table of employees by CPF or PIS, for files of hardware clocks.",
+                "ponto load documents documents.csv   employees by CPF or PIS, for clocks' files",
             )
         }
 
     def file_format(self) -> "FileFormat":
-        """Return the form of AFD files."""
+        """Return the format of AFD files."""
         from slices.clocks import file_format
 
         return file_format

@@ -1,4 +1,4 @@
-"""The API as an import sees it: each punch is sent until it is accepted, or is known never to be."""
+"""Sending of punches through the API."""
 
 from collections.abc import Sequence
 
@@ -7,26 +7,26 @@ from slices.imports.lines import FileLine
 from tools.kit.client import FINAL_STATUSES, MAX_CONCURRENT_PUNCHES, Client, NoFinalResponseError
 from tools.kit.clock import Clock
 
-_TIMEOUT_SECONDS = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
-_FIRST_DELAY_SECONDS = 0.5  # s
+_TIMEOUT_SECONDS = 300  # for retries of a punch; then the import stops, and can be resumed
+_FIRST_DELAY_SECONDS = 0.5
 _ACCEPTED = 202
 _FATAL_STATUSES = {
-    401: "the stage asks for a sign-in, which a file has not: put the file into its bucket (slices/imports/README.md)",
-    403: "the key is wrong, or was revoked",
-    404: "there is no such address",
+    401: "the stage requires employees to sign in; upload the file to its bucket instead (slices/imports/README.md)",
+    403: "the API key is wrong or was revoked",
+    404: "the URL does not exist",
 }
 
 
 class ApiSender:
-    """Where punches are posted. For several threads."""
+    """Sends punches to the API. Thread-safe."""
 
     def __init__(self, url: str, key: str, clock: Clock) -> None:
-        """Connects to nothing.
+        """Create a sender; it connects when it sends.
 
         Args:
-            url: of `POST /ponto`.
-            key: the API key; it is sent and never shown.
-            clock: by which it waits.
+            url: the URL of `POST /ponto`.
+            key: the API key; it appears in no message.
+            clock: for retries.
         """
         self._client = Client(
             url,
@@ -39,24 +39,24 @@ class ApiSender:
         )
 
     def stop(self) -> None:
-        """Let nobody wait any longer."""
+        """End all waits and retries, in every thread."""
         self._client.stop()
 
     def send(self, punches: Sequence[FileLine], _: float) -> dict[int, str]:
-        """Send punches one after the other; see `slices.imports.batches.Send`.
+        """Send punches one after the other; see `slices.imports.batches.SendPunches`.
 
         Raises:
-            SendFailedError: the API is closed to this key, or has not accepted one for minutes.
+            SendFailedError: the API rejects all requests of this key, or retries timed out.
         """
-        answers = {punch.number: self._refusal(punch.body) for punch in punches}
-        return {number: why for number, why in answers.items() if why}
+        refusals = {punch.number: self._send_punch(punch.body) for punch in punches}
+        return {number: reason for number, reason in refusals.items() if reason}
 
-    def _refusal(self, body: str) -> str:
-        """Send a punch until the API has it; return why it never will, or nothing."""
+    def _send_punch(self, body: str) -> str:
+        """Send a punch, with retries; return the reason if the API refuses it for good, else an empty text."""
         try:
-            answer = self._client.send(body.encode())
+            response = self._client.send(body.encode())
         except NoFinalResponseError as error:
             raise SendFailedError(str(error)) from None
-        if answer.status in _FATAL_STATUSES:
-            raise SendFailedError(f"answered {answer.status}: {_FATAL_STATUSES[answer.status]}")
-        return "" if answer.status == _ACCEPTED else answer.message or f"answered {answer.status}"
+        if response.status in _FATAL_STATUSES:
+            raise SendFailedError(f"the API answered {response.status}: {_FATAL_STATUSES[response.status]}")
+        return "" if response.status == _ACCEPTED else response.message or f"the API answered {response.status}"

@@ -1,7 +1,7 @@
-// Whether files of punches are taken (uploads.yml): the parameter uploads.
+// Adds the bucket and the function of uploads.yml if the parameter uploads is true.
 const { allow, role } = require('../../resources/iam.js');
 
-const GROUP = 'imports'; // on the queue, of all files: no key's id
+const GROUP = 'imports'; // message group of all files; groups of devices are ids of API keys
 
 module.exports = async (context) => {
   const { resolveVariable } = context;

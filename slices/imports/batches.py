@@ -1,4 +1,4 @@
-"""Lines of a file, sent to the queue of punches in batches, by several threads, and each answer looked at."""
+"""Sending of a file's punches in batches, by several threads."""
 
 import time
 from collections import deque
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 THREADS = 8
-"""Connections that send to the queue at once."""
+"""Threads that send to the queue, each with its own connection."""
 
-_BATCHES_AHEAD = 4  # batches a thread that are read while the first of them is not answered
-_MAX_BATCH_LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too
-_FIRST_DELAY_SECONDS = 0.1  # s, then twice as long each time
-_MAX_DELAY_SECONDS = 5.0  # s
+_MAX_BATCHES_PER_THREAD = 4  # sent or waiting; then reading pauses
+_MAX_BATCH_LINES = 1_000  # refused lines included, so that a file of bad lines checks the deadline too
+_FIRST_DELAY_SECONDS = 0.1  # before the second try; doubled for each further one
+_MAX_DELAY_SECONDS = 5.0
 
-# Codes of SQS, by their last part, of what passes.
+# SQS error codes, without their prefixes, that a retry may overcome.
 _TRANSIENT_CODES = {
     "KmsThrottled",
     "OverLimit",
@@ -34,27 +34,31 @@ _TRANSIENT_CODES = {
 
 
 class SendFailedError(Exception):
-    """The queue did not take a batch. The message says why."""
+    """Punches could not be sent, even with retries."""
 
 
 class OutOfTimeError(Exception):
-    """There are more lines than there was time."""
+    """The deadline passed before the end of the file."""
 
 
 class BatchOutcome(NamedTuple):
-    """What became of lines that follow one another."""
+    """Outcome of consecutive lines of a file."""
 
-    accepted: int
+    accepted: int  # punches
     refused_lines: list[FileLine]
-    end: Position  # after the last of them
+    end: Position  # position after the last line
 
 
 SendPunches = Callable[[Sequence[FileLine], float], dict[int, str]]
-"""Sends at most ten punches before an instant, and says why, by its line's number, for each that can never be sent."""
+"""Sends at most ten punches. Called by several threads.
+
+The second argument is the deadline, a value of `time.monotonic()`. Returns, by line number, the reason for each punch
+that is refused for good. Raises SendFailedError.
+"""
 
 
 Monotonic = Callable[[], float]
-"""Returns seconds that only grow; see `time.monotonic`."""
+"""Returns the seconds of a monotonic clock, as `time.monotonic` does."""
 
 
 def send_lines(
@@ -64,50 +68,50 @@ def send_lines(
     threads: int = THREADS,
     monotonic: Monotonic = time.monotonic,
 ) -> Iterator[BatchOutcome]:
-    """Send the punches among lines.
+    """Send the punches among lines; yield the outcome of each batch, in the order of the file.
 
-    What it gives is sent, in the order of the file, so that whoever goes on begins behind it. More may have been sent
-    than was given; sending that again does no harm, for a punch has an id.
+    An interrupted import can resume after the last outcome. Later batches may have been sent too; sending them again is
+    harmless, because the database stores each punch once.
 
     Args:
-        lines: as `slices.imports.lines` reads them.
-        send: is called by several threads at once.
-        deadline: `time.monotonic()` seconds past which no batch is begun.
-        threads: how many they are.
+        lines: from `slices.imports.lines.read_lines`.
+        send: sends a batch.
+        deadline: value of `monotonic` after which no further batch is read.
+        threads: number of threads that send.
         monotonic: the clock.
 
     Raises:
-        OutOfTimeError: it is past `stop`; all that was read is sent.
-        SendFailedError: of `send`.
-        Exception: whatever reading a line raised; all before it are sent.
+        OutOfTimeError: the deadline passed; everything read before was sent.
+        SendFailedError: from `send`.
+        Exception: from reading a line; everything before the line was sent.
     """
-    batches = _batches(lines)
-    waiting: deque[tuple[list[FileLine], Future[dict[int, str]]]] = deque()
-    end: Exception | None = None
+    batches = _split_batches(lines)
+    pending: deque[tuple[list[FileLine], Future[dict[int, str]]]] = deque()
+    interruption: Exception | None = None
     with ThreadPoolExecutor(threads) as pool:
         try:
-            while end is None:
+            while interruption is None:
                 try:
                     batch = next(batches, None)
-                except Exception as error:  # noqa: BLE001  raised below
-                    end = error
+                except Exception as error:  # noqa: BLE001  raised below, after the pending batches
+                    interruption = error
                     break
                 if batch is None:
                     break
-                waiting.append((batch, pool.submit(send, [line for line in batch if line.body], deadline)))
-                if len(waiting) == _BATCHES_AHEAD * threads:
-                    yield _outcome(*waiting.popleft())
+                pending.append((batch, pool.submit(send, [line for line in batch if line.body], deadline)))
+                if len(pending) == _MAX_BATCHES_PER_THREAD * threads:
+                    yield _wait_for_outcome(*pending.popleft())
                 if monotonic() > deadline:
-                    end = OutOfTimeError(f"the time is over, and line {batch[-1].end.line} is not read")
-            while waiting:
-                yield _outcome(*waiting.popleft())
+                    interruption = OutOfTimeError(f"out of time before line {batch[-1].end.line}")
+            while pending:
+                yield _wait_for_outcome(*pending.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
-    if end:
-        raise end
+    if interruption:
+        raise interruption
 
 
-def _batches(lines: Iterable[FileLine]) -> Iterator[list[FileLine]]:
+def _split_batches(lines: Iterable[FileLine]) -> Iterator[list[FileLine]]:
     batch: list[FileLine] = []
     punches = 0
     try:
@@ -125,32 +129,32 @@ def _batches(lines: Iterable[FileLine]) -> Iterator[list[FileLine]]:
         yield batch
 
 
-def _outcome(batch: list[FileLine], answer: Future[dict[int, str]]) -> BatchOutcome:
-    unsent = answer.result()
+def _wait_for_outcome(batch: list[FileLine], future: Future[dict[int, str]]) -> BatchOutcome:
+    refusals = future.result()
     refused = [
-        line._replace(refusal=line.refusal or unsent[line.number])
+        line._replace(refusal=line.refusal or refusals[line.number])
         for line in batch
-        if line.refusal or line.number in unsent
+        if line.refusal or line.number in refusals
     ]
-    return BatchOutcome(sum(line.body != "" for line in batch) - len(unsent), refused, batch[-1].end)
+    return BatchOutcome(sum(line.body != "" for line in batch) - len(refusals), refused, batch[-1].end)
 
 
 class _EntryResult(NamedTuple):
-    """What became of a punch in a call. Where there is no text, the queue has it."""
+    """Result of one punch in a call: accepted if both fields are None."""
 
-    refusal: str | None = None  # why it can never take it
-    failure: str | None = None  # why it did not, though it may take it later
+    refusal: str | None = None  # why the queue will never accept it
+    failure: str | None = None  # why the queue did not accept it this time
 
 
 _ACCEPTED = _EntryResult()
 
 
 class _RejectedEntryError(Exception):
-    """The queue refuses a call for what is in it. The message is SQS's code."""
+    """The queue rejected a whole call because of the content of an entry. The message is the SQS error code."""
 
 
 class QueueSender:
-    """Sends to the queue of punches. For several threads."""
+    """Sends punches to the queue. Thread-safe."""
 
     def __init__(
         self,
@@ -162,15 +166,16 @@ class QueueSender:
         first_delay: float = _FIRST_DELAY_SECONDS,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
-        """Calls nobody.
+        """Create a sender.
 
         Args:
-            sqs: a client that tries each call once, with a connection for each thread.
-            queue_url: of the queue of punches.
-            requires_sign_in: vouch for each punch's employee, as the gateway does for who signed in.
-            group: by which the queue tells these punches from those of devices, to hand the devices' over first; None:
-                by none.
-            first_delay: seconds before the second try; then twice as long each time.
+            sqs: a client without retries, and with a connection for each thread.
+            queue_url: the URL of the punch queue.
+            requires_sign_in: add the employee of each punch as a message attribute, as the gateway does for an employee
+                who signed in.
+            group: `MessageGroupId` of all punches, so that a fair queue delivers those of devices first; None: no
+                group.
+            first_delay: seconds before the second try; doubled for each further one.
             monotonic: the clock.
         """
         self._sqs = sqs
@@ -180,77 +185,81 @@ class QueueSender:
         self._first_delay, self._monotonic = first_delay, monotonic
 
     def send(self, punches: Sequence[FileLine], deadline: float) -> dict[int, str]:
-        """Send at most ten punches, again and again where the queue is what fails.
+        """Send at most ten punches, with retries of transient errors.
 
         Args:
-            punches: the lines.
-            deadline: `time.monotonic()` seconds past which no call is begun, but for the first.
+            punches: lines with a body.
+            deadline: value of the clock after which there is no retry.
 
         Returns:
-            Why, by its line's number, for each that the queue can never take.
+            The reason for each punch that the queue will never accept, by line number.
 
         Raises:
-            SendFailedError: the queue refuses whatever it is sent, or kept failing.
+            SendFailedError: the queue rejects all calls, or retries reached the deadline.
         """
         refused: dict[int, str] = {}
-        left = list(punches)
+        remaining = list(punches)
         delay = self._first_delay
-        while left:
-            results = process_in_halves(left, self._call, _RejectedEntryError, lambda error: _refusal(str(error)))
-            answers = list(zip(left, results, strict=True))
-            refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal is not None}
-            left = [punch for punch, answer in answers if answer.failure is not None]
-            if left:
+        while remaining:
+            results = process_in_halves(
+                remaining, self._call, _RejectedEntryError, lambda error: _refuse_entry(str(error))
+            )
+            pairs = list(zip(remaining, results, strict=True))
+            refused |= {punch.number: result.refusal for punch, result in pairs if result.refusal is not None}
+            remaining = [punch for punch, result in pairs if result.failure is not None]
+            if remaining:
                 if self._monotonic() + delay > deadline:
-                    failures = sorted({answer.failure for answer in results if answer.failure is not None})
-                    raise SendFailedError(f"the queue of punches: {', '.join(failures)}")
+                    failures = sorted({result.failure for result in results if result.failure is not None})
+                    raise SendFailedError(f"cannot send to the punch queue: {', '.join(failures)}")
                 time.sleep(delay)
                 delay = min(2 * delay, _MAX_DELAY_SECONDS)
         return refused
 
     def _call(self, punches: Sequence[FileLine]) -> list[_EntryResult]:
-        """Send once.
+        """Make one call.
 
         Raises:
-            _RejectedEntryError: one of the punches makes the queue refuse all.
-            SendFailedError: the queue refuses whatever it is sent.
+            _RejectedEntryError: the content of one of the punches made the call fail.
+            SendFailedError: the call failed for another reason, which a retry does not overcome.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            unsent = call(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
+            errors = call(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
         except BotoCoreError as error:
             return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:
-            code = _last_part(error.response["Error"].get("Code", ""))
+            code = _without_prefix(error.response["Error"].get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if is_message_error(code):
                 raise _RejectedEntryError(code) from error
             if status >= 500 or code in _TRANSIENT_CODES:
                 return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
-            raise SendFailedError(f"the queue of punches: {error}") from error
-        answers = [_ACCEPTED] * len(punches)
-        for index, why in unsent.items():
-            never = why.is_sender_fault and is_message_error(why.code)
-            answers[index] = _refusal(_last_part(why.code)) if never else _EntryResult(failure=why.code)
-        return answers
+            raise SendFailedError(f"cannot send to the punch queue: {error}") from error
+        results = [_ACCEPTED] * len(punches)
+        for index, entry_error in errors.items():
+            is_permanent = entry_error.is_sender_fault and is_message_error(entry_error.code)
+            code = entry_error.code
+            results[index] = _refuse_entry(_without_prefix(code)) if is_permanent else _EntryResult(failure=code)
+        return results
 
     def _entry(self, punch: FileLine) -> dict[str, Any]:
         entry: dict[str, Any] = {"MessageBody": punch.body}
-        vouched: dict[str, object] = {"usuarioId": punch.employee_id} if self._requires_sign_in else {}
-        vouched |= punch.attributes or {}
-        if vouched:
+        attributes: dict[str, object] = {"usuarioId": punch.employee_id} if self._requires_sign_in else {}
+        attributes |= punch.attributes or {}
+        if attributes:
             entry["MessageAttributes"] = {
-                name: {"DataType": "String", "StringValue": str(value)} for name, value in vouched.items()
+                name: {"DataType": "String", "StringValue": str(value)} for name, value in attributes.items()
             }
         if self._group:
             entry["MessageGroupId"] = self._group
         return entry
 
 
-def _refusal(code: str) -> _EntryResult:
-    return _EntryResult(refusal=f"line: the queue does not take it: {code}")
+def _refuse_entry(code: str) -> _EntryResult:
+    return _EntryResult(refusal=f"line: rejected by the queue: {code}")
 
 
-def _last_part(code: str) -> str:
+def _without_prefix(code: str) -> str:
+    """Return an error code such as `AWS.SimpleQueueService.RequestThrottled` without its prefix."""
     return code.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""The bucket of a stage that takes files."""
+"""The bucket of a stage to which files are uploaded."""
 
 from typing import Any, NamedTuple
 
@@ -8,27 +8,27 @@ from tools.kit.osls import stack_outputs
 
 
 class Bucket(NamedTuple):
-    """Where a stage's files are."""
+    """The bucket of a stage, with an S3 client."""
 
     name: str
-    s3: Any  # a client
+    s3: Any
 
     def url(self, key: str) -> str:
-        """Name an object, or what the keys of several begin with, for people."""
+        """Return the `s3://` URL of an object or of a key prefix."""
         return f"s3://{self.name}/{key}"
 
 
 def find_bucket(target_options: target.TargetOptions) -> Bucket:
-    """Find the bucket.
+    """Find the bucket in the outputs of the stage's stack.
 
     Raises:
-        CommandError: the stage takes no files, or there is no such stage.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `target.explain`.
+        CommandError: the stage has no bucket for files, or does not exist.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or rejected a request; see `target.explain`.
     """
     client = target.client_factory(target_options)
     outputs = stack_outputs(client("cloudformation"), target_options.stage)
     if "UploadBucketName" not in outputs:
         raise CommandError(
-            f"stage {target_options.stage} takes no files: its parameter uploads is false; deploy it with true"
+            f"stage {target_options.stage} has no bucket for files; set its parameter uploads to true and deploy"
         )
     return Bucket(outputs["UploadBucketName"], client("s3"))

@@ -1,4 +1,4 @@
-"""A file that the API does not take: into the stage's bucket, and what became of it there."""
+"""Import of a file through the stage's bucket, for `ponto import`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ from tools.kit.console import progress
 from tools.kit.errors import CommandError
 from tools.kit.output import pluralize, print_json, print_result, print_status
 
-_TIMEOUT_SECONDS = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
-_POLL_SECONDS = 1.0  # s, between two looks
-_NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
+_TIMEOUT_SECONDS = 3_600  # longer than one invocation; a very large file may take several
+_POLL_SECONDS = 1.0
+_NOT_FOUND_CODES = ("NoSuchKey", "AccessDenied")  # AccessDenied if the caller may not list the bucket
 
 
 def import_file(
@@ -33,101 +33,106 @@ def import_file(
         The exit status.
 
     Raises:
-        CommandError: the stage takes no files, the import failed, or there is no result after an hour.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+        CommandError: the stage has no bucket for files, the import failed, or there is no result after an hour.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or rejected a request.
     """
     bucket = find_bucket(target_options)
-    refused = refused_lines_path(file)
-    files.require_writable(refused, force=True)
+    refused_path = refused_lines_path(file)
+    files.require_writable(refused_path, force=True)
     key = INCOMING + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_prefix(key, version)
-    print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
+    print_status(f"uploaded as {bucket.url(key)}; Ctrl-C stops waiting, but not the import")
     summary = _wait_for_result(bucket, folder, clock)
-    listed = _copy_refused_lines(bucket, folder, summary, refused)
+    refused_lines = _copy_refused_lines(bucket, folder, summary, refused_path)
     if "reason" in summary:
-        counts = format_counts(summary["accepted"], summary["refused"], listed)
+        counts = format_counts(summary["accepted"], summary["refused"], refused_lines)
         raise CommandError(f"the import failed at line {summary['line']}: {summary['reason']}. {counts}")
     if as_json:
-        print_json(summary | {"results": bucket.url(folder), "refusedLines": listed})
+        print_json(summary | {"results": bucket.url(folder), "refusedLines": refused_lines})
     else:
-        print_counts(summary["accepted"], summary["refused"], listed)
+        print_counts(summary["accepted"], summary["refused"], refused_lines)
         print_result(*file_format.describe(summary[file_format.SUMMARY_KEY]))
     return 1 if summary["refused"] else 0
 
 
 @contextmanager
-def show_progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal that something lasts, and which line it has reached."""
+def show_progress(activity: str) -> Iterator[Callable[[int], None]]:
+    """Show an activity on a terminal; yield the function to call with each line number."""
     with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as display:
-        task = display.add_task(what, total=None)
+        task = display.add_task(activity, total=None)
 
-        def reached(line: int) -> None:
+        def show_line(line: int) -> None:
             if line % 10_000 == 0:
-                display.update(task, description=f"{what}, line {line:,}")
+                display.update(task, description=f"{activity}, line {line:,}")
 
-        yield reached
-
-
-def format_counts(accepted: int, refused: int, listed: str | None) -> str:
-    """Write what became of a file's lines; `listed` is where those that were refused are."""
-    return f"{accepted} accepted, {refused} refused" + (f": see {listed}" if listed else "")
+        yield show_line
 
 
-def print_counts(accepted: int, refused: int, listed: str | None) -> None:
-    """Print that of a file that is done."""
+def format_counts(accepted: int, refused: int, refused_lines: str | None) -> str:
+    """Return the counts of a file's lines as text, with the path of the list of refused lines if there is one."""
+    return f"{accepted} accepted, {refused} refused" + (f": see {refused_lines}" if refused_lines else "")
+
+
+def print_counts(accepted: int, refused: int, refused_lines: str | None) -> None:
+    """Print the counts of a complete import."""
     print_result(
-        format_counts(accepted, refused, listed),
-        "Those accepted are in the queue; what is stored already adds no row.",
+        format_counts(accepted, refused, refused_lines),
+        "Accepted punches are in the queue; those already stored add no row.",
     )
 
 
-def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
-    """Copy the list of refused lines to beside the file, as an import through the API has it; give its name.
+def _copy_refused_lines(bucket: Bucket, folder: str, result: dict[str, Any], path: Path) -> str | None:
+    """Join the lists that a result names into one list of refused lines beside the file.
+
+    Removes the key `refusedIn` from the result.
+
+    Returns:
+        The path of the list; None if no line was refused.
 
     Raises:
-        CommandError: the lists that the result names do not hold what it counts.
+        CommandError: the lists do not match the count in the result.
     """
     names = result.pop("refusedIn", ())
     if not names and not result["refused"]:
-        refused.unlink(missing_ok=True)  # of an import before
+        path.unlink(missing_ok=True)  # of an earlier import
         return None
     numbers: list[int] = []
-    with files.draft(refused, None) as out:
+    with files.draft(path, None) as out:
         for name in names:
             content = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)["Body"].read()
             out.write(content)
             numbers += (json.loads(line)["line"] for line in content.splitlines())
         if len(numbers) != result["refused"] or numbers != sorted(set(numbers)):
             raise CommandError(
-                f"the lists in {bucket.url(folder)} do not hold the {pluralize(result['refused'], 'refused line')} "
-                f"that its summary counts; import the file again",
+                f"the lists in {bucket.url(folder)} do not match the {pluralize(result['refused'], 'refused line')} "
+                "that the summary counts; import the file again",
                 1,
             )
-    return str(refused)
+    return str(path)
 
 
 def _wait_for_result(bucket: Bucket, folder: str, clock: Clock) -> dict[str, Any]:
-    """Give the summary, or the failure, which has a reason."""
-    end = clock.monotonic() + _TIMEOUT_SECONDS
+    """Wait for a result and return it: a summary, or a failure, which has the key `reason`."""
+    deadline = clock.monotonic() + _TIMEOUT_SECONDS
     with show_progress("importing"):
         while True:
             code = ""
             for name in (SUMMARY, FAILURE):
                 try:
-                    answer = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
+                    response = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
                 except ClientError as error:
                     code = error.response["Error"].get("Code", "")
                     if code not in _NOT_FOUND_CODES:
                         raise
                     continue
-                found: dict[str, Any] = json.loads(answer["Body"].read())
-                return found
-            if clock.monotonic() > end:
+                result: dict[str, Any] = json.loads(response["Body"].read())
+                return result
+            if clock.monotonic() > deadline:
                 raise CommandError(
-                    f"no result yet in {bucket.url(folder)} (S3: {code}); ponto dlq list --reason file says whether "
-                    "the import failed",
+                    f"no result yet in {bucket.url(folder)} (S3: {code}); run ponto dlq list --reason file to see "
+                    "whether the import failed",
                     1,
                 )
             clock.sleep(_POLL_SECONDS)

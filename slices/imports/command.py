@@ -1,4 +1,4 @@
-"""`ponto import`: a file of punches, through the API."""
+"""The command `ponto import`: sends a file of punches to the API, or uploads it to the stage's bucket."""
 
 import math
 import os
@@ -29,13 +29,13 @@ from tools.kit.osls import stack_outputs
 from tools.kit.output import print_json, print_status
 
 _KEY_VARIABLE = "PONTO_API_KEY"
-_ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
+_ZONE = ZoneInfo("UTC")  # any zone will do: lines are only validated, and sent unchanged
 _EPILOG = f"""examples:
   ponto import october.csv
   {_KEY_VARIABLE}=... ponto import october.ndjson.gz --stage dev
 
-exit status: 0 done, 1 stopped, and the same command goes on, or lines were refused, and are again until the file
-is mended, 2 the file or the deployment is wrong
+exit status: 0 done, 1 stopped (run the same command to resume) or some lines were refused, 2 the file or the
+deployment is wrong
 """
 
 
@@ -47,20 +47,20 @@ is mended, 2 the file or the deployment is wrong
 def import_file(
     collaborators: Collaborators, target_options: target.TargetOptions, file: Path, *, as_json: bool
 ) -> int:
-    """Send a file's punches through the API; go on after a stop.
+    """Import a file of punches, or resume an import that stopped.
 
-    FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (slices/imports/README.md). The API key is that of
-    the local stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by
-    number and reason; until all is sent, FILE.progress tells how far it is.
+    FILE is NDJSON or CSV, gzipped or not (slices/imports/README.md). Its punches are sent to the API with the key in
+    the environment variable PONTO_API_KEY, or that of the local stack. FILE.refused.ndjson lists refused lines with
+    their numbers and reasons. FILE.progress holds the progress until the import is complete.
 
-    A file of a form that another slice reads goes into the stage's bucket instead, by AWS credentials and without an
-    API key; the command waits until it is imported, and prints what it holds.
+    A file in the format of another slice is uploaded to the stage's bucket instead, with AWS credentials and without an
+    API key. The command waits until the stage has imported it, and prints the result.
     """
     if not file.is_file():
-        raise CommandError(f"{file} is no file")
+        raise CommandError(f"{file} is not a file")
     try:
-        with bucket_import.show_progress("reading") as reached:
-            inspected = inspect_file(lambda offset: _open_at(file, offset), reached)
+        with bucket_import.show_progress("reading") as on_line:
+            inspected = inspect_file(lambda offset: _open_at(file, offset), on_line)
     except InvalidFileError as error:
         raise CommandError(f"{file}: {error}") from None
     if inspected:
@@ -69,15 +69,15 @@ def import_file(
         )
     url, key = _find_api(target_options)
     api = ApiSender(url, key, collaborators.clock)
-    with open_journal(file, url) as journal, _stop_on_ctrl_c(api), _progress_bar(file) as advance:
+    with open_journal(file, url) as journal, _stop_on_ctrl_c(api), _progress_bar(file) as show:
         if journal.progress.offset:
-            before = f"{journal.progress.accepted} accepted, {journal.progress.refused} refused before"
-            print_status(f"going on at line {journal.position.line}: {before}")
-        found = read_lines(lambda offset: _open_at(file, offset), _ZONE, journal.position)
+            counts = f"{journal.progress.accepted} accepted, {journal.progress.refused} refused so far"
+            print_status(f"resuming at line {journal.position.line}: {counts}")
+        file_lines = read_lines(lambda offset: _open_at(file, offset), _ZONE, journal.position)
         try:
-            for sent in send_lines(found, api.send, math.inf, MAX_CONCURRENT_PUNCHES):
-                journal.add(sent)
-                advance(journal.progress)
+            for outcome in send_lines(file_lines, api.send, math.inf, MAX_CONCURRENT_PUNCHES):
+                journal.add(outcome)
+                show(journal.progress)
         except InvalidFileError as error:
             counts = bucket_import.format_counts(
                 journal.progress.accepted, journal.progress.refused, journal.refused_lines
@@ -86,25 +86,25 @@ def import_file(
         except SendFailedError as error:
             raise CommandError(
                 f"stopped at line {journal.position.line}: {error}. {journal.progress.accepted} accepted, "
-                f"{journal.progress.refused} refused; the same command goes on there",
+                f"{journal.progress.refused} refused; run the same command again to resume",
                 1,
             ) from None
-    done, listed = journal.progress, journal.refused_lines
+    done, refused_lines = journal.progress, journal.refused_lines
     if as_json:
-        print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
+        print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": refused_lines})
     else:
-        bucket_import.print_counts(done.accepted, done.refused, listed)
+        bucket_import.print_counts(done.accepted, done.refused, refused_lines)
     return 1 if done.refused else 0
 
 
 def _find_api(target_options: target.TargetOptions) -> tuple[str, str]:
-    """Give the URL of `POST /ponto` and the key."""
+    """Return the URL of `POST /ponto` and the API key."""
     key = os.environ.get(_KEY_VARIABLE, "")
     if target_options.stage == target.LOCAL:
         address = local_stack.find(target_options.state)
         return address.api_url, key or address.api_key
     if not key:
-        raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create makes one")
+        raise CommandError(f"set {_KEY_VARIABLE} to an API key of the stage; ponto keys create creates one")
     outputs = stack_outputs(target.create_session(target_options).client("cloudformation"), target_options.stage)
     return outputs["ApiUrl"], key
 
@@ -117,19 +117,20 @@ def _open_at(file: Path, offset: int) -> IO[bytes]:
 
 @contextmanager
 def _stop_on_ctrl_c(api: ApiSender) -> Iterator[None]:
-    """Let Ctrl-C end the sending in order: raised from the signal, it could leave a lock of the threads' taken.
+    """Stop sending at Ctrl-C, and raise KeyboardInterrupt afterwards.
 
-    A second one ends the process: the journal bears that.
+    Raised in the signal handler, it could leave a lock of another thread locked. A second Ctrl-C ends the process at
+    once; the import can still be resumed.
 
     Raises:
-        KeyboardInterrupt: it was pressed, and not all was sent.
+        KeyboardInterrupt: Ctrl-C was pressed before everything was sent.
     """
-    before = signal.getsignal(signal.SIGINT)
-    pressed = False
+    previous = signal.getsignal(signal.SIGINT)
+    is_pressed = False
 
     def stop(*_: object) -> None:
-        nonlocal pressed
-        pressed = True
+        nonlocal is_pressed
+        is_pressed = True
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         api.stop()
 
@@ -137,24 +138,24 @@ def _stop_on_ctrl_c(api: ApiSender) -> Iterator[None]:
     try:
         yield
     except CommandError:
-        if pressed:
+        if is_pressed:
             raise KeyboardInterrupt from None
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager
 def _progress_bar(file: Path) -> Iterator[Callable[[Progress], None]]:
-    """Show how far it is, on a terminal; of a compressed file only how many lines."""
+    """Show a progress bar on a terminal; yield the function that updates it. A gzipped file has no known total."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with progress(*columns) as shown:
+    with progress(*columns) as bar:
         with file.open("rb") as content:
             size = None if is_compressed(content.read(2)) else file.stat().st_size
-        task = shown.add_task("importing", total=size)
+        task = bar.add_task("importing", total=size)
 
-        def advance(done: Progress) -> None:
+        def show(done: Progress) -> None:
             text = f"{done.accepted} accepted, {done.refused} refused"
-            shown.update(task, description=text, completed=done.offset)
+            bar.update(task, description=text, completed=done.offset)
 
-        yield advance
+        yield show

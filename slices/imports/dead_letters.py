@@ -1,4 +1,4 @@
-"""Events of files that Lambda gave up on, as `ponto dlq` shows and invokes them."""
+"""Dead-lettered events of file imports, as `ponto dlq` lists and redrives them."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from slices.imports.uploads import InvalidEventError, parse_event
 
 
 def describe_event(event: Any) -> str | None:
-    """Say which file an event is of, and where its import goes on; None: it is no file's."""
+    """Return the file of an event, and the line at which its import continues; None if it is another event."""
     try:
-        task, *others = parse_event(event)  # whoever may write to the queue may have written anything
+        task, *others = parse_event(event)  # the queue may hold messages of other senders
     except InvalidEventError:
         return None
     more = f" and {len(others)} more" if others else ""
@@ -16,7 +16,7 @@ def describe_event(event: Any) -> str | None:
 
 
 def restart_event(event: Any) -> Any:
-    """Give the event that begins to count its invocations anew, and reads on where it stopped."""
+    """Reset the number of invocations and the failure, so that the import continues where it stopped."""
     if "continuation" in event:
         event["continuation"]["rounds"] = 0
         event["continuation"].pop("failed", None)

@@ -1,6 +1,6 @@
-"""Forms of files that other slices add, as `FileFormatSlice` of `slice.py`.
+"""Interfaces for the file formats that other slices add with `FileFormatSlice` of `slice.py`.
 
-Text, NDJSON or CSV, is read without one.
+NDJSON and CSV are built in: see `text_formats.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,71 +12,77 @@ from slices.imports.slice import FileFormatSlice
 
 
 class InvalidFileError(ValueError):
-    """The file as a whole cannot be read. The message says why, and quotes of it no more than a column's name."""
+    """The file as a whole cannot be imported. The message quotes no content except the name of a column."""
 
 
 class FatalLineError(ValueError):
-    """A line, because of which the file as a whole cannot be read. The message says why, behind `line 7 `."""
+    """A line makes the whole file invalid. The message is shown after `line 7: ` and quotes no value."""
 
 
 class InvalidLineError(ValueError):
-    """A line that is refused. The message says why, and quotes no value."""
+    """A line is invalid and is refused. The message quotes no value."""
 
 
 class ObjectNotFoundError(Exception):
-    """The bucket has no such object. The message is S3's code."""
+    """The bucket has no such object. The message is the error code from S3."""
 
 
 class PunchMessage(NamedTuple):
-    """What a line says, if it may be a punch."""
+    """A message for the punch queue, made from one line of a file."""
 
-    body: str  # as of POST /ponto
-    attributes: Mapping[str, object] | None = None  # of the message, besides: what the stage vouches for
-    refusal: str = ""  # why, if the body is no punch; empty: as the rules of a punch say it
+    body: str  # JSON, as for `POST /ponto`
+    attributes: Mapping[str, object] | None = None  # additional attributes of the message, set by the importer
+    refusal: str = ""  # reason to report if the body is no valid punch; empty: the parser's reason
 
 
 ReadLine = Callable[[bytes], PunchMessage | None]
-"""Reads a line; None: it is part of the form, and no punch. Raises InvalidLineError, FatalLineError."""
+"""Parses a line; returns None for a line that holds no punch. Raises InvalidLineError, FatalLineError."""
 
 GetObject = Callable[[str, int], bytes]
-"""Gives the begin of an object of the bucket, from its key and how many bytes at most. Raises ObjectNotFoundError."""
+"""Returns the first bytes of an object in the bucket. Arguments: its key and the maximum number of bytes.
+
+Raises ObjectNotFoundError.
+"""
 
 
 class FileInspector(Protocol):
-    """What a file holds, from its lines, one after the other."""
+    """Collects facts about a file from its lines, before any punch is sent."""
 
     def add(self, line: bytes) -> None:
-        """Take the next line behind the first. Raises FatalLineError."""
+        """Add the next line after the first. Raises FatalLineError."""
 
     def summary(self) -> Mapping[str, Any]:
-        """Give all of it, for JSON."""
+        """Return the collected facts as JSON-serializable values."""
 
 
 class FileFormat(Protocol):
-    """A form of file. It goes by the bucket only: a message of it may say more than the API takes."""
+    """A file format.
 
-    DESCRIPTION: str  # as a message says it: "a machine's"
-    SUMMARY_KEY: str  # under which a file's summary has what the survey found
+    Such files are imported through the bucket only: their messages may have attributes that API clients cannot set.
+    """
 
-    def matches_first_line(self, first: bytes) -> bool:
-        """Tell by its first line whether a file has this form."""
+    DESCRIPTION: str  # for messages: "a machine's file"
+    SUMMARY_KEY: str  # key of the inspector's summary in the result of an import
 
-    def create_inspector(self, first: bytes) -> FileInspector:
-        """Begin to survey a file. Raises FatalLineError."""
+    def matches_first_line(self, first_line: bytes) -> bool:
+        """Return whether a file with this first line has this format."""
 
-    def create_reader(self, first: bytes, get_object: GetObject) -> ReadLine:
-        """Give what reads the lines behind the first. Raises FatalLineError, InvalidFileError."""
+    def create_inspector(self, first_line: bytes) -> FileInspector:
+        """Create the inspector of a file. Raises FatalLineError."""
+
+    def create_reader(self, first_line: bytes, get_object: GetObject) -> ReadLine:
+        """Create the function that parses the lines after the first. Raises FatalLineError, InvalidFileError."""
 
     def describe(self, summary: Any) -> Iterator[str]:
-        """Say in lines for people what a survey found."""
+        """Yield lines that describe an inspector's summary to a person."""
 
 
 @cache
 def available_formats() -> tuple[FileFormat, ...]:
-    """Give the forms that there are."""
+    """Return the file formats of the enabled slices."""
     return tuple(each.file_format() for each in enabled.load().values() if isinstance(each, FileFormatSlice))
 
 
-def detect_format(first: bytes) -> FileFormat | None:
-    """Give the form of a file by its first line; None: text, or no file of punches."""
-    return next((file_format for file_format in available_formats() if file_format.matches_first_line(first)), None)
+def detect_format(first_line: bytes) -> FileFormat | None:
+    """Return the file format of a slice that matches the first line of a file, if any."""
+    return next((each for each in available_formats() if each.matches_first_line(first_line)), None)

@@ -1,4 +1,4 @@
-"""The function that sends the punches of files to the queue."""
+"""The Lambda function that imports the files of the stage's bucket."""
 
 import os
 import time
@@ -9,32 +9,32 @@ from slices.imports import uploads
 
 
 def read_settings() -> uploads.ImportSettings:
-    """Read the settings of the function.
+    """Read the settings of the function from its environment.
 
     Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
+        ConfigurationError: a variable is missing or invalid; the message names all of them.
     """
-    found = config.required_variables(os.environ, "QUEUE_URL", "TIME_ZONE")
+    variables = config.required_variables(os.environ, "QUEUE_URL", "TIME_ZONE")
     return uploads.ImportSettings(
-        queue_url=found["QUEUE_URL"],
-        zone=config.parse_time_zone(found["TIME_ZONE"]),
+        queue_url=variables["QUEUE_URL"],
+        zone=config.parse_time_zone(variables["TIME_ZONE"]),
         requires_sign_in=config.is_sign_in_required(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
 
 
 def main(event: Any, context: Any) -> None:
-    """Send the punches of a file that came into the bucket to the queue.
+    """Send the punches of an uploaded file to the queue.
 
     Args:
-        event: of S3, asynchronously, or what an invocation before handed on.
-        context: Lambda's, which knows how much time is left.
+        event: an asynchronous S3 notification, or the event with which an earlier invocation continues the file.
+        context: the Lambda context, for the remaining time.
 
     Raises:
-        Exception: of `Importer.run`. Lambda tries twice again, and then dead-letters the event.
+        Exception: from `Importer.run`. Lambda retries twice, then dead-letters the event.
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    task, why = uploads.create_importer(read_settings()).run(event, end)
+    task, reason = uploads.create_importer(read_settings()).run(event, end)
     log.write(
         "import",
         context.aws_request_id,
@@ -43,5 +43,5 @@ def main(event: Any, context: Any) -> None:
         accepted=task.accepted,
         refused=task.refused,
         rounds=task.invocations,
-        **({"handedOn": why} if why else {}),
+        **({"handedOn": reason} if reason else {}),
     )

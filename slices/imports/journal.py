@@ -1,7 +1,7 @@
-"""What `ponto import` keeps beside a file: how far it is, and the list of its refused lines.
+"""The files that `ponto import` keeps beside the imported file: its progress, and a list of refused lines.
 
-The list is on the disk before the progress that counts its lines, and what the progress does not count is cut off when
-the import goes on. So no refused line is lost or listed twice, whatever a kill or a crash leaves.
+The list is written first, then the progress, which counts the lines of the list. An import that resumes truncates the
+list to that count. So no refused line is lost or listed twice, even if the command was killed while writing.
 """
 
 import gzip
@@ -22,180 +22,193 @@ from tools.kit import files
 from tools.kit.errors import CommandError
 
 _CHUNK_BYTES = 1 << 20
-_MAX_RECORD_BYTES = 1 << 16  # bytes of a progress, and of a listed line
+_MAX_JSON_BYTES = 1 << 16  # of a progress file, and of a listed line
 
 
 class Progress(NamedTuple):
-    """How far a file is: what its progress holds."""
+    """Progress of an import. The names of the fields are the keys of the progress file."""
 
-    url: str  # where it is sent
-    offset: int = 0  # bytes of it that are done, uncompressed
-    digest: str = sha256().hexdigest()  # of these
+    url: str  # of the API
+    offset: int = 0  # bytes of the content that are done, uncompressed
+    digest: str = sha256().hexdigest()  # of these bytes
     accepted: int = 0
     refused: int = 0
 
 
 class Journal:
-    """How far a file is, and its refused lines. What is sent again after a crash does no harm."""
+    """Progress of an import and its refused lines, written to disk once a second.
 
-    def __init__(self, done: Progress, begin: "_Prefix", progress: Path, refused: Path, listed: int) -> None:
-        """Create a journal; `open_journal` calls this."""
-        self.progress = done
-        self.position = Position(done.offset, begin.breaks + 1)
-        self._begin = begin
-        self._progress_path = progress
-        self.refused_path = refused
-        self._listed = listed
-        self._new: list[bytes] = []  # for the list
-        self._next_time = time.monotonic() + 1
+    After a crash, punches of the last second are sent again, which is harmless: the database stores each punch once.
+    """
+
+    def __init__(
+        self, progress: Progress, content: "_Content", progress_path: Path, refused_path: Path, list_bytes: int
+    ) -> None:
+        """Create a journal; use `open_journal` instead.
+
+        Args:
+            progress: from which to resume.
+            content: of the file, read up to the offset of the progress.
+            progress_path: the progress file.
+            refused_path: the list of refused lines.
+            list_bytes: size of the list, as the progress counts it.
+        """
+        self.progress = progress
+        self.position = Position(progress.offset, content.line_breaks + 1)
+        self.refused_path = refused_path
+        self._content = content
+        self._progress_path = progress_path
+        self._list_bytes = list_bytes
+        self._unwritten: list[bytes] = []  # lines of the list
+        self._next_write = time.monotonic() + 1
 
     @property
     def refused_lines(self) -> str | None:
-        """Where the refused lines are listed, if there are any."""
+        """Path of the list of refused lines; None if there are none."""
         return str(self.refused_path) if self.progress.refused else None
 
     def add(self, outcome: BatchOutcome) -> None:
-        """Take down what became of some lines; each second, all of it is on the disk."""
+        """Add the outcome of a batch."""
         for line in outcome.refused_lines:
-            self._new.append(json.dumps({"line": line.number, "reason": line.refusal}).encode() + b"\n")
+            self._unwritten.append(json.dumps({"line": line.number, "reason": line.refusal}).encode() + b"\n")
         self.position = outcome.end
         self.progress = self.progress._replace(
             offset=outcome.end.offset,
             accepted=self.progress.accepted + outcome.accepted,
             refused=self.progress.refused + len(outcome.refused_lines),
         )
-        if time.monotonic() > self._next_time:
+        if time.monotonic() > self._next_write:
             self.write()
-            self._next_time = time.monotonic() + 1
+            self._next_write = time.monotonic() + 1
 
     def write(self) -> None:
-        """Write the list, and then the progress.
+        """Write the list, then the progress.
 
         Raises:
-            CommandError: one cannot be written.
+            CommandError: a file cannot be written.
         """
-        new = b"".join(self._new)
-        if new:
-            if self._listed:
-                files.write_at(self.refused_path, self._listed, new)
-            else:  # in the place of the list of an import before, if there is one
+        lines = b"".join(self._unwritten)
+        if lines:
+            if self._list_bytes:
+                files.write_at(self.refused_path, self._list_bytes, lines)
+            else:  # replaces the list of an earlier import
                 with files.draft(self.refused_path, None) as out:
-                    out.write(new)
-            self._listed += len(new)
-            self._new.clear()
-        self.progress = self.progress._replace(digest=self._begin.digest(self.progress.offset))
+                    out.write(lines)
+            self._list_bytes += len(lines)
+            self._unwritten.clear()
+        self.progress = self.progress._replace(digest=self._content.digest(self.progress.offset))
         with files.draft(self._progress_path) as text:
             text.write(json.dumps(self.progress._asdict()))
 
 
 def refused_lines_path(file: Path) -> Path:
-    """Say where the list of a file's refused lines is."""
+    """Return the path of the list of a file's refused lines."""
     return file.with_name(f"{file.name}.refused.ndjson")
 
 
 @contextmanager
 def open_journal(file: Path, url: str) -> Iterator[Journal]:
-    """Find how far a file is, and keep it until it is done, or as far as it comes.
+    """Open the journal of a file, and write it at the end, also after an exception.
 
-    Beside the file, its progress is there until the end, and the list of its refused lines only if there are some.
+    When the import is complete, removes the progress file, and the list of refused lines if it is empty.
 
     Raises:
-        CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.
+        CommandError: the journal belongs to another file or stage, is damaged, or cannot be written.
     """
-    progress, refused = file.with_name(f"{file.name}.progress"), refused_lines_path(file)
-    for each in (progress, refused):
-        files.require_writable(each, force=True)
-    with ExitStack() as opened:
-        begin = _Prefix(file, opened)
-        done = _load_progress(progress, file, begin, Progress(url))
-        if done.refused:
-            listed = _list_bytes(refused, done.refused, progress)
-            files.write_at(refused, listed, b"")  # a kill may have left more, and torn what was written last
-        else:
-            listed = 0
-        journal = Journal(done, begin, progress, refused, listed)
-        journal.write()  # what cannot be written is said before anything is sent
+    progress_path, refused_path = file.with_name(f"{file.name}.progress"), refused_lines_path(file)
+    for path in (progress_path, refused_path):
+        files.require_writable(path, force=True)
+    with ExitStack() as stack:
+        content = _Content(file, stack)
+        progress = _load_progress(progress_path, file, content, Progress(url))
+        list_bytes = 0
+        if progress.refused:
+            list_bytes = _measure_list(refused_path, progress.refused, progress_path)
+            files.write_at(refused_path, list_bytes, b"")  # truncate: a killed import may have written more
+        journal = Journal(progress, content, progress_path, refused_path, list_bytes)
+        journal.write()  # fail before anything is sent if it cannot be written
         try:
             yield journal
         finally:
             if not journal.progress.offset:  # nothing was sent
-                progress.unlink(missing_ok=True)
-            elif journal.progress != done:
+                progress_path.unlink(missing_ok=True)
+            elif journal.progress != progress:
                 journal.write()
         if not journal.progress.refused:
-            refused.unlink(missing_ok=True)  # of an import before
-        progress.unlink(missing_ok=True)
+            refused_path.unlink(missing_ok=True)  # of an earlier import
+        progress_path.unlink(missing_ok=True)
 
 
-class _Prefix:
-    """The begin of a file's content, uncompressed, of which more and more is read."""
+class _Content:
+    """The content of a file, uncompressed and hashed as far as it was read."""
 
-    def __init__(self, file: Path, opened: ExitStack) -> None:
+    def __init__(self, file: Path, stack: ExitStack) -> None:
         try:
-            content = opened.enter_context(file.open("rb"))
+            stored = stack.enter_context(file.open("rb"))
         except OSError as error:
             raise CommandError(f"cannot read {file}: {error.strerror}") from None
-        self._content: IO[bytes] = content
-        if is_compressed(content.peek(2)):
-            self._content = opened.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=content)))
+        self._stream: IO[bytes] = stored
+        if is_compressed(stored.peek(2)):
+            self._stream = stack.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=stored)))
         self._digest = sha256()
-        self.size = 0
-        self.breaks = 0  # of lines
+        self.size = 0  # bytes that were read
+        self.line_breaks = 0  # in these bytes
 
     def digest(self, size: int) -> str:
-        """Read on to a size, or as far as there is something, and give the SHA-256 of all that was read."""
+        """Read on to a size, or to the end if that is less; return the SHA-256 of all that was read."""
         try:
-            while part := self._content.read(min(size - self.size, _CHUNK_BYTES)):
-                self._digest.update(part)
-                self.size += len(part)
-                self.breaks += part.count(b"\n")
+            while chunk := self._stream.read(min(size - self.size, _CHUNK_BYTES)):
+                self._digest.update(chunk)
+                self.size += len(chunk)
+                self.line_breaks += chunk.count(b"\n")
         except DECOMPRESSION_ERRORS:
             pass
         return self._digest.hexdigest()
 
 
-def _load_progress(progress: Path, file: Path, begin: _Prefix, new: Progress) -> Progress:
+def _load_progress(path: Path, file: Path, content: _Content, initial: Progress) -> Progress:
+    """Return the saved progress of a file, or the initial one if there is none; read the content up to it."""
     try:
-        with progress.open("rb") as content:
-            found = Progress(**orjson.loads(content.read(_MAX_RECORD_BYTES)))
+        with path.open("rb") as saved:
+            progress = Progress(**orjson.loads(saved.read(_MAX_JSON_BYTES)))
     except FileNotFoundError:
-        return new
+        return initial
     except OSError as error:
-        raise CommandError(f"cannot read {progress}: {error.strerror}") from None
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, TypeError):
-        raise _unusable(progress) from None
-    if not _is_count(found.offset, found.accepted, found.refused):
-        raise _unusable(progress)
-    if found.url != new.url:
-        raise CommandError(f"{progress} is of another stage; remove it to begin anew")
-    if begin.digest(found.offset) != found.digest or begin.size != found.offset:
+        raise _damaged(path) from None
+    if not _are_counts(progress.offset, progress.accepted, progress.refused):
+        raise _damaged(path)
+    if progress.url != initial.url:
+        raise CommandError(f"{path} belongs to an import into another stage; remove it to start again")
+    if content.digest(progress.offset) != progress.digest or content.size != progress.offset:
         raise CommandError(
-            f"{progress} is of another file, or {file} was changed in the part that is done; remove {progress} to "
-            "begin anew: what is sent again is stored once"
+            f"{path} belongs to another file, or {file} was changed in the part that was already imported; remove "
+            f"{path} to start again: punches that are sent twice are stored once"
         )
-    if found.accepted + found.refused > begin.breaks + 1:
-        raise _unusable(progress)
-    return found
+    if progress.accepted + progress.refused > content.line_breaks + 1:
+        raise _damaged(path)
+    return progress
 
 
-def _is_count(*numbers: Any) -> bool:
+def _are_counts(*numbers: Any) -> bool:
     return all(type(number) is int and number >= 0 for number in numbers)
 
 
-def _unusable(progress: Path) -> CommandError:
-    return CommandError(f"{progress} is not as it was written; remove it to begin anew")
+def _damaged(path: Path) -> CommandError:
+    return CommandError(f"{path} is damaged; remove it to start again")
 
 
-def _list_bytes(refused: Path, count: int, progress: Path) -> int:
-    """Give how many bytes the first lines of the list are."""
+def _measure_list(path: Path, count: int, progress_path: Path) -> int:
+    """Return the size in bytes of the first lines of a list of refused lines."""
     try:
-        with refused.open("rb") as content:
-            if all(content.readline(_MAX_RECORD_BYTES).endswith(b"\n") for _ in range(count)):
-                return content.tell()
+        with path.open("rb") as refused:
+            if all(refused.readline(_MAX_JSON_BYTES).endswith(b"\n") for _ in range(count)):
+                return refused.tell()
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CommandError(f"cannot read {refused}: {error.strerror}") from None
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
     raise CommandError(
-        f"{refused} does not hold the {count} lines that were refused before; remove {progress} to begin anew"
+        f"{path} lacks some of the {count} lines that were refused so far; remove {progress_path} to start again"
     )

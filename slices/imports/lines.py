@@ -1,6 +1,7 @@
-"""The lines of a file of punches, each checked by the rules of a punch: NDJSON, CSV or of another form, gzip or not.
+"""Reading of files of punches: each line is parsed by the rules of a punch.
 
-What a file is, its content says, not its name. It is read as a stream: however long it or a line is, memory is not.
+Files are NDJSON, CSV or in a format of another slice, gzipped or not; their content decides, not their name. They are
+read as streams, in bounded memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,18 +25,18 @@ from slices.imports.raw_lines import FILE_START, MAX_LINE_BYTES, Position, RawLi
 from slices.imports.streams import CHUNK_BYTES, OpenAt, open_stream, skip
 
 MAX_REFUSED_LINES = 1_000_000
-"""More than punches, after which reading stops: ten seconds', of which gzip makes 2 KB."""
+"""Maximum number of refused lines in excess of punches. Reading so many takes ten seconds; gzipped they are 2 KB."""
 
 
 class FileLine(NamedTuple):
-    """A line that is not blank: a punch, or why it is none. A heartbeat, with neither, says that reading goes on."""
+    """A punch, a refused line, or a heartbeat, which is neither and only tells how far reading has come."""
 
     number: int
-    end: Position  # after it
-    body: str = ""  # of a punch: as of POST /ponto
+    end: Position  # position of the next line
+    body: str = ""  # of a punch: JSON, as for `POST /ponto`
     employee_id: int = 0  # of a punch
-    refusal: str = ""  # quotes no value
-    attributes: Mapping[str, object] | None = None  # of a punch: of its message, besides
+    refusal: str = ""  # why the line is refused; quotes no value
+    attributes: Mapping[str, object] | None = None  # of a punch: additional attributes of its message
 
     @property
     def is_heartbeat(self) -> bool:
@@ -43,10 +44,10 @@ class FileLine(NamedTuple):
 
 
 class InspectedFile(NamedTuple):
-    """A file of a form that another slice reads."""
+    """A file in a format of another slice, after all its lines were inspected."""
 
     file_format: FileFormat
-    inspector: FileInspector  # of all its lines
+    inspector: FileInspector
 
 
 def read_lines(
@@ -56,139 +57,138 @@ def read_lines(
     get_object: GetObject | None = None,
     max_refused: int = MAX_REFUSED_LINES,
 ) -> Iterator[FileLine]:
-    """Read and check the lines of a file.
+    """Read the lines of a file from a position on, and parse each.
 
-    Gives a heartbeat for each mebibyte without a line, so that the caller can stop there: of a line that is longer, of
-    blank lines, and of what comes before `start`. The file is opened twice: for its first line, which says what it is,
-    and from `start` on.
+    Yields a heartbeat for each mebibyte without a punch or a refused line (a very long line, blank lines, the part
+    before `start`), so that the caller can check its deadline. Opens the file twice: to detect the format from the
+    first line, and to read from `start`.
 
     Args:
         open_at: opens the file.
-        zone: the stage's time zone, in which a time sent without an offset is local.
-        start: where to go on. In a compressed file, what comes before is read again.
-        get_object: gives what else a form may need; None: only text is read.
-        max_refused: lines more than punches, after which reading stops.
+        zone: the stage's time zone, in which a time without an offset is local.
+        start: where to continue. The part of a gzipped file before it is read again.
+        get_object: reads other objects of the bucket, which some formats need; None: only NDJSON and CSV are accepted.
+        max_refused: maximum number of refused lines in excess of punches.
 
     Raises:
-        InvalidFileError: its first line is neither a JSON object nor the header of a CSV file or of a form that there
-            is, its compression is broken, or there is little in it but blank or refused lines.
-        Exception: of `get_object`.
+        InvalidFileError: the format is unknown, the gzip data is corrupt, or too many lines are blank or refused.
+        Exception: from `get_object`.
     """
     with open_stream(open_at) as content:
-        in_gzip = isinstance(content, GzipFile)
+        is_gzip = isinstance(content, GzipFile)
         for first in skip_blank_lines(split_lines(content, FILE_START), FILE_START):
             if isinstance(first, RawLine):
                 break
             yield _heartbeat(start)
         else:
             return  # nothing but blank lines
-    read, has_header = _reader(first, get_object)
+    read_line, has_header = _create_reader(first, get_object)
     begin = max(start, first.end) if has_header else start
-    with open_stream(open_at, 0 if in_gzip else begin.offset) as content:
-        for _ in skip(content, begin.offset if in_gzip else 0):
+    with open_stream(open_at, 0 if is_gzip else begin.offset) as content:
+        for _ in skip(content, begin.offset if is_gzip else 0):
             yield _heartbeat(begin)
-        yield from _bounded(
-            _checked(skip_blank_lines(split_lines(content, begin), begin), read, zone, begin), max_refused
-        )
+        raw_lines = skip_blank_lines(split_lines(content, begin), begin)
+        yield from _limit_refused(_parse_lines(raw_lines, read_line, zone, begin), max_refused)
 
 
-def inspect_file(open_at: OpenAt, reached: Callable[[int], None]) -> InspectedFile | None:
-    """Read a file that is no text to its end, before anything of it is sent: some faults are of the whole file.
+def inspect_file(open_at: OpenAt, on_line: Callable[[int], None]) -> InspectedFile | None:
+    """Read a file in a format of another slice to its end, before any punch is sent: some faults concern all of it.
 
     Args:
         open_at: opens the file.
-        reached: is told each line's number; what it raises ends the reading.
+        on_line: called with the number of each line; may raise to stop reading.
 
     Returns:
-        What the file holds; None: no form begins so.
+        The inspected file; None if no other slice's format matches its first line.
 
     Raises:
-        InvalidFileError: the file as a whole cannot be imported, or its compression is broken.
-        Exception: of `reached`.
+        InvalidFileError: the file as a whole cannot be imported, or its gzip data is corrupt.
+        Exception: from `on_line`.
     """
-    found: InspectedFile | None = None
+    file: InspectedFile | None = None
     with open_stream(open_at) as content:
         for raw in skip_blank_lines(split_lines(content, FILE_START), FILE_START):
             if isinstance(raw, Position):
-                reached(raw.line)
+                on_line(raw.line)
                 continue
             try:
-                if found:
+                if file:
                     if raw.content is not None:
-                        found.inspector.add(raw.content)
+                        file.inspector.add(raw.content)
                 elif file_format := detect_format(raw.content or b""):
-                    found = InspectedFile(file_format, file_format.create_inspector(raw.content or b""))
+                    file = InspectedFile(file_format, file_format.create_inspector(raw.content or b""))
                 else:
                     return None
             except FatalLineError as error:
-                raise _file_error(raw, error) from None
-            reached(raw.number)
-    return found
+                raise _to_file_error(raw, error) from None
+            on_line(raw.number)
+    return file
 
 
-def _reader(first: RawLine, get_object: GetObject | None) -> tuple[ReadLine, bool]:
-    """Give what reads the lines of a file, by its first line, and whether that is no punch but a header."""
+def _create_reader(first: RawLine, get_object: GetObject | None) -> tuple[ReadLine, bool]:
+    """Return the function that parses the lines of a file, and whether the first line is a header and no punch."""
     content = first.content or b""
     file_format = detect_format(content)
     if file_format is None:
         return text_formats.create_reader(content, first.number)
     if get_object is None:
-        raise InvalidFileError(f"it is {file_format.DESCRIPTION}, which only the stage's bucket takes")
+        raise InvalidFileError(f"this is {file_format.DESCRIPTION}, which can be imported only through the bucket")
     try:
         return file_format.create_reader(content, get_object), True
     except FatalLineError as error:
-        raise _file_error(first, error) from None
+        raise _to_file_error(first, error) from None
 
 
-def _checked(raws: Iterable[RawLine | Position], read: ReadLine, zone: tzinfo, start: Position) -> Iterator[FileLine]:
-    """Check lines; of what belongs to the form and is no punch give one heartbeat for each mebibyte."""
-    given = start.offset
-    for raw in raws:
+def _parse_lines(
+    raw_lines: Iterable[RawLine | Position], read_line: ReadLine, zone: tzinfo, start: Position
+) -> Iterator[FileLine]:
+    """Parse lines; yield one heartbeat for each mebibyte of lines that hold no punch."""
+    offset = start.offset  # end of the last line that was yielded
+    for raw in raw_lines:
         if isinstance(raw, Position):
             yield _heartbeat(raw)
             continue
-        line = _check(raw, read, zone)
-        if line is None and raw.end.offset - given < CHUNK_BYTES:
+        line = _parse_line(raw, read_line, zone)
+        if line is None and raw.end.offset - offset < CHUNK_BYTES:
             continue
-        given = raw.end.offset
+        offset = raw.end.offset
         yield line or _heartbeat(raw.end)
 
 
-def _check(raw: RawLine, read: ReadLine, zone: tzinfo) -> FileLine | None:
-    number, after, content = raw
+def _parse_line(raw: RawLine, read_line: ReadLine, zone: tzinfo) -> FileLine | None:
+    number, end, content = raw
     if content is None:
-        return FileLine(number, after, refusal=f"line: longer than {MAX_LINE_BYTES} bytes")
+        return FileLine(number, end, refusal=f"line: longer than {MAX_LINE_BYTES} bytes")
     try:
-        record = read(content)
+        message = read_line(content)
     except InvalidLineError as error:
-        return FileLine(number, after, refusal=str(error))
+        return FileLine(number, end, refusal=str(error))
     except FatalLineError as error:
-        raise _file_error(raw, error) from None
-    if record is None:
+        raise _to_file_error(raw, error) from None
+    if message is None:
         return None
     try:
-        employee_id = parse(record.body, zone).employee_id
+        employee_id = parse(message.body, zone).employee_id
     except InvalidPunchError as error:
-        return FileLine(number, after, refusal=record.refusal or error.detail)
-    return FileLine(number, after, record.body, employee_id, "", record.attributes)
+        return FileLine(number, end, refusal=message.refusal or error.detail)
+    return FileLine(number, end, message.body, employee_id, "", message.attributes)
 
 
-def _bounded(lines: Iterable[FileLine], max_refused: int) -> Iterator[FileLine]:
-    """Stop where too many lines are refused."""
-    refused = 0  # more than punches
+def _limit_refused(lines: Iterable[FileLine], max_refused: int) -> Iterator[FileLine]:
+    excess = 0  # refused lines minus punches
     for line in lines:
-        refused += (line.refusal != "") - (line.body != "")
-        if refused > max_refused:
+        excess += (line.refusal != "") - (line.body != "")
+        if excess > max_refused:
             raise InvalidFileError(
-                f"at line {line.number} refused lines outnumber punches by more than {max_refused:,}; the last: "
-                f"{line.refusal}"
+                f"line {line.number}: refused lines outnumber punches by more than {max_refused:,}; reason of the "
+                f"last: {line.refusal}"
             )
         yield line
 
 
-def _heartbeat(reached: Position) -> FileLine:
-    return FileLine(reached.line, reached)
+def _heartbeat(position: Position) -> FileLine:
+    return FileLine(position.line, position)
 
 
-def _file_error(line: RawLine, error: FatalLineError) -> InvalidFileError:
-    return InvalidFileError(f"line {line.number} {error}")
+def _to_file_error(line: RawLine, error: FatalLineError) -> InvalidFileError:
+    return InvalidFileError(f"line {line.number}: {error}")

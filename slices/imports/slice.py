@@ -1,4 +1,4 @@
-"""What imports add: a command, and events of files that Lambda gave up on."""
+"""The slice `imports`, and the base class of slices that add a file format to it."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class FileFormatSlice(Slice):
-    """A slice that adds a form of file to imports."""
+    """A slice that adds a file format to imports."""
 
     def file_format(self) -> "FileFormat":
-        """Return the form."""
+        """Return the file format."""
         raise NotImplementedError
 
 
 class Imports(Slice):
-    """Files of punches."""
+    """Import of punches from files."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto import`."""
@@ -36,13 +36,13 @@ class Imports(Slice):
         return {
             "import": LazyCommand(
                 import_file,
-                "Send a file's punches through the API; go on after a stop.",
+                "Import a file of punches, or resume an import that stopped.",
                 "ponto import october.csv         punches of a file, through the API",
             )
         }
 
     def dead_letter_event(self) -> "DeadLetterEvent":
-        """Return the event of a file in the bucket."""
+        """Return the event of a file whose import failed."""
         from tools.kit.dead_letters import DeadLetterEvent
 
         def describe(event: Any) -> str | None:

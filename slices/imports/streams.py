@@ -1,4 +1,4 @@
-"""A file as it is stored: a stream that can be read only, compressed by gzip or not, of which little is kept."""
+"""Streams of stored files, gzipped or not, which are read in chunks and never held in memory as a whole."""
 
 import gzip
 import io
@@ -13,24 +13,24 @@ CHUNK_BYTES = 1 << 20
 """Bytes that are read at once."""
 
 OpenAt = Callable[[int], IO[bytes]]
-"""Opens a file as it is stored, from a byte on."""
+"""Opens a file as it is stored, from a byte offset."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 DECOMPRESSION_ERRORS = (gzip.BadGzipFile, zlib.error, EOFError)
-"""What reading a compressed file raises that is none, or has no end."""
+"""Raised while reading gzip data that is corrupt or incomplete."""
 
 
 def is_compressed(start: bytes) -> bool:
-    """Tell from its first two bytes whether a file is compressed by gzip."""
+    """Return whether a file is gzipped, from its first two bytes."""
     return start.startswith(_GZIP_MAGIC)
 
 
 @contextmanager
 def open_stream(open_at: OpenAt, offset: int = 0) -> Iterator[io.BufferedIOBase]:
-    """Open a file, and decompress it; where it is not compressed, from a byte on.
+    """Open a file and decompress it if it is gzipped. The offset of a gzipped file must be 0.
 
     Raises:
-        InvalidFileError: where it is read: the compression is broken.
+        InvalidFileError: inside the `with` block, if the gzip data is corrupt or incomplete.
     """
     with io.BufferedReader(_RawReader(open_at(offset)), CHUNK_BYTES) as stored:
         try:
@@ -38,20 +38,19 @@ def open_stream(open_at: OpenAt, offset: int = 0) -> Iterator[io.BufferedIOBase]
                 gzip.GzipFile(fileobj=stored) if not offset and is_compressed(stored.peek(len(_GZIP_MAGIC))) else stored
             )
         except DECOMPRESSION_ERRORS as error:
-            why = f"the compression is broken, or the file incomplete: {type(error).__name__}"
-            raise InvalidFileError(why) from None
+            raise InvalidFileError(f"the gzip data is corrupt or incomplete: {type(error).__name__}") from None
 
 
 def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
-    """Read on for some bytes, of which none is kept; give how many are left, if any, after each mebibyte."""
-    while size and (part := content.read(min(size, CHUNK_BYTES))):
-        size -= len(part)
+    """Read and discard `size` bytes; yield the number of bytes that remain after each chunk but the last."""
+    while size and (chunk := content.read(min(size, CHUNK_BYTES))):
+        size -= len(chunk)
         if size:
             yield size
 
 
 class _RawReader(io.RawIOBase):
-    """What has a `read` only, as the bodies of S3's answers, for a BufferedReader."""
+    """Adapter from an object that only has `read`, such as the body of an S3 response, for `BufferedReader`."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -60,9 +59,9 @@ class _RawReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
-        part = self._stream.read(len(buffer))
-        buffer[: len(part)] = part
-        return len(part)
+        chunk = self._stream.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
     def close(self) -> None:
         self._stream.close()

@@ -1,7 +1,8 @@
-"""A file in the bucket, from the event that names it to its punches in the queue and its results beside it.
+"""Import of a file from the stage's bucket: its punches go to the queue, its results into the bucket.
 
-Lambda invokes it asynchronously. It sends as far as the time reaches, and hands the rest on to a next invocation. What
-it raises, Lambda tries twice again, and then puts the event, which says where to go on, into the dead-letter queue.
+Lambda invokes the function asynchronously. An invocation sends punches until its time runs out, then invokes the
+function again with an event that continues the file. If an invocation raises, Lambda retries it twice and then sends
+its event to the dead-letter queue; a redrive continues from there.
 """
 
 import io
@@ -39,23 +40,29 @@ INCOMING = "incoming/"
 RESULTS = "results/"
 SUMMARY = "summary.json"
 FAILURE = "failure.json"
-MAX_INVOCATIONS = 20
-"""Invocations for a file: five hours; Lambda gives up one that waits for six. A redrive begins to count anew."""
 
-RESERVE_SECONDS = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
-_MAX_NAME_BYTES = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
-_TIMEOUT_SECONDS = 10  # s, to connect and again to read
-_MAX_MEMORY_BYTES = 1 << 20  # bytes of results; more go to the disk
-_UNTIMED_BYTES = 1 << 20  # bytes as they are stored that are read whatever the time: at most a second's
+MAX_INVOCATIONS = 20
+"""For one file. They take five hours, less than the six that Lambda keeps the events of waiting files.
+
+A redrive resets the count.
+"""
+
+RESERVE_SECONDS = 60.0
+"""Time at the end of an invocation for the last call to the queue, the results, and the next invocation."""
+
+_MAX_NAME_BYTES = 800  # of the 1,024 of a key; the rest is for the version and the result's name
+_TIMEOUT_SECONDS = 10  # to connect to SQS, and again to read
+_MAX_MEMORY_BYTES = 1 << 20  # of refused lines; longer lists are written to a temporary file
+_UNTIMED_BYTES = 1 << 20  # of a stored file that are read even after the deadline; takes at most a second
 
 
 class ImportSettings(NamedTuple):
-    """Of the function, which knows no database."""
+    """Settings of the function that imports files."""
 
-    queue_url: str  # of the queue of punches
-    zone: tzinfo  # in which a time sent without an offset is local
-    requires_sign_in: bool  # whether a punch must be of an employee who is vouched for
-    message_group: str | None  # of all punches of files; None: each is its own
+    queue_url: str  # of the punch queue
+    zone: tzinfo  # in which a time without an offset is local
+    requires_sign_in: bool  # the drain requires the employee of each punch as a message attribute
+    message_group: str | None  # MessageGroupId of all punches from files; None: no group
 
 
 class InvalidEventError(ValueError):
@@ -63,20 +70,20 @@ class InvalidEventError(ValueError):
 
 
 class TooManyInvocationsError(RuntimeError):
-    """A file took more invocations than it may. The event says where it would go on."""
+    """A file is not complete after the maximum number of invocations."""
 
 
 class Task(NamedTuple):
-    """A file, and how far it is imported."""
+    """A file and the progress of its import."""
 
-    record: Any  # of the event, as S3 wrote it
+    record: Any  # of the file, from the S3 event
     position: Position = FILE_START
-    accepted: int = 0  # lines before it that are in the queue
-    refused: int = 0  # those that never will be
-    invocations: int = 0  # invocations so far
-    refused_lists: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
-    inspection: Mapping[str, Any] = {}  # what the first of them found it to hold, for the summary, by its form's key
-    failure: str = ""  # why it cannot be read on from there; empty: nobody knows yet
+    accepted: int = 0  # punches before the position that are in the queue
+    refused: int = 0  # lines before the position that were refused
+    invocations: int = 0  # so far
+    refused_lists: tuple[str, ...] = ()  # names of the results that list the refused lines
+    inspection: Mapping[str, Any] = {}  # summary of the inspected file, by the key of its format
+    failure: str = ""  # why the rest of the file cannot be read, if known
 
     @property
     def bucket(self) -> str:
@@ -88,12 +95,12 @@ class Task(NamedTuple):
 
     @property
     def version(self) -> str | None:
-        """Which of the bucket's versions of the file."""
+        """Version id of the file in the bucket."""
         version: str | None = self.record["s3"]["object"].get("versionId")
         return version
 
     def advance(self, outcome: BatchOutcome) -> "Task":
-        """Give the file after some more lines of it."""
+        """Return the task after another batch."""
         return self._replace(
             position=outcome.end,
             accepted=self.accepted + outcome.accepted,
@@ -101,20 +108,20 @@ class Task(NamedTuple):
         )
 
     def to_result(self) -> dict[str, Any]:
-        """Give what became of the lines before, for a result."""
+        """Return the counts, the lists of refused lines and the inspection, for a result in the bucket."""
         counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.invocations}
         counts |= {"refusedIn": list(self.refused_lists)} if self.refused_lists else {}
         return {**counts, **self.inspection}
 
     def to_event(self) -> dict[str, Any]:
-        """Give the event of which this is read."""
+        """Return the event from which `parse_event` restores the task."""
         offset, line = self.position
         continuation = {"offset": offset, "line": line} | ({"failed": self.failure} if self.failure else {})
         return {"Records": [self.record], "continuation": continuation | self.to_result()}
 
 
 def parse_event(event: Any) -> list[Task]:
-    """Read the event of an upload, or of an invocation that another one handed its rest to.
+    """Parse an S3 event, or an event that continues a file.
 
     Raises:
         InvalidEventError: it is neither.
@@ -125,8 +132,8 @@ def parse_event(event: Any) -> list[Task]:
             "The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key."
         )
     first, *others = map(Task, records)
-    if "continuation" in event:  # of the first: an invocation hands on one file
-        first = _restore_task(first, event["continuation"])
+    if "continuation" in event:  # always of the first file
+        first = _restore_progress(first, event["continuation"])
     return [first, *others]
 
 
@@ -140,23 +147,20 @@ def _is_from_s3(record: Any) -> bool:
     return is_from_s3 and all(isinstance(text, str) for text in (bucket, key, version)) and bool(bucket and key)
 
 
-def _restore_task(task: Task, done: Any) -> Task:
+def _restore_progress(task: Task, continuation: Any) -> Task:
+    names = ("offset", "line", "accepted", "refused", "rounds")
     try:
-        offset, line, accepted, refused, rounds = (
-            done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
-        )
-        refused_in = tuple(done.get("refusedIn", ()))
-        found = {
-            file_format.SUMMARY_KEY: done[file_format.SUMMARY_KEY]
-            for file_format in available_formats()
-            if done.get(file_format.SUMMARY_KEY)
-        }
-        failed = str(done.get("failed") or "")
+        numbers = [continuation[name] for name in names]
+        refused_lists = tuple(continuation.get("refusedIn", ()))
+        keys = [each.SUMMARY_KEY for each in available_formats()]
+        inspection = {key: continuation[key] for key in keys if continuation.get(key)}
+        failure = str(continuation.get("failed") or "")
     except (KeyError, TypeError):
-        raise InvalidEventError("The event's continuation has not the form that an invocation gives it.") from None
-    if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
-        raise InvalidEventError("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, found, failed)
+        raise InvalidEventError(f"The event's continuation is invalid: expected {', '.join(names)}.") from None
+    offset, line, accepted, refused, invocations = numbers
+    if any(type(number) is not int or number < 0 for number in numbers) or not line:
+        raise InvalidEventError("The event's continuation is invalid: expected integers from 0, and line from 1.")
+    return Task(task.record, Position(offset, line), accepted, refused, invocations, refused_lists, inspection, failure)
 
 
 class Importer:
@@ -171,15 +175,15 @@ class Importer:
         monotonic: Monotonic = time.monotonic,
         max_refused: int = MAX_REFUSED_LINES,
     ) -> None:
-        """Calls nobody.
+        """Create an importer.
 
         Args:
-            zone: the stage's, in which a time sent without an offset is local.
-            s3: a client of S3.
-            send: sends to the queue of punches.
-            functions: a client of Lambda, to hand on by.
+            zone: the stage's time zone, in which a time without an offset is local.
+            s3: an S3 client.
+            send: sends a batch to the punch queue.
+            functions: a Lambda client, to invoke the function again.
             monotonic: the clock.
-            max_refused: as of `slices.imports.lines.read_lines`.
+            max_refused: see `slices.imports.lines.read_lines`.
         """
         self._zone = zone
         self._s3 = s3
@@ -189,75 +193,76 @@ class Importer:
         self._max_refused = max_refused
 
     def run(self, event: Any, end: float) -> tuple[Task, str]:
-        """Import the file of an event, or as much of it as there is time for, and hand the rest on.
+        """Import the file of an event until the time runs out; invoke the function again for the rest.
 
         Args:
-            event: of S3, or what this handed on.
-            end: when the function has to have ended, `time.monotonic()` seconds.
+            event: an S3 event, or one that continues a file.
+            end: when the invocation times out, a value of `monotonic`.
 
         Returns:
-            How far the file is now, and why the rest was handed on; an empty text: the file is done.
+            The progress, and why the function was invoked again; an empty text if the file is complete.
 
         Raises:
-            InvalidEventError: the event is another.
-            InvalidFileError: the file as a whole cannot be read.
-            SendFailedError, OutOfTimeError: the queue took nothing.
-            TooManyInvocationsError: the file took more invocations than it may.
-            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+            InvalidEventError: the event names no file.
+            InvalidFileError: the file as a whole cannot be imported.
+            SendFailedError, OutOfTimeError: this invocation sent nothing.
+            TooManyInvocationsError: the file is not complete after MAX_INVOCATIONS.
+            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or rejected a request.
         """
         task, *others = parse_event(event)
-        for other in others:  # S3 sends one file an event; a hand may send more
-            self._hand_on(other)
+        for other in others:  # S3 sends one file in an event; other callers may send more
+            self._invoke_again(other)
         try:
-            now, why = self._send(task, end - RESERVE_SECONDS)
+            progress, reason = self._import(task, end - RESERVE_SECONDS)
         except (InvalidFileError, TooManyInvocationsError) as error:
-            self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.to_result()))
+            self._put(task, FAILURE, _to_json({"reason": str(error), "line": task.position.line} | task.to_result()))
             raise
-        if why:
-            self._hand_on(now)
+        if reason:
+            self._invoke_again(progress)
         else:
-            self._put(task, SUMMARY, _json(now.to_result()))
-            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE))  # of a try before
-        return now, why
+            self._put(task, SUMMARY, _to_json(progress.to_result()))
+            self._s3.delete_object(Bucket=task.bucket, Key=_result_key(task, FAILURE))  # of an earlier attempt
+        return progress, reason
 
-    def _send(self, task: Task, deadline: float) -> tuple[Task, str]:
-        """Send the punches; return how far the file is, and why no further."""
+    def _import(self, task: Task, deadline: float) -> tuple[Task, str]:
+        """Send punches until the deadline; return the progress, and why the file is not complete, if it is not."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         if task.failure:
             raise InvalidFileError(task.failure)
         if task.invocations >= MAX_INVOCATIONS:
             raise TooManyInvocationsError(
-                f"line {task.position.line} is reached after {task.invocations} invocations; redrive it to go on"
+                f"not complete after {task.invocations} invocations; redrive the dead letter to continue at line "
+                f"{task.position.line}"
             )
-        now = task._replace(invocations=task.invocations + 1)
+        progress = task._replace(invocations=task.invocations + 1)
         open_at = self._opener(task, deadline)
         if task.position == FILE_START and (
             inspected := inspect_file(open_at, _deadline_check(deadline, self._monotonic))
         ):
-            now = now._replace(inspection={inspected.file_format.SUMMARY_KEY: inspected.inspector.summary()})
-        why = ""
+            progress = progress._replace(inspection={inspected.file_format.SUMMARY_KEY: inspected.inspector.summary()})
+        reason = ""
         with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as refused:
             try:
-                get_object = partial(self._read_object, task.bucket)
-                found_lines = read_lines(open_at, self._zone, task.position, get_object, self._max_refused)
-                for outcome in send_lines(found_lines, self._send_punches, deadline, monotonic=self._monotonic):
+                get_object = partial(self._get_object, task.bucket)
+                lines = read_lines(open_at, self._zone, task.position, get_object, self._max_refused)
+                for outcome in send_lines(lines, self._send_punches, deadline, monotonic=self._monotonic):
                     for line in outcome.refused_lines:
-                        refused.write(_json({"line": line.number, "reason": line.refusal}))
-                    now = now.advance(outcome)
+                        refused.write(_to_json({"line": line.number, "reason": line.refusal}))
+                    progress = progress.advance(outcome)
             except (InvalidFileError, OutOfTimeError, SendFailedError, BotoCoreError, ClientError) as error:
-                if now.position == task.position:  # to hand on what is as it was would never end
+                if progress.position == task.position:  # without progress, invoking again would never end
                     raise
-                why = f"{type(error).__name__}: {error}"
-                # The next one fails with it: what Lambda tries again, and a redrive, begin behind what is sent.
-                now = now._replace(failure=str(error) if isinstance(error, InvalidFileError) else "")
-            if now.refused > task.refused:
+                reason = f"{type(error).__name__}: {error}"
+                # The next invocation raises it, so that retries and a redrive start after the punches sent here.
+                progress = progress._replace(failure=str(error) if isinstance(error, InvalidFileError) else "")
+            if progress.refused > task.refused:
                 refused.seek(0)
-                # Lambda repeats invocations, which may reach less far: nothing else writes this over.
+                # A random name: Lambda may repeat an invocation, which may reach another line and must not overwrite.
                 name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
                 self._put(task, name, refused)
-                now = now._replace(refused_lists=(*now.refused_lists, name))
-        return now, why
+                progress = progress._replace(refused_lists=(*progress.refused_lists, name))
+        return progress, reason
 
     def _opener(self, task: Task, deadline: float) -> Callable[[int], IO[bytes]]:
         from botocore.exceptions import ClientError
@@ -265,66 +270,69 @@ class Importer:
         version = {"VersionId": task.version} if task.version else {}
 
         def open_at(offset: int) -> IO[bytes]:
-            part = {"Range": f"bytes={offset}-"} if offset else {}
+            byte_range = {"Range": f"bytes={offset}-"} if offset else {}
             try:
-                answer = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)
+                response = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **byte_range)
             except ClientError as error:
                 if error.response["Error"].get("Code") != "InvalidRange":
                     raise
-                return io.BytesIO()  # the file ends there: the time was over with its last line
-            body = cast(IO[bytes], _TimedBody(answer["Body"], deadline, self._monotonic))
-            if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
+                return io.BytesIO()  # the previous invocation ran out of time at the end of the file
+            body = cast(IO[bytes], _TimedBody(response["Body"], deadline, self._monotonic))
+            if "ContentRange" not in response:  # the emulator ignores the range if a version is given
                 for _ in skip(body, offset):
                     pass
             return body
 
         return open_at
 
-    def _read_object(self, bucket: str, key: str, most: int) -> bytes:
-        """Give the begin of another object, `most` bytes of it; see `slices.imports.file_formats.GetObject`."""
+    def _get_object(self, bucket: str, key: str, max_bytes: int) -> bytes:
+        """Read the first bytes of an object; see `slices.imports.file_formats.GetObject`."""
         from botocore.exceptions import ClientError
 
         try:
-            answer = self._s3.get_object(Bucket=bucket, Key=key)
+            response = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            # Who may not list a bucket is told that access is denied to what is not there.
+            # S3 answers AccessDenied for a missing object to a caller that may not list the bucket.
             if (code := error.response["Error"].get("Code")) not in ("NoSuchKey", "AccessDenied"):
                 raise
             raise ObjectNotFoundError(code) from None
-        content: bytes = answer["Body"].read(most)
+        content: bytes = response["Body"].read(max_bytes)
         return content
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
         self._s3.put_object(Bucket=task.bucket, Key=_result_key(task, name), Body=content)
 
-    def _hand_on(self, task: Task) -> None:
+    def _invoke_again(self, task: Task) -> None:
         self._functions.invoke(
-            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.to_event())
+            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+            InvocationType="Event",
+            Payload=_to_json(task.to_event()),
         )
 
 
 class _TimedBody:
-    """A body that is read in time: a crafted gzip holds megabytes without a byte of content, all read in one call."""
+    """A response body that raises OutOfTimeError after the deadline.
+
+    A crafted gzip file can hold megabytes that decompress to nothing, and a single read of the decompressed stream
+    consumes all of them.
+    """
 
     def __init__(self, body: IO[bytes], deadline: float, monotonic: Monotonic) -> None:
         self._body = body
         self._deadline, self._monotonic = deadline, monotonic
-        self._read = 0
+        self._read_bytes = 0
         self.close = body.close
 
     def read(self, size: int) -> bytes:
-        if self._read >= _UNTIMED_BYTES and self._monotonic() > self._deadline:
-            raise OutOfTimeError(f"the time is over, and {self._read} bytes of the file as it is stored were read")
+        if self._read_bytes >= _UNTIMED_BYTES and self._monotonic() > self._deadline:
+            raise OutOfTimeError(f"out of time after {self._read_bytes} bytes of the stored file")
         part = self._body.read(size)
-        self._read += len(part)
+        self._read_bytes += len(part)
         return part
 
 
 def results_prefix(key: str, version: str | None) -> str:
-    """Give what the keys of a file's results begin with.
-
-    They are in a folder for the version: a file that is mended and sent again has results of its own.
-    """
+    """Return the prefix of the keys of a file's results, which is different for each version of the file."""
     return f"{RESULTS}{_shorten(key.removeprefix(INCOMING))}/{version}/"
 
 
@@ -335,33 +343,33 @@ def _result_key(task: Task, name: str) -> str:
 def _deadline_check(deadline: float, monotonic: Monotonic) -> Callable[[int], None]:
     def require_time(line: int) -> None:
         if monotonic() > deadline:
-            raise OutOfTimeError(f"the time is over, and line {line} is not read")
+            raise OutOfTimeError(f"out of time before line {line}")
 
     return require_time
 
 
 def _shorten(name: str) -> str:
-    """Give a name with room behind it in a key of S3: for a longer end its SHA-256 stands."""
-    whole = name.encode()
-    if len(whole) <= _MAX_NAME_BYTES:
+    """Replace the end of a long name by its SHA-256, so that a key has room for the rest."""
+    encoded = name.encode()
+    if len(encoded) <= _MAX_NAME_BYTES:
         return name
-    digest = sha256(whole, usedforsecurity=False).hexdigest()
-    return f"{whole[: _MAX_NAME_BYTES - len(digest)].decode(errors='ignore')}{digest}"
+    digest = sha256(encoded, usedforsecurity=False).hexdigest()
+    return f"{encoded[: _MAX_NAME_BYTES - len(digest)].decode(errors='ignore')}{digest}"
 
 
 def create_importer(settings: ImportSettings) -> Importer:
-    """Make an importer with clients of its own."""
+    """Create an importer and its AWS clients."""
     import boto3
     from botocore.config import Config
 
-    queue = Config(
+    queue_config = Config(
         connect_timeout=_TIMEOUT_SECONDS,
         read_timeout=_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 1},  # the sender's own are the retries
+        retries={"total_max_attempts": 1},  # QueueSender retries
         max_pool_connections=THREADS,
-        parameter_validation=False,  # a tenth of a call
+        parameter_validation=False,  # it takes a tenth of a call's time
     )
-    sqs = boto3.client("sqs", config=queue)
+    sqs = boto3.client("sqs", config=queue_config)
     sender = QueueSender(
         sqs, settings.queue_url, requires_sign_in=settings.requires_sign_in, group=settings.message_group
     )
@@ -369,5 +377,5 @@ def create_importer(settings: ImportSettings) -> Importer:
     return Importer(settings.zone, s3, sender.send, boto3.client("lambda"))
 
 
-def _json(document: object) -> bytes:
+def _to_json(document: object) -> bytes:
     return json.dumps(document).encode() + b"\n"

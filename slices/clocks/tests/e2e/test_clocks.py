@@ -1,4 +1,4 @@
-"""Files of hardware clocks, from the table of documents to rows, and from the dead-letter queue back."""
+"""Import of files of hardware clocks through the deployed bucket, and a redrive of their punches."""
 
 from collections.abc import Callable
 from datetime import UTC
@@ -18,8 +18,8 @@ from tests.e2e.test_dlq import run as run
 from tests.waiting import wait_for
 
 
-def documents_of(employees: list[int], deployed: Deployed, folder: Path) -> list[str]:
-    """Let the import know some employees' CPFs; give the fields in which a clock has them."""
+def load_documents(employees: list[int], deployed: Deployed, folder: Path) -> list[str]:
+    """Load a table of some employees' CPFs; return the fields in which a clock writes them."""
     file = folder / "documents.csv"
     file.write_text("documento;usuarioId\n" + "".join(f"{cpf(number)};{number}\n" for number in employees))
     done = run_process("load", "documents", file, "--state", deployed.state)
@@ -31,10 +31,10 @@ def documents_of(employees: list[int], deployed: Deployed, folder: Path) -> list
 def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
     client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
 ) -> None:
-    one, other, *_ = people = documents_of(employees[:5], deployed, tmp_path)
+    one, other, *_ = people = load_documents(employees[:5], deployed, tmp_path)
     clock = HardwareClock(2021)
     october = month_records(clock, people)
-    october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the minute of the first
+    october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the same minute as the first punch
     new = len(october) + 1
     november = [*october, clock.punch(new, other, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
     file = tmp_path / "clock.txt"
@@ -55,16 +55,16 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
     assert imported(october) == first
     assert imported(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
     assert client.depth(client.address.dlq_url) == 0
-    told = client.query(
+    rows = client.query(
         "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employees
     )
-    assert told == [(CLOCK, None)]
+    assert rows == [(CLOCK, None)]
 
 
 def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
     client: Client, deployed: Deployed, bucket: Bucket, employees: list[int], tmp_path: Path, run: Callable[..., Result]
 ) -> None:
-    (person,) = documents_of(employees[:1], deployed, tmp_path)
+    (person,) = load_documents(employees[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times
     with client.refusing(employees[0]):
         folder = bucket.upload(clock.file(clock.punch(7, person), clock.punch(8, person)))

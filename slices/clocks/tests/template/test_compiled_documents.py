@@ -1,4 +1,4 @@
-"""What files of hardware clocks add to those of others: the function of imports may read the table of documents."""
+"""Resources of the slice `clocks`: the import function may read the table of documents."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The lines of hardware clocks' files, in both layouts, and what a file is found to hold."""
+"""Parsing of hardware clocks' files in both layouts, and their inspection."""
 
 import json
 from datetime import datetime
@@ -25,7 +25,7 @@ clocks = st.builds(
 both_layouts = pytest.mark.parametrize("clock", [HardwareClock(2009), HardwareClock(2021)], ids=["2009", "2021"])
 
 
-def survey(content: bytes) -> dict[str, Any]:
+def inspect(content: bytes) -> dict[str, Any]:
     first, *others = content.split(b"\n")
     found = ClockFileInspector(afd.parse_header(first))
     for line in others:
@@ -39,7 +39,7 @@ def read(clock: HardwareClock, line: str) -> ClockRecord | Trailer | None:
 
 
 def refusal(clock: HardwareClock, line: str) -> str:
-    """Give what is said of a line; nothing: it is read."""
+    """Return why a line is refused; an empty text if it is valid."""
     try:
         read(clock, line)
     except (InvalidRecordError, InvalidClockFileError) as error:
@@ -92,7 +92,7 @@ def _counts(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
         (f"9{cpf(123_456_789)}", "12345678909"),
         (f"8{cpf(123_456_789)[:10]}0", "12345678909"),
         (f"8{cpf(123_456_789)[:10]}7", "12345678909"),
-        ("000000000000", "00000000000"),  # of nobody
+        ("000000000000", "00000000000"),  # a valid format, but no employee's
         (f"8{cpf(123_456_789)[:9]}17", None),
         (f"7{cpf(123_456_789)}", None),
         (f"  {cpf(123_456_789)[1:]}", None),
@@ -114,40 +114,56 @@ def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_
 
 
 @pytest.mark.parametrize(
-    ("year", "line", "said"),
+    ("year", "line", "message"),
     [
-        (2021, HardwareClock(2009).punch(1, PEOPLE[0]), "record 3: 34 characters, and the layout of 2021 has 50"),
-        (2009, HardwareClock(2021).punch(1, PEOPLE[0]), "record 3: 50 characters, and the layout of 2009 has 34"),
-        (2009, HardwareClock(2009).employee(1)[:-1], "record 5: 86 characters, and the layout of 2009 has 87"),
-        (2009, "0000000018", "record 8: the layout of 2009 has none"),
-        (2021, "0000000017", "record 7: the layout of 2021 has none in a hardware clock's file"),
-        (2021, HardwareClock(2009).trailer([]), "trailer: not as in the layout of 2021"),
-        (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not as in the layout of 2009"),
-        (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not as in the layout of 2009"),
-        (2009, "0000000003", "line: does not begin as a clock's record"),
-        (2009, "00000001x3", "line: does not begin as a clock's record"),
-        (2009, "usuarioId;ponto", "line: does not begin as a clock's record"),
-        (2009, "0000000013011020260830".ljust(34), "record 3: neither a CPF nor a PIS"),
-        (2009, "000000001301/1/20260830".ljust(34), "record 3: its time is not written as in the layout of 2009"),
+        (
+            2021,
+            HardwareClock(2009).punch(1, PEOPLE[0]),
+            "record of kind 3: 34 characters instead of 50 in the layout of 2021",
+        ),
+        (
+            2009,
+            HardwareClock(2021).punch(1, PEOPLE[0]),
+            "record of kind 3: 50 characters instead of 34 in the layout of 2009",
+        ),
+        (
+            2009,
+            HardwareClock(2009).employee(1)[:-1],
+            "record of kind 5: 86 characters instead of 87 in the layout of 2009",
+        ),
+        (2009, "0000000018", "record of kind 8: hardware clocks write none in the layout of 2009"),
+        (2021, "0000000017", "record of kind 7: hardware clocks write none in the layout of 2021"),
+        (2021, HardwareClock(2009).trailer([]), "trailer: not in the format of the layout of 2021"),
+        (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not in the format of the layout of 2009"),
+        (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not in the format of the layout of 2009"),
+        (2009, "0000000003", "line: does not start with a record number"),
+        (2009, "00000001x3", "line: does not start with a record number"),
+        (2009, "usuarioId;ponto", "line: does not start with a record number"),
+        (2009, "0000000013011020260830".ljust(34), "record of kind 3: the employee's field holds neither"),
+        (
+            2009,
+            "000000001301/1/20260830".ljust(34),
+            "record of kind 3: the time is not in the format of the layout of 2009",
+        ),
     ],
 )
-def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, said: str) -> None:
-    with pytest.raises(InvalidRecordError, match=said):
+def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, message: str) -> None:
+    with pytest.raises(InvalidRecordError, match=message):
         read(HardwareClock(year), line)
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        ("0000000001", "header of 10 characters instead of 232 .* or 302"),
-        (HardwareClock().header()[:-4] + "0000", "header whose CRC is wrong"),
-        (HardwareClock(number="0" * 17).header(), "without the clock's number"),
-        (HardwareClock(number="ABC".ljust(17)).header(), "without the clock's number"),
-        (HardwareClock(2009, number="0000400007000012 ").header(), "without the clock's number"),
+        ("0000000001", "header has 10 characters instead of 232 .* or 302"),
+        (HardwareClock().header()[:-4] + "0000", "header has a wrong CRC"),
+        (HardwareClock(number="0" * 17).header(), "lacks the clock's number"),
+        (HardwareClock(number="ABC".ljust(17)).header(), "lacks the clock's number"),
+        (HardwareClock(2009, number="0000400007000012 ").header(), "lacks the clock's number"),
     ],
 )
-def test_a_header_that_names_no_clock_is_said(line: str, said: str) -> None:
-    with pytest.raises(InvalidClockFileError, match=said):
+def test_a_header_that_names_no_clock_is_said(line: str, message: str) -> None:
+    with pytest.raises(InvalidClockFileError, match=message):
         afd.parse_header(line.encode())
 
 
@@ -156,14 +172,14 @@ def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: 
     with pytest.raises(InvalidClockFileError, match="second header"):
         read(clock, clock.header())
     program = "0000000017" + "2026-10-01T08:00:00-0300" + PEOPLE[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
-    with pytest.raises(InvalidClockFileError, match="record of a program, kind 7"):
+    with pytest.raises(InvalidClockFileError, match="record of kind 7, which a program wrote"):
         read(clock, program)
 
 
 @given(clocks, st.booleans(), st.booleans())
 def test_a_survey_says_what_a_file_holds(clock: HardwareClock, trailer: bool, signature: bool) -> None:
     lines = month_records(clock, PEOPLE, days=2, first=41)
-    found = survey(clock.file(*lines, trailer=trailer, signature=signature))
+    found = inspect(clock.file(*lines, trailer=trailer, signature=signature))
     counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
     uncounted = {"6": 0} if clock.year == 2009 else {}
     offset = ":00-0300" if clock.year == 2021 else ""
@@ -189,7 +205,7 @@ def test_a_survey_says_what_a_file_holds(clock: HardwareClock, trailer: bool, si
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: list[int]) -> None:
     clock = HardwareClock(2009)
-    found = survey(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
+    found = inspect(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
 
     assert (found["firstNsr"], found["lastNsr"]) == (min(numbers), max(numbers))
     missing = [nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)]
@@ -205,7 +221,7 @@ def test_a_damaged_record_is_missing() -> None:
     clock = HardwareClock()
     lines = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 3)]
     lines[1] = lines[1][:-1]
-    found = survey(clock.file(*lines))
+    found = inspect(clock.file(*lines))
     assert (found["gaps"], found["found"]["3"], found["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
 
 
@@ -214,22 +230,22 @@ def test_a_damaged_record_is_missing() -> None:
 def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: HardwareClock, kind: str) -> None:
     time = clock.time(EIGHT)
     wrong = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
-    line = clock.checked(f"000000002{kind}{wrong}")
-    assert refusal(clock, line).startswith(f"record {kind}: ")
-    found = survey(clock.file(clock.employee(1), line, clock.employee(3)))
+    line = clock.with_crc(f"000000002{kind}{wrong}")
+    assert refusal(clock, line).startswith(f"record of kind {kind}: ")
+    found = inspect(clock.file(clock.employee(1), line, clock.employee(3)))
     assert (found["gaps"], found["found"][kind], found["settings"]) == ([], 1, [])
     assert found["found"] == found["trailer"] | {"6": 0}
 
 
 def test_an_event_is_counted_in_the_older_layout_too_though_its_trailer_does_not() -> None:
     clock = HardwareClock(2009)
-    found = survey(clock.file(clock.employee(1), clock.event(2)))
+    found = inspect(clock.file(clock.employee(1), clock.event(2)))
     assert (found["found"], found["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
     assert found["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
 
 
 def test_a_file_without_a_record_has_no_number() -> None:
-    found = survey(HardwareClock(2009).file())
+    found = inspect(HardwareClock(2009).file())
     assert (found["firstNsr"], found["lastNsr"], found["gaps"]) == (None, None, [])
 
 
@@ -237,10 +253,10 @@ def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
     clock = HardwareClock(2021)
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
-    found = survey(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
+    found = inspect(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
     assert found["unlisted"] == {"gaps": 999, "repeats": 1_502, "settings": 2_500}
     assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.MAX_LISTED)
-    assert len(json.dumps(found)) < 100_000  # of the 256 KB that an event may have
+    assert len(json.dumps(found)) < 100_000  # an asynchronous event may have 256 KB
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
@@ -250,7 +266,7 @@ def test_a_record_that_came_again_is_unplaced_only_among_gaps_that_are_not_liste
         patch.setattr(afd, "MAX_LISTED", 3)
         found = ClockFileInspector(afd.parse_header(clock.header().encode(clock.encoding)))
         seen: set[int] = set()
-        unlisted: set[int] = set()  # at any time
+        unlisted: set[int] = set()  # NSR that were in an unlisted gap at any time
         repeats = unplaced = 0
         for nsr in numbers:
             gaps = {nsr for gap in found.summary()["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}

@@ -1,4 +1,4 @@
-"""`ponto import clock.txt` and `ponto load documents`, with a fake bucket."""
+"""`ponto import` of a clock's file and `ponto load documents`, with a fake bucket."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from slices.imports.tests.unit.test_bucket_import import stage as stage
 from tests.commands import Run
 
 
-def file_of(folder: Path, content: bytes) -> Path:
+def write_file(folder: Path, content: bytes) -> Path:
     file = folder / "clock.txt"
     file.write_bytes(content)
     return file
 
 
-def summary_of(content: bytes, **counts: int) -> dict[str, Any]:
+def summarize(content: bytes, **counts: int) -> dict[str, Any]:
     first, *others = content.splitlines()
     found = ClockFileInspector(parse_header(first))
     for line in others:
@@ -29,9 +29,9 @@ def summary_of(content: bytes, **counts: int) -> dict[str, Any]:
 
 def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = HardwareClock(2009).file(*month_records(HardwareClock(2009), PEOPLE))
-    stage.results["summary.json"] = summary_of(content)
+    stage.results["summary.json"] = summarize(content)
 
-    done = run("import", file_of(tmp_path, content))
+    done = run("import", write_file(tmp_path, content))
 
     assert stage.stored == {"incoming/clock.txt": content}
     assert (done.status, done.out.splitlines()[2:]) == (
@@ -48,9 +48,9 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
     content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
     listed = "refused-from-line-1.ndjson"
-    summary = summary_of(content, accepted=7, refused=1) | {"refusedIn": [listed]}
+    summary = summarize(content, accepted=7, refused=1) | {"refusedIn": [listed]}
     stage.results = {"summary.json": summary, listed: {"line": 610}}
-    file = file_of(tmp_path, content)
+    file = write_file(tmp_path, content)
 
     done = run("import", file)
 
@@ -62,7 +62,7 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     ]
     assert lines[4].startswith("repeated NSR: 2, 9, 12, 12,")
     assert lines[4].endswith(" and 101 more")
-    assert lines[-2:] == ["and set 100 times more", "records of kind 3: 7 found, the trailer counts 6"]
+    assert lines[-2:] == ["clock set 100 more times", "records of kind 3: 7 found, the trailer counts 6"]
     assert all(len(line) <= 80 for line in lines[1:4] + lines[5:])
 
 
@@ -70,18 +70,18 @@ def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, 
     content = HardwareClock(2009).file(
         *(HardwareClock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149))
     )
-    stage.results["summary.json"] = summary_of(content)
-    lines = run("import", file_of(tmp_path, content)).out.splitlines()
+    stage.results["summary.json"] = summarize(content)
+    lines = run("import", write_file(tmp_path, content)).out.splitlines()
     assert lines[3].endswith(" 998, 1000 and 99 more")
-    assert lines[4] == "2 records came again, or late into a gap that is not listed"
+    assert lines[4] == "2 records repeated, or in a gap that is not listed"
 
 
 def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = HardwareClock().file(trailer=False)
-    stage.results["summary.json"] = summary_of(content, accepted=0)
-    done = run("import", file_of(tmp_path, content))
+    stage.results["summary.json"] = summarize(content, accepted=0)
+    done = run("import", write_file(tmp_path, content))
     assert done.out.splitlines()[2:] == [
-        "clock 00004000070000123, layout of 2021, no record",
+        "clock 00004000070000123, layout of 2021, no records",
         "no trailer: the file may be incomplete",
     ]
 
@@ -90,11 +90,11 @@ def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp
 
 
 def test_a_table_of_documents_is_put_where_the_import_looks(stage: Stage, run: Run, tmp_path: Path) -> None:
-    file = file_of(tmp_path, f"{TABLE}{cpf(21)};11\n".encode())
+    file = write_file(tmp_path, f"{TABLE}{cpf(21)};11\n".encode())
     done = run("load", "documents", file)
     assert (done.status, done.out) == (
         0,
-        "7 documents of 6 employees are now s3://batida-ponto-local-uploads/documents/documents.csv\n",
+        "7 documents of 6 employees stored as s3://batida-ponto-local-uploads/documents/documents.csv\n",
     )
     assert stage.stored == {"documents/documents.csv": file.read_bytes()}
     assert run("load", "documents", file, "--json").json == {"documents": 7, "employees": 6}
@@ -103,10 +103,10 @@ def test_a_table_of_documents_is_put_where_the_import_looks(stage: Stage, run: R
 def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
     stage: Stage, run: Run, tmp_path: Path
 ) -> None:
-    file = file_of(tmp_path, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n".encode())
+    file = write_file(tmp_path, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n".encode())
     done = run("load", "documents", file)
     assert (done.status, done.out) == (2, "")
-    assert "line 8, documento: is on line 2 already\n" in done.err
+    assert "line 8, documento: is already on line 2\n" in done.err
     assert "line 9, documento: is not 11 digits" in done.err
     assert not contains_personal_data(done.err, [*PEOPLE, cpf(17)[:-1]])
     assert len(run("load", "documents", file, "--json").json["faults"]) == 2
@@ -114,7 +114,7 @@ def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
 
 
 def test_a_table_larger_than_the_import_reads_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
-    done = run("load", "documents", file_of(tmp_path, bytes(document_table.MAX_TABLE_BYTES + 1)))
+    done = run("load", "documents", write_file(tmp_path, bytes(document_table.MAX_TABLE_BYTES + 1)))
     assert done.status == 2
     assert "is larger than" in done.err
     assert stage.stored == {}

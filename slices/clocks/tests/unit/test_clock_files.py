@@ -1,4 +1,4 @@
-"""Files of hardware clocks through `function.main`: what is sent, under which record, and what the results say."""
+"""Import of files of hardware clocks by `function.main`: the punches sent, and the results."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ TABLE = "documento;usuarioId\n" + "".join(
     for employee, document in enumerate((cpf(11), cpf(12), pis(13), cpf(14), cpf(15), cpf(16)), 11)
 )
 
-Sent = tuple[int, str, int]  # employee, ponto, NSR
+SentPunch = tuple[int, str, int]  # employee id, ponto, NSR
 
 
 def with_table(fake_aws: FakeAws, table: str = TABLE) -> FakeAws:
@@ -42,13 +42,13 @@ def with_table(fake_aws: FakeAws, table: str = TABLE) -> FakeAws:
 
 
 def bucket_with_table(table: dict[str, int]) -> GetObject:
-    """Give what reads the table of documents from a bucket."""
+    """Return a function that reads this table of documents from a bucket."""
     text = "documento;usuarioId\n" + "".join(f"{document};{employee}\n" for document, employee in table.items())
     return lambda *_: text.encode()
 
 
-def sent(fake_aws: FakeAws) -> list[Sent]:
-    """What was sent, by NSR."""
+def sent_punches(fake_aws: FakeAws) -> list[SentPunch]:
+    """Return the punches that were sent, in the order of NSR."""
     found = []
     for line in fake_aws.queue.punches:
         punch, record = json.loads(line.body), line.attributes or {}
@@ -59,8 +59,8 @@ def sent(fake_aws: FakeAws) -> list[Sent]:
     return sorted(found, key=lambda each: each[2])
 
 
-def expected(clock: HardwareClock, written: list[str]) -> list[Sent]:
-    """The punches among intact records of `PEOPLE`."""
+def expected_punches(clock: HardwareClock, written: list[str]) -> list[SentPunch]:
+    """Return the punches of `PEOPLE` in some records."""
     employees = dict(zip(PEOPLE, range(11, 16), strict=True))
     place = slice(22, 34) if clock.year == 2009 else slice(34, 46)
     found = []
@@ -82,9 +82,9 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
         content = clock.file(*written, signature=signature)
         fake_aws.run(
             fake_aws.upload(gzip.compress(content) if compressed else content.rstrip())
-        )  # the last line has no end
+        )  # the last line has no line end
 
-        assert sent(fake_aws) == expected(clock, written)
+        assert sent_punches(fake_aws) == expected_punches(clock, written)
         (summary,) = fake_aws.result("summary.json")
         assert (summary["accepted"], summary["refused"], summary["rounds"]) == (30, 6, 1)
         found = summary["clock"]
@@ -96,7 +96,7 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
         )
         assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
         reasons = {each["reason"] for each in fake_aws.refused()}
-        assert reasons == {"record 3: the document is not in documents/documents.csv"}
+        assert reasons == {"record of kind 3: its CPF or PIS is not in documents/documents.csv"}
 
 
 @both_layouts
@@ -104,14 +104,14 @@ def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(fake_aws: Fa
     with_table(fake_aws)
     fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
     (found,) = fake_aws.refused()
-    assert found == {"line": 2, "reason": "record 3: no date and time of the years 1900 to 2999"}
+    assert found == {"line": 2, "reason": "record of kind 3: no valid date and time from 1900 to 2999"}
 
 
 @pytest.mark.parametrize(
     ("local", "offset"),
     [
-        (datetime(2026, 11, 1, 1, 30), -5),  # twice: the later one
-        (datetime(2026, 3, 8, 2, 30), -5),  # never: as if the clock had not been changed yet
+        (datetime(2026, 11, 1, 1, 30), -5),  # occurs twice: the later one
+        (datetime(2026, 3, 8, 2, 30), -5),  # does not occur: as if the clock had not been changed yet
         (datetime(2026, 3, 8, 3, 30), -4),
     ],
     ids=["twice", "never", "once"],
@@ -125,8 +125,8 @@ def test_where_the_zone_changes_its_time_a_clock_without_an_offset_means_the_lat
     assert parse(line.body, zone).ponto == local.replace(tzinfo=UTC) - timedelta(hours=offset)
 
 
-def _damaged(chance: random.Random, clock: HardwareClock, written: list[str]) -> list[str]:
-    """Give the lines of a file, some of them damaged, each in one of many ways."""
+def damage_lines(chance: random.Random, clock: HardwareClock, written: list[str]) -> list[str]:
+    """Return lines, some of them damaged in one of several ways."""
     other = HardwareClock(4030 - clock.year)
     found = []
     for line in written:
@@ -156,18 +156,18 @@ def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
     with pytest.MonkeyPatch.context() as patch:
         fake_aws = with_table(FakeAws(patch))
         written = month_records(clock, [*PEOPLE, STRANGER], days=2)
-        damaged = _damaged(chance, clock, written)
+        damaged = damage_lines(chance, clock, written)
         fake_aws.run(fake_aws.upload(clock.file(*damaged, trailer=False) + (b"999999999" if trailer else b"")))
 
         intact = [line for line in damaged if line in written]
-        assert sent(fake_aws) == sorted(expected(clock, intact), key=lambda each: each[2])
+        assert sent_punches(fake_aws) == sorted(expected_punches(clock, intact), key=lambda each: each[2])
         for name, content in fake_aws.bucket.results.items():
             assert not contains_personal_data(name + content.decode(), [*PEOPLE, STRANGER])
         found = fake_aws.result("summary.json")[0]["clock"]
         numbers = {int(line[:9]) for line in intact}
         missing = {nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
         assert numbers.isdisjoint(missing)
-        # Without a CRC, what is not looked at counts though it is damaged: names in 2009, and events.
+        # Damage is not detected in fields without a CRC: names in the layout of 2009, and events.
         between = set(range(min(numbers), max(numbers) + 1)) if numbers else set()
         events = {int(line[:9]) for line in written if line[9] == "6"}
         assert clock.year == 2009 or (missing | numbers) - events == between - events
@@ -177,7 +177,7 @@ def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(fake_aws
     with_table(fake_aws)
     clock = HardwareClock()
     fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
-    assert [(employee, nsr) for employee, _, nsr in sent(fake_aws)] == [(11, 7), (11, 8)]
+    assert [(employee, nsr) for employee, _, nsr in sent_punches(fake_aws)] == [(11, 7), (11, 8)]
     assert len({line.body for line in fake_aws.queue.punches}) == 1
 
 
@@ -190,15 +190,15 @@ def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_
     written = month_records(clock, PEOPLE * 4, days=30)
     fake_aws.queue.open_calls = 50
     fake_aws.run(fake_aws.upload(pack(clock.file(*written))))
-    (handed,) = fake_aws.functions.events
-    (task,) = parse_event(handed)
-    assert task.to_event() == handed
+    (next_event,) = fake_aws.functions.events
+    (task,) = parse_event(next_event)
+    assert task.to_event() == next_event
     assert task.inspection["clock"]["lastNsr"] == len(written)
 
     fake_aws.queue.open_calls = None
     fake_aws.run_all(fake_aws.functions.events.pop(), seconds=30)
 
-    assert sorted(set(sent(fake_aws)), key=lambda each: each[2]) == expected(clock, written)
+    assert sorted(set(sent_punches(fake_aws)), key=lambda each: each[2]) == expected_punches(clock, written)
     (summary,) = fake_aws.result("summary.json")
     assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.inspection["clock"])
 
@@ -210,12 +210,14 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(
 ) -> None:
     with_table(fake_aws)
     program = "0000000997" + f"2026-10-01T08:00:00-0300{PEOPLE[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
-    for line, said in ((clock.header(), "second header"), (program, "kind 7")):
+    for line, message in ((clock.header(), "second header"), (program, "kind 7")):
         written = [*month_records(clock, PEOPLE, days=days), "a" * 70_000, line]
-        with pytest.raises(InvalidFileError, match=f"line {len(written) + 1} is a .*{said}"):
+        with pytest.raises(InvalidFileError, match=f"line {len(written) + 1}: there is a .*{message}"):
             fake_aws.run(fake_aws.upload(clock.file(*written)))
-        assert said in fake_aws.result("failure.json")[0]["reason"]
-        with pytest.raises(InvalidFileError, match=said):  # who goes on behind a part surveys nothing again
+        assert message in fake_aws.result("failure.json")[0]["reason"]
+        with pytest.raises(
+            InvalidFileError, match=message
+        ):  # an import that continues a file does not inspect it again
             list(read_lines(StoredFile(clock.file(*written)).open_at, ZONE, FILE_START, bucket_with_table({})))
     assert fake_aws.queue.punches == []
 
@@ -226,15 +228,17 @@ def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to
 ) -> None:
     clock, get_object = HardwareClock(), fake_aws.bucket.get_object
 
-    def without_table(**how: Any) -> Any:
-        if how["Key"] == TABLE_KEY:
+    def without_table(**parameters: Any) -> Any:
+        if parameters["Key"] == TABLE_KEY:
             raise client_error(code, 403)
-        return get_object(**how)
+        return get_object(**parameters)
 
     upload = fake_aws.upload(clock.file(*month_records(clock, PEOPLE)))
     with monkeypatch.context() as patch:
         patch.setattr(fake_aws.bucket, "get_object", without_table)
-        with pytest.raises(InvalidFileError, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
+        with pytest.raises(
+            InvalidFileError, match=f"documents/documents.csv is not in the bucket .*{code}.*run ponto load documents"
+        ):
             fake_aws.run(upload)
     assert "ponto load documents" in fake_aws.result("failure.json")[0]["reason"]
     assert fake_aws.queue.punches == []
@@ -246,7 +250,7 @@ def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to
 def test_a_table_with_faults_fails_the_file_and_no_document_is_told(fake_aws: FakeAws) -> None:
     with_table(fake_aws, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n")
     with pytest.raises(
-        InvalidFileError, match="has 2 faults, the first in line 8; ponto load documents says"
+        InvalidFileError, match="has 2 faults, the first in line 8; ponto load documents lists them"
     ) as caught:
         fake_aws.run(fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))))
     assert not contains_personal_data(str(caught.value), PEOPLE)
@@ -262,12 +266,12 @@ def test_the_log_tells_neither_document_nor_name(fake_aws: FakeAws, capsys: pyte
     with_table(fake_aws).run(
         fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), [*PEOPLE, STRANGER])))
     )
-    said = capsys.readouterr()
-    assert not contains_personal_data(said.out + said.err, [*PEOPLE, STRANGER])
+    output = capsys.readouterr()
+    assert not contains_personal_data(output.out + output.err, [*PEOPLE, STRANGER])
 
 
 def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(fake_aws: FakeAws) -> None:
-    with pytest.raises(OutOfTimeError, match="the time is over, and line 1 is not read"):
+    with pytest.raises(OutOfTimeError, match=r"out of time before line 1$"):
         with_table(fake_aws).run(
             fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))), seconds=-1
         )
@@ -275,7 +279,9 @@ def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_
 
 
 def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
-    with pytest.raises(InvalidFileError, match="a hardware clock's file, which only the stage's bucket takes"):
+    with pytest.raises(
+        InvalidFileError, match="a hardware clock's file, which can be imported only through the bucket"
+    ):
         list(read_lines(StoredFile(HardwareClock().file()).open_at, ZONE))
 
 
@@ -287,7 +293,7 @@ def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_r
     stored = StoredFile(content)
     tracemalloc.start()
     try:
-        places = [
+        positions = [
             line.end
             for line in read_lines(stored.open_at, ZONE, FILE_START, bucket_with_table({cpf(11): 11}))
             if line.is_heartbeat
@@ -295,5 +301,5 @@ def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_r
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(places) == len(content) >> 20 == 1
-    assert peak < len(content) + 6_000_000  # of which a copy is what is stored here
+    assert len(positions) == len(content) >> 20 == 1
+    assert peak < len(content) + 6_000_000  # the test itself holds one copy of the content

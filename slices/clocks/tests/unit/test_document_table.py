@@ -1,4 +1,4 @@
-"""The table that says whose a CPF or PIS is."""
+"""The table of employees by CPF or PIS."""
 
 import re
 
@@ -20,10 +20,10 @@ tables = st.dictionaries(
 
 
 @given(tables, st.sampled_from([";", ","]), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str, end: str, marked: bool) -> None:
+def test_a_table_that_was_written_reads_back(table: dict[str, int], separator: str, end: str, has_mark: bool) -> None:
     rows = [("documento", "usuarioId"), *table.items()]
-    text = end.join(f"{document}{between}{employee}" for document, employee in rows)
-    assert parse_table(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
+    text = end.join(f"{document}{separator}{employee}" for document, employee in rows)
+    assert parse_table(text.encode("utf-8-sig" if has_mark else "utf-8")) == (table, [])
 
 
 def test_the_documents_example_is_a_table() -> None:
@@ -33,23 +33,26 @@ def test_the_documents_example_is_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (f"{cpf(1)}", "line 2: has 1 columns instead of 2"),
-        (f"{cpf(1)[1:]};5", "line 2, documento: has 10 of 11 digits; has the spreadsheet dropped a zero in front?"),
+        (
+            f"{cpf(1)[1:]};5",
+            "line 2, documento: has 10 digits instead of 11; the spreadsheet may have removed leading zeros",
+        ),
         ("123.456.789-09;5", "line 2, documento: is not 11 digits, without points or hyphens"),
         (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
         ("00000000000;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
         (f"5;{cpf(123_456_789)}", "line 2, documento: is not 11 digits, without points or hyphens"),
         (f"{cpf(1)};0", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
         (f"{cpf(1)};123.456.789-09", f"line 2, usuarioId: is not a number from 1 to {MAX_EMPLOYEE_ID}"),
-        (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is on line 2 already"),
+        (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is already on line 2"),
     ],
 )
-def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, said: str) -> None:
+def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, message: str) -> None:
     table, faults = parse_table((HEADER + line).encode())
-    assert str(faults.listed[0]) == said
-    assert table == ({cpf(1): 5} if "already" in said else {})
+    assert str(faults.listed[0]) == message
+    assert table == ({cpf(1): 5} if "already" in message else {})
     assert "456" not in str(faults)
 
 

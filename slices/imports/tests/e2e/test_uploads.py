@@ -1,4 +1,4 @@
-"""Files of punches, from the bucket to rows and results, and a file that fails, from the dead-letter queue back."""
+"""Import of files through the deployed bucket, and the redrive of a file that failed."""
 
 import gzip
 import json
@@ -31,32 +31,32 @@ class Bucket:
         self.name = osls.stack_outputs(stack.client("cloudformation"), "local")["UploadBucketName"]
 
     def upload(self, content: bytes, key: str = KEY) -> str:
-        """Put a file; give the folder of its results."""
+        """Upload a file; return the folder of its results."""
         version = self._s3.put_object(Bucket=self.name, Key=key, Body=content)["VersionId"]
         return f"{key.replace('incoming', 'results', 1)}/{version}"
 
     def event(self, folder: str, continuation: dict[str, int]) -> Any:
-        """Give the event by which the file of a folder of results is gone on with."""
+        """Return the event that continues the file with this folder of results."""
         key, _, version = folder.replace("results", "incoming", 1).rpartition("/")
         location = {"bucket": {"name": self.name}, "object": {"key": key.replace(" ", "+"), "versionId": version}}
         records = [{"eventSource": "aws:s3", "s3": location}]
         return {"Records": records, "continuation": continuation | {"rounds": 1}}
 
     def lines(self, key: str) -> list[Any] | None:
-        """Give the lines of a result; None: it is not there."""
+        """Return the lines of a result; None if it does not exist."""
         found = self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents", [])
         if not found:
             return None
         return [json.loads(line) for line in self._s3.get_object(Bucket=self.name, Key=key)["Body"].read().splitlines()]
 
     def wait_for(self, folder: str) -> Any:
-        """Wait until a file is done; give its summary."""
+        """Wait until a file is imported; return its summary."""
         wait_for(lambda: self.lines(f"{folder}/summary.json"), f"{folder}/summary.json")
         (summary,) = self.lines(f"{folder}/summary.json") or [None]
         return summary
 
     def refused(self, folder: str, summary: Any) -> list[Any]:
-        """Give the lines of the lists that a summary names."""
+        """Return the lines of the lists that a summary names."""
         return [line for name in summary["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
 
     def empty(self) -> None:
@@ -76,7 +76,7 @@ def bucket(stack: Stack, client: Client) -> Iterator[Bucket]:
 
 @pytest.fixture
 def employees() -> list[int]:
-    """Fifty people who have not punched yet."""
+    """Fifty employees without punches."""
     return [next(EMPLOYEES) for _ in range(50)]
 
 
@@ -96,16 +96,18 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
     (first,) = summary.pop("refusedIn")
     assert summary == {"accepted": 49, "refused": 1, "rounds": 1}
 
-    # Gone on with, as if the first invocation had come to line 41.
-    handed = bucket.event(folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0})
-    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(handed))
-    wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second round")
+    # Continued as if the first invocation had stopped before line 41.
+    continuation = bucket.event(
+        folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0}
+    )
+    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(continuation))
+    wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second invocation")
     summary = bucket.wait_for(folder)
     assert summary.pop("refusedIn") != [first]
     assert summary == {"accepted": 49, "refused": 1, "rounds": 2}
 
     again = bucket.upload(content)
-    # Longer, in another form, and compressed though its name does not say so.
+    # Longer, in another format, and gzipped although its name does not end in .gz.
     rows = "".join(f"{employee};2026-10-01T05:00:00\r\n" for employee in employees)  # local time
     longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
     named = bucket.upload(ndjson(employees), "incoming/october.ndjson.gz")
@@ -130,7 +132,7 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
     finally:
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     (dead_letter,) = run("list", "--reason", "file", "--json").json["deadLetters"]
-    assert dead_letter["detail"].startswith(f"{KEY}, from line 1: the queue of punches: ")
+    assert dead_letter["detail"].startswith(f"{KEY}, from line 1: cannot send to the punch queue: ")
 
     assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 

@@ -1,4 +1,4 @@
-"""The alarm of a file that was given up: it fires in time, on nothing else, and its section says what to do."""
+"""The alarm of a failed import: when it fires, and its section in the README."""
 
 from tests.template.cloudwatch import Point, State, alarms, metric, period, states
 from tests.template.compiled import Compile
@@ -6,12 +6,12 @@ from tools.kit.project import ROOT
 
 SECTION = "imports-failed"
 FAILED = metric("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}})
-DAY = 24 * 60  # minutes, as all times here
+DAY = 24 * 60  # in minutes, as all times here
 
 
 def test_a_file_that_was_given_up_fires_within_minutes_and_clears(compiled: Compile) -> None:
     alarm = alarms(compiled("prod", "uploads=true"))[SECTION]
-    start, second = 455, 459  # the next file is given up, too
+    start, second = 455, 459  # a second file fails
     recorded = {FAILED: {minute: Point(1, 1, 1, 1) for minute in (start, second)}}
     for phase in range(period(alarm)):
         firing = [minute for minute, state in states(alarm, recorded, DAY, phase) if state is State.ALARM]

@@ -1,4 +1,4 @@
-"""What the parameter uploads adds: a bucket that is closed, and a function that may send what is in it."""
+"""Resources that the parameter uploads adds: a private bucket, and the function that imports its files."""
 
 import copy
 import json
@@ -31,8 +31,8 @@ def stage(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def others(template: Any) -> set[str]:
-    """Give the policies by which other slices let the function read more; their tests have them."""
+def other_policies(template: Any) -> set[str]:
+    """Return the policies of other slices that let the function read more; those slices test them."""
     return {
         name
         for name, found in template["Resources"].items()
@@ -73,7 +73,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     resources = template["Resources"]
     for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
         assert resources.pop(name)["Type"] == kind
-    for name in others(template):
+    for name in other_policies(template):
         del resources[name]
     assert template["Outputs"].pop("UploadBucketName") == {"Value": {"Ref": "UploadBucket"}}
     _, denied = resources["PunchQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
@@ -82,7 +82,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     for found in (resources, plain["Resources"]):
         found.pop("Dashboard", None)
         for resource in found.values():
-            resource["Properties"].pop("Code", None)  # of a function: its key names the time
+            resource["Properties"].pop("Code", None)  # the S3 key of a function's code holds a time
     assert template == plain
 
 
@@ -112,9 +112,9 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     )  # not a key's id, which has ten characters
     config = complete.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
-    # No file holds a slot until Lambda gives up those that wait for it.
+    # A file is stopped before Lambda discards the events of files that wait for it.
     assert MAX_INVOCATIONS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
-    assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
+    assert config["DestinationConfig"] == {}  # the function has a dead-letter queue instead
 
 
 @pytest.mark.parametrize("by", REQUIRED_SIGN_IN)
@@ -131,7 +131,7 @@ def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: C
     _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
     arns = [{"Fn::GetAtt": [name, "Arn"]} for name in listed]
     assert (denied["Effect"], denied["Condition"]) == ("Deny", {"ArnNotEquals": {"aws:PrincipalArn": arns}})
-    # As the gateway, a client sends what the gateway's own templates say.
+    # A client of the API can set only what the gateway's mapping template sends.
     integrations = [json.dumps(method) for method in template.by_type("AWS::ApiGateway::Method").values()]
     sending = [text for text in integrations if "SendMessage" in text]
     assert len(sending) == 1
@@ -139,7 +139,7 @@ def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: C
 
 
 def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Template, prod: Template) -> None:
-    before = rights(prod).keys() | others(complete.document)
+    before = rights(prod).keys() | other_policies(complete.document)
     added = {name: found for name, found in rights(complete).items() if name not in before}
     incoming, results = (
         json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{folder}/*"}) for folder in ("incoming", "results")
@@ -204,11 +204,11 @@ def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Templat
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert "BucketName" not in bucket  # CloudFormation's cannot be foreseen, and taken by another account
+    assert "BucketName" not in bucket  # a generated name cannot be predicted and taken by another account
     *expiring, replaced = bucket["LifecycleConfiguration"]["Rules"]
     days = complete.properties("DeadLetterQueue")["MessageRetentionPeriod"] / 86_400
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring} == {"incoming/": 90, "results/": 90}
-    assert 90 >= replaced["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds it
+    assert 90 >= replaced["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds the file
     assert not replaced.keys() & {"Prefix", "ExpirationInDays"}
     assert replaced["ExpiredObjectDeleteMarker"] is True
 

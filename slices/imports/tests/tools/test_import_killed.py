@@ -1,4 +1,4 @@
-"""`ponto import`, killed again and again: each line is accepted or listed at the end, and none is listed twice."""
+"""`ponto import` killed twice: in the end each line is accepted or listed once."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tests.commands import write_stack
 from tests.serving import Request, Response, answering
 from tests.waiting import started, wait_for
 
-LINES = 6_001  # good ones, between two that are refused
+LINES = 6_001  # valid ones, between two that are refused
 
 
 def progress(file: Path) -> Any:
@@ -22,11 +22,11 @@ def progress(file: Path) -> Any:
 
 def test_an_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: Path) -> None:
     accepted: list[int] = []
-    most = 0  # punches that are accepted at once; the others slowly, so that the import does not end
+    fast = 0  # punches that are accepted without delay; the others are slow, so that the import does not end
 
     def accept(request: Request) -> Response:
         accepted.append(json.loads(request.body)["usuarioId"])
-        time.sleep(0.05 if len(accepted) > most else 0)
+        time.sleep(0.05 if len(accepted) > fast else 0)
         return 202, {}, b""
 
     file = tmp_path / "october.ndjson"
@@ -35,11 +35,11 @@ def test_an_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: P
     with answering(accept) as url:
         words = [sys.executable, "-m", "tools.cli", "import", str(file), "--json"]
         words += ["--state", str(write_stack(tmp_path, api_url=f"{url}/ponto", api_key="key"))]
-        for most in (LINES // 3, 2 * LINES // 3):
+        for fast in (LINES // 3, 2 * LINES // 3):
             with started(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-                wait_for(lambda least=most - 500: progress(file).get("accepted", 0) > least, "progress")  # type: ignore[misc]
+                wait_for(lambda least=fast - 500: progress(file).get("accepted", 0) > least, "progress")  # type: ignore[misc]
                 process.kill()
-        most = 10 * LINES
+        fast = 10 * LINES
         done = subprocess.run(words, capture_output=True, text=True, check=False)
 
     refused = file.with_name("october.ndjson.refused.ndjson")

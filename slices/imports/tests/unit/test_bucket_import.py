@@ -1,4 +1,4 @@
-"""`ponto import` of a file of another form, with a fake bucket: it goes up, and what became of it is told."""
+"""`ponto import` of a file in the format of another slice, with a fake bucket."""
 
 import io
 import json
@@ -21,14 +21,14 @@ CONTENT = b"machine 7\n1\n2\n"
 
 
 class Stage:
-    """A stage's bucket, and the import, which answers each upload with the next of its results."""
+    """A stage's bucket, which has the results of the next import."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         self.results: dict[str, Any] = {}
-        self.missing = "NoSuchKey"
+        self.missing = "NoSuchKey"  # error code for a missing object
         self.stored: dict[str, bytes] = {}
-        self.misses = 0  # looks at what is not there yet
+        self.misses = 0  # number of requests before the results exist
         calls.instead["DescribeStacks"] = stack(**OUTPUTS, UploadBucketName=BUCKET)
         calls.instead["PutObject"] = self._put
         calls.instead["GetObject"] = self._get
@@ -50,20 +50,20 @@ class Stage:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """Give a stage that takes files."""
+    """A stage with a bucket for files."""
     return Stage(Calls(monkeypatch))
 
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program on it."""
+    """The program, run on the stage."""
     write_stack(tmp_path, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
     made = runner(capsys, collaborators=Collaborators(FakeClock()))
     return lambda *words: made(*words, "--state", tmp_path)
 
 
 class Machine:
-    """A form of file, whose lines are numbers."""
+    """A file format whose lines are numbers, and its inspector."""
 
     DESCRIPTION = "a machine's file"
     SUMMARY_KEY = "machine"
@@ -71,15 +71,15 @@ class Machine:
     def __init__(self) -> None:
         self._lines = 0
 
-    def matches_first_line(self, first: bytes) -> bool:
-        return first.startswith(b"machine ")
+    def matches_first_line(self, first_line: bytes) -> bool:
+        return first_line.startswith(b"machine ")
 
     def create_inspector(self, _: bytes) -> "Machine":
         return Machine()
 
     def add(self, line: bytes) -> None:
         if not line.strip().isdigit():
-            raise FatalLineError("is no number")
+            raise FatalLineError("not a number")
         self._lines += 1
 
     def summary(self) -> dict[str, int]:
@@ -91,7 +91,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Give a file of this form, which a slice has brought."""
+    """A file in the format of `Machine`, which is the only one available."""
     monkeypatch.setattr(file_formats, "available_formats", lambda: (Machine(),))
     file = tmp_path / "machine.txt"
     file.write_bytes(CONTENT)
@@ -113,7 +113,7 @@ def test_a_file_of_a_form_is_uploaded_and_what_became_of_it_is_printed(stage: St
         0,
         [
             "2 accepted, 0 refused",
-            "Those accepted are in the queue; what is stored already adds no row.",
+            "Accepted punches are in the queue; those already stored add no row.",
             "a machine's 2 lines",
         ],
     )
@@ -128,7 +128,7 @@ def test_a_file_that_the_form_refuses_as_a_whole_is_not_uploaded(stage: Stage, r
     machine.write_bytes(CONTENT + b"x\n")
     done = run("import", machine)
     assert done.status == 2
-    assert "line 4 is no number" in done.err
+    assert "line 4: not a number" in done.err
     assert stage.calls.made == []
 
 
@@ -136,7 +136,7 @@ def test_a_stage_without_a_bucket_says_so(stage: Stage, run: Run, machine: Path)
     stage.calls.instead["DescribeStacks"] = stack(**OUTPUTS)
     done = run("import", machine)
     assert done.status == 2
-    assert "stage local takes no files: its parameter uploads is false; deploy it with true" in done.err
+    assert "stage local has no bucket for files; set its parameter uploads to true and deploy" in done.err
     assert stage.stored == {}
 
 
@@ -166,7 +166,7 @@ def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
     stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
     done = run("import", machine)
     assert (done.status, done.out) == (1, "")
-    assert "do not hold the 2 refused lines that its summary counts; import the file again" in done.err
+    assert "do not match the 2 refused lines that the summary counts; import the file again" in done.err
     assert not (tmp_path / "machine.txt.refused.ndjson").exists()
 
 
@@ -186,8 +186,8 @@ def test_an_import_that_failed_says_why_and_what_it_did_before(
     stage.results["failure.json"] = failure | {"accepted": 0, "refused": 0, "rounds": 0}
     done = run("import", machine)
     assert (done.status, done.out) == (2, "")
-    said = "the import failed at line 1: a machine's file needs a table. 0 accepted, 0 refused"
-    assert done.err.endswith(f"{said}\n")
+    message = "the import failed at line 1: a machine's file needs a table. 0 accepted, 0 refused"
+    assert done.err.endswith(f"{message}\n")
 
     stage.results = {"refused-from-line-1.ndjson": {"line": 3, "reason": "why"}} | {
         "failure.json": failure
@@ -206,7 +206,7 @@ def test_a_result_that_does_not_come_is_not_waited_for_for_ever(
     stage.missing = code
     done = run("import", machine)
     assert done.status == 1
-    assert f"no result yet in s3://{BUCKET}/results/machine.txt/v1/ (S3: {code}); ponto dlq list" in done.err
+    assert f"no result yet in s3://{BUCKET}/results/machine.txt/v1/ (S3: {code}); run ponto dlq list" in done.err
 
 
 def test_what_s3_refuses_otherwise_ends_the_waiting(stage: Stage, run: Run, machine: Path) -> None:

@@ -1,4 +1,4 @@
-"""Events of files that Lambda gave up on: what `ponto dlq` says of them, and which function it invokes again."""
+"""Dead-lettered events of file imports, as `ponto dlq` lists and redrives them."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ CONTINUED = {"offset": 9_000, "line": 101, "accepted": 99, "refused": 1, "rounds
 
 
 def files(*keys: object, **more: object) -> dict[str, Any]:
-    """S3's event of files, and what else it has."""
+    """Return an S3 event of some files, with more keys."""
     parts = [{"bucket": {"name": "b"}, "object": {"key": key}} for key in keys]
     return {"Records": [{"eventSource": "aws:s3", "s3": part} for part in parts]} | more
 

@@ -1,4 +1,4 @@
-"""`ponto import` with a fake API: what is sent, tried again, refused and gone on with."""
+"""`ponto import` with a fake API."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ as_it_is_and_compressed = pytest.mark.parametrize("pack", [bytes, gzip.compress]
 
 
 class Import:
-    """A file, the command, and the API, which answers each punch with the next of its own answers, or accepts it."""
+    """A file, the command, and the API, which accepts each punch for which it has no other response."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.file = folder / "october.ndjson"
@@ -40,7 +40,7 @@ class Import:
         self.tries: Counter[int] = Counter()
         self.answers: dict[int, list[Response]] = {}  # by employee
         self.keys: set[str] = set()
-        self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
+        self.ctrl_c_at = 0  # the employee at whose punch Ctrl-C is pressed
         self.clock: Clock = FakeClock()
         self._lock = threading.Lock()
         self._capsys = capsys
@@ -67,17 +67,17 @@ class Import:
         return done
 
     def stop(self, pack: Callable[[bytes], bytes] = bytes) -> None:
-        """Stop an import of which the first line and the last, 201, are refused."""
+        """Run an import whose first and last line (201) are invalid; the API stops it at line 150."""
         self.file.write_bytes(pack(b"{\n" + file(2, 200) + b"\n{"))
         self.answers = {150: [FORBIDDEN]}
         assert self.run().status == 1
 
     def listed(self) -> list[int]:
-        """The numbers of the refused lines."""
+        """Return the numbers of the refused lines."""
         return [json.loads(line)["line"] for line in self.refused.read_text().splitlines()]
 
     def left(self) -> set[str]:
-        """What is beside the file."""
+        """Return the extensions of the files beside the file."""
         return {path.name.removeprefix(self.file.name) for path in self.file.parent.glob(f"{self.file.name}?*")}
 
 
@@ -95,7 +95,7 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
     done = importing.run()
     assert (done.status, done.out) == (
         0,
-        "200 accepted, 0 refused\nThose accepted are in the queue; what is stored already adds no row.\n",
+        "200 accepted, 0 refused\nAccepted punches are in the queue; those already stored add no row.\n",
     )
     assert sorted(importing.accepted) == list(range(1, 201))
     assert importing.keys == {"CANARY"}
@@ -103,7 +103,7 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
 
 
 @pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
-@pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # which only root makes
+@pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # only root can create one
 def test_what_lies_in_the_place_of_its_files_is_left_alone(
     importing: Import, folder: Path, thing: str, kind: str
 ) -> None:
@@ -142,29 +142,29 @@ def test_refused_lines_are_listed_and_the_next_go_on(importing: Import) -> None:
     assert [tuple(json.loads(line).values()) for line in importing.refused.read_text().splitlines()] == [
         (2, "body: not JSON, character 1"),
         (3, "there is an error in your request: no"),
-        (4, "answered 413"),
+        (4, "the API answered 413"),
     ]
 
 
 def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(
     importing: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    importing.file.write_bytes(b"{\n" + file(2, 200))  # its first line is refused before
+    importing.file.write_bytes(b"{\n" + file(2, 200))  # the first line is refused
     importing.answers = {150: [FORBIDDEN]}
     stopped = importing.run()
     assert stopped.status == 1
-    assert "answered 403: the key is wrong, or was revoked" in stopped.err
-    assert "the same command goes on there" in stopped.err
+    assert "the API answered 403: the API key is wrong or was revoked" in stopped.err
+    assert "run the same command again to resume" in stopped.err
     assert importing.left() == {".progress", ".refused.ndjson"}
     tries = importing.tries.copy()
 
     monkeypatch.setenv("PONTO_API_KEY", "another")
     done = importing.run()
     assert done.out.startswith("199 accepted, 1 refused")
-    assert "going on at line " in done.err
+    assert "resuming at line " in done.err
     assert importing.keys == {"CANARY", "another"}
     assert set(importing.accepted) == set(range(2, 201))
-    assert importing.tries[2] == tries[2] == 1  # what was known to be accepted is not sent again
+    assert importing.tries[2] == tries[2] == 1  # punches that the progress counts are not sent again
     assert importing.listed() == [1]
     assert importing.left() == {".refused.ndjson"}
 
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_waiting_and_sending_and_the_same_command_goes_on(
     before = signal.getsignal(signal.SIGINT)
     importing.ctrl_c_at = at
     if waits:
-        importing.answers = {at: [(503, "", {"retry-after": "200"})]}  # for which a thread waits
+        importing.answers = {at: [(503, "", {"retry-after": "200"})]}  # a thread waits for it
         importing.clock = CLOCK
 
     stopped = importing.run()
@@ -220,9 +220,9 @@ def test_a_list_that_lacks_a_refused_line_is_not_gone_on_with(importing: Import,
 
     done = importing.run()
 
-    lacks = f"{importing.refused} does not hold the 1 lines that were refused before"
+    lacks = f"{importing.refused} lacks some of the 1 lines that were refused so far"
     assert done.status == 2
-    assert f"{lacks}; remove {importing.progress} to begin" in done.err
+    assert f"{lacks}; remove {importing.progress} to start" in done.err
     assert importing.accepted == accepted
 
 
@@ -235,9 +235,9 @@ def test_a_line_that_is_mended_before_the_rest_is_sent_is_not_passed_over(
     importing.file.write_bytes(pack(first + b"\n" + file(2, 200)))
 
     done = importing.run()
-    another = f"{importing.progress} is of another file, or {importing.file} was changed in the part that is done"
+    another = f"{importing.progress} belongs to another file, or {importing.file} was changed in the part"
     assert done.status == 2
-    assert f"{another}; remove" in done.err
+    assert another in done.err
 
     importing.progress.unlink()
     assert importing.run("--json").json["refused"] == (first != punch(1))
@@ -259,7 +259,7 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
     importing.file.write_bytes(pack(content))
     assert importing.run().err == ""
 
-    monkeypatch.setenv("FORCE_COLOR", "1")  # as rich takes it: a terminal is there
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then assumes a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     shown = importing.run()
@@ -272,19 +272,19 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"url": "https://another"}, "is of another stage"),
-        ({"offset": 10**6}, "is of another file"),
-        ({"offset": 1}, "is of another file"),
-        ({"digest": "0" * 64}, "is of another file"),
-        ({"digest": None}, "is of another file"),
-        ({"offset": -1}, "is not as it was written"),
-        ({"offset": 1.5}, "is not as it was written"),
-        ({"offset": "1"}, "is not as it was written"),
-        ({"offset": 10**30}, "is not as it was written"),
-        ({"accepted": True}, "is not as it was written"),
-        ({"accepted": 10**9}, "is not as it was written"),
-        ({"refused": None}, "is not as it was written"),
-        ({"more": 1}, "is not as it was written"),
+        ({"url": "https://another"}, "belongs to an import into another stage"),
+        ({"offset": 10**6}, "belongs to another file"),
+        ({"offset": 1}, "belongs to another file"),
+        ({"digest": "0" * 64}, "belongs to another file"),
+        ({"digest": None}, "belongs to another file"),
+        ({"offset": -1}, "is damaged"),
+        ({"offset": 1.5}, "is damaged"),
+        ({"offset": "1"}, "is damaged"),
+        ({"offset": 10**30}, "is damaged"),
+        ({"accepted": True}, "is damaged"),
+        ({"accepted": 10**9}, "is damaged"),
+        ({"refused": None}, "is damaged"),
+        ({"more": 1}, "is damaged"),
     ],
     ids=str,
 )
@@ -299,7 +299,7 @@ def test_a_progress_that_was_changed_is_not_gone_on_with(
 
     assert (done.status, done.out) == (2, "")
     assert f"{importing.progress} {why}" in done.err
-    assert "to begin anew" in done.err
+    assert "to start again" in done.err
     assert importing.accepted == accepted
 
 
@@ -308,16 +308,16 @@ def test_a_progress_that_is_none_is_said(importing: Import, content: bytes) -> N
     importing.progress.write_bytes(content)
     done = importing.run()
     assert done.status == 2
-    assert f"{importing.progress} is not as it was written; remove it to begin anew" in done.err
+    assert f"{importing.progress} is damaged; remove it to start again" in done.err
 
 
 def test_something_else_than_punches_is_said(importing: Import, folder: Path) -> None:
     importing.file.write_bytes(b"%PDF-1.7\n")
     done = importing.run()
     assert done.status == 2
-    assert "line 1 is neither a JSON object nor a header" in done.err
+    assert "line 1: neither a JSON object nor a CSV header" in done.err
     importing.file = folder
-    assert f"{folder} is no file" in importing.run().err
+    assert f"{folder} is not a file" in importing.run().err
 
 
 def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_before(importing: Import) -> None:
@@ -325,8 +325,8 @@ def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_be
     for _ in range(2):
         done = importing.run()
         assert (done.status, done.out) == (2, "")
-        said = "the compression is broken, or the file incomplete: EOFError. 199 accepted, 1 refused: see "
-        assert f"{importing.file}: {said}{importing.refused}\n" in done.err
+        message = "the gzip data is corrupt or incomplete: EOFError. 199 accepted, 1 refused: see "
+        assert f"{importing.file}: {message}{importing.refused}\n" in done.err
         assert sorted(importing.accepted) == list(range(2, 201))
     assert importing.listed() == [1]
 

@@ -1,4 +1,4 @@
-"""The lines of a file: what each is, where it ends, and that reading may begin anywhere and costs no memory."""
+"""Reading of files: the content and position of each line, resuming anywhere, and bounded memory."""
 
 import csv
 import gzip
@@ -27,7 +27,7 @@ HEADER = b"usuarioId,ponto,dispositivo,offline,latitude\n"
 
 
 class StoredFile:
-    """A file as S3 gives it: a body that can be read only."""
+    """A stored file, and the offsets at which it was opened."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -43,7 +43,7 @@ def read(content: bytes, start: Position = FILE_START) -> list[FileLine]:
 
 
 def without_heartbeats(found: Iterable[FileLine]) -> list[FileLine]:
-    """Leave out what only says how far reading has come."""
+    """Return the lines that are no heartbeats."""
     return [line for line in found if line.body or line.refusal]
 
 
@@ -74,8 +74,8 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
             b" " * MAX_LINE_BYTES + GOOD,
             b"usuarioId,ponto",
             GOOD,
-            "\u00a0".encode(),  # not blank, though it looks so
-            GOOD.ljust(MAX_LINE_BYTES) + b"\r\rx",  # no ends of lines, where one would be as long as may be
+            "\u00a0".encode(),  # a no-break space is not blank
+            GOOD.ljust(MAX_LINE_BYTES) + b"\r\rx",  # carriage returns alone are no line ends
         ]
     )
     assert refusals(content) == {
@@ -154,7 +154,7 @@ def test_bad_lines_of_csv() -> None:
     assert refusals(content) == {
         2: "usuarioId: must be an integer from 1 to 9007199254740991",
         3: "offline: must be true or false",
-        4: "line: 4 cells, and the header has 5",
+        4: "line: 4 cells, but the header has 5",
         5: "line: not CSV",
         6: "ponto: required",
         7: "latitude: must be a number from -90 to 90",
@@ -177,7 +177,7 @@ def test_bad_lines_of_csv() -> None:
 def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: bytes) -> None:
     with pytest.raises(
         InvalidFileError,
-        match="line 2 is neither a JSON object nor a header, and no slice that is here reads it; the columns are",
+        match="line 2: neither a JSON object nor a CSV header, and no enabled slice reads this format; required",
     ) as caught:
         read(b"\n" + first + b"\n" + GOOD)
     assert "123" not in str(caught.value)
@@ -188,24 +188,24 @@ def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pyt
     monkeypatch.setattr(file_formats, "available_formats", tuple)
     stored = StoredFile(b"00000000011" + b"0" * 221 + b"\r\n")
     assert inspect_file(stored.open_at, lambda _: None) is None
-    with pytest.raises(InvalidFileError, match=r"line 1 is neither .*, and no slice that is here reads it"):
+    with pytest.raises(InvalidFileError, match=r"line 1: neither .*, and no enabled slice reads this format"):
         list(read_lines(stored.open_at, ZONE))
 
 
 @pytest.mark.parametrize(
     ("header", "what"),
     [
-        (b"usuarioId,nome,ponto", "line 1: unknown column 'nome'; the columns"),
+        (b"usuarioId,nome,ponto", "line 1: unknown column 'nome'; required columns"),
         (
             b"ponto;usuarioId;CPF 123;x",
             "line 1: unknown column, whose name is not shown: it is not 1 to 32 ASCII letters and underscores;",
         ),
-        (b"usuarioId,ponto,ponto", "line 1: column 'ponto' twice;"),
+        (b"usuarioId,ponto,ponto", "line 1: column 'ponto' appears twice;"),
         (b"usuarioId,ponto,", "unknown column, whose"),
     ],
 )
 def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -> None:
-    with pytest.raises(InvalidFileError, match="the columns are usuarioId and ponto, and of id, ") as caught:
+    with pytest.raises(InvalidFileError, match="required columns: usuarioId, ponto; optional: id, ") as caught:
         read(header + b"\n" + GOOD)
     assert what in str(caught.value)
     assert "123" not in str(caught.value)
@@ -215,7 +215,7 @@ def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -
     "spoil", [lambda whole: whole[:-9], lambda whole: whole[:-8] + b"\0" * 8, lambda whole: whole[:20] + b"\xff" * 20]
 )
 def test_broken_compression_is_said_after_what_could_be_read(spoil: Any) -> None:
-    with pytest.raises(InvalidFileError, match="the compression is broken, or the file incomplete"):
+    with pytest.raises(InvalidFileError, match="the gzip data is corrupt or incomplete"):
         read(spoil(gzip.compress((GOOD + b"\n") * 100)))
 
 
@@ -243,7 +243,7 @@ def _judged(text: str) -> str:
 @settings(max_examples=20)
 @given(good_bodies())
 def test_a_punch_in_csv_is_the_punch_in_json(body: Body) -> None:
-    # An empty cell is none, and the spaces at a line's ends do not count.
+    # CSV has no empty strings, and spaces at the ends of a line are removed.
     given_ = {name: value for name, value in body.items() if not isinstance(value, str) or value == value.strip() != ""}
     cells = [json.dumps(value) if not isinstance(value, str) else value for value in given_.values()]
     text = io.StringIO()
@@ -275,16 +275,14 @@ def test_what_is_not_compressed_is_not_read_twice() -> None:
 
 
 class _Long(io.RawIOBase):
-    """A punch, and then a unit again and again, never as a whole in memory."""
+    """A stream of a punch and a repeated unit, never in memory as a whole."""
 
     def __init__(self, unit: bytes, size: int) -> None:
         self._unit = unit * (65_536 // len(unit))
         self._parts = size // len(self._unit)
         self._next = GOOD + b"\n"
-        self.given = 0  # bytes
 
     def read(self, size: int = -1) -> bytes:
-        self.given += len(self._next)
         part, self._next = self._next, self._unit if self._parts > 0 else b""
         self._parts -= 1
         assert len(part) <= size
@@ -307,15 +305,15 @@ _MIB = 1 << 20
 
 
 @pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b" " * 63 + b"\n"])
-@pytest.mark.parametrize("start", [FILE_START, Position(len(GOOD) + 1, 2)], ids=["from its begin", "gone on with"])
+@pytest.mark.parametrize("start", [FILE_START, Position(len(GOOD) + 1, 2)], ids=["from the start", "resumed"])
 def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
-    most = 1 << 16  # with the mebibyte itself: test_uploads.py
-    content = GOOD + b"\n" + blank * (2 * most // len(blank))
-    line = 2 + (most + len(GOOD) + 1) // len(blank)
+    limit = 1 << 16  # test_uploads.py has a case with the actual limit
+    content = GOOD + b"\n" + blank * (2 * limit // len(blank))
+    line = 2 + (limit + len(GOOD) + 1) // len(blank)
     with pytest.raises(
-        InvalidFileError, match=f"at line {line} there is a mebibyte more of blank lines than of others"
+        InvalidFileError, match=f"line {line}: blank lines exceed other lines by more than {limit:,} bytes"
     ):
-        not_blank(content, most, start)
+        not_blank(content, limit, start)
 
 
 def not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START) -> list[RawLine | Position]:
@@ -325,13 +323,13 @@ def not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START
 
 
 def test_as_much_blank_as_there_is_of_punches_is_read() -> None:
-    most = 1_000
-    content = (b"\n" * len(GOOD) + GOOD + b"\n") * most
-    assert len(not_blank(content, most)) == most
-    # All of the file counts, and not one run: so far, there is a byte less for each punch.
-    assert len(not_blank(content + b"\n" * 2 * most + GOOD, most)) == most + 1
-    with pytest.raises(InvalidFileError, match="at line"):
-        not_blank(content + b"\n" * (2 * most + 1) + GOOD, most)
+    limit = 1_000
+    content = (b"\n" * len(GOOD) + GOOD + b"\n") * limit
+    assert len(not_blank(content, limit)) == limit
+    # The limit is for the whole file: each punch so far is one byte longer than its blank lines.
+    assert len(not_blank(content + b"\n" * 2 * limit + GOOD, limit)) == limit + 1
+    with pytest.raises(InvalidFileError, match="line 48001: blank lines"):
+        not_blank(content + b"\n" * (2 * limit + 1) + GOOD, limit)
 
 
 def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> None:
@@ -346,15 +344,15 @@ def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, compressed: bool) -> None:
-    most = 1_000
+    limit = 1_000
 
     def read_as_stored(content: bytes) -> list[FileLine]:
         stored = StoredFile(gzip.compress(content) if compressed else content)
-        return list(read_lines(stored.open_at, ZONE, max_refused=most))
+        return list(read_lines(stored.open_at, ZONE, max_refused=limit))
 
-    content = (GOOD + b"\n") * 2 * most + b"x\n" * 3 * most
-    assert len(read_as_stored(content)) == 5 * most  # as many bad ones as there are punches, and these
-    with pytest.raises(InvalidFileError, match=r"at line 5001 .* by more than 1,000; the last: body: not JSON"):
+    content = (GOOD + b"\n") * 2 * limit + b"x\n" * 3 * limit
+    assert len(read_as_stored(content)) == 5 * limit  # the limit more than punches
+    with pytest.raises(InvalidFileError, match=r"line 5001: .* by more than 1,000; reason of the last: body: not JSON"):
         read_as_stored(content + b"x\n")
 
 
@@ -371,7 +369,7 @@ def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, c
 def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
     first: bytes, unit: bytes, start: Position
 ) -> None:
-    # Compressed, it is a file of a few kilobytes, and there can be a thousand times as much.
+    # Gzipped, it has a few kilobytes; a file may hold a thousand times as much.
     content = first + b"\n" + unit * (8 * _MIB // len(unit))
     found = []
     with suppress(InvalidFileError):  # of the first line

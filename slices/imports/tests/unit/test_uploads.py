@@ -1,4 +1,4 @@
-"""`function.main` with a fake bucket, queue and Lambda: what is sent, noted, handed on, and raised."""
+"""`function.main` with a fake bucket, queue and Lambda."""
 
 import gzip
 import io
@@ -42,23 +42,23 @@ def client_error(code: str, status: int = 400) -> ClientError:
 
 
 class Bucket:
-    """S3, as far as it is used."""
+    """A fake S3 client."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str | None], bytes] = {}
         self.results: dict[str, bytes] = {}
-        self.fails_after: int | None = None  # bytes of a body
-        self.knows_ranges = True
-        self.asked_for_parts = False
-        self.given = 0  # bytes of all bodies
+        self.fails_after: int | None = None  # bytes of a body; None: never
+        self.supports_ranges = True
+        self.got_range_request = False
+        self.read_bytes = 0  # of all bodies
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
         if (Key, VersionId) not in self.objects:
             raise client_error("NoSuchKey", 404)
         content = self.objects[Key, VersionId]
-        self.asked_for_parts |= bool(Range)
-        if not Range or not self.knows_ranges:
+        self.got_range_request |= bool(Range)
+        if not Range or not self.supports_ranges:
             return {"Body": _Body(self, content)}
         offset = int(Range.removeprefix("bytes=").removesuffix("-"))
         if offset >= len(content):
@@ -86,31 +86,31 @@ class _Body(io.BytesIO):
         if self._fails_after is not None and self.tell() >= self._fails_after:
             raise ReadTimeoutError(endpoint_url="https://s3")
         part = super().read(size if self._fails_after is None else self._fails_after)
-        self._bucket.given += len(part)
+        self._bucket.read_bytes += len(part)
         return part
 
 
 class Queue:
-    """Punches that are sent, in the place of `QueueSender.send`, which its own tests try with a queue in moto."""
+    """Records the punches sent, in place of `QueueSender.send`, which other tests run with a queue in moto."""
 
     def __init__(self) -> None:
         self.punches: list[FileLine] = []
-        self.open_calls: int | None = None  # after which it is closed to the function; None: never
-        self.seconds = 0.0  # that each call takes
-        self.at_once = 0
+        self.open_calls: int | None = None  # number of calls before access is denied; None: never
+        self.seconds = 0.0  # duration of a call
+        self.max_concurrency = 0
         self._lock = threading.Lock()
-        self._now = 0
+        self._concurrency = 0
 
     def send(self, punches: Sequence[FileLine], _: float) -> dict[int, str]:
         with self._lock:
-            self._now += 1
-            self.at_once = max(self.at_once, self._now)
+            self._concurrency += 1
+            self.max_concurrency = max(self.max_concurrency, self._concurrency)
         time.sleep(self.seconds)
         with self._lock:
-            self._now -= 1
+            self._concurrency -= 1
             if self.open_calls is not None:
                 if not self.open_calls:
-                    raise SendFailedError("the queue of punches: AccessDenied")
+                    raise SendFailedError("cannot send to the punch queue: AccessDenied")
                 self.open_calls -= 1
             self.punches += punches
             return {}
@@ -120,7 +120,7 @@ class Queue:
 
 
 class Functions:
-    """Lambda, as far as it is used."""
+    """A fake Lambda client."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -131,7 +131,7 @@ class Functions:
 
 
 class FakeAws:
-    """What surrounds the function."""
+    """The environment of the function: a bucket, a queue and Lambda."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
@@ -153,19 +153,19 @@ class FakeAws:
         function.main(event, Context(RESERVE + seconds))
 
     def run_all(self, event: Any, seconds: float) -> int:
-        """Run until nothing is handed on; return how many invocations that were."""
-        rounds = 0
+        """Run an event and the continuations of its file; return the number of invocations."""
+        invocations = 0
         self.functions.events.append(event)
         while self.functions.events:
-            rounds += 1
+            invocations += 1
             self.run(self.functions.events.pop(0), seconds)
-        return rounds
+        return invocations
 
     def result(self, name: str, folder: str = "results/clock.ndjson/v1") -> Any:
         return [json.loads(line) for line in self.bucket.results[f"{folder}/{name}"].splitlines()]
 
     def refused(self, name: str = "summary.json", folder: str = "results/clock.ndjson/v1") -> Any:
-        """Give the lines of the lists that a result names."""
+        """Return the lines of the lists that a result names."""
         (found,) = self.result(name, folder)
         return [line for listed in found["refusedIn"] for line in self.result(listed, folder)]
 
@@ -196,7 +196,7 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
     content = file(1, 995)
     fake_aws.run(fake_aws.upload(content, "incoming/gate 1/100%.ndjson"))
     assert sorted(punch.body for punch in fake_aws.queue.punches) == sorted(content.decode().split("\n"))
-    assert fake_aws.queue.at_once == batches.THREADS
+    assert fake_aws.queue.max_concurrency == batches.THREADS
     folder = "results/gate 1/100%.ndjson/v1"
     assert fake_aws.result("summary.json", folder) == [{"accepted": 995, "refused": 0, "rounds": 1}]
     assert len(fake_aws.bucket.results) == 1
@@ -233,7 +233,7 @@ def test_a_file_without_punches_has_results_too(fake_aws: FakeAws) -> None:
 def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(
     fake_aws: FakeAws, letter: str, version: str | None
 ) -> None:
-    # A folder among them, whose name would make a folder of what is cut
+    # The name has a folder, so that shortening the key as a path would be wrong.
     name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
     for last in "xy":
         fake_aws.run(fake_aws.upload(b"{", name + last, version))
@@ -262,14 +262,14 @@ def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
 
 @pytest.fixture
 def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """Give the calls of a function whose queue is in moto, as its punches are."""
+    """Calls of AWS clients, with a queue in moto."""
     with aws():
         monkeypatch.setenv("QUEUE_URL", boto3.client("sqs").create_queue(QueueName="punches")["QueueUrl"])
         yield Calls(monkeypatch)
 
 
 def send(first: int, last: int, *, seconds: float = 30, **settings: Any) -> dict[int, str]:
-    """Send punches as the function does; return why the queue never takes a line."""
+    """Send punches as the function does; return the reasons for refused lines, by number."""
     content = file(first, last)
     punches = list(lines.read_lines(lambda _: io.BytesIO(content), ZONE))
     client = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
@@ -288,20 +288,20 @@ def employees() -> list[int]:
 
 
 def refuse(*codes: dict[int, str] | ClientError | EndpointConnectionError) -> Callable[..., Any]:
-    """Answer each call with the next error, or refuse some of its punches, by their employees; then take everything."""
-    left = list(codes)
+    """Fail each call with the next exception, or refuse the punches of some employees; then accept everything."""
+    remaining = list(codes)
 
     def answer(call: Callable[[], Any], given: Any) -> Any:
-        now = left.pop(0) if left else {}
-        if isinstance(now, Exception):
-            raise now
+        current = remaining.pop(0) if remaining else {}
+        if isinstance(current, Exception):
+            raise current
         entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in given["Entries"]}
         failed = [
-            {"Id": entry["Id"], "Code": now[employee], "SenderFault": now[employee].startswith("Invalid")}
+            {"Id": entry["Id"], "Code": current[employee], "SenderFault": current[employee].startswith("Invalid")}
             for employee, entry in entries.items()
-            if employee in now
+            if employee in current
         ]
-        given["Entries"] = [entry for employee, entry in entries.items() if employee not in now]
+        given["Entries"] = [entry for employee, entry in entries.items() if employee not in current]
         return {**(call() if given["Entries"] else {}), "Failed": failed}
 
     return answer
@@ -364,24 +364,24 @@ def test_a_call_that_fails_for_now_is_made_again(sqs: Calls, error: Any) -> None
 def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(sqs: Calls) -> None:
     refused = client_error("InvalidMessageContents")
     sqs.instead["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
-    assert send(1, 3) == {2: "line: the queue does not take it: InvalidMessageContents"}
+    assert send(1, 3) == {2: "line: rejected by the queue: InvalidMessageContents"}
     assert employees() == [1, 3]
 
     sqs.instead["SendMessageBatch"] = refuse({5: "InvalidParameterValue"})
-    assert send(4, 6) == {2: "line: the queue does not take it: InvalidParameterValue"}
+    assert send(4, 6) == {2: "line: rejected by the queue: InvalidParameterValue"}
     assert employees() == [4, 6]
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
-        (client_error("AccessDenied", 403), "the queue of punches: .*AccessDenied"),  # at once
-        ({1: "InternalError"}, "the queue of punches: InternalError"),  # when the time is over
+        (client_error("AccessDenied", 403), "cannot send to the punch queue: .*AccessDenied"),  # at once
+        ({1: "InternalError"}, "cannot send to the punch queue: InternalError"),  # at the deadline
     ],
 )
-def test_a_queue_that_is_closed_or_keeps_failing_fails_the_file(sqs: Calls, error: Any, said: str) -> None:
+def test_a_queue_that_is_closed_or_keeps_failing_fails_the_file(sqs: Calls, error: Any, message: str) -> None:
     sqs.instead["SendMessageBatch"] = refuse(*[error] * 100)
-    with pytest.raises(SendFailedError, match=said):
+    with pytest.raises(SendFailedError, match=message):
         send(1, 5, seconds=0.1)
 
 
@@ -392,19 +392,19 @@ def test_a_file_of_which_the_queue_takes_nothing_has_no_results(fake_aws: FakeAw
     assert (fake_aws.bucket.results, fake_aws.functions.events) == ({}, [])
 
 
-# Going on
+# Continuing a file
 
 
-@pytest.mark.parametrize("knows_ranges", [True, False])
+@pytest.mark.parametrize("supports_ranges", [True, False])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_handed_on_to(
-    fake_aws: FakeAws, pack: Callable[[bytes], bytes], knows_ranges: bool
+    fake_aws: FakeAws, pack: Callable[[bytes], bytes], supports_ranges: bool
 ) -> None:
-    fake_aws.bucket.knows_ranges = knows_ranges  # one that does not gives the whole for a part
+    fake_aws.bucket.supports_ranges = supports_ranges  # without ranges, S3 returns the whole file
     fake_aws.queue.seconds = 0.02
     assert fake_aws.run_all(fake_aws.upload(pack(file(1, 1_000))), seconds=0.05) > 1
     assert sorted(fake_aws.queue.employees()) == list(range(1, 1_001))
-    assert fake_aws.bucket.asked_for_parts is (pack is bytes)
+    assert fake_aws.bucket.got_range_request is (pack is bytes)
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda
     fake_aws: FakeAws, content: bytes, begin: Position, line: int
 ) -> None:
     (task,) = parse_event(fake_aws.upload(gzip.compress(content)))
-    with pytest.raises(OutOfTimeError, match=f"the time is over, and line {line} is not read"):
+    with pytest.raises(OutOfTimeError, match=f"out of time before line {line}$"):
         fake_aws.run_all(task._replace(position=begin).to_event(), seconds=-1)
     assert "summary.json" not in str(fake_aws.bucket.results)
 
@@ -441,16 +441,18 @@ def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
     fake_aws: FakeAws, content: bytes, has_a_punch: bool
 ) -> None:
     upload = fake_aws.upload(content)
-    importer = fake_aws.importer(function.read_settings(), lambda: fake_aws.bucket.given / _MIB)  # a second a mebibyte
+    importer = fake_aws.importer(
+        function.read_settings(), lambda: fake_aws.bucket.read_bytes / _MIB
+    )  # one second for each mebibyte
     if has_a_punch:
-        now, why = importer.run(upload, RESERVE + 1)
-        assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTimeError")
+        progress, reason = importer.run(upload, RESERVE + 1)
+        assert (progress.accepted, reason.partition(":")[0]) == (1, "OutOfTimeError")
         upload = fake_aws.functions.events.pop()
-        assert fake_aws.bucket.given <= 3 * _MIB
-        fake_aws.bucket.given = 0
-    with pytest.raises(OutOfTimeError, match="the time is over"):
+        assert fake_aws.bucket.read_bytes <= 3 * _MIB
+        fake_aws.bucket.read_bytes = 0
+    with pytest.raises(OutOfTimeError, match="out of time"):
         importer.run(upload, RESERVE + 1)
-    assert fake_aws.bucket.given <= 3 * _MIB
+    assert fake_aws.bucket.read_bytes <= 3 * _MIB
 
 
 def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(fake_aws: FakeAws) -> None:
@@ -473,7 +475,7 @@ def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bo
         try:
             fake_aws.run(upload)
         except SendFailedError:
-            fake_aws.functions.events = [upload]  # as Lambda tries it again, or a redrive
+            fake_aws.functions.events = [upload]  # as a retry or a redrive
         fake_aws.queue.open_calls = None
         if fake_aws.functions.events:
             fake_aws.run_all(fake_aws.functions.events.pop(), 30)
@@ -490,8 +492,8 @@ def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_t
     fake_aws.bucket.fails_after = 100_000
     fake_aws.run(upload)
     assert json.loads(capsys.readouterr().out)["handedOn"].startswith("ReadTimeoutError: ")
-    (handed,) = fake_aws.functions.events
-    assert handed["continuation"]["line"] > 1_000
+    (next_event,) = fake_aws.functions.events
+    assert next_event["continuation"]["line"] > 1_000
     fake_aws.bucket.fails_after = None
     fake_aws.run_all(fake_aws.functions.events.pop(), 30)
     assert sorted(set(fake_aws.queue.employees())) == list(range(1, 5_001))
@@ -504,39 +506,39 @@ def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_t
 def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(fake_aws: FakeAws) -> None:
     (task,) = parse_event(fake_aws.upload(file(1, 10)))
     with pytest.raises(
-        TooManyInvocationsError, match=f"line 1 is reached after {MAX_INVOCATIONS} invocations; redrive it to go on"
+        TooManyInvocationsError, match=f"not complete after {MAX_INVOCATIONS} invocations; redrive .* at line 1$"
     ):
         fake_aws.run(task._replace(invocations=MAX_INVOCATIONS).to_event())
-    assert fake_aws.result("failure.json")[0]["reason"].startswith("line 1 is reached")
+    assert fake_aws.result("failure.json")[0]["reason"].startswith("not complete after")
     fake_aws.run(task._replace(invocations=MAX_INVOCATIONS - 1).to_event())
     assert len(fake_aws.queue.punches) == 10
 
 
-# Files and events as a whole
+# Invalid files and events
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "sent", "line"),
+    ("content", "message", "sent", "line"),
     [
-        (gzip.compress(b"{\n" + file(1, 2_000) + b"\n")[:-9], "the compression is broken", 2_000, 2_002),
-        (gzip.compress(b"{\n" + punch(1) + b"\n" * 2 * _MIB), "a mebibyte more of blank lines", 1, _MIB + 3),
-        (b"%PDF-1.7\n", "line 1 is neither", 0, 1),
+        (gzip.compress(b"{\n" + file(1, 2_000) + b"\n")[:-9], "the gzip data is corrupt", 2_000, 2_002),
+        (gzip.compress(b"{\n" + punch(1) + b"\n" * 2 * _MIB), "blank lines exceed other lines", 1, _MIB + 3),
+        (b"%PDF-1.7\n", "line 1: neither", 0, 1),
     ],
     ids=["broken", "blank lines", "something else"],
 )
 def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_says_what_that_was(
-    fake_aws: FakeAws, content: bytes, said: str, sent: int, line: int
+    fake_aws: FakeAws, content: bytes, message: str, sent: int, line: int
 ) -> None:
     upload = fake_aws.upload(content)
     if sent:
         fake_aws.run(upload)
         (upload,) = fake_aws.functions.events
-    for _ in range(3):  # so often Lambda tries it
-        with pytest.raises(InvalidFileError, match=said):
+    for _ in range(3):  # Lambda's attempts
+        with pytest.raises(InvalidFileError, match=message):
             fake_aws.run(upload)
     assert sorted(fake_aws.queue.employees()) == list(range(1, sent + 1))
     (failure,) = fake_aws.result("failure.json")
-    assert said in failure.pop("reason")
+    assert message in failure.pop("reason")
     assert failure.pop("refusedIn", []) == [name.rpartition("/")[2] for name in fake_aws.bucket.results if "-" in name]
     refused, rounds = (1, 1) if sent else (0, 0)
     assert failure == {"line": line, "accepted": sent, "refused": refused, "rounds": rounds}
@@ -548,7 +550,7 @@ def test_a_redrive_reads_on_where_a_file_failed(fake_aws: FakeAws) -> None:
     fake_aws.max_refused = 100
     fake_aws.run(fake_aws.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
     event = fake_aws.functions.events.pop()
-    with pytest.raises(InvalidFileError, match="at line 121 refused lines outnumber punches by more than 100"):
+    with pytest.raises(InvalidFileError, match="line 121: refused lines outnumber punches by more than 100"):
         fake_aws.run(event)
     assert (fake_aws.result("failure.json")[0]["accepted"], fake_aws.result("failure.json")[0]["refused"]) == (10, 110)
 
@@ -572,7 +574,7 @@ def test_of_several_files_in_an_event_each_gets_an_invocation(fake_aws: FakeAws)
     assert fake_aws.run_all(several, 30) == 3
     assert sorted(fake_aws.queue.employees()) == [1, 2, 3]
 
-    # Where the first is done, the others are not.
+    # The first file is complete; the others are imported again.
     (task,) = parse_event(events[0])
     done = task._replace(position=Position(len(punch(1)), 2), accepted=1, invocations=1).to_event()
     assert fake_aws.run_all(several | {"continuation": done["continuation"]}, 30) == 3
