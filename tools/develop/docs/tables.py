@@ -1,6 +1,7 @@
 """Tables of documents that follow from the code: fields of a punch, parameters, commands, columns of the database."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -45,7 +46,7 @@ def _short(type_: str) -> str:
 
 
 def commands(slice_name: str | None = None) -> str:
-    """Return the commands of a slice or of the reference: what each does, and its exit statuses."""
+    """Return the commands of a slice or of the reference: what each does, and exit statuses that differ from the usual."""
     slice_commands = {
         name: tuple(f"ponto {command} " for command in manifest.commands()) for name, manifest in enabled.load().items()
     }
@@ -55,7 +56,12 @@ def commands(slice_name: str | None = None) -> str:
         command = f"{name} "
         if command.startswith(slice_commands[slice_name]) if slice_name else not command.startswith(of_slices):
             rows.append((f"`{name}`", *texts))
-    return _table(("command", "what it does", "exit status"), rows)
+    usual, count = Counter(status for *_, status in rows).most_common(1)[0]
+    note = ""
+    if count > 2:  # shown once, above the table
+        note = f"Exit status, where the table has none: {usual}.\n\n"
+        rows = [(*cells, "" if status == usual else status) for *cells, status in rows]
+    return note + _table(("command", "what it does", "exit status"), rows)
 
 
 def leaf_commands(
