@@ -46,7 +46,7 @@ def _short(type_: str) -> str:
 
 
 def commands(slice_name: str | None = None) -> str:
-    """Return the commands of a slice or of the reference: what each does, and exit statuses that differ from the usual."""
+    """Return the commands of a slice or of the reference with their exit statuses; the most common is shown once."""
     slice_commands = {
         name: tuple(f"ponto {command} " for command in manifest.commands()) for name, manifest in enabled.load().items()
     }
