@@ -1,12 +1,12 @@
-// A Deployment is a snapshot: API Gateway publishes a change only with a new one. Its logical id is
-// therefore derived from all that api.yml and the slices define of it, so that a changed API is a new resource.
+// A Deployment is a snapshot: API Gateway publishes changes only with a new one. So its logical id contains a hash of the API's
+// definitions (api.yml and the slices'): a changed API is a new resource.
 const { createHash } = require('node:crypto');
-const { ENDPOINTS, changes, together } = require('./slices.js');
+const { ENDPOINTS, changes, collect } = require('./slices.js');
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const defined = [api, await together(context, 'Resources')].flatMap(Object.entries).filter(([, { Type }]) =>
+  const defined = [api, await collect(context, 'Resources')].flatMap(Object.entries).filter(([, { Type }]) =>
     /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
   const ids = new Set(defined.map(([id]) => id));
@@ -16,13 +16,13 @@ module.exports = async (context) => {
   const deployment = `ApiDeployment${hash}`;
   const throttled = [
     ['*', '*', 'stage'],
-    // Separate metrics for the alarms: a receipt that is not there yet is a 404, and no trouble.
+    // Detailed metrics, so that the alarms count punches only: a 404 for a receipt that does not exist yet is normal.
     ['POST', '/ponto', 'punch', { MetricsEnabled: true }],
     ['OPTIONS', '/ponto', 'preflight'],
-    ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, limit }) => [method, path, limit]),
+    ...ENDPOINTS.flatMap(({ methods }) => methods).map(({ method, path, throttle }) => [method, path, throttle]),
   ].map(async ([HttpMethod, path, name, more]) => ({
     HttpMethod,
-    ResourcePath: `/${path.replaceAll('/', '~1')}`, // a path's own slash
+    ResourcePath: `/${path.replaceAll('/', '~1')}`, // JSON pointer escape of /
     ...more,
     ThrottlingRateLimit: await resolveVariable(`file(resources/parameters.js):${name}RateLimit`),
     ThrottlingBurstLimit: await resolveVariable(`file(resources/parameters.js):${name}BurstLimit`),
@@ -37,21 +37,21 @@ module.exports = async (context) => {
       ApiStage: {
         Type: 'AWS::ApiGateway::Stage',
         Metadata: { checkov: { skip: [
-          { id: 'CKV_AWS_73', comment: 'X-Ray is the parameter tracing: there is no code to trace in the gateway' },
-          { id: 'CKV_AWS_76', comment: 'access logs are the parameter accessLogs: an account needs a role for them' },
-          { id: 'CKV_AWS_120', comment: 'a punch must be stored, and a receipt is asked for until it is there: nothing to cache' },
+          { id: 'CKV_AWS_73', comment: 'the parameter tracing turns X-Ray on; the gateway has no code to trace' },
+          { id: 'CKV_AWS_76', comment: 'the parameter accessLogs turns access logs on; the account needs a role for them' },
+          { id: 'CKV_AWS_120', comment: 'nothing to cache: clients request a receipt until it exists' },
         ] } },
-        // When sign-in is turned off, the function changes before the gateway: in the other order punches would come
-        // without an employee whom the function still asks for, and be dead letters. When it is turned on, the gateway
-        // changes first, as the slice that turns it on says.
-        ...((await resolveVariable('file(resources/derived.js):identity, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
+        // When sign-in is turned off, the function must change before the gateway. Otherwise punches without a signed-in employee
+        // would reach a function that still requires one, which would dead-letter them. The slice that turns sign-in on declares the
+        // opposite order.
+        ...((await resolveVariable('file(resources/derived.js):signIn, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },
           StageName: await resolveVariable('sls:stage'),
           TracingEnabled: await resolveVariable('file(resources/observability.js):tracing'),
           ...(await resolveVariable('file(resources/observability.js):accessLogSetting')),
-          MethodSettings: await Promise.all(throttled), // what is set for a method counts instead of what is set for all
+          MethodSettings: await Promise.all(throttled), // settings of a method replace those of */*
         },
       },
     },

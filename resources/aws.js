@@ -1,11 +1,11 @@
-// AWS, which is asked only while a stage is deployed, or where a network is named.
+// Clients of AWS. Look-ups happen only during a deploy, or if a network is configured by name.
 const { getAwsSdkV3CredentialsProvider } = require('osls/lib/aws/credentials.js');
 
-/** Whether osls deploys: to package, print and remove needs no look-up, and no account. */
+/** Return whether osls deploys; its other commands need no look-up and no AWS account. */
 const isDeploying = () => process.argv[2] === 'deploy';
 
-/** A client of the SDK in the stack's region, with the credentials by which osls deploys. */
-async function clientOf({ options, resolveVariable }, Client) {
+/** Return an SDK client for the stack's region, with the credentials that osls uses. */
+async function createClient({ options, resolveVariable }, Client) {
   const stage = await resolveVariable('sls:stage');
   return new Client({
     region: await resolveVariable('self:provider.region'),
@@ -13,4 +13,4 @@ async function clientOf({ options, resolveVariable }, Client) {
   });
 }
 
-module.exports = { isDeploying, clientOf };
+module.exports = { isDeploying, createClient };

@@ -1,92 +1,88 @@
-// What follows from parameters: numbers, and CloudFormation's words for what a parameter says. One export for each;
-// `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
+// Values derived from parameters, one export for each: `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
 const FUNCTIONS = require('./functions.js');
-const { together } = require('./slices.js');
-const stop = require('./stop.js');
-const values = require('./values.js');
+const { collect } = require('./slices.js');
+const fail = require('./fail.js');
+const resolveParameters = require('./resolve-parameters.js');
 
 // Queues.
 
-const OUTAGE_SECONDS = 30 * 3600; // of the database, which a failing message outlives at least before it is dead-lettered
+const OUTAGE_SECONDS = 30 * 3600; // a message survives an outage of the database of this length
 const FIRST_RETRY_SECONDS = 5;
-const MIN_VISIBILITY_SECONDS = 109; // with less, an outage would have more receives than the 1,000 that SQS counts
+const MIN_VISIBILITY_SECONDS = 109; // with less, such an outage would need more than 1,000 receives, SQS's maximum maxReceiveCount
 
-/** Return how long a batch may wait to be full. What AWS would refuse in the middle of a deploy stops it here. */
+/** Return the batching window. Fails early on a value that AWS would refuse during the deploy. */
 async function batchingWindow(context) {
-  const { batchSize, batchingWindow: window } = await values(context, 'batchSize', 'batchingWindow');
-  if (batchSize > 10 && window < 1) stop(`batchingWindow: a batchSize of ${batchSize} needs 1 s at least, and one up to 10 none.`);
+  const { batchSize, batchingWindow: window } = await resolveParameters(context, 'batchSize', 'batchingWindow');
+  if (batchSize > 10 && window < 1) fail(`batchingWindow: must be 1 s or more with a batchSize above 10 (it is ${batchSize}).`);
   return window;
 }
 
 /**
- * Return how many batches the queue asks for at once. More than the function may run at once would be read all the same,
- * and each read that is throttled counts towards the dead-letter queue.
+ * Return how many batches Lambda processes at once. If it exceeded the function's reserved concurrency, Lambda would still receive
+ * messages for more batches, and each throttled receive counts towards maxReceiveCount.
  */
 async function maximumConcurrency(context) {
-  const { maximumConcurrency: most, reservedConcurrency: reserved } = await values(context, 'maximumConcurrency', 'reservedConcurrency');
-  if (reserved === null || most <= reserved) return most;
-  return stop(
-    `maximumConcurrency: ${most} is above reservedConcurrency (${reserved}), so throttled receives turn good punches into ` +
-      'dead letters. Set both.'
+  const { maximumConcurrency: maximum, reservedConcurrency: reserved } = await resolveParameters(context, 'maximumConcurrency', 'reservedConcurrency');
+  if (reserved === null || maximum <= reserved) return maximum;
+  return fail(
+    `maximumConcurrency: ${maximum} is above reservedConcurrency (${reserved}), so throttled receives would turn good punches into ` +
+      'dead letters. Lower maximumConcurrency, or raise reservedConcurrency.'
   );
 }
 
-/** Return how long a message is hidden while it is processed: AWS asks for six times the function's timeout and the window. */
+/** Return the queue's visibility timeout. AWS recommends six times the function's timeout, plus the batching window. */
 async function visibilityTimeout(context) {
-  const { timeout } = await values(context, 'timeout');
+  const { timeout } = await resolveParameters(context, 'timeout');
   return Math.max(6 * timeout + (await batchingWindow(context)), MIN_VISIBILITY_SECONDS);
 }
 
-/**
- * Return how long a message that failed for the first, second, ... time stays hidden. Each time twice as long, up to the
- * queue's own visibility timeout, which holds from then on.
- */
-function delaysBelow(visibility) {
+/** Return how long a message is hidden after its first, second, ... failure: twice as long each time, below the visibility timeout. */
+function listRetryDelays(visibilitySeconds) {
   const delays = [];
-  for (let delay = FIRST_RETRY_SECONDS; delay < visibility; delay *= 2) delays.push(delay);
+  for (let delay = FIRST_RETRY_SECONDS; delay < visibilitySeconds; delay *= 2) delays.push(delay);
   return delays;
 }
 
-const retryDelays = async (context) => delaysBelow(await visibilityTimeout(context)).join(',');
+const retryDelays = async (context) => listRetryDelays(await visibilityTimeout(context)).join(',');
 
 /**
- * Return the number of receives after which SQS dead-letters a message: those of an outage, in which it returns after each
- * delay, and the one that finds the database back.
+ * Return the number of receives after which SQS dead-letters a message: the receives during an outage of OUTAGE_SECONDS, plus one
+ * after the database has recovered.
  */
 async function maxReceiveCount(context) {
   const visibility = await visibilityTimeout(context);
-  const sooner = delaysBelow(visibility);
-  const rest = OUTAGE_SECONDS - sooner.reduce((sum, delay) => sum + delay, 0);
-  return sooner.length + Math.max(0, Math.ceil(rest / visibility)) + 1;
+  const delays = listRetryDelays(visibility);
+  const remaining = OUTAGE_SECONDS - delays.reduce((sum, delay) => sum + delay, 0);
+  return delays.length + Math.max(0, Math.ceil(remaining / visibility)) + 1;
 }
 
 // Database.
 
-/** Return how functions sign in to it: `iam`, by AWS's tokens, or `secret`, by passwords. */
+/** Return how functions sign in to the database: `iam` (tokens) or `secret` (passwords). */
 async function login(context) {
-  const { database, dbLogin } = await values(context, 'database', 'dbLogin');
+  const { database, dbLogin } = await resolveParameters(context, 'database', 'dbLogin');
   return dbLogin ?? (database === 'existing' ? 'secret' : 'iam');
 }
 
-/** Return whether a cluster that the stack creates has the Data API, which takes passwords only. */
+/** Return whether a cluster that the stack creates has the Data API, which accepts passwords only. */
 async function dataApi(context) {
-  return (await values(context, 'dataApi')).dataApi ?? (await login(context)) === 'secret';
+  return (await resolveParameters(context, 'dataApi')).dataApi ?? (await login(context)) === 'secret';
 }
 
-/** Return the concurrency of a function of functions.js: what is reserved, or else as many as the queue asks the drain for. */
-async function executions(context, { reserves }) {
-  const found = await values(context, reserves, 'maximumConcurrency');
-  return found[reserves] ?? found.maximumConcurrency;
+/** Return the concurrency of a function of functions.js: its reserved concurrency, or else maximumConcurrency. */
+async function functionConcurrency(context, { concurrencyParameter }) {
+  const values = await resolveParameters(context, concurrencyParameter, 'maximumConcurrency');
+  return values[concurrencyParameter] ?? values.maximumConcurrency;
 }
 
 /**
- * Return a number of connections that is too high. Each function holds at most one an execution, and twice that while a deploy replaces its
- * environments, whose connections outlive them; 20 for people.
+ * Return the number of connections above which the alarm fires: two for each concurrent execution, because connections of replaced
+ * execution environments stay open for a while after a deploy, and 20 for people.
  */
-async function tooManyConnections(context) {
-  let most = 20;
-  for (const each of FUNCTIONS) most += 2 * (await executions(context, each));
-  return most;
+async function connectionAlarmThreshold(context) {
+  let threshold = 20;
+  for (const lambda of FUNCTIONS) threshold += 2 * (await functionConcurrency(context, lambda));
+  return threshold;
 }
 
 /** Return the secrets of a cluster that the stack creates: its owner's, and one for each function. */
@@ -97,64 +93,64 @@ const secrets = () => [
 
 // Network.
 
-/** Name the services that functions reach by endpoints. */
-const endpointServices = async (context) => ((await login(context)) === 'secret' ? 'SQS and Secrets Manager' : 'SQS');
+/** Return the names of the services that functions reach through endpoints, as text. */
+const endpointServiceNames = async (context) => ((await login(context)) === 'secret' ? 'SQS and Secrets Manager' : 'SQS');
 
 /** Return the zones of the two subnets that the stack creates: the region's first two, or those that are configured. */
 async function zones(context) {
-  const { zones: named } = await values(context, 'zones');
-  if (!named.length) return [0, 1].map((index) => ({ 'Fn::Select': [index, { 'Fn::GetAZs': '' }] }));
+  const { zones: configured } = await resolveParameters(context, 'zones');
+  if (!configured.length) return [0, 1].map((index) => ({ 'Fn::Select': [index, { 'Fn::GetAZs': '' }] }));
   const region = await context.resolveVariable('self:provider.region');
-  if (named.length !== 2 || named[0] === named[1] || !named.every((zone) => RegExp(`^${region}[a-z]$`).test(zone))) {
-    stop(`zones: '${named}' is not two zones of ${region}, like ${region}a,${region}c.`);
+  if (configured.length !== 2 || configured[0] === configured[1] || !configured.every((zone) => RegExp(`^${region}[a-z]$`).test(zone))) {
+    fail(`zones: '${configured}' is not a list of two zones of ${region}, like ${region}a,${region}c.`);
   }
-  return named;
+  return configured;
 }
 
-/** Return the subnets that have endpoints. From the other one, functions reach the one endpoint across zones. */
+/** Return the subnets that have endpoints. If only one has, functions in the other subnet reach its endpoints across zones. */
 async function endpointSubnets(context) {
-  return [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }].slice(0, (await values(context, 'endpointZones')).endpointZones);
+  return [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }].slice(0, (await resolveParameters(context, 'endpointZones')).endpointZones);
 }
 
-// What becomes of what holds punches, and of what that needs, when it leaves the stack; where it is replaced, whenDeleted says it.
+// Deletion of resources that hold punches, and of resources that those depend on (their UpdateReplacePolicy is the parameter whenDeleted).
 
-/** Return the DeletionPolicy. What a failed first deploy created holds nothing yet, and would be in the next one's way. */
-async function deletion(context) {
-  return (await values(context, 'whenDeleted')).whenDeleted === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
+/** Return the DeletionPolicy. A failed first deploy deletes its resources: they hold nothing yet, and would block the next deploy. */
+async function deletionPolicy(context) {
+  return (await resolveParameters(context, 'whenDeleted')).whenDeleted === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
 }
 
 // Employees who sign in.
 
-/** Return `required` where a slice asks that employees sign in. */
-const identity = async (context) => (Object.keys(await together(context, 'identity')).length ? 'required' : null);
+/** Return `required` if a slice requires employees to sign in, or else null. */
+const signIn = async (context) => (Object.keys(await collect(context, 'identity')).length ? 'required' : null);
 
 // The stack.
 
-/** Return the stack's name, with which the names of many of its resources begin. */
+/** Return the stack's name, the prefix of many resources' names. */
 const stackName = async ({ resolveVariable }) => `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
 
-/** Return the permissions boundary of every role, if configured: with .github/deploy-role.yml each role needs it. */
+/** Return the permissions boundary of every role, if one is configured; deploying with .github/deploy-role.yml requires it. */
 async function permissionsBoundary(context) {
   const arn = await context.resolveVariable('param:permissionsBoundary');
   if (!arn) return { Ref: 'AWS::NoValue' };
   if (!/^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy\/\S+$/.test(arn)) {
-    stop(`permissionsBoundary: '${arn}' is not the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary.`);
+    fail(`permissionsBoundary: '${arn}' is not the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary.`);
   }
   return arn;
 }
 
 /** Return the tags of the stack and its resources: service, stage, and the parameter tags. */
 async function tags(context) {
-  const pairs = (await values(context, 'tags')).tags.map((tag) => {
+  const pairs = (await resolveParameters(context, 'tags')).tags.map((tag) => {
     const [name, ...value] = tag.split('=');
     if (name && value.length === 1) return [name.trim(), value[0].trim()];
-    return stop(`The parameter tags has '${tag}'; it takes name=value, comma-separated: costCentre=4711,owner=hr.`);
+    return fail(`tags: '${tag}' is not name=value; separate several with commas, like costCentre=4711,owner=hr.`);
   });
-  const own = { service: await context.resolveVariable('self:service'), stage: await context.resolveVariable('sls:stage') };
-  return { ...Object.fromEntries(pairs), ...own };
+  const stackTags = { service: await context.resolveVariable('self:service'), stage: await context.resolveVariable('sls:stage') };
+  return { ...Object.fromEntries(pairs), ...stackTags };
 }
 
 module.exports = {
-  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, executions,
-  tooManyConnections, secrets, endpointServices, zones, endpointSubnets, deletion, identity, permissionsBoundary, stackName, tags,
+  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi, functionConcurrency,
+  connectionAlarmThreshold, secrets, endpointServiceNames, zones, endpointSubnets, deletionPolicy, signIn, permissionsBoundary, stackName, tags,
 };

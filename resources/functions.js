@@ -1,22 +1,22 @@
-// The functions that reach the database: by which name its secret goes, the function's logical id, its role there, what it
-// does, and the parameter that reserves its executions.
+// The functions that connect to the database. `name` is the prefix of a function's secret and variables, `id` of its logical ids; `role`
+// is its role in the database; `purpose` completes "the function that ..."; `concurrencyParameter` sets its reserved concurrency.
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { ENDPOINTS } = require('./slices.js');
 
-// Declarations name roles literally, as files of SQL do.
+// Declarations contain role names literally, as SQL files do.
 const names = readFileSync(join(__dirname, '..', 'ponto', 'sql_names.py'), 'utf8');
 const [, prefix] = /^ROLE_PREFIX = "(\w+)"$/m.exec(names);
 
 const FUNCTIONS = [
-  { name: 'function', id: 'BatidaPonto', role: 'ponto_function', does: 'stores punches', reserves: 'reservedConcurrency' },
-  { name: 'read', id: 'Read', role: 'ponto_reader', does: 'reads', reserves: 'readConcurrency' },
+  { name: 'function', id: 'BatidaPonto', role: 'ponto_function', purpose: 'stores punches', concurrencyParameter: 'reservedConcurrency' },
+  { name: 'read', id: 'Read', role: 'ponto_reader', purpose: 'reads', concurrencyParameter: 'readConcurrency' },
   ...ENDPOINTS,
 ];
 
-/** `secret` is the logical id of its secret: FunctionSecret. */
-module.exports = FUNCTIONS.map((each) => ({
-  ...each,
-  role: each.role.replace(/^ponto_/, prefix),
-  secret: `${each.name[0].toUpperCase()}${each.name.slice(1)}Secret`,
+/** `secret` is the logical id of the function's secret: FunctionSecret. */
+module.exports = FUNCTIONS.map((lambda) => ({
+  ...lambda,
+  role: lambda.role.replace(/^ponto_/, prefix),
+  secret: `${lambda.name[0].toUpperCase()}${lambda.name.slice(1)}Secret`,
 }));

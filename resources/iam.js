@@ -1,4 +1,4 @@
-// IAM: rights, policies that roles share, and the roles of functions.
+// IAM statements, managed policies, and the roles of functions.
 
 const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
 
@@ -10,8 +10,8 @@ const policy = (Description, ...statements) => ({
 });
 
 /**
- * The role of a function, by the beginning of its logical ids: it writes its own log, and has the given statements.
- * Network and traces are separate policies, for not every stage has them.
+ * Return the role of the function with the given prefix of logical ids: it may write the function's log, and has these statements and
+ * policies. Network and traces are separate policies, because not every stage has them.
  */
 const role = async ({ resolveVariable }, id, { policies = [], statements = [], isInNetwork = true }) => ({
   Type: 'AWS::IAM::Role',

@@ -1,11 +1,10 @@
-// How functions sign in to the database: the secrets that this takes, who may read them or sign in without one, and what
-// the functions are told of it.
+// How functions sign in to the database: secrets, permissions, and environment variables.
 const FUNCTIONS = require('./functions.js');
 const { allow, policy } = require('./iam.js');
 
-const generated = (Description, username) => ({
+const generatedSecret = (Description, username) => ({
   Type: 'AWS::SecretsManager::Secret',
-  Metadata: { checkov: { skip: [{ id: 'CKV_AWS_149', comment: 'Secrets Manager has a key; no other account reads it' }] } },
+  Metadata: { checkov: { skip: [{ id: 'CKV_AWS_149', comment: 'encrypted with the AWS-managed key; no other account reads the secret' }] } },
   Properties: {
     Description,
     GenerateSecretString: {
@@ -17,51 +16,51 @@ const generated = (Description, username) => ({
   },
 });
 
-/** The right to read the owner's secret, and a secret of each function with the right to read it. */
+/** Return a policy to read the owner's secret and, for lambda function, a secret and a policy to read it. */
 function secrets(ownerSecret, key) {
   const read = (secret) => allow('secretsmanager:GetSecretValue', secret);
-  const ofKey = key ? [allow('kms:Decrypt', key)] : [];
-  const found = { DatabaseSecretPolicy: policy("The password of the database's owner", read(ownerSecret), ...ofKey) };
-  for (const { secret, does, role } of FUNCTIONS) {
-    found[secret] = generated(`The database's user of the function that ${does}`, role);
-    found[`${secret}Policy`] = policy(`The database's password of the function that ${does}`, read({ Ref: secret }));
+  const decrypt = key ? [allow('kms:Decrypt', key)] : [];
+  const resources = { DatabaseSecretPolicy: policy("Reads the password of the database's owner", read(ownerSecret), ...decrypt) };
+  for (const { secret, purpose, role } of FUNCTIONS) {
+    resources[secret] = generatedSecret(`Database credentials of the function that ${purpose}`, role);
+    resources[`${secret}Policy`] = policy(`Reads the database credentials of the function that ${purpose}`, read({ Ref: secret }));
   }
-  return found;
+  return resources;
 }
 
-/** The right to sign in as a role of the database; `resourceId` as Fn::Sub takes it. */
+/** Return a statement that allows signing in as a database role; `resourceId` may contain placeholders of Fn::Sub. */
 const connect = (resourceId, role) =>
   allow('rds-db:connect', {
     'Fn::Sub': `arn:\${AWS::Partition}:rds-db:\${AWS::Region}:\${AWS::AccountId}:dbuser:${resourceId}/${role}`,
   });
 
 /**
- * By AWS's tokens, each function as its own role only: no password, and no secret.
+ * Return the login by IAM tokens: lambda function may sign in as its own role only, and there are no secrets.
  * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
  */
-function byTokens({ resourceId, owner }) {
-  const rights = (role) => ({ statements: [connect(resourceId, role)] });
+function iamLogin({ resourceId, owner }) {
+  const permissions = (role) => ({ statements: [connect(resourceId, role)] });
   return {
     secrets: {},
-    rights: { schema: rights(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, rights(role)])) },
+    permissions: { schema: permissions(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, permissions(role)])) },
   };
 }
 
 /**
- * By passwords of secrets. AWS makes the functions'; `ponto schema` gives them to the roles, also after they have changed.
- * Without the owner's secret there is none: passwords come from the environment or rds_config.py.
+ * Return the login by passwords. Secrets Manager generates the functions' passwords; `ponto schema` sets them on the roles, again after
+ * lambda rotation. Without a secret of the owner there are no secrets: passwords come from the environment or rds_config.py.
  */
-function byPasswords({ ownerSecret, key }) {
+function passwordLogin({ ownerSecret, key }) {
   const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [] });
   const secret = (id) => (ownerSecret ? { Ref: id } : '');
   return {
-    secrets: { schema: ownerSecret, ...Object.fromEntries(FUNCTIONS.map((each) => [each.name, secret(each.secret)])) },
-    rights: {
-      schema: policies('DatabaseSecret', ...FUNCTIONS.map((each) => each.secret)),
-      ...Object.fromEntries(FUNCTIONS.map((each) => [each.name, policies(each.secret)])),
+    secrets: { schema: ownerSecret, ...Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, secret(lambda.secret)])) },
+    permissions: {
+      schema: policies('DatabaseSecret', ...FUNCTIONS.map((lambda) => lambda.secret)),
+      ...Object.fromEntries(FUNCTIONS.map((lambda) => [lambda.name, policies(lambda.secret)])),
     },
     resources: ownerSecret ? secrets(ownerSecret, key) : {},
   };
 }
 
-module.exports = { byTokens, byPasswords };
+module.exports = { iamLogin, passwordLogin };

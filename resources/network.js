@@ -1,65 +1,65 @@
-// Where the functions and the database live: named, given by id, made here (network.yml), or nowhere (no VPC).
+// The VPC of the functions and the database: looked up by name, configured by id, created (network.yml), or none.
 //
-// A look-up needs an AWS account, so it happens only where a name is configured.
+// A look-up needs an AWS account, so it happens only if a name is configured.
 
-const { clientOf } = require('./aws.js');
-const stop = require('./stop.js');
-const values = require('./values.js');
+const { createClient } = require('./aws.js');
+const fail = require('./fail.js');
+const resolveParameters = require('./resolve-parameters.js');
 
-const nameOf = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
+const getName = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
 
-/** Return the ids of `names`; a name that does not exist, or exists twice, stops the deploy with those that do. */
-function pick(kind, names, resources, nameField, idField) {
+/** Return the ids of `names`. Fails if a name is missing or ambiguous, and lists the existing names. */
+function findIds(kind, names, resources, nameField, idField) {
   return names.map((name) => {
-    const found = resources.filter((resource) => nameOf(resource, nameField) === name);
-    if (found.length === 1) return found[0][idField];
-    const existing = resources.map((resource) => nameOf(resource, nameField)).filter(Boolean).sort();
-    return stop(
-      `${kind} '${name}': ${found.length ? `${found.length} have this name; give its id instead` : 'does not exist'}. ` +
+    const matches = resources.filter((resource) => getName(resource, nameField) === name);
+    if (matches.length === 1) return matches[0][idField];
+    const existing = resources.map((resource) => getName(resource, nameField)).filter(Boolean).sort();
+    return fail(
+      `${kind} '${name}': ${matches.length ? `${matches.length} resources have this name; configure an id instead` : 'does not exist'}. ` +
         `Existing: ${existing.join(', ') || 'none'}.`
     );
   });
 }
 
-async function collect(pages, key) {
-  const found = [];
-  for await (const page of pages) found.push(...(page[key] ?? []));
-  return found;
+async function collectPages(pages, key) {
+  const items = [];
+  for await (const page of pages) items.push(...(page[key] ?? []));
+  return items;
 }
 
 async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
   const { EC2Client, paginateDescribeVpcs, paginateDescribeSubnets, paginateDescribeSecurityGroups } = require('@aws-sdk/client-ec2');
-  if (!vpcName) stop('subnetNames or securityGroupNames are given without vpcName: name the VPC too.');
-  const ec2 = { client: await clientOf(context, EC2Client) };
-  const [vpcId] = pick('VPC', [vpcName], await collect(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
+  if (!vpcName) fail('subnetNames or securityGroupNames are set without vpcName: set vpcName too.');
+  const ec2 = { client: await createClient(context, EC2Client) };
+  const [vpcId] = findIds('VPC', [vpcName], await collectPages(paginateDescribeVpcs(ec2, {}), 'Vpcs'), 'Name', 'VpcId');
   const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
-  const subnets = await collect(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
-  const groups = await collect(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
+  const subnets = await collectPages(paginateDescribeSubnets(ec2, inVpc), 'Subnets');
+  const groups = await collectPages(paginateDescribeSecurityGroups(ec2, inVpc), 'SecurityGroups');
   return {
     vpcId,
-    subnetIds: pick(`Subnet of ${vpcName}`, subnetNames, subnets, 'Name', 'SubnetId'),
-    securityGroupIds: pick(`Security group of ${vpcName}`, securityGroupNames, groups, 'GroupName', 'GroupId'),
+    subnetIds: findIds(`Subnet of ${vpcName}`, subnetNames, subnets, 'Name', 'SubnetId'),
+    securityGroupIds: findIds(`Security group of ${vpcName}`, securityGroupNames, groups, 'GroupName', 'GroupId'),
   };
 }
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
-  const ids = await values(context, 'vpcId', 'subnetIds', 'securityGroupIds');
-  const names = await values(context, 'vpcName', 'subnetNames', 'securityGroupNames');
-  const given = Object.entries({ ...ids, ...names }).filter(([, value]) => value.length).map(([name]) => name);
-  const { database } = await values(context, 'database');
-  const creates = database === 'create';
-  if (database === 'express' && given.length) {
-    stop(`${given[0]}: database: express makes a cluster without a VPC; leave ${given[0]} out.`);
+  const ids = await resolveParameters(context, 'vpcId', 'subnetIds', 'securityGroupIds');
+  const names = await resolveParameters(context, 'vpcName', 'subnetNames', 'securityGroupNames');
+  const configured = Object.entries({ ...ids, ...names }).filter(([, value]) => value.length).map(([name]) => name);
+  const { database } = await resolveParameters(context, 'database');
+  const createsCluster = database === 'create';
+  if (database === 'express' && configured.length) {
+    fail(`${configured[0]}: the cluster of database: express has no VPC; leave ${configured[0]} out.`);
   }
 
-  const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
+  const { networkResources, functionResources } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
-  if (given.some((name) => name in ids)) network = ids;
-  else if (given.length) network = await lookUp(context, names);
-  else if (creates) {
-    const { SecretsManagerEndpoint, ...others } = own;
+  if (configured.some((name) => name in ids)) network = ids;
+  else if (configured.length) network = await lookUp(context, names);
+  else if (createsCluster) {
+    const { SecretsManagerEndpoint, ...others } = networkResources;
     const hasSecrets = (await resolveVariable('file(resources/derived.js):login')) === 'secret';
     resources = { ...others, ...(hasSecrets && { SecretsManagerEndpoint }) };
     network = {
@@ -73,10 +73,10 @@ module.exports = async (context) => {
   const incomplete = [
     !network.subnetIds.length && 'subnets',
     !network.securityGroupIds.length && 'security groups',
-    creates && !network.vpcId && 'vpcId',
-    creates && network.subnetIds.length < 2 && 'a second subnet in another zone (Aurora needs two)',
+    createsCluster && !network.vpcId && 'vpcId',
+    createsCluster && network.subnetIds.length < 2 && 'a second subnet in another zone (Aurora needs two)',
   ].filter(Boolean);
-  if (incomplete.length) stop(`The network lacks: ${incomplete.join(', ')}.`);
+  if (incomplete.length) fail(`The network lacks: ${incomplete.join(', ')}.`);
 
   const { subnetIds, securityGroupIds } = network;
   return {
@@ -86,6 +86,6 @@ module.exports = async (context) => {
     databaseIngress: securityGroupIds.map((group) => ({
       IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432, Description: 'The functions', SourceSecurityGroupId: group,
     })),
-    template: { Resources: { ...resources, ...ofFunctions } },
+    template: { Resources: { ...resources, ...functionResources } },
   };
 };

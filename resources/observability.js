@@ -1,11 +1,11 @@
-// The gateway's access log and X-Ray, where they are wanted (the parameters accessLogs and tracing).
+// The gateway's access log and X-Ray traces, if the parameters accessLogs and tracing turn them on.
 const { stackName } = require('./derived.js');
 const { allow, policy } = require('./iam.js');
-const values = require('./values.js');
+const resolveParameters = require('./resolve-parameters.js');
 
-// Who was answered what, and how fast. Never a body, nor an error's message, which may quote one; of the key its id; no
-// address, which would tell where an employee is.
-const LINE = {
+// One line for each response. It has no body and no error message, which may quote the body; the API key's id and not the key; and no IP
+// address, which would reveal where an employee is.
+const ACCESS_LOG_FORMAT = {
   requestId: '$context.requestId',
   time: '$context.requestTimeEpoch', // ms
   method: '$context.httpMethod',
@@ -18,18 +18,18 @@ const LINE = {
   error: '$context.error.responseType', // THROTTLED, BAD_REQUEST_BODY, ...
 };
 
-// X-Ray knows no resources to name here.
+// X-Ray's actions have no resource-level permissions.
 const tracingPolicy = policy('Traces of the functions', allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*'));
 
 module.exports = async (context) => {
-  const { accessLogs, logRetentionDays, tracing } = await values(context, 'accessLogs', 'logRetentionDays', 'tracing');
+  const { accessLogs, logRetentionDays, tracing } = await resolveParameters(context, 'accessLogs', 'logRetentionDays', 'tracing');
   const Properties = { LogGroupName: `/aws/apigateway/${await stackName(context)}`, RetentionInDays: logRetentionDays };
   return {
     tracing,
     tracingPolicy: { Ref: tracing ? 'TracingPolicy' : 'AWS::NoValue' },
-    // Of the gateway's stage.
+    // Merged into the properties of the API's stage.
     accessLogSetting: accessLogs
-      ? { AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['AccessLogGroup', 'Arn'] }, Format: JSON.stringify(LINE) } }
+      ? { AccessLogSetting: { DestinationArn: { 'Fn::GetAtt': ['AccessLogGroup', 'Arn'] }, Format: JSON.stringify(ACCESS_LOG_FORMAT) } }
       : {},
     template: {
       Resources: {

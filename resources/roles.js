@@ -1,15 +1,15 @@
-// One role for each function, one for the gateway and one for redrives (roles.yml): single actions on single resources.
+// IAM roles: one for each function, and those of roles.yml. Each allows single actions on single resources.
 const FUNCTIONS = require('./functions.js');
 const { role } = require('./iam.js');
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const { statements, Resources, Outputs } = await resolveVariable('file(resources/roles.yml)');
-  const rights = await resolveVariable('file(resources/database.js):rights');
-  const found = { ...Resources, SchemaRole: await role(context, 'Schema', rights.schema) };
+  const login = await resolveVariable('file(resources/database.js):permissions');
+  const roles = { ...Resources, SchemaRole: await role(context, 'Schema', login.schema) };
   for (const { name, id } of FUNCTIONS) {
-    const { policies, statements: ofLogin = [] } = rights[name];
-    found[`${id}Role`] = await role(context, id, { policies, statements: [...(statements[id] ?? []), ...ofLogin] });
+    const { policies, statements: loginStatements = [] } = login[name];
+    roles[`${id}Role`] = await role(context, id, { policies, statements: [...(statements[id] ?? []), ...loginStatements] });
   }
-  return { Resources: found, Outputs };
+  return { Resources: roles, Outputs };
 };

@@ -1,10 +1,10 @@
-// The request to SQS that the gateway makes of a punch, in Velocity: SendMessage, a line for each parameter.
+// Velocity template of the gateway's request to SQS: SendMessage with the punch as its body.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-const { together } = require('./slices.js');
+const { collect } = require('./slices.js');
 
-const KEY = '$context.identity.apiKeyId'; // its id, never the key: it tells whose rows a stolen key wrote
+const API_KEY_ID = '$context.identity.apiKeyId'; // not the key; it shows which rows a stolen key wrote
 
-/** Every value is encoded, or a body with & in it could add parameters. */
+/** Return a form parameter. Every value is encoded, because a body with & could add parameters. */
 const parameter = (name, value) => `&${name}=$util.urlEncode(${value})`;
 
 const attribute = (number, name, value) =>
@@ -12,19 +12,22 @@ const attribute = (number, name, value) =>
   `&MessageAttribute.${number}.Value.DataType=String` +
   parameter(`MessageAttribute.${number}.Value.StringValue`, value);
 
-/** SQS refuses an empty value, so nothing is sent without one. `$!` is nothing, where `$` would be its own name. */
+/**
+ * Return parameters that are omitted if the value is empty, because SQS refuses empty values. Velocity renders an unset `$!x` as empty,
+ * and an unset `$x` as its name.
+ */
 const unlessEmpty = (value, parameters) => `#if("${value.replace('$', '$!')}" != "")${parameters}#end`;
 
 module.exports = async (context) => {
   const isFair = await context.resolveVariable('file(resources/parameters.js):fairQueue');
-  const [[name, value] = []] = Object.entries(await together(context, 'identity'));
+  const [[name, value] = []] = Object.entries(await collect(context, 'identity'));
   return [
     'Action=SendMessage',
     parameter('MessageBody', '$input.body'),
-    attribute(1, 'apiKeyId', KEY), // a method that asks for a key always has one
-    name ? unlessEmpty(value, attribute(2, name, value)) : '', // the last, for SQS stops at a gap
-    // A punch belongs to its key's group:
+    attribute(1, 'apiKeyId', API_KEY_ID), // always set: the method requires a key
+    name ? unlessEmpty(value, attribute(2, name, value)) : '', // must be last: SQS ignores attributes after a gap in the numbering
+    // Fair queue: the API key is the message group.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
-    isFair ? unlessEmpty(KEY, parameter('MessageGroupId', KEY)) : '',
+    isFair ? unlessEmpty(API_KEY_ID, parameter('MessageGroupId', API_KEY_ID)) : '',
   ].join('');
 };

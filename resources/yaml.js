@@ -3,5 +3,5 @@ const { join } = require('node:path');
 const { load } = require('js-yaml');
 const schema = require('osls/lib/utils/serverless-utils/cloudformation-schema.js');
 
-/** Parse a file of YAML of the project; errors name the file. */
+/** Parse a YAML file of the project; errors name the file. */
 module.exports = (filename) => load(readFileSync(join(__dirname, '..', filename), 'utf8'), { filename, schema }) ?? {};

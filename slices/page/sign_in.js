@@ -1,6 +1,6 @@
 // Where the page signs employees in, and what a browser lets it ask.
 const headers = require('./headers.json'); // which `make run` sends, too: site.py
-const stop = require('../../resources/stop.js');
+const fail = require('../../resources/fail.js');
 
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy
 const CLIENT = /^[A-Za-z0-9_+]{1,128}$/;
@@ -11,14 +11,14 @@ async function signInOf(resolveVariable) {
     ['userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
   );
   if (!domain && !client) return null;
-  const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
+  const signsIn = await resolveVariable('file(resources/derived.js):signIn, null');
   if (!signsIn || !domain || !client) {
-    stop('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
+    fail('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
   }
   if (!HOST.test(domain)) {
-    stop(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
+    fail(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
   }
-  if (!CLIENT.test(client)) stop(`userPoolClientId: '${client}' is not the id of an app client.`);
+  if (!CLIENT.test(client)) fail(`userPoolClientId: '${client}' is not the id of an app client.`);
   return { domain, client };
 }
 

@@ -1,7 +1,7 @@
 // Employees who sign in: what a stage with a user pool has besides, laid over POST /ponto and over the slices' methods that
 // are for employees.
 const { ENDPOINTS } = require('../../resources/slices.js');
-const stop = require('../../resources/stop.js');
+const fail = require('../../resources/fail.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
@@ -18,7 +18,7 @@ module.exports = async ({ resolveVariable }) => {
   const userPool = await resolveVariable('param:userPoolArn');
   if (!userPool) return {};
   if (!ARN.test(userPool)) {
-    stop(
+    fail(
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }

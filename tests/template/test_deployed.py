@@ -82,16 +82,19 @@ def cluster(account: Account) -> Iterator[dict[str, str]]:
 def test_a_deploy_without_its_express_cluster_stops_with_the_command_that_makes_it(account: Account) -> None:
     stopped = account.stopped(EXPRESS)
     assert stopped
-    assert "database: express takes the cluster batida-ponto-local, which us-east-1 has not." in stopped
+    assert "database: express needs the cluster batida-ponto-local, which does not exist in us-east-1." in stopped
     assert '\nmake deploy STAGE=local ARGS="--param database=express"\n' in stopped
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"Status": "creating"}, "database: the cluster batida-ponto-local is creating; deploy again when"),
-        ({"Status": "deleting"}, "database: the cluster batida-ponto-local is deleting; deploy again when"),
-        ({"IAMDatabaseAuthenticationEnabled": "false"}, "takes no login by IAM, so it is no express one"),
+        ({"Status": "creating"}, "database: the cluster batida-ponto-local is creating; deploy again afterwards"),
+        ({"Status": "deleting"}, "database: the cluster batida-ponto-local is deleting; deploy again afterwards"),
+        (
+            {"IAMDatabaseAuthenticationEnabled": "false"},
+            "does not accept a login by IAM, so it is not an express cluster",
+        ),
     ],
 )
 def test_a_cluster_that_cannot_be_used_stops_the_deploy(
@@ -121,7 +124,7 @@ def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(acco
     # And from then on it stays.
     assert account.stopped(EXPRESS) is None
     stopped = str(account.stopped())
-    assert "the punches of batida-ponto-local are in the one of 'express', and 'existing' is another" in stopped
+    assert "'existing' would give batida-ponto-local another database; its punches are in that of 'express'" in stopped
     assert "Set database to 'express'." in stopped
 
 
@@ -144,16 +147,20 @@ EXISTING = ("database=existing",)
     ("outputs", "parameters", "message"),
     [
         (("create", "iam"), (), None),
-        (("create", "iam"), SECRET, "was made for 'iam'"),
+        (("create", "iam"), SECRET, "was created for 'iam'"),
         (("create", "secret"), SECRET, None),
-        (("create", "secret"), (), "Set dbLogin to 'secret'. For 'iam' deploy another stage"),
+        (
+            ("create", "secret"),
+            (),
+            "was created for 'secret', which cannot change. Set dbLogin to it. For 'iam' deploy another stage",
+        ),
         (("create", "secret"), EXISTING, "Set database to 'create'"),
         (("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),
         (("existing", "secret"), EXISTING, None),
         (("existing", "secret"), (*EXISTING, *TOKENS), None),  # schema grants rds_iam
         (("existing", "secret"), (), "Set database to 'existing'"),
         (("existing", "iam"), EXISTING, None),
-        (("PunchQueueUrl",), (), "was deployed before the first version, and cannot be updated"),
+        (("PunchQueueUrl",), (), "was deployed by a version before 1.0, and cannot be updated"),
         ((), (), None),  # of a first deploy that failed, osls leaves its bucket
         (None, (), None),  # none was before
     ],

@@ -91,8 +91,8 @@ def test_paths_of_a_function_share_resources_and_employees_get_a_preflight(defin
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("", "http.request lacks `role`. Name the role of the database: ponto_NAME."),
-        ("{ post: /x }", "http.request lacks `role`. Name the role of the database: ponto_NAME."),
+        ("", "http.request lacks `role`. Add the function's database role: ponto_NAME."),
+        ("{ post: /x }", "http.request lacks `role`. Add the function's database role: ponto_NAME."),
         ("{ role: ponto_x }", "http.request lacks a method. Add one of get, list, post, put, delete with its path."),
         ("{ role: ponto_x, past: /x }", "http.request has the unknown key `past`. Use one of get, list, post, "),
         ("{ role: one, post: /x }", "http.request.role is one. Begin the name with ponto_: ponto_one."),

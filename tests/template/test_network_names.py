@@ -90,7 +90,7 @@ def test_a_look_up_has_the_credentials_by_which_osls_deploys(
             "company",
             "private-a,twice",
             "functions",
-            r"Subnet of company 'twice': 2 have this name; give its id instead\.",
+            r"Subnet of company 'twice': 2 resources have this name; configure an id instead\.",
         ),
     ],
 )

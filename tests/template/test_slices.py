@@ -131,15 +131,15 @@ def stopped_once(error: PackagingError, message: str) -> bool:
         ("Resorces: {}", "slices/one/aws.yml has the unknown key `Resorces`. Use one of needs, zip, "),
         (
             "Outputs: { Path: { Value: '${param:path}' } }",
-            "slices/one/aws.yml uses the parameter `path`, which nothing declares. Declare it, or correct its name.",
+            "slices/one/aws.yml uses the parameter `path`, which is not declared. Declare it, or correct the name.",
         ),
         (
             "parameters: { memory: { type: integer, default: 1, reason: None. } }",
-            "slices/one/aws.yml declares the parameter `memory`, which exists already. Give it another name.",
+            "slices/one/aws.yml declares the parameter `memory`, which exists already. Choose another name.",
         ),
         (
             "zip: [model.bin]",
-            "slices/one/aws.yml: slices/one has no model.bin to zip. Correct the name, or add it.",
+            "slices/one/aws.yml: slices/one has no model.bin to zip. Correct the name, or add the file.",
         ),
         (
             "functions: { one: { handler: slices/one/functon.main } }",
@@ -148,12 +148,12 @@ def stopped_once(error: PackagingError, message: str) -> bool:
         ),
         (
             "Resources: { PostPunsh: { Properties: { AuthorizationType: AWS_IAM } } }",
-            "slices/one/aws.yml: Resources.PostPunsh has no Type, and changes nothing that exists. "
-            "Add its Type, or correct the name.",
+            "slices/one/aws.yml: Resources.PostPunsh has no Type, and no resource of this name exists to change. "
+            "Add a Type, or correct the name.",
         ),
         (
             "Resources: { Queue: }",
-            "slices/one/aws.yml: Resources.Queue is empty. Write what it has, or remove it.",
+            "slices/one/aws.yml: Resources.Queue is empty. Add its content, or remove it.",
         ),
         (
             "graphs: { Punches: { column: Function, units: punches, invocationsOf: Read } }",
@@ -169,7 +169,8 @@ def stopped_once(error: PackagingError, message: str) -> bool:
         ),
         (
             "http: { time-card: { get: /um, role: ponto_one } }",
-            "slices/one/aws.yml: http.time-card: logical ids begin with this name. Use letters and digits: timeCard.",
+            "slices/one/aws.yml: http.time-card: the name must be camelCase letters and digits, such as timeCard, "
+            "because logical ids begin with it.",
         ),
     ],
 )
@@ -187,11 +188,11 @@ def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str
     [
         (
             "Outputs: {{ Path: {{ Value: {} }} }}",
-            r"slices/two/aws\.yml: Outputs\.Path is defined by another slice, too\. Give it another name\.",
+            r"slices/two/aws\.yml: Outputs\.Path is defined by another slice, too\. Choose another name\.",
         ),
         (
             "Resources: {{ PunchQueue: {{ Properties: {{ Tags: [{{ Key: path, Value: {} }}] }} }} }}",
-            r"slices/one/aws\.yml: Resources\.PunchQueue changes what another slice changes differently\. Remove one",
+            r"slices/one/aws\.yml: Resources\.PunchQueue sets a property that another slice sets differently",
         ),
     ],
     ids=["definition", "change"],
@@ -237,7 +238,7 @@ POSTED_TWICE = "{ http: { other: { post: /ponto, role: ponto_other } } }"
         ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists already"),
         ("functions: { schema: { handler: slices/one/function.main } }", "functions.schema exists already"),
         ("alarms: { dead-letters: { MetricName: none } }", "alarms.dead-letters exists already"),
-        (READ_TWICE, "http.read: the reference has a function of this name"),
+        (READ_TWICE, "http.read: this project already has a function of this name"),
         (POSTED_TWICE, "http.other answers POST /ponto, which exists already. Choose another path."),
     ],
 )
@@ -268,11 +269,11 @@ def test_a_slice_whose_yaml_is_broken_is_named(packed: Pack, bare: Path) -> None
 
 def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(packed: Pack, bare: Path) -> None:
     """Or a stage where employees must sign in would take punches of anybody, because a line went."""
-    with pytest.raises(PackagingError, match="there is no parameter signInAt; is the slice that has it off"):
+    with pytest.raises(PackagingError, match="--param: signInAt is not declared"):
         packed(bare, "prod", "signInAt=there")
     file = bare / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
-    with pytest.raises(PackagingError, match="prod has a parameter signInAt, which has no default"):
+    with pytest.raises(PackagingError, match="prod sets signInAt, which is not declared"):
         packed(bare, "prod")
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.template.compiled import ARN, TOPIC, Compile
 from tools.kit.packaging import PackagingError
 
-TAGS = "takes name=value, comma-separated"
+TAGS = "is not name=value; separate several with commas"
 NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
 EXPRESS = "database=express"
 TOKENS = ["database=existing", "dbLogin=iam"]
@@ -18,45 +18,60 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
     ("parameters", "message"),
     [
         (["database=foo"], "database: 'foo' is not one of create, existing, express"),
-        ([EXPRESS, "dbLogin=secret"], "dbLogin: 'secret': an express cluster takes iam only"),
-        (["dbLogin=iam", "dataApi=true"], "dataApi: the Data API signs in by a password"),
-        ([EXPRESS, "dataApi=true"], "dataApi: the Data API signs in by a password"),
-        ([f"dbSecretArn={ARN}"], "dbSecretArn: with dbLogin: iam no secret is read"),
+        ([EXPRESS, "dbLogin=secret"], "dbLogin: 'secret' does not work with database: express, which accepts iam only"),
+        (["dbLogin=iam", "dataApi=true"], "dataApi: the Data API needs a password"),
+        ([EXPRESS, "dataApi=true"], "dataApi: the Data API needs a password"),
+        ([f"dbSecretArn={ARN}"], "dbSecretArn: dbLogin: iam uses no secret"),
         (
             [*TOKENS, "dbResourceId=cluster-ABC", "dbSecretKeyArn=key"],
-            "dbSecretKeyArn: with dbLogin: iam no secret",
+            "dbSecretKeyArn: dbLogin: iam uses no secret",
         ),
-        (["dbSslMode=disable"], "dbSslMode: AWS takes a token over TLS only"),
-        (TOKENS, "dbResourceId: '' is not a cluster's resource id, like cluster-ABCDEFGHIJKL01234"),
-        ([*TOKENS, "dbResourceId=batida-ponto"], "dbResourceId: 'batida-ponto' is not a cluster's resource id"),
-        (["dbResourceId=cluster-ABC"], "dbResourceId is of an existing database: with database: create leave it out"),
+        (["dbSslMode=disable"], "dbSslMode: a login by IAM needs TLS"),
+        (TOKENS, "dbResourceId: '' is not a resource id, like cluster-ABCDEFGHIJKL01234"),
+        ([*TOKENS, "dbResourceId=batida-ponto"], "dbResourceId: 'batida-ponto' is not a resource id"),
+        (
+            ["dbResourceId=cluster-ABC"],
+            "dbResourceId is for database: existing only; with database: create leave it out",
+        ),
         (["database=existing", "dbResourceId=cluster-ABC"], "dbResourceId is for dbLogin: iam only"),
         (
             [EXPRESS, "vpcName=company"],
-            "vpcName: database: express makes a cluster without a VPC; leave vpcName out",
+            "vpcName: the cluster of database: express has no VPC; leave vpcName out",
         ),
         (
             [EXPRESS, "subnetIds=subnet-1", "securityGroupIds=sg-1"],
-            "subnetIds: database: express makes a cluster without a VPC",
+            "subnetIds: the cluster of database: express has no VPC",
         ),
-        (["alarmEmail="], "--param: alarmEmail= has no value, which sls does not take: leave it empty in resources/"),
+        (
+            ["alarmEmail="],
+            "--param: alarmEmail= has no value, and sls does not accept that. Set it to '' in resources/",
+        ),
         # It would stop the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is not a whole number of 1 or more, or none"),
         (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
         (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),
-        (["batchSize=11", "batchingWindow=0"], "batchingWindow: a batchSize of 11 needs 1 s at least"),  # as AWS says
+        (
+            ["batchSize=11", "batchingWindow=0"],
+            "batchingWindow: must be 1 s or more with a batchSize above 10 (it is 11)",
+        ),  # as AWS says
         (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
         (["tags=owner"], TAGS),
         (["tags=owner=a=b"], TAGS),
         (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NO_TOPIC}"),
         (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
-        ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
-        (["subnetNames=private-a"], "subnetNames or securityGroupNames are given without vpcName"),
+        (
+            [f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"],
+            "With alarmTopicArn leave it out, and subscribe to that topic",
+        ),
+        (["subnetNames=private-a"], "subnetNames or securityGroupNames are set without vpcName"),
         (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets, a second subnet"),
         (["subnetIds=subnet-1,subnet-2"], "The network lacks: security groups, vpcId."),
         (["database=existing", "securityGroupIds=sg-1"], "The network lacks: subnets."),
-        (["zones=us-east-1a"], "zones: 'us-east-1a' is not two zones of us-east-1, like us-east-1a,us-east-1c"),
-        (["zones=sa-east-1a,us-east-1b"], "is not two zones of us-east-1"),
+        (
+            ["zones=us-east-1a"],
+            "zones: 'us-east-1a' is not a list of two zones of us-east-1, like us-east-1a,us-east-1c",
+        ),
+        (["zones=sa-east-1a,us-east-1b"], "is not a list of two zones of us-east-1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -77,7 +92,7 @@ def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled
 def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
     compiled: Compile,
 ) -> None:
-    assert f"has none of mx-central-1. Save {CERTIFICATES}" in stopped(compiled, AWS_REGION="mx-central-1")
+    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stopped(compiled, AWS_REGION="mx-central-1")
 
     compiled("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
     compiled("dev", AWS_REGION="sa-east-1")

@@ -390,7 +390,7 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
         dev.described = DESCRIBED | {"LeaveDatabase": leaves}
         result = dev.deploy()
         assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
-        assert f"{NAME} was deployed before the first version, and cannot be updated: deploy another" in result.err
+        assert f"{NAME} was deployed by a version before 1.0, and cannot be updated: deploy another" in result.err
 
 
 def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:

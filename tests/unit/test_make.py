@@ -145,10 +145,13 @@ def test_printed_punch_has_new_uuid7_and_time_of_now(greet: Callable[..., str]) 
 def test_get_that_a_slice_proposes_is_printed_with_id_of_printed_punch(greet: Callable[..., str]) -> None:
     entry = {"get": "/ponto/{id}", "role": "ponto_one"}
 
-    proposed = greet({"one": entry | {"proposed": "whether it is a row"}})
+    greeting = greet({"one": entry | {"nextStep": "check whether the punch is stored"}})
 
-    (punch_id,) = re.findall('"id": "(.+?)"', proposed)
-    assert f"\nThen ask whether it is a row:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n" in proposed
+    (punch_id,) = re.findall('"id": "(.+?)"', greeting)
+    assert (
+        f"\nThen check whether the punch is stored:\n\ncurl -sS http://here/ponto/{punch_id} -H 'x-api-key: abc'\n"
+        in greeting
+    )
     assert "Then ask" not in greet({"one": entry})
 
 

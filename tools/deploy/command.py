@@ -178,7 +178,7 @@ def _deploy(
     database = deployed_database(formation, stage)
     if database == "unknown":
         raise CommandError(
-            f"{stack} was deployed before the first version, and cannot be updated: deploy another stage, and copy the "
+            f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
             "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
     params = _with_database(stage, params, database)

@@ -154,9 +154,9 @@ def greet(
     )
     punch_id = uuid7()
     gets = "".join(
-        f"Then ask {entry['proposed']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
+        f"Then {entry['nextStep']}:\n\n{address.get_command(entry['get'].replace('{id}', punch_id))}\n\n"
         for _, entry in endpoints()
-        if "proposed" in entry
+        if "nextStep" in entry
     )
     hooks = [hook for each in of_slices if (hook := each.deploy_hook())]
     served = [hook.local_files.greeting for hook in hooks if hook.local_files]

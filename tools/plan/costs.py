@@ -42,7 +42,9 @@ def alarm_metrics() -> int:
     """Count the metrics that resources/alarms.yml looks at, which AWS charges for, without the slices' own."""
     text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
     groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
-    alarms = [alarm for group in ("everywhere", "onExpressions", "ofTheCluster") for alarm in groups[group].values()]
+    alarms = [
+        alarm for group in ("metricAlarms", "expressionAlarms", "clusterAlarms") for alarm in groups[group].values()
+    ]
     # Metric math lists its metrics, among its expressions; without it an alarm looks at one.
     return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
 

@@ -1,14 +1,14 @@
-// A plugin of osls: no other user of the machine can read the zip, which may hold the password of an rds_config.py. As a plugin it
-// applies to `npx sls` too.
+// Plugin of osls: makes the zip private to its user, because it may contain an rds_config.py with a password, and the files in it readable
+// for Lambda. As a plugin it also applies to `npx sls`.
 const { chmodSync, existsSync, readdirSync, statSync } = require('node:fs');
 const { join } = require('node:path');
 
-module.exports = class PrivateZip {
+module.exports = class ZipPermissions {
   constructor(serverless) {
     process.umask(0o077);
     const makeReadable = () => makeReadableForLambda(join(serverless.serviceDir, '.serverless', 'requirements'));
-    // Not `before:`, when serverless-python-requirements links the folder without waiting until the link is there. It adds the
-    // files to the zip in `after:`.
+    // serverless-python-requirements links the folder in its `before:` hook, without waiting for the link, and adds the files to the zip
+    // in its `after:` hook.
     this.hooks = {
       'package:createDeploymentArtifacts': makeReadable,
       'deploy:function:packageFunction': makeReadable,
@@ -17,8 +17,8 @@ module.exports = class PrivateZip {
 };
 
 /**
- * Set the modes that osls gives the project's own files in the zip. serverless-python-requirements copies those that pip set by
- * the umask, and Lambda runs as another user than the owner of the unpacked files.
+ * Make the packages' files readable for all, as osls does with the project's files in the zip. pip created them with the umask above, and
+ * Lambda does not run as the owner of the unpacked files.
  */
 function makeReadableForLambda(folder) {
   if (!existsSync(folder)) return; // a project without requirements

@@ -4,8 +4,8 @@ const PREFIX = 'Cannot resolve variable at "params": ';
 const errors = new Map();
 
 /**
- * Stop with a message. osls reports an error for each variable that meets it, but passes one of this class and prefix through as it is,
- * and prints the same one once.
+ * Fail with a message. osls would report an error once for each variable that depends on it. It passes an error of this class and prefix
+ * through unchanged, and prints the same error once.
  */
 module.exports = (message) => {
   const text = PREFIX + message.replace(PREFIX, '');
