@@ -95,11 +95,11 @@ def _parameters(names: Iterable[str]) -> str:
     declared, stages = parameters.declarations(), parameters.stages()
     rows = []
     for name in names:
-        in_stages = ", ".join(f"{stage} {_value(values[name])}" for stage, values in stages.items() if name in values)
+        in_stages = (f"{stage} {_value(values[name])}" for stage, values in stages.items() if name in values)
         declaration = declared[name]
-        default = _value(declaration["default"])
-        rows.append((f"`{name}`", default, in_stages, _unit(declaration), declaration["reason"]))
-    return _table(("parameter", "default", "stages", "unit or values", "what it is, and when to change it"), rows)
+        default = "; ".join([_value(declaration["default"]), *in_stages])
+        rows.append((f"`{name}`", default, _unit(declaration), declaration["reason"]))
+    return _table(("parameter", "default", "unit or values", "meaning"), rows)
 
 
 def _value(value: str | list[str]) -> str:
