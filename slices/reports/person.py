@@ -1,4 +1,4 @@
-"""`ponto person`: all that is kept about an employee, for an employee who asks."""
+"""`ponto person`: the data stored about an employee, for a request of access to personal data."""
 
 from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,56 +32,61 @@ _EPILOG = f"""examples:
   ponto person 123 --output folder
   ponto person 123 --stage dev --lang pt --output folder
 
-It writes employee-123.json, and employee-123.html, a page to be read and printed; only you
-may read them. It looks into the dead-letter queue, which raises receive counts there and
-hides what is there meanwhile. It is read month by month.
+The files are employee-123.json, and employee-123.html for reading and printing; only you may
+read them. The command also reads the dead-letter queue, which raises the receive counts of
+its messages and hides them for a time. The database is read month by month.
 
 {reader.EPILOG}
-exit status: 0 done, 1 the dead-letter queue was not read, or nothing is kept about the
+exit status: 0 done, 1 the dead-letter queue was not read, or nothing is stored about the
 employee, 2 the request or the database is wrong
 """
 
 _INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
-_TIMES = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside when it was
+_MAIN_COLUMNS = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside `ponto`
 _IDS = ("id", "mensagem_id")
-_MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; a hardware clock's has 17
+_MAX_UNBROKEN_LENGTH = 24  # characters of a device's name; the names of hardware clocks have 17
 Row = dict[str, Any]
-"""A row of a table, all columns by their names."""
+"""All columns of a row by name."""
 
 
 class PersonRecords(NamedTuple):
-    """What is kept about an employee."""
+    """Data stored about an employee."""
 
     employee_id: int
     zone: ZoneInfo
-    row: Row | None  # of funcionario
+    row: Row | None  # row of funcionario
     punches: list[Row]
     corrections: list[Row]
     cards: list[Card]
     dead_letters: list[DeadLetter]
-    unread_queue: UnreadQueue | None  # why it is not known which dead letters there are
+    unread_queue: UnreadQueue | None  # why `dead_letters` is unknown
 
 
 @commands.command(epilog=_EPILOG)
 @click.argument("employee", type=opt.EMPLOYEE, metavar="N")
 @click.option(
-    "--output", "folder", type=opt.FILE, required=True, metavar="FOLDER", help="Where to write; made if it is missing."
+    "--output",
+    "folder",
+    type=opt.FILE,
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the files; created if necessary.",
 )
-@options.language("Of the page.")
+@options.language("Language of the page.")
 @opt.force
 @opt.as_json
 @reader.options
 def person(
     target_options: reader.TargetOptions, employee: int, folder: Path, language: Language, *, force: bool, as_json: bool
 ) -> int:
-    """All that is kept about an employee, as json and as a page.
+    """Write the data stored about an employee as JSON and as a page.
 
-    N is the employee's number. The result names where else something may be.
+    N is the employee's number. The files also name other places that may have data about the employee.
     """
     output_files = [folder / f"employee-{employee}.{suffix}" for suffix in ("json", "html")]
     for file in output_files if folder.is_dir() else [folder]:
         files.require_writable(file, force=force)
-    # In the order in which a punch moves: what is redriven meanwhile is found as a row.
+    # The queue is read before the database, so that a punch redriven in between is found as a row.
     dead_letters = read_messages(target_options)
     with reader.open_reader(target_options) as source:
         context = ReportContext(source)
@@ -89,7 +94,7 @@ def person(
         if records.unread_queue:
             print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
         if not any((records.row, records.punches, records.corrections, records.dead_letters)):
-            raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
+            raise CommandError(f"nothing is stored about employee {employee}; no file was written", status=1)
         backup_days = _backup_days(target_options, records)
         page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
         card_values = timecard.template_values(context, context.employer, language)
@@ -132,19 +137,19 @@ def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"cannot make {folder}: {error.strerror}") from None
+        raise CommandError(f"cannot create {folder}: {error.strerror}") from None
 
 
 def _read(context: ReportContext, employee_id: int, dead_letters: list[DeadLetter] | UnreadQueue) -> PersonRecords:
-    """Read the database, month by month: each answer is small, however long somebody has been there."""
+    """Read the database month by month, so that each response of the function is small."""
     statements: list[Statement[Any]] = [
         PERSON,
         PERSON_MONTHS,
         *(
             statement
-            for each in enabled.load().values()
-            if isinstance(each, ReportsExtension)
-            for statement in each.person_statements()
+            for slice_ in enabled.load().values()
+            if isinstance(slice_, ReportsExtension)
+            for statement in slice_.person_statements()
         ),
     ]
     (person,), months, *slice_rows = map(
@@ -180,23 +185,23 @@ def _parse_instants(row: Row) -> Row:
 
 
 def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -> list[DeadLetter]:
-    """Return the dead letters that are punches of the employee, or that came by the employee's sign-in."""
+    """Return the dead letters that name the employee, or that the employee sent after signing in."""
 
     def is_sent_by_employee(letter: DeadLetter) -> bool:
-        by = letter.attributes.get("usuarioId")
-        return by is not None and by.get("StringValue") == str(employee_id)
+        attribute = letter.attributes.get("usuarioId")
+        return attribute is not None and attribute.get("StringValue") == str(employee_id)
 
     return [letter for letter in dead_letters if letter.employee_id == employee_id or is_sent_by_employee(letter)]
 
 
 def _backup_days(target_options: reader.TargetOptions, records: PersonRecords) -> int | None:
-    """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = target_options.reads_by_function and not records.unread_queue  # that AWS shows the stack
+    """Return the number of days for which backups are kept, from the deployed stack; None: unknown."""
+    is_known = target_options.reads_by_function and not records.unread_queue  # AWS credentials read the stack, too
     return target.find(target_options).backup_days if is_known else None
 
 
 def _list_other_places(backup_days: int | None, now: datetime, language: Language) -> list[str]:
-    """Return where else something may be."""
+    """Return sentences on other places that may have data about the employee."""
     if backup_days is None:
         backups = language.word("person", "backups_of_others")
     else:
@@ -220,7 +225,7 @@ def _to_json_fields(records: PersonRecords, context: ReportContext, other_places
 def _build_report(
     records: PersonRecords, context: ReportContext, other_places: list[str], language: Language
 ) -> Report:
-    """Lay out all but the cards and the punches."""
+    """Return the first part of the page: all data except for time cards and punches."""
     word, zone = language.word, records.zone
     instant = instant_format(zone)
     arrival_type = ColumnFormat("whole", lambda name, _: word("arrival", name))
@@ -228,7 +233,7 @@ def _build_report(
     author = ColumnFormat("text", lambda name, _: author_label(name, language))
 
     def table(title: str, rows: Iterable[Row], **formats: ColumnFormat) -> ReportTable:
-        """Return a table of these columns; the last column has all other fields of a row."""
+        """Return a table with these columns, and a last column with all other fields of a row."""
         cells = (
             [*map(row.get, formats), _format_other_fields(row, {"usuario_id", *formats}, zone, language)]
             for row in rows
@@ -255,7 +260,7 @@ def _build_report(
                     if value is not None
                 ],
                 word("person", "employee"),
-                empty=word("person", "nobody"),
+                empty=word("person", "no_employee"),
             ),
             table(
                 word("person", "corrections"),
@@ -285,7 +290,7 @@ def _build_report(
 
 
 def _build_contents(records: PersonRecords, language: Language) -> list[tuple[str, str]]:
-    """Return the anchors of the page, and what is there."""
+    """Return the contents of the page: anchors and their titles."""
     counts = {
         "corrections": len(records.corrections),
         "rejected": "?" if records.unread_queue else len(records.dead_letters),
@@ -297,18 +302,20 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
 
 
 def _build_punch_report(records: PersonRecords, language: Language) -> Report:
-    """Lay out the punches: what people ask for, and below it in two tables all other columns that have a value."""
+    """Return the report of the punches: a table of the main columns, and two of all other columns that have values."""
     is_long = any(len(row["dispositivo"] or "") > _MAX_UNBROKEN_LENGTH for row in records.punches)
     formats = {"dispositivo": TEXT} if is_long else {}
     value_format = ColumnFormat("whole", lambda value, language: _format_value(value, records.zone, language))
-    excluded = {"usuario_id", "ponto", *_TIMES, *_IDS}
-    others = [name for name in (records.punches[0] if records.punches else ()) if name not in excluded]
+    excluded = {"usuario_id", "ponto", *_MAIN_COLUMNS, *_IDS}
+    other_names = [name for name in (records.punches[0] if records.punches else ()) if name not in excluded]
 
     def table(title: str, names: Iterable[str]) -> ReportTable:
-        used = ["ponto", *(name for name in names if any(row[name] is not None for row in records.punches))]
-        columns = [ReportColumn(name, formats.get(name, value_format)) for name in used]
+        used_names = ["ponto", *(name for name in names if any(row[name] is not None for row in records.punches))]
+        columns = [ReportColumn(name, formats.get(name, value_format)) for name in used_names]
         rows = [
-            [row[name] for name in used] for row in records.punches if any(row[name] is not None for name in used[1:])
+            [row[name] for name in used_names]
+            for row in records.punches
+            if any(row[name] is not None for name in used_names[1:])
         ]
         return ReportTable(columns, rows, title)
 
@@ -316,8 +323,8 @@ def _build_punch_report(records: PersonRecords, language: Language) -> Report:
         language.word("person", "punches"),
         [],
         [
-            table("", _TIMES)._replace(empty=language.word("report", "none")),
-            table(language.word("person", "more"), others),
+            table("", _MAIN_COLUMNS)._replace(empty=language.word("report", "none")),
+            table(language.word("person", "more"), other_names),
             table(language.word("person", "ids"), _IDS),
         ],
     )

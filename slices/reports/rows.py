@@ -1,4 +1,4 @@
-"""The statements of `reads/`, and the types of their rows: a field is a column, in the same order."""
+"""Statements of `reads/` and the types of their rows, whose fields are the columns in the same order."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -8,47 +8,47 @@ from tools.kit.rows import EmployeeRow, ZoneRow
 
 
 class ArrivalRow(NamedTuple):
-    """A punch or a correction: which, of when, and who wrote it when and why."""
+    """A punch or a correction, with its author, reason and time of writing."""
 
     usuario_id: int
     id: str
-    tipo: str  # batida, or as in correcoes
+    tipo: str  # batida, or the type of a correction
     dia: date
-    local: datetime  # the punch, naive
+    local: datetime  # time of the punch in the employee's time zone, naive
     dispositivo: str | None
     autor: str | None  # of a correction
     motivo: str | None
     escrita_em: datetime  # an instant
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for programs, without its employee."""
+        """Return the fields for json, without the employee."""
         return {name: value for name, value in self._asdict().items() if name != "usuario_id"}
 
     def to_text(self) -> str:
-        """Format it for programs that know no lists."""
-        at = f"{self.local:%Y-%m-%dT%H:%M}"
-        words = (self.tipo, at, self.autor, f"{self.escrita_em:%Y-%m-%dT%H:%M:%SZ}", self.motivo)
-        return " ".join(filter(None, words))
+        """Format the row as one text for csv."""
+        local = f"{self.local:%Y-%m-%dT%H:%M}"
+        parts = (self.tipo, local, self.autor, f"{self.escrita_em:%Y-%m-%dT%H:%M:%SZ}", self.motivo)
+        return " ".join(filter(None, parts))
 
 
 class CardRow(NamedTuple):
-    """A calendar day of an employee."""
+    """A calendar day of an employee's time card."""
 
     usuario_id: int
     nome: str | None
     dia: date
-    pontos: list[datetime]  # instants, UTC, cut to the minute
+    pontos: list[datetime]  # punches, UTC, truncated to the minute
     locais: list[datetime]  # the same in the employee's local time, naive
     minutos: int
     minutos_noturnos: int
-    repetidas: int  # punches at most a minute after the one before
-    minutos_descanso: int | None  # until the next working day, where they are too few; None: enough
-    espera: timedelta | None  # from the last punch until the last row was written
-    incluidas: list[int]  # positions in pontos, from 1, of added punches
+    repetidas: int  # punches at most a minute after the previous one
+    minutos_descanso: int | None  # rest until the next working day, if it is too short; None: it is long enough
+    espera: timedelta | None  # from the last punch to the last writing of a row of the day
+    incluidas: list[int]  # positions in pontos, from 1, of punches added by a correction
 
 
 class ChangeRow(NamedTuple):
-    """An employee's month, then and now."""
+    """Totals of an employee's month, before (`_antes`) and now."""
 
     usuario_id: int
     nome: str | None
@@ -61,109 +61,109 @@ class ChangeRow(NamedTuple):
     minutos_noturnos: int
     dias_incompletos_antes: int
     dias_incompletos: int
-    zona_mudou_em: datetime | None  # zone or cut-off, so that both figures are by those of today; None: they did not
+    zona_mudou_em: datetime | None  # last change of time zone or cut-off, if it was after the earlier instant
 
 
 class CutoffRow(NamedTuple):
-    """An employee's cut-off, and a better one."""
+    """An employee's cut-off, and the suggested one."""
 
     usuario_id: int
     nome: str | None
     fuso: str
     corte: time
     dias: int
-    divididos: int  # of these, days after which it may split a shift
-    sugestao: time | None  # None: no full hour splits fewer
+    divididos: int  # of these, days after which the cut-off may split a shift
+    sugestao: time | None  # None: no full hour splits fewer shifts
     restantes: int | None
     folga: timedelta | None
     folga_minutos: int | None
 
 
 class EmployerRow(NamedTuple):
-    """The employer, as the stage names it."""
+    """The employer of the stage."""
 
     identificacao: str | None
 
 
 class ExceptionRow(NamedTuple):
-    """An exception: of a punch, or of a whole day; or, summed up, several that have one cause. Before these, counts."""
+    """An exception of a punch or of a day, or a sum of several with the same cause; counts precede these rows."""
 
-    ordem: int  # 0: `vezes` is the number of all; 1: that of a kind; 2: an exception
+    ordem: int  # 0: `vezes` is the number of all exceptions; 1: that of the type; 2: an exception
     tipo: str
-    usuario_id: int | None  # None: several, who used the same device
+    usuario_id: int | None  # None: several employees of the same device
     nome: str | None
-    dia: date  # the first
+    dia: date  # first day
     id: str | None
     local: datetime | None
     dispositivo: str | None
-    medida: timedelta | None  # the largest, either way
+    medida: timedelta | None  # the largest in absolute value
     batidas: int | None
-    vezes: int  # how many it sums up
+    vezes: int  # number of exceptions in this row
 
 
 class ExistenceRow(NamedTuple):
-    """Existence of rows."""
+    """Result of a query for the existence of rows."""
 
     existe: bool
 
 
 class GapRow(NamedTuple):
-    """Numbers of a device that are missing, or one that came twice."""
+    """Numbers of a device that are missing or were received several times."""
 
     dispositivo: str
     situacao: str  # faltam, repetida
     numero_inicial: int
     numero_final: int
-    quantas: int  # numbers that are missing, or rows that have the number
-    ponto_antes: datetime | None  # of the number before, or the earliest of the rows, UTC; None: there is none
-    ponto_depois: datetime  # of the number after, or the latest of the rows, UTC
-    desde: datetime  # since when it shows, UTC
+    quantas: int  # missing numbers, or rows with each number
+    ponto_antes: datetime | None  # punch with the number before, or the earliest of the rows, UTC
+    ponto_depois: datetime  # punch with the number after, or the latest of the rows, UTC
+    desde: datetime  # receipt from which the gap or repeat is visible, UTC
 
 
 class IdCountRow(NamedTuple):
-    """Numbers of punches that were received, and of those with a random id, which slows a large table down."""
+    """Number of punches received, and of those with a random id, which slows down inserts into a large table."""
 
     recebidas: int
     aleatorias: int
 
 
 class MinuteRow(NamedTuple):
-    """A minute of the intake; or several, in sum."""
+    """A minute of the intake, or a sum of several minutes."""
 
-    minuto: datetime  # when it begins
+    minuto: datetime  # its start
     batidas: int
     recebidas: int
     gravadas: int
-    fila: int  # the most
-    idade: timedelta | None  # the longest
+    fila: int  # longest queue
+    idade: timedelta | None  # longest wait
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything happened in it."""
+        """True if a punch was made, received, stored or waiting."""
         return any((self.batidas, self.recebidas, self.gravadas, self.fila, self.idade))
 
 
 class MonthRow(NamedTuple):
-    """A month of which there is something."""
+    """A month with punches or corrections."""
 
     mes: date  # its first day
 
 
 class PersonRow(NamedTuple):
-    """An employee's time zone, and row of funcionario."""
+    """An employee's time zone, and the row of funcionario."""
 
     fuso: str
     funcionario: dict[str, Any] | None
 
 
 class RecordRow(NamedTuple):
-    """A row of a table, all columns by their names."""
+    """All columns of a row of a table by name."""
 
     registro: dict[str, Any]
 
 
 class TotalsRow(NamedTuple):
-    """An employee, and the totals of a month."""
+    """An employee and the totals of a month."""
 
     usuario_id: int
     nome: str | None
@@ -174,11 +174,11 @@ class TotalsRow(NamedTuple):
     minutos_noturnos: int
     dias_incompletos: int
     dias_divididos: int  # days after which the cut-off may split a shift
-    zona_mudou_em: datetime | None = None  # zone or cut-off, after the instant of which it is; None: they did not
+    zona_mudou_em: datetime | None = None  # last change of time zone or cut-off, if after the report's instant
 
 
 class WorkingDayRow(NamedTuple):
-    """Begin and end of a working day."""
+    """Start and end of a working day."""
 
     inicio: datetime
     fim: datetime

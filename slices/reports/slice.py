@@ -82,12 +82,12 @@ class ReportsSlice(Slice):
             ),
             "person": LazyCommand(
                 person,
-                "Write all data that is stored about an employee, as JSON and as a page.",
+                "Write the data stored about an employee as JSON and as a page.",
                 "ponto person 123 --output folder   all data stored about an employee",
             ),
             "report": LazyCommand(
                 report,
-                "Print time cards, totals, exceptions, changes, gaps or the peak.",
+                "Print time cards, totals and other reports.",
                 "ponto report timecard --employee 123 --month 2026-11",
             ),
         }

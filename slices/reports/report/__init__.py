@@ -1,1 +1,1 @@
-"""ponto report: time cards, exceptions, cut-offs, totals, and the peak of a day."""
+"""`ponto report`: time cards, totals, exceptions, changes, gaps, cut-offs and the peak."""

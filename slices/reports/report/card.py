@@ -1,4 +1,4 @@
-"""A time card, its parts that text and page show, and the text."""
+"""Time cards: their data, the parts shared by text and HTML, and the text output."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -12,12 +12,12 @@ from slices.reports.rows import ArrivalRow, TotalsRow
 from tools.kit.console import Console
 
 MIN_SPLIT_DAYS = 3
-"""Split days of a month from which on a card has a warning."""
+"""Number of split days in a month from which a card has a warning."""
 
 UNVERIFIED_AUTHOR = "local"
-"""Author of corrections on a stage of the emulator, which accepts any signature."""
+"""Author of all corrections on the local stack, whose emulator accepts any signature."""
 
-_WEEKEND = 5  # the day of the week, Monday 0, from which on it is
+_WEEKEND = 5  # first weekday of the weekend; Monday is 0
 _MIN_PUNCHES_WIDTH = 6
 _GAP = "  "  # between columns
 
@@ -35,13 +35,13 @@ class Day(NamedTuple):
     minutos: int
     minutos_noturnos: int
     incompleta: bool
-    repetidas: int  # punches at most a minute after the one before
-    minutos_descanso: int | None  # until the next working day, where they are too few; None: enough
+    repetidas: int  # punches at most a minute after the previous one
+    minutos_descanso: int | None  # rest until the next working day, if it is too short; None: it is long enough
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
-    incluidas: list[int]  # positions, from 1, of those of pontos that somebody added
-    correcoes: list[ArrivalRow]  # that count
+    incluidas: list[int]  # positions in pontos, from 1, of punches added by a correction
+    correcoes: list[ArrivalRow]  # corrections in force
 
 
 class Card(NamedTuple):
@@ -53,56 +53,61 @@ class Card(NamedTuple):
 
 
 class CardPunch(NamedTuple):
-    """A punch as a reader sees it."""
+    """A punch as displayed on a card."""
 
     text: str  # HH:MM
     is_next_day: bool
-    offset: str  # where the day has more than one: a change of the clock
+    offset: str  # UTC offset, on days on which it changes; empty on others
     is_added: bool
 
 
 def pair_punches(day: Day) -> list[list[CardPunch]]:
-    """Return the punches of a day in pairs, in order; of an odd number, the last one alone."""
+    """Return the punches of a day in pairs, in order; if their number is odd, the last pair has one punch."""
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
-    several = len(set(offsets)) > 1
+    has_several_offsets = len(set(offsets)) > 1
     punches = [
-        CardPunch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", number in day.incluidas)
+        CardPunch(
+            f"{local:%H:%M}",
+            local.date() > day.dia,
+            _format_offset(offset) if has_several_offsets else "",
+            number in day.incluidas,
+        )
         for number, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
 
 
-def _offset(offset: timedelta) -> str:
+def _format_offset(offset: timedelta) -> str:
     hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
     sign = "\N{MINUS SIGN}" if offset < timedelta(0) else "+"
     return f"{sign}{hours:02}" + (f":{minutes:02}" if minutes else "")
 
 
 def is_weekend(day: Day) -> bool:
-    """Return whether it is a Saturday or a Sunday."""
+    """Return whether the day is a Saturday or a Sunday."""
     return day.dia.weekday() >= _WEEKEND
 
 
 def marks(day: Day, language: Language) -> list[str]:
-    """Return the marks of what is unusual about a day."""
+    """Return the labels of a day's irregularities."""
     conditions = {
         "incompleta": day.incompleta,
         "repetidas": day.repetidas > 0,
         "dividida": day.minutos_descanso is not None,
         "corrigida": bool(day.correcoes),
     }
-    return [language.column(name) for name, is_so in conditions.items() if is_so]
+    return [language.column(name) for name, applies in conditions.items() if applies]
 
 
 def split_warning(totals: TotalsRow, language: Language) -> str | None:
-    """Return the warning that hours are wrong, as the cut-off splits many shifts; None: it does not."""
+    """Return the warning that the cut-off seems to split many shifts, or None."""
     if totals.dias_divididos < MIN_SPLIT_DAYS:
         return None
     return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
 
 
 def zone_note(totals: TotalsRow, language: Language) -> str | None:
-    """Return the note that a card as of an instant has another zone or cut-off than then; None: it has not."""
+    """Return the note that the time zone or cut-off changed after the instant of the card, or None."""
     if totals.zona_mudou_em is None:
         return None
     return language.word(
@@ -111,7 +116,7 @@ def zone_note(totals: TotalsRow, language: Language) -> str | None:
 
 
 def corrections(card: Card, language: Language) -> list[str]:
-    """Return what was added to the days or disregarded, by whom, when and why."""
+    """Return a sentence for each correction: the punch, its author, the time and the reason."""
     zone = ZoneInfo(card.totais.fuso)
     return [
         language.word(
@@ -129,19 +134,19 @@ def corrections(card: Card, language: Language) -> list[str]:
 
 
 def author_label(author: str | None, language: Language) -> str:
-    """Return the author of a correction; on a stage of the emulator, with the note that nobody vouches for it."""
-    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == UNVERIFIED_AUTHOR else author or ""
+    """Return the author of a correction, with a note if the identity was not verified; empty for None."""
+    return f"{author} ({language.word('timecard', 'not_verified')})" if author == UNVERIFIED_AUTHOR else author or ""
 
 
 def counts(totals: TotalsRow) -> list[tuple[str, int]]:
-    """Return the counts below the days, by the names of the columns."""
+    """Return the names of the columns whose counts are below the days, with these counts."""
     names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
     return [(name, getattr(totals, name)) for name in names]
 
 
 def legend(days: Sequence[Day], language: Language) -> str:
-    """Return the legend of the marks that are on a card."""
-    on_it = {
+    """Return the legend of the marks that occur on a card."""
+    notes = {
         "night": True,
         "next_day": any(local.date() > day.dia for day in days for local in day.locais),
         "incomplete": any(day.incompleta for day in days),
@@ -149,16 +154,16 @@ def legend(days: Sequence[Day], language: Language) -> str:
         "split": any(day.minutos_descanso is not None for day in days),
         "added": any(day.incluidas for day in days),
     }
-    return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
+    return ". ".join(language.word("timecard", name) for name, applies in notes.items() if applies) + "."
 
 
 def print_cards(
     out: IO[str], cards: Iterable[Card], employer: str, as_of: str, generated: str, language: Language
 ) -> None:
-    """Print time cards; without a terminal only the texts."""
+    """Write time cards as text, with styles if `out` is a terminal."""
     console = Console(out)
     for card in cards:
-        below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
+        footer = (legend(card.dias, language), language.word("timecard", "certified"), generated)
         lines = [
             *_head(card, employer, as_of, language),
             Text(),
@@ -166,7 +171,7 @@ def print_cards(
             Text(),
             Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais))),
             *map(Text, corrections(card, language)),
-            *(Text(text, "dim") for text in below),
+            *(Text(text, "dim") for text in footer),
             Text(),
         ]
         for line in lines:
@@ -181,10 +186,10 @@ def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator
     totals = card.totais
     yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
     cpf = f"CPF {mask_cpf(totals.cpf)}" if totals.cpf else ""
-    who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
+    employee = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
     if employer:
         yield Text(f"{language.word('timecard', 'employer')}: {employer}")
-    yield Text(_GAP.join(filter(None, who)))
+    yield Text(_GAP.join(filter(None, employee)))
     if as_of:
         yield Text(as_of)
     for text in filter(None, (zone_note(totals, language), split_warning(totals, language))):
@@ -192,23 +197,25 @@ def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator
 
 
 def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
-    """Lay out the days: of ten thousand cards, rich's tables would take most of the time."""
+    """Format the days as aligned lines, without rich's tables, which are too slow for thousands of cards."""
     days, totals = card.dias, card.totais
     heading = (language.column("dia"), "", *map(language.column, ("locais", "minutos", "minutos_noturnos")))
     total = ("", "", language.column("total"), format_minutes(totals.minutos), format_minutes(totals.minutos_noturnos))
     dates = [(f"{day.dia.day:2}", language.weekday(day.dia)) for day in days]
     day_marks = [", ".join(marks(day, language)) for day in days]
     widths = [
-        max(map(len, cells)) for cells in zip(heading, total, *((*each, "", "", "") for each in dates), strict=True)
+        max(map(len, cells)) for cells in zip(heading, total, *((*date_, "", "", "") for date_ in dates), strict=True)
     ]
-    beside = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
-    room = max(width - beside, _MIN_PUNCHES_WIDTH)
-    punches = [_wrap_words([" ".join(map(_punch, pair)) for pair in pair_punches(day)], room) for day in days]
+    other_width = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
+    punches_width = max(width - other_width, _MIN_PUNCHES_WIDTH)
+    punches = [
+        _wrap_words([" ".join(map(_format_punch, pair)) for pair in pair_punches(day)], punches_width) for day in days
+    ]
     widths[2] = max(widths[2], *(len(line) for lines in punches for line in lines))
 
     def line(cells: Sequence[str], style: str = "", mark: str = "") -> Text:
-        laid = _GAP.join(f"{cell:{side}{wide}}" for cell, side, wide in zip(cells, "<<<>>", widths, strict=True))
-        return Text.assemble((laid, style), (f"{_GAP}{mark}" if mark else "", "yellow"))
+        padded = _GAP.join(f"{cell:{align}{width}}" for cell, align, width in zip(cells, "<<<>>", widths, strict=True))
+        return Text.assemble((padded, style), (f"{_GAP}{mark}" if mark else "", "yellow"))
 
     yield line(heading, "bold")
     for day, date_, lines, mark in zip(days, dates, punches, day_marks, strict=True):
@@ -216,13 +223,13 @@ def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
         minutes = format_minutes(day.minutos) if day.batidas else ""
         style = "dim" if is_weekend(day) and not day.batidas else ""
         yield line((*date_, lines[0], minutes, night), style, mark)
-        for more in lines[1:]:
-            yield line(("", "", more, "", ""))
+        for continuation in lines[1:]:
+            yield line(("", "", continuation, "", ""))
     yield line(total, "bold")
 
 
 def _wrap_words(words: Sequence[str], width: int) -> list[str]:
-    """Put words on lines that are no wider; at least one line."""
+    """Join words into lines of at most `width` characters, unless a single word is longer; return at least one line."""
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + len(_GAP) + len(word) <= width:
@@ -232,6 +239,6 @@ def _wrap_words(words: Sequence[str], width: int) -> list[str]:
     return lines or [""]
 
 
-def _punch(punch: CardPunch) -> str:
+def _format_punch(punch: CardPunch) -> str:
     offset = f"({punch.offset})" if punch.offset else ""
     return punch.text + offset + ("+1" if punch.is_next_day else "") + ("*" if punch.is_added else "")

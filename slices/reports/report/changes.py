@@ -1,4 +1,4 @@
-"""`ponto report changes`: whose month is another now than at an instant, and what came since."""
+"""`ponto report changes`: months that changed since an earlier time, and the punches and corrections since then."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ from tools.kit.reader import Ranges, TargetOptions
 
 
 class Change(NamedTuple):
-    """An employee's changed month, and what came since."""
+    """An employee's changed month, and the punches and corrections written since."""
 
     month: ChangeRow
     arrivals: list[ArrivalRow]
@@ -44,7 +44,7 @@ _ARRIVAL_TYPE = ColumnFormat("whole", lambda name, language: language.word("arri
 
 
 def _before_and_after(column_format: ColumnFormat) -> ColumnFormat:
-    """Return the kind of two figures, then and now."""
+    """Return the format of a pair of values: before and now."""
     return ColumnFormat(
         "figure", lambda values, language: " → ".join(column_format.format_value(value, language) for value in values)
     )
@@ -54,9 +54,14 @@ _WORKED_CHANGE, _NUMBER_CHANGE = _before_and_after(WORKED), _before_and_after(NU
 
 
 @options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
-@options.employees("Of this one only; several times: of each.")
+@options.employees("Only this employee; repeatable.")
 @options.month
-@click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: the --as-of of what was paid.")
+@click.option(
+    "--since",
+    type=opt.TIME,
+    required=True,
+    help="Earlier time to compare with, at least two minutes ago: the --as-of of the paid report.",
+)
 @options.as_of
 @options.output_options
 def command(
@@ -68,7 +73,7 @@ def command(
     since: datetime,
     as_of: datetime | None,
 ) -> None:
-    """Whose month is another now than it was, and what came since."""
+    """Print months that changed since an earlier time, and why."""
     language = output.language
     word = language.word
     with report_context.open_context(target_options, output, as_of, since) as context:
@@ -76,12 +81,12 @@ def command(
         changes = list(output.track(_join_arrivals(ranges), "changed months"))
         if not changes:
             report_context.require_punches(ranges.once[0], month, period.last_day_of_month(month), employees)
-        then, zone = context.since or context.now, context.zone
+        before, zone = context.since or context.now, context.zone
         output.write(
             Report(
                 f"{word('changes', 'title')}, {language.month(month)}",
                 [
-                    word("changes", "since", language.date_time(then.astimezone(zone)), zone.key),
+                    word("changes", "since", language.date_time(before.astimezone(zone)), zone.key),
                     context.as_of(language),
                     context.generated(language),
                 ],
@@ -95,7 +100,7 @@ def command(
                 ),
                 json_fields={
                     "mes": f"{month:%Y-%m}",
-                    "desde": then,
+                    "desde": before,
                     "momento": context.instant,
                     "gerado_em": context.generated_at,
                 },
@@ -173,5 +178,5 @@ def _build_arrival_table(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, languag
 
 
 def _author_or_device(row: ArrivalRow, language: Language) -> str | None:
-    """Return the author, a person or the device."""
+    """Return the author of a correction, or the device of a punch."""
     return author_label(row.autor, language) if row.autor else row.dispositivo

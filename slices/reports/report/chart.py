@@ -1,4 +1,4 @@
-"""The peak as a picture: what was punched, received and stored, what waited, and for how long."""
+"""Chart of the peak: punches made, received and stored, the length of the queue, and the longest wait."""
 
 import io
 import re
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def draw(file: Path, minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, language: Language) -> None:
-    """Draw minutes into a file, which is overwritten if it is there.
+    """Draw the chart into a .png or .svg file, which is overwritten if it exists.
 
     Raises:
-        CommandError: it is neither .png nor .svg, cannot be written, or matplotlib is not installed.
+        CommandError: the file has another suffix or cannot be written, or matplotlib is not installed.
     """
     pictures.save(_figure(minutes, zone, title, language), file, file.suffix)
 
 
 def inline(minutes: Sequence[MinuteRow], zone: ZoneInfo, language: Language) -> str:
-    """Draw minutes as an SVG element for a page, without a title.
+    """Return the chart as an SVG element for a page, without a title.
 
     Raises:
         CommandError: matplotlib is not installed.
@@ -34,12 +34,12 @@ def inline(minutes: Sequence[MinuteRow], zone: ZoneInfo, language: Language) -> 
     out = io.BytesIO()
     figure = _figure(minutes, zone, "", language)
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
-        patch.set_visible(False)  # the page shows through, and that the picture goes on
+        patch.set_visible(False)  # so that the page and its scroll shadows are visible behind the chart
     pictures.save(figure, out, ".svg")
-    whole = out.getvalue().decode()
-    svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
+    document = out.getvalue().decode()
+    svg = document[document.index("<svg") :]  # without the XML declaration and the document type
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    return re.sub(r' (?:width|height)="[0-9.]+pt"', "", svg, count=2)  # as wide as the page
+    return re.sub(r' (?:width|height)="[0-9.]+pt"', "", svg, count=2)  # the page sets the width
 
 
 def _figure(minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, language: Language) -> "Figure":

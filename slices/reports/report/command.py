@@ -1,4 +1,4 @@
-"""`ponto report`: the reports; each has a file of its own."""
+"""The command group `ponto report`; each report has a separate module."""
 
 from slices.reports.report import changes, cutoffs, exceptions, gaps, options, peak, timecard, totals
 from tools.kit import commands
@@ -14,21 +14,21 @@ _EPILOG = f"""examples:
   ponto report gaps --month 2026-11
   ponto report peak --day 2026-11-23 --picture peak.png
 
-Text and html are written in the language. csv has the database's names, json the same in camelCase; times are ISO 8601,
-UTC or local, and lengths of time are minutes or seconds, as the name says. csv: with commas, or --separator ";"; a file
-begins with the mark (BOM) by which spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets
-an apostrophe.
+Text and html are in the language of --lang. csv has the database's column names, json the same names in camelCase.
+Times are ISO 8601, UTC or local; durations are in minutes or seconds, as their names say. csv is separated by commas,
+or by --separator ";"; a csv file begins with a byte order mark, by which spreadsheets recognize UTF-8, and standard
+output does not. Text that a spreadsheet would run as a formula is preceded by an apostrophe.
 
 {options.STATUS}"""
 
 
 @commands.group(epilog=_EPILOG)
 def report() -> None:
-    """Time cards, totals, exceptions, changes, gaps, the peak.
+    """Print time cards, totals and other reports.
 
-    Reports from the database, which is only read (slices/reports/report-command.md).
+    The commands only read the database. Documentation: slices/reports/report-command.md.
     """
 
 
-for _each in (changes, cutoffs, exceptions, gaps, peak, timecard, totals):
-    report.add_command(_each.command)
+for _module in (changes, cutoffs, exceptions, gaps, peak, timecard, totals):
+    report.add_command(_module.command)

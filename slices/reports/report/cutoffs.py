@@ -18,8 +18,8 @@ _COLUMNS = (
     ReportColumn("fuso"),
     ReportColumn("corte", CLOCK),
     ReportColumn("dias", NUMBER),
-    ReportColumn("divididos", NUMBER),  # of these, days after which it may split a shift
-    ReportColumn("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer
+    ReportColumn("divididos", NUMBER),  # of these, days after which the cut-off may split a shift
+    ReportColumn("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer shifts
     ReportColumn("restantes", NUMBER),
     ReportColumn("folga", SPAN),
     ReportColumn("folga_minutos"),
@@ -29,7 +29,7 @@ _TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao",
 
 @options.command("cutoffs", "--month 2026-11")
 @options.days()
-@options.employees("Of this one, whatever the cut-off splits; several times: of each.")
+@options.employees("Only this employee, even if no shift is split; repeatable.")
 @click.option(
     "--all",
     "all_employees",
@@ -37,13 +37,13 @@ _TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao",
     excludes=("--employee",),
     is_flag=True,
     show_default=False,
-    help=f"Of everybody who punched (default: whose cut-off splits {MIN_SPLIT_DAYS} days or more).",
+    help=f"All employees who punched (default: those with at least {MIN_SPLIT_DAYS} split days).",
 )
 @options.output_options
 def command(
     target_options: TargetOptions, *, output: Output, days: Days, employees: Employees, all_employees: bool
 ) -> None:
-    """Cut-offs that split shifts, and better ones."""
+    """Print cut-offs that split shifts, and better ones."""
     word = output.language.word
     with report_context.open_context(target_options, output) as context:
         first, last = days.bounds(context.now.date())

@@ -1,4 +1,4 @@
-"""The dead letters beside the exceptions: punches that the database does not have, by reason and employee."""
+"""Dead letters in the report of exceptions: punches that could not be stored, grouped by reason and employee."""
 
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -19,20 +19,20 @@ class DeadLetterGroup(NamedTuple):
     """Dead letters with the same reason and employee."""
 
     motivo: str  # one of `tools.kit.dead_letters.reasons`
-    usuario_id: int | None  # None: the body does not tell
+    usuario_id: int | None  # None: the body has no readable number
     quantidade: int
-    primeira: datetime  # when the gateway received the oldest, UTC
-    ultima: datetime  # and the newest
+    primeira: datetime  # receipt of the oldest by the gateway, UTC
+    ultima: datetime  # receipt of the newest, UTC
 
 
 class UnreadQueue(NamedTuple):
-    """Reason for which the queue was not read."""
+    """Result for a dead-letter queue that was not read, with the reason: either `error` or `word`."""
 
-    error: str = ""  # as AWS or the local stack says it
-    word: str = ""  # instead, one of the reports' languages
+    error: str = ""  # error of AWS or of the local stack, in English
+    word: str = ""  # key in the section `exceptions` of i18n.toml
 
     def text(self, language: Language) -> str:
-        """Return it in a language."""
+        """Return the reason, translated if it has a key."""
         return language.word("exceptions", self.word) if self.word else self.error
 
 
@@ -40,18 +40,18 @@ NO_QUEUE, NOT_LOCAL = UnreadQueue(word="no_queue"), UnreadQueue(word="not_local"
 
 
 no_queue_option = click.option(
-    "--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone."
+    "--no-queue", is_flag=True, show_default=False, help="Do not read the dead-letter queue."
 )
 
 
 def read_groups(target_options: TargetOptions, employees: Employees) -> list[DeadLetterGroup] | UnreadQueue:
-    """Read the dead-letter queue beside a stage or a database, and group it, of some employees or all."""
+    """Read the dead-letter queue of a stage and group its messages, of some employees or (None) of all."""
     messages = read_messages(target_options)
     return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employees)
 
 
 def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQueue:
-    """Read the dead-letter queue beside a stage or a database; the messages stay in it."""
+    """Read all messages of the dead-letter queue of a stage; they stay in the queue."""
     if target_options.database_from_environment:
         return NOT_LOCAL
     try:

@@ -1,4 +1,4 @@
-"""`ponto report exceptions`: what somebody should look at, and punches that were not stored."""
+"""`ponto report exceptions`: punches and days to review, and punches that could not be stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ from tools.kit.reader import TargetOptions
 
 
 def format_reason(name: str, language: Language) -> str:
-    """Format why a message was dead-lettered, with the word that `dlq` uses too."""
+    """Format the reason of a dead letter: the name used by `ponto dlq`, and its translation."""
     return f"{name}: {language.word('reason', name)}" if name in reasons() else name
 
 
@@ -42,7 +42,8 @@ _EXCEPTION_TYPE = ColumnFormat("whole", lambda name, language: language.word("ki
 _INSTANT = ColumnFormat("whole", lambda instant, language: f"{language.date_time(instant)} UTC")
 _CSV_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida", "batidas")
 _JSON_COLUMNS = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
-_TEXT_COLUMNS = (  # what is long goes on below; the name does not, or all of somebody with a long one would
+# Long values wrap, except for names: a long one would make each row of that employee two lines high.
+_TEXT_COLUMNS = (
     ReportColumn("dia", DATE),
     ReportColumn("usuario_id", FIGURE, ("exceptions", "several")),
     ReportColumn("local", WORD),
@@ -51,7 +52,7 @@ _TEXT_COLUMNS = (  # what is long goes on below; the name does not, or all of so
     ReportColumn("nome", min_width=7, max_width=24, is_optional=True),
     ReportColumn("dispositivo", min_width=7, is_optional=True),
 )
-_DEAD_LETTERS = (  # of each Group
+_DEAD_LETTER_COLUMNS = (
     ReportColumn("motivo", ColumnFormat("text", format_reason), min_width=12),
     ReportColumn("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
     ReportColumn("quantidade", NUMBER),
@@ -59,15 +60,15 @@ _DEAD_LETTERS = (  # of each Group
     ReportColumn("ultima", _INSTANT),
 )
 
-# As people and json have them.
+# In the order of text and json.
 _LIMITS = ("jornada_maxima", "proximas", "atraso", "futuro", "dias", "desvio", "redefinicao")
 _DURATION_LIMITS = {
-    "jornada_maxima": ("--longest-day", "10h", "Worked longer in a day."),
-    "proximas": ("--nearest", "1m", "At most so long after the punch before, of the times cut to the minute."),
-    "atraso": ("--latest", "1d", "Received so long after it was punched."),
-    "futuro": ("--earliest", "5m", "Received so long before it was punched."),
-    "desvio": ("--skew", "5m", "Between the device's clock, when it sent, and the time of receipt."),
-    "redefinicao": ("--reset", "60d", "So far from its receipt, a punch is found on the day of its receipt."),
+    "jornada_maxima": ("--longest-day", "10h", "Days with more time worked than this."),
+    "proximas": ("--nearest", "1m", "Punches at most this long after the previous one, both truncated to the minute."),
+    "atraso": ("--latest", "1d", "Punches received more than this after they were made."),
+    "futuro": ("--earliest", "5m", "Punches received more than this before their time."),
+    "desvio": ("--skew", "5m", "Device clocks that differ by more than this from the time of receipt when they send."),
+    "redefinicao": ("--reset", "60d", "Punches further than this from their receipt, listed on the day of receipt."),
 }
 _limit_options = options.collect_options(
     "limits",
@@ -82,14 +83,14 @@ _limit_options = options.collect_options(
         type=opt.IntegerRange(0, 100_000),
         default=3,
         metavar="N",
-        help="A day changed more than so many days after its end.",
+        help="Days changed more than N days after their end.",
     ),
 )
 
 
 @options.command("exceptions", "--month 2026-11 --longest-day 9h")
-@options.days(why=": today's punches have no end yet")
-@options.employees("Of this one only; several times: of each.")
+@options.days(reason=", because today is not over")
+@options.employees("Only this employee; repeatable.")
 @_limit_options
 @dead_letters.no_queue_option
 @options.as_of
@@ -104,9 +105,9 @@ def command(
     no_queue: bool,
     as_of: datetime | None,
 ) -> int:
-    """What somebody should look at, and punches not stored.
+    """Print exceptions to review, and punches that could not be stored.
 
-    T is a length of time, like 45s, 30m, 2h, 7d or 1w.
+    T is a duration like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
@@ -152,13 +153,13 @@ def command(
         )
     if isinstance(groups, UnreadQueue) and groups != dead_letters.NO_QUEUE:
         error = groups.text(Language("en"))
-        print_status(f"ponto: the dead-letter queue was not read: {error} (--no-queue leaves it alone)")
+        print_status(f"ponto: the dead-letter queue was not read: {error} (--no-queue skips it)")
         return 1
     return 0
 
 
 def _read_counts(rows: Iterator[ExceptionRow]) -> dict[str, int]:
-    """Read how many exceptions there are of each kind, which stands before them; `rows` goes on with each."""
+    """Read the rows with the number of exceptions of each type, which come first; leave the others in `rows`."""
     total = next(rows).vezes
     counts: dict[str, int] = {}
     while sum(counts.values()) < total:
@@ -172,7 +173,7 @@ def _build_columns(names: Iterable[str]) -> list[ReportColumn]:
 
 
 def _format_limits(limits: dict[str, Any], language: Language) -> str:
-    """Format the limits of exceptions."""
+    """Format the limits from which a punch or day is an exception."""
     values = (limits[name] if name == "dias" else language.span(limits[name]) for name in _LIMITS)
     return language.word("exceptions", "limits", *values)
 
@@ -180,18 +181,18 @@ def _format_limits(limits: dict[str, Any], language: Language) -> str:
 def _build_csv_table(
     exceptions: Iterable[ExceptionRow], groups: Sequence[DeadLetterGroup] | UnreadQueue
 ) -> ReportTable:
-    """Return the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
-    dead = [] if isinstance(groups, UnreadQueue) else groups
+    """Return the exceptions, then a row of type `nao_gravada` for each group of dead letters."""
+    dead_letter_groups = [] if isinstance(groups, UnreadQueue) else groups
     names = (*_CSV_COLUMNS, "motivo")
     get_values = attrgetter(*_CSV_COLUMNS)
     dead_letter_fields = (
         {
             "tipo": "nao_gravada",
-            "usuario_id": exception.usuario_id,
-            "batidas": exception.quantidade,
-            "motivo": exception.motivo,
+            "usuario_id": group.usuario_id,
+            "batidas": group.quantidade,
+            "motivo": group.motivo,
         }
-        for exception in dead
+        for group in dead_letter_groups
     )
     return ReportTable(
         _build_columns(names),
@@ -208,10 +209,10 @@ def build_tables(
     groups: Sequence[DeadLetterGroup] | UnreadQueue,
     language: Language,
 ) -> list[ReportTable]:
-    """Return for people how many exceptions there are of each kind, the dead letters, and each exception."""
+    """Return the tables of text and html: exceptions by type, dead letters, and the exceptions themselves."""
     word = language.word
-    dead_letters = ReportTable(
-        _DEAD_LETTERS,
+    dead_letter_table = ReportTable(
+        _DEAD_LETTER_COLUMNS,
         () if isinstance(groups, UnreadQueue) else groups,
         word("exceptions", "dead_letters"),
         [word("exceptions", "dead_letters_now")],
@@ -237,17 +238,17 @@ def build_tables(
             word("exceptions", "summary"),
             empty=word("report", "none"),
         ),
-        dead_letters,
+        dead_letter_table,
         ReportTable(_TEXT_COLUMNS, rows, word("exceptions", "each"), [word("exceptions", "summed")]),
     ]
 
 
 def _format_time(exception: ExceptionRow, language: Language) -> str | None:
-    """Format the time of an exception, or the number of exceptions."""
+    """Format the time of an exception; for a row that sums up several exceptions, their number."""
     if exception.vezes > 1:
         return language.word("exceptions", "times", language.number(exception.vezes))
     if exception.local is None:
         return None
     if exception.tipo == "redefinida":
-        return language.date(exception.local.date())  # nobody expects it there
+        return language.date(exception.local.date())  # its date is not the day of the row
     return at(exception.local, exception.dia)

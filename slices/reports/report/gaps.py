@@ -1,4 +1,4 @@
-"""`ponto report gaps`: numbers of devices that are missing, and those that came twice."""
+"""`ponto report gaps`: punch numbers of devices that are missing or were received several times."""
 
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ _TEXT_COLUMNS = (
 
 
 @options.command("gaps", "--month 2026-11")
-@options.days("Day of receipt")
+@options.days("day of receipt")
 @click.option(
     "--all",
     "is_unlimited",
@@ -32,11 +32,11 @@ _TEXT_COLUMNS = (
     excludes=("--month", "--from", "--to"),
     is_flag=True,
     show_default=False,
-    help="Of all that was ever received.",
+    help="All numbers ever received.",
 )
 @options.output_options
 def command(target_options: TargetOptions, *, output: Output, days: Days, is_unlimited: bool) -> None:
-    """Numbers of devices that are missing, or came twice."""
+    """Print missing and repeated punch numbers of devices."""
     language = output.language
     with report_context.open_context(target_options, output) as context:
         first, last = (None, None) if is_unlimited else days.bounds(context.now.date())

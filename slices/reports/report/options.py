@@ -1,4 +1,4 @@
-"""Options that several reports share."""
+"""Options shared by several reports."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,18 +16,18 @@ from tools.kit import options as opt
 Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
-STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
+STATUS = """exit status: 0 done, 1 incomplete, or nothing to report,
 2 the request or the database is wrong
 """
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Return a decorator that makes a function a report's command; `example` is the rest of its example."""
+    """Return a decorator that creates the command of a report; `example` has the options of the example."""
     return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
 
 
 def collect_options(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
-    """Add options to a command, in the order of the help; `make` turns their values into one argument."""
+    """Return a decorator that adds options, and passes the result of `make` with their values as one argument."""
 
     def decorate(function: Function) -> Function:
         @wraps(function)
@@ -43,7 +43,7 @@ def collect_options(argument: str, make: Callable[..., Any], **options: Option) 
 
 
 def language(text: str) -> Option:
-    """Return the option of the language, as the argument `language`."""
+    """Return the option --lang, which passes the argument `language`."""
     return click.option(
         "--lang",
         "language",
@@ -55,7 +55,7 @@ def language(text: str) -> Option:
 
 
 def output_options(function: Function) -> Function:
-    """Add the options of how and where a command writes, as `output`, and where it reads, as `where`."""
+    """Add the options of the output (argument `output`) and of the database (argument `target_options`)."""
     with_output = collect_options(
         "output",
         Output,
@@ -66,11 +66,11 @@ def output_options(function: Function) -> Function:
             "--separator",
             type=click.Choice(SEPARATORS),
             default=",",
-            help="Of csv; a Brazilian Excel expects ;.",
+            help="Separator of csv; Brazilian Excel expects ;.",
         ),
-        language=language("Of text and html."),
+        language=language("Language of text and html."),
         file=click.option(
-            "--output", "file", type=opt.FILE, metavar="FILE", help="Write a file, which only you may read."
+            "--output", "file", type=opt.FILE, metavar="FILE", help="Write to a file that only you may read."
         ),
         force=opt.force,
     )
@@ -78,7 +78,7 @@ def output_options(function: Function) -> Function:
 
 
 def employees(text: str) -> Option:
-    """Return the option of the employees, as the argument `employees`: their numbers in order, each once."""
+    """Return the option --employee, which passes the argument `employees`: distinct numbers in order, or None."""
 
     def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> Employees:
         return sorted(set(numbers)) or None
@@ -90,11 +90,16 @@ def employees(text: str) -> Option:
 
 month = click.option("--month", type=opt.MONTH, required=True)
 
-as_of = click.option("--as-of", type=opt.TIME, help="What it said then, two minutes back or more (default: now).")
+as_of = click.option("--as-of", type=opt.TIME, help="Report as of this time, at least two minutes ago (default: now).")
 
 
-def days(first: str = "Working day", why: str = "") -> Callable[[Function], Function]:
-    """Return the options of a report's days, as `days`; the help names their kind, and why they end yesterday."""
+def days(label: str = "working day", reason: str = "") -> Callable[[Function], Function]:
+    """Return a decorator that adds the options of a report's days, passed as `days`.
+
+    Args:
+        label: what a day is, for the help.
+        reason: why --to is yesterday by default, for the help.
+    """
     return collect_options(
         "days",
         Days,
@@ -103,8 +108,10 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
             cls=opt.MutuallyExclusiveOption,
             excludes=("--from", "--to"),
             type=opt.MONTH,
-            help="Instead of --from and --to.",
+            help="Whole month, instead of --from and --to.",
         ),
-        first=click.option("--from", "first", type=opt.DAY, help=f"{first} (default {DEFAULT_DAYS} days until --to)."),
-        last=click.option("--to", "last", type=opt.DAY, help=f"The last day (default yesterday{why})."),
+        first=click.option(
+            "--from", "first", type=opt.DAY, help=f"First {label} (default: {DEFAULT_DAYS} days up to --to)."
+        ),
+        last=click.option("--to", "last", type=opt.DAY, help=f"Last {label} (default: yesterday{reason})."),
     )

@@ -1,8 +1,7 @@
-"""Output of a report: a format, a language; a file, a pipe or a terminal.
+"""Writing reports as text, csv, json or html, to a file or standard output.
 
-csv and json are for programs: the database's names (in json in camelCase, as on the wire), ISO 8601, and points as
-decimal separators, whatever the language. html is one file that needs nothing else, to be read on a screen and printed
-on A4.
+csv and json do not depend on the language: they have the database's names (in json in camelCase), ISO 8601 times and
+decimal points. html is one self-contained file for the screen and for printing on A4.
 """
 
 import csv
@@ -35,30 +34,30 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
-_BUFFERED_PARTS = 200  # of a template, that are written at once
-_MAX_BAR, _MIN_BAR = 20, 5  # columns of the longest bar
+_BUFFERED_PARTS = 200  # parts of a rendered template that are written together
+_MAX_BAR_WIDTH, _MIN_BAR_WIDTH = 20, 5  # characters of the longest bar
 _GAP = 2  # between columns
 
-# A spreadsheet runs text that begins with =, +, - or @, so an apostrophe goes before it, as OWASP advises. Also inside
-# of a text, where a spreadsheet that expects another separator begins a cell; behind invisible characters; and before
-# the full-width characters, which some take for the same.
+# Spreadsheets run text that begins with =, +, - or @ as a formula, so an apostrophe is inserted before it, as OWASP
+# advises. This also applies after a separator inside a text, where a spreadsheet with other settings begins a cell,
+# after invisible characters, and to the full-width forms of the four characters.
 _FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{BLANK}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 T = TypeVar("T")
 
 
 class Output(NamedTuple):
-    """Format and place of a report, as the options name them."""
+    """Values of the output options of a report."""
 
     format: str  # one of FORMATS
     separator: str  # of csv
     language: Language  # of text and html
     file: Path | None  # None: standard output
-    force: bool  # the file may be there
+    force: bool  # overwrite an existing file
 
     @contextmanager
     def opened(self) -> Iterator[IO[str]]:
-        """Open where the report goes: always UTF-8, as html says of itself and json has to be."""
+        """Open the file or standard output for writing, in UTF-8."""
         if self.file:
             encoding = "utf-8-sig" if self.format == "csv" else "utf-8"
             with files.draft(self.file, encoding) as file:
@@ -67,12 +66,12 @@ class Output(NamedTuple):
             yield data_stream()
 
     def track(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-        """Yield items, and show on a terminal how many there were, unless the report itself appears there.
+        """Yield items, and show their number on a terminal, unless the report is written to that terminal.
 
         Args:
-            items: what is passed on.
-            what: its name, in the plural.
-            total: how many there will be; None: not known.
+            items: the items to yield.
+            description: what the items are, in the plural.
+            total: the number of items; None: unknown.
         """
         is_shown = bool(self.file or not sys.stdout.isatty())
         bar = () if total is None else (BarColumn(),)
@@ -81,7 +80,7 @@ class Output(NamedTuple):
             yield from display.track(items, total=total, description=description)
 
     def write(self, report: Report) -> None:
-        """Write a report in the format."""
+        """Write a report in the format of the options."""
         with self.opened() as out:
             if self.format == "csv":
                 write_csv(out, report.csv, self.separator)
@@ -101,9 +100,9 @@ class Output(NamedTuple):
 
 
 def write_csv(out: IO[str], table: ReportTable, separator: str = SEPARATORS[0]) -> None:
-    """Write rows as CSV, as they come; several times in a cell have spaces between."""
+    """Write a table as CSV, row by row; lists in a cell are separated by spaces."""
     write_row = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
-    names = table.json_keys()
+    names = table.data_keys()
     write_row(names)
     for row in table.rows:
         write_row([_csv_cell(name, to_plain_value(value)) for name, value in zip(names, row, strict=True)])
@@ -111,19 +110,19 @@ def write_csv(out: IO[str], table: ReportTable, separator: str = SEPARATORS[0]) 
 
 def _csv_cell(name: str, value: Any) -> Any:
     match value:
-        case str() if name == "cpf":  # of digits alone a spreadsheet makes a number, without the zeros in front
+        case str() if name == "cpf":  # a spreadsheet would read digits as a number and drop leading zeros
             return format_cpf(value)
         case bool():
             return "true" if value else "false"
         case list():
             return " ".join(map(str, value))
-        case str():  # csv puts a carriage return in no quotes
+        case str():  # csv does not quote a carriage return
             return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
     return value
 
 
 def _write_json(out: IO[str], report: Report) -> None:
-    """Write a report as one document; a list that may be long in the end, an element a line, as they come."""
+    """Write a report as one JSON document, with a line for each element of `json_list`, which may be long."""
     head = to_json(report.json_fields)
     if not report.json_list:
         out.write(f"{head}\n")
@@ -138,12 +137,12 @@ def _write_json(out: IO[str], report: Report) -> None:
 
 
 def to_json(fields: Mapping[str, Any], indent: int | None = 2) -> str:
-    """Return a JSON document; without `indent` on one line."""
+    """Return a JSON document with camelCase names; on one line if `indent` is None."""
     return json.dumps(camel_case(to_plain_value(dict(fields))), indent=indent, ensure_ascii=False)
 
 
 def render_html(out: IO[str], template: str, language: Language, **values: Any) -> None:
-    """Write a page of a template, as its values come."""
+    """Render a template into a file, part by part."""
     stream = _TEMPLATES.get_template(template).stream(
         language=language, word=language.word, column=language.column, **values
     )
@@ -153,17 +152,17 @@ def render_html(out: IO[str], template: str, language: Language, **values: Any) 
 
 
 def write_text(out: IO[str], report: Report, language: Language) -> None:
-    """Print a report for a terminal; text from outside neither moves the cursor nor styles anything."""
+    """Write a report as text for a terminal; values cannot move the cursor or set styles."""
     console = Console(out)
 
     def line(text: str = "", style: str = "") -> None:
-        """Print a line, broken between words where it is too long."""
+        """Print a text, wrapped between words."""
         for part in tables.wrap(text, console.width):
             console.print(Text(part, style))
 
     line(report.title, "bold")
-    for each in filter(None, report.lines):
-        line(each)
+    for text in filter(None, report.lines):
+        line(text)
     for table, rows in report.visible_tables(language):
         line()
         if table.title:
@@ -191,9 +190,10 @@ def _draw_table(console: Console, table: ReportTable, rows: list[list[str]], lan
     ]
     if table.columns[-1].format is BAR:
         room = console.width - tables.table_min_width(columns[:-1], rows) - _GAP
-        if room < _MIN_BAR:
+        if room < _MIN_BAR_WIDTH:
             columns.pop()
         rows = [
-            [*row, "█" * round(min(_MAX_BAR, room) * float(percent) / 100)][: len(columns)] for *row, percent in rows
+            [*row, "█" * round(min(_MAX_BAR_WIDTH, room) * float(percent) / 100)][: len(columns)]
+            for *row, percent in rows
         ]
     tables.draw(console, columns, rows)

@@ -1,4 +1,4 @@
-"""`ponto report peak`: the intake minute by minute."""
+"""`ponto report peak`: the intake of punches, minute by minute."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -22,9 +22,8 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.kit.reader import TargetOptions
 
-_MAX_ROWS = 32  # of a table
+_MAX_ROWS = 32  # of the table of steps
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
-
 
 _FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
 _COLUMNS = (
@@ -42,11 +41,11 @@ _PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>'
     cls=opt.MutuallyExclusiveOption,
     excludes=("--from", "--to"),
     type=opt.DAY,
-    help="In the stage's time zone (default today).",
+    help="Day in the stage's time zone (default: today).",
 )
-@click.option("--from", "start", type=opt.TIME, help="ISO 8601; without an offset, the stage's time.")
-@click.option("--to", "end", type=opt.TIME, help="With --from.")
-@click.option("--picture", type=opt.FILE, metavar="FILE", help="Draw it too: .png or .svg.")
+@click.option("--from", "start", type=opt.TIME, help="Start, ISO 8601; without a UTC offset, in the stage's time zone.")
+@click.option("--to", "end", type=opt.TIME, help="End; required with --from.")
+@click.option("--picture", type=opt.FILE, metavar="FILE", help="Also draw the report into this .png or .svg file.")
 @options.output_options
 def command(
     target_options: TargetOptions,
@@ -57,7 +56,7 @@ def command(
     end: datetime | None,
     picture: Path | None,
 ) -> None:
-    """The intake minute by minute."""
+    """Print the intake of punches, minute by minute."""
     if picture:
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
@@ -68,12 +67,12 @@ def command(
         minutes, ids = read_minutes(context, start, min(end, context.now))
         if not any(minute.is_busy for minute in minutes):
             since, until = (instant.astimezone(zone).isoformat(" ", "minutes") for instant in (start, end))
-            raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
+            raise CommandError(f"no punch was made, received or stored from {since} to {until}", 1)
         instants = (language.date_time(instant.astimezone(zone)) for instant in (start, end))
         between = f"{language.word('report', 'period', *instants)}, {zone.key}"
         if picture:
             chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
-            print_status(f"{picture} is drawn")
+            print_status(f"{picture} written")
         table = ReportTable(_COLUMNS, minutes)
         output.write(
             Report(
@@ -93,7 +92,7 @@ def command(
 
 
 def read_minutes(context: ReportContext, start: datetime, end: datetime) -> tuple[list[MinuteRow], IdCountRow]:
-    """Return the minutes between two instants, and the ids of what was received in them."""
+    """Return the minutes between two instants, and the number of random ids among the punches received."""
     minutes, (ids,) = context.source.read(PEAK.bind(de=start, ate=end), RANDOM_IDS.bind(de=start, ate=end))
     return list(minutes), ids
 
@@ -101,32 +100,32 @@ def read_minutes(context: ReportContext, start: datetime, end: datetime) -> tupl
 def build_tables(
     minutes: Sequence[MinuteRow], ids: IdCountRow, zone: ZoneInfo, language: Language, *, has_picture: bool = False
 ) -> list[ReportTable]:
-    """Return for people the sum of a peak and its busiest minutes, then its steps.
+    """Return the tables of text and html: totals and busiest minutes, then the steps.
 
     Args:
-        minutes: see `in_steps`.
-        ids: of the same time.
-        zone: the stage's.
-        language: what all is written in.
-        has_picture: between the tables.
+        minutes: consecutive minutes, at least one of them busy.
+        ids: ids of the punches received in these minutes.
+        zone: the stage's time zone.
+        language: language of the tables.
+        has_picture: add the chart above the steps.
     """
     word = language.word
     minutes = [minute._replace(minuto=minute.minuto.astimezone(zone)) for minute in minutes]
     total, steps = _sum(minutes), sum_steps(minutes)
     has_days = steps[0].minuto.date() != steps[-1].minuto.date()
-    most = max(step.batidas for step in steps) or 1
+    max_punches = max(step.batidas for step in steps) or 1
     get_figures = attrgetter(*_FIGURES)
 
     def format_instant(instant: datetime) -> str:
         return language.date_time(instant) if has_days else f"{instant:%H:%M}"
 
     def format_busiest(column: ReportColumn) -> str:
-        value = attrgetter(column.name)
-        found = max(filter(value, minutes), key=value, default=None)
-        if not found:
+        get_value = attrgetter(column.name)
+        busiest = max(filter(get_value, minutes), key=get_value, default=None)
+        if not busiest:
             return word("report", "none")
-        figure = column.cell(value(found), language)
-        return word("peak", "on" if has_days else "at", figure, format_instant(found.minuto))
+        figure = column.cell(get_value(busiest), language)
+        return word("peak", "on" if has_days else "at", figure, format_instant(busiest.minuto))
 
     label = word("peak", "picture")
     picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
@@ -143,7 +142,7 @@ def build_tables(
         ReportTable(_SUMMARY, summary),
         ReportTable(
             (*_COLUMNS, ReportColumn("", BAR)),
-            [(format_instant(step.minuto), *get_figures(step), step.batidas / most) for step in steps],
+            [(format_instant(step.minuto), *get_figures(step), step.batidas / max_punches) for step in steps],
             notes=[
                 f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}",
                 *(
@@ -158,14 +157,14 @@ def build_tables(
 
 
 def sum_steps(minutes: Sequence[MinuteRow]) -> list[MinuteRow]:
-    """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
+    """Sum up minutes in steps, of which about `_MAX_ROWS` remain without the idle ones at both ends.
 
     Args:
-        minutes: in the stage's zone, without gaps; in one of them something happened.
+        minutes: consecutive minutes in the stage's time zone, at least one of them busy.
     """
     size = next((step for step in _STEPS if len(minutes) <= step * _MAX_ROWS), _STEPS[-1])
     steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _step_key(minute.minuto, size))]
-    busy = [at for at, step in enumerate(steps) if step.is_busy]
+    busy = [index for index, step in enumerate(steps) if step.is_busy]
     return steps[busy[0] : busy[-1] + 1]
 
 
@@ -181,8 +180,8 @@ def _sum(minutes: Sequence[MinuteRow]) -> MinuteRow:
 
 
 def _step_key(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
-    """Return the key of a minute's step; hours of different offsets are different steps."""
-    of_day = 60 * local.hour + local.minute
-    begin = of_day - of_day % size
-    start = local.replace(hour=begin // 60, minute=begin % 60, tzinfo=None, fold=0)
+    """Return the key of the step of a minute; hours with different UTC offsets are different steps."""
+    minute_of_day = 60 * local.hour + local.minute
+    start_minute = minute_of_day - minute_of_day % size
+    start = local.replace(hour=start_minute // 60, minute=start_minute % 60, tzinfo=None, fold=0)
     return start, None if size == _STEPS[-1] else local.utcoffset()

@@ -1,4 +1,4 @@
-"""Days and instants of a report, as its options name them or leave them out."""
+"""Days and instants of a report, from its options and their defaults."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -9,33 +9,36 @@ from ponto.reader.statements import MAX_RANGE
 from tools.kit.errors import CommandError
 
 DEFAULT_DAYS = 30
-"""Number of days by default."""
+"""Number of days of a report without --from."""
 
-_MAX_PEAK = timedelta(days=31)  # a row a minute is held
+_MAX_PEAK = timedelta(days=31)  # a row of each minute is held in memory
 
 
 def now(zone: ZoneInfo) -> datetime:
-    """Return the present in the stage's zone."""
+    """Return the current time in the stage's time zone."""
     return datetime.now(UTC).astimezone(zone)
 
 
 def last_day_of_month(month: date) -> date:
-    """Return the last day of a day's month."""
+    """Return the last day of the month of a date."""
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
 class Days(NamedTuple):
-    """The working days that the options name, or the days of receipt."""
+    """Values of the options of a report's days."""
 
-    month: date | None  # its first day; None: the others say it
-    first: date | None  # None: DEFAULT_DAYS until the last
-    last: date | None  # None: yesterday, for today's punches have no end yet
+    month: date | None  # its first day; None: `first` and `last` apply
+    first: date | None  # None: DEFAULT_DAYS up to `last`
+    last: date | None  # None: yesterday
 
     def bounds(self, today: date) -> tuple[date, date]:
-        """Return the first and the last; `today` is the stage's.
+        """Return the first and the last day of the report.
+
+        Args:
+            today: the current date in the stage's time zone.
 
         Raises:
-            CommandError: the first is after the last, or more than a year before it.
+            CommandError: the first day is after the last, or more than a year before it.
         """
         if self.month:
             return self.month, last_day_of_month(self.month)
@@ -44,23 +47,25 @@ class Days(NamedTuple):
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}")
         if last - first > MAX_RANGE:
-            raise CommandError(f"--from {first} and --to {last} lie more than a year apart; ask for a year at a time")
+            raise CommandError(
+                f"--from {first} and --to {last} are more than a year apart; request at most a year at a time"
+            )
         return first, last
 
 
 def peak_bounds(
     day: date | None, start: datetime | None, end: datetime | None, present: datetime
 ) -> tuple[datetime, datetime]:
-    """Return the first and the last instant of a peak, in UTC.
+    """Return the start and the end of a peak, in UTC.
 
     Args:
-        day: of the stage's zone; None: today, where `start` is None.
-        start: --from, instead of a day; without an offset, the stage's time.
-        end: --to.
-        present: now, in the stage's zone.
+        day: --day; None: today, unless `start` and `end` are given.
+        start: --from; without a UTC offset, in the stage's time zone.
+        end: --to, like `start`.
+        present: the current time in the stage's time zone.
 
     Raises:
-        CommandError: one of --from and --to is missing, or they are no peak.
+        CommandError: only one of --from and --to is given, or their order or distance is wrong.
     """
     if (start is None) != (end is None):
         raise CommandError("give --from and --to together, or --day")
@@ -70,10 +75,10 @@ def peak_bounds(
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
     start, end = (make_aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
     if not start < end <= start + _MAX_PEAK:
-        raise CommandError(f"a peak ends after it begins, and lasts at most {_MAX_PEAK.days} days")
+        raise CommandError(f"--to must be after --from, and at most {_MAX_PEAK.days} days later")
     return start, end
 
 
 def make_aware(instant: datetime, zone: tzinfo | None) -> datetime:
-    """Return an instant: a time without an offset is of the zone."""
+    """Return an aware datetime: one without a UTC offset is in the time zone."""
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)

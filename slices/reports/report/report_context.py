@@ -1,4 +1,4 @@
-"""Queries of the reports, all on one snapshot, and the preconditions without which no report is made."""
+"""Context of a report: its database reader, instant and stage; and the checks before a report is written."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,31 +20,30 @@ from tools.kit.reader import Query, Ranges, Reader, Statement, TargetOptions
 from tools.kit.rows import NOW, ZONE
 
 Employees = list[int] | None
-"""Numbers of employees, in order; None: everybody."""
-
+"""Employee numbers in ascending order; None: all employees."""
 
 COMMIT_MARGIN = timedelta(minutes=2)
-"""Age of an instant before which all rows are committed; a statement of the drain takes seconds."""
+"""Age from which the rows of an instant are all committed; statements of the drain take only seconds."""
 
 
 class _Stage(NamedTuple):
-    """The stage, as its database knows it."""
+    """Data of the stage from its database."""
 
     zone: str
     employer: str | None
-    now: datetime | None = None  # None: not asked for
+    now: datetime | None = None  # time of the database; None: not requested
 
 
 class ReportContext:
-    """What a report reads, and the instant and the stage that it is of."""
+    """Context of a report: the reader of its database, its instant, and data of the stage."""
 
     def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
-        """Read nothing yet.
+        """Store the options; properties read the database on first use.
 
         Args:
-            source: runs the queries; a `read` is on one snapshot.
-            as_of: of which instant the reports are; without an offset, of the stage's zone; None: of now.
-            since: an earlier instant, with which they compare.
+            source: runs the queries; each call of `read` uses one snapshot.
+            as_of: instant of the report; without a UTC offset, in the stage's time zone; None: now.
+            since: earlier instant to compare with, like `as_of`; None: no comparison.
         """
         self.source = source
         self._as_of = as_of
@@ -54,27 +53,30 @@ class ReportContext:
     def read_month(
         self, month: date, employees: Employees, *statements: Statement[Any], since: datetime | None = None
     ) -> Ranges:
-        """Read a month by these statements; of everybody, by ranges of employees where it does not fit into one answer.
+        """Run statements on a month; for all employees in ranges, if the rows exceed one response of the function.
 
         Args:
             month: its first day.
-            employees: of these; None: of everybody who has a time card.
-            statements: in whose order are the rows of each range. `once` has those of `PUNCHED`.
-            since: the earlier instant of statements that compare.
+            employees: the employees to read; None: all who have a time card.
+            statements: the statements to run.
+            since: value of the parameter `antes` of statements that compare two instants.
+
+        Returns:
+            For each range the rows of each statement, in the order of `statements`; `once` has the rows of `PUNCHED`.
         """
         punched = self.punched_query(month, period.last_day_of_month(month), employees)
         values = {"mes": month, "usuarios": employees, "momento": self.instant} | ({"antes": since} if since else {})
-        each = [statement.bind(**values) for statement in statements]
+        queries = [statement.bind(**values) for statement in statements]
         if employees is not None:
-            has_punches, *rows = self.source.read(punched, *each)
+            has_punches, *rows = self.source.read(punched, *queries)
             return Ranges([has_punches], iter([rows]), None)
-        of_all = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
-        ranges = self.source.in_ranges(of_all, [punched], each)
+        employee_query = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
+        ranges = self.source.in_ranges(employee_query, [punched], queries)
         self._is_in_ranges = ranges.employees is not None
         return ranges
 
     def punched_query(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
-        """Return the query whether anybody punched in some working days."""
+        """Return the query whether any of the employees punched on these working days."""
         return PUNCHED.bind(de=first, ate=last, usuarios=employees, momento=self.instant)
 
     @cached_property
@@ -92,19 +94,19 @@ class ReportContext:
 
     @cached_property
     def instant(self) -> datetime | None:
-        """Instant of which the reports are, in UTC; None: of now.
+        """Instant of the report, in UTC; None: now.
 
         Raises:
-            CommandError: what was written by then may still be on its way to the table.
+            CommandError: it is less than `COMMIT_MARGIN` ago.
         """
         return self._require_committed(self._as_of)
 
     @cached_property
     def since(self) -> datetime | None:
-        """Instant with which they compare, in UTC.
+        """Instant to compare with, in UTC; None: no comparison.
 
         Raises:
-            CommandError: as of `instant`; or it is not before that.
+            CommandError: it is less than `COMMIT_MARGIN` ago, or not before `instant`.
         """
         since = self._require_committed(self._since)
         if since and self.instant and since >= self.instant:
@@ -124,75 +126,88 @@ class ReportContext:
 
     @property
     def employer(self) -> str:
-        """Who employs, as the stage names it: name and document; empty: it names nobody."""
+        """The employer of the stage, with its CNPJ or CPF; empty: not configured."""
         return self._stage.employer or ""
 
     @cached_property
     def now(self) -> datetime:
-        """When the report is made, in the stage's zone."""
+        """Time at which the report is generated, in the stage's time zone."""
         return period.now(self.zone)
 
     def generated(self, language: Language) -> str:
-        """Format when the report is generated, and whether all of it is of one instant."""
+        """Format the time of generation, with a note if the ranges were read at different instants."""
         text = language.generated(self.now)
         return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
 
     def as_of(self, language: Language) -> str:
-        """Format the instant of which the report is; empty: now."""
+        """Format the instant of the report; empty if it is now."""
         if self.instant is None:
             return ""
         return language.word("report", "as_of", language.date_time(self.instant.astimezone(self.zone)), self.zone.key)
 
     @property
     def generated_at(self) -> str:
-        """`now` for programs: ISO 8601, to the second, with the offset."""
+        """`now` in ISO 8601, to the second, with the UTC offset."""
         return self.now.isoformat(timespec="seconds")
 
 
 def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, employees: Employees) -> None:
-    """Refuse a report on working days on which nobody punched, by the rows of `punched`, before its file is begun.
+    """Require a punch on the working days of a report.
+
+    Args:
+        punched: the rows of `PUNCHED`.
+        first: first working day.
+        last: last working day.
+        employees: the employees of the report.
 
     Raises:
         CommandError: there is no punch.
     """
     if not _exists(punched):
-        raise CommandError(f"{_no_employee(employees)} punched from {first} to {last}", 1)
+        raise CommandError(f"{_describe_absence(employees)} punched from {first} to {last}", 1)
 
 
 def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
-    """Refuse a report on days on which nothing was received, by the rows of `received`, before its file is begun.
+    """Require a punch that was received on the days of a report.
+
+    Args:
+        received: the rows of `RECEIVED`.
+        first: first day; None: no limit.
+        last: last day; None: no limit.
 
     Raises:
-        CommandError: there is no punch.
+        CommandError: no punch was received.
     """
     if not _exists(received):
-        raise CommandError(f"nothing was received from {first} to {last}" if first else "nothing was ever received", 1)
+        raise CommandError(
+            f"no punch was received from {first} to {last}" if first else "no punch was ever received", 1
+        )
 
 
 def require_known_employees(
     month: date, employees: Employees, known_ids: Iterable[int], has_punches: Iterable[ExistenceRow]
 ) -> int:
-    """Refuse a report on a month in which nobody punched, or on somebody unknown, before its file is begun.
+    """Require that the employees of a report are known, and warn if none of them punched in the month.
 
     Args:
         month: its first day.
-        employees: who were asked for; None: everybody.
-        known: the numbers of those of them of whom there is something.
-        has_punches: the rows of `punched`.
+        employees: the employees of the report; None: all.
+        known_ids: the numbers of those who have punches or are in `funcionario`.
+        has_punches: the rows of `PUNCHED`.
 
     Returns:
-        The exit status: 1 where they are loaded and have no punches, which is printed.
+        The exit status: 1 if known employees have no punches, 0 otherwise.
 
     Raises:
-        CommandError: there is nothing.
+        CommandError: an employee is unknown, or all employees were requested and there are no punches.
     """
     for employee in sorted(set(employees or []) - set(known_ids)):
         raise CommandError(
-            f"employee {employee} has no punches in {month:%Y-%m}, and is not among the loaded employees", 1
+            f"employee {employee} has no punches in {month:%Y-%m}, and was not loaded by ponto load employees", 1
         )
     if _exists(has_punches):
         return 0
-    message = f"{_no_employee(employees)} punched in {month:%Y-%m}"
+    message = f"{_describe_absence(employees)} punched in {month:%Y-%m}"
     if employees is None:
         raise CommandError(message, 1)
     print_status(f"ponto: {message}")
@@ -203,7 +218,7 @@ def require_known_employees(
 def open_context(
     target_options: TargetOptions, output: Output, as_of: datetime | None = None, since: datetime | None = None
 ) -> Iterator[ReportContext]:
-    """Open the reports of a database, once their file is known to be writable."""
+    """Open the context of a report, after a check that its output file is writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
     with reader.open_reader(target_options, earlier=as_of is not None or since is not None) as source:
@@ -212,7 +227,7 @@ def open_context(
 
 @contextmanager
 def open_connection_context(database: connection) -> Iterator[ReportContext]:
-    """Open the reports of a connection that is outside of any transaction; see `reader.open_direct_reader`."""
+    """Open the context of a report on a connection that is outside of any transaction."""
     with reader.open_direct_reader(database) as source:
         yield ReportContext(source)
 
@@ -222,5 +237,5 @@ def _exists(rows: Iterable[ExistenceRow]) -> bool:
     return row.existe
 
 
-def _no_employee(employees: Employees) -> str:
-    return "none of the employees asked for" if employees else "nobody"
+def _describe_absence(employees: Employees) -> str:
+    return "none of these employees" if employees else "no employee"

@@ -1,6 +1,6 @@
-"""Tables of reports, which each format writes. Columns say how people read their values.
+"""Tables of a report.
 
-Programs read them as their types say: see `plain`.
+text and html show the values in the formats of the columns; csv and json have them as of `to_plain_value`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,16 +12,16 @@ from slices.reports.report.i18n import Language, format_minutes
 
 
 class ColumnFormat(NamedTuple):
-    """Kind of a column's values."""
+    """Display format of a column's values."""
 
-    style: str  # text, which may wrap; whole, which does not; figure, which stands to the right; bar
+    style: str  # CSS class: text wraps, whole does not, figure is right-aligned, bar is drawn
     format_value: Callable[[Any, Language], str]
-    unit_suffix: str = ""  # what the name of the column ends with for programs
+    unit_suffix: str = ""  # added to the column's name in csv and json
 
 
 TEXT = ColumnFormat("text", lambda value, _: str(value))
 WORD = ColumnFormat("whole", lambda value, _: str(value))
-FIGURE = ColumnFormat("figure", lambda value, _: str(value))  # also a number that is a name
+FIGURE = ColumnFormat("figure", lambda value, _: str(value))  # employee numbers and other numbers without separators
 NUMBER = ColumnFormat("figure", lambda value, language: language.number(value))
 WORKED = ColumnFormat("figure", lambda minutes, _: format_minutes(minutes))
 CLOCK = ColumnFormat("figure", lambda at, _: f"{at:%H:%M}")
@@ -33,33 +33,33 @@ BAR = ColumnFormat(
 
 
 def instant_format(zone: ZoneInfo) -> ColumnFormat:
-    """Return the kind of instants that people read in a time zone."""
+    """Return the format of instants in a time zone."""
     return ColumnFormat("whole", lambda instant, language: language.date_time(instant.astimezone(zone)))
 
 
 class ReportColumn(NamedTuple):
-    """A column: how wide it is on a terminal, as `tables.Column` says."""
+    """A column of a report's table. On a terminal, its widths are those of `tables.Column`."""
 
-    name: str  # the database's
+    name: str  # of the database's column
     format: ColumnFormat = TEXT
-    missing: tuple[str, str] | None = None  # the word (section, name) that people read where there is no value
+    missing: tuple[str, str] | None = None  # section and name of the text shown for None
     min_width: int = 0
     max_width: int = 0
     is_optional: bool = False
 
     def heading(self, language: Language) -> str:
-        """Return the heading."""
+        """Return the translated heading."""
         return language.column(self.name) if self.name else ""
 
     def cell(self, value: Any, language: Language) -> str:
-        """Format a value for people."""
+        """Format a value for text and html."""
         if value is not None:
             return self.format.format_value(value, language)
         return language.word(*self.missing) if self.missing else ""
 
 
 class _CellCache(dict[Any, str]):
-    """Cells of a column by their values; each value is formatted once."""
+    """Formatted cells of a column by value, so that each value is formatted once."""
 
     def __init__(self, column: ReportColumn, language: Language) -> None:
         self._column = column
@@ -71,22 +71,23 @@ class _CellCache(dict[Any, str]):
 
 
 class ReportTable(NamedTuple):
-    """Rows, and what people read around them."""
+    """Rows, and the texts around them in text and html."""
 
     columns: Sequence[ReportColumn]
-    rows: Iterable[Sequence[Any]]  # read once
+    rows: Iterable[Sequence[Any]]  # iterated once
     title: str = ""
     notes: Sequence[str] = ()
-    empty: str = ""  # instead of rows, where there are none; without it the table is left out then
-    warning: str = ""  # instead of rows
-    picture: str = ""  # of a page, above the rows: an element
-    anchor: str = ""  # on a page, for links to it
+    empty: str = ""  # text instead of no rows; if it is empty, a table without rows is omitted
+    warning: str = ""  # text instead of the rows
+    picture: str = ""  # HTML element above the rows
+    anchor: str = ""  # HTML id of the title
 
     def select_columns(self, *names: str) -> "ReportTable":
-        """Return the table with some columns, in this order."""
-        places = [[column.name for column in self.columns].index(name) for name in names]
+        """Return the table with only these columns, in this order."""
+        indexes = [[column.name for column in self.columns].index(name) for name in names]
         return self._replace(
-            columns=[self.columns[at] for at in places], rows=([row[at] for at in places] for row in self.rows)
+            columns=[self.columns[index] for index in indexes],
+            rows=([row[index] for index in indexes] for row in self.rows),
         )
 
     def drop_column(self, name: str) -> "ReportTable":
@@ -94,33 +95,33 @@ class ReportTable(NamedTuple):
         return self.select_columns(*(column.name for column in self.columns if column.name != name))
 
     def format_rows(self, language: Language) -> Iterator[list[str]]:
-        """Yield the rows as people read them."""
+        """Yield the rows with formatted cells."""
         caches = [_CellCache(column, language) for column in self.columns]
         for row in self.rows:
             yield [cache[value] for cache, value in zip(caches, row, strict=True)]
 
-    def json_keys(self) -> list[str]:
-        """Return the columns' names for programs."""
+    def data_keys(self) -> list[str]:
+        """Return the names of the columns in csv and json."""
         return [column.name + column.format.unit_suffix for column in self.columns]
 
     def to_records(self) -> Iterator[dict[str, Any]]:
-        """Return the rows for programs."""
-        names = self.json_keys()
+        """Return the rows as dictionaries of plain values, for json."""
+        names = self.data_keys()
         return (dict(zip(names, map(to_plain_value, row), strict=True)) for row in self.rows)
 
 
 class Report(NamedTuple):
-    """A report: for people its tables below some lines, for programs one table."""
+    """A report: lines and tables for text and html, a table for csv, and fields and a list for json."""
 
     title: str
-    lines: Sequence[str]  # empty ones are left out
+    lines: Sequence[str]  # below the title; empty ones are omitted
     tables: Sequence[ReportTable]
     csv: ReportTable = ReportTable((), ())
-    json_fields: Mapping[str, Any] = {}  # how the json begins
-    json_list: tuple[str, ReportTable] | None = None  # how it ends: a name, and a list that may be long
+    json_fields: Mapping[str, Any] = {}
+    json_list: tuple[str, ReportTable] | None = None  # name and rows of the last field of json
 
     def visible_tables(self, language: Language) -> Iterator[tuple[ReportTable, list[list[str]]]]:
-        """Yield the tables that people see, each with its rows as they read them."""
+        """Yield the tables of text and html, each with its formatted rows, without those that are omitted."""
         for table in self.tables:
             rows = list(table.format_rows(language))
             if rows or table.empty or table.warning:
@@ -128,7 +129,7 @@ class Report(NamedTuple):
 
 
 def to_plain_value(value: Any) -> Any:
-    """Return a value for programs: times in ISO 8601, local ones to the minute; lengths of time in seconds."""
+    """Return a value for csv and json: times in ISO 8601, local ones to the minute; durations in seconds."""
     match value:
         case timedelta():
             seconds = value.total_seconds()
@@ -140,7 +141,7 @@ def to_plain_value(value: Any) -> Any:
         case date():
             return value.isoformat()
         case list():
-            return [to_plain_value(each) for each in value]
+            return [to_plain_value(element) for element in value]
         case dict():
-            return {name: to_plain_value(each) for name, each in value.items()}
+            return {name: to_plain_value(element) for name, element in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""`ponto report timecard`: every day of a month, its punches, and the totals; a page of its own for each employee."""
+"""`ponto report timecard`: every day of a month with its punches, and the totals, for each employee."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,11 +20,11 @@ from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow,
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
 from tools.kit.reader import Ranges, TargetOptions
 
-_COLUMNS = [ReportColumn(name) for name in Day._fields]  # of csv
+_CSV_COLUMNS = [ReportColumn(name) for name in Day._fields]
 
 
 @options.command("timecard", "--employee 123 --month 2026-11")
-@options.employees("Of this one; several times: of each, json as of --all.")
+@options.employees("Time card of this employee; repeatable. Several cards have the json format of --all.")
 @click.option(
     "--all",
     cls=MutuallyExclusiveOption,
@@ -33,14 +33,16 @@ _COLUMNS = [ReportColumn(name) for name in Day._fields]  # of csv
     expose_value=False,
     is_flag=True,
     show_default=False,
-    help="Of everybody; json: a card a line (JSON Lines); csv: the days, and their totals by `report totals`.",
+    help="Time cards of all employees. json: one card per line (JSON Lines); csv: only the days, without totals.",
 )
 @options.month
 @click.option(
     "--employer",
-    type=ParsedType("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer),
+    type=ParsedType(
+        "NAME, DOCUMENT", "not an employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", parse_employer
+    ),
     show_default=False,
-    help="Who employs, with CNPJ or CPF (default: as the stage names it).",
+    help="Employer with CNPJ or CPF (default: the stage's).",
 )
 @options.as_of
 @options.output_options
@@ -53,10 +55,10 @@ def command(
     employer: str | None,
     as_of: datetime | None,
 ) -> int:
-    """Every day of a month, its punches, and the totals."""
+    """Print every day of a month with its punches, and the totals."""
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
-        if output.format == "csv" and employees is None:  # needs no totals
+        if output.format == "csv" and employees is None:  # without totals
             ranges = context.read_month(month, None, CARDS, CORRECTIONS)
             status = report_context.require_known_employees(month, None, (), ranges.once[0])
             days = chain.from_iterable(starmap(_build_days, ranges.each))
@@ -90,15 +92,15 @@ def read_cards(context: ReportContext, month: date, employees: Employees = None)
     """Return the time cards of a month.
 
     Args:
-        reports: where they come from.
+        context: context of the report.
         month: its first day.
-        employees: who never punched and is not loaded has none.
+        employees: the employees; one who neither punched nor is in `funcionario` has no card.
     """
     return _build_cards(month, context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS))
 
 
 def template_values(context: ReportContext, employer: str, language: Language) -> dict[str, Any]:
-    """Return what the template `cards.html` takes beside the cards."""
+    """Return the values of the template `cards.html`, except for the cards."""
     return {
         "employer": employer,
         "as_of": context.as_of(language),
@@ -114,15 +116,15 @@ def _build_cards(month: date, ranges: Ranges) -> Iterator[Card]:
         days_by_employee = groupby(_build_days(rows, corrections), attrgetter("usuario_id"))
         totals: TotalsRow
         for totals in all_totals:
-            # Who was asked for and is unknown has days, and no totals.
+            # An unknown employee of --employee has days but no totals.
             days = next((list(days) for employee_id, days in days_by_employee if employee_id == totals.usuario_id), [])
             if len(days) != period.last_day_of_month(month).day:
-                raise AssertionError(f"the days and the totals of employee {totals.usuario_id} have parted")
+                raise AssertionError(f"the days of employee {totals.usuario_id} do not match the totals")
             yield Card(month.replace(day=1), totals, days)
 
 
 def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> Iterator[Day]:
-    """Yield the days of time cards, each with its corrections, which are few."""
+    """Yield the days of time cards, each with its corrections."""
     corrections_of = defaultdict(list)
     for card_ in corrections:
         corrections_of[card_.usuario_id, card_.dia].append(card_)
@@ -150,7 +152,7 @@ def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> I
 
 def _write_csv(output: Output, days: Iterable[Day]) -> None:
     with output.opened() as out:
-        write_csv(out, ReportTable(_COLUMNS, map(_csv_row, days)), output.separator)
+        write_csv(out, ReportTable(_CSV_COLUMNS, map(_csv_row, days)), output.separator)
 
 
 def _csv_row(day: Day) -> Sequence[Any]:
@@ -159,7 +161,7 @@ def _csv_row(day: Day) -> Sequence[Any]:
 
 
 def card_to_json(time_card: Card, context: ReportContext, employer: str) -> dict[str, Any]:
-    """Return a card for programs."""
+    """Return the fields of a time card for json."""
     totals = time_card.totais._asdict()
     employee = {name: totals.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
     days = [day._asdict() for day in time_card.dias]

@@ -1,4 +1,4 @@
-"""`ponto report totals`: the totals of a month, a row for each employee."""
+"""`ponto report totals`: the totals of a month, one row per employee."""
 
 from datetime import date, datetime
 from itertools import chain
@@ -23,14 +23,14 @@ _OPTIONAL_COLUMNS = ("nome", "dias_divididos")
 
 
 @options.command("totals", "--month 2026-11 --format csv")
-@options.employees("Of this one only; several times: of each.")
+@options.employees("Only this employee; repeatable.")
 @options.month
 @options.as_of
 @options.output_options
 def command(
     target_options: TargetOptions, *, output: Output, employees: Employees, month: date, as_of: datetime | None
 ) -> int:
-    """The totals of a month, a row for each employee."""
+    """Print the totals of a month, one row per employee."""
     word = output.language.word
     with report_context.open_context(target_options, output, as_of) as context:
         ranges = context.read_month(month, employees, TOTALS)

@@ -73,7 +73,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     changed = {number for number in paid if paid[number] != now[number]}
     assert changed == {"1000028", "1000008", "1000097"}
     (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
-    months = listed.out.partition("What came since")[0]
+    months = listed.out.partition("Entries since then")[0]
     assert {number for number in paid if number in months} == changed
     assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
 

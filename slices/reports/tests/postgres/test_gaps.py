@@ -165,7 +165,7 @@ def test_a_narrow_terminal_shows_the_whole_device_and_breaks_no_word(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("FORCE_COLOR", "1")
 
-    for language, state in (("en", "came 3 times"), ("pt", "veio 3 vezes")):
+    for language, state in (("en", "received 3 times"), ("pt", "recebido 3 vezes")):
         text = re.sub(r"\x1b\[[0-9;]*m", "", run("gaps", "--month", "2026-11", "--lang", language).out)
         lines = text.splitlines()
         assert max(map(len, lines)) <= 80
@@ -181,10 +181,10 @@ def test_no_gap_is_said_and_is_no_failure_but_nothing_received_is_nothing_to_rep
 ) -> None:
     nothing = run("gaps", "--all")
     assert (nothing.status, nothing.out) == (1, "")
-    assert "nothing was ever received" in nothing.err
+    assert "no punch was ever received" in nothing.err
 
     number(database, "gate", 1, 2, received=datetime.now(UTC) - timedelta(days=2))
     result = run("gaps")
-    assert "No number is missing, and none came more than once." in result.out
+    assert "No number is missing or was received more than once." in result.out
     assert result.status == 0
     assert json.loads(run("gaps", "--all", "--format", "json").out)["lacunas"] == []

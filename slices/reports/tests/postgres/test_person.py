@@ -56,12 +56,12 @@ FULL = {
 
 
 OF_DEV = (
-    "Backups of the database: until Dec 2, 2026, if all is erased today; copies that somebody made: until they are "
-    "deleted."
+    "Backups of the database: until Dec 2, 2026, if everything is erased today; copies made by operators: until they "
+    "are deleted."
 )
 OF_OTHERS = OF_DEV.replace(
-    "until Dec 2, 2026, if all is erased today",
-    "as long as whoever runs the database keeps them",
+    "until Dec 2, 2026, if everything is erased today",
+    "as long as the administrators of the database keep them",
 )
 
 
@@ -198,7 +198,7 @@ def require_the_same_by_function_and_connection(dev: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "until"), [("35", "until Jan 5, 2027"), (None, "as long as whoever runs the database")]
+    ("days", "until"), [("35", "until Jan 5, 2027"), (None, "as long as the administrators of the database")]
 )
 def test_backups_are_kept_for_as_long_as_the_deployed_stage_has_it(dev: Stage, days: str | None, until: str) -> None:
     del dev.outputs["BackupDays"]
@@ -216,7 +216,7 @@ def test_the_page_has_all_parts_in_portuguese_too(dev: Stage) -> None:
 
     page = dev.text("html")
     for text in (
-        "O que está guardado, Matrícula 106",
+        "Dados armazenados, Matrícula 106",
         "01/12/2024, 05:00",
         "Precisão, m</th>",
         '<td class="whole">sim</td>',
@@ -233,7 +233,7 @@ def test_the_page_has_all_parts_in_portuguese_too(dev: Stage) -> None:
     assert links == ["corrections", "rejected", "cards", "punches", "elsewhere"]
     places = re.findall(' id="(.+?)"', page)
     assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # raw punches come last
-    assert json.loads(dev.text())["ondeMais"][-1].startswith("The system's technical log")
+    assert json.loads(dev.text())["ondeMais"][-1].startswith("The technical log")
 
 
 def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage, url: str) -> None:
@@ -241,7 +241,7 @@ def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage, url
         url, "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
     )
     assert dev.run(999).status == 0
-    assert "No name, CPF or time zone is kept." in dev.text("html", employee=999)
+    assert "No name, CPF or time zone is stored." in dev.text("html", employee=999)
 
 
 def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) -> None:
@@ -290,7 +290,7 @@ def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_
     result = commands.runner(capsys, "person")(106, "--output", dev.folder, "--database", "env")
 
     assert result.status == 1
-    assert "the database is not the local stack's; name its --stage\n" in result.err
+    assert "the database is not the local stack's; specify its stage with --stage\n" in result.err
     assert "--no-queue" not in result.err + dev.text("html")
 
 
@@ -298,7 +298,7 @@ def test_of_whom_nothing_is_kept_nothing_is_written(dev: Stage) -> None:
     result = dev.run(999)
 
     assert (result.status, result.out) == (1, "")
-    assert "nothing is kept about employee 999; nothing was written" in result.err
+    assert "nothing is stored about employee 999; no file was written" in result.err
     assert not dev.folder.exists()
 
 

@@ -144,7 +144,7 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
     day = ("peak", "--day", "2026-10-05")
 
     assert run(*day, "--format", "json").json["idsAleatorios"] == 1
-    assert "1 of 2 received have a random id (UUID version 4)" in " ".join(run(*day).out.split())
+    assert "1 of 2 punches received have a random id (UUID version 4)" in " ".join(run(*day).out.split())
     assert "random id" not in run(*PEAK).out
 
 
@@ -215,7 +215,7 @@ def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: 
     other = ("--employer", "Maria Souza, 52998224725")
     assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*card, *other).out
     assert of_the_stage not in run(*card, *other, "--format", "html").out
-    assert "no employer, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
+    assert "not an employer, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
 
     schema_hooks.employer_step({})(parse_dsn(url))
     assert "Employer" not in run(*card).out
@@ -265,7 +265,7 @@ def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
 def test_a_card_and_totals_as_of_an_instant_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
     def said(employee: int, *words: object) -> bool:
         one = ("--employee", employee, *MONTH, *words)
-        card = "Time zone and cut-off are today's: they changed on" in run("timecard", *one).out
+        card = "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *one).out
         assert ("zone or cut-off changed" in run("totals", *one).out) == card
         return card
 
@@ -313,7 +313,7 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
     fill(url, STAYED)
     fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
     assert found("2026-11-01T12:00") == {}
-    assert "Nobody's month changed." in run(*OCTOBER, "--since", "2026-11-01T12:00").out
+    assert "No month changed." in run(*OCTOBER, "--since", "2026-11-01T12:00").out
     offline = "00000000-0000-4000-8000-000000000001"
     fill(url, LATE, offline, 101)
 
@@ -326,7 +326,7 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
     assert found("2026-11-26T12:00", "--employee", 107) == {}
     assert found("2026-11-26T12:00", "--as-of", "2026-11-27T12:00").keys() == {101}
     assert found("2026-11-26T12:00", "--as-of", "2026-11-27T07:59") == {}
-    assert "Nobody" in run(*OCTOBER, "--since", "2026-11-27T08:00", "--as-of", "2026-11-27T12:00").out
+    assert "No month" in run(*OCTOBER, "--since", "2026-11-27T08:00", "--as-of", "2026-11-27T12:00").out
     wrong_order = run(*OCTOBER, "--since", "2026-11-27T12:00", "--as-of", "2026-11-27T12:00")
     assert (wrong_order.status, wrong_order.out) == (2, "")
     assert "--since must be before --as-of" in wrong_order.err
@@ -346,11 +346,11 @@ def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was
         shown = " ".join(run(*since, "--format", form).out.split())
         assert "Nov 20, 2026, 09:00" in shown
         assert "compare them with what was paid" in shown
-        assert "Nobody" not in shown
+        assert "No month" not in shown
     (row,) = csv.DictReader(run(*since, "--format", "csv").out.splitlines())
     assert row["zona_mudou_em"] == "2026-11-20T12:00:00Z"
     assert run(*since, "--employee", 102, "--format", "json").json["mudancas"] == []
-    assert "Nobody" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
+    assert "No month" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
 # At 80 columns
@@ -474,7 +474,7 @@ def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
     result = commands.runner(capsys, "report")(*EXCEPTIONS, "--database", "env")
 
     assert result.status == 1
-    assert "the database is not the local stack's; name its --stage (--no-queue leaves it alone)" in result.err
+    assert "the database is not the local stack's; specify its stage with --stage (--no-queue skips it)" in result.err
 
 
 def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_yesterday(run: Run) -> None:
@@ -543,25 +543,25 @@ def test_file_is_its_owners_as_the_terminal_shows_and_not_overwritten(form: str,
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("timecard", "--all", "--month", "2020-01"), "nobody punched in 2020-01"),
-        (("timecard", "--all", "--month", "2020-01", "--format", "csv"), "nobody punched in 2020-01"),
-        (("totals", "--month", "2020-01"), "nobody punched in 2020-01"),
+        (("timecard", "--all", "--month", "2020-01"), "no employee punched in 2020-01"),
+        (("timecard", "--all", "--month", "2020-01", "--format", "csv"), "no employee punched in 2020-01"),
+        (("totals", "--month", "2020-01"), "no employee punched in 2020-01"),
         (("totals", "--month", "2020-01", "--employee", 9), "employee 9 has no punches in 2020-01"),
-        (("exceptions", "--month", "2020-01", "--no-queue"), "nobody punched from 2020-01-01 to 2020-01-31"),
-        (("cutoffs", "--month", "2020-01"), "nobody punched from 2020-01-01 to 2020-01-31"),
-        (("cutoffs", "--month", "2020-01", "--employee", 9), "none of the employees asked for punched from 2020-01-01"),
+        (("exceptions", "--month", "2020-01", "--no-queue"), "no employee punched from 2020-01-01 to 2020-01-31"),
+        (("cutoffs", "--month", "2020-01"), "no employee punched from 2020-01-01 to 2020-01-31"),
+        (("cutoffs", "--month", "2020-01", "--employee", 9), "none of these employees punched from 2020-01-01"),
         (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (
             ("peak", "--day", "2026-11-22"),
-            "nothing was punched, received or stored from 2026-11-22 00:00-03:00 to 2026-",
+            "no punch was made, received or stored from 2026-11-22 00:00-03:00 to 2026-",
         ),
-        (("gaps", "--month", "2020-01"), "nothing was received from 2020-01-01 to 2020-01-31"),
-        (("gaps", "--from", "2026-11-07", "--to", "2026-11-08"), "nothing was received from 2026-11-07"),
-        (("changes", "--month", "2020-01", "--since", "2026-11-01T12:00"), "nobody punched from 2020-01-01 to 2020"),
+        (("gaps", "--month", "2020-01"), "no punch was received from 2020-01-01 to 2020-01-31"),
+        (("gaps", "--from", "2026-11-07", "--to", "2026-11-08"), "no punch was received from 2026-11-07"),
+        (("changes", "--month", "2020-01", "--since", "2026-11-01T12:00"), "no employee punched from 2020-01-01"),
         (
             ("changes", *MONTH, "--since", "2026-11-01T12:00", "--employee", 9),
-            "none of the employees asked for punched",
+            "none of these employees punched",
         ),
     ],
 )
@@ -579,7 +579,7 @@ def test_an_employee_who_is_loaded_and_did_not_punch_has_an_empty_card_and_it_is
     result = run("timecard", "--employee", 104, "--month", "2024-02", "--format", "json")
 
     assert result.status == 1
-    assert "none of the employees asked for punched in 2024-02" in result.err
+    assert "none of these employees punched in 2024-02" in result.err
     assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
 
 

@@ -121,7 +121,7 @@ def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_
 
     assert found.status == 0
     assert "it is read by ranges of employees, each of its own instant" in found.err
-    said = " Read by ranges of employees, one after the other."
+    said = " Read in ranges of employees, at different instants."
     printed, expected = (" ".join(each.out.split()) for each in (found, direct))
     assert (said in printed) == (form in ("text", "html"))
     assert printed.replace(said, "") == expected

@@ -243,9 +243,9 @@ EIGHT = datetime(2026, 11, 2, 8)
     ("bounds", "why"),
     [
         (lambda: Days(None, date(2026, 11, 2), date(2026, 11, 1)).bounds(NOON.date()), "is after"),
-        (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).bounds(NOON.date()), "lie more than a year apart"),
+        (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).bounds(NOON.date()), "are more than a year apart"),
         (lambda: peak_bounds(None, EIGHT, None, NOON), "--from and --to together"),
-        (lambda: peak_bounds(None, EIGHT, EIGHT - timedelta(hours=1), NOON), "ends after it begins"),
+        (lambda: peak_bounds(None, EIGHT, EIGHT - timedelta(hours=1), NOON), "--to must be after --from"),
         (lambda: peak_bounds(None, EIGHT - timedelta(days=32), EIGHT, NOON), "at most 31 days"),
     ],
 )
