@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.phone import punch
+from slices.page.tests.page import phones
+from slices.page.tests.page.phones import punch
 from tests.e2e.client import Client
 from tests.e2e.deployed import deploy
 from tests.page import browsers
@@ -153,7 +153,7 @@ def test_the_database_is_stopped_and_nothing_is_lost(
             browser, "about:blank", viewport={"width": VIEW["width"] + PHONE["width"], "height": 60}, **how
         ) as captions,
         browsers.window(browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **how) as others,
-        phones.phone(browser, deployed.stack.address.root_url, viewport=PHONE, **how) as phone,
+        phones.new_phone(browser, deployed.stack.address.root_url, viewport=PHONE, **how) as phone,
     ):
         client = Client(deployed.stack)
         client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00-03:00"})  # the function is warm after it

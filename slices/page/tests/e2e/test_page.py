@@ -11,18 +11,18 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Playwright, expect
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Api, Between, Post, between
-from slices.page.tests.page.phone import (
-    HERE,
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import ApiHandler, FakeServer, PunchRequest, run_fake_server
+from slices.page.tests.page.phones import (
     RECORDED,
     SENT,
+    WAITING,
     Phone,
-    clock,
-    kill,
-    look_again,
-    press,
+    clock_script,
+    kill_browser,
+    press_repeatedly,
     punch,
+    trigger_online,
     wait_for_states,
 )
 from tests.e2e.client import EMPLOYEES, Client
@@ -34,7 +34,7 @@ SPEED = 20  # of a page's clock, where it has to wait
 DONE = re.compile(f"{SENT}|{RECORDED}")  # whichever it is by now
 
 
-def stack_at(page_url: str) -> Api:
+def forward_to(page_url: str) -> ApiHandler:
     """Pass everything on to the stack whose page has this address."""
 
     def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
@@ -51,21 +51,21 @@ def stack_at(page_url: str) -> Api:
     return answer
 
 
-def sent(server: Between, employee: int) -> list[Post]:
+def sent(server: FakeServer, employee: int) -> list[PunchRequest]:
     """Give the posts of an employee, oldest first."""
-    return [post for post in list(server.posts) if post.body["usuarioId"] == employee]
+    return [post for post in list(server.punch_requests) if post.body["usuarioId"] == employee]
 
 
 @pytest.fixture
-def server(client: Client) -> Iterator[Between]:
+def server(client: Client) -> Iterator[FakeServer]:
     """Stand between the browsers and the stack."""
-    with between(stack_at(client.address.root_url)) as server:
+    with run_fake_server(forward_to(client.address.root_url)) as server:
         yield server
 
 
 @pytest.fixture
-def phone(browser: Browser, server: Between) -> Iterator[Phone]:
-    with phones.phone(browser, server.url) as phone:
+def phone(browser: Browser, server: FakeServer) -> Iterator[Phone]:
+    with phones.new_phone(browser, server.url) as phone:
         yield phone
 
 
@@ -82,7 +82,7 @@ def key(client: Client) -> str:
     return f"#key={client.address.api_key}"
 
 
-def require_rows(client: Client, server: Between, employee: int, count: int) -> None:
+def require_rows(client: Client, server: FakeServer, employee: int, count: int) -> None:
     """Wait for all rows of an employee, and hold them to being numbered without a gap and sent in order."""
 
     def rows() -> list[tuple[Any, ...]]:
@@ -104,9 +104,9 @@ def require_rows(client: Client, server: Between, employee: int, count: int) -> 
     assert accepted() == [identifier for _, identifier, _ in found]
 
 
-def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: Between, phone: Phone, key: str) -> None:
+def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: FakeServer, phone: Phone, key: str) -> None:
     employee = next(EMPLOYEES)
-    page = phone.open(key, clock(SPEED))
+    page = phone.open(key, clock_script(SPEED))
 
     thanks = punch(page, employee)
     wait_for_states(page, RECORDED)  # by its receipt
@@ -124,22 +124,22 @@ def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: Between,
 
 
 def test_fifty_punches_without_network_survive_a_killed_browser(
-    client: Client, server: Between, playwright: Playwright, profile: Path, key: str
+    client: Client, server: FakeServer, playwright: Playwright, profile: Path, key: str
 ) -> None:
     employee = next(EMPLOYEES)
-    page = phones.start(playwright, profile, server.url).open(key)
-    server.down = True
+    page = phones.start_persistent_phone(playwright, profile, server.url).open(key)
+    server.is_down = True
     page.reload()  # from the worker: there is no network
 
     punch(page, employee)
-    press(page, 49)
-    kill(profile)
-    phone = phones.start(playwright, profile, server.url)
+    press_repeatedly(page, 49)
+    kill_browser(profile)
+    phone = phones.start_persistent_phone(playwright, profile, server.url)
     page = phone.open(worker=False)
-    wait_for_states(page, *[HERE] * 50)
+    wait_for_states(page, *[WAITING] * 50)
     assert client.rows(employee) == []
-    server.down = False
-    look_again(page)
+    server.is_down = False
+    trigger_online(page)
 
     require_rows(client, server, employee, 50)
     wait_for_states(page, *[DONE] * 50)
@@ -154,7 +154,7 @@ def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, bro
         assert answer.headers["access-control-allow-origin"] is None
     requests: list[str] = []
 
-    with phones.phone(browser, url) as phone:
+    with phones.new_phone(browser, url) as phone:
         phone.context.on("request", lambda request: requests.append(request.url))
         page = phone.open()
         expect(page.locator("#clock")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))

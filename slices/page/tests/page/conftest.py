@@ -5,33 +5,33 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, accept, between
-from slices.page.tests.page.phone import Phone
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, accept, run_fake_server
+from slices.page.tests.page.phones import Phone
 
 
 @pytest.fixture
-def server() -> Iterator[Between]:
+def server() -> Iterator[FakeServer]:
     """Serve the page, and accept what it sends."""
-    with between(accept) as server:
+    with run_fake_server(accept) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Keep a browser's tab from test to test: opening one takes longer than the page in it."""
-    with phones.phone(browser, "", service_workers="block") as phone:
+    with phones.new_phone(browser, "", service_workers="block") as phone:
         yield phone.context
 
 
 @pytest.fixture
-def phone(context: BrowserContext, server: Between) -> Iterator[Phone]:
+def phone(context: BrowserContext, server: FakeServer) -> Iterator[Phone]:
     """Give a phone, new from its box, for each server is another origin; the page works with network only."""
     tab = context.pages[0] if context.pages else context.new_page()
     phone = Phone(context, server.url, tab)
     yield phone
     context.set_offline(False)
-    phone.forget_scripts()
+    phone.remove_init_scripts()
     for other in context.pages[1:]:
         other.close()
     # The tab stays where it is: from an empty page the next one would need another process.

@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Browser, Page, expect
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault
-from slices.page.tests.page.phone import clock, kiosk, press, punch
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, PlannedResponse
+from slices.page.tests.page.phones import clock_script, make_kiosk, press_repeatedly, punch
 from tests.page.axe import require_nothing
 from tests.serving import json_answer
 
@@ -38,30 +38,35 @@ def require_nothing_in(page: Page, language: str, scheme: str, *sizes: tuple[str
     expect(page.locator("#replace")).to_be_hidden()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(server: Between, browser: Browser) -> None:
-    server.faults = [Fault(400), Fault(), Fault(), Fault(500, {"Retry-After": "3600"})]
+def test_axe_finds_nothing_and_nothing_sticks_out(server: FakeServer, browser: Browser) -> None:
+    server.planned_responses = [
+        PlannedResponse(400),
+        PlannedResponse(),
+        PlannedResponse(),
+        PlannedResponse(500, {"Retry-After": "3600"}),
+    ]
     server.api = lambda path, _, body: (
         json_answer(202, {"message": "accepted"})
         if body is not None
         else server.receipt(path)
-        if path.endswith(server.posts[1].body["id"])
+        if path.endswith(server.punch_requests[1].body["id"])
         else json_answer(404, {"message": "not yet"})
     )
     how = {"viewport": {"width": 320, "height": 640}, "service_workers": "block"}
-    with phones.phone(browser, server.url, **how) as phone:
-        page = phone.open(before=clock(), worker=False)
+    with phones.new_phone(browser, server.url, **how) as phone:
+        page = phone.open(init_script=clock_script(), worker=False)
         expect(page.locator("#warnings p")).to_have_count(1)  # there is no key
         page.goto(phone.url + "#key=first")
         page.evaluate("window.ahead = 83_000")
         punch(page, LONGEST)
-        press(page, 3)
+        press_repeatedly(page, 3)
         page.locator("#settings").evaluate("details => { details.open = true }")
         page.locator(".state.recorded").wait_for()
         page.locator(".state.waiting").wait_for()
         for language, scheme in (("pt-BR", "light"), ("en", "dark")):
             require_nothing_in(page, language, scheme, ("100%", 320), ("200%", 320))
 
-        kiosk(page)
+        make_kiosk(page)
         page.evaluate("window.ahead = 90_083_000")  # a day later, with names
         page.locator(".state.overdue").wait_for()
         page.locator(".whose").first.wait_for()

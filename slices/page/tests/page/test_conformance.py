@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from slices import enabled
-from slices.page.tests.page.between import Between
-from slices.page.tests.page.phone import Phone, clock, enter_key, phone, press, punch
+from slices.page.tests.page.fake_server import FakeServer
+from slices.page.tests.page.phones import Phone, clock_script, enter_key, new_phone, press_repeatedly, punch
 
 SPEED = 50  # factor of the page's clock
 PUNCHES = 10
@@ -29,18 +29,20 @@ HARNESSES = (
 with_harness = pytest.mark.parametrize("run_harness", HARNESSES)
 
 
-def require_conformance(browser: Browser, server: Between, run_harness: RunHarness, seeds: Sequence[int]) -> None:
+def require_conformance(browser: Browser, server: FakeServer, run_harness: RunHarness, seeds: Sequence[int]) -> None:
     """Send the punches of one phone for each seed, in parallel, and require that every rule is kept."""
-    server.api = server.record
+    server.api = server.accept_and_record
     with ExitStack() as stack:
-        context = stack.enter_context(phone(browser, "", service_workers="block")).context
+        context = stack.enter_context(new_phone(browser, "", service_workers="block")).context
         harnesses = []
         for seed in seeds:
             # Each harness has its own port, so each page has its own origin and storage.
             harness = stack.enter_context(run_harness(seed, f"{server.url}ponto", PUNCHES, 1 / SPEED))
-            page = Phone(context, harness.url.removesuffix("ponto")).open("", clock(SPEED) + _NO_TIMEOUTS, worker=False)
+            page = Phone(context, harness.url.removesuffix("ponto")).open(
+                "", clock_script(SPEED) + _NO_TIMEOUTS, worker=False
+            )
             punch(page, seed + 1)
-            press(page, PUNCHES - 1)
+            press_repeatedly(page, PUNCHES - 1)
             enter_key(page, "key")  # until now all punches wait
             harnesses.append(harness)
         for harness in harnesses:
@@ -48,7 +50,7 @@ def require_conformance(browser: Browser, server: Between, run_harness: RunHarne
 
 
 @with_harness
-def test_the_page_keeps_every_rule(browser: Browser, server: Between, run_harness: RunHarness) -> None:
+def test_the_page_keeps_every_rule(browser: Browser, server: FakeServer, run_harness: RunHarness) -> None:
     require_conformance(browser, server, run_harness, range(SEEDS))
 
 
@@ -56,6 +58,6 @@ def test_the_page_keeps_every_rule(browser: Browser, server: Between, run_harnes
 @pytest.mark.nightly
 @pytest.mark.parametrize("first", range(0, 200, PARALLEL_PHONES))
 def test_the_page_keeps_every_rule_by_many_seeds(
-    browser: Browser, server: Between, run_harness: RunHarness, first: int
+    browser: Browser, server: FakeServer, run_harness: RunHarness, first: int
 ) -> None:
     require_conformance(browser, server, run_harness, range(first, first + PARALLEL_PHONES))

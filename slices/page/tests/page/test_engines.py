@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.page.tests.page.between import Between
+from slices.page.tests.page.fake_server import FakeServer
 from tests.waiting import DEADLINE, started, wait_for
 from tools.local.emulator import free_port
 
@@ -134,7 +134,7 @@ def _find(*names: str, package: str) -> str:
 
 
 PUNCHES = 3
-_PRESS = """
+_PRESS_SCRIPT = """
 document.getElementById("employee").value = EMPLOYEE
 document.getElementById("press").click()
 const outcome = document.getElementById("outcome")
@@ -158,7 +158,7 @@ _LOSE = (
 @pytest.mark.nightly
 @pytest.mark.parametrize("engine", [firefox, webkit])
 def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_either_store(
-    engine: Callable[[], AbstractContextManager[Tab]], server: Between
+    engine: Callable[[], AbstractContextManager[Tab]], server: FakeServer
 ) -> None:
     def shows(state: str) -> None:
         wait_for(lambda: tab.ask(_STATES) == [f"state {state}"] * PUNCHES, f"punches that are {state}")
@@ -166,8 +166,8 @@ def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_eith
     with engine() as tab:
         tab.go(f"{server.url}#key=first")
         tab.ask("await navigator.serviceWorker.ready")
-        server.down = True
-        assert [tab.ask(_PRESS.replace("EMPLOYEE", str(employee))) for employee in range(1, PUNCHES + 1)] == [
+        server.is_down = True
+        assert [tab.ask(_PRESS_SCRIPT.replace("EMPLOYEE", str(employee))) for employee in range(1, PUNCHES + 1)] == [
             "good"
         ] * PUNCHES
         copies = tab.ask(_COPIES)
@@ -177,9 +177,9 @@ def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_eith
             tab.go(server.url)
             shows("waiting")
             wait_for(lambda: tab.ask(_COPIES) == copies, "the copies")
-        server.down = False
+        server.is_down = False
         tab.ask("dispatchEvent(new Event('online'))")
         shows("sent")
 
-    assert [post.body["sequencia"] for post in server.posts] == list(range(1, PUNCHES + 1))
-    assert len({post.body["dispositivo"] for post in server.posts}) == 1
+    assert [post.body["sequencia"] for post in server.punch_requests] == list(range(1, PUNCHES + 1))
+    assert len({post.body["dispositivo"] for post in server.punch_requests}) == 1

@@ -24,9 +24,9 @@ import click
 import pytest
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, accept, between
-from slices.page.tests.page.phone import Phone, become_visible, exported, look_again, punch
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, accept, run_fake_server
+from slices.page.tests.page.phones import Phone, export_punches, punch, trigger_online, trigger_visibility
 from tests.page.browsers import Window
 from tests.waiting import wait_for
 from tools.develop import chromium
@@ -74,7 +74,7 @@ class Found(NamedTuple):
 class _Employee:
     """Punches by a browser whose disk is full for a while."""
 
-    def __init__(self, profile: Path, server: Between, case: Case, chance: Random) -> None:
+    def __init__(self, profile: Path, server: FakeServer, case: Case, chance: Random) -> None:
         self._profile = profile
         self._ballast = profile.parent / "ballast"
         self._server = server
@@ -89,13 +89,13 @@ class _Employee:
         with sync_playwright() as playwright:
 
             def start() -> Phone:
-                phone = phones.start(playwright, self._profile, server.url)
+                phone = phones.start_persistent_phone(playwright, self._profile, server.url)
                 phone.context.set_default_timeout(_PATIENCE_MS)
                 return phone
 
             phone = start()
             page = phone.open("#key=first")
-            server.down = True
+            server.is_down = True
             for _ in range(self._chance.randint(2, 12)):
                 self._press(page)
             self._meanwhile(page, full=True)
@@ -127,7 +127,7 @@ class _Employee:
             for _ in range(_LOOKS):
                 if full:
                     self._fill()
-                become_visible(page)
+                trigger_visibility(page)
                 if self._case.meanwhile == PRESSES:
                     self._press(page)
                 page.wait_for_timeout(self._chance.uniform(100, 700))
@@ -147,23 +147,26 @@ class _Employee:
     def _end(self, phone: Phone) -> None:
         with suppress(Error, AssertionError):  # it may have ended by itself
             if self._case.ending == KILLED:
-                phones.kill(self._profile)
+                phones.kill_browser(self._profile)
         with suppress(Error):
             phone.context.close()
 
     def _judge(self, page: Page) -> Found:
         server, thanked = self._server, self._thanked.total()
         expect(page.locator("#key-state")).not_to_have_text("")  # it is drawn
-        kept = [json.loads(line) for line in exported(page).splitlines()]
+        kept = [json.loads(line) for line in export_punches(page).splitlines()]
         lost = (self._thanked - Counter(body["ponto"][11:19] for body in kept)).total()
         restored = _RESTORED in page.locator("#warnings").inner_text()
         if lost:
             return Found(thanked, lost, restored)
-        server.down = False
-        look_again(page)
+        server.is_down = False
+        trigger_online(page)
         assert "Obrigado" in punch(page, _EMPLOYEE)
-        wait_for(lambda: len({post.body["id"] for post in server.posts}) > len(kept), "all that was kept, and one more")
-        sent = {post.body["id"]: post.body for post in server.posts}
+        wait_for(
+            lambda: len({post.body["id"] for post in server.punch_requests}) > len(kept),
+            "all that was kept, and one more",
+        )
+        sent = {post.body["id"]: post.body for post in server.punch_requests}
         numbers = sorted((body["dispositivo"], body["sequencia"]) for body in sent.values())
         wrong = []
         if numbers != [(numbers[0][0], number) for number in range(1, len(numbers) + 1)]:
@@ -206,7 +209,7 @@ def _run_once(numbered: tuple[int, Case]) -> Found:
     seed, case = numbered
     chance = Random(seed)  # noqa: S311  it repeats
     try:
-        with small_disk(case.disk) as disk, between(accept) as server:
+        with small_disk(case.disk) as disk, run_fake_server(accept) as server:
             return _Employee(disk / "profile", server, case, chance).run()
     except (Error, AssertionError) as error:  # a run that does not end well is told, and the others go on
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]

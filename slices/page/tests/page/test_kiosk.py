@@ -5,16 +5,16 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from slices.page.tests.page.between import Between, Held
-from slices.page.tests.page.phone import (
-    FIRST,
-    SECOND,
+from slices.page.tests.page.fake_server import BlockedApi, FakeServer
+from slices.page.tests.page.phones import (
+    CACHE_STORAGE,
+    INDEXED_DB,
     SENT,
     Phone,
-    clock,
+    clock_script,
     enter_key,
-    exported,
-    kiosk,
+    export_punches,
+    make_kiosk,
     punch,
     wait_for_states,
     wait_until_drawn,
@@ -28,8 +28,8 @@ NEW_KEY = "another-key-of-40-characters-that-is-good"
 PIN = "2468"
 
 
-def page_of(phone: Phone, before: str = "", pin: str = PIN) -> Page:
-    page = kiosk(phone.open(KEY, before, worker=False), pin)
+def page_of(phone: Phone, init_script: str = "", pin: str = PIN) -> Page:
+    page = make_kiosk(phone.open(KEY, init_script, worker=False), pin)
     page.locator("#settings summary").click()
     expect(page.locator("#settings")).not_to_have_attribute("open", "")
     return page
@@ -47,8 +47,8 @@ def require_locked(page: Page) -> None:
     assert page.locator("#pin").input_value() == ""
 
 
-def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: Between, phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServer, phone: Phone) -> None:
+    page = make_kiosk(phone.open(KEY, worker=False))
     expect(page.locator("#employee")).to_have_attribute("inputmode", "none")  # the system's keyboard stays away
     sent: list[int] = []
     for focus in ("body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"):
@@ -62,7 +62,7 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: Between,
 
         expect(page.locator("#outcome")).to_have_text(re.compile(f"^Obrigado! .* da matrícula {sent[-1]}: "))
         wait_for_states(page, *[SENT] * len(sent))
-        assert [post.body["usuarioId"] for post in server.posts] == sent
+        assert [post.body["usuarioId"] for post in server.punch_requests] == sent
     page.evaluate("document.activeElement.blur()")
     page.locator("#pad").get_by_text("C", exact=True).click()
     page.keyboard.press("Enter")
@@ -71,18 +71,18 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: Between,
         page.locator("#pad").get_by_text(digit, exact=True).click()
     page.keyboard.press("Enter")
     wait_for_states(page, *[SENT] * (len(sent) + 1))
-    assert server.posts[-1].body["usuarioId"] == 411
+    assert server.punch_requests[-1].body["usuarioId"] == 411
 
 
 def test_a_keyboard_types_settings_and_presses_other_buttons_and_a_phones_types_no_number_elsewhere(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, worker=False)
     page.locator("#language").focus()
     page.keyboard.type("123")
     expect(page.locator("#employee")).to_have_value("")
     expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
-    kiosk(page)
+    make_kiosk(page)
     page.locator("#device").focus()
     page.keyboard.type("Gate 7")
     expect(page.locator("#device")).to_have_value("Gate 7")
@@ -90,11 +90,11 @@ def test_a_keyboard_types_settings_and_presses_other_buttons_and_a_phones_types_
     page.locator("#language").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#press")).to_have_text("Punch")
-    assert server.posts == []
+    assert server.punch_requests == []
 
 
-def test_what_somebody_left_half_typed_is_not_the_next_persons(server: Between, phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, clock(), worker=False))
+def test_what_somebody_left_half_typed_is_not_the_next_persons(server: FakeServer, phone: Phone) -> None:
+    page = make_kiosk(phone.open(KEY, clock_script(), worker=False))
     page.locator("#device").fill("Ga")
     page.locator("#employee").fill("12")
     page.locator("#device").focus()
@@ -104,11 +104,11 @@ def test_what_somebody_left_half_typed_is_not_the_next_persons(server: Between, 
     page.keyboard.type("345\n")
 
     wait_for_states(page, SENT)
-    assert [post.body["usuarioId"] for post in server.posts] == [345]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [345]
 
 
-def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: Between, phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: FakeServer, phone: Phone) -> None:
+    page = make_kiosk(phone.open(KEY, worker=False))
     page.locator("#employee").focus()
     page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
     page.keyboard.type("123\n456\n")
@@ -116,7 +116,7 @@ def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: Betwee
     page.evaluate("letGo()")
 
     wait_for_states(page, SENT, SENT)
-    assert [post.body["usuarioId"] for post in server.posts] == [123, 456]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [123, 456]
 
 
 def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(phone: Phone) -> None:
@@ -129,7 +129,7 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(pho
     require_nothing(page)
     prove(page, PIN)
     expect(page.locator("#device")).to_be_visible()
-    assert exported(page) == b""
+    assert export_punches(page) == b""
     require_nothing(page)
 
     page.locator("#settings summary").click()
@@ -139,14 +139,14 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(pho
     wait_until_drawn(page)
     page.locator("#settings summary").click()
     require_locked(page)
-    for lost in FIRST, SECOND:
-        phone.lose_while_closed(page, lost)
+    for lost in INDEXED_DB, CACHE_STORAGE:
+        phone.reopen_without_stores(page, lost)
         page.locator("#settings summary").click()
         require_locked(page)
 
 
 def test_settings_that_are_left_open_are_locked_again(phone: Phone) -> None:
-    page = page_of(phone, clock())
+    page = page_of(phone, clock_script())
     page.locator("#settings summary").click()
     prove(page, PIN)
     page.locator("#device").fill("half")
@@ -158,7 +158,7 @@ def test_settings_that_are_left_open_are_locked_again(phone: Phone) -> None:
     expect(page.locator("#device")).to_have_value("")
 
 
-def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: Between, phone: Phone) -> None:
+def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServer, phone: Phone) -> None:
     asked: list[str] = []
 
     def api(_path: str, headers: object, body: bytes | None) -> object:
@@ -181,23 +181,23 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: Between,
         prove(page, key)
         expect(page.locator("#device")).to_be_visible()
         expect(page.locator("#key-state")).to_contain_text("irst")
-        assert [json.loads(line)["usuarioId"] for line in exported(page).splitlines()] == [123]
+        assert [json.loads(line)["usuarioId"] for line in export_punches(page).splitlines()] == [123]
         page.locator("#settings summary").click()
         page.locator("#settings summary").click()
         require_locked(page)
     wait_for_states(page, SENT)
 
 
-def test_settings_that_were_closed_before_the_server_knew_the_key_stay_locked(server: Between, phone: Phone) -> None:
+def test_settings_that_were_closed_before_the_server_knew_the_key_stay_locked(server: FakeServer, phone: Phone) -> None:
     page = page_of(phone)
-    server.api = held = Held(lambda *_: json_answer(404, {"message": "made up"}))
+    server.api = held = BlockedApi(lambda *_: json_answer(404, {"message": "made up"}))
     page.locator("#settings summary").click()
     with page.expect_response(re.compile("/ponto/-$")):
         prove(page, NEW_KEY)
-        assert held.came.wait(DEADLINE)
+        assert held.request_arrived.wait(DEADLINE)
         page.locator("#settings summary").click()
         expect(page.locator("#settings")).not_to_have_attribute("open", "")
-        held.let_go()
+        held.release()
     page.locator("#settings summary").click()
     require_locked(page)
     page.evaluate("new Promise(requestAnimationFrame)")

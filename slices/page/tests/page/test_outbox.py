@@ -8,25 +8,25 @@ from datetime import UTC
 from playwright.sync_api import Browser, Page, expect
 
 from ponto.parser import parse
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, Held, accept
-from slices.page.tests.page.phone import (
-    FIRST,
-    HERE,
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import BlockedApi, FakeServer, PlannedResponse, accept
+from slices.page.tests.page.phones import (
+    CACHE_STORAGE,
+    INDEXED_DB,
     RECORDED,
-    SECOND,
     SENT,
+    WAITING,
     Phone,
-    become_visible,
-    clock,
+    clock_script,
     enter_key,
-    exported,
-    kiosk,
-    look_again,
-    press,
+    export_punches,
+    make_kiosk,
+    press_repeatedly,
     punch,
-    refused,
-    synchronize_in_the_background,
+    refusal_text,
+    run_background_sync,
+    trigger_online,
+    trigger_visibility,
     wait_for_states,
 )
 from tests.serving import json_answer
@@ -38,7 +38,7 @@ SPEED = 50  # of the page's clock
 
 
 def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_on(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
     message: object = None
     server.api = lambda path, headers, body: (
@@ -56,37 +56,39 @@ def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_o
         (None, ""),
     ):
         punch(page, EMPLOYEE)
-        press(page, 1)
+        press_repeatedly(page, 1)
 
-        states = [SENT, refused(400, shown), *states]
+        states = [SENT, refusal_text(400, shown), *states]
         wait_for_states(page, *states)
 
 
-def test_a_refused_key_stops_the_outbox_until_somebody_looks_or_there_is_another(server: Between, phone: Phone) -> None:
+def test_a_refused_key_stops_the_outbox_until_somebody_looks_or_there_is_another(
+    server: FakeServer, phone: Phone
+) -> None:
     page = phone.open(KEY, worker=False)
     open_settings(page)
     ways: list[Callable[[Page], None]] = [
-        look_again,
-        become_visible,
+        trigger_online,
+        trigger_visibility,
         save,
         lambda page: enter_key(page, "second"),
     ]
     for number, tries in enumerate(ways):
-        server.faults = [Fault(403)]
+        server.planned_responses = [PlannedResponse(403)]
         punch(page, EMPLOYEE)
         expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
-        wait_for_states(page, HERE, *[SENT] * number)
+        wait_for_states(page, WAITING, *[SENT] * number)
         tries(page)
         wait_for_states(page, *[SENT] * (number + 1))
         expect(page.locator("#warnings")).to_have_text("")
-    assert [post.status for post in server.posts] == [403, 202] * 4
-    assert [post.key for post in server.posts] == ["first"] * 7 + ["second"]
+    assert [post.status for post in server.punch_requests] == [403, 202] * 4
+    assert [post.key for post in server.punch_requests] == ["first"] * 7 + ["second"]
 
 
-def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url) as phone:
+def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url) as phone:
         page = phone.open(KEY)
-        server.api_down = True
+        server.is_api_down = True
         punch(page, EMPLOYEE)
         expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
         page.evaluate(
@@ -96,16 +98,16 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: B
                     remember("retry", { attempts: 9, delay: 600_000, at: Date.now() + 590_000, answered: false }))
             }"""
         )
-        server.api_down = False
-        synchronize_in_the_background(phone, page)
-        wait_for(lambda: server.posts, "what the background sync sends")
+        server.is_api_down = False
+        run_background_sync(phone, page)
+        wait_for(lambda: server.punch_requests, "what the background sync sends")
 
-    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
 
 def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
     page = phone.open(
-        before="""
+        init_script="""
         window.kept = []
         const { transaction } = IDBDatabase.prototype, { add } = IDBObjectStore.prototype
         IDBDatabase.prototype.transaction = function () {
@@ -144,9 +146,9 @@ def test_a_punch_that_was_kept_is_thanked_for_when_nothing_more_can_be_written(p
 
 
 def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_one(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    page = phone.open(KEY, clock(10), worker=False)
+    page = phone.open(KEY, clock_script(10), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
 
@@ -161,7 +163,7 @@ def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_on
     punch(page)
     wait_for_states(page, SENT, re.compile("^enviada, ainda não registrada"))
 
-    server.api = server.record
+    server.api = server.accept_and_record
     wait_for_states(page, RECORDED)  # what is recorded is listed on its own day only
     expect(page.locator("#summary")).to_have_text("")
 
@@ -183,41 +185,46 @@ def test_all_that_are_not_recorded_yet_are_counted_however_many_are_listed(phone
     expect(page.locator("#punches li")).to_have_count(100)
 
 
-def test_only_recorded_punches_are_ever_deleted(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(), Fault(), Fault(400), *[Fault(500, {"Retry-After": "3600"})] * 9]
+def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [
+        PlannedResponse(),
+        PlannedResponse(),
+        PlannedResponse(400),
+        *[PlannedResponse(500, {"Retry-After": "3600"})] * 9,
+    ]
     server.api = lambda path, headers, body: (
         accept(path, headers, body)
-        if body is not None or path.endswith(server.posts[1].body["id"])
+        if body is not None or path.endswith(server.punch_requests[1].body["id"])
         else server.receipt(path)
     )
-    page = phone.open(KEY, clock(), worker=False)
+    page = phone.open(KEY, clock_script(), worker=False)
     punch(page, EMPLOYEE)
-    press(page, 3)
-    wait_for_states(page, HERE, refused(400), SENT, RECORDED)
+    press_repeatedly(page, 3)
+    wait_for_states(page, WAITING, refusal_text(400), SENT, RECORDED)
 
     for days, kept in ((59, [1, 2, 3, 4]), (61, [2, 3, 4])):
-        page = phone.open(before=clock() + f"window.ahead = {days} * 86_400_000", worker=False)
+        page = phone.open(init_script=clock_script() + f"window.ahead = {days} * 86_400_000", worker=False)
         expect(page.locator("#earlier li")).to_have_count(3)
-        assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == kept
+        assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == kept
 
 
-def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Phone) -> None:
-    server.api = held = Held(accept)
+def test_what_is_gone_from_the_storage_is_not_marked(server: FakeServer, phone: Phone) -> None:
+    server.api = held = BlockedApi(accept)
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    wait_for(held.came.is_set, "the attempt")
-    phone.lose(page, FIRST, SECOND)
-    held.let_go()
-    wait_for(lambda: server.posts, "the answer")
+    wait_for(held.request_arrived.is_set, "the attempt")
+    phone.clear_stores(page, INDEXED_DB, CACHE_STORAGE)
+    held.release()
+    wait_for(lambda: server.punch_requests, "the answer")
     page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
 
     punch(page, EMPLOYEE)
 
-    wait_for_states(page, HERE)
+    wait_for_states(page, WAITING)
     expect(page.locator("#warnings p")).to_have_count(1)
 
 
-def test_a_second_tab_saves_only_what_was_changed_in_it(server: Between, phone: Phone) -> None:
+def test_a_second_tab_saves_only_what_was_changed_in_it(server: FakeServer, phone: Phone) -> None:
     first, second = (phone.open(KEY, worker=False) for _ in range(2))
     punch(first, EMPLOYEE)
     for page in (first, second):
@@ -232,13 +239,13 @@ def test_a_second_tab_saves_only_what_was_changed_in_it(server: Between, phone: 
 
     punch(first, EMPLOYEE)
     wait_for_states(first, SENT, SENT)
-    assert server.posts[1].body["dispositivo"].startswith("Portão-")
+    assert server.punch_requests[1].body["dispositivo"].startswith("Portão-")
     first.reload()
     expect(first.locator("#pad")).to_be_visible()
 
 
-def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone) -> None:
-    server.api = server.record
+def test_no_request_has_the_key_but_in_its_header(server: FakeServer, phone: Phone) -> None:
+    server.api = server.accept_and_record
     before = phone.context.pages[0].evaluate("history.length")
     page = phone.open("#key=7Secret7", worker=False)
     punch(page, EMPLOYEE)
@@ -246,43 +253,43 @@ def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone)
     page.reload()
     wait_for_states(page, RECORDED)
 
-    assert {post.key for post in server.posts} == {"7Secret7"}
-    assert len(server.addresses) > 10
-    assert not [each for each in server.addresses if "7Secret7" in each]
+    assert {post.key for post in server.punch_requests} == {"7Secret7"}
+    assert len(server.requested_addresses) > 10
+    assert not [each for each in server.requested_addresses if "7Secret7" in each]
     assert "7Secret7" not in page.url
     assert page.evaluate("history.length") == before + 1  # going back does not bring it either
 
 
-def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(400)]
+def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [PlannedResponse(400)]
     page = phone.open(KEY, worker=False)
-    kiosk(page)
+    make_kiosk(page)
 
     punch(page, 777)
     punch(page, 888)
 
-    wait_for_states(page, SENT, refused(400))
+    wait_for_states(page, SENT, refusal_text(400))
     listed = page.locator("#punches li")
     expect(listed.nth(1)).to_contain_text("matrícula 777")
     assert "888" not in page.locator("section").inner_text()
 
 
-def test_without_a_key_nothing_is_sent_and_nothing_lost(server: Between, phone: Phone) -> None:
-    page = phone.open("", clock(), worker=False)
+def test_without_a_key_nothing_is_sent_and_nothing_lost(server: FakeServer, phone: Phone) -> None:
+    page = phone.open("", clock_script(), worker=False)
 
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text("ainda não tem chave")
-    wait_for_states(page, HERE)
+    wait_for_states(page, WAITING)
     page.evaluate("window.ahead = 86_400_000")
-    expect(page.locator("#earlier .state")).to_have_text(HERE)  # the next day, too
-    assert server.posts == []
+    expect(page.locator("#earlier .state")).to_have_text(WAITING)  # the next day, too
+    assert server.punch_requests == []
     page.goto(phone.url + KEY)  # the camera's link, into the open page
 
     wait_for_states(page, SENT)
     expect(page).to_have_url(phone.url)
 
 
-def test_a_link_replaces_a_key_only_when_asked_to(server: Between, phone: Phone) -> None:
+def test_a_link_replaces_a_key_only_when_asked_to(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     for number, (answer, key) in enumerate((("Manter a guardada", "first"), ("Trocar", "other")), 1):
         page.goto(phone.url + "#key=other")
@@ -292,22 +299,22 @@ def test_a_link_replaces_a_key_only_when_asked_to(server: Between, phone: Phone)
         punch(page, EMPLOYEE)
 
         wait_for_states(page, *[SENT] * number)
-        assert server.posts[-1].key == key
+        assert server.punch_requests[-1].key == key
 
 
-def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(400), Fault(), Fault(500, {"Retry-After": "3600"})]
+def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [PlannedResponse(400), PlannedResponse(), PlannedResponse(500, {"Retry-After": "3600"})]
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    press(page, 2)
-    wait_for_states(page, HERE, SENT, refused(400))
-    wait_for(lambda: len(server.posts) == 3, "the third, which is here before it is sent, too")
+    press_repeatedly(page, 2)
+    wait_for_states(page, WAITING, SENT, refusal_text(400))
+    wait_for(lambda: len(server.punch_requests) == 3, "the third, which is here before it is sent, too")
 
-    file = exported(page)
+    file = export_punches(page)
 
     punches = [parse(line.decode(), UTC) for line in file.splitlines()]
     assert [(each.usuario_id, each.sequencia) for each in punches] == [(EMPLOYEE, 1), (EMPLOYEE, 2), (EMPLOYEE, 3)]
-    assert {str(each.id) for each in punches} == {post.body["id"] for post in server.posts}
+    assert {str(each.id) for each in punches} == {post.body["id"] for post in server.punch_requests}
 
 
 def save(page: Page) -> None:
@@ -317,7 +324,7 @@ def save(page: Page) -> None:
 
 def test_settings_that_are_opened_while_the_page_starts_stay_open(phone: Phone) -> None:
     phone.open("#key=first", worker=False)
-    page = phone.open(before="addEventListener('DOMContentLoaded', () => { settings.open = true })", worker=False)
+    page = phone.open(init_script="addEventListener('DOMContentLoaded', () => { settings.open = true })", worker=False)
 
     expect(page.locator("#key-state")).to_contain_text("irst")
     expect(page.locator("#settings")).to_have_attribute("open", "")
@@ -327,24 +334,24 @@ def open_settings(page: Page) -> None:
     page.locator("#settings summary").click()
 
 
-def test_another_name_is_another_device_numbered_from_one(server: Between, phone: Phone) -> None:
+def test_another_name_is_another_device_numbered_from_one(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     open_settings(page)
     page.locator("#device").fill("  Portão \u202e1 ")
     save(page)
-    press(page, 1)
+    press_repeatedly(page, 1)
 
     wait_for_states(page, SENT, SENT)
-    first, second = (post.body for post in server.posts)
+    first, second = (post.body for post in server.punch_requests)
     assert (first["sequencia"], second["sequencia"]) == (1, 1)
     assert re.fullmatch("web-[a-z2-9]{8}", first["dispositivo"])
     assert re.fullmatch("Portão 1-[a-z2-9]{8}", second["dispositivo"])
 
 
-def test_a_kiosk_forgets_each_person(server: Between, phone: Phone) -> None:
+def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
-    kiosk(page)
+    make_kiosk(page)
 
     for digit in str(EMPLOYEE):
         page.locator("#pad").get_by_text(digit, exact=True).click()
@@ -359,7 +366,7 @@ def test_a_kiosk_forgets_each_person(server: Between, phone: Phone) -> None:
     page.reload()
     expect(page.locator("#pad")).to_be_visible()
     assert page.locator("#employee").input_value() == ""
-    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE]
 
 
 def test_a_browser_without_a_promise_to_keep_data_says_so(phone: Phone) -> None:

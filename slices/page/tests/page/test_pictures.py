@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Route
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, accept
-from slices.page.tests.page.phone import punch, wait_for_states
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, accept
+from slices.page.tests.page.phones import punch, wait_for_states
 from tests.page.pictures import HOW, at, folder, take
 from tests.serving import Response
 
@@ -16,18 +16,18 @@ PAGE = Path(__file__).parents[2]
 DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"), ("17:33:20", "sent")]
 
 
-def test_the_page_at_the_end_of_a_day(server: Between, browser: Browser, tmp_path: Path) -> None:
+def test_the_page_at_the_end_of_a_day(server: FakeServer, browser: Browser, tmp_path: Path) -> None:
     def without_its_time(route: Route) -> None:  # beside which the made-up one is wrong
         answer = route.fetch()
         headers = {name: value for name, value in answer.headers.items() if name != "date"}
         route.fulfill(response=answer, headers=headers)
 
     def record_the_first_two(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        is_later = any(path.endswith(post.body["id"]) for post in server.posts[2:])
-        return accept(path, headers, body) if is_later else server.record(path, headers, body)
+        is_later = any(path.endswith(post.body["id"]) for post in server.punch_requests[2:])
+        return accept(path, headers, body) if is_later else server.accept_and_record(path, headers, body)
 
     server.api = record_the_first_two
-    with phones.phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
+    with phones.new_phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
         phone.context.route(re.compile("/ponto"), without_its_time)
         phone.context.clock.install(time=at("08:00:00"))
         page = phone.open("#key=made-up", worker=False)

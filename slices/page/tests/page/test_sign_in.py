@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from slices.page import site
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, accept
-from slices.page.tests.page.phone import HERE, SENT, Phone, press, punch, wait_for_states
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, accept
+from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
 from tests.page.axe import require_nothing
 from tests.serving import Request, Response, answering, json_answer
 from tests.waiting import DEADLINE, wait_for
@@ -103,7 +103,7 @@ ANA, RUI = 123, 456
 
 
 @pytest.fixture
-def pool(server: Between) -> Iterator[UserPool]:
+def pool(server: FakeServer) -> Iterator[UserPool]:
     """Give the stage a user pool: who sends a punch has signed in, by the newest token."""
 
     with user_pool() as signed_in:
@@ -128,7 +128,7 @@ def sign_out(page: Page) -> None:
         page.get_by_role("button", name="Sair").click()
 
 
-def test_who_signs_in_punches_by_their_own_number(server: Between, phone: Phone, pool: UserPool) -> None:
+def test_who_signs_in_punches_by_their_own_number(server: FakeServer, phone: Phone, pool: UserPool) -> None:
     page = phone.open(KEY, worker=False)
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
     require_nothing(page)
@@ -152,17 +152,17 @@ def test_who_signs_in_punches_by_their_own_number(server: Between, phone: Phone,
         "code_challenge": "",
     }
     assert len(token["code_verifier"]) == 43
-    assert [post.body["usuarioId"] for post in server.posts] == [ANA]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [ANA]
 
 
-def test_punches_wait_for_their_own_employees_sign_in(server: Between, phone: Phone, pool: UserPool) -> None:
+def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone: Phone, pool: UserPool) -> None:
     page = phone.open(KEY, worker=False)
     punch(page, RUI)
     punch(page, ANA)
-    wait_for_states(page, HERE, HERE)
+    wait_for_states(page, WAITING, WAITING)
 
     sign_in(page, pool, ANA)
-    wait_for_states(page, SENT, HERE)
+    wait_for_states(page, SENT, WAITING)
     sign_out(page)
     expect(page.locator("#employee")).to_have_value("")
     expect(page).to_have_url(phone.url)
@@ -174,7 +174,7 @@ def test_punches_wait_for_their_own_employees_sign_in(server: Between, phone: Ph
     sign_in(page, pool, RUI)
 
     wait_for_states(page, SENT, SENT)
-    assert [post.body["usuarioId"] for post in server.posts if post.status == 202] == [ANA, RUI]
+    assert [post.body["usuarioId"] for post in server.punch_requests if post.status == 202] == [ANA, RUI]
 
 
 def test_who_signs_out_without_network_is_forgotten_on_the_device(phone: Phone, pool: UserPool) -> None:
@@ -202,13 +202,15 @@ def test_a_sign_in_that_cannot_begin_says_that_and_nothing_of_the_storage(phone:
     expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
 
 
-def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, phone: Phone, pool: UserPool) -> None:
+def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(
+    server: FakeServer, phone: Phone, pool: UserPool
+) -> None:
     page = phone.open(KEY, worker=False)
     sign_in(page, pool, ANA)
     pool.make_token()  # what the phone has is no good any more
 
     punch(page)
-    press(page, 1)
+    press_repeatedly(page, 1)
 
     wait_for_states(page, SENT, SENT)
     assert pool.questions[-1] == {
@@ -216,15 +218,15 @@ def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, 
         "grant_type": "refresh_token",
         "refresh_token": "refresh",
     }
-    assert [post.status for post in server.posts] == [401, 202, 202]
+    assert [post.status for post in server.punch_requests] == [401, 202, 202]
 
 
-def test_a_page_with_the_policy_of_another_version_is_not_kept(server: Between, browser: Browser) -> None:
+def test_a_page_with_the_policy_of_another_version_is_not_kept(server: FakeServer, browser: Browser) -> None:
     """It would never be allowed to ask the user pool for tokens. A server of many machines may mix them for a while."""
-    with user_pool() as pool, phones.phone(browser, server.url) as phone:
+    with user_pool() as pool, phones.new_phone(browser, server.url) as phone:
         page = phone.open()
         server.sign_in = pool.settings
-        server.headers = {"content-security-policy": site.HEADERS["content-security-policy"]}
+        server.file_headers = {"content-security-policy": site.HEADERS["content-security-policy"]}
         update = """navigator.serviceWorker.getRegistration().then(async found => {
             const state = new Promise(done => found.addEventListener("updatefound", () => {
                 found.installing.addEventListener("statechange", event => done(event.target.state), { once: true })
@@ -233,7 +235,7 @@ def test_a_page_with_the_policy_of_another_version_is_not_kept(server: Between, 
             return state
         })"""
         assert page.evaluate(update) == "redundant"
-        server.headers = {}
+        server.file_headers = {}
         assert page.evaluate(update) == "installed"
 
 

@@ -5,15 +5,25 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, Held, accept
-from slices.page.tests.page.phone import HERE, RECORDED, SENT, Phone, clock, kiosk, punch, refused, wait_for_states
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import BlockedApi, FakeServer, PlannedResponse, accept
+from slices.page.tests.page.phones import (
+    RECORDED,
+    SENT,
+    WAITING,
+    Phone,
+    clock_script,
+    make_kiosk,
+    punch,
+    refusal_text,
+    wait_for_states,
+)
 from tests.page.axe import require_nothing
 from tests.serving import json_answer
 
 EMPLOYEE = 123
 KEY = "#key=first"
-SECOND = "Bater de novo"
+CACHE_STORAGE = "Bater de novo"
 DAY = 86_400_000
 
 
@@ -29,36 +39,38 @@ def number(page: Page, employee: int) -> None:
     page.locator("#press").click()
 
 
-def test_thanks_follow_their_punch_and_only_its_state_is_read_out_again(server: Between, phone: Phone) -> None:
-    server.api = held = Held(accept)
-    page = phone.open(KEY, clock(5), worker=False)
+def test_thanks_follow_their_punch_and_only_its_state_is_read_out_again(server: FakeServer, phone: Phone) -> None:
+    server.api = held = BlockedApi(accept)
+    page = phone.open(KEY, clock_script(5), worker=False)
     number(page, EMPLOYEE)
 
     expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
     page.evaluate("window.before = document.getElementById('outcome').firstChild")
-    held.let_go()
+    held.release()
     expect_outcome(page, "good", f"Obrigado! .* {SENT}$")
-    server.api = server.record
+    server.api = server.accept_and_record
     expect_outcome(page, "good", f"Obrigado! .* {RECORDED}$")
     assert page.evaluate("[before.isConnected, outcome.ariaAtomic]") == [True, "false"]
 
 
 @pytest.mark.parametrize("conflicts", [False, True])
-def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(conflicts: bool, server: Between, phone: Phone) -> None:
+def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
+    conflicts: bool, server: FakeServer, phone: Phone
+) -> None:
     def other(path: str, _headers: object, body: bytes | None) -> object:
         return server.receipt(path, usuarioId=1) if body is None else json_answer(202, {})
 
-    server.faults = [] if conflicts else [Fault(400)]
+    server.planned_responses = [] if conflicts else [PlannedResponse(400)]
     server.api = other  # type: ignore[assignment]
-    page = phone.open(KEY, clock(5), worker=False)
+    page = phone.open(KEY, clock_script(5), worker=False)
     number(page, EMPLOYEE)
 
-    expected = "não registrada: outra batida" if conflicts else re.escape(refused(400))
+    expected = "não registrada: outra batida" if conflicts else re.escape(refusal_text(400))
     expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
 
 
 def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
+    page = phone.open(KEY, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
     page.evaluate("window.ahead = 16 * 3_600_000")
@@ -86,7 +98,7 @@ def test_the_next_digit_ends_the_thanks_and_the_mark_of_a_wrong_number(phone: Ph
 
 
 def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY, worker=False))
     punch(page, EMPLOYEE)
     page.locator("#pad").get_by_text("4", exact=True).click()
     assert page.locator("#outcome").inner_text() == ""  # at once
@@ -112,7 +124,7 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
 
 
 def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
-    page = kiosk(phone.open(KEY, worker=False))
+    page = make_kiosk(phone.open(KEY, worker=False))
     page.locator("#employee").focus()
     page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
     page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two
@@ -125,9 +137,11 @@ def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
     expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
-        page = kiosk(phone.open(KEY, worker=False))
+def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(
+        browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
+    ) as phone:
+        page = make_kiosk(phone.open(KEY, worker=False))
         for employee, language in (("123", "pt-BR"), ("456", "en")):
             expect(page.locator("html")).to_have_attribute("lang", language)
             page.evaluate("scrollTo(0, 0)")
@@ -148,8 +162,8 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Bet
             page.locator("#language").click()
 
 
-def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
+def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: FakeServer, phone: Phone) -> None:
+    page = phone.open(KEY, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
     page.evaluate("window.ahead += 8000")
@@ -160,15 +174,15 @@ def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: Betwee
     require_nothing(page)
     page.get_by_role("button", name="Não").click()
     expect_outcome(page, "", "^$")
-    expect(page.get_by_role("button", name=SECOND)).to_be_hidden()
+    expect(page.get_by_role("button", name=CACHE_STORAGE)).to_be_hidden()
     punch_of_another = EMPLOYEE + 1
     number(page, punch_of_another)
     wait_for_states(page, SENT, SENT)
-    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE, punch_of_another]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE, punch_of_another]
 
 
-def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server: Between, phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
+def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server: FakeServer, phone: Phone) -> None:
+    page = phone.open(KEY, clock_script(), worker=False)
     number(page, EMPLOYEE)
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT)  # what is on its way would be sent again
@@ -176,7 +190,7 @@ def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server
     expect(page.locator("#employee")).to_have_value(str(EMPLOYEE))  # before that a press is one of nobody
     wait_for_states(page, SENT)
     page.locator("#press").click()
-    page.get_by_role("button", name=SECOND).click()
+    page.get_by_role("button", name=CACHE_STORAGE).click()
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT, SENT)
 
@@ -184,24 +198,24 @@ def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server
     page.locator("#press").click()
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT, SENT, SENT)
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3]
+    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3]
 
 
-def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: Between, phone: Phone) -> None:
+def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     page.locator("#employee").fill(str(EMPLOYEE))
     page.evaluate("for (let times = 0; times < 40; times++) document.getElementById('punch').requestSubmit()")
 
     expect_outcome(page, "question", "De novo")
     wait_for_states(page, SENT)
-    assert len(server.posts) == 1
+    assert len(server.punch_requests) == 1
 
 
 @pytest.mark.parametrize("is_kiosk", [True, False])
-def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: Between, phone: Phone) -> None:
+def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     if is_kiosk:
-        kiosk(page)
+        make_kiosk(page)
     page.locator("#employee").focus()
     page.keyboard.type(f"{EMPLOYEE}\n")
     expect_outcome(page, "good", "Obrigado")
@@ -211,20 +225,20 @@ def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: Between, pho
     expect_outcome(page, "question", "De novo")
     page.keyboard.type("\n\n")
     expect_outcome(page, "question", "De novo")
-    page.get_by_role("button", name=SECOND).focus()
+    page.get_by_role("button", name=CACHE_STORAGE).focus()
     page.keyboard.type("456\n")
     wait_for_states(page, SENT, SENT)
     expect_outcome(page, "good", "da matrícula 456: ")
-    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE, 456]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE, 456]
 
 
 def test_whose_punch_was_refused_is_not_asked_and_a_question_that_nobody_answers_goes(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.faults = [Fault(400)]
-    page = phone.open(KEY, clock(), worker=False)
+    server.planned_responses = [PlannedResponse(400)]
+    page = phone.open(KEY, clock_script(), worker=False)
     number(page, EMPLOYEE)
-    wait_for_states(page, refused(400))
+    wait_for_states(page, refusal_text(400))
     page.locator("#press").click()
     expect_outcome(page, "good", "Obrigado")
     page.locator("#press").click()
@@ -232,31 +246,34 @@ def test_whose_punch_was_refused_is_not_asked_and_a_question_that_nobody_answers
     page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 60_000")
 
     expect_outcome(page, "", "^$")
-    expect(page.get_by_role("button", name=SECOND)).to_be_hidden()
+    expect(page.get_by_role("button", name=CACHE_STORAGE)).to_be_hidden()
 
 
-def test_a_device_without_network_says_so(server: Between, phone: Phone) -> None:
+def test_a_device_without_network_says_so(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     phone.context.set_offline(True)
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_have_text(re.compile("^Sem rede: "))
-    wait_for_states(page, HERE)
-    server.api_down = True
+    wait_for_states(page, WAITING)
+    server.is_api_down = True
     phone.context.set_offline(False)
     expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde; talvez falte rede: "))
     punch(page, EMPLOYEE + 1)
-    server.api_down = False
-    server.faults = [Fault(503)] * 9
+    server.is_api_down = False
+    server.planned_responses = [PlannedResponse(503)] * 9
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não recebe batidas agora: "))
-    server.faults = []
+    server.planned_responses = []
     wait_for_states(page, SENT, SENT)
     expect(page.locator("#warnings")).to_have_text("")
-    assert {post.body["usuarioId"] for post in server.posts if post.body["offline"]} == {EMPLOYEE, EMPLOYEE + 1}
+    assert {post.body["usuarioId"] for post in server.punch_requests if post.body["offline"]} == {
+        EMPLOYEE,
+        EMPLOYEE + 1,
+    }
 
 
 def test_a_wrong_clock_says_as_which_time_a_punch_counts(phone: Phone) -> None:
-    page = phone.open(KEY, clock(), worker=False)
+    page = phone.open(KEY, clock_script(), worker=False)
     for hours, word in ((1, "adiantado"), (-1, "atrasado")):
         page.evaluate(f"window.ahead = {hours} * 3_600_000")
         punch(page, EMPLOYEE)
@@ -266,15 +283,17 @@ def test_a_wrong_clock_says_as_which_time_a_punch_counts(phone: Phone) -> None:
 
 
 def test_thanks_of_a_small_screen_are_over_the_rest_and_cover_no_key_beside_a_warning(
-    server: Between, browser: Browser
+    server: FakeServer, browser: Browser
 ) -> None:
-    with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
+    with phones.new_phone(
+        browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block"
+    ) as phone:
         page = phone.open(KEY, worker=False)
         punch(page, EMPLOYEE)
         page.evaluate("scrollTo(0, 0)")
         expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
 
-        kiosk(page)
+        make_kiosk(page)
         phone.context.set_offline(True)
         punch(page, EMPLOYEE + 1)
         expect(page.locator("#warnings")).to_contain_text("Sem rede")

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, accept
-from slices.page.tests.page.phone import (
-    FIRST,
-    HERE,
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer, PlannedResponse, accept
+from slices.page.tests.page.phones import (
+    CACHE_STORAGE,
+    INDEXED_DB,
     RECORDED,
-    SECOND,
     SENT,
+    WAITING,
     Phone,
-    clock,
+    clock_script,
     enter_key,
-    exported,
-    look_again,
-    press,
+    export_punches,
+    press_repeatedly,
     punch,
-    refused,
-    synchronize_in_the_background,
+    refusal_text,
+    run_background_sync,
+    trigger_online,
     wait_for_states,
 )
 from tests.waiting import wait_for
@@ -43,7 +43,7 @@ async () => {
 """
 
 
-def in_both(page: Page) -> list[list[Any]]:
+def punches_in_both_stores(page: Page) -> list[list[Any]]:
     """Give number, id and state of each punch; both stores have the same."""
     first, second = page.evaluate(_STORES)
     assert first == second
@@ -53,7 +53,7 @@ def in_both(page: Page) -> list[list[Any]]:
 
 def numbers(page: Page) -> list[int]:
     """Give the numbers of the punches, which both stores have."""
-    return [number for number, *_ in in_both(page)]
+    return [number for number, *_ in punches_in_both_stores(page)]
 
 
 def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
@@ -73,84 +73,84 @@ def require_identity(page: Page, key: str = "irst") -> None:
     expect(page.locator("#device")).to_have_value("Portão 1")
 
 
-def test_what_one_store_lost_comes_back_from_the_other(server: Between, phone: Phone) -> None:
-    server.faults = [Fault(), Fault(), Fault(400)]
+def test_what_one_store_lost_comes_back_from_the_other(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [PlannedResponse(), PlannedResponse(), PlannedResponse(400)]
     server.api = lambda path, headers, body: (
         accept(path, headers, body)
-        if body is not None or path.endswith(server.posts[1].body["id"])
+        if body is not None or path.endswith(server.punch_requests[1].body["id"])
         else server.receipt(path)
     )
     page = open_and_name(phone, kiosk=True)
     for _ in range(3):
         assert "Obrigado" in punch(page, EMPLOYEE)
-    wait_for_states(page, refused(400), SENT, RECORDED)
-    server.api_down = True
+    wait_for_states(page, refusal_text(400), SENT, RECORDED)
+    server.is_api_down = True
     punch(page, EMPLOYEE)
-    shown = [HERE, refused(400), SENT, RECORDED]
+    shown = [WAITING, refusal_text(400), SENT, RECORDED]
     wait_for_states(page, *shown)
-    kept, file = in_both(page), exported(page)
+    kept, file = punches_in_both_stores(page), export_punches(page)
 
-    for store in SECOND, FIRST:
-        phone.lose_while_closed(page, store)
+    for store in CACHE_STORAGE, INDEXED_DB:
+        phone.reopen_without_stores(page, store)
         expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} do que este aparelho guarda, com 4 batidas")
         wait_for_states(page, *shown)
-        assert in_both(page) == kept
-        assert exported(page) == file
+        assert punches_in_both_stores(page) == kept
+        assert export_punches(page) == file
     expect(page.locator("#pad")).to_be_visible()
     require_identity(page)
-    server.api_down = False
+    server.is_api_down = False
     punch(page, EMPLOYEE)
-    look_again(page)
+    trigger_online(page)
 
-    wait_for_states(page, SENT, SENT, refused(400), SENT, RECORDED)
+    wait_for_states(page, SENT, SENT, refusal_text(400), SENT, RECORDED)
     assert numbers(page) == [1, 2, 3, 4, 5]
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4, 5]
-    assert len({post.body["id"] for post in server.posts}) == 5
-    assert len({post.body["dispositivo"] for post in server.posts}) == 1
-    assert {post.key for post in server.posts} == {"first"}
+    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3, 4, 5]
+    assert len({post.body["id"] for post in server.punch_requests}) == 5
+    assert len({post.body["dispositivo"] for post in server.punch_requests}) == 1
+    assert {post.key for post in server.punch_requests} == {"first"}
 
 
-@pytest.mark.parametrize("store", [FIRST, SECOND])
+@pytest.mark.parametrize("store", [INDEXED_DB, CACHE_STORAGE])
 def test_a_store_that_is_lost_while_the_page_is_open_is_made_again_at_the_next_press(
-    store: str, server: Between, phone: Phone
+    store: str, server: FakeServer, phone: Phone
 ) -> None:
-    server.api_down = True
+    server.is_api_down = True
     page = open_and_name(phone)
     punch(page, EMPLOYEE)
-    press(page, 1)
-    phone.lose(page, store)
+    press_repeatedly(page, 1)
+    phone.clear_stores(page, store)
 
-    press(page, 1)
+    press_repeatedly(page, 1)
 
-    wait_for_states(page, HERE, HERE, HERE)
+    wait_for_states(page, WAITING, WAITING, WAITING)
     expect(page.locator("#warnings")).to_contain_text(RESTORED)
     assert numbers(page) == [1, 2, 3]
-    server.api_down = False
-    look_again(page)
+    server.is_api_down = False
+    trigger_online(page)
     wait_for_states(page, SENT, SENT, SENT)
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3]
+    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3]
 
 
-def test_the_worker_reconciles_before_it_sends(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url) as phone:
+def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url) as phone:
         page = phone.open(KEY)
-        server.api_down = True
+        server.is_api_down = True
         punch(page, EMPLOYEE)
-        (kept,) = in_both(page)
+        (kept,) = punches_in_both_stores(page)
         page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
         page.goto("about:blank")
-        phone.lose(page, FIRST)
-        server.api_down = False
-        synchronize_in_the_background(phone, page)
-        wait_for(lambda: server.posts, "what the background sync sends")
+        phone.clear_stores(page, INDEXED_DB)
+        server.is_api_down = False
+        run_background_sync(phone, page)
+        wait_for(lambda: server.punch_requests, "what the background sync sends")
 
-    assert [(post.body["sequencia"], post.body["id"]) for post in server.posts] == [(kept[0], kept[1])]
+    assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(kept[0], kept[1])]
 
 
 def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_number(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.api_down = True
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     failures = {
         "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))": "no room",
@@ -168,7 +168,7 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
         assert "NÃO foi guardada" in outcome
         assert says in outcome
         page.reload()
-        wait_for_states(page, *[HERE] * number)
+        wait_for_states(page, *[WAITING] * number)
         assert numbers(page) == list(range(1, number + 1))
     punch(page, EMPLOYEE)
     assert numbers(page) == [1, 2, 3, 4, 5]
@@ -189,7 +189,7 @@ def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
         expect(page.locator("#saved")).to_have_text("")
         page.reload()
         require_identity(page)
-        phone.lose_while_closed(page, FIRST)
+        phone.reopen_without_stores(page, INDEXED_DB)
         require_identity(page)
 
 
@@ -205,13 +205,13 @@ def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_de
     page.reload()
     require_identity(page, "cond")
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    phone.lose_while_closed(page, FIRST)
+    phone.reopen_without_stores(page, INDEXED_DB)
     require_identity(page, "cond")
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
 
 
-def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: Between, phone: Phone) -> None:
-    server.api_down = True
+def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
@@ -228,19 +228,19 @@ def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: 
     assert "Não se sabe se a batida foi guardada" in punch(page)
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
     page.evaluate("mend()")
-    press(page, 1)
+    press_repeatedly(page, 1)
 
-    wait_for_states(page, HERE, HERE, HERE)
+    wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 3]
 
 
 def test_what_a_kill_left_in_one_store_is_kept_and_another_tab_does_not_give_its_number_again(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.api_down = True
+    server.is_api_down = True
     page, other = (phone.open(KEY, worker=False) for _ in range(2))
     punch(page, EMPLOYEE)
-    wait_for_states(other, HERE)
+    wait_for_states(other, WAITING)
     page.evaluate(
         """() => new Promise(resolve => {
             const { put } = Cache.prototype
@@ -257,17 +257,17 @@ def test_what_a_kill_left_in_one_store_is_kept_and_another_tab_does_not_give_its
 
     punch(other, EMPLOYEE)
 
-    wait_for_states(other, HERE, HERE, HERE)
+    wait_for_states(other, WAITING, WAITING, WAITING)
     assert numbers(other) == [1, 2, 3]
-    assert len({identifier for _, identifier, _ in in_both(other)}) == 3
+    assert len({identifier for _, identifier, _ in punches_in_both_stores(other)}) == 3
 
 
-def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: Phone) -> None:
-    server.api_down = True
+def test_a_torn_newer_entry_leaves_the_whole_older_one(server: FakeServer, phone: Phone) -> None:
+    server.is_api_down = True
     page = open_and_name(phone)
     punch(page, EMPLOYEE)
-    press(page, 1)
-    kept = in_both(page)
+    press_repeatedly(page, 1)
+    kept = punches_in_both_stores(page)
     page.evaluate(
         """async () => {
             const { open } = await import("./indexeddb.js")
@@ -281,21 +281,21 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: P
         }"""
     )
 
-    phone.lose_while_closed(page, FIRST)
+    phone.reopen_without_stores(page, INDEXED_DB)
 
-    wait_for_states(page, HERE, HERE)
-    assert in_both(page) == kept
+    wait_for_states(page, WAITING, WAITING)
+    assert punches_in_both_stores(page) == kept
     require_identity(page)
     punch(page, EMPLOYEE)
-    wait_for_states(page, HERE, HERE, HERE)
+    wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 4]
 
 
-def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(server: Between, phone: Phone) -> None:
-    server.api_down = True
+def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(server: FakeServer, phone: Phone) -> None:
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    press(page, 2)
+    press_repeatedly(page, 2)
     page.evaluate(
         """async () => {
             const { nameOf } = await import("./plan.js")
@@ -304,14 +304,16 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(serv
         }"""
     )
 
-    phone.lose_while_closed(
-        page, FIRST, before="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))"
+    phone.reopen_without_stores(
+        page,
+        INDEXED_DB,
+        init_script="Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError'))",
     )
-    server.api_down = False
-    look_again(page)
+    server.is_api_down = False
+    trigger_online(page)
 
     wait_for_states(page, SENT, SENT)
-    assert [post.body["sequencia"] for post in server.posts] == [1, 3]
+    assert [post.body["sequencia"] for post in server.punch_requests] == [1, 3]
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
     expect(page.locator("#warnings")).to_contain_text(RESTORED)
     assert "NÃO foi guardada" in punch(page, EMPLOYEE)
@@ -323,8 +325,8 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(serv
     assert numbers(page) == [1, 3, 4]
 
 
-def test_two_tabs_share_both_stores_and_one_outbox(server: Between, phone: Phone) -> None:
-    server.api_down = True
+def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Phone) -> None:
+    server.is_api_down = True
     tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
     employees = itertools.count(1)
     for _ in range(5):
@@ -338,27 +340,27 @@ def test_two_tabs_share_both_stores_and_one_outbox(server: Between, phone: Phone
                 next(employees),
             )
     for tab in tabs:
-        wait_for_states(tab, *[HERE] * 10)
+        wait_for_states(tab, *[WAITING] * 10)
 
     assert numbers(tabs[0]) == list(range(1, 11))
     expect(tabs[0].locator("#warnings")).not_to_contain_text(RESTORED)
-    server.api_down = False
+    server.is_api_down = False
     for tab in tabs:
-        look_again(tab)
+        trigger_online(tab)
     for tab in tabs:
         wait_for_states(tab, *[SENT] * 10)
-    assert [post.body["sequencia"] for post in server.posts] == list(range(1, 11))
+    assert [post.body["sequencia"] for post in server.punch_requests] == list(range(1, 11))
 
 
 def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked_for(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.api_down = True
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    press(page, 1)
+    press_repeatedly(page, 1)
     page.close()
-    server.api_down = False
+    server.is_api_down = False
 
     page = phone.open(
         "", "CacheStorage.prototype.open = () => Promise.reject(new DOMException('no', 'SecurityError'))", worker=False
@@ -369,7 +371,7 @@ def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked
     page.close()
     page = phone.open(worker=False)
     wait_for_states(page, SENT, SENT)
-    assert [state for *_, state in in_both(page)] == ["sent", "sent"]
+    assert [state for *_, state in punches_in_both_stores(page)] == ["sent", "sent"]
 
 
 def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(phone: Phone) -> None:
@@ -399,18 +401,18 @@ def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(
         assert "não responde" in punch(page)
         page.evaluate("mend()")
 
-        press(page, 1)
+        press_repeatedly(page, 1)
         assert numbers(page) == list(range(1, number + 1))
 
 
 def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for_each_punch(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.faults = [Fault(500, {"Retry-After": "3600"})]  # nothing more is sent for now
+    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # nothing more is sent for now
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
-    press(page, 2)
+    press_repeatedly(page, 2)
     page.evaluate(
         """() => {
             const { open } = CacheStorage.prototype
@@ -428,18 +430,18 @@ def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for
         }"""
     )
 
-    look_again(page)
+    trigger_online(page)
 
     wait_for_states(page, SENT, SENT, SENT)
     assert page.evaluate("askedBefore") == [0, 1, 1]
     page.evaluate("mend()")
-    look_again(page)
+    trigger_online(page)
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert [state for *_, state in in_both(page)] == ["sent"] * 3
+    assert [state for *_, state in punches_in_both_stores(page)] == ["sent"] * 3
 
 
-def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: Between, phone: Phone) -> None:
-    server.api_down = True
+def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: FakeServer, phone: Phone) -> None:
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
@@ -461,9 +463,9 @@ def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: Betwee
 
     assert "Não se sabe se a batida foi guardada: o armazenamento deste aparelho não responde" in punch(page)
     page.evaluate("mend()")
-    press(page, 1)
+    press_repeatedly(page, 1)
 
-    wait_for_states(page, HERE, HERE, HERE)
+    wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 3]
 
 
@@ -475,17 +477,19 @@ _SILENCE_AND_PRESS = """() => {
 }"""
 
 
-def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(server: Between, browser: Browser) -> None:
-    server.api_down = True
-    with phones.phone(browser, server.url) as phone:
-        page = phone.open(KEY, clock(50))
+def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
+    server: FakeServer, browser: Browser
+) -> None:
+    server.is_api_down = True
+    with phones.new_phone(browser, server.url) as phone:
+        page = phone.open(KEY, clock_script(50))
         page.reload()
         punch(page, EMPLOYEE)
 
         with page.expect_navigation():
             page.evaluate(_SILENCE_AND_PRESS)
 
-        wait_for_states(page, HERE)
+        wait_for_states(page, WAITING)
         punch(page, EMPLOYEE)
         assert numbers(page) == [1, 2]
 
@@ -498,7 +502,7 @@ def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(p
     const told = () => document.getElementById("outcome").className === "bad" && window.looks++
     navigator.serviceWorker.register = () => Promise.resolve({ waiting: { postMessage: told } })
     """
-    page = phone.open(before=clock(50) + looks, worker=False)
+    page = phone.open(init_script=clock_script(50) + looks, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate("window.stays = true")
 
@@ -510,16 +514,16 @@ def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(p
 
 
 def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobody_presses(
-    server: Between, phone: Phone
+    server: FakeServer, phone: Phone
 ) -> None:
-    server.api_down = True
+    server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    kept = in_both(page)
-    phone.lose_while_closed(
+    kept = punches_in_both_stores(page)
+    phone.reopen_without_stores(
         page,
-        FIRST,
-        before="""
+        INDEXED_DB,
+        init_script="""
         window.full = true
         const put = IDBObjectStore.prototype.put
         IDBObjectStore.prototype.put = function (...values) {
@@ -530,15 +534,15 @@ def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobo
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
 
     page.evaluate("window.full = false")
-    look_again(page)
+    trigger_online(page)
 
-    wait_for_states(page, HERE)
+    wait_for_states(page, WAITING)
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
-    assert in_both(page) == kept
+    assert punches_in_both_stores(page) == kept
 
 
 def test_a_press_waits_for_its_turn_but_not_for_ever(phone: Phone) -> None:
-    page = phone.open(before=clock(50), worker=False)
+    page = phone.open(init_script=clock_script(50), worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
         "navigator.locks.request('stores', () => new Promise(resolve => { window.mend = resolve }))"
@@ -547,7 +551,7 @@ def test_a_press_waits_for_its_turn_but_not_for_ever(phone: Phone) -> None:
 
     assert "NÃO foi guardada" in punch(page)
     page.evaluate("mend()")
-    press(page, 1)
+    press_repeatedly(page, 1)
 
     assert numbers(page) == [1, 2]
 
@@ -563,6 +567,6 @@ def test_a_press_reads_no_more_however_many_punches_are_kept(phone: Phone) -> No
         }"""
     )
 
-    press(page, 5)
+    press_repeatedly(page, 5)
 
     assert page.evaluate("read") == []

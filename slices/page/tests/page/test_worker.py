@@ -6,9 +6,17 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from slices.page.site import WEB
-from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between
-from slices.page.tests.page.phone import HERE, SENT, clock, look_again, press, punch, wait_for_states
+from slices.page.tests.page import phones
+from slices.page.tests.page.fake_server import FakeServer
+from slices.page.tests.page.phones import (
+    SENT,
+    WAITING,
+    clock_script,
+    press_repeatedly,
+    punch,
+    trigger_online,
+    wait_for_states,
+)
 from tests.waiting import wait_for
 
 _KEPT = """async () => {
@@ -22,8 +30,8 @@ _DROP = """async file => {
 }"""
 
 
-def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url) as phone:
+def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
         kept = page.evaluate(_KEPT)
         for file in ("./", "rules.js"):
@@ -31,19 +39,19 @@ def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(server
             page.reload()
 
             wait_for(lambda: page.evaluate(_KEPT) == kept, f"{file} to be kept again")
-            server.down = True
+            server.is_down = True
             page.reload()
             expect(page.locator("#key-state")).to_contain_text("irst")
-            server.down = False
+            server.is_down = False
 
 
 def test_a_file_of_another_version_is_not_kept_in_place_of_one_that_the_browser_dropped(
-    server: Between, browser: Browser
+    server: FakeServer, browser: Browser
 ) -> None:
-    with phones.phone(browser, server.url) as phone:
+    with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
         kept = page.evaluate(_KEPT)
-        server.headers = {"content-security-policy": "default-src 'self'"}
+        server.file_headers = {"content-security-policy": "default-src 'self'"}
         assert page.evaluate(_DROP, "./")
         page.reload()
 
@@ -51,8 +59,8 @@ def test_a_file_of_another_version_is_not_kept_in_place_of_one_that_the_browser_
         assert page.evaluate(_KEPT) == [address for address in kept if address != server.url]
 
 
-def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: Between, browser: Browser) -> None:
-    with phones.phone(browser, server.url) as phone:
+def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: FakeServer, browser: Browser) -> None:
+    with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
         worker = phone.context.service_workers[0]
         assert page.evaluate(_DROP, "./")
@@ -64,12 +72,14 @@ def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: Between,
             assert not page.evaluate(_DROP, "./")
 
 
-def test_a_new_version_takes_over_by_itself_with_what_waits(server: Between, browser: Browser, tmp_path: Path) -> None:
-    with phones.phone(browser, server.url) as phone:
-        page = phone.open("#key=first", clock(20))
-        server.api_down = True
+def test_a_new_version_takes_over_by_itself_with_what_waits(
+    server: FakeServer, browser: Browser, tmp_path: Path
+) -> None:
+    with phones.new_phone(browser, server.url) as phone:
+        page = phone.open("#key=first", clock_script(20))
+        server.is_api_down = True
         punch(page, 123)
-        press(page, 9)
+        press_repeatedly(page, 9)
 
         server.folder = Path(shutil.copytree(WEB, tmp_path / "web"))
         html = server.folder / "index.html"
@@ -77,7 +87,7 @@ def test_a_new_version_takes_over_by_itself_with_what_waits(server: Between, bro
         page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => null)")
         page.locator("main[data-version='2']").wait_for()  # once nobody touches it
 
-        wait_for_states(page, *[HERE] * 10)
-        server.api_down = False
-        look_again(page)
+        wait_for_states(page, *[WAITING] * 10)
+        server.is_api_down = False
+        trigger_online(page)
         wait_for_states(page, *[SENT] * 10)

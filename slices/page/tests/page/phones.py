@@ -15,16 +15,16 @@ from tests.page.browsers import MS, Window, window
 from tests.waiting import wait_for
 from tools.develop import chromium
 
-_USUAL: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
+_DEFAULT_OPTIONS: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
 
-HERE, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
+WAITING, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
 """What the page says of a punch."""
 
-FIRST, SECOND = "indexeddb", "cache_storage"
+INDEXED_DB, CACHE_STORAGE = "indexeddb", "cache_storage"
 """The stores, as Chromium calls them."""
 
 # Where workers are blocked it would wait for ever.
-_WORKS_ALONE = """patience => Promise.race([
+_WAIT_FOR_WORKER = """patience => Promise.race([
   navigator.serviceWorker.ready.then(() => null),
   new Promise((_, fail) => setTimeout(() => fail(new Error("the page has no worker")), patience)),
 ])"""
@@ -52,7 +52,7 @@ _CLOCK = """
 
 
 # A second punch within a minute is one, too.
-_GO_ON = """async () => {
+_CONFIRM_SCRIPT = """async () => {
   const outcome = document.getElementById("outcome")
   const said = async () => {
     while (outcome.textContent === "") await new Promise(requestAnimationFrame)
@@ -66,7 +66,7 @@ _GO_ON = """async () => {
 }"""
 
 
-def clock(speed: int = 1) -> str:
+def clock_script(speed: int = 1) -> str:
     """Give a script for `Phone.open`: the page's time goes faster, and `window.ahead` (ms) sets its clock."""
     return _CLOCK % speed
 
@@ -78,9 +78,9 @@ class Phone(Window):
         """Open `url` in `tab` first, and then in new ones."""
         super().__init__(context, url)
         self._tab = tab
-        self._developers: list[CDPSession] = []
+        self._cdp_sessions: list[CDPSession] = []
 
-    def open(self, fragment: str = "", before: str = "", *, worker: bool = True) -> Page:
+    def open(self, fragment: str = "", init_script: str = "", *, worker: bool = True) -> Page:
         """Open the page in a tab; give it when it has shown what it keeps, and taken the key.
 
         Args:
@@ -89,20 +89,20 @@ class Phone(Window):
             worker: wait until the page works without network too.
         """
         page, self._tab = self._tab or self.new_tab(), None
-        self.run_before(page, before)
+        self.add_init_script(page, init_script)
         page.goto(self.url + fragment)
         if worker:
-            page.evaluate(_WORKS_ALONE, MS)
+            page.evaluate(_WAIT_FOR_WORKER, MS)
         wait_until_drawn(page, key=fragment.partition("#key=")[2])
         return page
 
-    def lose(self, page: Page, *stores: str) -> None:
+    def clear_stores(self, page: Page, *stores: str) -> None:
         """Lose what is kept in these stores, as Chromium does when a log is torn. `page` is any tab."""
-        developer = self.context.new_cdp_session(page)
-        developer.send("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": ",".join(stores)})
-        developer.detach()
+        cdp_session = self.context.new_cdp_session(page)
+        cdp_session.send("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": ",".join(stores)})
+        cdp_session.detach()
 
-    def lose_while_closed(self, page: Page, *stores: str, before: str = "") -> None:
+    def reopen_without_stores(self, page: Page, *stores: str, init_script: str = "") -> None:
         """Leave the page, lose what is kept in these stores, and open it again, in a tab whose process runs already.
 
         Args:
@@ -111,23 +111,23 @@ class Phone(Window):
             before: a script that runs before the page's own from now on.
         """
         page.goto(f"{self.url}config.json")
-        self.lose(page, *stores)
-        self.run_before(page, before)
+        self.clear_stores(page, *stores)
+        self.add_init_script(page, init_script)
         page.goto(self.url)
         wait_until_drawn(page)
 
-    def run_before(self, page: Page, script: str) -> None:
+    def add_init_script(self, page: Page, script: str) -> None:
         """Run a script before the page's own from now on, until `forget_scripts`."""
-        developer = self.context.new_cdp_session(page)
-        developer.send("Page.enable")
-        developer.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-        self._developers.append(developer)
+        cdp_session = self.context.new_cdp_session(page)
+        cdp_session.send("Page.enable")
+        cdp_session.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        self._cdp_sessions.append(cdp_session)
 
-    def forget_scripts(self) -> None:
+    def remove_init_scripts(self) -> None:
         """Run none of the scripts any longer."""
-        for developer in self._developers:
+        for cdp_session in self._cdp_sessions:
             with suppress(Error):  # its tab is closed
-                developer.detach()
+                cdp_session.detach()
 
     @property
     def origin(self) -> str:
@@ -136,7 +136,7 @@ class Phone(Window):
 
 
 @contextmanager
-def phone(browser: Browser, url: str, **how: Any) -> Iterator[Phone]:
+def new_phone(browser: Browser, url: str, **options: Any) -> Iterator[Phone]:
     """Give a phone, new from its box.
 
     Args:
@@ -144,30 +144,30 @@ def phone(browser: Browser, url: str, **how: Any) -> Iterator[Phone]:
         url: the page's.
         how: playwright's: locale, color_scheme, viewport, service_workers.
     """
-    with window(browser, url, **_USUAL | how) as new:
+    with window(browser, url, **_DEFAULT_OPTIONS | options) as new:
         yield Phone(new.context, url)
 
 
-def start(playwright: Playwright, profile: Path, url: str) -> Phone:
+def start_persistent_phone(playwright: Playwright, profile: Path, url: str) -> Phone:
     """Start a phone that keeps its data in a folder, and that `kill` can end."""
     context = playwright.chromium.launch_persistent_context(
-        profile, executable_path=chromium.find(), args=chromium.SWITCHES, **_USUAL
+        profile, executable_path=chromium.find(), args=chromium.SWITCHES, **_DEFAULT_OPTIONS
     )
     return Phone(context, url)
 
 
-def kill(profile: Path) -> None:
+def kill_browser(profile: Path) -> None:
     """Kill the browser's process, all at once, as an empty battery does."""
     word = f"--user-data-dir={profile}"
-    processes = [process for process in psutil.process_iter() if word in _words(process)]
-    mains = [process for process in processes if not any(each.startswith("--type=") for each in _words(process))]
+    processes = [process for process in psutil.process_iter() if word in _command_line(process)]
+    mains = [process for process in processes if not any(each.startswith("--type=") for each in _command_line(process))]
     assert mains, "no browser runs"
     for process in mains:
         os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: not any(process.is_running() for process in processes), "the browser's end")
 
 
-def _words(process: psutil.Process) -> list[str]:
+def _command_line(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
     except psutil.Error:  # it has just ended
@@ -185,21 +185,21 @@ def punch(page: Page, employee: int | None = None) -> str:
         page.locator("#employee").fill(str(employee))
     page.locator("#press").click()
     expect(page.locator("#outcome")).to_have_class(re.compile("."))
-    return str(page.evaluate(_GO_ON))
+    return str(page.evaluate(_CONFIRM_SCRIPT))
 
 
-_PRESS = f"""async times => {{
+_PRESS_SCRIPT = f"""async times => {{
     for (; times; times--) {{
         document.getElementById("press").click()
-        const text = await ({_GO_ON})()
+        const text = await ({_CONFIRM_SCRIPT})()
         if (document.getElementById("outcome").className !== "good") throw new Error(text)
     }}
 }}"""
 
 
-def press(page: Page, times: int) -> None:
+def press_repeatedly(page: Page, times: int) -> None:
     """Press the button as often as this, each time after the thanks for the last, for whom the page remembers."""
-    page.evaluate(_PRESS, times)
+    page.evaluate(_PRESS_SCRIPT, times)
 
 
 def wait_until_drawn(page: Page, key: str = "") -> None:
@@ -213,32 +213,32 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     expect(page.locator("#punches .state")).to_have_text(list(expected))
 
 
-def refused(status: int, reason: str | None = None) -> str:
+def refusal_text(status: int, reason: str | None = None) -> str:
     """What the page says of a punch that was refused with a status, by default for a reason that `between` makes up."""
     meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
     shown = f"made up: {status}" if reason is None else reason
     return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {shown}' if shown else '.'}"
 
 
-def look_again(page: Page) -> None:
+def trigger_online(page: Page) -> None:
     """Let the page try at once, as when the network comes back."""
     page.evaluate("dispatchEvent(new Event('online'))")
 
 
-def become_visible(page: Page) -> None:
+def trigger_visibility(page: Page) -> None:
     """Let the page know that somebody looks at it again."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def synchronize_in_the_background(phone: Phone, page: Page) -> None:
+def run_background_sync(phone: Phone, page: Page) -> None:
     """Leave the page, and let the browser run its background sync."""
-    developer = phone.context.new_cdp_session(page)
+    cdp_session = phone.context.new_cdp_session(page)
     found: list[str] = []
-    developer.on(
+    cdp_session.on(
         "ServiceWorker.workerRegistrationUpdated",
         lambda event: found.extend(each["registrationId"] for each in event["registrations"]),
     )
-    developer.send("ServiceWorker.enable")
+    cdp_session.send("ServiceWorker.enable")
     page.goto("about:blank")
 
     def registered() -> list[str]:
@@ -246,7 +246,7 @@ def synchronize_in_the_background(phone: Phone, page: Page) -> None:
         return found
 
     wait_for(registered, "Chromium to name the service worker's registration")
-    developer.send(
+    cdp_session.send(
         "ServiceWorker.dispatchSyncEvent",
         {"origin": phone.origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
     )
@@ -259,7 +259,7 @@ def enter_key(page: Page, key: str) -> None:
     page.get_by_role("button", name="Salvar").click()
 
 
-def kiosk(page: Page, pin: str = "") -> Page:
+def make_kiosk(page: Page, pin: str = "") -> Page:
     """Make the page a kiosk's, in its settings, which stay open; give it."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#kiosk").check()
@@ -270,7 +270,7 @@ def kiosk(page: Page, pin: str = "") -> Page:
     return page
 
 
-def exported(page: Page) -> bytes:
+def export_punches(page: Page) -> bytes:
     """Export the punches of a page; give the file."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     with page.expect_download() as download:
