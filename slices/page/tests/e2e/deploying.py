@@ -1,4 +1,4 @@
-"""What `tests/e2e/test_deploy.py` asks about a stage that it has deployed."""
+"""Checks of the page on the stage that `tests/e2e/test_deploy.py` deploys."""
 
 import re
 from typing import Any
@@ -9,19 +9,19 @@ from tools.local.emulator import Emulator
 
 
 def parameter() -> str:
-    """Return the parameter by which there is a page."""
+    """Return the parameter that turns the page on."""
     return "site=true"
 
 
 def check(aws: Emulator, done: Any) -> None:
-    """Hold the page to being where CloudFront fetches it, as browsers need it.
+    """Check that CloudFront's bucket has the page, and that the deploy printed the page's URL.
 
     Args:
-        aws: where it was deployed.
-        done: what `ponto deploy --json` printed.
+        aws: the emulator.
+        done: the output of `ponto deploy --json`.
     """
     s3 = aws.client("s3")
-    (bucket,) = (found["Name"] for found in s3.list_buckets()["Buckets"] if "sitebucket" in found["Name"])
-    found = s3.get_object(Bucket=bucket, Key=INDEX)
-    assert (found["Body"].read(), found["CacheControl"]) == (site.files()[""].body, "no-cache")
+    (name,) = (bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if "sitebucket" in bucket["Name"])
+    page = s3.get_object(Bucket=name, Key=INDEX)
+    assert (page["Body"].read(), page["CacheControl"]) == (site.files()[""].body, "no-cache")
     assert re.fullmatch(r"https://\w+\.cloudfront\.[\w.]+/", done["pageUrl"])

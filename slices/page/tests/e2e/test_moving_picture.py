@@ -1,4 +1,4 @@
-"""The moving picture of the READMEs, recorded from the running stack: `make pictures` writes it into docs/pictures."""
+"""The animation of the READMEs, recorded from a running stack. `make pictures` writes it into docs/pictures."""
 
 import io
 import re
@@ -22,12 +22,12 @@ from tests.waiting import DEADLINE
 from tools.kit.project import ROOT
 from tools.local import flow
 
-LARGEST = 1_500_000  # bytes
-SECONDS = 18.0  # that it is shown, however long the recording took
-STILL = 2.5  # s of them at either end, for the last frame: whoever sees only one frame sees this
-SHORTEST = 0.6  # s that a frame is shown
+MAX_BYTES = 1_500_000
+DURATION_SECONDS = 18.0  # of the animation, however long the recording took
+STILL_SECONDS = 2.5  # for the last frame, at the start and at the end: some viewers show only the first frame
+MIN_FRAME_SECONDS = 0.6
 VIEW, PHONE, MARGIN = {"width": 860, "height": 700}, {"width": 320, "height": 640}, 16  # CSS pixels
-SHARP = 1.25  # dots of the picture for each
+DEVICE_SCALE_FACTOR = 1.25
 
 CAPTION = """<body style="margin: 0"><p style="background: #0b5c4f; color: #fff; font: 600 27px/60px system-ui;
 height: 60px; margin: 0; padding: 0 26px; white-space: nowrap"></p>"""
@@ -49,23 +49,23 @@ TEXTS = {
 }
 
 
-def shot(page: Page, **how: Any) -> Image.Image:
-    return Image.open(io.BytesIO(page.screenshot(**how))).convert("RGB")
+def screenshot(page: Page, **options: Any) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot(**options))).convert("RGB")
 
 
-def number(view: Page, name: str) -> int:
+def displayed_number(view: Page, name: str) -> int:
     return int("".join(filter(str.isdigit, view.locator(f"#{name} output").inner_text())))
 
 
-def send(view: Page) -> bool:
-    """Send more punches, where those before are on their way."""
+def send_batch(view: Page) -> bool:
+    """Send more punches, if the view allows it; return True, for use in a condition."""
     if view.locator("#send").is_enabled():
         view.locator("#send").click()
     return True
 
 
 class Recorder:
-    """Puts what pages show into frames: a caption, below it the view, and beside that the employee's page."""
+    """Composes frames of screenshots: a caption, below it the local view, and beside that the employee's page."""
 
     def __init__(self, view: Page, phone: Page, caption: Page, texts: Sequence[str]) -> None:
         self._view, self._phone, self._caption, self._texts = view, phone, caption, texts
@@ -73,24 +73,24 @@ class Recorder:
         assert chart is not None
         self._clip = {"x": 0, "y": 0, "width": VIEW["width"], "height": round(chart["y"] + chart["height"]) + MARGIN}
         self._was_stopped = False
-        self._shown: list[object] = []  # by the last frame
+        self._last_content: list[object] = []
         self.frames: list[Image.Image] = []
 
     def _text(self) -> str | None:
-        """Return the caption of what the view shows; None before the verdict on what has waited."""
-        employee, everybody, stopped, back, end = self._texts
+        """Return the caption for the state of the view; None while the view has no verdict yet."""
+        employee, all_employees, stopped, back, end = self._texts
         if self._view.locator("#stop").is_disabled():
             self._was_stopped = True
             return stopped
         if not self._was_stopped:
-            return everybody if number(self._view, "accepted") > 2 else employee
-        if number(self._view, "waiting"):
+            return all_employees if displayed_number(self._view, "accepted") > 2 else employee
+        if displayed_number(self._view, "waiting"):
             return back
         verdict = re.findall(r"[\d.,]*\d", self._view.locator("#verdict").inner_text())
         return end.format(*verdict) if len(verdict) == 3 else None
 
-    def take(self) -> None:
-        """Take a frame, once the view shows its next numbers, which stay for a second."""
+    def add_frame(self) -> None:
+        """Add a frame as soon as the view shows its next numbers, which stay for a second."""
         text = None
         while text is None or text != self._text():
             with self._view.expect_response("**/numbers"):
@@ -98,46 +98,50 @@ class Recorder:
             self._view.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             text = self._text()
             self._caption.locator("p").evaluate("(p, text) => { p.textContent = text }", text)
-            above, view, phone = shot(self._caption), shot(self._view, clip=self._clip), shot(self._phone)
+            above, view, phone = (
+                screenshot(self._caption),
+                screenshot(self._view, clip=self._clip),
+                screenshot(self._phone),
+            )
         frame = Image.new("RGB", (above.width, above.height + max(view.height, phone.height)), "#f3f6f5")
         frame.paste(above)
         frame.paste(view, (0, above.height))
         frame.paste(ImageOps.expand(ImageOps.crop(phone, 2), 2, "#7b8884"), (view.width, above.height))
-        shown: list[object] = [
+        content: list[object] = [
             text,
             self._phone.locator(".state").all_inner_texts(),
             self._view.locator("output").all_inner_texts(),
         ]
-        if shown != self._shown:  # a batch may wait for minutes until it is tried again
+        if content != self._last_content:  # nothing changes for minutes while a batch waits for its next attempt
             self.frames.append(frame)
-        self._shown = shown
+        self._last_content = content
 
-    def take_until(self, done: Callable[[], bool]) -> None:
-        """Take frames until something is so."""
+    def add_frames_until(self, condition: Callable[[], bool]) -> None:
+        """Add frames until a condition holds."""
         deadline = time.monotonic() + DEADLINE
-        while not done():
+        while not condition():
             assert time.monotonic() < deadline, self._text()
-            self.take()
+            self.add_frame()
 
 
-def thin_out(frames: list[Image.Image]) -> list[Image.Image]:
-    """Leave out frames, evenly, where each would be shown for too short a time."""
-    count = min(len(frames), 1 + int((SECONDS - 2 * STILL) / SHORTEST))
+def select_frames(frames: list[Image.Image]) -> list[Image.Image]:
+    """Return evenly spaced frames, few enough that each is shown for the minimum time."""
+    count = min(len(frames), 1 + int((DURATION_SECONDS - 2 * STILL_SECONDS) / MIN_FRAME_SECONDS))
     return [frames[round(index * (len(frames) - 1) / (count - 1))] for index in range(count)]
 
 
-def write(frames: list[Image.Image], file: Path) -> str:
-    """Write frames as a GIF, the last one also first; give what became of it."""
+def write_gif(frames: list[Image.Image], file: Path) -> str:
+    """Write frames as a GIF that also starts with the last frame; return its size and duration as a text."""
     width, height = frames[0].size
-    sheet = Image.new("RGB", (width, 4 * height))  # what all frames share their colours with
+    sheet = Image.new("RGB", (width, 4 * height))  # sample of the frames, for a common palette
     for index in range(4):
         sheet.paste(frames[index * (len(frames) - 1) // 3], (0, index * height))
-    palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE)  # a rare red stays red
-    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in (frames[-1], *frames)]
-    each = int(100 * (SECONDS - 2 * STILL) / (len(frames) - 1)) * 10
-    durations = [int(1000 * STILL), *[each] * (len(frames) - 1), int(1000 * STILL)]
-    assert each >= 1000 * SHORTEST
-    first.save(file, save_all=True, append_images=others, duration=durations, loop=0)
+    palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE)  # keeps rare colours
+    first, *rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in (frames[-1], *frames)]
+    frame_ms = int(100 * (DURATION_SECONDS - 2 * STILL_SECONDS) / (len(frames) - 1)) * 10
+    durations = [int(1000 * STILL_SECONDS), *[frame_ms] * (len(frames) - 1), int(1000 * STILL_SECONDS)]
+    assert frame_ms >= 1000 * MIN_FRAME_SECONDS
+    first.save(file, save_all=True, append_images=rest, duration=durations, loop=0)
     return f"{file.name}: {file.stat().st_size:,} bytes, {sum(durations) / 1000:.1f} s, {width} x {height}"
 
 
@@ -146,17 +150,19 @@ def write(frames: list[Image.Image], file: Path) -> str:
 def test_the_database_is_stopped_and_nothing_is_lost(
     language: str, browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    how = HOW | {"locale": language, "device_scale_factor": SHARP}
+    options = HOW | {"locale": language, "device_scale_factor": DEVICE_SCALE_FACTOR}
     with (
-        deploy() as deployed,  # for itself: it begins with nothing
+        deploy() as deployed,  # a separate deployment, because the recording starts with empty tables
         browsers.window(
-            browser, "about:blank", viewport={"width": VIEW["width"] + PHONE["width"], "height": 60}, **how
+            browser, "about:blank", viewport={"width": VIEW["width"] + PHONE["width"], "height": 60}, **options
         ) as captions,
-        browsers.window(browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **how) as others,
-        phones.new_phone(browser, deployed.stack.address.root_url, viewport=PHONE, **how) as phone,
+        browsers.window(
+            browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **options
+        ) as others,
+        phones.new_phone(browser, deployed.stack.address.root_url, viewport=PHONE, **options) as phone,
     ):
         client = Client(deployed.stack)
-        client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00-03:00"})  # the function is warm after it
+        client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00-03:00"})  # warms the function up
         client.wait_until_drained()
         caption = captions.open()
         caption.set_content(CAPTION)
@@ -167,26 +173,26 @@ def test_the_database_is_stopped_and_nothing_is_lost(
         page.locator("#employee").fill("1042")
         recorder = Recorder(view, page, caption, TEXTS[language])
 
-        recorder.take()
+        recorder.add_frame()
         punch(page)
-        recorder.take_until(lambda: page.locator(".state.recorded").count() == 1)
-        recorder.take()
-        recorder.take_until(lambda: send(view) and number(view, "stored") > 100)
+        recorder.add_frames_until(lambda: page.locator(".state.recorded").count() == 1)
+        recorder.add_frame()
+        recorder.add_frames_until(lambda: send_batch(view) and displayed_number(view, "stored") > 100)
         view.locator("#stop").click()
-        recorder.take()
+        recorder.add_frame()
         punch(page, 2718)
-        recorder.take_until(lambda: send(view) and view.locator("#stop").is_enabled())
+        recorder.add_frames_until(lambda: send_batch(view) and view.locator("#stop").is_enabled())
         page.locator(".state.waiting").wait_for(state="detached")
-        recorder.take_until(lambda: view.locator("#send").is_enabled())
-        recorder.take_until(lambda: view.locator("#verdict").inner_text() != "")
-        recorder.take()
-        accepted, [(rows,)] = number(view, "accepted"), client.query("select count(*) from ponto.batida")
+        recorder.add_frames_until(lambda: view.locator("#send").is_enabled())
+        recorder.add_frames_until(lambda: view.locator("#verdict").inner_text() != "")
+        recorder.add_frame()
+        accepted, [(rows,)] = displayed_number(view, "accepted"), client.query("select count(*) from ponto.batida")
         shown = view.locator("#verdict").inner_text()
 
     file = folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"
-    became = write(thin_out(recorder.frames), file)
+    summary = write_gif(select_frames(recorder.frames), file)
     with capsys.disabled():
-        sys.stdout.write(f"\n{became}\n")
+        sys.stdout.write(f"\n{summary}\n")
     assert accepted == rows
     assert [int(re.sub(r"\D", "", count)) for count in shown.split(", ")] == [accepted, rows, 0]
-    assert file.stat().st_size < LARGEST
+    assert file.stat().st_size < MAX_BYTES

@@ -1,4 +1,4 @@
-"""The page for employees in the machine's Chromium, against the running stack: from the thumb to the row."""
+"""The page for employees in Chromium, with a running stack: from the button to the row."""
 
 import re
 import tempfile
@@ -30,35 +30,37 @@ from tests.serving import Response
 from tests.waiting import DEADLINE, wait_for
 from tools.local.stack import Stack
 
-SPEED = 20  # of a page's clock, where it has to wait
-DONE = re.compile(f"{SENT}|{RECORDED}")  # whichever it is by now
+SPEED = 20  # factor of a page's clock, in tests that wait
+SENT_OR_RECORDED = re.compile(f"{SENT}|{RECORDED}")
 
 
 def forward_to(page_url: str) -> ApiHandler:
-    """Pass everything on to the stack whose page has this address."""
+    """Return a handler that forwards requests to the stack whose page has this URL."""
 
     def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-        kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
+        forwarded = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
         method = "GET" if body is None else "POST"
-        given = urllib3.request(method, page_url + path, body=body, headers=kept, retries=False, timeout=DEADLINE)
-        own = ("content-length", "date", "server", "connection", "transfer-encoding")
+        response = urllib3.request(
+            method, page_url + path, body=body, headers=forwarded, retries=False, timeout=DEADLINE
+        )
+        rewritten = ("content-length", "date", "server", "connection", "transfer-encoding")
         return (
-            given.status,
-            {name: value for name, value in given.headers.items() if name.lower() not in own},
-            given.data,
+            response.status,
+            {name: value for name, value in response.headers.items() if name.lower() not in rewritten},
+            response.data,
         )
 
     return answer
 
 
-def sent(server: FakeServer, employee: int) -> list[PunchRequest]:
-    """Give the posts of an employee, oldest first."""
+def requests_of(server: FakeServer, employee: int) -> list[PunchRequest]:
+    """Return an employee's requests, oldest first."""
     return [post for post in list(server.punch_requests) if post.body["usuarioId"] == employee]
 
 
 @pytest.fixture
 def server(client: Client) -> Iterator[FakeServer]:
-    """Stand between the browsers and the stack."""
+    """A server between the browsers and the stack."""
     with run_fake_server(forward_to(client.address.root_url)) as server:
         yield server
 
@@ -71,19 +73,19 @@ def phone(browser: Browser, server: FakeServer) -> Iterator[Phone]:
 
 @pytest.fixture
 def profile() -> Iterator[Path]:
-    """Keep a browser's data from one start to the next."""
+    """A folder for a browser's data, which outlasts the browser."""
     with tempfile.TemporaryDirectory(prefix="ponto-phone-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def key(client: Client) -> str:
-    """As a link has it."""
+    """The fragment of a link with the API key."""
     return f"#key={client.address.api_key}"
 
 
 def require_rows(client: Client, server: FakeServer, employee: int, count: int) -> None:
-    """Wait for all rows of an employee, and hold them to being numbered without a gap and sent in order."""
+    """Wait for an employee's rows, and check that they are numbered without a gap and were sent in order."""
 
     def rows() -> list[tuple[Any, ...]]:
         return client.query(
@@ -93,26 +95,26 @@ def require_rows(client: Client, server: FakeServer, employee: int, count: int) 
 
     wait_for(lambda: len(rows()) >= count, f"{count} rows")
     client.wait_until_drained()
-    found = rows()
-    assert [number for number, *_ in found] == list(range(1, count + 1))
-    assert len({device for *_, device in found}) == 1
+    stored = rows()
+    assert [number for number, *_ in stored] == list(range(1, count + 1))
+    assert len({device for *_, device in stored}) == 1
 
-    def accepted() -> list[str]:
-        return list(dict.fromkeys(post.body["id"] for post in sent(server, employee) if post.status == 202))
+    def accepted_ids() -> list[str]:
+        return list(dict.fromkeys(post.body["id"] for post in requests_of(server, employee) if post.status == 202))
 
-    wait_for(lambda: len(accepted()) >= count, "the answers")
-    assert accepted() == [identifier for _, identifier, _ in found]
+    wait_for(lambda: len(accepted_ids()) >= count, "the responses")
+    assert accepted_ids() == [identifier for _, identifier, _ in stored]
 
 
-def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: FakeServer, phone: Phone, key: str) -> None:
+def test_a_punch_goes_from_the_button_to_the_row(client: Client, server: FakeServer, phone: Phone, key: str) -> None:
     employee = next(EMPLOYEES)
     page = phone.open(key, clock_script(SPEED))
 
     thanks = punch(page, employee)
-    wait_for_states(page, RECORDED)  # by its receipt
+    wait_for_states(page, RECORDED)
 
     require_rows(client, server, employee, 1)
-    (post,) = sent(server, employee)
+    (post,) = requests_of(server, employee)
     assert f"da matrícula {employee}: " in thanks
     assert page.url == phone.url
     assert set(post.body) == {"id", "usuarioId", "ponto", "dispositivo", "sequencia", "offline", "enviado"}
@@ -129,7 +131,7 @@ def test_fifty_punches_without_network_survive_a_killed_browser(
     employee = next(EMPLOYEES)
     page = phones.start_persistent_phone(playwright, profile, server.url).open(key)
     server.is_down = True
-    page.reload()  # from the worker: there is no network
+    page.reload()  # served by the service worker
 
     punch(page, employee)
     press_repeatedly(page, 49)
@@ -142,8 +144,8 @@ def test_fifty_punches_without_network_survive_a_killed_browser(
     trigger_online(page)
 
     require_rows(client, server, employee, 50)
-    wait_for_states(page, *[DONE] * 50)
-    assert len(sent(server, employee)) == 50
+    wait_for_states(page, *[SENT_OR_RECORDED] * 50)
+    assert len(requests_of(server, employee)) == 50
     phone.context.close()
 
 

@@ -1,4 +1,4 @@
-"""The page in the machine's Chromium, before a stack that has nothing behind it."""
+"""Fixtures: the page in Chromium, in front of a fake server that accepts every punch and stores nothing."""
 
 from collections.abc import Iterator
 
@@ -12,21 +12,21 @@ from slices.page.tests.page.phones import Phone
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    """Serve the page, and accept what it sends."""
+    """Serve the page, and accept its punches."""
     with run_fake_server(accept) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Keep a browser's tab from test to test: opening one takes longer than the page in it."""
+    """Keep one browser tab for all tests of a module, because opening a tab takes longer than loading the page."""
     with phones.new_phone(browser, "", service_workers="block") as phone:
         yield phone.context
 
 
 @pytest.fixture
 def phone(context: BrowserContext, server: FakeServer) -> Iterator[Phone]:
-    """Give a phone, new from its box, for each server is another origin; the page works with network only."""
+    """A phone with empty storage, because each server is another origin. It has no service worker."""
     tab = context.pages[0] if context.pages else context.new_page()
     phone = Phone(context, server.url, tab)
     yield phone
@@ -34,4 +34,4 @@ def phone(context: BrowserContext, server: FakeServer) -> Iterator[Phone]:
     phone.remove_init_scripts()
     for other in context.pages[1:]:
         other.close()
-    # The tab stays where it is: from an empty page the next one would need another process.
+    # The tab keeps its page: navigating from an empty page would start another process.

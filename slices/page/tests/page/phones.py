@@ -1,4 +1,4 @@
-"""An employee's browser with the page."""
+"""The page in an employee's browser, and the actions of the employee."""
 
 import os
 import re
@@ -18,15 +18,15 @@ from tools.develop import chromium
 _DEFAULT_OPTIONS: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
 
 WAITING, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
-"""What the page says of a punch."""
+"""Texts of a punch's state on the page."""
 
 INDEXED_DB, CACHE_STORAGE = "indexeddb", "cache_storage"
-"""The stores, as Chromium calls them."""
+"""Chromium's names of the two stores."""
 
-# Where workers are blocked it would wait for ever.
-_WAIT_FOR_WORKER = """patience => Promise.race([
+# `ready` never settles where service workers are blocked.
+_WAIT_FOR_WORKER = """timeoutMs => Promise.race([
   navigator.serviceWorker.ready.then(() => null),
-  new Promise((_, fail) => setTimeout(() => fail(new Error("the page has no worker")), patience)),
+  new Promise((_, reject) => setTimeout(() => reject(new Error("the page has no worker")), timeoutMs)),
 ])"""
 _CLOCK = """
 ((speed) => {
@@ -35,58 +35,58 @@ _CLOCK = """
   const now = () => Math.floor(began + speed * elapsed() + window.ahead)
   window.ahead = 0
   window.Date = class extends Real {
-    constructor(...given) { given.length ? super(...given) : super(now()) }
+    constructor(...parts) { parts.length ? super(...parts) : super(now()) }
     static now() { return now() }
   }
   performance.now = () => speed * elapsed()
-  window.setTimeout = (work, ms) => later(work, ms === 15_000 ? ms : ms / speed) // a store has its time
-  window.setInterval = (work, ms) => often(work, ms < 1000 ? ms : ms / speed) // the clock's face need not hurry
+  window.setTimeout = (work, ms) => later(work, ms === 15_000 ? ms : ms / speed) // keeps a store's time limit
+  window.setInterval = (work, ms) => often(work, ms < 1000 ? ms : ms / speed) // the displayed clock keeps its interval
   AbortSignal.timeout = ms => {
     const controller = new AbortController()
     later(() => controller.abort(), ms / speed)
     return controller.signal
   }
-  delete ServiceWorkerRegistration.prototype.sync // the worker has the real clock
+  delete ServiceWorkerRegistration.prototype.sync // the worker's clock is not changed
 })(%d)
 """
 
 
-# A second punch within a minute is one, too.
+# Confirms a second punch within a minute.
 _CONFIRM_SCRIPT = """async () => {
   const outcome = document.getElementById("outcome")
-  const said = async () => {
+  const waitForText = async () => {
     while (outcome.textContent === "") await new Promise(requestAnimationFrame)
   }
-  await said()
+  await waitForText()
   if (outcome.className === "question") {
     document.getElementById("yes").click()
-    await said()
+    await waitForText()
   }
   return outcome.textContent
 }"""
 
 
 def clock_script(speed: int = 1) -> str:
-    """Give a script for `Phone.open`: the page's time goes faster, and `window.ahead` (ms) sets its clock."""
+    """Return an init script that multiplies the page's speed; `window.ahead` (ms) sets its clock forward."""
     return _CLOCK % speed
 
 
 class Phone(Window):
-    """A browser with storage of its own."""
+    """A browser window with separate storage."""
 
     def __init__(self, context: BrowserContext, url: str, tab: Page | None = None) -> None:
-        """Open `url` in `tab` first, and then in new ones."""
+        """Create a phone; `tab` is used for the first `open`, instead of a new tab."""
         super().__init__(context, url)
         self._tab = tab
         self._cdp_sessions: list[CDPSession] = []
 
     def open(self, fragment: str = "", init_script: str = "", *, worker: bool = True) -> Page:
-        """Open the page in a tab; give it when it has shown what it keeps, and taken the key.
+        """Open the page in a tab, and return it when it has shown its data and stored the key.
 
         Args:
-            fragment: of the address, for example "#key=...".
-            before: a script that runs before the page's own.
-            worker: wait until the page works without network too.
+            fragment: of the URL, for example "#key=...".
+            init_script: runs before the page's scripts.
+            worker: wait until the service worker is ready, so that the page also works offline.
         """
         page, self._tab = self._tab or self.new_tab(), None
         self.add_init_script(page, init_script)
@@ -97,18 +97,23 @@ class Phone(Window):
         return page
 
     def clear_stores(self, page: Page, *stores: str) -> None:
-        """Lose what is kept in these stores, as Chromium does when a log is torn. `page` is any tab."""
+        """Clear stores, as Chromium does when a log file is damaged.
+
+        Args:
+            page: any tab.
+            stores: INDEXED_DB, CACHE_STORAGE.
+        """
         cdp_session = self.context.new_cdp_session(page)
         cdp_session.send("Storage.clearDataForOrigin", {"origin": self.origin, "storageTypes": ",".join(stores)})
         cdp_session.detach()
 
     def reopen_without_stores(self, page: Page, *stores: str, init_script: str = "") -> None:
-        """Leave the page, lose what is kept in these stores, and open it again, in a tab whose process runs already.
+        """Leave the page, clear stores, and open the page again in the same tab.
 
         Args:
-            page: it is shown here.
-            stores: of FIRST and SECOND.
-            before: a script that runs before the page's own from now on.
+            page: the tab.
+            stores: INDEXED_DB, CACHE_STORAGE.
+            init_script: runs before the page's scripts from now on.
         """
         page.goto(f"{self.url}config.json")
         self.clear_stores(page, *stores)
@@ -117,39 +122,39 @@ class Phone(Window):
         wait_until_drawn(page)
 
     def add_init_script(self, page: Page, script: str) -> None:
-        """Run a script before the page's own from now on, until `forget_scripts`."""
+        """Run a script before the page's scripts, until `remove_init_scripts`."""
         cdp_session = self.context.new_cdp_session(page)
         cdp_session.send("Page.enable")
         cdp_session.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         self._cdp_sessions.append(cdp_session)
 
     def remove_init_scripts(self) -> None:
-        """Run none of the scripts any longer."""
+        """Remove all scripts of `add_init_script`."""
         for cdp_session in self._cdp_sessions:
-            with suppress(Error):  # its tab is closed
+            with suppress(Error):  # the tab is closed
                 cdp_session.detach()
 
     @property
     def origin(self) -> str:
-        """The page's, whose storage it has."""
+        """Origin of the page, to which its storage belongs."""
         return self.url.partition("/stage/")[0]
 
 
 @contextmanager
 def new_phone(browser: Browser, url: str, **options: Any) -> Iterator[Phone]:
-    """Give a phone, new from its box.
+    """Open a phone with empty storage.
 
     Args:
-        browser: shared with others, who see nothing of it.
-        url: the page's.
-        how: playwright's: locale, color_scheme, viewport, service_workers.
+        browser: may be shared with other tests.
+        url: of the page.
+        options: of Playwright's `new_context`, such as locale, color_scheme, viewport, service_workers.
     """
     with window(browser, url, **_DEFAULT_OPTIONS | options) as new:
         yield Phone(new.context, url)
 
 
 def start_persistent_phone(playwright: Playwright, profile: Path, url: str) -> Phone:
-    """Start a phone that keeps its data in a folder, and that `kill` can end."""
+    """Start a browser that keeps its data in a folder, and that `kill_browser` can kill."""
     context = playwright.chromium.launch_persistent_context(
         profile, executable_path=chromium.find(), args=chromium.SWITCHES, **_DEFAULT_OPTIONS
     )
@@ -157,12 +162,16 @@ def start_persistent_phone(playwright: Playwright, profile: Path, url: str) -> P
 
 
 def kill_browser(profile: Path) -> None:
-    """Kill the browser's process, all at once, as an empty battery does."""
-    word = f"--user-data-dir={profile}"
-    processes = [process for process in psutil.process_iter() if word in _command_line(process)]
-    mains = [process for process in processes if not any(each.startswith("--type=") for each in _command_line(process))]
-    assert mains, "no browser runs"
-    for process in mains:
+    """Kill the browser's main process with SIGKILL, and wait until its other processes have ended."""
+    option = f"--user-data-dir={profile}"
+    processes = [process for process in psutil.process_iter() if option in _command_line(process)]
+    main_processes = [
+        process
+        for process in processes
+        if not any(argument.startswith("--type=") for argument in _command_line(process))
+    ]
+    assert main_processes, "no browser runs"
+    for process in main_processes:
         os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: not any(process.is_running() for process in processes), "the browser's end")
 
@@ -175,11 +184,11 @@ def _command_line(process: psutil.Process) -> list[str]:
 
 
 def punch(page: Page, employee: int | None = None) -> str:
-    """Press the button once; give what the page answers.
+    """Press the button, confirm a second punch, and return the text below the button.
 
     Args:
         page: a tab.
-        employee: typed before; None: whom the page remembers.
+        employee: number to type first; None: the number in the field.
     """
     if employee is not None:
         page.locator("#employee").fill(str(employee))
@@ -198,69 +207,71 @@ _PRESS_SCRIPT = f"""async times => {{
 
 
 def press_repeatedly(page: Page, times: int) -> None:
-    """Press the button as often as this, each time after the thanks for the last, for whom the page remembers."""
+    """Press the button several times for the number in the field, each time after the thanks for the last punch."""
     page.evaluate(_PRESS_SCRIPT, times)
 
 
 def wait_until_drawn(page: Page, key: str = "") -> None:
-    """Wait until the page has shown what it keeps, and its key: before that a press may be one of nobody."""
+    """Wait until the page has shown its data and its key: before that the employee's number may be missing."""
     page.locator("#device-state:not(:empty)").wait_for(state="attached")
     page.locator("#key-state", has_text=key[-4:]).wait_for(state="attached")
 
 
 def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
-    """Wait until the page says this of its punches, the newest first."""
+    """Wait until the page shows these states of its punches, newest first."""
     expect(page.locator("#punches .state")).to_have_text(list(expected))
 
 
 def refusal_text(status: int, reason: str | None = None) -> str:
-    """What the page says of a punch that was refused with a status, by default for a reason that `between` makes up."""
+    """Return the page's text of a refused punch; the default reason is that of a `PlannedResponse`."""
     meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
     shown = f"made up: {status}" if reason is None else reason
     return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {shown}' if shown else '.'}"
 
 
 def trigger_online(page: Page) -> None:
-    """Let the page try at once, as when the network comes back."""
+    """Trigger an immediate attempt, as when the network returns."""
     page.evaluate("dispatchEvent(new Event('online'))")
 
 
 def trigger_visibility(page: Page) -> None:
-    """Let the page know that somebody looks at it again."""
+    """Trigger the event of a page that becomes visible."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def run_background_sync(phone: Phone, page: Page) -> None:
-    """Leave the page, and let the browser run its background sync."""
+    """Leave the page, and run its background sync."""
     cdp_session = phone.context.new_cdp_session(page)
-    found: list[str] = []
+    registration_ids: list[str] = []
     cdp_session.on(
         "ServiceWorker.workerRegistrationUpdated",
-        lambda event: found.extend(each["registrationId"] for each in event["registrations"]),
+        lambda event: registration_ids.extend(
+            registration["registrationId"] for registration in event["registrations"]
+        ),
     )
     cdp_session.send("ServiceWorker.enable")
     page.goto("about:blank")
 
-    def registered() -> list[str]:
-        page.evaluate("0")  # while it waits for the answer, Playwright hands out the browser's events
-        return found
+    def has_registration() -> bool:
+        page.evaluate("0")  # Playwright dispatches the browser's events while it waits for the result
+        return bool(registration_ids)
 
-    wait_for(registered, "Chromium to name the service worker's registration")
+    wait_for(has_registration, "Chromium to report the service worker's registration")
     cdp_session.send(
         "ServiceWorker.dispatchSyncEvent",
-        {"origin": phone.origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
+        {"origin": phone.origin, "registrationId": registration_ids[0], "tag": "outbox", "lastChance": False},
     )
 
 
 def enter_key(page: Page, key: str) -> None:
-    """Type another key in the settings."""
+    """Save a key in the settings."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#key").fill(key)
     page.get_by_role("button", name="Salvar").click()
 
 
 def make_kiosk(page: Page, pin: str = "") -> Page:
-    """Make the page a kiosk's, in its settings, which stay open; give it."""
+    """Turn the page into a kiosk in its settings, which stay open, and return it."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#kiosk").check()
     page.locator("#pin").fill(pin)
@@ -271,7 +282,7 @@ def make_kiosk(page: Page, pin: str = "") -> Page:
 
 
 def export_punches(page: Page) -> bytes:
-    """Export the punches of a page; give the file."""
+    """Export the punches of a page, and return the file's content."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     with page.expect_download() as download:
         page.locator("#export").click()

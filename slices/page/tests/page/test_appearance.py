@@ -1,4 +1,4 @@
-"""How the page looks: axe finds nothing, and nothing sticks out."""
+"""Appearance of the page: axe finds no violation, and nothing overflows."""
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -8,17 +8,17 @@ from slices.page.tests.page.phones import clock_script, make_kiosk, press_repeat
 from tests.page.axe import require_nothing
 from tests.serving import json_answer
 
-LONGEST = 9_007_199_254_740_991
+MAX_EMPLOYEE_ID = 9_007_199_254_740_991
 
 
-def require_nothing_in(page: Page, language: str, scheme: str, *sizes: tuple[str, int]) -> None:
-    """Hold the page to axe's rules and to its width.
+def require_appearance(page: Page, language: str, scheme: str, *sizes: tuple[str, int]) -> None:
+    """Require that axe finds no violation and that nothing overflows, with the settings and the dialog open.
 
     Args:
         page: with a key.
         language: pt-BR or en.
         scheme: light or dark.
-        sizes: of the letters, with a width of the screen in CSS pixels.
+        sizes: font sizes, each with a width of the screen in CSS pixels.
     """
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     if page.locator("html").get_attribute("lang") != language:
@@ -38,7 +38,7 @@ def require_nothing_in(page: Page, language: str, scheme: str, *sizes: tuple[str
     expect(page.locator("#replace")).to_be_hidden()
 
 
-def test_axe_finds_nothing_and_nothing_sticks_out(server: FakeServer, browser: Browser) -> None:
+def test_axe_finds_no_violation_and_nothing_overflows(server: FakeServer, browser: Browser) -> None:
     server.planned_responses = [
         PlannedResponse(400),
         PlannedResponse(),
@@ -52,23 +52,23 @@ def test_axe_finds_nothing_and_nothing_sticks_out(server: FakeServer, browser: B
         if path.endswith(server.punch_requests[1].body["id"])
         else json_answer(404, {"message": "not yet"})
     )
-    how = {"viewport": {"width": 320, "height": 640}, "service_workers": "block"}
-    with phones.new_phone(browser, server.url, **how) as phone:
+    options = {"viewport": {"width": 320, "height": 640}, "service_workers": "block"}
+    with phones.new_phone(browser, server.url, **options) as phone:
         page = phone.open(init_script=clock_script(), worker=False)
-        expect(page.locator("#warnings p")).to_have_count(1)  # there is no key
+        expect(page.locator("#warnings p")).to_have_count(1)  # the key is missing
         page.goto(phone.url + "#key=first")
         page.evaluate("window.ahead = 83_000")
-        punch(page, LONGEST)
+        punch(page, MAX_EMPLOYEE_ID)
         press_repeatedly(page, 3)
         page.locator("#settings").evaluate("details => { details.open = true }")
         page.locator(".state.recorded").wait_for()
         page.locator(".state.waiting").wait_for()
         for language, scheme in (("pt-BR", "light"), ("en", "dark")):
-            require_nothing_in(page, language, scheme, ("100%", 320), ("200%", 320))
+            require_appearance(page, language, scheme, ("100%", 320), ("200%", 320))
 
         make_kiosk(page)
-        page.evaluate("window.ahead = 90_083_000")  # a day later, with names
+        page.evaluate("window.ahead = 90_083_000")  # a day later, when the list shows employee numbers
         page.locator(".state.overdue").wait_for()
         page.locator(".whose").first.wait_for()
         for language, scheme in (("en", "light"), ("pt-BR", "dark")):
-            require_nothing_in(page, language, scheme, ("200%", 320), ("100%", 1280))
+            require_appearance(page, language, scheme, ("200%", 320), ("100%", 1280))

@@ -1,7 +1,7 @@
-"""The page in the other engines that employees have: Firefox', and WebKit, which is Safari's.
+"""The page in Firefox, and in WebKit, the engine of Safari.
 
-Firefox (over Marionette, a socket) and WebKitGTK (over HTTP) have WebDriver's commands. Three are enough here, so that
-the packages that have them all need not be installed by everybody.
+WebDriver controls the browsers: over Marionette's socket for Firefox, over HTTP for WebKitGTK. The tests need three of
+its commands, so they use no WebDriver package.
 """
 
 import json
@@ -27,29 +27,29 @@ const [done] = arguments, work = async () => { %s }
 work().then(value => done({ value }), error => done({ error: String(error) }))
 """
 _SESSION = {"timeouts": {"script": 1000 * DEADLINE}}
-_WEBKIT = "*/webkit2gtk-*/MiniBrowser"  # below /usr/lib, of Debian and Ubuntu
+_MINI_BROWSER = "*/webkit2gtk-*/MiniBrowser"  # below /usr/lib on Debian and Ubuntu
 
 Command = Callable[[str, dict[str, Any]], Any]
-"""Gives what WebDriver's command of a name returns."""
+"""Runs a WebDriver command, given its name and parameters, and returns its result."""
 
 
 class Tab(NamedTuple):
-    """A tab of some browser."""
+    """A browser tab."""
 
-    go: Callable[[str], object]  # open an address, and wait until it is loaded
-    ask: Callable[[str], Any]  # run the body of an async function, and give what it returns
+    navigate: Callable[[str], object]  # opens a URL, and waits until the page is loaded
+    evaluate: Callable[[str], Any]  # runs the body of an async function, and returns its result
 
 
 @contextmanager
 def firefox() -> Iterator[Tab]:
     """Start Firefox."""
     program = _find("firefox-esr", "firefox", package="firefox-esr")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # it still writes while it ends
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Firefox still writes while it exits
         profile = Path(folder)
         (profile / "user.js").write_text('user_pref("marionette.port", 0);\n', encoding="utf-8")
         port = profile / "MarionetteActivePort"
-        words: list[str | Path] = [program, "--headless", "--no-remote", "--marionette", "--profile", profile]
-        with started(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        arguments: list[str | Path] = [program, "--headless", "--no-remote", "--marionette", "--profile", profile]
+        with started(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             wait_for(lambda: port.exists() and port.read_text(encoding="utf-8"), "Firefox")
             with socket.create_connection(("127.0.0.1", int(port.read_text(encoding="utf-8"))), DEADLINE) as connection:
                 command = _marionette(connection)
@@ -66,71 +66,71 @@ def _marionette(connection: socket.socket) -> Command:
             length += byte
         return json.loads(stream.read(int(length)))
 
-    def command(name: str, given: dict[str, Any]) -> Any:
-        message = json.dumps([0, 1, f"WebDriver:{name}", given]).encode()
+    def command(name: str, parameters: dict[str, Any]) -> Any:
+        message = json.dumps([0, 1, f"WebDriver:{name}", parameters]).encode()
         stream.write(b"%d:%b" % (len(message), message))
         stream.flush()
         *_, error, result = read()
         assert error is None, (name, error)
         return result.get("value")
 
-    read()  # it introduces itself
+    read()  # Marionette's greeting
     return command
 
 
 @contextmanager
 def webkit() -> Iterator[Tab]:
-    """Start WebKitGTK, on a screen that nobody sees."""
-    driver, screen = _find("WebKitWebDriver", package="webkit2gtk-driver"), _find("Xvfb", package="xvfb")
-    binary = next(iter(sorted(Path("/usr/lib").glob(_WEBKIT))), None)
+    """Start WebKitGTK on a virtual screen."""
+    driver, xvfb = _find("WebKitWebDriver", package="webkit2gtk-driver"), _find("Xvfb", package="xvfb")
+    binary = next(iter(sorted(Path("/usr/lib").glob(_MINI_BROWSER))), None)
     if binary is None:
         pytest.skip("no MiniBrowser of WebKitGTK; apt-get install webkit2gtk-driver")
     session = {"webkitgtk:browserOptions": {"binary": str(binary), "args": ["--automation"]}}
     port = free_port()
     with (
         started(
-            [screen, "-displayfd", "1", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as x,
-        started([driver, f"--port={port}"], env=os.environ | {"DISPLAY": f":{_line(x)}"}),
+            [xvfb, "-displayfd", "1", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as display,
+        started([driver, f"--port={port}"], env=os.environ | {"DISPLAY": f":{_read_line(display)}"}),
     ):
-        wait_for(lambda: _listens(port), "WebKitWebDriver")
+        wait_for(lambda: _is_listening(port), "WebKitWebDriver")
         address = f"http://127.0.0.1:{port}/session"
-        made = _post(address, {"capabilities": {"alwaysMatch": _SESSION | session}})
+        created = _post(address, {"capabilities": {"alwaysMatch": _SESSION | session}})
         paths = {"Navigate": "url", "ExecuteAsyncScript": "execute/async"}
-        own = f"{address}/{made['sessionId']}"
-        yield _tab(lambda name, given: _post(f"{own}/{paths[name]}", given))
+        session_url = f"{address}/{created['sessionId']}"
+        yield _tab(lambda name, parameters: _post(f"{session_url}/{paths[name]}", parameters))
 
 
-def _listens(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _line(process: subprocess.Popen[bytes]) -> str:
+def _read_line(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout
     return process.stdout.readline().decode().strip()
 
 
-def _post(address: str, given: dict[str, Any]) -> Any:
-    request = urllib.request.Request(address, json.dumps(given).encode())  # noqa: S310  one of this machine
-    with urllib.request.urlopen(request, timeout=DEADLINE) as answer:  # noqa: S310
-        return json.load(answer)["value"]
+def _post(url: str, parameters: dict[str, Any]) -> Any:
+    request = urllib.request.Request(url, json.dumps(parameters).encode())  # noqa: S310  always this machine
+    with urllib.request.urlopen(request, timeout=DEADLINE) as response:  # noqa: S310
+        return json.load(response)["value"]
 
 
 def _tab(command: Command) -> Tab:
-    def ask(body: str) -> Any:
+    def evaluate(body: str) -> Any:
         result = command("ExecuteAsyncScript", {"script": _SCRIPT % body, "args": []})
         assert "error" not in result, (body, result)
         return result.get("value")
 
-    return Tab(lambda url: command("Navigate", {"url": url}), ask)
+    return Tab(lambda url: command("Navigate", {"url": url}), evaluate)
 
 
 def _find(*names: str, package: str) -> str:
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
         pytest.skip(f"no {names[0]}; apt-get install {package}")
-    return found
+    return program
 
 
 PUNCHES = 3
@@ -142,13 +142,13 @@ while (outcome.textContent === "") await new Promise(requestAnimationFrame)
 return outcome.className
 """
 _STATES = """return Array.from(document.querySelectorAll("#punches .state"), state => state.className)"""
-_COPIES = """
+_COUNT_COPIES = """
 let count = 0
 for (const name of await caches.keys())
     if (!name.startsWith("shell ")) count += (await (await caches.open(name)).keys()).length
 return count
 """
-_LOSE = (
+_CLEAR_STORE = (
     """await new Promise((resolve, reject) =>
         Object.assign(indexedDB.deleteDatabase("ponto"), { onsuccess: resolve, onerror: reject }))""",
     """for (const name of await caches.keys()) if (!name.startsWith("shell ")) await caches.delete(name)""",
@@ -160,26 +160,26 @@ _LOSE = (
 def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_either_store(
     engine: Callable[[], AbstractContextManager[Tab]], server: FakeServer
 ) -> None:
-    def shows(state: str) -> None:
-        wait_for(lambda: tab.ask(_STATES) == [f"state {state}"] * PUNCHES, f"punches that are {state}")
+    def wait_until_all(state: str) -> None:
+        wait_for(lambda: tab.evaluate(_STATES) == [f"state {state}"] * PUNCHES, f"punches that are {state}")
 
     with engine() as tab:
-        tab.go(f"{server.url}#key=first")
-        tab.ask("await navigator.serviceWorker.ready")
+        tab.navigate(f"{server.url}#key=first")
+        tab.evaluate("await navigator.serviceWorker.ready")
         server.is_down = True
-        assert [tab.ask(_PRESS_SCRIPT.replace("EMPLOYEE", str(employee))) for employee in range(1, PUNCHES + 1)] == [
-            "good"
-        ] * PUNCHES
-        copies = tab.ask(_COPIES)
+        assert [
+            tab.evaluate(_PRESS_SCRIPT.replace("EMPLOYEE", str(employee))) for employee in range(1, PUNCHES + 1)
+        ] == ["good"] * PUNCHES
+        copies = tab.evaluate(_COUNT_COPIES)
         assert copies >= PUNCHES
-        for lose in _LOSE:
-            tab.ask(lose)
-            tab.go(server.url)
-            shows("waiting")
-            wait_for(lambda: tab.ask(_COPIES) == copies, "the copies")
+        for clear in _CLEAR_STORE:
+            tab.evaluate(clear)
+            tab.navigate(server.url)
+            wait_until_all("waiting")
+            wait_for(lambda: tab.evaluate(_COUNT_COPIES) == copies, "the copies")
         server.is_down = False
-        tab.ask("dispatchEvent(new Event('online'))")
-        shows("sent")
+        tab.evaluate("dispatchEvent(new Event('online'))")
+        wait_until_all("sent")
 
     assert [post.body["sequencia"] for post in server.punch_requests] == list(range(1, PUNCHES + 1))
     assert len({post.body["dispositivo"] for post in server.punch_requests}) == 1

@@ -1,7 +1,7 @@
-"""Fill the disk below the page for a while, end the browser, and look whether each thanked punch is still there.
+"""The page on a full disk: fill the disk for a while, restart the browser, and count the thanked punches that are left.
 
-The browser's data is on a small disk of its own. Mounting one takes root, or a namespace in which a user is root:
-the test runs this module in one. Both end with the process, and so do the mounts.
+The browser's data is on a small disk that is mounted for this. Mounting needs root, or a namespace in which the user is
+root, so the test runs this module as a command in such a namespace. The mounts end with the command.
 """
 
 import itertools
@@ -32,112 +32,112 @@ from tests.waiting import wait_for
 from tools.develop import chromium
 from tools.kit.project import ROOT
 
-NAMESPACES = (
+MOUNT_COMMANDS = (
     ("unshare", "--mount"),
     ("unshare", "--user", "--map-root-user", "--mount"),
     ("sudo", "--non-interactive", "unshare", "--mount"),
 )
-"""What lets a command mount: of root, of a user, of a user where the system keeps namespaces to root."""
+"""Prefixes that let a command mount: for root, for a user, and for a user where only root may create namespaces."""
 
 DISKS = ("tmpfs", "ext4")
-LOOKS, PRESSES = "looks", "looks and presses"
+ONLY_LOOKS, PRESSES = "looks", "looks and presses"
 BEFORE, AFTER = "before the restart", "after the restart"
 IN_ORDER, KILLED = "in order", "SIGKILL"
 
-_MIB = 64
+_DISK_MIB = 64
 _EMPLOYEE = 41
-_PATIENCE_MS = 60_000  # with a browser that starts on a full disk: it may show nothing
-_TOGETHER = 3  # runs at the same time: they wait most of it
-_LOOKS = 8  # while it is full, and as many later: each makes the page write when it will try to send again
+_TIMEOUT_MS = 60_000  # a browser that starts on a full disk may show nothing
+_PARALLEL_RUNS = 3  # mostly they wait
+_LOOKS = 8  # while the disk is full, and again later; at each the page writes the time of its next attempt
 _RESTORED = "Faltava uma das duas cópias"
 _RUNS = 2  # of each case on each disk
 
 
-class Case(NamedTuple):
-    """What happens around a disk that is full."""
+class DiskCase(NamedTuple):
+    """Course of a run."""
 
-    disk: str
-    meanwhile: str  # while it is full, and later
-    freed: str  # the disk
+    disk: str  # tmpfs or ext4
+    activity: str  # of the employee, while the disk is full and after it was freed
+    freed: str  # when the disk is freed
     ending: str  # of the browser: in order, or SIGKILL
 
 
-class Found(NamedTuple):
-    """What a run has shown."""
+class RunResult(NamedTuple):
+    """Result of a run."""
 
     thanked: int
-    lost: int  # thanked punches that are not there in the end
-    restored: bool  # the page says that one store had lost something
-    wrong: str = ""  # whatever else is not as it should be
+    lost: int  # thanked punches that are missing at the end
+    restored: bool  # the page reports that it restored a store
+    problem: str = ""  # any other
 
 
 class _Employee:
-    """Punches by a browser whose disk is full for a while."""
+    """Punches in a browser whose disk is full for a while."""
 
-    def __init__(self, profile: Path, server: FakeServer, case: Case, chance: Random) -> None:
+    def __init__(self, profile: Path, server: FakeServer, case: DiskCase, random: Random) -> None:
         self._profile = profile
         self._ballast = profile.parent / "ballast"
         self._server = server
         self._case = case
-        self._chance = chance
-        self._thanked: Counter[str] = Counter()  # times of day
-        self._died = False  # the browser did, by itself
+        self._random = random
+        self._thanked: Counter[str] = Counter()  # by time of day
+        self._has_crashed = False  # the browser
 
-    def run(self) -> Found:
-        """Go through all of it."""
+    def run(self) -> RunResult:
+        """Run the case, and return its result."""
         case, server = self._case, self._server
         with sync_playwright() as playwright:
 
             def start() -> Phone:
                 phone = phones.start_persistent_phone(playwright, self._profile, server.url)
-                phone.context.set_default_timeout(_PATIENCE_MS)
+                phone.context.set_default_timeout(_TIMEOUT_MS)
                 return phone
 
             phone = start()
             page = phone.open("#key=first")
             server.is_down = True
-            for _ in range(self._chance.randint(2, 12)):
+            for _ in range(self._random.randint(2, 12)):
                 self._press(page)
-            self._meanwhile(page, full=True)
+            self._act(page, full=True)
             if case.freed == BEFORE:
                 self._free()
-                self._meanwhile(page)
+                self._act(page)
             self._end(phone)
             if case.freed == AFTER:
-                with suppress(Error):  # it may be unable to start, or to show the page
+                with suppress(Error):  # the browser may be unable to start, or to show the page
                     phone = start()
-                    page = Window.open(phone)  # which is not said to show anything
-                    self._meanwhile(page, full=True)
+                    page = Window.open(phone)  # does not wait until the page has shown its data
+                    self._act(page, full=True)
                     self._free()
-                    self._meanwhile(page)
+                    self._act(page)
                 self._free()
                 self._end(phone)
             phone = start()
             try:
-                return self._judge(phone.open(worker=False))
+                return self._collect_result(phone.open(worker=False))
             finally:
                 phone.context.close()
 
     def _press(self, page: Page) -> None:
-        said = punch(page, _EMPLOYEE)
-        self._thanked.update(re.findall(r"Obrigado\D*(\d\d:\d\d:\d\d)", said))
+        text = punch(page, _EMPLOYEE)
+        self._thanked.update(re.findall(r"Obrigado\D*(\d\d:\d\d:\d\d)", text))
 
-    def _meanwhile(self, page: Page, *, full: bool = False) -> None:
+    def _act(self, page: Page, *, full: bool = False) -> None:
         try:
             for _ in range(_LOOKS):
                 if full:
                     self._fill()
                 trigger_visibility(page)
-                if self._case.meanwhile == PRESSES:
+                if self._case.activity == PRESSES:
                     self._press(page)
-                page.wait_for_timeout(self._chance.uniform(100, 700))
-        except Error:  # on a full tmpfs the browser may end by itself: one more ending to outlive
-            self._died = True
+                page.wait_for_timeout(self._random.uniform(100, 700))
+        except Error:  # on a full tmpfs the browser may crash, which punches have to survive too
+            self._has_crashed = True
 
     def _fill(self) -> None:
         with self._ballast.open("ab", buffering=0) as file:
             for size in (1 << 20, 1 << 12, 1):
-                with suppress(OSError):  # it is full
+                with suppress(OSError):  # the disk is full
                     while file.write(bytes(size)) == size:
                         pass
 
@@ -145,37 +145,37 @@ class _Employee:
         self._ballast.unlink(missing_ok=True)
 
     def _end(self, phone: Phone) -> None:
-        with suppress(Error, AssertionError):  # it may have ended by itself
+        with suppress(Error, AssertionError):  # it may have crashed
             if self._case.ending == KILLED:
                 phones.kill_browser(self._profile)
         with suppress(Error):
             phone.context.close()
 
-    def _judge(self, page: Page) -> Found:
+    def _collect_result(self, page: Page) -> RunResult:
         server, thanked = self._server, self._thanked.total()
-        expect(page.locator("#key-state")).not_to_have_text("")  # it is drawn
+        expect(page.locator("#key-state")).not_to_have_text("")  # the page has shown its data
         kept = [json.loads(line) for line in export_punches(page).splitlines()]
         lost = (self._thanked - Counter(body["ponto"][11:19] for body in kept)).total()
         restored = _RESTORED in page.locator("#warnings").inner_text()
         if lost:
-            return Found(thanked, lost, restored)
+            return RunResult(thanked, lost, restored)
         server.is_down = False
         trigger_online(page)
         assert "Obrigado" in punch(page, _EMPLOYEE)
         wait_for(
             lambda: len({post.body["id"] for post in server.punch_requests}) > len(kept),
-            "all that was kept, and one more",
+            "all exported punches and one more",
         )
         sent = {post.body["id"]: post.body for post in server.punch_requests}
         numbers = sorted((body["dispositivo"], body["sequencia"]) for body in sent.values())
-        wrong = []
+        problems = []
         if numbers != [(numbers[0][0], number) for number in range(1, len(numbers) + 1)]:
-            wrong.append(f"numbered {numbers}")
+            problems.append(f"numbered {numbers}")
         if {body["id"] for body in kept} - set(sent):
-            wrong.append("not all that was kept was sent")
-        if len(kept) - thanked > self._died:  # which may have been in the middle of a press
-            wrong.append(f"{len(kept) - thanked} kept without thanks")
-        return Found(thanked, 0, restored, ", ".join(wrong))
+            problems.append("some exported punches were not sent")
+        if len(kept) - thanked > self._has_crashed:  # a crash may have interrupted one press
+            problems.append(f"{len(kept) - thanked} kept without thanks")
+        return RunResult(thanked, 0, restored, ", ".join(problems))
 
 
 @contextmanager
@@ -186,34 +186,34 @@ def small_disk(kind: str) -> Iterator[Path]:
         kind: tmpfs, or ext4 in a file.
 
     Raises:
-        subprocess.CalledProcessError: that is refused here.
+        subprocess.CalledProcessError: The system refuses the mount.
     """
     with tempfile.TemporaryDirectory() as folder:
         mounted_at = Path(folder, "disk")
         mounted_at.mkdir()
-        how = ["-t", "tmpfs", "-o", f"size={_MIB}m", "tmpfs"]
+        options = ["-t", "tmpfs", "-o", f"size={_DISK_MIB}m", "tmpfs"]
         if kind == "ext4":
             image = Path(folder, "image")
             with image.open("wb") as file:
-                file.truncate(_MIB << 20)
+                file.truncate(_DISK_MIB << 20)
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-            how = ["-o", "loop", str(image)]
-        subprocess.run(["mount", *how, mounted_at], check=True)
+            options = ["-o", "loop", str(image)]
+        subprocess.run(["mount", *options, mounted_at], check=True)
         try:
             yield mounted_at
         finally:
             subprocess.run(["umount", "--lazy", mounted_at], check=True)
 
 
-def _run_once(numbered: tuple[int, Case]) -> Found:
-    seed, case = numbered
-    chance = Random(seed)  # noqa: S311  it repeats
+def _run_once(seed_and_case: tuple[int, DiskCase]) -> RunResult:
+    seed, case = seed_and_case
+    random = Random(seed)  # noqa: S311  it has to be reproducible
     try:
         with small_disk(case.disk) as disk, run_fake_server(accept) as server:
-            return _Employee(disk / "profile", server, case, chance).run()
-    except (Error, AssertionError) as error:  # a run that does not end well is told, and the others go on
+            return _Employee(disk / "profile", server, case, random).run()
+    except (Error, AssertionError) as error:  # reported in the result, so that the other runs continue
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == __file__]
-        return Found(0, 0, False, f"lines {lines}: {str(error).splitlines()[0]}")
+        return RunResult(0, 0, False, f"lines {lines}: {str(error).splitlines()[0]}")
 
 
 def _can_mount(disk: str) -> bool:
@@ -226,43 +226,45 @@ def _can_mount(disk: str) -> bool:
 
 
 def main() -> int:
-    """Go through all cases, print what became of each, and return the exit status: 0 where nothing was lost."""
+    """Run all cases, print their results, and return the exit status: 0 if no punch was lost."""
     disks = list(filter(_can_mount, DISKS))
-    cases = [Case(*case) for case in itertools.product(disks, (LOOKS, PRESSES), (BEFORE, AFTER), (IN_ORDER, KILLED))]
-    numbered = list(enumerate(cases * _RUNS))
-    results: dict[tuple[str, ...], list[Found]] = {}
-    with ProcessPoolExecutor(_TOGETHER, get_context("spawn")) as pool:
-        for (number, case), found in zip(numbered, pool.map(_run_once, numbered), strict=True):
-            results.setdefault(case[1:], []).append(found)
-            click.echo(f"seed {number}: {', '.join(case)}: {found}")
+    cases = [
+        DiskCase(*case) for case in itertools.product(disks, (ONLY_LOOKS, PRESSES), (BEFORE, AFTER), (IN_ORDER, KILLED))
+    ]
+    numbered_cases = list(enumerate(cases * _RUNS))
+    results: dict[tuple[str, ...], list[RunResult]] = {}
+    with ProcessPoolExecutor(_PARALLEL_RUNS, get_context("spawn")) as pool:
+        for (number, case), result in zip(numbered_cases, pool.map(_run_once, numbered_cases), strict=True):
+            results.setdefault(case[1:], []).append(result)
+            click.echo(f"seed {number}: {', '.join(case)}: {result}")
     click.echo("| while the disk is full | freed | ending | runs | a store restored | thanked | lost |")
     click.echo("|---|---|---|---|---|---|---|")
-    for row, founds in results.items():
-        restored = sum(found.restored for found in founds)
-        thanked, lost = sum(found.thanked for found in founds), sum(found.lost for found in founds)
-        click.echo(f"| {' | '.join(row)} | {len(founds)} | {restored} | {thanked} | {lost} |")
-    return int(any(found.lost or found.wrong for founds in results.values() for found in founds))
+    for row, runs in results.items():
+        restored = sum(run.restored for run in runs)
+        thanked, lost = sum(run.thanked for run in runs), sum(run.lost for run in runs)
+        click.echo(f"| {' | '.join(row)} | {len(runs)} | {restored} | {thanked} | {lost} |")
+    return int(any(run.lost or run.problem for runs in results.values() for run in runs))
 
 
 @pytest.mark.nightly
 def test_no_thanked_punch_is_lost_when_the_disk_was_full(capfd: pytest.CaptureFixture[str]) -> None:
     chromium.find()
-    command = [*_what_mounts(), sys.executable, "-m", "slices.page.tests.page.test_full_disk"]
+    command = [*_mount_command(), sys.executable, "-m", "slices.page.tests.page.test_full_disk"]
 
-    with capfd.disabled():  # its table is what the README of the slice shows
+    with capfd.disabled():  # the README of the slice shows this table
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
 
     assert status == 0
 
 
-def _what_mounts() -> tuple[str, ...]:
-    for words in NAMESPACES:
+def _mount_command() -> tuple[str, ...]:
+    for prefix in MOUNT_COMMANDS:
         try:
-            subprocess.run([*words, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=True)
+            subprocess.run([*prefix, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             refused = error
         else:
-            return words
+            return prefix
     pytest.skip(f"no right to mount; run this as root ({refused})")
 
 

@@ -1,4 +1,4 @@
-"""A tablet on a wall: keypads, badge readers, and settings that are not everybody's."""
+"""The page as a kiosk: keypads, badge readers, and settings behind a PIN."""
 
 import json
 import re
@@ -28,14 +28,14 @@ NEW_KEY = "another-key-of-40-characters-that-is-good"
 PIN = "2468"
 
 
-def page_of(phone: Phone, init_script: str = "", pin: str = PIN) -> Page:
+def open_kiosk(phone: Phone, init_script: str = "", pin: str = PIN) -> Page:
     page = make_kiosk(phone.open(KEY, init_script, worker=False), pin)
     page.locator("#settings summary").click()
     expect(page.locator("#settings")).not_to_have_attribute("open", "")
     return page
 
 
-def prove(page: Page, proof: str) -> None:
+def enter_proof(page: Page, proof: str) -> None:
     page.locator("#proof").fill(proof)
     page.get_by_role("button", name="Abrir").click()
 
@@ -49,7 +49,7 @@ def require_locked(page: Page) -> None:
 
 def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServer, phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY, worker=False))
-    expect(page.locator("#employee")).to_have_attribute("inputmode", "none")  # the system's keyboard stays away
+    expect(page.locator("#employee")).to_have_attribute("inputmode", "none")  # the system's keyboard is not shown
     sent: list[int] = []
     for focus in ("body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"):
         sent.append(123 + len(sent))
@@ -74,7 +74,7 @@ def test_digits_and_enter_reach_the_field_wherever_the_focus_is(server: FakeServ
     assert server.punch_requests[-1].body["usuarioId"] == 411
 
 
-def test_a_keyboard_types_settings_and_presses_other_buttons_and_a_phones_types_no_number_elsewhere(
+def test_keys_reach_a_focused_setting_or_button_and_on_a_phone_not_the_number_field(
     server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, worker=False)
@@ -93,7 +93,7 @@ def test_a_keyboard_types_settings_and_presses_other_buttons_and_a_phones_types_
     assert server.punch_requests == []
 
 
-def test_what_somebody_left_half_typed_is_not_the_next_persons(server: FakeServer, phone: Phone) -> None:
+def test_an_unfinished_number_is_cleared_for_the_next_person(server: FakeServer, phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY, clock_script(), worker=False))
     page.locator("#device").fill("Ga")
     page.locator("#employee").fill("12")
@@ -107,27 +107,29 @@ def test_what_somebody_left_half_typed_is_not_the_next_persons(server: FakeServe
     assert [post.body["usuarioId"] for post in server.punch_requests] == [345]
 
 
-def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: FakeServer, phone: Phone) -> None:
+def test_digits_typed_while_a_punch_is_being_stored_stay_for_the_next_punch(server: FakeServer, phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY, worker=False))
     page.locator("#employee").focus()
-    page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
+    page.evaluate(
+        "void navigator.locks.request('stores', () => new Promise(resolve => (window.releaseLock = resolve)))"
+    )
     page.keyboard.type("123\n456\n")
     expect(page.locator("#employee")).to_have_value("")
-    page.evaluate("letGo()")
+    page.evaluate("releaseLock()")
 
     wait_for_states(page, SENT, SENT)
     assert [post.body["usuarioId"] for post in server.punch_requests] == [123, 456]
 
 
-def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(phone: Phone) -> None:
-    page = page_of(phone)
+def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_store(phone: Phone) -> None:
+    page = open_kiosk(phone)
     page.locator("#settings summary").click()
     require_locked(page)
-    prove(page, "1357")
+    enter_proof(page, "1357")
     expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave que o servidor confirme")
     require_locked(page)
     require_nothing(page)
-    prove(page, PIN)
+    enter_proof(page, PIN)
     expect(page.locator("#device")).to_be_visible()
     assert export_punches(page) == b""
     require_nothing(page)
@@ -145,40 +147,40 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin_whatever_store_is_lost(pho
         require_locked(page)
 
 
-def test_settings_that_are_left_open_are_locked_again(phone: Phone) -> None:
-    page = page_of(phone, clock_script())
+def test_open_settings_are_locked_again_after_a_while(phone: Phone) -> None:
+    page = open_kiosk(phone, clock_script())
     page.locator("#settings summary").click()
-    prove(page, PIN)
+    enter_proof(page, PIN)
     page.locator("#device").fill("half")
     page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 30_000")
     expect(page.locator("#settings")).not_to_have_attribute("open", "")
     page.locator("#settings summary").click()
     require_locked(page)
-    prove(page, PIN)
+    enter_proof(page, PIN)
     expect(page.locator("#device")).to_have_value("")
 
 
 def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServer, phone: Phone) -> None:
-    asked: list[str] = []
+    keys: list[str] = []
 
     def api(_path: str, headers: object, body: bytes | None) -> object:
-        asked.append(headers["x-api-key"])  # type: ignore[index]
+        keys.append(headers["x-api-key"])  # type: ignore[index]
         if headers["x-api-key"] not in ("first", NEW_KEY):  # type: ignore[index]
             return json_answer(403, {"message": "Forbidden"})
         return json_answer(202 if body else 404, {"message": "made up"})
 
     server.api = api  # type: ignore[assignment]
-    page = page_of(phone)
+    page = open_kiosk(phone)
     punch(page, 123)
     wait_for_states(page, SENT)
     page.locator("#settings summary").click()
     for wrong in ("13579", "x" * 40):
-        prove(page, wrong)
+        enter_proof(page, wrong)
         expect(page.locator("#proof-state")).to_contain_text("nem o PIN")
         require_locked(page)
-    assert "13579" not in asked  # it may be somebody's PIN
+    assert "13579" not in keys  # it may be a PIN
     for key in ("first", NEW_KEY, f"{phone.url}#key={NEW_KEY}"):
-        prove(page, key)
+        enter_proof(page, key)
         expect(page.locator("#device")).to_be_visible()
         expect(page.locator("#key-state")).to_contain_text("irst")
         assert [json.loads(line)["usuarioId"] for line in export_punches(page).splitlines()] == [123]
@@ -188,12 +190,12 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
     wait_for_states(page, SENT)
 
 
-def test_settings_that_were_closed_before_the_server_knew_the_key_stay_locked(server: FakeServer, phone: Phone) -> None:
-    page = page_of(phone)
+def test_settings_closed_before_the_server_confirms_the_key_stay_locked(server: FakeServer, phone: Phone) -> None:
+    page = open_kiosk(phone)
     server.api = held = BlockedApi(lambda *_: json_answer(404, {"message": "made up"}))
     page.locator("#settings summary").click()
     with page.expect_response(re.compile("/ponto/-$")):
-        prove(page, NEW_KEY)
+        enter_proof(page, NEW_KEY)
         assert held.request_arrived.wait(DEADLINE)
         page.locator("#settings summary").click()
         expect(page.locator("#settings")).not_to_have_attribute("open", "")
@@ -204,10 +206,10 @@ def test_settings_that_were_closed_before_the_server_knew_the_key_stay_locked(se
     require_locked(page)
 
 
-def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> None:
-    page = page_of(phone)
+def test_a_pin_is_required_on_a_kiosk_only_and_until_it_is_emptied(phone: Phone) -> None:
+    page = open_kiosk(phone)
     page.locator("#settings summary").click()
-    prove(page, PIN)
+    enter_proof(page, PIN)
     expect(page.locator("#pin-state")).to_contain_text("uma cerca, não uma fechadura")
     page.locator("#pin").fill(" ")
     page.get_by_role("button", name="Salvar").click()

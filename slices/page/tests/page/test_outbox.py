@@ -1,4 +1,4 @@
-"""What the page does with punches and keys, by what a server answers."""
+"""The page's outbox: punches, keys and settings, with the responses of a fake server."""
 
 import json
 import re
@@ -34,12 +34,9 @@ from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY = "#key=first"
-SPEED = 50  # of the page's clock
 
 
-def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_on(
-    server: FakeServer, phone: Phone
-) -> None:
+def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeServer, phone: Phone) -> None:
     message: object = None
     server.api = lambda path, headers, body: (
         json_answer(400, {"message": message})
@@ -48,10 +45,10 @@ def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_o
     )
     page = phone.open(KEY, worker=False)
     states: list[str] = []
-    for message, shown in (  # noqa: B007  the server answers it
+    for message, shown in (  # noqa: B007  the server's handler uses it
         ("x" * 10_000, "x" * 300),
         ("😀" * 301, "😀" * 300),
-        ("x" * 10_000_000, ""),  # more than is read
+        ("x" * 10_000_000, ""),  # larger than the page reads
         ([[["x"]]], ""),
         (None, ""),
     ):
@@ -62,23 +59,23 @@ def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_o
         wait_for_states(page, *states)
 
 
-def test_a_refused_key_stops_the_outbox_until_somebody_looks_or_there_is_another(
+def test_a_refused_key_stops_the_outbox_until_a_look_at_the_page_or_another_key(
     server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, worker=False)
     open_settings(page)
-    ways: list[Callable[[Page], None]] = [
+    triggers: list[Callable[[Page], None]] = [
         trigger_online,
         trigger_visibility,
         save,
         lambda page: enter_key(page, "second"),
     ]
-    for number, tries in enumerate(ways):
+    for number, trigger in enumerate(triggers):
         server.planned_responses = [PlannedResponse(403)]
         punch(page, EMPLOYEE)
         expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
         wait_for_states(page, WAITING, *[SENT] * number)
-        tries(page)
+        trigger(page)
         wait_for_states(page, *[SENT] * (number + 1))
         expect(page.locator("#warnings")).to_have_text("")
     assert [post.status for post in server.punch_requests] == [403, 202] * 4
@@ -111,10 +108,10 @@ def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
         window.kept = []
         const { transaction } = IDBDatabase.prototype, { add } = IDBObjectStore.prototype
         IDBDatabase.prototype.transaction = function () {
-            const made = transaction.apply(this, arguments)
+            const created = transaction.apply(this, arguments)
             const thanks = () => document.getElementById("outcome").textContent
-            made.addEventListener("complete", () => made.adds && kept.push([made.durability, thanks()]))
-            return made
+            created.addEventListener("complete", () => created.adds && kept.push([created.durability, thanks()]))
+            return created
         }
         IDBObjectStore.prototype.add = function () {
             this.transaction.adds = true
@@ -128,7 +125,7 @@ def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
     assert page.evaluate("kept") == [["strict", ""]]
 
 
-def test_a_punch_that_was_kept_is_thanked_for_when_nothing_more_can_be_written(phone: Phone) -> None:
+def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone: Phone) -> None:
     page = phone.open(
         KEY,
         """
@@ -145,7 +142,7 @@ def test_a_punch_that_was_kept_is_thanked_for_when_nothing_more_can_be_written(p
     wait_for_states(page, SENT)
 
 
-def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_one(
+def test_a_sent_punch_without_a_row_after_a_day_is_shown_as_overdue_until_it_is_recorded(
     server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, clock_script(10), worker=False)
@@ -153,7 +150,9 @@ def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_on
     wait_for_states(page, SENT)
 
     page.evaluate("window.ahead = 86_400_000 - 100_000")
-    expect(page.locator("#earlier .state")).to_have_text(SENT)  # of another day, and sent less than a day ago
+    expect(page.locator("#earlier .state")).to_have_text(
+        SENT
+    )  # listed under an earlier day, but sent less than a day ago
     page.evaluate("window.ahead = 86_400_000 + 3_600_000")
     wait_for_states(page, re.compile("^enviada, ainda não registrada. Mostre"))
     expect(page.locator("#summary")).to_have_text("1 ainda não foi registrada.")
@@ -164,11 +163,11 @@ def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_on
     wait_for_states(page, SENT, re.compile("^enviada, ainda não registrada"))
 
     server.api = server.accept_and_record
-    wait_for_states(page, RECORDED)  # what is recorded is listed on its own day only
+    wait_for_states(page, RECORDED)  # a recorded punch is listed on its day only
     expect(page.locator("#summary")).to_have_text("")
 
 
-def test_all_that_are_not_recorded_yet_are_counted_however_many_are_listed(phone: Phone) -> None:
+def test_the_summary_counts_all_overdue_punches_although_only_a_hundred_are_listed(phone: Phone) -> None:
     page = phone.open(worker=False)
     page.evaluate(
         """async () => {
@@ -208,7 +207,7 @@ def test_only_recorded_punches_are_ever_deleted(server: FakeServer, phone: Phone
         assert [json.loads(line)["sequencia"] for line in export_punches(page).splitlines()] == kept
 
 
-def test_what_is_gone_from_the_storage_is_not_marked(server: FakeServer, phone: Phone) -> None:
+def test_a_response_for_a_punch_that_was_deleted_meanwhile_restores_nothing(server: FakeServer, phone: Phone) -> None:
     server.api = held = BlockedApi(accept)
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
@@ -257,10 +256,10 @@ def test_no_request_has_the_key_but_in_its_header(server: FakeServer, phone: Pho
     assert len(server.requested_addresses) > 10
     assert not [each for each in server.requested_addresses if "7Secret7" in each]
     assert "7Secret7" not in page.url
-    assert page.evaluate("history.length") == before + 1  # going back does not bring it either
+    assert page.evaluate("history.length") == before + 1  # the key is not in the history
 
 
-def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: FakeServer, phone: Phone) -> None:
+def test_a_kiosks_list_names_only_employees_with_a_problem(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(400)]
     page = phone.open(KEY, worker=False)
     make_kiosk(page)
@@ -281,9 +280,9 @@ def test_without_a_key_nothing_is_sent_and_nothing_lost(server: FakeServer, phon
     expect(page.locator("#warnings")).to_contain_text("ainda não tem chave")
     wait_for_states(page, WAITING)
     page.evaluate("window.ahead = 86_400_000")
-    expect(page.locator("#earlier .state")).to_have_text(WAITING)  # the next day, too
+    expect(page.locator("#earlier .state")).to_have_text(WAITING)  # also on the next day
     assert server.punch_requests == []
-    page.goto(phone.url + KEY)  # the camera's link, into the open page
+    page.goto(phone.url + KEY)  # the link of the phone's camera, opened in the same tab
 
     wait_for_states(page, SENT)
     expect(page).to_have_url(phone.url)
@@ -308,7 +307,7 @@ def test_every_line_of_an_export_is_a_punch_as_it_was_posted(server: FakeServer,
     punch(page, EMPLOYEE)
     press_repeatedly(page, 2)
     wait_for_states(page, WAITING, SENT, refusal_text(400))
-    wait_for(lambda: len(server.punch_requests) == 3, "the third, which is here before it is sent, too")
+    wait_for(lambda: len(server.punch_requests) == 3, "the third request")
 
     file = export_punches(page)
 
@@ -357,7 +356,7 @@ def test_a_kiosk_forgets_each_person(server: FakeServer, phone: Phone) -> None:
         page.locator("#pad").get_by_text(digit, exact=True).click()
     thanks = punch(page)
     wait_for_states(page, SENT)
-    page.locator("#pad").get_by_text("C", exact=True).click()  # which ends the thanks
+    page.locator("#pad").get_by_text("C", exact=True).click()  # hides the thanks
     again = punch(page)
 
     assert str(EMPLOYEE) in thanks

@@ -1,4 +1,4 @@
-"""The picture of the page in its document, of a made-up day: see `tests/page/pictures.py`."""
+"""The picture of the page in its README, of a made-up day: see `tests/page/pictures.py`."""
 
 import re
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"),
 
 
 def test_the_page_at_the_end_of_a_day(server: FakeServer, browser: Browser, tmp_path: Path) -> None:
-    def without_its_time(route: Route) -> None:  # beside which the made-up one is wrong
-        answer = route.fetch()
-        headers = {name: value for name, value in answer.headers.items() if name != "date"}
-        route.fulfill(response=answer, headers=headers)
+    def remove_date(route: Route) -> None:  # the page would report that the made-up time differs from it
+        response = route.fetch()
+        headers = {name: value for name, value in response.headers.items() if name != "date"}
+        route.fulfill(response=response, headers=headers)
 
     def record_the_first_two(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         is_later = any(path.endswith(post.body["id"]) for post in server.punch_requests[2:])
@@ -28,7 +28,7 @@ def test_the_page_at_the_end_of_a_day(server: FakeServer, browser: Browser, tmp_
 
     server.api = record_the_first_two
     with phones.new_phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
-        phone.context.route(re.compile("/ponto"), without_its_time)
+        phone.context.route(re.compile("/ponto"), remove_date)
         phone.context.clock.install(time=at("08:00:00"))
         page = phone.open("#key=made-up", worker=False)
         states: list[str] = []

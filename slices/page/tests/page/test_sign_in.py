@@ -1,4 +1,4 @@
-"""Employees who sign in by a user pool: authorization code with PKCE, tokens that end, and whose punches are sent."""
+"""Sign-in by a user pool: authorization code with PKCE, token renewal, and whose punches are sent."""
 
 import base64
 import hashlib
@@ -23,77 +23,78 @@ from tests.waiting import DEADLINE, wait_for
 CLIENT = "app client"
 
 
-class UserPool:
-    """Plays a Cognito user pool's domain: it signs everybody in, and holds clients to PKCE.
+class FakeUserPool:
+    """Fake domain of a Cognito user pool, for one browser: it asks for no password, and requires PKCE.
 
-    Who has signed in is signed in again until they sign out, as by Cognito's cookie; there is one browser.
+    As with Cognito's cookie, an employee stays signed in until they sign out.
     """
 
     def __init__(self) -> None:
-        self.employee = 0  # who signs in next
-        self.known = 0  # who has signed in
-        self.tokens: list[str] = []  # made so far
-        self.revoked: list[str] = []  # refresh tokens
-        self.questions: list[dict[str, str]] = []  # to all endpoints
-        self.origin = ""  # its address
+        self.next_employee = 0  # who signs in next
+        self.signed_in_employee = 0
+        self.tokens: list[str] = []  # issued until now
+        self.revoked_tokens: list[str] = []  # refresh tokens
+        self.requests: list[dict[str, str]] = []  # fields of the requests to all endpoints
+        self.origin = ""
 
     @property
     def settings(self) -> site.SignIn:
-        """What the page is told."""
+        """Settings of the page for this user pool."""
         oauth2 = f"{self.origin}/oauth2"
         return site.SignIn(
             f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"{self.origin}/logout", CLIENT
         )
 
-    def redirect(self, path: str, asked: dict[str, str]) -> str:
-        """Answer the endpoints that a browser is sent to: where it goes on."""
-        self.questions.append(asked)
+    def redirect(self, path: str, fields: dict[str, str]) -> str:
+        """Return the URL to which the endpoints `authorize` and `logout` redirect the browser."""
+        self.requests.append(fields)
         if path == "/logout":
-            self.known = 0
-            return asked["logout_uri"]
-        self.known = self.employee = self.known or self.employee
-        return f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': 'code', 'state': asked['state']})}"
+            self.signed_in_employee = 0
+            return fields["logout_uri"]
+        self.signed_in_employee = self.next_employee = self.signed_in_employee or self.next_employee
+        return f"{fields['redirect_uri']}?{urllib.parse.urlencode({'code': 'code', 'state': fields['state']})}"
 
-    def make_token(self) -> str:
-        """Make an ID token; nobody checks its signature here."""
-        claims = {"custom:usuarioId": str(self.employee), "number": len(self.tokens), "name": "Conceição"}
+    def issue_token(self) -> str:
+        """Issue an ID token, with a made-up signature."""
+        claims = {"custom:usuarioId": str(self.next_employee), "number": len(self.tokens), "name": "Conceição"}
         body = base64.urlsafe_b64encode(json.dumps(claims, ensure_ascii=False).encode()).decode().rstrip("=")
         self.tokens.append(f"header.{body}.signature")
         return self.tokens[-1]
 
     def grant(self, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
-        """Answer the token endpoint."""
-        self.questions.append(fields)
+        """Return the status and the body of the token endpoint's response."""
+        self.requests.append(fields)
         if fields["grant_type"] == "refresh_token":
-            good = fields["refresh_token"] not in self.revoked
-            return (200, {"id_token": self.make_token()}) if good else (400, {"error": "invalid_grant"})
-        asked = next(each for each in reversed(self.questions) if "code_challenge" in each)
+            is_valid = fields["refresh_token"] not in self.revoked_tokens
+            return (200, {"id_token": self.issue_token()}) if is_valid else (400, {"error": "invalid_grant"})
+        authorization = next(request for request in reversed(self.requests) if "code_challenge" in request)
         digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        good = (challenge, CLIENT) == (asked["code_challenge"], fields["client_id"]) and fields["code"] == "code"
-        if not good or fields["redirect_uri"] != asked["redirect_uri"]:
+        is_same_client = (challenge, CLIENT) == (authorization["code_challenge"], fields["client_id"])
+        is_same_redirect = fields["redirect_uri"] == authorization["redirect_uri"]
+        if not is_same_client or not is_same_redirect or fields["code"] != "code":
             return 400, {"error": "invalid_grant"}
-        return 200, {"id_token": self.make_token(), "refresh_token": "refresh"}
+        return 200, {"id_token": self.issue_token(), "refresh_token": "refresh"}
 
     def answer(self, request: Request) -> Response:
-        """Answer any endpoint."""
+        """Return the response of any endpoint."""
         path, _, query = request.path.partition("?")
         if request.method == "GET":
             return 302, {"location": self.redirect(path, dict(urllib.parse.parse_qsl(query)))}, b""
         fields = dict(urllib.parse.parse_qsl(request.body.decode()))
         if path == "/oauth2/revoke":
-            self.questions.append(fields)
-            self.revoked.append(fields["token"])
+            self.requests.append(fields)
+            self.revoked_tokens.append(fields["token"])
             return 200, {}, b""
         status, body = self.grant(fields)
-        # The header as Cognito's token endpoint has it.
+        # Cognito's token endpoint sends this header too.
         return status, {"access-control-allow-origin": "*"}, json.dumps(body).encode()
 
 
 @contextmanager
-def user_pool() -> Iterator[UserPool]:
-    """Listen for as long as the context lasts."""
-    pool = UserPool()
+def run_fake_user_pool() -> Iterator[FakeUserPool]:
+    """Run a fake user pool until the context ends."""
+    pool = FakeUserPool()
     with answering(pool.answer) as pool.origin:
         yield pool
 
@@ -103,22 +104,22 @@ ANA, RUI = 123, 456
 
 
 @pytest.fixture
-def pool(server: FakeServer) -> Iterator[UserPool]:
-    """Give the stage a user pool: who sends a punch has signed in, by the newest token."""
+def pool(server: FakeServer) -> Iterator[FakeUserPool]:
+    """A user pool of the stage, whose API accepts only punches with the newest token."""
 
-    with user_pool() as signed_in:
+    with run_fake_user_pool() as user_pool:
 
         def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
-            if headers.get("authorization") in signed_in.tokens[-1:]:
+            if headers.get("authorization") in user_pool.tokens[-1:]:
                 return accept(path, headers, body)
             return json_answer(401, {"message": "Unauthorized"})
 
-        server.sign_in, server.api = signed_in.settings, api
-        yield signed_in
+        server.sign_in, server.api = user_pool.settings, api
+        yield user_pool
 
 
-def sign_in(page: Page, pool: UserPool, employee: int) -> None:
-    pool.employee = employee
+def sign_in(page: Page, pool: FakeUserPool, employee: int) -> None:
+    pool.next_employee = employee
     page.get_by_role("button", name="Entrar com a sua conta").click()
     page.get_by_role("button", name=f"Sair da conta da matrícula {employee}").wait_for()
 
@@ -128,7 +129,9 @@ def sign_out(page: Page) -> None:
         page.get_by_role("button", name="Sair").click()
 
 
-def test_who_signs_in_punches_by_their_own_number(server: FakeServer, phone: Phone, pool: UserPool) -> None:
+def test_an_employee_who_signs_in_punches_with_their_own_number(
+    server: FakeServer, phone: Phone, pool: FakeUserPool
+) -> None:
     page = phone.open(KEY, worker=False)
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
     require_nothing(page)
@@ -141,8 +144,8 @@ def test_who_signs_in_punches_by_their_own_number(server: FakeServer, phone: Pho
     wait_for_states(page, SENT)
     expect(page.locator("#warnings")).to_have_text("")
     require_nothing(page)
-    asked, token = pool.questions
-    assert asked | {"state": "", "code_challenge": ""} == {
+    authorization, token = pool.requests
+    assert authorization | {"state": "", "code_challenge": ""} == {
         "response_type": "code",
         "client_id": pool.settings.client,
         "redirect_uri": phone.url,
@@ -155,7 +158,7 @@ def test_who_signs_in_punches_by_their_own_number(server: FakeServer, phone: Pho
     assert [post.body["usuarioId"] for post in server.punch_requests] == [ANA]
 
 
-def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone: Phone, pool: UserPool) -> None:
+def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone: Phone, pool: FakeUserPool) -> None:
     page = phone.open(KEY, worker=False)
     punch(page, RUI)
     punch(page, ANA)
@@ -166,32 +169,32 @@ def test_punches_wait_for_their_own_employees_sign_in(server: FakeServer, phone:
     sign_out(page)
     expect(page.locator("#employee")).to_have_value("")
     expect(page).to_have_url(phone.url)
-    assert pool.questions[-2:] == [
+    assert pool.requests[-2:] == [
         {"client_id": pool.settings.client, "token": "refresh"},
         {"client_id": pool.settings.client, "logout_uri": phone.url},
     ]
-    assert pool.revoked == ["refresh"]
+    assert pool.revoked_tokens == ["refresh"]
     sign_in(page, pool, RUI)
 
     wait_for_states(page, SENT, SENT)
     assert [post.body["usuarioId"] for post in server.punch_requests if post.status == 202] == [ANA, RUI]
 
 
-def test_who_signs_out_without_network_is_forgotten_on_the_device(phone: Phone, pool: UserPool) -> None:
+def test_signing_out_without_network_forgets_the_employee_on_the_device(phone: Phone, pool: FakeUserPool) -> None:
     page = phone.open(KEY, worker=False)
     sign_in(page, pool, ANA)
-    asked = len(pool.questions)
+    request_count = len(pool.requests)
     phone.context.set_offline(True)
     page.get_by_role("button", name="Sair").click()
 
     expect(page.get_by_role("button", name="Entrar com a sua conta")).to_be_enabled()
     expect(page.locator("#employee")).to_have_value("")
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
-    assert len(pool.questions) == asked
+    assert len(pool.requests) == request_count
 
 
 @pytest.mark.usefixtures("pool")
-def test_a_sign_in_that_cannot_begin_says_that_and_nothing_of_the_storage(phone: Phone) -> None:
+def test_a_sign_in_that_cannot_start_is_reported_as_no_storage_error(phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     button = page.get_by_role("button", name="Entrar com a sua conta")
     button.wait_for()
@@ -202,18 +205,18 @@ def test_a_sign_in_that_cannot_begin_says_that_and_nothing_of_the_storage(phone:
     expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
 
 
-def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(
-    server: FakeServer, phone: Phone, pool: UserPool
+def test_an_expired_token_is_renewed_without_a_new_sign_in(
+    server: FakeServer, phone: Phone, pool: FakeUserPool
 ) -> None:
     page = phone.open(KEY, worker=False)
     sign_in(page, pool, ANA)
-    pool.make_token()  # what the phone has is no good any more
+    pool.issue_token()  # the phone's token is no longer the newest
 
     punch(page)
     press_repeatedly(page, 1)
 
     wait_for_states(page, SENT, SENT)
-    assert pool.questions[-1] == {
+    assert pool.requests[-1] == {
         "client_id": pool.settings.client,
         "grant_type": "refresh_token",
         "refresh_token": "refresh",
@@ -222,16 +225,17 @@ def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(
 
 
 def test_a_page_with_the_policy_of_another_version_is_not_kept(server: FakeServer, browser: Browser) -> None:
-    """It would never be allowed to ask the user pool for tokens. A server of many machines may mix them for a while."""
-    with user_pool() as pool, phones.new_phone(browser, server.url) as phone:
+    """With the other policy, the page could not ask the user pool for tokens. CloudFront may mix versions."""
+    with run_fake_user_pool() as pool, phones.new_phone(browser, server.url) as phone:
         page = phone.open()
         server.sign_in = pool.settings
         server.file_headers = {"content-security-policy": site.HEADERS["content-security-policy"]}
-        update = """navigator.serviceWorker.getRegistration().then(async found => {
-            const state = new Promise(done => found.addEventListener("updatefound", () => {
-                found.installing.addEventListener("statechange", event => done(event.target.state), { once: true })
+        update = """navigator.serviceWorker.getRegistration().then(async registration => {
+            const state = new Promise(resolve => registration.addEventListener("updatefound", () => {
+                const { installing } = registration
+                installing.addEventListener("statechange", event => resolve(event.target.state), { once: true })
             }, { once: true }))
-            await found.update()
+            await registration.update()
             return state
         })"""
         assert page.evaluate(update) == "redundant"
@@ -239,32 +243,32 @@ def test_a_page_with_the_policy_of_another_version_is_not_kept(server: FakeServe
         assert page.evaluate(update) == "installed"
 
 
-def test_a_code_that_this_device_did_not_ask_for_is_not_taken(phone: Phone, pool: UserPool) -> None:
+def test_a_code_that_this_device_did_not_request_is_refused(phone: Phone, pool: FakeUserPool) -> None:
     page = phone.open(worker=False)
     for answer in ("?code=code&state=forged", "?error=access_denied&state=forged"):
         page.goto(phone.url + answer)
 
         expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
         assert "?" not in page.url
-    assert pool.questions == []
+    assert pool.requests == []
 
 
-def test_a_link_does_not_break_a_sign_in_off_that_is_under_way(phone: Phone, pool: UserPool) -> None:
+def test_a_link_does_not_interrupt_a_sign_in(phone: Phone, pool: FakeUserPool) -> None:
     page, other = phone.open(KEY, worker=False), phone.open(worker=False)
-    redirect, came, goes = pool.redirect, Event(), Event()
+    redirect, request_arrived, is_released = pool.redirect, Event(), Event()
 
-    def slow(path: str, asked: dict[str, str]) -> str:
-        came.set()
-        goes.wait(DEADLINE)
-        return redirect(path, asked)
+    def slow_redirect(path: str, fields: dict[str, str]) -> str:
+        request_arrived.set()
+        is_released.wait(DEADLINE)
+        return redirect(path, fields)
 
-    pool.redirect = slow  # type: ignore[method-assign]
-    pool.employee = ANA
+    pool.redirect = slow_redirect  # type: ignore[method-assign]
+    pool.next_employee = ANA
     page.get_by_role("button", name="Entrar com a sua conta").click(no_wait_after=True)
-    wait_for(came.is_set, "the way to the user pool")
+    wait_for(request_arrived.is_set, "the request to the user pool")
     for link in ("?state=x", "?code=code&state=x", "?error=access_denied&state="):
         other.goto(phone.url + link)
         expect(other.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
-    goes.set()
+    is_released.set()
 
     page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()

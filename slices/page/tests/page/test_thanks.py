@@ -1,4 +1,4 @@
-"""What the page says below the button: of the punch, while it is that one's turn, and before a second one."""
+"""The text below the button: thanks, errors, and the question before a second punch."""
 
 import re
 
@@ -23,26 +23,27 @@ from tests.serving import json_answer
 
 EMPLOYEE = 123
 KEY = "#key=first"
-CACHE_STORAGE = "Bater de novo"
-DAY = 86_400_000
+PUNCH_AGAIN = "Bater de novo"
 
 
 def expect_outcome(page: Page, kind: str, text: str) -> None:
-    """Wait for what the page says below the button, and hold it to being good, bad, a question, or nothing."""
+    """Wait for a text below the button, of a kind: good, bad, question or empty."""
     expect(page.locator("#outcome")).to_have_text(re.compile(text))
     expect(page.locator("#outcome")).to_have_class(kind)
 
 
-def number(page: Page, employee: int) -> None:
-    """Press without waiting for an answer."""
+def submit(page: Page, employee: int) -> None:
+    """Press the button without waiting for the text below it."""
     page.locator("#employee").fill(str(employee))
     page.locator("#press").click()
 
 
-def test_thanks_follow_their_punch_and_only_its_state_is_read_out_again(server: FakeServer, phone: Phone) -> None:
+def test_thanks_follow_the_state_of_their_punch_and_only_the_state_is_read_out_again(
+    server: FakeServer, phone: Phone
+) -> None:
     server.api = held = BlockedApi(accept)
     page = phone.open(KEY, clock_script(5), worker=False)
-    number(page, EMPLOYEE)
+    submit(page, EMPLOYEE)
 
     expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
     page.evaluate("window.before = document.getElementById('outcome').firstChild")
@@ -57,13 +58,13 @@ def test_thanks_follow_their_punch_and_only_its_state_is_read_out_again(server: 
 def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
     conflicts: bool, server: FakeServer, phone: Phone
 ) -> None:
-    def other(path: str, _headers: object, body: bytes | None) -> object:
+    def conflicting_receipt(path: str, _headers: object, body: bytes | None) -> object:
         return server.receipt(path, usuarioId=1) if body is None else json_answer(202, {})
 
     server.planned_responses = [] if conflicts else [PlannedResponse(400)]
-    server.api = other  # type: ignore[assignment]
+    server.api = conflicting_receipt  # type: ignore[assignment]
     page = phone.open(KEY, clock_script(5), worker=False)
-    number(page, EMPLOYEE)
+    submit(page, EMPLOYEE)
 
     expected = "não registrada: outra batida" if conflicts else re.escape(refusal_text(400))
     expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
@@ -80,7 +81,7 @@ def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
     wait_for_states(page, SENT)
 
 
-def test_the_next_digit_ends_the_thanks_and_the_mark_of_a_wrong_number(phone: Phone) -> None:
+def test_the_next_digit_hides_the_thanks_and_the_mark_of_an_invalid_number(phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     page.locator("#press").click()
     expect_outcome(page, "bad", "Digite a matrícula")
@@ -104,7 +105,7 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
     assert page.locator("#outcome").inner_text() == ""  # at once
     expect(page.locator("#employee")).to_have_value("4")
 
-    page.evaluate("window.began = performance.now(); performance.now = () => began")  # of the page
+    page.evaluate("window.began = performance.now(); performance.now = () => began")
     assert "Obrigado" in punch(page, EMPLOYEE + 1)
     wait_for_states(page, SENT, SENT)
     thanks = [
@@ -126,10 +127,10 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
 def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
     page = make_kiosk(phone.open(KEY, worker=False))
     page.locator("#employee").focus()
-    page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
-    page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two
+    page.evaluate("void navigator.locks.request('stores', () => new Promise(resolve => (releaseLock = resolve)))")
+    page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two Enters
     expect_outcome(page, "", "^$")
-    page.evaluate("letGo()")
+    page.evaluate("releaseLock()")
     wait_for_states(page, SENT)
     page.locator("#press").click()
 
@@ -162,7 +163,7 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Fak
             page.locator("#language").click()
 
 
-def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: FakeServer, phone: Phone) -> None:
+def test_a_second_punch_within_a_minute_is_not_stored_without_confirmation(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, clock_script(), worker=False)
     punch(page, EMPLOYEE)
     wait_for_states(page, SENT)
@@ -174,23 +175,23 @@ def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: FakeSe
     require_nothing(page)
     page.get_by_role("button", name="Não").click()
     expect_outcome(page, "", "^$")
-    expect(page.get_by_role("button", name=CACHE_STORAGE)).to_be_hidden()
-    punch_of_another = EMPLOYEE + 1
-    number(page, punch_of_another)
+    expect(page.get_by_role("button", name=PUNCH_AGAIN)).to_be_hidden()
+    other_employee = EMPLOYEE + 1
+    submit(page, other_employee)
     wait_for_states(page, SENT, SENT)
-    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE, punch_of_another]
+    assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE, other_employee]
 
 
-def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server: FakeServer, phone: Phone) -> None:
+def test_a_second_punch_is_stored_after_confirmation_or_a_minute_later(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, clock_script(), worker=False)
-    number(page, EMPLOYEE)
+    submit(page, EMPLOYEE)
     expect_outcome(page, "good", "Obrigado")
-    wait_for_states(page, SENT)  # what is on its way would be sent again
-    page.reload()  # it is known by what is kept
-    expect(page.locator("#employee")).to_have_value(str(EMPLOYEE))  # before that a press is one of nobody
+    wait_for_states(page, SENT)  # a punch on its way would be sent again after the reload
+    page.reload()
+    expect(page.locator("#employee")).to_have_value(str(EMPLOYEE))  # until then there is no employee to punch for
     wait_for_states(page, SENT)
     page.locator("#press").click()
-    page.get_by_role("button", name=CACHE_STORAGE).click()
+    page.get_by_role("button", name=PUNCH_AGAIN).click()
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT, SENT)
 
@@ -201,7 +202,7 @@ def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server
     assert [post.body["sequencia"] for post in server.punch_requests] == [1, 2, 3]
 
 
-def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: FakeServer, phone: Phone) -> None:
+def test_presses_while_the_first_punch_is_being_stored_ask_for_confirmation(server: FakeServer, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
     page.locator("#employee").fill(str(EMPLOYEE))
     page.evaluate("for (let times = 0; times < 40; times++) document.getElementById('punch').requestSubmit()")
@@ -212,7 +213,9 @@ def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: FakeSer
 
 
 @pytest.mark.parametrize("is_kiosk", [True, False])
-def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: FakeServer, phone: Phone) -> None:
+def test_the_enter_key_of_a_badge_reader_does_not_confirm_a_second_punch(
+    is_kiosk: bool, server: FakeServer, phone: Phone
+) -> None:
     page = phone.open(KEY, worker=False)
     if is_kiosk:
         make_kiosk(page)
@@ -225,19 +228,19 @@ def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: FakeServer, 
     expect_outcome(page, "question", "De novo")
     page.keyboard.type("\n\n")
     expect_outcome(page, "question", "De novo")
-    page.get_by_role("button", name=CACHE_STORAGE).focus()
+    page.get_by_role("button", name=PUNCH_AGAIN).focus()
     page.keyboard.type("456\n")
     wait_for_states(page, SENT, SENT)
     expect_outcome(page, "good", "da matrícula 456: ")
     assert [post.body["usuarioId"] for post in server.punch_requests] == [EMPLOYEE, 456]
 
 
-def test_whose_punch_was_refused_is_not_asked_and_a_question_that_nobody_answers_goes(
+def test_no_question_follows_a_refused_punch_and_an_unanswered_question_disappears(
     server: FakeServer, phone: Phone
 ) -> None:
     server.planned_responses = [PlannedResponse(400)]
     page = phone.open(KEY, clock_script(), worker=False)
-    number(page, EMPLOYEE)
+    submit(page, EMPLOYEE)
     wait_for_states(page, refusal_text(400))
     page.locator("#press").click()
     expect_outcome(page, "good", "Obrigado")
@@ -246,7 +249,7 @@ def test_whose_punch_was_refused_is_not_asked_and_a_question_that_nobody_answers
     page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 60_000")
 
     expect_outcome(page, "", "^$")
-    expect(page.get_by_role("button", name=CACHE_STORAGE)).to_be_hidden()
+    expect(page.get_by_role("button", name=PUNCH_AGAIN)).to_be_hidden()
 
 
 def test_a_device_without_network_says_so(server: FakeServer, phone: Phone) -> None:
@@ -272,17 +275,17 @@ def test_a_device_without_network_says_so(server: FakeServer, phone: Phone) -> N
     }
 
 
-def test_a_wrong_clock_says_as_which_time_a_punch_counts(phone: Phone) -> None:
+def test_the_warning_of_a_wrong_clock_says_which_time_counts(phone: Phone) -> None:
     page = phone.open(KEY, clock_script(), worker=False)
     for hours, word in ((1, "adiantado"), (-1, "atrasado")):
         page.evaluate(f"window.ahead = {hours} * 3_600_000")
         punch(page, EMPLOYEE)
 
-        said = re.compile(f"^O relógio deste aparelho está .* {word}, e a batida conta com a hora que ele mostra")
-        expect(page.locator("#warnings")).to_have_text(said)
+        warning = re.compile(f"^O relógio deste aparelho está .* {word}, e a batida conta com a hora que ele mostra")
+        expect(page.locator("#warnings")).to_have_text(warning)
 
 
-def test_thanks_of_a_small_screen_are_over_the_rest_and_cover_no_key_beside_a_warning(
+def test_thanks_on_a_small_screen_are_visible_and_cover_no_key_below_a_warning(
     server: FakeServer, browser: Browser
 ) -> None:
     with phones.new_phone(
@@ -299,6 +302,6 @@ def test_thanks_of_a_small_screen_are_over_the_rest_and_cover_no_key_beside_a_wa
         expect(page.locator("#warnings")).to_contain_text("Sem rede")
         page.evaluate("scrollTo(0, 0)")
         expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
-        ends, begins = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
-        assert ends <= begins
+        bottom, top = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
+        assert bottom <= top
         require_nothing(page)

@@ -1,4 +1,4 @@
-"""What the page keeps twice, when a store is lost, fails, or is behind the other."""
+"""The page's two stores, when one is lost, fails, or is behind the other."""
 
 import itertools
 from typing import Any
@@ -44,7 +44,7 @@ async () => {
 
 
 def punches_in_both_stores(page: Page) -> list[list[Any]]:
-    """Give number, id and state of each punch; both stores have the same."""
+    """Return number, id and state of each punch, after checking that both stores have the same."""
     first, second = page.evaluate(_STORES)
     assert first == second
     assert isinstance(first, list)
@@ -52,12 +52,12 @@ def punches_in_both_stores(page: Page) -> list[list[Any]]:
 
 
 def numbers(page: Page) -> list[int]:
-    """Give the numbers of the punches, which both stores have."""
+    """Return the numbers of the punches in both stores."""
     return [number for number, *_ in punches_in_both_stores(page)]
 
 
 def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
-    """Open the page with a key, and name the device."""
+    """Open the page with a key, and save a name of the device."""
     page = phone.open(KEY, worker=False)
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#device").fill("Portão 1")
@@ -68,12 +68,12 @@ def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
 
 
 def require_identity(page: Page, key: str = "irst") -> None:
-    """Hold the page to the end of its key, and to the device's name."""
+    """Require that the page shows the end of its key and the device's name."""
     expect(page.locator("#key-state")).to_contain_text(key)
     expect(page.locator("#device")).to_have_value("Portão 1")
 
 
-def test_what_one_store_lost_comes_back_from_the_other(server: FakeServer, phone: Phone) -> None:
+def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phone) -> None:
     server.planned_responses = [PlannedResponse(), PlannedResponse(), PlannedResponse(400)]
     server.api = lambda path, headers, body: (
         accept(path, headers, body)
@@ -111,7 +111,7 @@ def test_what_one_store_lost_comes_back_from_the_other(server: FakeServer, phone
 
 
 @pytest.mark.parametrize("store", [INDEXED_DB, CACHE_STORAGE])
-def test_a_store_that_is_lost_while_the_page_is_open_is_made_again_at_the_next_press(
+def test_a_store_lost_while_the_page_is_open_is_restored_at_the_next_press(
     store: str, server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
@@ -147,9 +147,7 @@ def test_the_worker_reconciles_before_it_sends(server: FakeServer, browser: Brow
     assert [(post.body["sequencia"], post.body["id"]) for post in server.punch_requests] == [(kept[0], kept[1])]
 
 
-def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_number(
-    server: FakeServer, phone: Phone
-) -> None:
+def test_a_punch_that_one_store_refuses_is_in_neither_and_uses_no_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY, worker=False)
     failures = {
@@ -159,14 +157,14 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
         "const { get } = IDBObjectStore.prototype; IDBObjectStore.prototype.get = function (name) "
         "{ return get.call(this, typeof name === 'number' ? -1 : name) }": "could not be read back",
     }
-    for number, (fails, says) in enumerate(failures.items(), 1):
+    for number, (failure, message) in enumerate(failures.items(), 1):
         punch(page, EMPLOYEE)
-        page.evaluate(f"() => {{ {fails} }}")
+        page.evaluate(f"() => {{ {failure} }}")
 
         outcome = punch(page)
 
         assert "NÃO foi guardada" in outcome
-        assert says in outcome
+        assert message in outcome
         page.reload()
         wait_for_states(page, *[WAITING] * number)
         assert numbers(page) == list(range(1, number + 1))
@@ -174,14 +172,14 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
     assert numbers(page) == [1, 2, 3, 4, 5]
 
 
-def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
+def test_a_key_that_one_store_refuses_is_in_neither(phone: Phone) -> None:
     page = open_and_name(phone)
-    for fails in (
+    for failure in (
         "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
         "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
         "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
     ):
-        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {fails} }}")
+        page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {failure} }}")
 
         enter_key(page, "second")
 
@@ -193,7 +191,7 @@ def test_a_key_that_one_store_does_not_take_is_in_neither(phone: Phone) -> None:
         require_identity(page)
 
 
-def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_deleted(phone: Phone) -> None:
+def test_a_key_in_both_stores_is_saved_even_if_the_previous_entry_cannot_be_deleted(phone: Phone) -> None:
     page = open_and_name(phone)
     page.evaluate("() => { Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError')) }")
 
@@ -210,31 +208,31 @@ def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_de
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
 
 
-def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
+def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
         """async () => {
-            await navigator.locks.request("stores", () => {}) // which keeping the key needs, and Cache.delete
+            await navigator.locks.request("stores", () => {}) // the key is stored by now, which needs Cache.delete
             const stores = [[IDBObjectStore, "add"], [Cache, "delete"]]
             const kept = stores.map(([store, name]) => store.prototype[name])
             for (const [store, name] of stores)
                 store.prototype[name] = () => { throw new DOMException("no room", "QuotaExceededError") }
-            window.mend = () => stores.forEach(([store, name], index) => { store.prototype[name] = kept[index] })
+            window.repair = () => stores.forEach(([store, name], index) => { store.prototype[name] = kept[index] })
         }"""
     )
 
     assert "Não se sabe se a batida foi guardada" in punch(page)
     expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
-    page.evaluate("mend()")
+    page.evaluate("repair()")
     press_repeatedly(page, 1)
 
     wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 3]
 
 
-def test_what_a_kill_left_in_one_store_is_kept_and_another_tab_does_not_give_its_number_again(
+def test_a_punch_in_one_store_after_a_kill_is_restored_and_its_number_is_not_used_again(
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
@@ -262,7 +260,7 @@ def test_what_a_kill_left_in_one_store_is_kept_and_another_tab_does_not_give_its
     assert len({identifier for _, identifier, _ in punches_in_both_stores(other)}) == 3
 
 
-def test_a_torn_newer_entry_leaves_the_whole_older_one(server: FakeServer, phone: Phone) -> None:
+def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = open_and_name(phone)
     punch(page, EMPLOYEE)
@@ -274,10 +272,10 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: FakeServer, phone
             const { identity } = await import("./reconcile.js"), { identityOf, nameOf } = await import("./plan.js")
             const [{ body }] = await (await import("./database.js")).everything()
             const { revision } = await identity(await open())
-            const torn = [nameOf({ body, state: "sent" }), identityOf(revision + 1)]
-            torn.push(nameOf({ body: { ...body, sequencia: 3 }, state: "waiting" }))
+            const incomplete = [nameOf({ body, state: "sent" }), identityOf(revision + 1)]
+            incomplete.push(nameOf({ body: { ...body, sequencia: 3 }, state: "waiting" }))
             const cache = await caches.open("replica")
-            for (const name of torn) await cache.put(`/replica/${name}`, new Response("{"))
+            for (const name of incomplete) await cache.put(`/replica/${name}`, new Response("{"))
         }"""
     )
 
@@ -291,7 +289,9 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: FakeServer, phone
     assert numbers(page) == [1, 2, 4]
 
 
-def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_is_sent(server: FakeServer, phone: Phone) -> None:
+def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_the_others_are_sent(
+    server: FakeServer, phone: Phone
+) -> None:
     server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
@@ -335,7 +335,7 @@ def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Ph
                 """employee => {
                     document.getElementById("employee").value = employee
                     document.getElementById("press").click()
-                    import("./database.js").then(it => { it.reconcile() })
+                    import("./database.js").then(database => { database.reconcile() })
                 }""",
                 next(employees),
             )
@@ -352,7 +352,7 @@ def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Ph
     assert [post.body["sequencia"] for post in server.punch_requests] == list(range(1, 11))
 
 
-def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked_for(
+def test_without_the_second_store_waiting_punches_are_sent_and_no_new_one_is_accepted(
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
@@ -374,10 +374,10 @@ def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked
     assert [state for *_, state in punches_in_both_stores(page)] == ["sent", "sent"]
 
 
-def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(phone: Phone) -> None:
+def test_a_store_that_does_not_respond_is_reported_and_does_not_block_the_next_press(phone: Phone) -> None:
     page = phone.open(worker=False)
     punch(page, EMPLOYEE)
-    for number, silent in enumerate(
+    for number, failure in enumerate(
         (
             "CacheStorage.prototype.match = () => new Promise(() => {})",
             "IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })",
@@ -389,26 +389,24 @@ def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(
                 const [{{ match }}, {{ transaction }}] = [CacheStorage.prototype, IDBDatabase.prototype]
                 const later = setTimeout
                 window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
-                window.mend = () => {{
+                window.repair = () => {{
                     window.setTimeout = later
                     CacheStorage.prototype.match = match
                     IDBDatabase.prototype.transaction = transaction
                 }}
-                {silent}
+                {failure}
             }}"""
         )
 
         assert "não responde" in punch(page)
-        page.evaluate("mend()")
+        page.evaluate("repair()")
 
         press_repeatedly(page, 1)
         assert numbers(page) == list(range(1, number + 1))
 
 
-def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for_each_punch(
-    server: FakeServer, phone: Phone
-) -> None:
-    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # nothing more is sent for now
+def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(server: FakeServer, phone: Phone) -> None:
+    server.planned_responses = [PlannedResponse(500, {"Retry-After": "3600"})]  # stops the sending
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
@@ -418,29 +416,29 @@ def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for
             const { open } = CacheStorage.prototype
             const [send, later] = [window.fetch, window.setTimeout]
             window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
-            window.mend = () => { CacheStorage.prototype.open = open }
-            window.asked = 0
-            window.askedBefore = []
-            CacheStorage.prototype.open = () => new Promise(() => { window.asked++ })
+            window.repair = () => { CacheStorage.prototype.open = open }
+            window.opens = 0
+            window.opensBeforeEachPunch = []
+            CacheStorage.prototype.open = () => new Promise(() => { window.opens++ })
             window.fetch = (address, request) => {
-                if (request.method === "POST") askedBefore.push(asked)
+                if (request.method === "POST") opensBeforeEachPunch.push(opens)
                 return send(address, request)
             }
-            return import("./database.js").then(it => it.remember("retry", null))
+            return import("./database.js").then(database => database.remember("retry", null))
         }"""
     )
 
     trigger_online(page)
 
     wait_for_states(page, SENT, SENT, SENT)
-    assert page.evaluate("askedBefore") == [0, 1, 1]
-    page.evaluate("mend()")
+    assert page.evaluate("opensBeforeEachPunch") == [0, 1, 1]
+    page.evaluate("repair()")
     trigger_online(page)
     expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
     assert [state for *_, state in punches_in_both_stores(page)] == ["sent"] * 3
 
 
-def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: FakeServer, phone: Phone) -> None:
+def test_a_punch_whose_write_ends_late_is_not_reported_as_lost(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
@@ -449,7 +447,7 @@ def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: FakeSe
             const { add } = IDBObjectStore.prototype
             const later = setTimeout
             window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 1000 : ms)
-            window.mend = () => {
+            window.repair = () => {
                 window.setTimeout = later
                 IDBObjectStore.prototype.add = add
             }
@@ -462,14 +460,14 @@ def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: FakeSe
     )
 
     assert "Não se sabe se a batida foi guardada: o armazenamento deste aparelho não responde" in punch(page)
-    page.evaluate("mend()")
+    page.evaluate("repair()")
     press_repeatedly(page, 1)
 
     wait_for_states(page, WAITING, WAITING, WAITING)
     assert numbers(page) == [1, 2, 3]
 
 
-_SILENCE_AND_PRESS = """() => {
+_BLOCK_STORE_AND_PRESS = """() => {
     const later = setTimeout
     window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 25_000 : ms)
     IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })
@@ -477,9 +475,7 @@ _SILENCE_AND_PRESS = """() => {
 }"""
 
 
-def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
-    server: FakeServer, browser: Browser
-) -> None:
+def test_a_page_whose_store_does_not_respond_reloads_itself_when_idle(server: FakeServer, browser: Browser) -> None:
     server.is_api_down = True
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open(KEY, clock_script(50))
@@ -487,35 +483,35 @@ def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
         punch(page, EMPLOYEE)
 
         with page.expect_navigation():
-            page.evaluate(_SILENCE_AND_PRESS)
+            page.evaluate(_BLOCK_STORE_AND_PRESS)
 
         wait_for_states(page, WAITING)
         punch(page, EMPLOYEE)
         assert numbers(page) == [1, 2]
 
 
-def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(phone: Phone) -> None:
-    """Without a network there would be no page then."""
-    looks = """
-    window.looks = 0
-    // A version that waits is told to take over by each look at a page that nobody touches, unless it is loaded anew.
-    const told = () => document.getElementById("outcome").className === "bad" && window.looks++
-    navigator.serviceWorker.register = () => Promise.resolve({ waiting: { postMessage: told } })
+def test_a_page_whose_store_does_not_respond_does_not_reload_itself_without_a_worker(phone: Phone) -> None:
+    """Without a worker and without network, a reload would lose the page."""
+    count_checks = """
+    window.checks = 0
+    // At each check of an idle page, the page either reloads itself or asks a waiting version to take over.
+    const postMessage = () => document.getElementById("outcome").className === "bad" && window.checks++
+    navigator.serviceWorker.register = () => Promise.resolve({ waiting: { postMessage } })
     """
-    page = phone.open(init_script=clock_script(50) + looks, worker=False)
+    page = phone.open(init_script=clock_script(50) + count_checks, worker=False)
     punch(page, EMPLOYEE)
-    page.evaluate("window.stays = true")
+    page.evaluate("window.isSamePage = true")
 
-    page.evaluate(_SILENCE_AND_PRESS)
+    page.evaluate(_BLOCK_STORE_AND_PRESS)
 
-    wait_for(lambda: page.evaluate("window.looks > 0 || !window.stays"), "a look at the page after the press")
-    assert page.evaluate("window.stays") is True
+    wait_for(
+        lambda: page.evaluate("window.checks > 0 || !window.isSamePage"), "a check of the idle page after the press"
+    )
+    assert page.evaluate("window.isSamePage") is True
     expect(page.locator("#outcome")).to_contain_text("não responde")
 
 
-def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobody_presses(
-    server: FakeServer, phone: Phone
-) -> None:
+def test_a_failed_restore_is_repeated_without_a_press_when_there_is_space(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
@@ -541,22 +537,22 @@ def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobo
     assert punches_in_both_stores(page) == kept
 
 
-def test_a_press_waits_for_its_turn_but_not_for_ever(phone: Phone) -> None:
+def test_a_press_waits_for_the_lock_but_not_for_ever(phone: Phone) -> None:
     page = phone.open(init_script=clock_script(50), worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(
-        "navigator.locks.request('stores', () => new Promise(resolve => { window.mend = resolve }))"
+        "navigator.locks.request('stores', () => new Promise(resolve => { window.repair = resolve }))"
         " && navigator.locks.query().then(() => null)"
     )
 
     assert "NÃO foi guardada" in punch(page)
-    page.evaluate("mend()")
+    page.evaluate("repair()")
     press_repeatedly(page, 1)
 
     assert numbers(page) == [1, 2]
 
 
-def test_a_press_reads_no_more_however_many_punches_are_kept(phone: Phone) -> None:
+def test_a_press_does_not_read_all_stored_punches(phone: Phone) -> None:
     page = phone.open(worker=False)
     punch(page, EMPLOYEE)
     page.evaluate(

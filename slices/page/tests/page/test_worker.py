@@ -1,4 +1,4 @@
-"""What the page's worker keeps for when there is no network."""
+"""The service worker's copies of the page's files, for use without network."""
 
 import shutil
 from pathlib import Path
@@ -19,60 +19,62 @@ from slices.page.tests.page.phones import (
 )
 from tests.waiting import wait_for
 
-_KEPT = """async () => {
+_LIST_CACHED_FILES = """async () => {
     const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
     const files = await (await caches.open(shell)).keys()
     return files.map(({ url }) => url).sort()
 }"""
-_DROP = """async file => {
+_DELETE_CACHED_FILE = """async file => {
     const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
     return (await caches.open(shell)).delete(new URL(file, location.href).href)
 }"""
 
 
-def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(server: FakeServer, browser: Browser) -> None:
+def test_a_cached_file_that_the_browser_deleted_is_cached_again_when_it_is_fetched(
+    server: FakeServer, browser: Browser
+) -> None:
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
-        kept = page.evaluate(_KEPT)
+        kept = page.evaluate(_LIST_CACHED_FILES)
         for file in ("./", "rules.js"):
-            assert page.evaluate(_DROP, file)
+            assert page.evaluate(_DELETE_CACHED_FILE, file)
             page.reload()
 
-            wait_for(lambda: page.evaluate(_KEPT) == kept, f"{file} to be kept again")
+            wait_for(lambda: page.evaluate(_LIST_CACHED_FILES) == kept, f"{file} to be cached again")
             server.is_down = True
             page.reload()
             expect(page.locator("#key-state")).to_contain_text("irst")
             server.is_down = False
 
 
-def test_a_file_of_another_version_is_not_kept_in_place_of_one_that_the_browser_dropped(
+def test_a_file_of_another_version_does_not_replace_a_deleted_one_in_the_cache(
     server: FakeServer, browser: Browser
 ) -> None:
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
-        kept = page.evaluate(_KEPT)
+        kept = page.evaluate(_LIST_CACHED_FILES)
         server.file_headers = {"content-security-policy": "default-src 'self'"}
-        assert page.evaluate(_DROP, "./")
+        assert page.evaluate(_DELETE_CACHED_FILE, "./")
         page.reload()
 
         expect(page.locator("#key-state")).to_contain_text("irst")
-        assert page.evaluate(_KEPT) == [address for address in kept if address != server.url]
+        assert page.evaluate(_LIST_CACHED_FILES) == [address for address in kept if address != server.url]
 
 
-def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: FakeServer, browser: Browser) -> None:
+def test_a_fetched_file_that_cannot_be_cached_is_still_shown(server: FakeServer, browser: Browser) -> None:
     with phones.new_phone(browser, server.url) as phone:
         page = phone.open("#key=first")
         worker = phone.context.service_workers[0]
-        assert page.evaluate(_DROP, "./")
-        for outcome in ("reject(new DOMException('', 'no room'))", "race([])"):  # it fails, and it never ends
+        assert page.evaluate(_DELETE_CACHED_FILE, "./")
+        for outcome in ("reject(new DOMException('', 'no room'))", "race([])"):  # it fails, or never ends
             worker.evaluate(f"() => {{ Cache.prototype.put = () => Promise.{outcome} }}")
             page.reload()
 
             expect(page.locator("#key-state")).to_contain_text("irst")
-            assert not page.evaluate(_DROP, "./")
+            assert not page.evaluate(_DELETE_CACHED_FILE, "./")
 
 
-def test_a_new_version_takes_over_by_itself_with_what_waits(
+def test_a_new_version_takes_over_by_itself_and_keeps_waiting_punches(
     server: FakeServer, browser: Browser, tmp_path: Path
 ) -> None:
     with phones.new_phone(browser, server.url) as phone:
@@ -84,8 +86,10 @@ def test_a_new_version_takes_over_by_itself_with_what_waits(
         server.folder = Path(shutil.copytree(WEB, tmp_path / "web"))
         html = server.folder / "index.html"
         html.write_text(html.read_text().replace("<main>", '<main data-version="2">'))
-        page.evaluate("navigator.serviceWorker.getRegistration().then(found => found.update()).then(() => null)")
-        page.locator("main[data-version='2']").wait_for()  # once nobody touches it
+        page.evaluate(
+            "navigator.serviceWorker.getRegistration().then(registration => registration.update()).then(() => null)"
+        )
+        page.locator("main[data-version='2']").wait_for()  # after half a minute without a touch
 
         wait_for_states(page, *[WAITING] * 10)
         server.is_api_down = False
