@@ -1,4 +1,4 @@
-// Whether there is a page (site.yml).
+// Resources and outputs of the page (site.yml), or none if the parameter site is false.
 const { signInOf } = require('./sign_in.js');
 
 async function template({ resolveVariable }) {

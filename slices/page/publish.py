@@ -1,4 +1,4 @@
-"""The page for employees, put where CloudFront fetches it (`site.yml`)."""
+"""Upload of the page for employees to the bucket behind CloudFront (`site.yml`)."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,42 +10,45 @@ if TYPE_CHECKING:
     import boto3
 
 INDEX = "index.html"
-"""The object of the page itself: the distribution's DefaultRootObject."""
+"""Key of the page itself: the distribution's DefaultRootObject."""
 
-_LAST = ("page.js", "", "sw.js")  # in order: what imports the others, the page that names it, the hashes of all
+# Uploaded last, in this order: page.js imports the other scripts, the page loads page.js, the worker has all hashes.
+_LAST = ("page.js", "", "sw.js")
 
 
 def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs_token: bool) -> str | None:
     """Publish the page of a stage, if it has one.
 
     Args:
-        session: which deploys.
+        session: boto3's, of the deploy.
         outputs: of the stack.
-        needs_token: whether the API takes punches of employees who signed in only.
+        needs_token: whether the API accepts only punches of employees who have signed in.
 
     Returns:
-        The page's URL, or None.
+        The page's URL, or None for a stage without a page.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
+        botocore.exceptions.BotoCoreError, ClientError: S3 did not respond, or refused a request.
     """
     if "SiteBucketName" not in outputs:
         return None
     sign_in = None
     if "PageSignInDomain" in outputs:
-        sign_in = site.SignIn.at(outputs["PageSignInDomain"], outputs["PageSignInClientId"])
+        sign_in = site.SignIn.from_domain(outputs["PageSignInDomain"], outputs["PageSignInClientId"])
     print_status("publishing the page")
     if needs_token and sign_in is None:
-        print_status("  nobody can sign in there yet, so punches stay on their devices: slices/page/README.md#sign-in")
+        print_status(
+            "  employees cannot sign in there yet, so punches stay on their devices: see slices/page/README.md#sign-in"
+        )
     publish(session.client("s3"), outputs["SiteBucketName"], sign_in)
     return outputs["PageUrl"]
 
 
 def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
-    """Make a bucket hold the files of the page, and nothing else.
+    """Upload the page's files to a bucket, and delete all other objects.
 
-    What names others is written after them. A browser that comes in between takes no mixture for a version: its worker
-    compares hashes, and tries again later.
+    A file is uploaded after the files that it refers to. A browser that loads the page during the upload keeps no mix of two
+    versions: its worker compares hashes, and tries again later.
 
     Args:
         s3: boto3's client.
@@ -53,7 +56,7 @@ def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
         sign_in: of a stage with a user pool.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
+        botocore.exceptions.BotoCoreError, ClientError: S3 did not respond, or refused a request.
     """
     files = site.files(sign_in=sign_in)
     for name in (*sorted(files.keys() - set(_LAST)), *_LAST):
@@ -66,6 +69,6 @@ def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
             CacheControl=headers["cache-control"],
         )
     published = {name or INDEX for name in files}
-    for found in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket).search("Contents[].Key"):
-        if found is not None and found not in published:  # None: of a page without contents
-            s3.delete_object(Bucket=bucket, Key=found)
+    for key in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket).search("Contents[].Key"):
+        if key is not None and key not in published:  # None for a result page without contents
+            s3.delete_object(Bucket=bucket, Key=key)

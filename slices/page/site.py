@@ -1,4 +1,4 @@
-"""The page for employees: the files of `web/` as a server has to send them."""
+"""Files of the page for employees, with the headers that a server has to send."""
 
 import base64
 import hashlib
@@ -14,31 +14,31 @@ WEB = Path(__file__).parent / "web"
 
 _WORKER = "sw.js"
 _POLICY = "content-security-policy"
-_MARK = b"const SHELL = {}"
+_HASHES_PLACEHOLDER = b"const SHELL = {}"
 
 HEADERS: dict[str, str] = json.loads((WEB.parent / "headers.json").read_text(encoding="utf-8"))
-"""What every file is sent with, in lower case; on AWS by `site.yml`, which a test holds equal.
+"""Headers of every file, in lower case. On AWS `site.yml` sets them; a test compares the two.
 
-The Content-Security-Policy allows nothing but the page's own files and its own origin's API. Nothing is cached
-unasked: the worker keeps the files, and whoever asks a server wants the newest.
+The Content-Security-Policy allows only files and requests of the page's origin. Browsers revalidate every file: the
+service worker keeps the files for offline use, so a request to the server is for the newest version.
 """
 
 
 class SignIn(NamedTuple):
-    """Where employees sign in: a Cognito user pool's domain, and an app client without a secret."""
+    """Endpoints of a Cognito user pool, and its app client without a secret."""
 
     authorize: str  # URL
     token: str  # URL
     revoke: str  # URL
     logout: str  # URL
-    client: str  # its id
+    client: str  # id
 
     @classmethod
-    def at(cls, domain: str, client: str) -> "SignIn":
-        """Name Cognito's endpoints.
+    def from_domain(cls, domain: str, client: str) -> "SignIn":
+        """Return the endpoints of a user pool.
 
         Args:
-            domain: the user pool's, without https://.
+            domain: of the user pool, without https://.
             client: the id of an app client.
         """
         oauth2 = f"https://{domain}/oauth2"
@@ -46,37 +46,38 @@ class SignIn(NamedTuple):
 
 
 def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
-    """Read the page.
+    """Read the files of the page.
 
     Args:
-        folder: where its sources are.
+        folder: with the page's sources.
         sign_in: of a stage with a user pool.
 
     Returns:
-        Its files by their paths below the page's address, "" for the page itself. The worker has the hashes of all.
+        The files by their paths below the page's URL, "" for the page itself. The worker contains the hashes of all.
 
     Raises:
-        ValueError: the worker has no place for the hashes, or a file is of no known type.
+        ValueError: The worker does not have exactly one placeholder for the hashes, or a file's type is unknown.
     """
     headers, settings = HEADERS, {}
     if sign_in:
         parts = urllib.parse.urlsplit(sign_in.token)
-        here, there = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
-        headers = HEADERS | {_POLICY: HEADERS[_POLICY].replace(here, there)}
+        own_origin, with_pool = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
+        headers = HEADERS | {_POLICY: HEADERS[_POLICY].replace(own_origin, with_pool)}
         settings = {"signIn": sign_in._asdict()}
-    found = static.files(folder, headers)
-    found["config.json"] = File(json.dumps(settings).encode(), {"content-type": "application/json", **headers})
-    worker = found[_WORKER]
-    if worker.body.count(_MARK) != 1:
-        raise ValueError(f"{_WORKER} must have the line {_MARK.decode()} once")
-    known = _MARK.replace(b"{}", json.dumps(_hashes(found, headers[_POLICY])).encode())
-    return found | {_WORKER: worker._replace(body=worker.body.replace(_MARK, known))}
+    page_files = static.files(folder, headers)
+    page_files["config.json"] = File(json.dumps(settings).encode(), {"content-type": "application/json", **headers})
+    worker = page_files[_WORKER]
+    if worker.body.count(_HASHES_PLACEHOLDER) != 1:
+        raise ValueError(f"{_WORKER} must have the line {_HASHES_PLACEHOLDER.decode()} once")
+    hashes = json.dumps(_hashes(page_files, headers[_POLICY])).encode()
+    body = worker.body.replace(_HASHES_PLACEHOLDER, _HASHES_PLACEHOLDER.replace(b"{}", hashes))
+    return page_files | {_WORKER: worker._replace(body=body)}
 
 
 def _hashes(files: dict[str, File], policy: str) -> dict[str, str]:
-    """Give the files' hashes; the worker's own stands for the version as a whole.
+    """Return the SHA-256 of each file; the worker's is that of all other hashes, and identifies the version.
 
-    The page's is of its policy, too: with the policy of another version it would not be allowed to ask for tokens.
+    The page's hash covers its policy, because the policy of another version may forbid requests to the user pool.
     """
     hashes = {name: _hash(file.body) for name, file in files.items()}
     hashes[""] = _hash(policy.encode() + files[""].body)

@@ -1,4 +1,4 @@
-"""What the page adds: its files, for `make run` and `ponto deploy`."""
+"""The page slice: files that `make run` serves and `ponto deploy` publishes."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ class Page(Slice):
     """The page for employees."""
 
     def deploy_hook(self) -> "DeployHook":
-        """Return what publishes the page, and its files for `make run`."""
+        """Return the hook that publishes the page, with the files for `make run`."""
         from slices.page import site
         from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
         from tools.kit.static import LocalFiles
@@ -24,8 +24,9 @@ class Page(Slice):
             return DeployResult("pageUrl", url, url and f"page       {url}")
 
         reason = (
-            "the page comes by a second update: AWS refuses CloudFront to an account that it has not verified, and the "
-            "rollback would take all else along. If it is refused, ask AWS, and deploy with site: false"
+            "the page is created by a second update, because AWS refuses CloudFront to an account that it has not "
+            "verified, and the rollback would remove the whole stack. If AWS refuses, ask its support to verify the "
+            "account, and deploy with site: false until then"
         )
         second_update = SecondUpdate("SiteDistribution", "site=false", reason)
         return DeployHook(

@@ -1,4 +1,4 @@
-"""The page's outbox, run by Node: `outbox.test.mjs`, beside a copy of the page's files whose database is in memory."""
+"""The page's outbox, tested in Node by `outbox.test.mjs`, with a copy of the page's files whose database is in memory."""
 
 import shutil
 import subprocess
@@ -7,13 +7,13 @@ from pathlib import Path
 from slices.page.site import WEB
 
 TESTS = Path(__file__).with_name("outbox.test.mjs")
-DATABASE = ("all", "mark", "oldestWaiting", "remember", "remembered", "update")
+DATABASE_FUNCTIONS = ("all", "mark", "oldestWaiting", "remember", "remembered", "update")
 
 
-def test_outbox_does_what_the_answers_ask(tmp_path: Path) -> None:
+def test_outbox_follows_the_responses(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(WEB, tmp_path / "web"))
     (folder / TESTS.name).write_bytes(TESTS.read_bytes())
-    in_memory = (f"export const {name} = (...given) => database.{name}(...given)\n" for name in DATABASE)
+    in_memory = (f"export const {name} = (...values) => database.{name}(...values)\n" for name in DATABASE_FUNCTIONS)
     (folder / "database.js").write_text("".join(in_memory))
 
     command = ["node", "--no-warnings", "--test", TESTS.name]

@@ -1,4 +1,4 @@
-"""The page's files in the bucket that CloudFront reads."""
+"""Upload of the page's files to the bucket that CloudFront reads."""
 
 import json
 from collections.abc import Iterator
@@ -24,21 +24,21 @@ def s3() -> Iterator[Any]:
 
 
 def keys(s3: Any) -> set[str]:
-    return {found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+    return {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
 
-def test_every_file_is_there_with_its_type_and_asked_for_anew_each_time(s3: Any) -> None:
+def test_every_file_is_uploaded_with_its_type_and_no_cache(s3: Any) -> None:
     publish.publish(s3, BUCKET)
 
     files = site.files()
     assert keys(s3) == {name or "index.html" for name in files}
     for name, file in files.items():
-        found = s3.get_object(Bucket=BUCKET, Key=name or "index.html")
-        assert found["Body"].read() == file.body
-        assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
+        item = s3.get_object(Bucket=BUCKET, Key=name or "index.html")
+        assert item["Body"].read() == file.body
+        assert (item["ContentType"], item["CacheControl"]) == (file.headers["content-type"], "no-cache")
 
 
-def test_the_page_and_its_worker_come_after_what_they_name_and_what_is_no_file_of_the_page_any_more_goes_last(
+def test_the_page_and_its_worker_are_uploaded_last_and_then_old_files_are_deleted(
     s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key="old.js", Body=b"1")
@@ -63,16 +63,16 @@ SIGN_IN = {
 
 @pytest.mark.parametrize("needs_token", [False, True])
 @pytest.mark.parametrize("sign_in", [None, SIGN_IN])
-def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_says_that_nobody_can(
+def test_the_page_has_its_user_pool_or_the_deploy_warns_that_employees_cannot_sign_in(
     s3: Any, sign_in: dict[str, str] | None, needs_token: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", "ApiKeyId": "k"} | (sign_in or {})
     assert publish.publish_stage(boto3.Session(), outputs, needs_token=needs_token) == "https://d1.example.com/"
 
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
-    pool = site.SignIn.at(*sign_in.values()) if sign_in else None
+    pool = site.SignIn.from_domain(*sign_in.values()) if sign_in else None
     assert settings == json.loads(site.files(sign_in=pool)["config.json"].body)
-    assert ("nobody can sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)
+    assert ("employees cannot sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)
 
 
 def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +82,6 @@ def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
-def test_a_bucket_that_refuses_is_no_page_that_is_published(s3: Any) -> None:
+def test_an_upload_that_s3_refuses_fails(s3: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         publish.publish(s3, "another")

@@ -1,4 +1,4 @@
-"""How the two stores are reconciled: the plan, run by Node, for all that a punch and an identity can be in either."""
+"""The plan that reconciles the two stores, run by Node, for all combinations of a punch and an identity in each store."""
 
 import itertools
 import json

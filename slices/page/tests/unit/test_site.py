@@ -1,4 +1,4 @@
-"""The files of the page, as a server has to send them."""
+"""The files of the page, with their headers and hashes."""
 
 import base64
 import hashlib
@@ -13,21 +13,21 @@ import pytest
 from slices.page import site
 from tools.kit.static import File
 
-TEXTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
+IMPORTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
 
 
 def hashes(files: dict[str, File]) -> Any:
-    found = re.search(rb"^const SHELL = (\{.*\})$", files["sw.js"].body, re.MULTILINE)
-    assert found
-    return json.loads(found[1])
+    match = re.search(rb"^const SHELL = (\{.*\})$", files["sw.js"].body, re.MULTILINE)
+    assert match
+    return json.loads(match[1])
 
 
-def test_the_worker_knows_the_hash_of_every_other_file() -> None:
+def test_the_worker_has_the_hash_of_every_other_file() -> None:
     files = site.files()
 
-    found = hashes(files)
-    found.pop("sw.js")
-    assert found == {
+    file_hashes = hashes(files)
+    file_hashes.pop("sw.js")
+    assert file_hashes == {
         name: base64.b64encode(
             hashlib.sha256((b"" if name else file.headers["content-security-policy"].encode()) + file.body).digest()
         ).decode()
@@ -55,8 +55,8 @@ def test_every_file_has_its_type_and_the_strict_policy() -> None:
         assert file.headers["cache-control"] == "no-cache"
 
 
-def test_a_user_pool_is_named_in_the_settings_and_the_policy_lets_the_page_ask_it_for_tokens() -> None:
-    pool = site.SignIn.at("ponto.example", "client")
+def test_a_user_pool_is_in_the_settings_and_the_policy_allows_requests_to_it() -> None:
+    pool = site.SignIn.from_domain("ponto.example", "client")
     without, with_pool = site.files(), site.files(sign_in=pool)
 
     assert json.loads(without["config.json"].body) == {}
@@ -70,16 +70,16 @@ def test_a_user_pool_is_named_in_the_settings_and_the_policy_lets_the_page_ask_i
     assert hashes(without)["sw.js"] != hashes(with_pool)["sw.js"]
 
 
-def test_nothing_comes_from_elsewhere_and_every_import_is_a_file() -> None:
+def test_the_page_loads_nothing_from_other_origins_and_every_import_is_a_file() -> None:
     files = site.files()
     for name, file in files.items():
         if not name.endswith(".png"):
             text = file.body.decode()
             assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], name
-            assert set(TEXTS.findall(text)) <= files.keys(), name
+            assert set(IMPORTS.findall(text)) <= files.keys(), name
 
 
-def test_a_file_of_an_unknown_type_and_a_worker_without_a_place_are_refused(tmp_path: Path) -> None:
+def test_a_file_of_an_unknown_type_and_a_worker_without_one_placeholder_are_errors(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(site.WEB, tmp_path / "web"))
     (folder / "notes.txt").touch()
     with pytest.raises(ValueError, match=r"web/notes\.txt is of no type"):
