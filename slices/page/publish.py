@@ -47,7 +47,7 @@ def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs
 def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
     """Upload the page's files to a bucket, and delete all other objects.
 
-    A file is uploaded after the files that it refers to. A browser that loads the page during the upload keeps no mix of two
+    A file is uploaded after the files that it refers to. A browser that loads the page meanwhile keeps no mix of two
     versions: its worker compares hashes, and tries again later.
 
     Args:

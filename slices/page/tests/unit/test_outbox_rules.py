@@ -1,4 +1,4 @@
-"""The page's outbox, tested in Node by `outbox.test.mjs`, with a copy of the page's files whose database is in memory."""
+"""The page's outbox, tested in Node by `outbox.test.mjs` on a copy of the files whose database is in memory."""
 
 import shutil
 import subprocess

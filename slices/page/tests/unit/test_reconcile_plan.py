@@ -1,4 +1,4 @@
-"""The plan that reconciles the two stores, run by Node, for all combinations of a punch and an identity in each store."""
+"""The plan that reconciles the two stores, run by Node, for every combination of their contents."""
 
 import itertools
 import json
