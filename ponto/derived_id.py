@@ -1,63 +1,65 @@
-"""Ids of punches that are sent without one, and of imported records: UUIDs of version 8, which no client may send.
+"""Derived ids, for punches that are sent without an id and for imported records: UUIDs of version 8.
 
-`docs/derived-ids.md` specifies them, with test vectors.
+Clients cannot send ids of this version. `docs/derived-ids.md` specifies derived ids, with test vectors.
 """
 
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
-# A local time of 1900 can be an instant of 1899: its offset is up to 14:59.
-_BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
+# The earliest accepted local time, 1900-01-01T00:00, can be in 1899 in UTC: offsets go up to 14:59.
+_EPOCH = datetime(1899, 12, 31, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_parse_source_key = re.compile("([0-9]{17})/([1-9][0-9]{0,8})").fullmatch
+_match_source_key = re.compile("([0-9]{17})/([1-9][0-9]{0,8})").fullmatch
 
 
-def derive_id(key: int | str, instant: datetime) -> str:
-    """Return the id of a punch that came without one; every retry of it gets the same.
+def derive_id(subject: int | str, instant: datetime) -> str:
+    """Return the id of a punch that was sent without one. Every retry of the punch gets the same id.
 
-    In order of the instant, by milliseconds, so that the index of a growing table grows at its end.
+    Ids sort by instant, to the millisecond, so that inserts append to the index.
 
     Args:
-        key: the employee's number; of another event a number, or a text that UTF-8 can hold.
-        instant: when it happened, in any zone, from 1899-12-31T00:00:00Z.
+        subject: the employee id. A fork that records other events can pass any number, or any string without lone
+            surrogates.
+        instant: time of the punch, with any offset, not before 1899-12-31T00:00:00Z.
 
     Raises:
-        ValueError: the instant is naive: it would silently be read in the machine's own time zone. Or it is earlier.
+        ValueError: the instant is too early, or naive, and would be interpreted in the machine's time zone.
     """
     if instant.tzinfo is None:
-        raise ValueError("a naive time is not an instant")
+        raise ValueError("the instant is naive: it has no time zone")
     utc = instant.astimezone(UTC)
-    milliseconds = (utc - _BEGIN) // _MILLISECOND
+    milliseconds = (utc - _EPOCH) // _MILLISECOND
     if milliseconds < 0:
-        raise ValueError("an instant before 1899-12-31T00:00:00Z has no derived id")
-    time = f"{milliseconds:012x}"
-    name = f"{key}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        raise ValueError("the instant is before 1899-12-31T00:00:00Z")
+    time_hex = f"{milliseconds:012x}"
+    name = f"{subject}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
     digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
-    # By hand, as text: the module uuid would double the time of this function.
+    # Formatted by hand because the module uuid would double the duration of this function.
     variant = "89ab"[int(digest[4], 16) % 4]
-    return f"{time[:8]}-{time[8:]}-8{digest[1:4]}-{variant}{digest[5:8]}-{digest[8:20]}"
+    return f"{time_hex[:8]}-{time_hex[8:]}-8{digest[1:4]}-{variant}{digest[5:8]}-{digest[8:20]}"
 
 
 class InvalidSourceKeyError(ValueError):
-    """A text is not a source key."""
+    """The text is not a source key."""
 
 
 def derive_source_id(source_key: str) -> str:
-    """Return the id of an imported record, which contains its source and number in decimal digits.
+    """Return the id of an imported record. The id contains the record's source and number in decimal digits.
 
-    Nothing is hashed, so no two records have one id. The first digit, `f`, is in no id of `derive_id`, whose times end
-    long before. The ids of one source are in the order of its records.
+    Nothing is hashed, so different records have different ids. The ids of one source sort by record number. They begin
+    with `f`, unlike the ids of `derive_id`, whose timestamps stay far below that.
 
     Args:
-        source_key: `SOURCE/RECORD`, such as `00004000070000123/7`: the source's number, of 17 digits, and the number
+        source_key: `SOURCE/RECORD`, such as `00004000070000123/7`: the 17 digits of the source's number, and the number
             that the source gave the record, from 1 to 999999999.
 
     Raises:
-        InvalidSourceKeyError: it is another text. The punch must not pass for another one of the same minute.
+        InvalidSourceKeyError: the text has another form. It is not replaced by a derived id, because two punches of the
+            same employee and minute could then get the same id.
     """
-    parts = _parse_source_key(source_key)
+    parts = _match_source_key(source_key)
     if parts is None:
-        raise InvalidSourceKeyError("must be SOURCE/RECORD: 17 digits, and a number from 1 to 999999999")
+        raise InvalidSourceKeyError("must be SOURCE/RECORD: 17 digits, a slash, and a number from 1 to 999999999")
     source, record = parts.groups()
     return f"f{source[:7]}-{source[7:11]}-8{source[11:14]}-a{source[14:]}-{record:0>12}"

@@ -1,4 +1,4 @@
-"""HTTP behind API Gateway's proxy integration: requests, their JSON bodies, and responses."""
+"""Requests and responses of functions behind API Gateway's proxy integration."""
 
 import json
 import re
@@ -12,20 +12,20 @@ import psycopg2
 
 from ponto import log
 from ponto.connection import QUERY_ERRORS, error_message
-from ponto.fields import Field, read_object
+from ponto.fields import Field, parse_object
 
 EMPLOYEE_CLAIM = "custom:usuarioId"
-"""The claim of an employee who signed in that is their number."""
+"""The user pool claim with the employee id."""
 
 UNAVAILABLE_RETRY_SECONDS = 15
-"""After which to send a request again if the database does not answer: a paused Aurora takes 15 to 40 s to resume."""
+"""Delay before a retry if the database is unavailable: a paused Aurora takes 15 to 40 s to resume."""
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
 _is_employee_id = re.compile("[1-9][0-9]{0,15}").fullmatch
 
 
 class Response(TypedDict):
-    """Response that API Gateway passes on to the caller."""
+    """Response in the format of the proxy integration."""
 
     statusCode: int
     headers: dict[str, str]
@@ -33,39 +33,39 @@ class Response(TypedDict):
 
 
 class Request(NamedTuple):
-    """A request. The caller's identity is what AWS verified, never what the request says."""
+    """A request, with the caller's identity as verified by AWS."""
 
-    path_parameters: Mapping[str, str] = _NOTHING
+    path_parameters: Mapping[str, str] = _EMPTY
     body: str = ""
-    employee_id: int | None = None  # of the employee who signed in
-    user_arn: str = ""  # of the IAM identity that signed the request
+    employee_id: int | None = None  # of the signed-in employee; None if nobody is signed in
+    user_arn: str = ""  # ARN of the IAM identity that signed the request
 
-    def json_object(self, rule: str = "must be a JSON object") -> dict[str, Any]:
-        """Return the JSON object that the body is, or raise ValueError with the rule."""
+    def parse_json_object(self, error: str = "must be a JSON object") -> dict[str, Any]:
+        """Return the body's JSON object, or raise ValueError with the error message."""
         with suppress(ValueError, RecursionError):
             if isinstance(value := json.loads(self.body), dict):
                 return value
-        raise ValueError(rule)
+        raise ValueError(error)
 
-    def read(self, fields: Mapping[str, Field]) -> dict[str, Any]:
-        """Return the values of the body's fields, as `read_object` does, or raise HttpError 400."""
+    def parse_body(self, fields: Mapping[str, Field]) -> dict[str, Any]:
+        """Return the parsed values of the body, keyed as in `fields`, or raise HttpError 400."""
         try:
-            return read_object(self.json_object(), fields)
+            return parse_object(self.parse_json_object(), fields)
         except ValueError as error:
             raise HttpError(400, f"there is an error in your request: {error}") from None
 
 
 class Result(NamedTuple):
-    """Outcome of an operation."""
+    """Result of an operation, from which the response is built."""
 
     body: Mapping[str, object]
     status: int = 200
     retry_after_seconds: int | None = None
-    counts: Mapping[str, int] = _NOTHING  # for the log
+    counts: Mapping[str, int] = _EMPTY  # for the log
 
 
 class HttpError(Exception):
-    """A request is answered with an error. Raise it `from` the exception that the log shall name, or `from None`."""
+    """Error response. Raise it `from` the exception that the log should name, or `from None`."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class HttpError(Exception):
         message: str,
         *,
         retry_after_seconds: int | None = None,
-        counts: Mapping[str, int] = _NOTHING,
-        **more: object,
+        counts: Mapping[str, int] = _EMPTY,
+        **body_fields: object,
     ) -> None:
-        """Set the result; `more` are fields of its body."""
+        """Create the error; its body consists of the message and `body_fields`."""
         super().__init__(message)
-        self.result = Result({"message": message, **more}, status, retry_after_seconds, counts)
+        self.result = Result({"message": message, **body_fields}, status, retry_after_seconds, counts)
 
 
 def handle(
@@ -88,41 +88,45 @@ def handle(
     *,
     name: str,
     unavailable: str = "the database does not answer; send the request again",
-    headers: Mapping[str, str] = _NOTHING,
+    headers: Mapping[str, str] = _EMPTY,
     counters: Sequence[str] = (),
 ) -> Response:
-    """Respond to an event of the proxy integration with the result of an operation, or the `HttpError` that it raises.
+    """Run an operation for an event of the proxy integration, and return its response.
 
-    Errors of the database are answered 503, other exceptions 500, which quotes nothing of them.
+    An `HttpError` becomes the response that it describes. Database errors become a 503, and other exceptions a 500 that
+    does not quote them.
 
     Args:
-        name: of the operation, in the log.
-        unavailable: message of a 503.
-        headers: of every response, beside those of JSON that no cache may keep.
-        counters: names of `Result.counts`, which are logged for each request; none: only failures are logged.
+        event: event of the proxy integration.
+        context: Lambda context.
+        operation: returns the result of a request, or raises HttpError.
+        name: name of the operation in the log.
+        unavailable: message of the 503 response.
+        headers: headers to add to every response.
+        counters: keys of `Result.counts`. If given, every request is logged with these counts, otherwise only failures.
     """
     started = time.monotonic()
     error = ""
     try:
         result = operation(_parse(event))
-    except HttpError as refusal:
-        result = refusal.result
-        error = _kind(refusal.__cause__) if refusal.__cause__ else ""
+    except HttpError as response_error:
+        result = response_error.result
+        error = _describe_type(response_error.__cause__) if response_error.__cause__ else ""
     except QUERY_ERRORS as failure:
         result = Result({"message": unavailable}, 503, UNAVAILABLE_RETRY_SECONDS)
-        error = _kind(failure) if counters else _kind_and_message(failure)
+        error = _describe_type(failure) if counters else _describe_error(failure)
     except Exception as failure:  # noqa: BLE001  Lambda would log its text, which may quote a value
-        result = Result({"message": "the function failed; its log has the line"}, 500)
+        result = Result({"message": "internal error; the function's log has its location"}, 500)
         error = log.type_and_location(failure)
     if counters:
         outcome = {**dict.fromkeys(counters, 0), **result.counts, "error": error}
         log.request(name, context.aws_request_id, (time.monotonic() - started) * 1000, outcome)
     elif error:
         log.write(f"{name}: {error}", context.aws_request_id, level="WARNING")
-    complete = {"Content-Type": "application/json", "Cache-Control": "no-store", **headers}
+    response_headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **headers}
     if result.retry_after_seconds is not None:
-        complete["Retry-After"] = str(result.retry_after_seconds)
-    return {"statusCode": result.status, "headers": complete, "body": json.dumps(result.body)}
+        response_headers["Retry-After"] = str(result.retry_after_seconds)
+    return {"statusCode": result.status, "headers": response_headers, "body": json.dumps(result.body)}
 
 
 def _parse(event: Mapping[str, Any]) -> Request:
@@ -136,10 +140,10 @@ def _parse(event: Mapping[str, Any]) -> Request:
     )
 
 
-def _kind(error: BaseException) -> str:
+def _describe_type(error: BaseException) -> str:
     return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".strip()
 
 
-def _kind_and_message(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     message = error_message(error) if isinstance(error, psycopg2.Error) else error
     return f"{type(error).__name__}: {message}".partition("\n")[0][:200]

@@ -1,7 +1,7 @@
-"""Parser of punches from the wire, by the declaration in `punch.py`.
+"""Parser of the JSON bodies of punches, according to the declaration in `punch.py`.
 
-API Gateway checks the same rules first, by `punch.schema.json`, which `make docs` writes from here. They are checked
-again because messages reach the queue by other ways too (a script, a redrive).
+API Gateway validates bodies first, with `punch.schema.json`, which `make docs` generates from the declaration. The
+parser validates them again because a script or a redrive can also put messages on the queue.
 """
 
 import json
@@ -18,29 +18,29 @@ from ponto.punch import TIME_COLUMNS, Punch, add_computed_fields, derive_punch_i
 FIELDS: dict[str, Field] = {
     column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
 }
-"""What the body may have, by column, in the order of the columns."""
+"""The accepted fields of the body, keyed and ordered by column."""
 
-WIRE_FIELDS = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
-"""The same in the order of the documents and of refusals: first what is required."""
+FIELDS_REQUIRED_FIRST = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
+"""The same fields, required ones first: the order of the documents and of error messages."""
 
 
 class Reason(StrEnum):
-    """Why a message is dead-lettered. The values travel as message attributes: change none."""
+    """Why a message is dead-lettered. The values are sent as message attributes, so never change them."""
 
     MALFORMED = "malformed"  # not JSON text
-    INVALID = "invalid"  # JSON, but not a punch by the schema
-    IDENTITY = "identity"  # a punch, but not of the employee who signed in
+    INVALID = "invalid"  # JSON, but not a punch according to the schema
+    IDENTITY = "identity"  # a punch of another employee than the signed-in one
     CONFLICT = "conflict"  # its id already belongs to a punch of another employee or instant
     REFUSED = "refused"  # PostgreSQL can never store it
-    UNEXPECTED = "unexpected"  # the function's own code fails on it, again and again
+    UNEXPECTED = "unexpected"  # the function's own code repeatedly fails on it
 
 
 class InvalidPunchError(ValueError):
-    """The body of a message is not a punch, and no retry changes that.
+    """A message can never be stored, so no retry helps.
 
-    `detail` names the field and the rule that it breaks: printable ASCII, 1 to 200 characters, so that it can be logged
-    and be a message attribute. It quotes no value that was sent, which is personal data, and the name of an unknown
-    field only if it is short and plain.
+    `detail` names the field and the rule that it breaks. It is printable ASCII of 1 to 200 characters, so that it can
+    be logged and sent as a message attribute. It never quotes values, which are personal data, and quotes an unknown
+    field's name only if the name is safe to log.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -49,35 +49,35 @@ class InvalidPunchError(ValueError):
         self.detail = detail
 
 
-_READERS = {field.name: (column, field.read) for column, field in FIELDS.items()}
+_PARSERS = {field.name: (column, field.parse) for column, field in FIELDS.items()}
 _REQUIRED = [column for column, field in FIELDS.items() if field.required]
 _EMPTY_ROW: dict[str, Any] = dict.fromkeys(Punch._fields)
 
 
 def parse(body: str, zone: tzinfo) -> Punch:
-    """Read the body of one message.
+    """Parse the body of one message.
 
-    Of a repeated key the last one counts, as in the gateway. A byte order mark before the JSON text is no part of it.
+    If a key is repeated, the last value wins, as in the gateway. A byte order mark before the JSON text is ignored.
 
     Args:
         body: the JSON text that the client posted.
-        zone: the stage's time zone, in which a time sent without an offset is local.
+        zone: the stage's time zone, which applies to times without an offset.
 
     Raises:
-        InvalidPunchError: MALFORMED when it is not JSON text, INVALID when it breaks a rule of the schema.
+        InvalidPunchError: MALFORMED if the body is not JSON text, INVALID if it does not match the schema.
     """
     fields = _decode(body)
     row = _EMPTY_ROW.copy()
     try:
         for name, value in fields.items():
-            column, read = _READERS[name]
-            row[column] = read(value)
+            column, parse_value = _PARSERS[name]
+            row[column] = parse_value(value)
     except (KeyError, ValueError):
-        _refuse(fields)
+        _raise_first_problem(fields)
         raise
     for column in _REQUIRED:
         if row[column] is None:
-            _refuse(fields)
+            _raise_first_problem(fields)
 
     add_computed_fields(row)
     for column in TIME_COLUMNS:
@@ -93,64 +93,66 @@ def _decode(body: str) -> dict[str, Any]:
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError:
-        fields = _decode_again(body)
+        fields = _decode_with_stdlib(body)
     if type(fields) is not dict:
         raise InvalidPunchError(Reason.INVALID, "body: must be an object")
     return fields
 
 
-def _refuse_constant(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_decoder = json.JSONDecoder(parse_constant=_reject_constant)
 
 
-def _decode_again(body: str) -> Any:
-    """Read what orjson does not: it may be JSON all the same, for example with a number beyond a double."""
+def _decode_with_stdlib(body: str) -> Any:
+    """Decode a body that orjson rejects; it can be valid JSON, for example with a number too large for a double."""
     # `from None` throughout: a traceback in the log must not quote the body.
     try:
-        return _decoder.decode(body.removeprefix("\ufeff"))  # the byte order mark that Windows writes before a text
+        return _decoder.decode(body.removeprefix("\ufeff"))  # programs on Windows often write a byte order mark
     except json.JSONDecodeError as error:
         raise InvalidPunchError(Reason.MALFORMED, f"body: not JSON, character {error.pos}") from None
     except RecursionError:
         raise InvalidPunchError(Reason.MALFORMED, "body: nested too deeply") from None
     except ValueError:
-        raise InvalidPunchError(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
+        raise InvalidPunchError(
+            Reason.MALFORMED, "body: contains NaN, Infinity, or a number with too many digits"
+        ) from None
 
 
-# Another name may be a person's name or number, sent in the place of a field's name.
-_can_be_shown = re.compile("[A-Za-z_]{1,32}").fullmatch
-_NOT_SHOWN = "whose name is not shown: it is not 1 to 32 ASCII letters and underscores"
+# Other names may be personal data that was sent by mistake as a field name.
+_is_safe_to_log = re.compile("[A-Za-z_]{1,32}").fullmatch
+_WITHHELD = "whose name is withheld because it is not 1 to 32 ASCII letters and underscores"
 
 
 def describe_unknown_name(name: str) -> str:
-    """Return the end of a message about an unknown name, which is shown only if it is short and plain."""
-    return f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
+    """Return the end of an error message: the name quoted if it is safe to log, or why it is withheld."""
+    return f" '{name}'" if _is_safe_to_log(name) else f", {_WITHHELD}"
 
 
-def _refuse(fields: dict[str, Any]) -> None:
-    """Raise what is wrong with a body, the same whatever the order of its fields."""
+def _raise_first_problem(fields: dict[str, Any]) -> None:
+    """Raise InvalidPunchError for the first problem: an unknown field, then a missing one, then an invalid one."""
     for name in fields:
-        if name not in _READERS:
+        if name not in _PARSERS:
             raise InvalidPunchError(Reason.INVALID, f"unknown field{describe_unknown_name(name)}") from None
-    for field in WIRE_FIELDS:
+    for field in FIELDS_REQUIRED_FIRST:
         if field.required and field.name not in fields:
             raise InvalidPunchError(Reason.INVALID, f"{field.name}: required") from None
-    for field in WIRE_FIELDS:
+    for field in FIELDS_REQUIRED_FIRST:
         if field.name in fields:
             try:
-                field.read(fields[field.name])
+                field.parse(fields[field.name])
             except LoneSurrogateError:
-                raise InvalidPunchError(Reason.MALFORMED, f"{field.name}: half a surrogate pair") from None
+                raise InvalidPunchError(Reason.MALFORMED, f"{field.name}: contains a lone surrogate") from None
             except ValueError:
-                raise InvalidPunchError(Reason.INVALID, f"{field.name}: {field.rule}") from None
+                raise InvalidPunchError(Reason.INVALID, f"{field.name}: {field.error}") from None
 
 
 def _from_local(local: datetime, zone: tzinfo) -> datetime:
-    # Of a local time that occurs twice or never, take the later instant (the smaller offset): so does
-    # PostgreSQL's AT TIME ZONE, which converts the rows of older tables.
-    offset, other = zone.utcoffset(local), zone.utcoffset(local.replace(fold=1))
-    if offset is None or other is None:
-        raise TypeError("the zone knows no offset from UTC")
-    return (local - min(offset, other)).replace(tzinfo=UTC)
+    # For an ambiguous or nonexistent local time take the later instant (the smaller offset), as PostgreSQL's AT TIME
+    # ZONE does, which converts the rows of older tables.
+    first_offset, second_offset = zone.utcoffset(local), zone.utcoffset(local.replace(fold=1))
+    if first_offset is None or second_offset is None:
+        raise TypeError("the zone has no UTC offset")
+    return (local - min(first_offset, second_offset)).replace(tzinfo=UTC)

@@ -1,35 +1,33 @@
-"""Declaration of the event: the fields of a punch, its employee, the key by which two are compared, and its id.
+"""Declaration of a punch: its fields, employee, comparison key and derived id.
 
-The parser (`parser.py`), the gateway's schema and the documents' tables follow from it. docs/adapt.md replaces it.
+The parser (`parser.py`), the gateway's schema and the tables of the documents are built from it. A fork that records
+other events replaces this file: docs/adapt.md.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from ponto.derived_id import derive_id
-from ponto.fields import MAX_INTEGER, boolean, display_text, integer, number, timestamp, uuid
+from ponto.fields import MAX_SAFE_INTEGER, boolean, display_text, integer, number, timestamp, uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Punch(NamedTuple):
-    """A punch of an employee: each field with its name on the wire, its rule and its description.
-
-    The names are those of the columns of `batida`. Fields without a default come first.
-    """
+    """A punch of an employee. Fields are named like the columns of `batida`; annotations declare the JSON fields."""
 
     id: Annotated[
-        str,  # canonical: lower case
+        str,  # lower case
         uuid(
             "id",
             "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones "
             "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
         ),
     ]
-    usuario_id: Annotated[int, integer("usuarioId", 1, MAX_INTEGER, "The employee's number.", required=True)]
+    usuario_id: Annotated[int, integer("usuarioId", 1, MAX_SAFE_INTEGER, "The employee's number.", required=True)]
     ponto: Annotated[
-        datetime,  # aware: UTC, or the offset that the device sent
+        datetime,  # aware, with the offset that the device sent, or UTC
         timestamp(
             "ponto",
             "When the employee punched: ISO 8601 date and time of a day that exists, to the microsecond, years 1900 to "
@@ -37,7 +35,7 @@ class Punch(NamedTuple):
             required=True,
         ),
     ]
-    deslocamento: int | None = None  # the offset that came with ponto, minutes east of UTC; None: it came with none
+    deslocamento: int | None = None  # the offset that was sent with ponto, minutes east of UTC; None if there was none
     dispositivo: Annotated[
         str | None,
         display_text(
@@ -69,39 +67,39 @@ class Punch(NamedTuple):
         integer(
             "sequencia",
             1,
-            MAX_INTEGER,
+            MAX_SAFE_INTEGER,
             "The device's own running number of the punch: 1, 2, 3, ...",
         ),
     ] = None
 
     @property
     def employee_id(self) -> int:
-        """Number of the employee, who must have signed in where the stage has a user pool."""
+        """Number of the employee. If the stage has a user pool, it must be the signed-in employee's."""
         return self.usuario_id
 
     @property
     def comparison_key(self) -> dict[str, int]:
-        """Values that two punches with one id must share to be the same punch, by column, as in `sql/existing.sql`.
+        """Values, by column, that are equal in two punches with the same id unless their ids conflict.
 
-        An instant is in microseconds since the epoch, UTC.
+        `sql/existing.sql` returns the same values. Instants are in microseconds since the epoch.
         """
         return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
 
 
 SUBJECT_COLUMN, INSTANT_COLUMN = "usuario_id", "ponto"
-"""The columns of the employee's number and of the instant, by which people look for punches."""
+"""Columns of the employee id and of the instant, by which people search for punches."""
 
 TIME_COLUMNS = ("ponto", "enviado")
-"""Columns whose times, sent without an offset, are local in the stage's time zone."""
+"""Columns with times. Times that were sent without an offset are local in the stage's time zone."""
 
 
 def add_computed_fields(row: dict[str, Any]) -> None:
-    """Add to a row, by column, what is computed from the values as they came: the offset of `ponto`."""
+    """Set the columns of a row that are computed from the values as they were sent: `deslocamento`."""
     offset = row["ponto"].utcoffset()
     if offset is not None:
         row["deslocamento"] = (86_400 * offset.days + offset.seconds) // 60
 
 
 def derive_punch_id(row: dict[str, Any]) -> str:
-    """Return the id of a row that came without one, the same whenever it is sent again."""
+    """Return the id of a row that was sent without one. Every retry gets the same id."""
     return derive_id(row["usuario_id"], row["ponto"])

@@ -17,7 +17,7 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 NAMES = [name for name, rule in FIELDS.items() if "maxLength" in rule]
 """Fields with text: names for people."""
-TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").limits["pattern"]]
+TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").keywords["pattern"]]
 """Fields with a date and time."""
 
 

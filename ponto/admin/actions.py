@@ -9,7 +9,7 @@ from ponto.admin.migrations import migrate, migration_folders
 from ponto.admin.owner import MigrationError, connect_as_owner, create_database, fetch
 from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.connection import Parameters
-from ponto.fields import read_uuid
+from ponto.fields import parse_any_uuid
 
 Action = Callable[[Parameters, Mapping[str, Any]], dict[str, Any]]
 """Accepts the owner's connection parameters and the event; returns the function's result."""
@@ -72,7 +72,7 @@ def run(
 
 def find_punch(owner_parameters: Parameters, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return whether the punch of a request is stored."""
-    punch_id = read_uuid(str(request.get("id", request.get("find"))))
+    punch_id = parse_any_uuid(str(request.get("id", request.get("find"))))
     with connect_as_owner(owner_parameters) as connection, connection.cursor() as cursor:
         return {"found": bool(fetch(cursor, "find_punch", id=punch_id))}
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from ponto.fields import read_uuid
+from ponto.fields import parse_any_uuid
 
 ParameterType = Callable[[Any], object]
 
 _MAX_BIGINT = 2**63 - 1
 
 day = date.fromisoformat
-uuid = read_uuid
+uuid = parse_any_uuid
 
 
 def instant(value: Any) -> datetime:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ponto.documents import check_digits
+from ponto.employee_numbers import cpf_check_digits
 from slices.imports.file_formats import FatalLineError, InvalidLineError
 
 MAX_LISTED = 500
@@ -218,7 +218,7 @@ def _parse_document(field: str) -> str | None:
         if len(digits) == 12 and digits[0] in "09":  # 9: a CPF in the place of a PIS
             return digits[1:]
         # 8: also a CPF, but with the check digit of a PIS as its last digit.
-        if len(digits) == 12 and digits[0] == "8" and (checks := check_digits(digits[1:10]))[0] == digits[10]:
+        if len(digits) == 12 and digits[0] == "8" and (checks := cpf_check_digits(digits[1:10]))[0] == digits[10]:
             return digits[1:10] + checks
     return None
 

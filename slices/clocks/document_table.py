@@ -6,7 +6,7 @@ No message of this module quotes a CPF or PIS.
 import re
 
 from ponto import spreadsheet
-from ponto.documents import DOCUMENT_DIGITS, MAX_EMPLOYEE_ID, employee_id_fault, is_cpf, is_pis
+from ponto.employee_numbers import CPF_PIS_DIGITS, MAX_EMPLOYEE_ID, employee_id_error, is_cpf, is_pis
 from ponto.spreadsheet import Faults, Row
 from slices.imports.file_formats import GetObject, InvalidFileError, ObjectNotFoundError
 
@@ -19,7 +19,7 @@ MAX_TABLE_BYTES = 16 << 20
 COLUMNS = ("documento", "usuarioId")
 
 # Not \d, which matches digits of other scripts too.
-_is_document = re.compile(rf"[0-9]{{{DOCUMENT_DIGITS}}}").fullmatch
+_is_document = re.compile(rf"[0-9]{{{CPF_PIS_DIGITS}}}").fullmatch
 _has_too_few_digits = re.compile(r"[0-9]{8,10}").fullmatch
 
 
@@ -36,7 +36,7 @@ def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
     def find_faults(row: Row) -> dict[str, str | None]:
         document, employee_id = row.cells
         first = first_lines.setdefault(document, row.line)
-        has_valid_id = employee_id_fault(employee_id) is None  # its text quotes the value, which may be a document
+        has_valid_id = employee_id_error(employee_id) is None  # its text quotes the value, which may be a document
         return {
             "documento": f"is already on line {first}" if first != row.line else _document_fault(document),
             "usuarioId": None if has_valid_id else f"is not a number from 1 to {MAX_EMPLOYEE_ID}",
@@ -48,9 +48,9 @@ def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
 
 def _document_fault(text: str) -> str | None:
     if _has_too_few_digits(text):
-        return f"has {len(text)} digits instead of {DOCUMENT_DIGITS}; the spreadsheet may have removed leading zeros"
+        return f"has {len(text)} digits instead of {CPF_PIS_DIGITS}; the spreadsheet may have removed leading zeros"
     if not _is_document(text):
-        return f"is not {DOCUMENT_DIGITS} digits, without points or hyphens"
+        return f"is not {CPF_PIS_DIGITS} digits, without points or hyphens"
     if not is_cpf(text) and not is_pis(text):
         return "has the check digits of neither a CPF nor a PIS"
     return None

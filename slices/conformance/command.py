@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from ponto.parser import WIRE_FIELDS, InvalidPunchError, parse
+from ponto.parser import FIELDS_REQUIRED_FIRST, InvalidPunchError, parse
 from ponto.punch import INSTANT_COLUMN
 from slices.conformance import rules
 from slices.conformance.fault_proxy import FaultProxy, ProxySettings, run_proxy
@@ -40,7 +40,7 @@ exit status: 0 no rule was broken, 1 a rule was broken, 2 the request is wrong, 
 """
 
 
-_REQUIRED_FIELDS = [field.name for field in WIRE_FIELDS if field.required]
+_REQUIRED_FIELDS = [field.name for field in FIELDS_REQUIRED_FIRST if field.required]
 
 
 def _parse_address(text: str) -> tuple[str, int]:

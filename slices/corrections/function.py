@@ -114,7 +114,7 @@ def _parse_body(request: Request) -> list[Correction]:
         ValueError: the body holds none, or too many.
     """
     rule = 'must be {"correcoes": [...]}'
-    body = request.json_object(rule)
+    body = request.parse_json_object(rule)
     if "correcoes" not in body:
         raise ValueError(rule)
     corrections = body["correcoes"]

@@ -24,7 +24,7 @@ MAX_CORRECTIONS = 300
 
 MIN_REASON_CHARACTERS = 3  # as many must be visible
 MAX_REASON_CHARACTERS = 200
-_BLANKS = re.compile(f"[{fields.BLANK}]")
+_BLANKS = re.compile(f"[{fields.INVISIBLE_CHARACTERS}]")
 
 
 class Correction(NamedTuple):
@@ -55,7 +55,7 @@ class CorrectionsRefusedError(Exception):
         self.reasons = reasons
 
 
-_read_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").read
+_read_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").parse
 
 
 def _read_reason(value: object) -> str:
@@ -66,7 +66,7 @@ def _read_reason(value: object) -> str:
 
 
 def _read_id(value: object) -> str:
-    correction_id = fields.read_uuid(value)
+    correction_id = fields.parse_any_uuid(value)
     if (correction_id[0], correction_id[14]) != ("c", "8"):
         raise ValueError
     return correction_id
@@ -81,9 +81,9 @@ def _text_field(name: str, rule: str, read: Callable[[object], str], *, required
 
 
 _FIELDS = {
-    "usuario_id": fields.integer("usuarioId", 1, fields.MAX_INTEGER, "", required=True),
+    "usuario_id": fields.integer("usuarioId", 1, fields.MAX_SAFE_INTEGER, "", required=True),
     "ponto": fields.timestamp("ponto", "", required=True),
-    "alvo": _text_field("alvo", "must be the whole id of a punch or of a correction", fields.read_uuid),
+    "alvo": _text_field("alvo", "must be the whole id of a punch or of a correction", fields.parse_any_uuid),
     "motivo": _text_field(
         "motivo",
         f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, three of them "
@@ -117,7 +117,7 @@ def parse_correction(values: Mapping[str, Any]) -> Correction:
     if not isinstance(kind, str) or kind not in _FIELDS_BY_KIND:
         raise ValueError(f"tipo: must be one of {', '.join(_FIELDS_BY_KIND)}")
     others = {name: value for name, value in values.items() if name != "tipo"}
-    return Correction(kind, **fields.read_object(others, _FIELDS_BY_KIND[kind]))
+    return Correction(kind, **fields.parse_object(others, _FIELDS_BY_KIND[kind]))
 
 
 def parse_corrections(corrections: Sequence[object]) -> list[Correction]:

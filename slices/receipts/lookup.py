@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 
 from ponto.connection import DRIVER, QUERY_ERRORS, CannotConnectError, Driver, Parameters, Session, Timeouts
-from ponto.fields import read_uuid
+from ponto.fields import parse_any_uuid
 from ponto.parser import FIELDS
 from ponto.sql_names import read_sql
 
@@ -76,7 +76,7 @@ class Receipts:
             psycopg2.Error, CannotConnectError: the database does not answer.
         """
         try:
-            punch_id = read_uuid(punch_id)
+            punch_id = parse_any_uuid(punch_id)
         except ValueError:
             return None
         if employee_id is None and (self.requires_sign_in or punch_id[14] not in _RANDOM_UUID_VERSIONS):

@@ -7,7 +7,7 @@ from pathlib import Path
 from ponto import fields
 from ponto.admin.owner import connect_as_owner, lock_and_check_tables
 from ponto.connection import Parameters
-from ponto.documents import is_cpf
+from ponto.employee_numbers import is_cpf
 from ponto.sql_names import read_sql
 
 _STORE = read_sql(Path(__file__).parent / "sql" / "employer.sql")
@@ -57,10 +57,10 @@ def store(parameters: Parameters, employer: str) -> None:
 
 def _is_name(text: str) -> bool:
     try:
-        _NAME_FIELD.read(text)
+        _NAME_FIELD.parse(text)
     except ValueError:
         return False
-    return bool(re.sub(f"[{fields.BLANK}]", "", text))
+    return bool(re.sub(f"[{fields.INVISIBLE_CHARACTERS}]", "", text))
 
 
 def is_cnpj(characters: str) -> bool:

@@ -38,7 +38,7 @@ CLIENTS = 8
 ZONE = ZoneInfo("America/Sao_Paulo")  # the stage's
 
 EXISTING = (ROOT / "ponto" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
-UNKNOWABLE = {f"{name}: half a surrogate pair" for name in NAMES}
+UNKNOWABLE = {f"{name}: contains a lone surrogate" for name in NAMES}
 """Why a body that the schema admits may become a dead letter: what no schema can say. Of days the schema knows all."""
 
 T = TypeVar("T")

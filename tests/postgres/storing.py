@@ -57,7 +57,7 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
     return str(row["id"])
 
 
-TEXTS = [column for column, field in FIELDS.items() if field.limits.get("maxLength", 0) >= 64]
+TEXTS = [column for column, field in FIELDS.items() if field.keywords.get("maxLength", 0) >= 64]
 """Columns with room for a text of 64 characters: an event may have none."""
 
 

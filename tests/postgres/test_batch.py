@@ -85,7 +85,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
         ),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
         **{detail: ("invalid", detail) for _, detail in INVALID},
-        "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
+        "NaN": ("malformed", "body: contains NaN, Infinity, or a number with too many digits"),
     }
 
 

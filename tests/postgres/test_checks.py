@@ -30,7 +30,7 @@ EDGES = [
     *({name: instant} for name in TIMES for instant in (EARLIEST, LATEST)),
     *({name: f"2026-10-01T08:00{offset}"} for name in TIMES for offset in ("+14:59", "-14:59")),
 ]
-LONGEST = {column: field.limits["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.limits}
+LONGEST = {column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords}
 """How many characters a column of text takes."""
 
 
@@ -97,8 +97,8 @@ BEYOND: list[tuple[str, Any]] = [
         for column, field in FIELDS.items()
         if field.type == "number"
         for beyond in (
-            math.nextafter(field.limits["minimum"], -math.inf),
-            math.nextafter(field.limits["maximum"], math.inf),
+            math.nextafter(field.keywords["minimum"], -math.inf),
+            math.nextafter(field.keywords["maximum"], math.inf),
             "NaN",
             "Infinity",
             "-Infinity",
@@ -107,8 +107,8 @@ BEYOND: list[tuple[str, Any]] = [
     *(
         (column, beyond)
         for column, field in FIELDS.items()
-        if "minimum" in field.limits
-        for beyond in (field.limits["minimum"] - 1, field.limits["maximum"] + 1)
+        if "minimum" in field.keywords
+        for beyond in (field.keywords["minimum"] - 1, field.keywords["maximum"] + 1)
     ),
     *((column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)),
 ]

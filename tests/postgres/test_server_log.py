@@ -34,7 +34,7 @@ SECRET: dict[str, Any] = {
     **{
         column: 12.3456789
         for column, field in FIELDS.items()
-        if field.type == "number" and field.limits["minimum"] <= 12.3456789 <= field.limits["maximum"]
+        if field.type == "number" and field.keywords["minimum"] <= 12.3456789 <= field.keywords["maximum"]
     },
     **in_texts("UNSEEN"),
 }

@@ -76,23 +76,23 @@ def test_claim_that_is_no_employee_number_is_none(claim: str) -> None:
 
 
 def test_body_is_read_by_its_fields() -> None:
-    assert Request(body='{"shop": 7, "note": null}').read(FIELDS) == {"shop_id": 7}
+    assert Request(body='{"shop": 7, "note": null}').parse_body(FIELDS) == {"shop_id": 7}
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
         *((body, "must be a JSON object") for body in ("", "{", "[]", "null", "1", "[" * 100_000)),
-        ("{}", "shop: is missing"),
-        ('{"shop": null}', "shop: is missing"),
+        ("{}", "shop: required"),
+        ('{"shop": null}', "shop: required"),
         ('{"shop": true}', "shop: must be an integer from 1 to 9"),
         ('{"shop": 7, "note": "\\ud800"}', "note: must be a string of at most 5 characters"),
-        ('{"shop": 7, "owner": "ana"}', "owner: is not known"),
-        (json.dumps({"shop": 7, "x" * 999: 1}), f"{'x' * 40}: is not known"),
+        ('{"shop": 7, "owner": "ana"}', "unknown field 'owner'"),
+        (json.dumps({"shop": 7, "x" * 999: 1}), f"unknown field '{'x' * 40}'"),
     ],
 )
 def test_body_that_breaks_a_rule_is_answered_400_with_the_rule(body: str, reason: str) -> None:
-    status, headers, response = respond(lambda request: Result(request.read(FIELDS)), EVENT | {"body": body})
+    status, headers, response = respond(lambda request: Result(request.parse_body(FIELDS)), EVENT | {"body": body})
 
     assert (status, headers) == (400, JSON)
     assert response["message"].startswith(f"there is an error in your request: {reason}")

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ponto.fields import MAX_INTEGER
+from ponto.fields import MAX_SAFE_INTEGER
 from tools.kit.client import PUBLICATION_SECONDS, Client, NoFinalResponseError
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.errors import CommandError
@@ -17,7 +17,7 @@ from tools.kit.target import Target
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-RESERVED_EMPLOYEE = MAX_INTEGER
+RESERVED_EMPLOYEE = MAX_SAFE_INTEGER
 """Whom the punch is for, and no person: reports leave its punches out."""
 
 _NO_PUNCH = "nobody can punch. 401, 403: its authorizer or usage plan"

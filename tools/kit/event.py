@@ -50,8 +50,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     (body(0, "2026-10-01T08:00"), "usuarioId: must be an integer from 1 to 9007199254740991"),
     (
         body(1, "2026-02-30T08:00"),
-        "ponto: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, "
-        "years 1900 to 2999",
+        "ponto: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
     ),
 ]
 """What is no event, and what is said of it."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ponto.fields import MAX_INTEGER
+from ponto.fields import MAX_SAFE_INTEGER
 
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
 _MAX_AGE = timedelta(days=365_000)  # what a database can still add to a date
@@ -147,7 +147,7 @@ POSITIVE = IntegerRange(1, 2**31 - 1)
 COUNT = IntegerRange(0, 2**31 - 1)
 PERCENT = IntegerRange(0, 100)
 PORT = IntegerRange(1, 65_535)
-EMPLOYEE = IntegerRange(1, MAX_INTEGER)
+EMPLOYEE = IntegerRange(1, MAX_SAFE_INTEGER)
 RATE = FloatRange(0, min_open=True)
 MONTH = ParsedType("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = ParsedType("DATE", "not a date, like 2026-11-23", _day)

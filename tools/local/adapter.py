@@ -22,7 +22,7 @@ from ministack.core.responses import AccountRegionScopedDict  # type: ignore[imp
 from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from ponto.fields import read_uuid
+from ponto.fields import parse_any_uuid
 from ponto.parser import InvalidPunchError, parse
 from tools.kit import dead_letters
 from tools.kit.local_stack import STAGE
@@ -262,7 +262,7 @@ def _find_punch_id(entry: Mapping[str, Any]) -> str | None:
     attributes = entry.get("MessageAttributes") or {}
     try:
         message = dead_letters.read({"Body": entry["MessageBody"], "MessageId": "", "MessageAttributes": attributes})
-        return read_uuid(message.find_punch_id())
+        return parse_any_uuid(message.find_punch_id())
     except Exception:  # noqa: BLE001  the message has been accepted, whatever it holds
         return None
 

@@ -27,7 +27,7 @@ from ponto.batida order by gravada_em desc limit %s
 def _column(name: str) -> Column:
     if name in TIME_COLUMNS:
         return Column(name)
-    is_text = "maxLength" in FIELDS[name].limits
+    is_text = "maxLength" in FIELDS[name].keywords
     return Column(name, min_width=12, is_optional=True) if is_text else Column(name, align_right=True)
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.fields import read_uuid
+from ponto.fields import parse_any_uuid
 from ponto.parser import InvalidPunchError, parse
 from ponto.punch import INSTANT_COLUMN, Punch
 from slices import enabled
@@ -67,7 +67,9 @@ class StoredRows(NamedTuple):
     day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
 
 
-ID = opt.ParsedType("ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", read_uuid)
+ID = opt.ParsedType(
+    "ID", "not the id of a punch or a message, like 0190163d-8694-739b-aea5-966c26f8ad91", parse_any_uuid
+)
 
 
 @commands.command(epilog=_EPILOG)

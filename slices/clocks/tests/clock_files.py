@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import NamedTuple
 
-from ponto.documents import check_digits
+from ponto.employee_numbers import cpf_check_digits
 
 CLOCK = "00004000070000123"
 EIGHT = datetime(2026, 10, 1, 8)
@@ -33,7 +33,7 @@ KERMIT, MODBUS = crc(0x8408, 0), crc(0xA001, 0xFFFF)
 
 def cpf(number: int) -> str:
     """Return the CPF with these nine first digits."""
-    return f"{number:09}{check_digits(f'{number:09}')}"
+    return f"{number:09}{cpf_check_digits(f'{number:09}')}"
 
 
 def pis(number: int) -> str:

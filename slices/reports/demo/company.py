@@ -14,7 +14,7 @@ from functools import lru_cache
 from random import Random
 from zoneinfo import ZoneInfo
 
-from ponto.documents import check_digits
+from ponto.employee_numbers import cpf_check_digits
 from slices.reports.demo import people
 from slices.reports.demo.people import DAY, HOUR, MINUTE, SECOND, ZONES, Person, WorkPattern
 from slices.reports.load.employees import Employee
@@ -97,7 +97,7 @@ class Company:
         for index, person in enumerate(self._people):
             nine = str(999_000_000 + index)
             cutoff = "12:00" if person.pattern is WorkPattern.NIGHT else None
-            cpf = nine + check_digits(nine)
+            cpf = nine + cpf_check_digits(nine)
             employees.append(Employee(person.employee_id, person.name, cpf, ZONES[person.zone].name, cutoff))
         return employees
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ponto import spreadsheet
-from ponto.documents import employee_id_fault, is_cpf
+from ponto.employee_numbers import employee_id_error, is_cpf
 from ponto.spreadsheet import Faults, Row
 
 _MAX_NAME_LENGTH = 200  # characters
@@ -49,7 +49,7 @@ def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults
 
     def find_faults(row: Row) -> dict[str, str | None]:
         number, name, cpf, zone, cutoff = row.cells
-        number_fault = employee_id_fault(number)
+        number_fault = employee_id_error(number)
         if not number_fault and (first := first_line.setdefault(int(number), row.line)) != row.line:
             number_fault = f"is on line {first} already"
         return {

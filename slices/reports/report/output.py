@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ponto.fields import BLANK
+from ponto.fields import INVISIBLE_CHARACTERS
 from slices.reports.report.i18n import Language, format_cpf
 from slices.reports.report.table import BAR, Report, ReportTable, to_plain_value
 from tools.kit import files, tables
@@ -41,7 +41,7 @@ _GAP = 2  # between columns
 # Spreadsheets run text that begins with =, +, - or @ as a formula, so an apostrophe is inserted before it, as OWASP
 # advises. This also applies after a separator inside a text, where a spreadsheet with other settings begins a cell,
 # after invisible characters, and to the full-width forms of the four characters.
-_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{BLANK}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
+_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{INVISIBLE_CHARACTERS}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2.extensions
 
 from ponto import __version__
-from ponto.parser import WIRE_FIELDS
+from ponto.parser import FIELDS_REQUIRED_FIRST
 from tools.develop.docs import figures, marks
 from tools.kit import event
 from tools.kit.project import DOCUMENTS, ROOT
@@ -41,9 +41,10 @@ def _punch_schema() -> dict[str, Any]:
         "description": "One punch of one employee: the body of POST /ponto.",
         "type": "object",
         "additionalProperties": False,
-        "required": [field.name for field in WIRE_FIELDS if field.required],
+        "required": [field.name for field in FIELDS_REQUIRED_FIRST if field.required],
         "properties": {
-            field.name: {"description": field.description, "type": field.type, **field.limits} for field in WIRE_FIELDS
+            field.name: {"description": field.description, "type": field.type, **field.keywords}
+            for field in FIELDS_REQUIRED_FIRST
         },
     }
 

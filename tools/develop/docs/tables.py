@@ -9,7 +9,7 @@ from typing import Any
 import click
 import psycopg2.extensions
 
-from ponto.parser import WIRE_FIELDS
+from ponto.parser import FIELDS_REQUIRED_FIRST
 from ponto.sql_names import SCHEMA
 from slices import enabled
 from tools import cli
@@ -22,8 +22,10 @@ _EXIT_STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.D
 def punch_fields() -> str:
     """Return the fields of a punch with their types and limits."""
     rows = []
-    for field in WIRE_FIELDS:
-        limits = f" From {field.limits['minimum']} to {field.limits['maximum']}." if "minimum" in field.limits else ""
+    for field in FIELDS_REQUIRED_FIRST:
+        limits = (
+            f" From {field.keywords['minimum']} to {field.keywords['maximum']}." if "minimum" in field.keywords else ""
+        )
         type_ = f"{field.type}, required" if field.required else field.type
         rows.append((f"`{field.name}`", type_, f"{field.description}{limits}"))
     return _table(("field", "type", ""), rows)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from ponto.derived_id import derive_id
-from ponto.fields import MAX_INTEGER, display_text, integer, timestamp, uuid
+from ponto.fields import MAX_SAFE_INTEGER, display_text, integer, timestamp, uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,7 +21,7 @@ class Punch(NamedTuple):
         uuid("id", "Idempotency key: any UUID but version 8, nil and max. When absent: of pedido, loja and criado."),
     ]
     pedido: Annotated[str, display_text("pedido", 64, "The order's name, as its shop says it.", required=True)]
-    loja: Annotated[int, integer("loja", 1, MAX_INTEGER, "The shop's number.", required=True)]
+    loja: Annotated[int, integer("loja", 1, MAX_SAFE_INTEGER, "The shop's number.", required=True)]
     criado: Annotated[
         datetime,  # aware
         timestamp("criado", "When it was ordered; without Z or an offset local in the stage's zone.", required=True),

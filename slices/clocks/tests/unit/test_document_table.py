@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.documents import MAX_EMPLOYEE_ID, is_cpf, is_pis
+from ponto.employee_numbers import MAX_EMPLOYEE_ID, is_cpf, is_pis
 from slices.clocks.document_table import parse_table
 from slices.clocks.tests.clock_files import cpf, pis
 from tests.documents import blocks

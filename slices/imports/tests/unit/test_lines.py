@@ -80,11 +80,10 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
     )
     assert refusals(content) == {
         3: "usuarioId: must be an integer from 1 to 9007199254740991",
-        4: "ponto: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 "
-        "to 2999",
+        4: "ponto: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
         5: "body: not JSON, character 15",
         6: "unknown field 'nome'",
-        7: "unknown field, whose name is not shown: it is not 1 to 32 ASCII letters and underscores",
+        7: "unknown field, whose name is withheld because it is not 1 to 32 ASCII letters and underscores",
         8: "line: not UTF-8",
         9: "line: longer than 65536 bytes",
         10: "body: not JSON, character 0",
@@ -198,7 +197,7 @@ def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pyt
         (b"usuarioId,nome,ponto", "line 1: unknown column 'nome'; required columns"),
         (
             b"ponto;usuarioId;CPF 123;x",
-            "line 1: unknown column, whose name is not shown: it is not 1 to 32 ASCII letters and underscores;",
+            "line 1: unknown column, whose name is withheld because it is not 1 to 32 ASCII letters and underscores;",
         ),
         (b"usuarioId,ponto,ponto", "line 1: column 'ponto' appears twice;"),
         (b"usuarioId,ponto,", "unknown column, whose"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ponto.fields import MAX_INTEGER
+from ponto.fields import MAX_SAFE_INTEGER
 from slices.page.site import WEB
 from tools.kit.project import ROOT
 
@@ -158,19 +158,19 @@ def test_the_clocks_are_compared_at_the_middle_of_a_quick_request() -> None:
 
 
 def test_employee_numbers_are_integers_that_javascript_represents_exactly() -> None:
-    texts = ["1", " 0123 ", str(MAX_INTEGER), str(MAX_INTEGER + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
-    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, MAX_INTEGER, *[None] * 8]
+    texts = ["1", " 0123 ", str(MAX_SAFE_INTEGER), str(MAX_SAFE_INTEGER + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
+    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, MAX_SAFE_INTEGER, *[None] * 8]
 
 
 def test_the_tokens_employee_must_have_the_functions_format() -> None:
-    valid = ['"41"', f'"{MAX_INTEGER}"']
+    valid = ['"41"', f'"{MAX_SAFE_INTEGER}"']
     invalid = ['"0x29"', '"4.1e1"', '"041"', '" 41"', '"41.0"', '"-41"', '"0"', '""', '"null"']
-    invalid += [f'"{MAX_INTEGER + 1}"', "undefined", "null", "[41]", "{}"]
+    invalid += [f'"{MAX_SAFE_INTEGER + 1}"', "undefined", "null", "[41]", "{}"]
     jwt = '"h." + btoa(JSON.stringify({ "custom:usuarioId": claim })) + ".s"'
 
     employees = evaluate(f"[{', '.join(valid + invalid)}].map(claim => rules.employeeIn({jwt}))")
 
-    assert employees == [41, MAX_INTEGER, *[None] * len(invalid)]
+    assert employees == [41, MAX_SAFE_INTEGER, *[None] * len(invalid)]
 
 
 def test_an_invalid_token_has_no_employee() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.documents import MAX_EMPLOYEE_ID, check_digits, is_cpf
+from ponto.employee_numbers import MAX_EMPLOYEE_ID, cpf_check_digits, is_cpf
 from slices.reports.load.employees import COLUMNS, Employee, read
 
 ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}
@@ -42,7 +42,7 @@ _CHARACTERS = st.characters(
     codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_BIDIRECTIONAL
 )
 _names = st.text(_CHARACTERS, max_size=200).map(str.strip).filter(bool)
-_cpfs = st.integers(0, 10**9 - 1).map(lambda number: f"{number:09}").map(lambda nine: nine + check_digits(nine))
+_cpfs = st.integers(0, 10**9 - 1).map(lambda number: f"{number:09}").map(lambda nine: nine + cpf_check_digits(nine))
 _employees = st.builds(
     Employee,
     usuario_id=st.integers(1, MAX_EMPLOYEE_ID),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.fields import BLANK
+from ponto.fields import INVISIBLE_CHARACTERS
 from slices.reports.report import card, peak
 from slices.reports.report.card import Card, Day
 from slices.reports.report.exceptions import format_reason
@@ -186,7 +186,7 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
     cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
-    assert [cell for cell in cells if re.match(f"[{BLANK}]*[-=+@\uff1d\uff0b\uff0d\uff20]", cell)] == []
+    assert [cell for cell in cells if re.match(f"[{INVISIBLE_CHARACTERS}]*[-=+@\uff1d\uff0b\uff0d\uff20]", cell)] == []
 
 
 @pytest.mark.parametrize(

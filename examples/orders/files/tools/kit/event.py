@@ -36,8 +36,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     (body(5, "2026-11-24T08:00", totalCentavos=-1), "totalCentavos: must be an integer from 0 to 1000000000000"),
     (
         body(5, "2026-02-30T08:00"),
-        "criado: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, "
-        "years 1900 to 2999",
+        "criado: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
     ),
 ]
 """What is no event, and what is said of it."""
