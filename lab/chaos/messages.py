@@ -27,7 +27,7 @@ def _body_without(name: str) -> str:
     return json.dumps({key: value for key, value in json.loads(_body()).items() if key != name})
 
 
-_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.limits]
+_NAMES = [field.name for field in FIELDS.values() if "maxLength" in field.keywords]
 _SUBJECT_FIELD, _INSTANT_FIELD = FIELDS[SUBJECT_COLUMN].name, FIELDS[INSTANT_COLUMN].name
 
 

@@ -158,7 +158,19 @@ def test_the_clocks_are_compared_at_the_middle_of_a_quick_request() -> None:
 
 
 def test_employee_numbers_are_integers_that_javascript_represents_exactly() -> None:
-    texts = ["1", " 0123 ", str(MAX_SAFE_INTEGER), str(MAX_SAFE_INTEGER + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
+    texts = [
+        "1",
+        " 0123 ",
+        str(MAX_SAFE_INTEGER),
+        str(MAX_SAFE_INTEGER + 1),
+        "0",
+        "",
+        "1.5",
+        "1e3",
+        "-1",
+        "१२",
+        "9" * 17,
+    ]
     assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, MAX_SAFE_INTEGER, *[None] * 8]
 
 
