@@ -52,7 +52,7 @@ class ApiSender:
         return {number: reason for number, reason in refusals.items() if reason}
 
     def _send_punch(self, body: str) -> str:
-        """Send a punch, with retries; return the reason if the API refuses it for good, else an empty text."""
+        """Send a punch, with retries; return the reason if the API refuses it permanently, else an empty text."""
         try:
             response = self._client.send(body.encode())
         except NoFinalResponseError as error:

@@ -53,7 +53,7 @@ SendPunches = Callable[[Sequence[FileLine], float], dict[int, str]]
 """Sends at most ten punches. Called by several threads.
 
 The second argument is the deadline, a value of `time.monotonic()`. Returns, by line number, the reason for each punch
-that is refused for good. Raises SendFailedError.
+that is permanently refused. Raises SendFailedError.
 """
 
 

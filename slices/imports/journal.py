@@ -20,6 +20,7 @@ from slices.imports.raw_lines import Position
 from slices.imports.streams import DECOMPRESSION_ERRORS, is_compressed
 from tools.kit import files
 from tools.kit.errors import CommandError
+from tools.kit.output import pluralize
 
 _CHUNK_BYTES = 1 << 20
 _MAX_JSON_BYTES = 1 << 16  # of a progress file, and of a listed line
@@ -210,5 +211,5 @@ def _measure_list(path: Path, count: int, progress_path: Path) -> int:
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
     raise CommandError(
-        f"{path} lacks some of the {count} lines that were refused so far; remove {progress_path} to start again"
+        f"{path} does not list the {pluralize(count, 'refused line')} so far; remove {progress_path} to start again"
     )

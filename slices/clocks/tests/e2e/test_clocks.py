@@ -10,7 +10,7 @@ from ponto.derived_id import derive_source_id
 from slices.clocks.tests.clock_files import CLOCK, EIGHT, HardwareClock, cpf, month_records
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket
-from slices.imports.tests.e2e.test_uploads import employees as employees
+from slices.imports.tests.e2e.test_uploads import employee_ids as employee_ids
 from tests.commands import Result, run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
@@ -18,20 +18,20 @@ from tests.e2e.test_dlq import run as run
 from tests.waiting import wait_for
 
 
-def load_documents(employees: list[int], deployed: Deployed, folder: Path) -> list[str]:
+def load_documents(employee_ids: list[int], deployed: Deployed, folder: Path) -> list[str]:
     """Load a table of some employees' CPFs; return the fields in which a clock writes them."""
     file = folder / "documents.csv"
-    file.write_text("documento;usuarioId\n" + "".join(f"{cpf(number)};{number}\n" for number in employees))
+    file.write_text("documento;usuarioId\n" + "".join(f"{cpf(number)};{number}\n" for number in employee_ids))
     done = run_process("load", "documents", file, "--state", deployed.state)
     assert (done.status, done.err) == (0, "")
-    return [f"0{cpf(number)}" for number in employees]
+    return [f"0{cpf(number)}" for number in employee_ids]
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
-    client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
+def test_clock_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
+    client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
 ) -> None:
-    one, other, *_ = people = load_documents(employees[:5], deployed, tmp_path)
+    one, other, *_ = people = load_documents(employee_ids[:5], deployed, tmp_path)
     clock = HardwareClock(2021)
     october = month_records(clock, people)
     october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the same minute as the first punch
@@ -46,27 +46,32 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
         assert (done.json["clock"]["lastNsr"], done.json["clock"]["gaps"]) == (len(written), [])
         assert done.json["refusedLines"] == (f"{file}.refused.ndjson" if status else None)
         client.wait_until_drained()
-        return {row.punch.id for row in client.rows(*employees)}
+        return {row.punch.id for row in client.rows(*employee_ids)}
 
     first = imported(october)
     kept = [nsr for nsr, line in enumerate(october, 1) if line[9] == "3"]
     assert first == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in kept}
-    assert len(client.rows(employees[0])) == 4
+    assert len(client.rows(employee_ids[0])) == 4
     assert imported(october) == first
     assert imported(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
     assert client.depth(client.address.dlq_url) == 0
     rows = client.query(
-        "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employees
+        "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employee_ids
     )
     assert rows == [(CLOCK, None)]
 
 
-def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
-    client: Client, deployed: Deployed, bucket: Bucket, employees: list[int], tmp_path: Path, run: Callable[..., Result]
+def test_two_punches_of_a_minute_stay_two_after_a_redrive(
+    client: Client,
+    deployed: Deployed,
+    bucket: Bucket,
+    employee_ids: list[int],
+    tmp_path: Path,
+    run: Callable[..., Result],
 ) -> None:
-    (person,) = load_documents(employees[:1], deployed, tmp_path)
+    (person,) = load_documents(employee_ids[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times
-    with client.refusing(employees[0]):
+    with client.refusing(employee_ids[0]):
         folder = bucket.upload(clock.file(clock.punch(7, person), clock.punch(8, person)))
         assert bucket.wait_for(folder)["accepted"] == 2
         wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")
@@ -74,6 +79,6 @@ def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
     assert run("redrive", "--reason", "refused").out.startswith("2 redriven, 0 failed\n")
 
     client.wait_until_drained()
-    rows = client.rows(employees[0])
+    rows = client.rows(employee_ids[0])
     assert {row.punch.id for row in rows} == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in (7, 8)}
     assert {row.punch.instant for row in rows} == {EIGHT.replace(hour=11, tzinfo=UTC)}

@@ -47,12 +47,12 @@ def refusal(clock: HardwareClock, line: str) -> str:
     return ""
 
 
-def test_the_crcs_have_the_check_values_of_their_names() -> None:
+def test_crcs_have_the_published_check_values() -> None:
     assert (KERMIT(b"123456789"), MODBUS(b"123456789")) == (0x2189, 0x4B37)
 
 
 @given(clocks)
-def test_however_a_clock_writes_its_records_are_read(clock: HardwareClock) -> None:
+def test_records_of_all_variants_are_parsed(clock: HardwareClock) -> None:
     found = afd.parse_header(clock.header().encode(clock.encoding))
     assert (found.clock, found.layout.year) == (CLOCK, clock.year)
     offset = ":00-0300" if clock.year == 2021 else ""
@@ -68,7 +68,7 @@ def test_however_a_clock_writes_its_records_are_read(clock: HardwareClock) -> No
     assert read(clock, "ASSINATURA_DIGITAL_EM_ARQUIVO_P7S") is None
 
 
-def test_a_crc_may_be_of_a_line_as_it_stands_and_a_trailer_counts_millions() -> None:
+def test_crc_of_utf8_bytes_and_trailer_with_large_counts_are_valid() -> None:
     clock = HardwareClock(encoding="utf-8")
     line = clock.employee(10, "Ótávio Ção")[:-4]
     assert read(clock, f"{line}{MODBUS(line.encode()):04X}") == ClockRecord(5, 10)
@@ -101,9 +101,7 @@ def _counts(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
     ],
 )
 @both_layouts
-def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_them(
-    clock: HardwareClock, field: str, document: str | None
-) -> None:
+def test_document_of_a_punch(clock: HardwareClock, field: str, document: str | None) -> None:
     if document is None:
         with pytest.raises(InvalidRecordError, match="neither a CPF nor a PIS"):
             read(clock, clock.punch(1, field))
@@ -147,7 +145,7 @@ def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_
         ),
     ],
 )
-def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, message: str) -> None:
+def test_invalid_record_raises(year: int, line: str, message: str) -> None:
     with pytest.raises(InvalidRecordError, match=message):
         read(HardwareClock(year), line)
 
@@ -162,13 +160,13 @@ def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, message: 
         (HardwareClock(2009, number="0000400007000012 ").header(), "lacks the clock's number"),
     ],
 )
-def test_a_header_that_names_no_clock_is_said(line: str, message: str) -> None:
+def test_invalid_header_raises(line: str, message: str) -> None:
     with pytest.raises(InvalidClockFileError, match=message):
         afd.parse_header(line.encode())
 
 
 @both_layouts
-def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: HardwareClock) -> None:
+def test_second_header_or_record_of_a_program_makes_the_file_invalid(clock: HardwareClock) -> None:
     with pytest.raises(InvalidClockFileError, match="second header"):
         read(clock, clock.header())
     program = "0000000017" + "2026-10-01T08:00:00-0300" + PEOPLE[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
@@ -177,7 +175,7 @@ def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: 
 
 
 @given(clocks, st.booleans(), st.booleans())
-def test_a_survey_says_what_a_file_holds(clock: HardwareClock, trailer: bool, signature: bool) -> None:
+def test_summary_of_a_file(clock: HardwareClock, trailer: bool, signature: bool) -> None:
     lines = month_records(clock, PEOPLE, days=2, first=41)
     found = inspect(clock.file(*lines, trailer=trailer, signature=signature))
     counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
@@ -203,7 +201,7 @@ def test_a_survey_says_what_a_file_holds(clock: HardwareClock, trailer: bool, si
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
-def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: list[int]) -> None:
+def test_gaps_and_repeats_of_numbers_in_any_order(numbers: list[int]) -> None:
     clock = HardwareClock(2009)
     found = inspect(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
 
@@ -217,7 +215,7 @@ def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: 
     assert found["repeats"] == [nsr for nsr in numbers if nsr in seen or seen.add(nsr)]  # type: ignore[func-returns-value]
 
 
-def test_a_damaged_record_is_missing() -> None:
+def test_damaged_record_leaves_a_gap() -> None:
     clock = HardwareClock()
     lines = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 3)]
     lines[1] = lines[1][:-1]
@@ -227,7 +225,7 @@ def test_a_damaged_record_is_missing() -> None:
 
 @both_layouts
 @pytest.mark.parametrize("kind", ["3", "4"])
-def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: HardwareClock, kind: str) -> None:
+def test_record_with_invalid_field_is_refused_and_leaves_no_gap(clock: HardwareClock, kind: str) -> None:
     time = clock.time(EIGHT)
     wrong = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
     line = clock.with_crc(f"000000002{kind}{wrong}")
@@ -237,19 +235,19 @@ def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: HardwareC
     assert found["found"] == found["trailer"] | {"6": 0}
 
 
-def test_an_event_is_counted_in_the_older_layout_too_though_its_trailer_does_not() -> None:
+def test_events_are_counted_in_the_layout_of_2009() -> None:
     clock = HardwareClock(2009)
     found = inspect(clock.file(clock.employee(1), clock.event(2)))
     assert (found["found"], found["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
     assert found["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
 
 
-def test_a_file_without_a_record_has_no_number() -> None:
+def test_file_without_records_has_no_nsr() -> None:
     found = inspect(HardwareClock(2009).file())
     assert (found["firstNsr"], found["lastNsr"], found["gaps"]) == (None, None, [])
 
 
-def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
+def test_size_of_a_summary_is_bounded() -> None:
     clock = HardwareClock(2021)
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
@@ -260,7 +258,7 @@ def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
-def test_a_record_that_came_again_is_unplaced_only_among_gaps_that_are_not_listed(numbers: list[int]) -> None:
+def test_repeats_are_unplaced_only_among_unlisted_gaps(numbers: list[int]) -> None:
     clock = HardwareClock(2009)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(afd, "MAX_LISTED", 3)

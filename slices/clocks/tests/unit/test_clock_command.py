@@ -27,7 +27,7 @@ def summarize(content: bytes, **counts: int) -> dict[str, Any]:
     return {"accepted": 10, "refused": 0, "rounds": 1, "clock": found.summary()} | counts
 
 
-def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_clock_file_is_uploaded_and_its_summary_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = HardwareClock(2009).file(*month_records(HardwareClock(2009), PEOPLE))
     stage.results["summary.json"] = summarize(content)
 
@@ -43,7 +43,7 @@ def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, ru
     )
 
 
-def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_gaps_repeats_and_wrong_counts_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     clock = HardwareClock()
     written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
     content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
@@ -66,7 +66,7 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     assert all(len(line) <= 80 for line in lines[1:4] + lines[5:])
 
 
-def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_unplaced_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = HardwareClock(2009).file(
         *(HardwareClock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149))
     )
@@ -76,7 +76,7 @@ def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, 
     assert lines[4] == "2 records repeated, or in a gap that is not listed"
 
 
-def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_missing_trailer_and_missing_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = HardwareClock().file(trailer=False)
     stage.results["summary.json"] = summarize(content, accepted=0)
     done = run("import", write_file(tmp_path, content))
@@ -89,7 +89,7 @@ def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp
 # ponto load documents
 
 
-def test_a_table_of_documents_is_put_where_the_import_looks(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_table_is_stored_in_the_bucket(stage: Stage, run: Run, tmp_path: Path) -> None:
     file = write_file(tmp_path, f"{TABLE}{cpf(21)};11\n".encode())
     done = run("load", "documents", file)
     assert (done.status, done.out) == (
@@ -100,9 +100,7 @@ def test_a_table_of_documents_is_put_where_the_import_looks(stage: Stage, run: R
     assert run("load", "documents", file, "--json").json == {"documents": 7, "employees": 6}
 
 
-def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
-    stage: Stage, run: Run, tmp_path: Path
-) -> None:
+def test_table_with_faults_is_not_stored_and_no_document_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     file = write_file(tmp_path, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n".encode())
     done = run("load", "documents", file)
     assert (done.status, done.out) == (2, "")
@@ -113,7 +111,7 @@ def test_of_a_table_with_faults_nothing_is_stored_and_no_document_is_printed(
     assert stage.stored == {}
 
 
-def test_a_table_larger_than_the_import_reads_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
+def test_table_that_is_too_large_is_not_stored(stage: Stage, run: Run, tmp_path: Path) -> None:
     done = run("load", "documents", write_file(tmp_path, bytes(document_table.MAX_TABLE_BYTES + 1)))
     assert done.status == 2
     assert "is larger than" in done.err

@@ -29,8 +29,8 @@ from slices.imports.uploads import parse_event
 PEOPLE = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
 STRANGER = f"0{cpf(99)}"
 TABLE = "documento;usuarioId\n" + "".join(
-    f"{document};{employee}\n"
-    for employee, document in enumerate((cpf(11), cpf(12), pis(13), cpf(14), cpf(15), cpf(16)), 11)
+    f"{document};{employee_id}\n"
+    for employee_id, document in enumerate((cpf(11), cpf(12), pis(13), cpf(14), cpf(15), cpf(16)), 11)
 )
 
 SentPunch = tuple[int, str, int]  # employee id, ponto, NSR
@@ -43,7 +43,7 @@ def with_table(fake_aws: FakeAws, table: str = TABLE) -> FakeAws:
 
 def bucket_with_table(table: dict[str, int]) -> GetObject:
     """Return a function that reads this table of documents from a bucket."""
-    text = "documento;usuarioId\n" + "".join(f"{document};{employee}\n" for document, employee in table.items())
+    text = "documento;usuarioId\n" + "".join(f"{document};{employee_id}\n" for document, employee_id in table.items())
     return lambda *_: text.encode()
 
 
@@ -61,19 +61,19 @@ def sent_punches(fake_aws: FakeAws) -> list[SentPunch]:
 
 def expected_punches(clock: HardwareClock, written: list[str]) -> list[SentPunch]:
     """Return the punches of `PEOPLE` in some records."""
-    employees = dict(zip(PEOPLE, range(11, 16), strict=True))
+    employee_ids = dict(zip(PEOPLE, range(11, 16), strict=True))
     place = slice(22, 34) if clock.year == 2009 else slice(34, 46)
     found = []
     for line in written:
-        if line[9] == "3" and line[place] in employees:
+        if line[9] == "3" and line[place] in employee_ids:
             when = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
-            found.append((employees[line[place]], when, int(line[:9])))
+            found.append((employee_ids[line[place]], when, int(line[:9])))
     return found
 
 
 @settings(max_examples=20)
 @given(clocks, st.booleans(), st.booleans())
-def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_says_what_it_holds(
+def test_punches_of_a_clock_are_sent_and_the_summary_describes_the_file(
     clock: HardwareClock, signature: bool, compressed: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -100,7 +100,7 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
 
 
 @both_layouts
-def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(fake_aws: FakeAws, clock: HardwareClock) -> None:
+def test_punch_with_impossible_time_is_refused(fake_aws: FakeAws, clock: HardwareClock) -> None:
     with_table(fake_aws)
     fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
     (found,) = fake_aws.refused()
@@ -116,9 +116,7 @@ def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(fake_aws: Fa
     ],
     ids=["twice", "never", "once"],
 )
-def test_where_the_zone_changes_its_time_a_clock_without_an_offset_means_the_later_instant(
-    local: datetime, offset: int
-) -> None:
+def test_local_time_at_a_change_of_the_zone_is_the_later_instant(local: datetime, offset: int) -> None:
     clock, zone = HardwareClock(2009), ZoneInfo("America/New_York")
     stored = StoredFile(clock.file(clock.punch(1, PEOPLE[0], local)))
     (line,) = read_lines(stored.open_at, zone, FILE_START, bucket_with_table({cpf(11): 11}))
@@ -150,7 +148,7 @@ def damage_lines(chance: random.Random, clock: HardwareClock, written: list[str]
 
 @settings(max_examples=30)
 @given(clocks, st.integers(0, 2**32).map(random.Random), st.booleans())
-def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
+def test_intact_records_of_damaged_file_are_sent_and_results_have_no_personal_data(
     clock: HardwareClock, chance: random.Random, trailer: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -173,17 +171,17 @@ def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
         assert clock.year == 2009 or (missing | numbers) - events == between - events
 
 
-def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(fake_aws: FakeAws) -> None:
+def test_two_punches_of_an_employee_in_a_minute_differ_by_nsr(fake_aws: FakeAws) -> None:
     with_table(fake_aws)
     clock = HardwareClock()
     fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
-    assert [(employee, nsr) for employee, _, nsr in sent_punches(fake_aws)] == [(11, 7), (11, 8)]
+    assert [(employee_id, nsr) for employee_id, _, nsr in sent_punches(fake_aws)] == [(11, 7), (11, 8)]
     assert len({line.body for line in fake_aws.queue.punches}) == 1
 
 
 @both_layouts
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_out(
+def test_long_file_is_continued_with_its_inspection(
     fake_aws: FakeAws, clock: HardwareClock, pack: Callable[[bytes], bytes]
 ) -> None:
     with_table(fake_aws)
@@ -205,7 +203,7 @@ def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_
 
 @pytest.mark.parametrize("days", [0, 2])
 @both_layouts
-def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(
+def test_file_with_second_header_or_of_a_program_is_not_sent(
     fake_aws: FakeAws, clock: HardwareClock, days: int
 ) -> None:
     with_table(fake_aws)
@@ -223,7 +221,7 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
-def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to_do(
+def test_file_fails_without_the_table_of_documents(
     fake_aws: FakeAws, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     clock, get_object = HardwareClock(), fake_aws.bucket.get_object
@@ -247,7 +245,7 @@ def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to
     assert [name.rpartition("/")[2] for name in fake_aws.bucket.results] == ["summary.json"]
 
 
-def test_a_table_with_faults_fails_the_file_and_no_document_is_told(fake_aws: FakeAws) -> None:
+def test_table_with_faults_fails_the_file_without_quoting_documents(fake_aws: FakeAws) -> None:
     with_table(fake_aws, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n")
     with pytest.raises(
         InvalidFileError, match="has 2 faults, the first in line 8; ponto load documents lists them"
@@ -257,12 +255,12 @@ def test_a_table_with_faults_fails_the_file_and_no_document_is_told(fake_aws: Fa
     assert fake_aws.queue.punches == []
 
 
-def test_a_table_larger_than_the_memory_takes_is_not_read(fake_aws: FakeAws) -> None:
+def test_table_that_is_too_large_fails_the_file(fake_aws: FakeAws) -> None:
     with pytest.raises(InvalidFileError, match="is larger than"):
         with_table(fake_aws, " " * (MAX_TABLE_BYTES + 1)).run(fake_aws.upload(HardwareClock().file()))
 
 
-def test_the_log_tells_neither_document_nor_name(fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_has_no_personal_data(fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     with_table(fake_aws).run(
         fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), [*PEOPLE, STRANGER])))
     )
@@ -270,7 +268,7 @@ def test_the_log_tells_neither_document_nor_name(fake_aws: FakeAws, capsys: pyte
     assert not contains_personal_data(output.out + output.err, [*PEOPLE, STRANGER])
 
 
-def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(fake_aws: FakeAws) -> None:
+def test_file_fails_if_deadline_passes_during_inspection(fake_aws: FakeAws) -> None:
     with pytest.raises(OutOfTimeError, match=r"out of time before line 1$"):
         with_table(fake_aws).run(
             fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))), seconds=-1
@@ -278,14 +276,14 @@ def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_
     assert (fake_aws.queue.punches, fake_aws.bucket.results, fake_aws.functions.events) == ([], {}, [])
 
 
-def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
+def test_clock_file_cannot_be_sent_to_the_api() -> None:
     with pytest.raises(
         InvalidFileError, match="a hardware clock's file, which can be imported only through the bucket"
     ):
         list(read_lines(StoredFile(HardwareClock().file()).open_at, ZONE))
 
 
-def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_reads_hears_of_each_mebibyte() -> None:
+def test_memory_is_bounded_and_heartbeats_are_sent_for_records_without_punches() -> None:
     clock = HardwareClock(2009)
     many = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
     content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, PEOPLE[0]).encode()

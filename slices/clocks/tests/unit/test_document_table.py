@@ -20,13 +20,13 @@ tables = st.dictionaries(
 
 
 @given(tables, st.sampled_from([";", ","]), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_a_table_that_was_written_reads_back(table: dict[str, int], separator: str, end: str, has_mark: bool) -> None:
+def test_table_round_trip(table: dict[str, int], separator: str, end: str, has_mark: bool) -> None:
     rows = [("documento", "usuarioId"), *table.items()]
-    text = end.join(f"{document}{separator}{employee}" for document, employee in rows)
+    text = end.join(f"{document}{separator}{employee_id}" for document, employee_id in rows)
     assert parse_table(text.encode("utf-8-sig" if has_mark else "utf-8")) == (table, [])
 
 
-def test_the_documents_example_is_a_table() -> None:
+def test_example_in_readme_is_valid() -> None:
     texts = [block.text for block in blocks(ROOT / "slices" / "clocks" / "README.md") if block.language == "csv"]
     [example] = [text for text in texts if text.startswith("documento")]
     assert parse_table(example.encode()) == ({"12345678909": 123}, [])
@@ -49,14 +49,14 @@ def test_the_documents_example_is_a_table() -> None:
         (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is already on line 2"),
     ],
 )
-def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, message: str) -> None:
+def test_faults_name_line_and_column_but_no_document(line: str, message: str) -> None:
     table, faults = parse_table((HEADER + line).encode())
     assert str(faults.listed[0]) == message
     assert table == ({cpf(1): 5} if "already" in message else {})
     assert "456" not in str(faults)
 
 
-def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
+def test_first_faults_are_listed_and_all_are_counted() -> None:
     table, faults = parse_table((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
     assert table == {cpf(1): 5}
     assert [len(faults.listed), faults.listed[0].line, faults.listed[-1].line] == [1_000, 2, 801]
@@ -64,7 +64,7 @@ def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
 
 
 @pytest.mark.parametrize("first", [f"{cpf(123_456_789)};5", "Maria 456;Ana", f'"{cpf(123_456_789)}', "Maria 456\tAna"])
-def test_a_table_without_its_first_line_shows_nothing_of_it(first: str) -> None:
+def test_missing_header_is_not_quoted(first: str) -> None:
     table, faults = parse_table(f"{first}\n{cpf(1)};5\n".encode())
     assert table == {}
     assert str(faults.listed[0]).startswith(
@@ -73,6 +73,6 @@ def test_a_table_without_its_first_line_shows_nothing_of_it(first: str) -> None:
     assert not re.search("456|maria|ana", str(faults), re.IGNORECASE)
 
 
-def test_a_column_of_many_digits_is_not_quoted() -> None:
+def test_column_name_with_many_digits_is_not_quoted() -> None:
     _, faults = parse_table(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
     assert str(faults.listed[0]).startswith("line 1: column of many digits is unknown (the first line names")

@@ -75,21 +75,22 @@ def bucket(stack: Stack, client: Client) -> Iterator[Bucket]:
 
 
 @pytest.fixture
-def employees() -> list[int]:
+def employee_ids() -> list[int]:
     """Fifty employees without punches."""
     return [next(EMPLOYEES) for _ in range(50)]
 
 
-def ndjson(employees: list[int]) -> bytes:
+def ndjson(employee_ids: list[int]) -> bytes:
     return b"".join(
-        json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}).encode() + b"\n" for employee in employees
+        json.dumps({"usuarioId": employee_id, "ponto": "2026-10-01T08:00:00Z"}).encode() + b"\n"
+        for employee_id in employee_ids
     )
 
 
-def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
-    client: Client, stack: Stack, bucket: Bucket, employees: list[int]
+def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
+    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int]
 ) -> None:
-    content = ndjson(employees[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
+    content = ndjson(employee_ids[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
     folder = bucket.upload(content)
     summary = bucket.wait_for(folder)
     assert bucket.refused(folder, summary) == [{"line": 50, "reason": "ponto: required"}]
@@ -98,7 +99,7 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
 
     # Continued as if the first invocation had stopped before line 41.
     continuation = bucket.event(
-        folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0}
+        folder, {"offset": len(ndjson(employee_ids[:40])), "line": 41, "accepted": 40, "refused": 0}
     )
     stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(continuation))
     wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second invocation")
@@ -108,26 +109,26 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
 
     again = bucket.upload(content)
     # Longer, in another format, and gzipped although its name does not end in .gz.
-    rows = "".join(f"{employee};2026-10-01T05:00:00\r\n" for employee in employees)  # local time
+    rows = "".join(f"{employee_id};2026-10-01T05:00:00\r\n" for employee_id in employee_ids)  # local time
     longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
-    named = bucket.upload(ndjson(employees), "incoming/october.ndjson.gz")
+    named = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
     assert again != folder
     assert [bucket.wait_for(each)["accepted"] for each in (again, longer, named)] == [49, 50, 50]
 
     client.wait_until_drained()
-    assert sorted(row.punch.employee_id for row in client.rows(*employees)) == sorted(employees)
+    assert sorted(row.punch.employee_id for row in client.rows(*employee_ids)) == sorted(employee_ids)
     assert client.depth(client.address.dlq_url) == 0
 
 
-def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redrive(
-    client: Client, stack: Stack, bucket: Bucket, employees: list[int], run: Callable[..., Result]
+def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
+    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], run: Callable[..., Result]
 ) -> None:
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     nowhere = variables | {"QUEUE_URL": f"{variables['QUEUE_URL']}-is-gone"}
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": nowhere})
     try:
-        folder = bucket.upload(ndjson(employees))
+        folder = bucket.upload(ndjson(employee_ids))
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     finally:
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
@@ -138,14 +139,14 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
 
     assert bucket.wait_for(folder)["accepted"] == 50
     client.wait_until_drained()
-    assert len(client.rows(*employees)) == 50
+    assert len(client.rows(*employee_ids)) == 50
 
 
-def test_a_laptop_imports_the_same_file_through_the_api(
-    client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
+def test_same_file_may_be_imported_through_the_api(
+    client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
 ) -> None:
     file = tmp_path / "october.ndjson.gz"
-    file.write_bytes(gzip.compress(ndjson(employees) + b'{"usuarioId": 0}\n'))
+    file.write_bytes(gzip.compress(ndjson(employee_ids) + b'{"usuarioId": 0}\n'))
     for _ in range(2):
         words = [sys.executable, "-m", "tools.cli", "import", str(file), "--state", str(deployed.state)]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -153,4 +154,4 @@ def test_a_laptop_imports_the_same_file_through_the_api(
         assert done.returncode == 1
 
     client.wait_until_drained()
-    assert len(client.rows(*employees)) == 50
+    assert len(client.rows(*employee_ids)) == 50

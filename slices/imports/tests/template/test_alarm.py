@@ -9,7 +9,7 @@ FAILED = metric("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": {"Ref": "Im
 DAY = 24 * 60  # in minutes, as all times here
 
 
-def test_a_file_that_was_given_up_fires_within_minutes_and_clears(compiled: Compile) -> None:
+def test_alarm_fires_within_minutes_of_a_failed_import_and_clears(compiled: Compile) -> None:
     alarm = alarms(compiled("prod", "uploads=true"))[SECTION]
     start, second = 455, 459  # a second file fails
     recorded = {FAILED: {minute: Point(1, 1, 1, 1) for minute in (start, second)}}
@@ -20,14 +20,14 @@ def test_a_file_that_was_given_up_fires_within_minutes_and_clears(compiled: Comp
         assert firing == list(range(firing[0], firing[-1] + 1, period(alarm)))
 
 
-def test_while_no_file_fails_it_is_quiet(compiled: Compile) -> None:
+def test_alarm_does_not_fire_without_failed_imports(compiled: Compile) -> None:
     alarm = alarms(compiled("prod", "uploads=true"))[SECTION]
     zeros = {FAILED: {minute: Point(0, 1, 0, 0) for minute in range(0, DAY, 7)}}
     for recorded in (zeros, {}):
         assert {state for _, state in states(alarm, recorded, DAY)} == {State.OK}
 
 
-def test_its_section_says_what_it_means_where_to_look_and_what_to_do(compiled: Compile) -> None:
+def test_section_of_the_alarm_has_its_three_parts(compiled: Compile) -> None:
     description = alarms(compiled("prod", "uploads=true"))[SECTION]["AlarmDescription"]
     file, _, anchor = description.rpartition(" ")[2].partition("#")
     section = (ROOT / file).read_text(encoding="utf-8").partition(f"\n## {anchor}\n")[2].partition("\n## ")[0]

@@ -42,7 +42,7 @@ def other_policies(template: Any) -> set[str]:
     }
 
 
-def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
+def test_zip_has_the_files_that_the_function_loads(packaged: Packaged) -> None:
     names = (
         "__init__",
         "slice",
@@ -58,17 +58,17 @@ def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
 
 
-def test_where_nothing_is_reserved_it_has_no_0(compiled: Compile) -> None:
+def test_empty_concurrency_reserves_nothing(compiled: Compile) -> None:
     template = compiled("prod", "uploads=true", "importConcurrency=none")
     assert "ReservedConcurrentExecutions" not in template.properties(FUNCTION)
 
 
-def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, stage: str) -> None:
+def test_template_without_uploads_has_none_of_its_resources(compiled: Compile, stage: str) -> None:
     assert "mportacao" not in json.dumps(compiled(stage).document)
     assert "Upload" not in json.dumps(compiled(stage).document)
 
 
-def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: str) -> None:
+def test_uploads_change_only_the_senders_of_the_queue(compiled: Compile, stage: str) -> None:
     plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], ["uploads=true"]))
     resources = template["Resources"]
     for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
@@ -87,7 +87,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
 
 
 @pytest.mark.parametrize("other", ["prod", "staging", "dev", "local"])
-def test_the_bucket_stays_with_its_policy_where_punches_do(compiled: Compile, other: str) -> None:
+def test_bucket_and_its_policy_are_retained_like_the_queue(compiled: Compile, other: str) -> None:
     resources = compiled(other, "uploads=true").resources
     for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
         added = {name: resources[name].get(attribute) for name in UPLOADS}
@@ -97,7 +97,7 @@ def test_the_bucket_stays_with_its_policy_where_punches_do(compiled: Compile, ot
         )
 
 
-def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_needs(complete: Template) -> None:
+def test_function_has_timeout_limits_and_dead_letter_queue(complete: Template) -> None:
     function = complete.properties(FUNCTION)
     assert function["Handler"] == "slices/imports/function.main"
     assert function["Timeout"] == 900
@@ -118,12 +118,12 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
 
 
 @pytest.mark.parametrize("by", REQUIRED_SIGN_IN)
-def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile, by: str) -> None:
+def test_function_knows_that_sign_in_is_required(compiled: Compile, by: str) -> None:
     function = compiled("prod", by, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
-def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: Compile) -> None:
+def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compiled: Compile) -> None:
     template = compiled("prod", "uploads=true")
     senders = {name for name, found in rights(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
     listed = ["ApiRole", "OperatorRole", "ImportacaoRole"]
@@ -138,7 +138,7 @@ def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: C
     assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId"]
 
 
-def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Template, prod: Template) -> None:
+def test_role_may_only_read_files_write_results_send_and_invoke(complete: Template, prod: Template) -> None:
     before = rights(prod).keys() | other_policies(complete.document)
     added = {name: found for name, found in rights(complete).items() if name not in before}
     incoming, results = (
@@ -166,13 +166,13 @@ def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Templat
     assert complete.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
 
 
-def test_its_role_writes_traces_as_the_others(compiled: Compile) -> None:
+def test_role_may_write_traces(compiled: Compile) -> None:
     template = compiled("prod", "uploads=true", "tracing=true")
     assert template.properties("ImportacaoRole")["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
     assert template.properties(FUNCTION)["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_only_s3_of_this_account_invokes_it_and_before_the_bucket_asks_to(complete: Template) -> None:
+def test_permission_for_s3_is_created_before_the_bucket(complete: Template) -> None:
     assert complete.by_type("AWS::Lambda::Permission") == {
         "UploadPermission": {
             "Action": "lambda:InvokeFunction",
@@ -184,7 +184,7 @@ def test_only_s3_of_this_account_invokes_it_and_before_the_bucket_asks_to(comple
     assert complete.resources["UploadBucket"]["DependsOn"] == ["UploadPermission"]
 
 
-def test_files_that_come_in_are_notified_and_results_are_not(complete: Template) -> None:
+def test_only_incoming_files_invoke_the_function(complete: Template) -> None:
     assert complete.properties("UploadBucket")["NotificationConfiguration"] == {
         "LambdaConfigurations": [
             {
@@ -196,7 +196,7 @@ def test_files_that_come_in_are_notified_and_results_are_not(complete: Template)
     }
 
 
-def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Template) -> None:
+def test_bucket_is_private_encrypted_versioned_and_expires_files(complete: Template) -> None:
     bucket = complete.properties("UploadBucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -213,14 +213,14 @@ def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Templat
     assert replaced["ExpiredObjectDeleteMarker"] is True
 
 
-def test_the_bucket_is_reached_by_tls_only(complete: Template) -> None:
+def test_bucket_accepts_tls_only(complete: Template) -> None:
     policy = complete.properties("UploadBucketPolicy")
     assert policy["Bucket"] == {"Ref": "UploadBucket"}
     both = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
     assert policy["PolicyDocument"]["Statement"] == [tls_only("s3:*", *both)]
 
 
-def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) -> None:
+def test_deploy_counts_reserved_concurrency(packaged: Packaged) -> None:
     made = packaged("dev", "uploads=true")
     without = deploy.read(packaged("dev").folder).demand
     reserved = {**without.reserved, "batida-ponto-dev-importacao": 2}

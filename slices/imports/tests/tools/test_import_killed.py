@@ -20,7 +20,7 @@ def progress(file: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def test_an_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: Path) -> None:
+def test_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: Path) -> None:
     accepted: list[int] = []
     fast = 0  # punches that are accepted without delay; the others are slow, so that the import does not end
 
@@ -30,7 +30,7 @@ def test_an_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: P
         return 202, {}, b""
 
     file = tmp_path / "october.ndjson"
-    good = [punch(employee) for employee in range(1, LINES + 1)]
+    good = [punch(employee_id) for employee_id in range(1, LINES + 1)]
     file.write_bytes(b"\n".join([b"{", *good, b"{"]))
     with answering(accept) as url:
         words = [sys.executable, "-m", "tools.cli", "import", str(file), "--json"]

@@ -102,7 +102,7 @@ def summary_of(**counts: int) -> dict[str, Any]:
     return {"accepted": 2, "refused": 0, "rounds": 1, "machine": {"lines": 2}} | counts
 
 
-def test_a_file_of_a_form_is_uploaded_and_what_became_of_it_is_printed(stage: Stage, run: Run, machine: Path) -> None:
+def test_file_is_uploaded_and_its_result_is_printed(stage: Stage, run: Run, machine: Path) -> None:
     stage.results["summary.json"] = summary_of()
     stage.misses = 5
 
@@ -124,7 +124,7 @@ def test_a_file_of_a_form_is_uploaded_and_what_became_of_it_is_printed(stage: St
     assert printed == stage.results["summary.json"] | results
 
 
-def test_a_file_that_the_form_refuses_as_a_whole_is_not_uploaded(stage: Stage, run: Run, machine: Path) -> None:
+def test_invalid_file_is_not_uploaded(stage: Stage, run: Run, machine: Path) -> None:
     machine.write_bytes(CONTENT + b"x\n")
     done = run("import", machine)
     assert done.status == 2
@@ -132,7 +132,7 @@ def test_a_file_that_the_form_refuses_as_a_whole_is_not_uploaded(stage: Stage, r
     assert stage.calls.made == []
 
 
-def test_a_stage_without_a_bucket_says_so(stage: Stage, run: Run, machine: Path) -> None:
+def test_stage_without_a_bucket_is_an_error(stage: Stage, run: Run, machine: Path) -> None:
     stage.calls.instead["DescribeStacks"] = stack(**OUTPUTS)
     done = run("import", machine)
     assert done.status == 2
@@ -140,9 +140,7 @@ def test_a_stage_without_a_bucket_says_so(stage: Stage, run: Run, machine: Path)
     assert stage.stored == {}
 
 
-def test_refused_lines_of_all_invocations_are_listed_beside_the_file_until_it_is_mended(
-    stage: Stage, run: Run, machine: Path, tmp_path: Path
-) -> None:
+def test_lists_of_all_invocations_are_joined(stage: Stage, run: Run, machine: Path, tmp_path: Path) -> None:
     listed = tmp_path / "machine.txt.refused.ndjson"
     lists = {f"refused-from-line-{line}.ndjson": {"line": line, "reason": "why"} for line in (1, 900)}
     stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
@@ -159,7 +157,7 @@ def test_refused_lines_of_all_invocations_are_listed_beside_the_file_until_it_is
 
 
 @pytest.mark.parametrize("lines", [[1], [1, 1], [1, 2, 3]], ids=["one missing", "one twice", "one too many"])
-def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
+def test_lists_that_do_not_match_the_summary_are_an_error(
     stage: Stage, run: Run, machine: Path, tmp_path: Path, lines: list[int]
 ) -> None:
     lists = {f"refused-from-line-{index}.ndjson": {"line": line} for index, line in enumerate(lines)}
@@ -170,7 +168,7 @@ def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
     assert not (tmp_path / "machine.txt.refused.ndjson").exists()
 
 
-def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
+def test_nothing_is_uploaded_if_the_list_cannot_be_written(
     stage: Stage, run: Run, machine: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "machine.txt.refused.ndjson").mkdir()
@@ -179,9 +177,7 @@ def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
     assert "machine.txt.refused.ndjson is a folder" in done.err
 
 
-def test_an_import_that_failed_says_why_and_what_it_did_before(
-    stage: Stage, run: Run, machine: Path, tmp_path: Path
-) -> None:
+def test_failed_import_prints_reason_and_counts(stage: Stage, run: Run, machine: Path, tmp_path: Path) -> None:
     failure = {"reason": "a machine's file needs a table", "line": 1}
     stage.results["failure.json"] = failure | {"accepted": 0, "refused": 0, "rounds": 0}
     done = run("import", machine)
@@ -200,16 +196,14 @@ def test_an_import_that_failed_says_why_and_what_it_did_before(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
-def test_a_result_that_does_not_come_is_not_waited_for_for_ever(
-    stage: Stage, run: Run, machine: Path, code: str
-) -> None:
+def test_waiting_for_a_result_times_out(stage: Stage, run: Run, machine: Path, code: str) -> None:
     stage.missing = code
     done = run("import", machine)
     assert done.status == 1
     assert f"no result yet in s3://{BUCKET}/results/machine.txt/v1/ (S3: {code}); run ponto dlq list" in done.err
 
 
-def test_what_s3_refuses_otherwise_ends_the_waiting(stage: Stage, run: Run, machine: Path) -> None:
+def test_other_s3_errors_end_the_waiting(stage: Stage, run: Run, machine: Path) -> None:
     stage.missing = "InvalidAccessKeyId"
     done = run("import", machine)
     assert done.status == 2

@@ -40,7 +40,7 @@ FILES = files("incoming/a", "incoming/b", "incoming/c", note="as it was")
     ],
     ids=["a file that goes on where it stopped", "one that failed", "several files, of which none is lost"],
 )
-def test_an_event_is_listed_with_its_file_and_invoked_again(
+def test_event_is_listed_with_its_file_and_redriven(
     dev: Stage, event: Any, detail: str, again: Any, wrapped: bool
 ) -> None:
     if wrapped:
@@ -82,7 +82,7 @@ def test_an_event_is_listed_with_its_file_and_invoked_again(
     ],
     ids=str,
 )
-def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: Any) -> None:
+def test_invalid_file_event_is_listed_as_another_asynchronous_event(spoilt: Any) -> None:
     body = json.dumps(spoilt)
     found = read(message(body, **LAMBDAS))
     assert (found.reason, found.function, found.detail, found.event_to_retry()) == (

@@ -26,10 +26,10 @@ ACCEPTED: Response = (202, '{"message":"accepted"}', {})
 FORBIDDEN: Response = (403, '{"message":"Forbidden"}', {})
 URL = "http://127.0.0.1:1/restapis/a/local/_user_request_/ponto"
 
-as_it_is_and_compressed = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
+plain_and_gzipped = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
 
 
-class Import:
+class ImportRun:
     """A file, the command, and the API, which accepts each punch for which it has no other response."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +38,7 @@ class Import:
         self.refused = folder / "october.ndjson.refused.ndjson"
         self.accepted: list[int] = []
         self.tries: Counter[int] = Counter()
-        self.answers: dict[int, list[Response]] = {}  # by employee
+        self.responses: dict[int, list[Response]] = {}  # by employee
         self.keys: set[str] = set()
         self.ctrl_c_at = 0  # the employee at whose punch Ctrl-C is pressed
         self.clock: Clock = FakeClock()
@@ -47,21 +47,21 @@ class Import:
 
     def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", URL)
-        employee = json.loads(body or b"")["usuarioId"]
-        if employee == self.ctrl_c_at:
+        employee_id = json.loads(body or b"")["usuarioId"]
+        if employee_id == self.ctrl_c_at:
             os.kill(os.getpid(), signal.SIGINT)
         with self._lock:
             self.keys.add(headers["x-api-key"])
-            self.tries[employee] += 1
-            waiting = self.answers.get(employee, [])
-            found = waiting.pop(0) if waiting else ACCEPTED
-            if found is ACCEPTED:
-                self.accepted.append(employee)
-            return found
+            self.tries[employee_id] += 1
+            remaining = self.responses.get(employee_id, [])
+            response = remaining.pop(0) if remaining else ACCEPTED
+            if response is ACCEPTED:
+                self.accepted.append(employee_id)
+            return response
 
     def run(self, *words: str) -> Result:
-        given = ["import", str(self.file), "--state", str(self.file.parent), *words]
-        status = cli.main(given, Collaborators(self.clock))
+        arguments = ["import", str(self.file), "--state", str(self.file.parent), *words]
+        status = cli.main(arguments, Collaborators(self.clock))
         done = Result(status, *self._capsys.readouterr())
         assert "CANARY" not in done.out + done.err
         return done
@@ -69,21 +69,21 @@ class Import:
     def stop(self, pack: Callable[[bytes], bytes] = bytes) -> None:
         """Run an import whose first and last line (201) are invalid; the API stops it at line 150."""
         self.file.write_bytes(pack(b"{\n" + file(2, 200) + b"\n{"))
-        self.answers = {150: [FORBIDDEN]}
+        self.responses = {150: [FORBIDDEN]}
         assert self.run().status == 1
 
-    def listed(self) -> list[int]:
+    def refused_numbers(self) -> list[int]:
         """Return the numbers of the refused lines."""
         return [json.loads(line)["line"] for line in self.refused.read_text().splitlines()]
 
-    def left(self) -> set[str]:
+    def extensions(self) -> set[str]:
         """Return the extensions of the files beside the file."""
         return {path.name.removeprefix(self.file.name) for path in self.file.parent.glob(f"{self.file.name}?*")}
 
 
 @pytest.fixture
-def importing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Import:
-    importing = Import(folder, capsys)
+def importing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ImportRun:
+    importing = ImportRun(folder, capsys)
     importing.file.write_bytes(file(1, 200))
     write_stack(folder, api_url=URL, api_key="CANARY")
     answer_requests(monkeypatch, importing.answer)
@@ -91,7 +91,7 @@ def importing(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return importing
 
 
-def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
+def test_complete_import_leaves_no_files(importing: ImportRun) -> None:
     done = importing.run()
     assert (done.status, done.out) == (
         0,
@@ -99,14 +99,12 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
     )
     assert sorted(importing.accepted) == list(range(1, 201))
     assert importing.keys == {"CANARY"}
-    assert importing.left() == set()
+    assert importing.extensions() == set()
 
 
 @pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
 @pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # only root can create one
-def test_what_lies_in_the_place_of_its_files_is_left_alone(
-    importing: Import, folder: Path, thing: str, kind: str
-) -> None:
+def test_existing_files_are_not_overwritten(importing: ImportRun, folder: Path, thing: str, kind: str) -> None:
     make, why = THINGS[thing]
     importing.file.write_bytes(b"{\n" + file(2, 3))
     make(folder / f"october.ndjson.{kind}")
@@ -119,24 +117,24 @@ def test_what_lies_in_the_place_of_its_files_is_left_alone(
     assert (state(folder), importing.accepted) == (before, [])
 
 
-def test_an_import_that_sends_nothing_keeps_the_list_of_the_one_before(importing: Import) -> None:
+def test_import_that_sends_nothing_keeps_the_previous_list(importing: ImportRun) -> None:
     importing.file.write_bytes(b"{\n" + punch(2))
     assert importing.run().status == 1
     before = importing.refused.read_text()
 
     importing.file.write_bytes(punch(2))
-    importing.answers = {2: [FORBIDDEN]}
+    importing.responses = {2: [FORBIDDEN]}
     assert importing.run().status == 1
-    assert importing.left() == {".refused.ndjson"}
+    assert importing.extensions() == {".refused.ndjson"}
     assert importing.refused.read_text() == before
 
     assert importing.run().status == 0
-    assert importing.left() == set()
+    assert importing.extensions() == set()
 
 
-def test_refused_lines_are_listed_and_the_next_go_on(importing: Import) -> None:
+def test_refused_lines_are_listed_and_the_import_continues(importing: ImportRun) -> None:
     importing.file.write_bytes(b"\n".join([punch(1), b"{", punch(3), punch(4), punch(5)]))
-    importing.answers = {3: [(400, '{"message":"there is an error in your request: no"}', {})], 4: [(413, "", {})]}
+    importing.responses = {3: [(400, '{"message":"there is an error in your request: no"}', {})], 4: [(413, "", {})]}
     done = importing.run("--json")
     assert (done.status, done.json) == (1, {"accepted": 2, "refused": 3, "refusedLines": str(importing.refused)})
     assert [tuple(json.loads(line).values()) for line in importing.refused.read_text().splitlines()] == [
@@ -146,16 +144,16 @@ def test_refused_lines_are_listed_and_the_next_go_on(importing: Import) -> None:
     ]
 
 
-def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(
-    importing: Import, monkeypatch: pytest.MonkeyPatch
+def test_import_stopped_by_revoked_key_resumes_with_another_key(
+    importing: ImportRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importing.file.write_bytes(b"{\n" + file(2, 200))  # the first line is refused
-    importing.answers = {150: [FORBIDDEN]}
+    importing.responses = {150: [FORBIDDEN]}
     stopped = importing.run()
     assert stopped.status == 1
     assert "the API answered 403: the API key is wrong or was revoked" in stopped.err
     assert "run the same command again to resume" in stopped.err
-    assert importing.left() == {".progress", ".refused.ndjson"}
+    assert importing.extensions() == {".progress", ".refused.ndjson"}
     tries = importing.tries.copy()
 
     monkeypatch.setenv("PONTO_API_KEY", "another")
@@ -165,19 +163,17 @@ def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(
     assert importing.keys == {"CANARY", "another"}
     assert set(importing.accepted) == set(range(2, 201))
     assert importing.tries[2] == tries[2] == 1  # punches that the progress counts are not sent again
-    assert importing.listed() == [1]
-    assert importing.left() == {".refused.ndjson"}
+    assert importing.refused_numbers() == [1]
+    assert importing.extensions() == {".refused.ndjson"}
 
 
 @pytest.mark.parametrize(("lines", "at", "waits"), [(600, 500, True), (2_000, 100, False)], ids=["waiting", "sending"])
-def test_ctrl_c_ends_waiting_and_sending_and_the_same_command_goes_on(
-    importing: Import, lines: int, at: int, waits: bool
-) -> None:
+def test_import_stopped_by_ctrl_c_resumes(importing: ImportRun, lines: int, at: int, waits: bool) -> None:
     importing.file.write_bytes(file(1, lines))  # more than is read ahead
     before = signal.getsignal(signal.SIGINT)
     importing.ctrl_c_at = at
     if waits:
-        importing.answers = {at: [(503, "", {"retry-after": "200"})]}  # a thread waits for it
+        importing.responses = {at: [(503, "", {"retry-after": "200"})]}  # a thread waits for it
         importing.clock = CLOCK
 
     stopped = importing.run()
@@ -186,7 +182,7 @@ def test_ctrl_c_ends_waiting_and_sending_and_the_same_command_goes_on(
     assert "stopped" in stopped.err
     assert signal.getsignal(signal.SIGINT) == before
     assert importing.tries[at] <= 1
-    assert importing.left() == {".progress"}
+    assert importing.extensions() == {".progress"}
     assert len(importing.accepted) < 0.75 * lines or waits
     tries = importing.tries.copy()
 
@@ -194,23 +190,23 @@ def test_ctrl_c_ends_waiting_and_sending_and_the_same_command_goes_on(
     assert importing.run().out.startswith(f"{lines} accepted, 0 refused\n")
     assert set(importing.accepted) == set(range(1, lines + 1))
     assert importing.tries[1] == tries[1] == 1
-    assert importing.left() == set()
+    assert importing.extensions() == set()
 
 
 @pytest.mark.parametrize("more", ["", '{"line": 2, "reason": "x"}\n', '{"line": 20', "\0" * 10_000])
-@as_it_is_and_compressed
-def test_what_a_kill_left_in_the_list_beyond_the_progress_is_cut_off(
-    importing: Import, more: str, pack: Callable[[bytes], bytes]
+@plain_and_gzipped
+def test_lines_of_the_list_beyond_the_progress_are_truncated(
+    importing: ImportRun, more: str, pack: Callable[[bytes], bytes]
 ) -> None:
     importing.stop(pack)
     importing.refused.write_text(importing.refused.read_text() + more)
 
     assert importing.run("--json").json == {"accepted": 199, "refused": 2, "refusedLines": str(importing.refused)}
-    assert importing.listed() == [1, 201]
+    assert importing.refused_numbers() == [1, 201]
 
 
 @pytest.mark.parametrize("lacking", ["", '{"line": 1', "\0" * 10_000, None])
-def test_a_list_that_lacks_a_refused_line_is_not_gone_on_with(importing: Import, lacking: str | None) -> None:
+def test_incomplete_list_of_refused_lines_is_an_error(importing: ImportRun, lacking: str | None) -> None:
     importing.stop()
     if lacking is None:
         importing.refused.unlink()
@@ -220,16 +216,16 @@ def test_a_list_that_lacks_a_refused_line_is_not_gone_on_with(importing: Import,
 
     done = importing.run()
 
-    lacks = f"{importing.refused} lacks some of the 1 lines that were refused so far"
+    message = f"{importing.refused} does not list the 1 refused line so far"
     assert done.status == 2
-    assert f"{lacks}; remove {importing.progress} to start" in done.err
+    assert f"{message}; remove {importing.progress} to start" in done.err
     assert importing.accepted == accepted
 
 
-@as_it_is_and_compressed
+@plain_and_gzipped
 @pytest.mark.parametrize("first", [punch(1), b"{x"])
-def test_a_line_that_is_mended_before_the_rest_is_sent_is_not_passed_over(
-    importing: Import, first: bytes, pack: Callable[[bytes], bytes]
+def test_change_in_the_imported_part_is_an_error(
+    importing: ImportRun, first: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
     importing.stop(pack)
     importing.file.write_bytes(pack(first + b"\n" + file(2, 200)))
@@ -244,17 +240,15 @@ def test_a_line_that_is_mended_before_the_rest_is_sent_is_not_passed_over(
     assert set(importing.accepted) == set(range(1 if first == punch(1) else 2, 201))
 
 
-def test_a_file_that_has_grown_since_is_gone_on_with(importing: Import) -> None:
+def test_import_resumes_if_lines_were_appended(importing: ImportRun) -> None:
     importing.stop()
     importing.file.write_bytes(b"{\n" + file(2, 300))
     assert importing.run().out.startswith("299 accepted, 1 refused")
     assert importing.tries[2] == 1
 
 
-@as_it_is_and_compressed
-def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
-    importing: Import, monkeypatch: pytest.MonkeyPatch, pack: Any
-) -> None:
+@plain_and_gzipped
+def test_progress_is_shown_on_a_terminal_only(importing: ImportRun, monkeypatch: pytest.MonkeyPatch, pack: Any) -> None:
     content = file(1, 200) + b"\n{"
     importing.file.write_bytes(pack(content))
     assert importing.run().err == ""
@@ -288,9 +282,7 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
     ],
     ids=str,
 )
-def test_a_progress_that_was_changed_is_not_gone_on_with(
-    importing: Import, change: dict[str, object], why: str
-) -> None:
+def test_changed_progress_is_an_error(importing: ImportRun, change: dict[str, object], why: str) -> None:
     importing.stop()
     importing.progress.write_text(json.dumps(json.loads(importing.progress.read_text()) | change))
     accepted = list(importing.accepted)
@@ -304,14 +296,14 @@ def test_a_progress_that_was_changed_is_not_gone_on_with(
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"[]", b"null", b"\xff", b"[" * 50_000, b'{"offset": ' + b"1" * 5_000])
-def test_a_progress_that_is_none_is_said(importing: Import, content: bytes) -> None:
+def test_invalid_progress_is_an_error(importing: ImportRun, content: bytes) -> None:
     importing.progress.write_bytes(content)
     done = importing.run()
     assert done.status == 2
     assert f"{importing.progress} is damaged; remove it to start again" in done.err
 
 
-def test_something_else_than_punches_is_said(importing: Import, folder: Path) -> None:
+def test_file_without_punches_and_folder_are_errors(importing: ImportRun, folder: Path) -> None:
     importing.file.write_bytes(b"%PDF-1.7\n")
     done = importing.run()
     assert done.status == 2
@@ -320,7 +312,7 @@ def test_something_else_than_punches_is_said(importing: Import, folder: Path) ->
     assert f"{folder} is not a file" in importing.run().err
 
 
-def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_before(importing: Import) -> None:
+def test_incomplete_gzip_file_is_an_error_with_counts(importing: ImportRun) -> None:
     importing.file.write_bytes(gzip.compress(b"{\n" + file(2, 200) + b"\n")[:-9])
     for _ in range(2):
         done = importing.run()
@@ -328,10 +320,10 @@ def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_be
         message = "the gzip data is corrupt or incomplete: EOFError. 199 accepted, 1 refused: see "
         assert f"{importing.file}: {message}{importing.refused}\n" in done.err
         assert sorted(importing.accepted) == list(range(2, 201))
-    assert importing.listed() == [1]
+    assert importing.refused_numbers() == [1]
 
 
-def test_a_stage_on_aws_wants_the_key_in_the_environment(importing: Import) -> None:
+def test_stage_on_aws_requires_the_key_variable(importing: ImportRun) -> None:
     done = importing.run("--stage", "dev")
     assert done.status == 2
     assert "set PONTO_API_KEY to an API key of the stage" in done.err

@@ -42,25 +42,25 @@ def read(content: bytes, start: Position = FILE_START) -> list[FileLine]:
     return without_heartbeats(read_lines(StoredFile(content).open_at, ZONE, start))
 
 
-def without_heartbeats(found: Iterable[FileLine]) -> list[FileLine]:
-    """Return the lines that are no heartbeats."""
-    return [line for line in found if line.body or line.refusal]
+def without_heartbeats(file_lines: Iterable[FileLine]) -> list[FileLine]:
+    """Return the lines without heartbeats."""
+    return [line for line in file_lines if line.body or line.refusal]
 
 
 def refusals(content: bytes) -> dict[int, str]:
     return {line.number: line.refusal for line in read(content) if line.refusal}
 
 
-def test_a_line_is_a_punch_as_it_stands() -> None:
+def test_punch_is_read_unchanged() -> None:
     (line,) = read(b"  " + GOOD + b" \r\n")
     assert line == FileLine(1, Position(len(GOOD) + 5, 2), GOOD.decode(), 1)
 
 
-def test_an_empty_file_has_no_lines() -> None:
+def test_empty_file_has_no_lines() -> None:
     assert read(b"") == read(b"\n \r\n") == read(gzip.compress(b"")) == []
 
 
-def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
+def test_invalid_lines_have_number_and_reason_but_no_value() -> None:
     content = b"\n".join(
         [
             b"\xef\xbb\xbf" + GOOD,
@@ -97,7 +97,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
     "size", [MAX_LINE_BYTES - 1, MAX_LINE_BYTES, MAX_LINE_BYTES + 1, MAX_LINE_BYTES + 2, MAX_LINE_BYTES + 3, 3_000_000]
 )
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
-def test_a_line_may_be_as_long_as_the_queue_takes(size: int, end: bytes) -> None:
+def test_maximum_length_of_a_line(size: int, end: bytes) -> None:
     long = GOOD[:-1].ljust(size - 1) + b"}"
     first, second = read(GOOD + b"\n" + long + end)[:2]
     assert bool(second.refusal) is (size > MAX_LINE_BYTES)
@@ -105,7 +105,7 @@ def test_a_line_may_be_as_long_as_the_queue_takes(size: int, end: bytes) -> None
     assert first.refusal == ""
 
 
-def test_csv_says_the_same_as_json_with_semicolons_and_a_byte_order_mark_too_as_spreadsheets_write_it() -> None:
+def test_csv_with_semicolons_and_byte_order_mark_is_read() -> None:
     (line,) = read(b"\xef\xbb\xbfponto;usuarioId\r\n2026-10-01T08:00;7\r\n")
     assert (line.number, line.employee_id) == (2, 7)
     content = HEADER + b'7,2026-10-01T08:00,"gate ""1"", north",true,-23.5\n8,2026-10-01T09:00,,,\n'
@@ -121,7 +121,7 @@ def test_csv_says_the_same_as_json_with_semicolons_and_a_byte_order_mark_too_as_
     ]
 
 
-def test_spaces_count_within_a_line_of_csv_and_not_around_it() -> None:
+def test_spaces_count_inside_a_csv_line_but_not_around_it() -> None:
     content = HEADER + b"\n".join(
         [
             b" \t7,2026-10-01T08:00, gate 1 ,true,-23.5 \t",
@@ -139,7 +139,7 @@ def test_spaces_count_within_a_line_of_csv_and_not_around_it() -> None:
     }  # fmt: skip
 
 
-def test_bad_lines_of_csv() -> None:
+def test_invalid_csv_lines() -> None:
     content = HEADER + b"\n".join(
         [
             b"x,2026-10-01T08:00,,,",
@@ -173,7 +173,7 @@ def test_bad_lines_of_csv() -> None:
         b"x" * (MAX_LINE_BYTES + 1),
     ],
 )
-def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: bytes) -> None:
+def test_file_of_unknown_format_is_refused_without_quoting_it(first: bytes) -> None:
     with pytest.raises(
         InvalidFileError,
         match="line 2: neither a JSON object nor a CSV header, and no enabled slice reads this format; required",
@@ -183,7 +183,7 @@ def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: b
     assert "nome" not in str(caught.value)
 
 
-def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_format_of_a_disabled_slice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_formats, "available_formats", tuple)
     stored = StoredFile(b"00000000011" + b"0" * 221 + b"\r\n")
     assert inspect_file(stored.open_at, lambda _: None) is None
@@ -192,7 +192,7 @@ def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("header", "what"),
+    ("header", "message"),
     [
         (b"usuarioId,nome,ponto", "line 1: unknown column 'nome'; required columns"),
         (
@@ -203,35 +203,35 @@ def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pyt
         (b"usuarioId,ponto,", "unknown column, whose"),
     ],
 )
-def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -> None:
+def test_invalid_column_in_header_is_named(header: bytes, message: str) -> None:
     with pytest.raises(InvalidFileError, match="required columns: usuarioId, ponto; optional: id, ") as caught:
         read(header + b"\n" + GOOD)
-    assert what in str(caught.value)
+    assert message in str(caught.value)
     assert "123" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda whole: whole[:-9], lambda whole: whole[:-8] + b"\0" * 8, lambda whole: whole[:20] + b"\xff" * 20]
+    "spoil", [lambda data: data[:-9], lambda data: data[:-8] + b"\0" * 8, lambda data: data[:20] + b"\xff" * 20]
 )
-def test_broken_compression_is_said_after_what_could_be_read(spoil: Any) -> None:
+def test_corrupt_gzip_data_raises(spoil: Any) -> None:
     with pytest.raises(InvalidFileError, match="the gzip data is corrupt or incomplete"):
         read(spoil(gzip.compress((GOOD + b"\n") * 100)))
 
 
-def test_one_compressed_part_may_follow_another() -> None:
+def test_concatenated_gzip_members_are_read() -> None:
     assert len(read(gzip.compress(GOOD + b"\n") + gzip.compress(GOOD))) == 2
 
 
 @settings(max_examples=20)
 @given(st.lists(good_bodies() | edited_bodies(), max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n", "\n\n"]))
-def test_a_line_is_judged_as_a_message_is(bodies: list[Body], compressed: bool, end: str) -> None:
+def test_lines_are_parsed_like_messages(bodies: list[Body], compressed: bool, end: str) -> None:
     texts = [json.dumps(body) for body in bodies]
     content = end.join(texts).encode()
     found = read(gzip.compress(content) if compressed else content)
-    assert [line.body or line.refusal for line in found] == [_judged(text) for text in texts]
+    assert [line.body or line.refusal for line in found] == [_parse(text) for text in texts]
 
 
-def _judged(text: str) -> str:
+def _parse(text: str) -> str:
     try:
         parse(text, ZONE)
     except InvalidPunchError as error:
@@ -241,40 +241,42 @@ def _judged(text: str) -> str:
 
 @settings(max_examples=20)
 @given(good_bodies())
-def test_a_punch_in_csv_is_the_punch_in_json(body: Body) -> None:
+def test_csv_and_json_give_the_same_punch(body: Body) -> None:
     # CSV has no empty strings, and spaces at the ends of a line are removed.
-    given_ = {name: value for name, value in body.items() if not isinstance(value, str) or value == value.strip() != ""}
-    cells = [json.dumps(value) if not isinstance(value, str) else value for value in given_.values()]
+    fields = {name: value for name, value in body.items() if not isinstance(value, str) or value == value.strip() != ""}
+    cells = [json.dumps(value) if not isinstance(value, str) else value for value in fields.values()]
     text = io.StringIO()
-    csv.writer(text, delimiter=";").writerows([list(given_), cells])
+    csv.writer(text, delimiter=";").writerows([list(fields), cells])
     (line,) = read(text.getvalue().encode())
     assert line.refusal == ""
-    assert parse(line.body, ZONE) == parse(json.dumps(given_), ZONE)
+    assert parse(line.body, ZONE) == parse(json.dumps(fields), ZONE)
 
 
 @settings(max_examples=30)
 @given(st.data())
 @pytest.mark.parametrize("is_csv", [False, True])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_reading_may_go_on_behind_any_line(is_csv: bool, compressed: bool, data: st.DataObject) -> None:
+def test_reading_may_resume_after_any_line(is_csv: bool, compressed: bool, data: st.DataObject) -> None:
     good = b"1,2026-10-01T08:00,,," if is_csv else GOOD
     parts = st.lists(st.sampled_from([good, b"", b"bad", b" ", b"\xc3\xa9"]), max_size=8)
     content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
     stored = StoredFile(gzip.compress(content) if compressed else content)
-    whole = list(read_lines(stored.open_at, ZONE))
-    for place, line in enumerate(whole):
-        assert without_heartbeats(read_lines(stored.open_at, ZONE, line.end)) == without_heartbeats(whole[place + 1 :])
+    all_lines = list(read_lines(stored.open_at, ZONE))
+    for index, line in enumerate(all_lines):
+        assert without_heartbeats(read_lines(stored.open_at, ZONE, line.end)) == without_heartbeats(
+            all_lines[index + 1 :]
+        )
 
 
-def test_what_is_not_compressed_is_not_read_twice() -> None:
+def test_uncompressed_file_is_not_read_twice() -> None:
     stored = StoredFile((GOOD + b"\n") * 1_000)
     start = Position(900 * (len(GOOD) + 1), 901)
     assert len(list(read_lines(stored.open_at, ZONE, start))) == 100
     assert stored.opened == [0, start.offset]
 
 
-class _Long(io.RawIOBase):
-    """A stream of a punch and a repeated unit, never in memory as a whole."""
+class _LongStream(io.RawIOBase):
+    """A stream of a punch and a repeated unit, never in memory as a all_lines."""
 
     def __init__(self, unit: bytes, size: int) -> None:
         self._unit = unit * (65_536 // len(unit))
@@ -289,10 +291,10 @@ class _Long(io.RawIOBase):
 
 
 @pytest.mark.parametrize("unit", [b"x", b" "])
-def test_memory_is_flat(unit: bytes) -> None:
+def test_memory_is_bounded(unit: bytes) -> None:
     tracemalloc.start()
     try:
-        found = without_heartbeats(read_lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
+        found = without_heartbeats(read_lines(lambda _: cast(IO[bytes], _LongStream(unit, 2_000_000)), ZONE))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -305,44 +307,44 @@ _MIB = 1 << 20
 
 @pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b" " * 63 + b"\n"])
 @pytest.mark.parametrize("start", [FILE_START, Position(len(GOOD) + 1, 2)], ids=["from the start", "resumed"])
-def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
+def test_file_with_too_many_blank_lines_is_refused(blank: bytes, start: Position) -> None:
     limit = 1 << 16  # test_uploads.py has a case with the actual limit
     content = GOOD + b"\n" + blank * (2 * limit // len(blank))
     line = 2 + (limit + len(GOOD) + 1) // len(blank)
     with pytest.raises(
         InvalidFileError, match=f"line {line}: blank lines exceed other lines by more than {limit:,} bytes"
     ):
-        not_blank(content, limit, start)
+        read_not_blank(content, limit, start)
 
 
-def not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START) -> list[RawLine | Position]:
+def read_not_blank(content: bytes, max_blank_bytes: int, start: Position = FILE_START) -> list[RawLine | Position]:
     """Return the lines of content that are not blank."""
     cut = split_lines(io.BytesIO(content[start.offset :]), start)
     return list(skip_blank_lines(cut, start, max_blank_bytes))
 
 
-def test_as_much_blank_as_there_is_of_punches_is_read() -> None:
+def test_file_may_have_as_many_bytes_of_blank_lines_as_of_punches() -> None:
     limit = 1_000
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * limit
-    assert len(not_blank(content, limit)) == limit
-    # The limit is for the whole file: each punch so far is one byte longer than its blank lines.
-    assert len(not_blank(content + b"\n" * 2 * limit + GOOD, limit)) == limit + 1
+    assert len(read_not_blank(content, limit)) == limit
+    # The limit is for the all_lines file: each punch so far is one byte longer than its blank lines.
+    assert len(read_not_blank(content + b"\n" * 2 * limit + GOOD, limit)) == limit + 1
     with pytest.raises(InvalidFileError, match="line 48001: blank lines"):
-        not_blank(content + b"\n" * (2 * limit + 1) + GOOD, limit)
+        read_not_blank(content + b"\n" * (2 * limit + 1) + GOOD, limit)
 
 
-def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> None:
+def test_long_line_counts_with_its_full_length_also_after_resuming() -> None:
     blank = b" " * 1_023 + b"\n"
     content = GOOD + b"\n" + b"x" * 4 * _MIB + b"\n" + blank * 3 * 1_024 + GOOD
-    whole = read(content)
-    assert [line.refusal == "" for line in whole] == [True, False, True]
-    assert without_heartbeats(read_lines(StoredFile(content).open_at, ZONE, whole[1].end)) == without_heartbeats(
-        whole[2:]
+    all_lines = read(content)
+    assert [line.refusal == "" for line in all_lines] == [True, False, True]
+    assert without_heartbeats(read_lines(StoredFile(content).open_at, ZONE, all_lines[1].end)) == without_heartbeats(
+        all_lines[2:]
     )
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, compressed: bool) -> None:
+def test_file_with_too_many_refused_lines_is_refused(*, compressed: bool) -> None:
     limit = 1_000
 
     def read_as_stored(content: bytes) -> list[FileLine]:
@@ -363,11 +365,9 @@ def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(*, c
         (b"", b"x", FILE_START),
         (GOOD, b"x", Position(8 * _MIB, 3)),
     ],
-    ids=["one long line", "one long blank line", "the first line", "what comes before"],
+    ids=["long line", "long blank line", "long first line", "before the start"],
 )
-def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
-    first: bytes, unit: bytes, start: Position
-) -> None:
+def test_heartbeat_for_each_mebibyte_of_long_lines(first: bytes, unit: bytes, start: Position) -> None:
     # Gzipped, it has a few kilobytes; a file may hold a thousand times as much.
     content = first + b"\n" + unit * (8 * _MIB // len(unit))
     found = []
@@ -379,12 +379,12 @@ def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
     assert all(start <= line.end <= (len(content), len(content)) for line in found)
 
 
-def test_whoever_reads_hears_of_each_mebibyte_of_blank_lines_and_goes_on_there() -> None:
+def test_reading_may_resume_at_heartbeats_of_blank_lines() -> None:
     before = GOOD + b"\n" + (b"x" * 1_023 + b"\n") * 4 * 1_024
     stored = StoredFile(before + (b" " * 1_023 + b"\n") * 4 * 1_024 + GOOD)
 
     found = list(read_lines(stored.open_at, ZONE))
 
-    places = [line.end for line in found if line.is_heartbeat]
-    assert [place.offset - len(before) for place in places] == [_MIB, 2 * _MIB, 3 * _MIB, 4 * _MIB]
-    assert without_heartbeats(read_lines(stored.open_at, ZONE, places[1])) == found[-1:]
+    positions = [line.end for line in found if line.is_heartbeat]
+    assert [position.offset - len(before) for position in positions] == [_MIB, 2 * _MIB, 3 * _MIB, 4 * _MIB]
+    assert without_heartbeats(read_lines(stored.open_at, ZONE, positions[1])) == found[-1:]

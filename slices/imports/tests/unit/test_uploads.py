@@ -115,7 +115,7 @@ class Queue:
             self.punches += punches
             return {}
 
-    def employees(self) -> list[int]:
+    def employee_ids(self) -> list[int]:
         return [punch.employee_id for punch in self.punches]
 
 
@@ -176,12 +176,12 @@ def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
     return {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": found}}]}
 
 
-def punch(employee: int, **more: object) -> bytes:
-    return json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00Z"} | more).encode()
+def punch(employee_id: int, **more: object) -> bytes:
+    return json.dumps({"usuarioId": employee_id, "ponto": "2026-10-01T08:00Z"} | more).encode()
 
 
 def file(first: int, last: int) -> bytes:
-    return b"\n".join(punch(employee) for employee in range(first, last + 1))
+    return b"\n".join(punch(employee_id) for employee_id in range(first, last + 1))
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def fake_aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     return FakeAws(monkeypatch)
 
 
-def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
+def test_file_is_sent_unchanged_by_several_threads_and_logged(
     fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake_aws.queue.seconds = 0.02
@@ -208,9 +208,9 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
     )  # fmt: skip
 
 
-def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(fake_aws: FakeAws) -> None:
+def test_refused_lines_are_listed_with_reasons_and_other_lines_are_sent(fake_aws: FakeAws) -> None:
     fake_aws.run(fake_aws.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
-    assert fake_aws.queue.employees() == [1, 4]
+    assert fake_aws.queue.employee_ids() == [1, 4]
     (summary,) = fake_aws.result("summary.json")
     assert re.fullmatch(r"refused-from-line-1-[0-9a-f]{16}\.ndjson", *summary.pop("refusedIn"))
     assert summary == {"accepted": 2, "refused": 2, "rounds": 1}
@@ -220,7 +220,7 @@ def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(fake
     ]
 
 
-def test_a_file_without_punches_has_results_too(fake_aws: FakeAws) -> None:
+def test_file_without_punches_has_results(fake_aws: FakeAws) -> None:
     fake_aws.run(fake_aws.upload(b""))
     fake_aws.run(fake_aws.upload(b"\n".join([b"{"] * 2_500), version="v2"))
     assert fake_aws.queue.punches == []
@@ -230,10 +230,10 @@ def test_a_file_without_punches_has_results_too(fake_aws: FakeAws) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f600"])
 @pytest.mark.parametrize("version", ["3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", None])
-def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(
+def test_files_with_longest_possible_names_have_separate_results(
     fake_aws: FakeAws, letter: str, version: str | None
 ) -> None:
-    # The name has a folder, so that shortening the key as a path would be wrong.
+    # In a folder, which the keys of the results keep.
     name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
     for last in "xy":
         fake_aws.run(fake_aws.upload(b"{", name + last, version))
@@ -248,13 +248,13 @@ def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(
 
 
 @pytest.mark.parametrize(
-    ("key", "version"), [("incoming/a", None), ("incoming/a.ndjson.gz", "v1")], ids=["no versions", "not compressed"]
+    ("key", "version"), [("incoming/a", None), ("incoming/a.ndjson.gz", "v1")], ids=["no version", "not gzipped"]
 )
-def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
+def test_file_is_read_without_a_version_id_and_regardless_of_its_name(
     fake_aws: FakeAws, key: str, version: str | None
 ) -> None:
     fake_aws.run(fake_aws.upload(file(1, 3), key, version))
-    assert fake_aws.queue.employees() == [1, 2, 3]
+    assert fake_aws.queue.employee_ids() == [1, 2, 3]
 
 
 # The queue
@@ -283,13 +283,13 @@ def received() -> list[Any]:
     return receive_all(boto3.client("sqs"), os.environ["QUEUE_URL"])
 
 
-def employees() -> list[int]:
+def employee_ids() -> list[int]:
     return [json.loads(message["Body"])["usuarioId"] for message in received()]
 
 
-def refuse(*codes: dict[int, str] | ClientError | EndpointConnectionError) -> Callable[..., Any]:
+def refuse(*failures: dict[int, str] | ClientError | EndpointConnectionError) -> Callable[..., Any]:
     """Fail each call with the next exception, or refuse the punches of some employees; then accept everything."""
-    remaining = list(codes)
+    remaining = list(failures)
 
     def answer(call: Callable[[], Any], given: Any) -> Any:
         current = remaining.pop(0) if remaining else {}
@@ -297,24 +297,24 @@ def refuse(*codes: dict[int, str] | ClientError | EndpointConnectionError) -> Ca
             raise current
         entries = {json.loads(entry["MessageBody"])["usuarioId"]: entry for entry in given["Entries"]}
         failed = [
-            {"Id": entry["Id"], "Code": current[employee], "SenderFault": current[employee].startswith("Invalid")}
-            for employee, entry in entries.items()
-            if employee in current
+            {"Id": entry["Id"], "Code": current[employee_id], "SenderFault": current[employee_id].startswith("Invalid")}
+            for employee_id, entry in entries.items()
+            if employee_id in current
         ]
-        given["Entries"] = [entry for employee, entry in entries.items() if employee not in current]
+        given["Entries"] = [entry for employee_id, entry in entries.items() if employee_id not in current]
         return {**(call() if given["Entries"] else {}), "Failed": failed}
 
     return answer
 
 
-@pytest.mark.parametrize("vouches", [True, False])
+@pytest.mark.parametrize("requires_sign_in", [True, False])
 @pytest.mark.parametrize("group", ["imports", None])
-def test_the_upload_vouches_for_employees_who_sign_in_and_its_punches_are_one_group_on_the_queue(
-    sqs: Calls, monkeypatch: pytest.MonkeyPatch, vouches: bool, group: str | None
+def test_messages_have_employee_attribute_if_sign_in_is_required_and_a_message_group(
+    sqs: Calls, monkeypatch: pytest.MonkeyPatch, requires_sign_in: bool, group: str | None
 ) -> None:
     monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
     monkeypatch.setenv("MESSAGE_GROUP", group or "")
-    if vouches:
+    if requires_sign_in:
         monkeypatch.setenv("IDENTITY", "required")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
@@ -322,17 +322,18 @@ def test_the_upload_vouches_for_employees_who_sign_in_and_its_punches_are_one_gr
 
     function.main(event("incoming/a", None), Context(RESERVE + 30))
 
-    (made,) = sqs.of("SendMessageBatch")
-    entries = made.parameters["Entries"]
+    (call,) = sqs.of("SendMessageBatch")
+    entries = call.parameters["Entries"]
     assert [entry.get("MessageGroupId") for entry in entries] == [group] * 2
     attributes = [message.get("MessageAttributes") for message in received()]
     assert attributes == [
-        {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} if vouches else None for employee in (1, 2)
+        {"usuarioId": {"DataType": "String", "StringValue": str(employee_id)}} if requires_sign_in else None
+        for employee_id in (1, 2)
     ]
 
 
 @pytest.mark.usefixtures("sqs")
-def test_what_a_line_vouches_for_goes_beside_its_employee() -> None:
+def test_attributes_of_a_line_are_sent_with_the_employee_attribute() -> None:
     line = FileLine(1, FILE_START, punch(7).decode(), 7, attributes={"nsr": 8})
     QueueSender(boto3.client("sqs"), os.environ["QUEUE_URL"], requires_sign_in=True).send([line], time.monotonic() + 30)
     (message,) = received()
@@ -340,10 +341,10 @@ def test_what_a_line_vouches_for_goes_beside_its_employee() -> None:
     assert texts == {"usuarioId": "7", "nsr": "8"}
 
 
-def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(sqs: Calls) -> None:
+def test_only_entries_with_transient_errors_are_sent_again(sqs: Calls) -> None:
     sqs.instead["SendMessageBatch"] = refuse({1: "InternalError", 8: "InternalError"}, {8: "InvalidSecurity"})
     assert send(1, 10) == {}
-    assert employees() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
+    assert employee_ids() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
 
 
 @pytest.mark.parametrize(
@@ -355,21 +356,21 @@ def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(sqs: C
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_call_that_fails_for_now_is_made_again(sqs: Calls, error: Any) -> None:
+def test_call_with_transient_error_is_retried(sqs: Calls, error: Any) -> None:
     sqs.instead["SendMessageBatch"] = refuse(error, error)
     assert send(1, 10) == {}
-    assert employees() == list(range(1, 11))
+    assert employee_ids() == list(range(1, 11))
 
 
-def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(sqs: Calls) -> None:
+def test_punch_rejected_by_the_queue_is_refused_and_others_are_sent(sqs: Calls) -> None:
     refused = client_error("InvalidMessageContents")
     sqs.instead["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
     assert send(1, 3) == {2: "line: rejected by the queue: InvalidMessageContents"}
-    assert employees() == [1, 3]
+    assert employee_ids() == [1, 3]
 
     sqs.instead["SendMessageBatch"] = refuse({5: "InvalidParameterValue"})
     assert send(4, 6) == {2: "line: rejected by the queue: InvalidParameterValue"}
-    assert employees() == [4, 6]
+    assert employee_ids() == [4, 6]
 
 
 @pytest.mark.parametrize(
@@ -379,13 +380,13 @@ def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are
         ({1: "InternalError"}, "cannot send to the punch queue: InternalError"),  # at the deadline
     ],
 )
-def test_a_queue_that_is_closed_or_keeps_failing_fails_the_file(sqs: Calls, error: Any, message: str) -> None:
+def test_denied_access_or_lasting_errors_of_the_queue_fail_the_file(sqs: Calls, error: Any, message: str) -> None:
     sqs.instead["SendMessageBatch"] = refuse(*[error] * 100)
     with pytest.raises(SendFailedError, match=message):
         send(1, 5, seconds=0.1)
 
 
-def test_a_file_of_which_the_queue_takes_nothing_has_no_results(fake_aws: FakeAws) -> None:
+def test_file_of_which_nothing_was_sent_has_no_results(fake_aws: FakeAws) -> None:
     fake_aws.queue.open_calls = 0
     with pytest.raises(SendFailedError):
         fake_aws.run(fake_aws.upload(file(1, 500)))
@@ -397,13 +398,11 @@ def test_a_file_of_which_the_queue_takes_nothing_has_no_results(fake_aws: FakeAw
 
 @pytest.mark.parametrize("supports_ranges", [True, False])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_handed_on_to(
-    fake_aws: FakeAws, pack: Callable[[bytes], bytes], supports_ranges: bool
-) -> None:
+def test_continued_file_is_sent_once(fake_aws: FakeAws, pack: Callable[[bytes], bytes], supports_ranges: bool) -> None:
     fake_aws.bucket.supports_ranges = supports_ranges  # without ranges, S3 returns the whole file
     fake_aws.queue.seconds = 0.02
     assert fake_aws.run_all(fake_aws.upload(pack(file(1, 1_000))), seconds=0.05) > 1
-    assert sorted(fake_aws.queue.employees()) == list(range(1, 1_001))
+    assert sorted(fake_aws.queue.employee_ids()) == list(range(1, 1_001))
     assert fake_aws.bucket.got_range_request is (pack is bytes)
 
 
@@ -414,9 +413,9 @@ def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_ha
         (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), FILE_START, 2),
         (punch(1) + b"\n" * 3_000_000 + punch(2), Position(2_900_000, 2_900_000), 2_900_000),
     ],
-    ids=["the first line", "another", "what comes before"],
+    ids=["long first line", "long second line", "blank lines before the position"],
 )
-def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda_kills_the_function(
+def test_file_fails_if_deadline_passes_before_the_first_line(
     fake_aws: FakeAws, content: bytes, begin: Position, line: int
 ) -> None:
     (task,) = parse_event(fake_aws.upload(gzip.compress(content)))
@@ -435,9 +434,9 @@ _MIB = 1 << 20
         (gzip.compress(b"") * (6 * _MIB // len(gzip.compress(b""))), False),
         (gzip.compress(punch(1) + b"\n") + bytes(6 * _MIB), True),
     ],
-    ids=["a long name", "empty members", "zeros behind the end"],
+    ids=["long name", "empty members", "zeros after the end"],
 )
-def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
+def test_reading_gzip_data_without_content_stops_at_the_deadline(
     fake_aws: FakeAws, content: bytes, has_a_punch: bool
 ) -> None:
     upload = fake_aws.upload(content)
@@ -455,7 +454,7 @@ def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
     assert fake_aws.bucket.read_bytes <= 3 * _MIB
 
 
-def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(fake_aws: FakeAws) -> None:
+def test_next_invocation_completes_file_if_deadline_passed_at_its_end(fake_aws: FakeAws) -> None:
     content = file(1, 20)
     (task,) = parse_event(fake_aws.upload(content))
     at_the_end = task._replace(position=Position(len(content), 21), accepted=20, invocations=1)
@@ -466,7 +465,7 @@ def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(fak
 
 @settings(max_examples=20)
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 8))
-def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bool], calls: int) -> None:
+def test_import_resumes_after_access_to_the_queue_was_denied(good: list[bool], calls: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         fake_aws = FakeAws(patch)
         content = b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1))
@@ -480,12 +479,12 @@ def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bo
         if fake_aws.functions.events:
             fake_aws.run_all(fake_aws.functions.events.pop(), 30)
         expected = [number for number, is_good in enumerate(good, 1) if is_good]
-        assert sorted(set(fake_aws.queue.employees())) == expected
+        assert sorted(set(fake_aws.queue.employee_ids())) == expected
         summary = fake_aws.result("summary.json")[0]
         assert (summary["accepted"], summary["refused"]) == (len(expected), len(good) - len(expected))
 
 
-def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_tells_why(
+def test_import_continues_after_reading_from_s3_failed_and_logs_why(
     fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upload = fake_aws.upload(file(1, 5_000))
@@ -496,14 +495,14 @@ def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_t
     assert next_event["continuation"]["line"] > 1_000
     fake_aws.bucket.fails_after = None
     fake_aws.run_all(fake_aws.functions.events.pop(), 30)
-    assert sorted(set(fake_aws.queue.employees())) == list(range(1, 5_001))
+    assert sorted(set(fake_aws.queue.employee_ids())) == list(range(1, 5_001))
 
     fake_aws.bucket.fails_after = 0
     with pytest.raises(ReadTimeoutError):
         fake_aws.run(upload)
 
 
-def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(fake_aws: FakeAws) -> None:
+def test_number_of_invocations_is_limited_and_message_names_the_line(fake_aws: FakeAws) -> None:
     (task,) = parse_event(fake_aws.upload(file(1, 10)))
     with pytest.raises(
         TooManyInvocationsError, match=f"not complete after {MAX_INVOCATIONS} invocations; redrive .* at line 1$"
@@ -524,9 +523,9 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(fake_aws
         (gzip.compress(b"{\n" + punch(1) + b"\n" * 2 * _MIB), "blank lines exceed other lines", 1, _MIB + 3),
         (b"%PDF-1.7\n", "line 1: neither", 0, 1),
     ],
-    ids=["broken", "blank lines", "something else"],
+    ids=["corrupt gzip", "blank lines", "PDF"],
 )
-def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_says_what_that_was(
+def test_unreadable_file_fails_after_its_readable_part_was_sent(
     fake_aws: FakeAws, content: bytes, message: str, sent: int, line: int
 ) -> None:
     upload = fake_aws.upload(content)
@@ -536,7 +535,7 @@ def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_say
     for _ in range(3):  # Lambda's attempts
         with pytest.raises(InvalidFileError, match=message):
             fake_aws.run(upload)
-    assert sorted(fake_aws.queue.employees()) == list(range(1, sent + 1))
+    assert sorted(fake_aws.queue.employee_ids()) == list(range(1, sent + 1))
     (failure,) = fake_aws.result("failure.json")
     assert message in failure.pop("reason")
     assert failure.pop("refusedIn", []) == [name.rpartition("/")[2] for name in fake_aws.bucket.results if "-" in name]
@@ -546,7 +545,7 @@ def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_say
     assert not refused or fake_aws.refused("failure.json") == [{"line": 1, "reason": "body: not JSON, character 1"}]
 
 
-def test_a_redrive_reads_on_where_a_file_failed(fake_aws: FakeAws) -> None:
+def test_redrive_continues_where_the_file_failed(fake_aws: FakeAws) -> None:
     fake_aws.max_refused = 100
     fake_aws.run(fake_aws.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
     event = fake_aws.functions.events.pop()
@@ -557,28 +556,28 @@ def test_a_redrive_reads_on_where_a_file_failed(fake_aws: FakeAws) -> None:
     attributes: Any = {name: {"DataType": "String", "StringValue": "1"} for name in ("RequestID", "ErrorCode")}
     dead_letter = dead_letters.read({"MessageId": "1", "Body": json.dumps(event), "MessageAttributes": attributes})
     assert fake_aws.run_all(json.loads(dead_letter.event_to_retry()), 30) == 1
-    assert fake_aws.queue.employees() == list(range(1, 21))
+    assert fake_aws.queue.employee_ids() == list(range(1, 21))
     assert (fake_aws.result("summary.json")[0]["accepted"], len(fake_aws.refused())) == (20, 150)
     assert "results/clock.ndjson/v1/failure.json" not in fake_aws.bucket.results
 
 
-def test_a_file_that_is_gone_raises(fake_aws: FakeAws) -> None:
+def test_deleted_file_raises(fake_aws: FakeAws) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         fake_aws.run(event("incoming/gone", "v1"))
     assert fake_aws.bucket.results == {}
 
 
-def test_of_several_files_in_an_event_each_gets_an_invocation(fake_aws: FakeAws) -> None:
+def test_each_file_of_an_event_gets_an_invocation(fake_aws: FakeAws) -> None:
     events = [fake_aws.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
     several = {"Records": [each["Records"][0] for each in events]}
     assert fake_aws.run_all(several, 30) == 3
-    assert sorted(fake_aws.queue.employees()) == [1, 2, 3]
+    assert sorted(fake_aws.queue.employee_ids()) == [1, 2, 3]
 
     # The first file is complete; the others are imported again.
     (task,) = parse_event(events[0])
     done = task._replace(position=Position(len(punch(1)), 2), accepted=1, invocations=1).to_event()
     assert fake_aws.run_all(several | {"continuation": done["continuation"]}, 30) == 3
-    assert sorted(fake_aws.queue.employees()) == [1, 2, 2, 3, 3]
+    assert sorted(fake_aws.queue.employee_ids()) == [1, 2, 2, 3, 3]
 
 
 NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
@@ -589,12 +588,12 @@ NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
 
 
 @pytest.mark.parametrize("given", NOT_S3.values(), ids=NOT_S3)
-def test_another_event_raises_that(given: Any) -> None:
+def test_event_that_is_not_from_s3_raises(given: Any) -> None:
     with pytest.raises(InvalidEventError, match="The event is not from S3"):
         parse_event(given)
 
 
-def test_a_function_without_its_settings_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("QUEUE_URL", "TIME_ZONE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="Missing: QUEUE_URL, TIME_ZONE"):

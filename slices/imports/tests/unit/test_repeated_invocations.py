@@ -22,13 +22,13 @@ class KilledError(BaseException):
     """Lambda ended the process."""
 
 
-class Chains:
+class InvocationSimulator:
     """Runs the invocations of a file in any order; kills some, and runs some twice."""
 
-    def __init__(self, fake_aws: FakeAws, patch: pytest.MonkeyPatch, chance: Random) -> None:
+    def __init__(self, fake_aws: FakeAws, patch: pytest.MonkeyPatch, random: Random) -> None:
         self.results: list[Any] = []  # summaries and failures, as they were written
         self._fake_aws = fake_aws
-        self._chance = chance
+        self._random = random
         self._mishaps = 12  # at most, so that the import ends
         self._ticks = 0
         self._importer = fake_aws.importer(function.read_settings(), self._tick)
@@ -41,26 +41,26 @@ class Chains:
 
     def run(self, event: Any) -> None:
         """Run an event and all continuations of its file."""
-        waiting = [event] * self._chance.choice([1, 2])  # S3 may send an event twice
+        waiting = [event] * self._random.choice([1, 2])  # S3 may send an event twice
         tries: dict[str, int] = {}
         while waiting:
-            event = waiting.pop(self._chance.randrange(len(waiting)))
+            event = waiting.pop(self._random.randrange(len(waiting)))
             if self._mishap(0.2):
                 waiting.append(event)  # Lambda may invoke twice
             self._ticks = 0
             try:
-                self._importer.run(event, RESERVE + self._chance.randint(1, 5))  # seconds, one for each batch
+                self._importer.run(event, RESERVE + self._random.randint(1, 5))  # seconds, one for each batch
             except KilledError:
                 waiting.append(event)
             except InvalidFileError:
-                name = json.dumps(event)
-                tries[name] = tries.get(name, 0) + 1
-                if tries[name] < 3:
+                key = json.dumps(event)
+                tries[key] = tries.get(key, 0) + 1
+                if tries[key] < 3:
                     waiting.append(event)
             waiting += self._fake_aws.functions.events
             self._fake_aws.functions.events = []
 
-    def listed(self, result: Any) -> list[int]:
+    def refused_numbers(self, result: Any) -> list[int]:
         """Return the numbers of the refused lines, from the lists that a result names."""
         return [
             json.loads(line)["line"]
@@ -73,7 +73,7 @@ class Chains:
         return self._ticks
 
     def _mishap(self, probability: float) -> bool:
-        happens = self._mishaps > 0 and self._chance.random() < probability
+        happens = self._mishaps > 0 and self._random.random() < probability
         self._mishaps -= happens
         return happens
 
@@ -81,43 +81,43 @@ class Chains:
         def killable(**parameters: Any) -> Any:
             if self._mishap(0.05):
                 raise KilledError
-            answer = call(**parameters)
+            response = call(**parameters)
             if "Body" in parameters and parameters["Key"].endswith((SUMMARY, FAILURE)):
                 self.results.append(json.loads(parameters["Body"]))
             if self._mishap(0.05):
                 raise KilledError
-            return answer
+            return response
 
         return killable
 
 
-chances = st.integers(0, 2**32).map(Random)
+randoms = st.integers(0, 2**32).map(Random)
 
 
-def draw_lines(chance: Random) -> list[bool]:
+def draw_lines(random: Random) -> list[bool]:
     """Return, for each line of a file, whether it is a punch."""
-    return [chance.random() < 0.8 for _ in range(chance.randint(1, 150))]
+    return [random.random() < 0.8 for _ in range(random.randint(1, 150))]
 
 
 @settings(max_examples=150)
-@given(chances)
+@given(randoms)
 @pytest.mark.parametrize("is_broken", [False, True])
-def test_whatever_happens_twice_or_ends_in_the_middle_a_result_counts_what_its_lists_hold(
-    is_broken: bool, chance: Random
-) -> None:
-    good = draw_lines(chance)
+def test_results_match_their_lists_if_invocations_are_repeated_or_killed(is_broken: bool, random: Random) -> None:
+    good = draw_lines(random)
     content = b"".join((punch(number) if is_good else b"{") + b"\n" for number, is_good in enumerate(good, 1))
     with pytest.MonkeyPatch.context() as patch:
         fake_aws = FakeAws(patch)
-        chains = Chains(fake_aws, patch, chance)
-        chains.run(fake_aws.upload(gzip.compress(content)[:-9] if is_broken else content))
+        simulator = InvocationSimulator(fake_aws, patch, random)
+        simulator.run(fake_aws.upload(gzip.compress(content)[:-9] if is_broken else content))
 
-        assert chains.results
-        for result in chains.results:
+        assert simulator.results
+        for result in simulator.results:
             before = good[: result["line"] - 1] if is_broken else good  # the rest of the gzip data is unreadable
             assert result.get("reason", "").startswith("the gzip data is corrupt" if is_broken else "")
             assert (result["accepted"], result["refused"]) == (sum(before), len(before) - sum(before))
-            assert chains.listed(result) == [number for number, is_good in enumerate(before, 1) if not is_good]
-            assert set(fake_aws.queue.employees()) == {number for number, is_good in enumerate(before, 1) if is_good}
+            assert simulator.refused_numbers(result) == [
+                number for number, is_good in enumerate(before, 1) if not is_good
+            ]
+            assert set(fake_aws.queue.employee_ids()) == {number for number, is_good in enumerate(before, 1) if is_good}
         assert (FOLDER + SUMMARY in fake_aws.bucket.results) is not is_broken
         assert (FOLDER + FAILURE in fake_aws.bucket.results) is is_broken
