@@ -168,7 +168,7 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
         raise CommandError("a --duration without a --rate has no number of requests, and so no price: give a --rate")
     stage, requests = settings.read(_PRICED_STAGE), sum(numbers)
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
-    dollars = costs.total(costs.of_punches(peak, stage, _PRICED_REGION))
+    dollars = costs.total(costs.punch_bill(peak, stage, _PRICED_REGION))
     sentence = (
         f"About {requests:,} requests to {description}: {dollars:,.2f} US dollars by the list prices of "
         f"{_PRICED_REGION}, database included. The rows stay."

@@ -80,7 +80,7 @@ def _deployed(target_options: target.TargetOptions) -> System:
     account = target.announce(target_options)
     outputs = stack_outputs(account.session.client("cloudformation"), target_options.stage)
     stage = target.from_outputs(account.session, target_options.stage, outputs)
-    if (kind := proof.authorization_of(stage)) != "NONE":
+    if (kind := proof.punch_authorization_type(stage)) != "NONE":
         raise CommandError(
             f"stage {target_options.stage} takes punches of employees who signed in only (authorizationType {kind}), "
             "and JMeter is none: load a stage without userPoolArn"

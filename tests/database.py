@@ -124,7 +124,7 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
-    with temporary.throwaway() as server:
+    with temporary.unsafe_server() as server:
         yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
 
 

@@ -143,7 +143,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PATH"] = osls.search_path(os.environ)
-    if in_memory := temporary.memory():
+    if in_memory := temporary.memory_folder():
         os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too
         tempfile.tempdir = None  # to be found anew
     # Under nohup, and behind a shell's &. What is ignored is handed on to processes that are started, a handler is not.

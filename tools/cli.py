@@ -55,7 +55,7 @@ def _trace() -> click.Command:
     return trace
 
 
-_OF_THE_REFERENCE = {
+_REFERENCE_COMMANDS = {
     "deploy": LazyCommand(
         _deploy,
         "Deploy a stage, migrate it, and prove it with one punch.",
@@ -94,7 +94,7 @@ _OF_THE_REFERENCE = {
 }
 try:
     slices.check()
-    COMMANDS = commands.collect(_OF_THE_REFERENCE, enabled.load())
+    COMMANDS = commands.collect(_REFERENCE_COMMANDS, enabled.load())
 except CommandError as error:  # `commands.run` comes too late
     print_error(f"ponto: {error}")
     sys.exit(error.status)

@@ -106,7 +106,7 @@ def run_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """
     environment = dict(os.environ)
     try:
-        with temporary.postgresql(settings) as started:
+        with temporary.temporary_server(settings) as started:
             os.environ |= {"DLQ_URL": "unused: every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
             server = Server(started)
             try:

@@ -31,7 +31,7 @@ from tools.kit.queue_reader import QueueReader
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
-from tools.local.faults import Faults, kill_worker
+from tools.local.faults import DatabaseFaults, kill_worker
 
 _EPILOG = """examples:
   make chaos                                         20,000 punches, two to three minutes
@@ -99,7 +99,7 @@ class Chaos:
         self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
         self._messages = make_messages(self._rng, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
-        self._faults = Faults(postgres.attach(state / "postgres"))
+        self._faults = DatabaseFaults(postgres.attach(state / "postgres"))
         self._emulator = psutil.Process(int((state / "emulator.pid").read_text()))
         self._sqs = address.client("sqs")
         queue = self._sqs.get_queue_attributes(QueueUrl=address.queue_url, AttributeNames=["VisibilityTimeout"])

@@ -21,7 +21,7 @@ from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.output import print_result, print_status
-from tools.local.temporary import server
+from tools.local.temporary import migrated_database
 
 _SCENARIO_LIST = "\n".join(f"  {name:<17} {scenario.description}" for name, scenario in SCENARIOS.items())
 _MUTANT_LIST = "\n".join(f"  {name:<9} {mutant.description}" for name, mutant in MUTANTS.items())
@@ -55,7 +55,7 @@ class InterleavingsCollaborators:
     """What one scenario alone is explored with, in this process."""
 
     clock: Clock = CLOCK
-    server: Callable[[], AbstractContextManager[str]] = server  # yields the URL of a migrated database
+    server: Callable[[], AbstractContextManager[str]] = migrated_database  # yields the URL of a migrated database
 
 
 class ExplorationOptions(NamedTuple):

@@ -22,7 +22,7 @@ from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.files import draft, require_writable
 from tools.kit.output import print_result, print_status
-from tools.local.temporary import server
+from tools.local.temporary import migrated_database
 
 _EMPLOYEES = 56  # of whom each has a day off a week: 70,000 punches a year
 _LARGEST_SEED = 2**32
@@ -82,7 +82,7 @@ def simulate(
     if hasattr(process, "cpu_affinity"):  # not on macOS
         # Python and PostgreSQL, which it starts, take turns: on one processor each wakes the other sooner.
         process.cpu_affinity([process.cpu_num()])
-    with server() as url:
+    with migrated_database() as url:
         for each in range(first, first + seeds):
             plan = Plan(each, days, range(1, employees + 1), schedule.draw_faults(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'

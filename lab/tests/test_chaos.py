@@ -15,7 +15,7 @@ from tests.waiting import DEADLINE, started, wait_for
 from tools.kit import event
 from tools.kit.output import camel_case
 from tools.kit.project import ROOT
-from tools.local.faults import Faults
+from tools.local.faults import DatabaseFaults
 
 pytestmark = pytest.mark.usefixtures("redelivery")
 
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "lab.chaos"]
 @pytest.fixture(autouse=True)
 def _restarted(deployed: Deployed) -> Iterator[None]:
     yield
-    Faults(deployed.stack.database).mend()  # and take note of the process id, which a restart changes
+    DatabaseFaults(deployed.stack.database).mend()  # and take note of the process id, which a restart changes
 
 
 def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: Deployed, client: Client) -> None:
@@ -41,7 +41,7 @@ def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: De
     assert summary["lost"] == summary["stored_twice"] == summary["misplaced"] == summary["queued"] == 0
     assert summary["stored"] + summary["duplicates"] + sum(summary["dead_letters"].values()) == 1000
     assert set(summary["dead_letters"]) == {"conflict", "invalid", "malformed"}
-    assert set(summary["faults"]) == {*Faults(deployed.stack.database).kinds, "worker killed"}
+    assert set(summary["faults"]) == {*DatabaseFaults(deployed.stack.database).kinds, "worker killed"}
     deployed.stack.require_running()
     assert client.depth(client.address.dlq_url) == 0
 

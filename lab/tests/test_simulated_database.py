@@ -31,7 +31,7 @@ from tests.postgres.proxy import Proxy
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE, wait_for
 from tools.local import temporary
-from tools.local.faults import Faults
+from tools.local.faults import DatabaseFaults
 from tools.local.postgres import Postgres
 
 SETTINGS = {"statement_timeout": 500, "lock_timeout": 200, "idle_session_timeout": 20_000}
@@ -68,7 +68,7 @@ def insert(connection: Any, statement: str = INSERT) -> Raised:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
-    with temporary.throwaway({"max_connections": "10"}) as server:
+    with temporary.unsafe_server({"max_connections": "10"}) as server:
         migrate(parse_dsn(server.url), "America/Sao_Paulo")
         yield server
 
@@ -161,7 +161,7 @@ def test_a_server_that_crashes(server: Postgres, real: SimulatedConnection, simu
         wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
     session.send_signal(signal.SIGQUIT)
     session.wait(DEADLINE)
-    with Faults(server).stopped(), socket.socket() as unused:
+    with DatabaseFaults(server).stopped(), socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # by TCP: the socket of a server that is gone is no longer there
         port = unused.getsockname()[1]
         refused = raised_by(lambda: psycopg2.connect(host="127.0.0.1", port=port, user="nobody"))

@@ -26,7 +26,7 @@ def read_notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) 
         rows={
             row.id: RowNote(
                 {"disregardedBy": disregarded_by.get(row.id)},
-                head=f": disregarded by correction {disregarded_by[row.id]}" if row.id in disregarded_by else "",
+                suffix=f": disregarded by correction {disregarded_by[row.id]}" if row.id in disregarded_by else "",
             )
             for row in rows
         },

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.client import Client
 from tests.e2e.snapshot import FUNCTION, take_snapshot
 from tools.local import emulator
-from tools.local.stack import Parameters, Stack, running
+from tools.local.stack import Parameters, Stack, run_local_stack
 
 
 class Deployed(NamedTuple):
@@ -33,7 +33,7 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
             patch.delenv(name)  # boto3 must not find somebody's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
-            with running(state, emulator.free_port(), parameters=parameters) as stack:
+            with run_local_stack(state, emulator.find_free_port(), parameters=parameters) as stack:
                 _running.append(Deployed(stack, state, take_snapshot(stack)))
                 yield _running[-1]
                 _running.pop()

@@ -148,7 +148,7 @@ def processes_of(state: Path) -> list[psutil.Process]:
 
 @needs("curl")
 def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
-    port = emulator.free_port()
+    port = emulator.find_free_port()
     run = start(port)
     run.wait_until_ready()
     assert f"""make rows ARGS="--state '{state}'" """ in run.output()  # as make and then a shell take it
@@ -212,7 +212,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
 def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until_a_second_ctrl_c(
     state: Path, start: Start
 ) -> None:
-    run = start(emulator.free_port())
+    run = start(emulator.find_free_port())
     run.wait_until_ready()
     run.try_operators_commands()
     emulator_pid = int((state / "emulator.pid").read_text())
@@ -235,7 +235,7 @@ def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Pat
             if "deploy" in (process.info["cmdline"] or ()) and process in processes_of(state)
         ]
 
-    port = emulator.free_port()
+    port = emulator.find_free_port()
     run = start(port)
     wait_for(deploys, "sls to run")
     run.stop(signal.SIGKILL)
@@ -280,7 +280,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
         (ROOT / "serverless.yml").read_text().replace("handler.main", "${file(absent.yml)}")
     )
 
-    run = start(emulator.free_port(), root=project)
+    run = start(emulator.find_free_port(), root=project)
 
     assert run.process.wait(DEADLINE) == 1
     assert "sls deploy --stage local" in run.output()
@@ -294,7 +294,7 @@ def test_a_first_start_without_a_network_names_the_network(
     for name, value in {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1", "PIP_NO_CACHE_DIR": "1"}.items():
         monkeypatch.setenv(name, value)
 
-    run = start(emulator.free_port())
+    run = start(emulator.find_free_port())
 
     assert run.process.wait(DEADLINE) == 1
     said = run.output().splitlines()[-1]

@@ -14,7 +14,7 @@ from ponto.punch import SUBJECT_COLUMN
 from slices import enabled
 from tests.commands import Result, run_process
 from tests.database import ask, migrations
-from tools.deploy.proof import RESERVED_EMPLOYEE
+from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit import osls
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
@@ -52,7 +52,7 @@ def account() -> Iterator[Account]:
         project = copy_project(state / "project", with_requirements=True)  # beside it, somebody may package
         database = postgres.start(state / "postgres")
         try:
-            aws = emulator.start(emulator.free_port(), state / "aws", state / "emulator.log")
+            aws = emulator.start(emulator.find_free_port(), state / "aws", state / "emulator.log")
             try:
                 yield Account(project, aws, database)
             finally:
@@ -93,7 +93,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     done = account.deploy("--json", *cloud, *once)
     assert done.status == 0, done.err
     assert done.json["applied"] == migrations()
-    assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
+    assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")

@@ -18,7 +18,7 @@ from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
 from tests.postgres.servers import Server
 from tests.postgres.tls import Authority, Front
-from tools.deploy.proof import RESERVED_EMPLOYEE
+from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit.packaging import copy_project
 from tools.local import emulator
 from tools.local.stack import quick_package
@@ -50,7 +50,7 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         project = copy_project(state / "project", with_requirements=True)
         authority = Authority(project / "ponto" / "certificates", "test")
         login = rds_login.Rds(server)
-        aws = emulator.start(emulator.free_port(), state / "aws", state / "emulator.log")
+        aws = emulator.start(emulator.find_free_port(), state / "aws", state / "emulator.log")
         monkeypatch.setattr(rds_login, "REGION", "us-east-1")
         certificate = authority.server(rds_login.HOST)
         certificate = certificate.rename(state / "server.pem")  # with its key, which is not packaged
@@ -85,7 +85,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     assert done.json["applied"] == migrations()
     assert f"database created: {DATABASE}" in done.err
     rows = server.ask(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
-    assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
+    assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
     assert {*account.before.connections} == {"TLS"}
 

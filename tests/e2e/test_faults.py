@@ -19,7 +19,7 @@ from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
 from tools.kit import event
-from tools.local.faults import Faults
+from tools.local.faults import DatabaseFaults
 
 # Stands before the deployed handler.py, which it imports as `original`.
 _KILLER = """
@@ -98,7 +98,7 @@ def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thir
     with ThreadPoolExecutor(16) as clients:
         posted = clients.map(post, range(len(punches)))
         wait_for(lambda: time.monotonic() > started_at + 1, "some punches to be stored")
-        with Faults(deployed.stack.database).kinds["locked"]():
+        with DatabaseFaults(deployed.stack.database).kinds["locked"]():
             gone = time.monotonic()
             wait_for(lambda: time.monotonic() > gone + 5, "five seconds")
         returned = time.monotonic()

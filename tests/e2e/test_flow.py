@@ -30,7 +30,7 @@ def number(page: Page, name: str) -> int:
 
 def ask(client: Client, name: str = "numbers") -> dict[str, Any]:
     address = client.address
-    return watch.ask(f"{address.aws_endpoint_url}{flow.PATH}{name}", flow.key(address.aws_access_key_id))
+    return watch.fetch_numbers(f"{address.aws_endpoint_url}{flow.PATH}{name}", flow.key(address.aws_access_key_id))
 
 
 def test_the_verdict_counts_rows_duplicates_and_dead_letters_of_what_was_accepted(client: Client) -> None:
@@ -60,8 +60,8 @@ def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, d
     client.wait_until_drained()
     numbers = ask(client)
     assert numbers["accepted"] == before + 2
-    assert watch.line(numbers).startswith(f"accepted {before + 2:,}  queued 0  stored ")
-    assert "  dead letters 1" in watch.line(numbers)
+    assert watch.format_numbers(numbers).startswith(f"accepted {before + 2:,}  queued 0  stored ")
+    assert "  dead letters 1" in watch.format_numbers(numbers)
     wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 2, "it to be among the last two minutes")
 
 

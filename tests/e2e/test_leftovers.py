@@ -43,7 +43,7 @@ CALLS: list[socket.socket] = []  # that have no answer
 
 def start(state: Path, port: int) -> Emulator:
     """Start as `running` does."""
-    emulator.end_leftover(state)
+    emulator.stop_leftovers(state)
     emulator.require_free(port)
     aws = emulator.start(port, state, state.with_suffix(".log"))
     STARTED.append(aws)
@@ -89,7 +89,7 @@ LEFT: list[Callable[[Emulator], None]] = [run_away, freeze, ending, ending_and_f
 
 
 def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state: Path) -> None:
-    port = emulator.free_port()
+    port = emulator.find_free_port()
     kept = 0
     for leave in LEFT:
         aws = start(state, port)
@@ -116,7 +116,7 @@ def free_disk(aws: Emulator) -> None:
 
 def start_with_unsaved_messages(state: Path) -> Emulator:
     """Start one that holds 800 messages, of which 70 are saved, and cannot save."""
-    port = emulator.free_port()
+    port = emulator.find_free_port()
     aws = start(state, port)
     put(aws, 70)
     aws.stop()
@@ -133,7 +133,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
         raise StopSignalError
 
     with pytest.raises(UnsavedError, match=rf"^Process {aws.process.pid}, .* has not saved ") as error:
-        emulator.end_leftover(state, press_ctrl_c)
+        emulator.stop_leftovers(state, press_ctrl_c)
 
     assert f"`kill -9 {aws.process.pid}` ends it and loses what is not saved." in str(error.value)
     assert aws.is_running()
@@ -144,7 +144,7 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
         if "of 800 messages" in line:
             free_disk(aws)
 
-    emulator.end_leftover(state, print_status)
+    emulator.stop_leftovers(state, print_status)
 
     who = f"Process {aws.process.pid}, the emulator of a run that was killed"
     [failing] = [line for line in printed if "of 800 messages" in line]
@@ -192,7 +192,7 @@ def workers(aws: Emulator) -> list[psutil.Process]:
 
 
 def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_punch(state: Path) -> None:
-    aws = start(state, emulator.free_port())
+    aws = start(state, emulator.find_free_port())
     put(aws, 20)
     deploy_what_never_ends(aws)
     wait_for(lambda: len(workers(aws)) >= 2, "the called function and the custom resource's")

@@ -110,7 +110,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
-    with temporary.throwaway() as running:
+    with temporary.unsafe_server() as running:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
         server.ask("select pg_reload_conf()")

@@ -23,7 +23,7 @@ from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
 from tools.local import temporary
-from tools.local.faults import Faults
+from tools.local.faults import DatabaseFaults
 from tools.local.postgres import Postgres
 
 ZONE = "America/Sao_Paulo"
@@ -59,7 +59,7 @@ Make = Callable[..., System]
 def server() -> Iterator[Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
     few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
-    with temporary.throwaway(few) as server:
+    with temporary.unsafe_server(few) as server:
         migrate(parse_dsn(server.url), ZONE)
         yield server
 
@@ -120,7 +120,7 @@ def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_
     if kept:
         assert system.deliver(*punches(1)) == []
 
-    with Faults(server).kinds[kind]():
+    with DatabaseFaults(server).kinds[kind]():
         assert sorted(system.deliver(*batch)) == ids(batch)
         assert sorted(system.deliver(*batch)) == ids(batch)
 
@@ -134,7 +134,7 @@ def test_a_crash_between_two_batches_costs_the_second_no_failure(server: Postgre
     system, batch = make(parse_dsn(server.url)), punches()
     system.deliver(*punches(1))
 
-    with Faults(server).stopped():  # it says no goodbye, and libpq takes the connection to be good still
+    with DatabaseFaults(server).stopped():  # it says no goodbye, and libpq takes the connection to be good still
         pass
 
     assert system.deliver(*batch) == []

@@ -29,7 +29,7 @@ import json, sys
 from pathlib import Path
 from tools.kit.project import ROOT
 from tools.local import postgres, postgres_programs
-server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE)
+server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE_SETTINGS)
 print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
 """
 
@@ -42,7 +42,7 @@ _AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 def lasting() -> Iterator[postgres.Postgres]:
     """Start a server with one row, for tests that leave it running."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
-        server = postgres.start(Path(name) / "postgres", postgres.UNSAFE)
+        server = postgres.start(Path(name) / "postgres", postgres.UNSAFE_SETTINGS)
         _ask(server, "create table kept as select 1 as it")
         yield server
         server.stop()
@@ -53,7 +53,7 @@ def stopped() -> Iterator[Path]:
     """Make a data folder, for tests that leave no server on it."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         data = Path(name) / "postgres"
-        postgres.start(data, postgres.UNSAFE).stop()
+        postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
         yield data
 
 
@@ -106,7 +106,7 @@ def test_any_path_will_do(folder: Path) -> None:
     name = 'josé\'s a@b+c~d, 100% "new" = data'
     (folder / name).mkdir()
 
-    server = postgres.start(folder / name / "postgres", postgres.UNSAFE)
+    server = postgres.start(folder / name / "postgres", postgres.UNSAFE_SETTINGS)
 
     assert _ask(server, "select 1") == 1
     server.stop()
@@ -163,12 +163,12 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     forbidden.chmod(0o755)
     path = f"{forbidden.parent}:{os.environ['PATH']}"
     data = closed / "postgres"
-    postgres.start(data, postgres.UNSAFE).stop()
+    postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
     before = _rights(closed), _rights(folder)
 
     with monkeypatch.context() as without:
         without.setenv("PATH", path)
-        server = postgres.start(data, postgres.UNSAFE)
+        server = postgres.start(data, postgres.UNSAFE_SETTINGS)
 
         assert psutil.Process(server.pid).uids().effective != 0
         assert data.owner() == "nobody"
@@ -177,11 +177,11 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
         server.restart()
         _ask(server, "create table kept as select 1 as it")
         server.stop()
-        anew = postgres.start(closed / "anew", postgres.UNSAFE)
+        anew = postgres.start(closed / "anew", postgres.UNSAFE_SETTINGS)
         assert anew.data.owner() == "nobody"
         anew.stop()
 
-    server = postgres.start(data, postgres.UNSAFE)
+    server = postgres.start(data, postgres.UNSAFE_SETTINGS)
     assert data.owner() == "root"
     assert _ask(server, "select it from kept") == 1
     server.stop()
@@ -190,7 +190,7 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     monkeypatch.setenv("PATH", path)
     closed.chmod(0o755)
     with pytest.raises(LocalError, match=f"chmod 700 {closed}$"):
-        postgres.start(data, postgres.UNSAFE)
+        postgres.start(data, postgres.UNSAFE_SETTINGS)
 
 
 @pytest.mark.root
@@ -198,7 +198,7 @@ def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(folder))  # where neither unshare nor setpriv is
 
     with pytest.raises(LocalError, match=r"^PostgreSQL refuses to run as root, .* run this as another user\.$"):
-        postgres.start(folder / "postgres", postgres.UNSAFE)
+        postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS)
 
     assert list(folder.iterdir()) == []
 
@@ -281,7 +281,7 @@ LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]
 def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres, kind: str, starts: int) -> None:
     for _ in range(starts):
         with LEFTOVERS[kind](lasting):
-            again = postgres.start(lasting.data, postgres.UNSAFE)
+            again = postgres.start(lasting.data, postgres.UNSAFE_SETTINGS)
 
             assert _ask(again, "select it from kept") == 1
             for process in postgres._processes(lasting.data):
@@ -300,7 +300,7 @@ def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -
             process.kill() if killed else process.suspend()
     assert not data.exists()
 
-    server = postgres.start(data, postgres.UNSAFE)
+    server = postgres.start(data, postgres.UNSAFE_SETTINGS)
 
     assert _ask(server, "select 1") == 1
     assert list(folder.iterdir()) == [data]
@@ -344,7 +344,7 @@ def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
     for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGDATA": "/nowhere", "LANG": "xx_XX"}.items():
         monkeypatch.setenv(name, value)
 
-    postgres.start(folder / "postgres", postgres.UNSAFE).stop()
+    postgres.start(folder / "postgres", postgres.UNSAFE_SETTINGS).stop()
 
 
 def _copy_programs(folder: Path) -> Path:

@@ -17,6 +17,6 @@ def packaged(reference: Packaged) -> Packaged:
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[emulator.Emulator]:
     """Start an emulator, for what a deploy looks up in its account."""
     folder = tmp_path_factory.mktemp("emulator")
-    running = emulator.start(emulator.free_port(), folder, folder / "log")
+    running = emulator.start(emulator.find_free_port(), folder, folder / "log")
     yield running
     running.stop()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.template.compiled import ARN, Compile
-from tools.deploy.quotas import demand_of
+from tools.deploy.quotas import read_demand
 from tools.kit.packaging import Template
 
 PASSWORDS = "dbLogin=secret"
@@ -260,7 +260,7 @@ def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(co
         "Tags": {"service": "batida-ponto", "stage": "dev"},
         "Parameters": compiled("dev").properties("DatabaseParameters")["Parameters"],
     }
-    assert demand_of(template.document).is_express
+    assert read_demand(template.document).is_express
     assert "Metadata" not in compiled("dev").document
 
 

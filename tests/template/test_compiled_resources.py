@@ -167,27 +167,29 @@ def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(packaged: Packa
     services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
     expected = quotas.Demand(
         {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
-        makes_network=True,
-        makes_cluster=True,
+        creates_network=True,
+        creates_cluster=True,
         maximum_acu=4,
         backup_days=7,
         network=zones.Network(("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1),
         throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
     prod = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
-    assert deploy.read(prod.folder) == deploy.Compiled(True, False, expected, later=(deploy.PROTECTION,))
+    assert deploy.read_compiled_stage(prod.folder) == deploy.CompiledStage(
+        True, False, expected, second_updates=(deploy.CLUSTER_PROTECTION,)
+    )
 
-    dev = deploy.read(packaged("dev").folder)
-    assert dev == deploy.Compiled(False, False, dev.demand)
+    dev = deploy.read_compiled_stage(packaged("dev").folder)
+    assert dev == deploy.CompiledStage(False, False, dev.demand)
     # Of two values the last counts: a first deploy gives its own behind yours.
     twice = packaged("prod", "deletionProtection=true", "deletionProtection=false")
-    assert deploy.read(twice.folder).later == ()
+    assert deploy.read_compiled_stage(twice.folder).second_updates == ()
 
 
 def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:
     why = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
     with pytest.raises(CommandError, match=why):
-        deploy.read(packaged("prod", "timeZone=America/SaoPaulo").folder)
+        deploy.read_compiled_stage(packaged("prod", "timeZone=America/SaoPaulo").folder)
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(

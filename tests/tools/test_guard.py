@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator behind its guard, with an API and a user pool, and nothing else."""
     folder = tmp_path_factory.mktemp("emulator")
-    started = emulator.start(emulator.free_port(), folder / "aws", folder / "log")
+    started = emulator.start(emulator.find_free_port(), folder / "aws", folder / "log")
     try:
         yield started
     finally:

@@ -34,7 +34,7 @@ from tools.kit.event import new_event
 from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
-PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE)
+PUNCH = new_event("0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", proof.RESERVED_EMPLOYEE_ID)
 RESERVED = {"FunctionName": "batida-ponto-prod-batidaPonto", "ReservedConcurrentExecutions": 5}
 OUTPUTS = {
     "PunchQueueUrl": "https://queue",
@@ -472,7 +472,7 @@ FORBIDDEN = (403, '{"message":"Forbidden"}')
 
 def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(gateway: Gateway) -> None:
     gateway.answers = [(0, "no such host"), FORBIDDEN, (500, "{}"), (202, '{"message":"accepted","messageId":"1"}')]
-    assert proof.ask_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())["messageId"] == "1"
+    assert proof.request_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())["messageId"] == "1"
     assert gateway.punches == [PUNCH] * 4
 
 
@@ -484,7 +484,7 @@ def test_a_gateway_that_keeps_refusing_is_given_up_on_at_once_if_no_patience_hel
 ) -> None:
     gateway.answers = [answer]
     with pytest.raises(CommandError, match=f"was answered {answer[0]} instead of 202: {answer[1]}") as failure:
-        proof.ask_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())
+        proof.request_until(URL, "the key", PUNCH, expected=202, clock=FakeClock())
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
     assert len(gateway.punches) > 10 if is_patient else len(gateway.punches) == 1
@@ -517,7 +517,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     calls = prod.calls
     calls.made.clear()
 
-    message_id = proof.refuse_and_queue(deployed, URL, "the key", PUNCH, FakeClock())
+    message_id = proof.prove_sign_in(deployed, URL, "the key", PUNCH, FakeClock())
 
     assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
@@ -536,16 +536,16 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
-        proof.refuse_and_queue(deployment(), URL, "the key", PUNCH, FakeClock())
-    assert "nobody can punch" not in str(failure.value)
-    assert "not proven that it asks for a token" in str(failure.value)
+        proof.prove_sign_in(deployment(), URL, "the key", PUNCH, FakeClock())
+    assert "it takes no punches" not in str(failure.value)
+    assert "it may take punches without a token" in str(failure.value)
 
 
 @pytest.mark.usefixtures("account")
 def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
-        proof.refuse_and_queue(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
+        proof.prove_sign_in(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH, FakeClock())
     assert failure.value.status == 1
 
 
@@ -601,4 +601,4 @@ def test_tells_what_was_done_where_how_to_see_the_key_and_what_slices_made_of_it
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
-    assert schema["properties"][FIELDS[SUBJECT_COLUMN].name]["maximum"] == proof.RESERVED_EMPLOYEE
+    assert schema["properties"][FIELDS[SUBJECT_COLUMN].name]["maximum"] == proof.RESERVED_EMPLOYEE_ID

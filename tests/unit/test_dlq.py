@@ -841,7 +841,7 @@ def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_m
     assert result.status == status
     assert len(dev.calls.of("UpdateEventSourceMapping")) == 1 - status
     if status:
-        assert f"paused for {days:.1f} of the 9 days that a punch is kept" in result.err
+        assert f"paused for {days:.1f} of the 9 days that the queue keeps a punch" in result.err
         assert "failed for 31 hours" in result.err
         assert f"--queue-url {dev.queue_url} --attributes MessageRetentionPeriod=1209600" in result.err
         assert dev.run("resume", "--force").status == 0
@@ -893,7 +893,7 @@ def test_what_waited_before_the_last_pause_counts_too(
     assert result.status == status
     assert len(dev.calls.of("UpdateEventSourceMapping")) == 1 - status
     if status:
-        assert "the oldest punch has waited for 8.0 of the 9 days that a punch is kept" in result.err
+        assert "the oldest punch has waited for 8.0 of the 9 days that the queue keeps a punch" in result.err
     else:
         not_known = "CloudWatch has no age of the oldest punch: only the pause was counted"
         assert (not_known in result.out) == (waiting is None)

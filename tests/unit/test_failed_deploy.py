@@ -147,7 +147,7 @@ def test_events_are_asked_for_as_botocore_takes_them_on_all_pages(capsys: pytest
         stub.add_response("describe_events", {"OperationEvents": [], "NextToken": "2"}, query)
         stub.add_response("describe_events", {"OperationEvents": [validation_error()]}, query | {"NextToken": "2"})
 
-        failed_events.print_since(formation, "dev", before)
+        failed_events.print_new_failures(formation, "dev", before)
 
         stub.assert_no_pending_responses()
     assert REASON in capsys.readouterr().err

@@ -14,8 +14,8 @@ from tools.kit import static
 from tools.kit.clock import CLOCK, Clock
 from tools.local import asgi, flow
 from tools.local.asgi import Message, Receive, Scope, Send
-from tools.local.emulator import make_key
-from tools.local.guard import MOST, Guard, Public
+from tools.local.emulator import create_key
+from tools.local.guard import MAX_BODY_BYTES, Guard, PublicFunctions
 
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"
@@ -81,7 +81,7 @@ def ask(
     **headers: str,
 ) -> Response:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
-    public = Public(emulator.call_api, emulator.is_signed, emulator.public_keys)
+    public = PublicFunctions(emulator.call_api, emulator.is_signed, emulator.public_keys)
     guarded = Guard(emulator, public, 4566, KEY, view, SERVED, lambda: HOME, limits)
     if closing:
         guarded.close()
@@ -115,9 +115,9 @@ def refused(answer: Response) -> Any:
 
 
 def test_a_key_names_no_account_and_is_another_each_time() -> None:
-    key = make_key()
+    key = create_key()
     assert re.fullmatch("LOCAL[A-Z2-7]{15}", key)
-    assert make_key() != key
+    assert create_key() != key
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_what_aws_takes_signed_only_takes_the_runs_key_and_no_page(headers: dict
     refused(ask(emulator, SIGNED_ONLY, body=b"{}", x_api_key="a", **headers))
     assert emulator.called == []
 
-    body = b"x" * (MOST + 1)  # many things may come together
+    body = b"x" * (MAX_BODY_BYTES + 1)  # many things may come together
     assert ask(emulator, SIGNED_ONLY, body=body, authorization=SIGNED).status == 200
     assert emulator.called == [("ab12cd34", "POST", "/signed", {"authorization": SIGNED}, body)]
 
@@ -285,7 +285,7 @@ HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}
 GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
 
 
-@pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MOST + 1), (HALF, 300_000_000)])
+@pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MAX_BODY_BYTES + 1), (HALF, 300_000_000)])
 @pytest.mark.parametrize(("status", "expected"), [(400, 413), (403, 403), (401, 401), (415, 415)])
 def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
     parts: list[Message], length: int | None, status: int, expected: int
@@ -315,9 +315,9 @@ def test_without_an_api_key_no_body_is_read_before_the_api_has_answered(
 def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
     emulator = Emulator()
 
-    ask(emulator, PUNCH, body=b"x" * MOST, **KEYED)
+    ask(emulator, PUNCH, body=b"x" * MAX_BODY_BYTES, **KEYED)
 
-    assert [len(body) for *_, body in emulator.called] == [MOST]
+    assert [len(body) for *_, body in emulator.called] == [MAX_BODY_BYTES]
 
 
 @pytest.mark.parametrize("parts", [HALF, GONE])
@@ -387,7 +387,7 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
 def test_the_view_has_the_last_two_minutes_second_by_second(view_of: Callable[[Clock], flow.Flow]) -> None:
     view = view_of(TickingClock(1))
     for _ in range(150):
-        view.look()
+        view.record()
 
     looks = json.loads(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).body)["looks"]
 
@@ -423,7 +423,7 @@ def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flo
 
 def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
     view = flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {})
-    view.look()
+    view.record()
 
     for name in ("numbers", "verdict"):
         assert ask(Emulator(), f"/flow/{name}", "GET", view=view, x_run=KEY).status == 503

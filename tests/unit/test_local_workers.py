@@ -83,10 +83,10 @@ class Function:
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
     replacements.replace(monkeypatch.setattr)
-    started: list[adapter_workers.Process] = []
+    started: list[adapter_workers.WorkerProcess] = []
 
-    def start(*words: Any, **how: Any) -> adapter_workers.Process:
-        started.append(adapter_workers.Process(*words, **how))
+    def start(*words: Any, **how: Any) -> adapter_workers.WorkerProcess:
+        started.append(adapter_workers.WorkerProcess(*words, **how))
         return started[-1]
 
     monkeypatch.setattr(runtime, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))

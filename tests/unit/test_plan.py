@@ -19,11 +19,11 @@ from tools.kit import parameters, slices
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
 from tools.plan import command, costs, settings
 from tools.plan.costs import PRICES, Month, tiered
-from tools.plan.peak import IN_FLIGHT, Peak, forecast
-from tools.plan.settings import Settings
+from tools.plan.peak import MAX_IN_FLIGHT, Peak, forecast
+from tools.plan.settings import StageSettings
 
 # 100 punches in 50 ms, 2 at once: 4,000 punches/s.
-STAGE = Settings(
+STAGE = StageSettings(
     stage_rate=5_000,
     stage_burst=5_000,
     account_rate=10_000,
@@ -70,7 +70,7 @@ def test_what_waits_and_until_when_is_what_counting_second_by_second_gives(rate:
         most, now = max(most, waiting), now + 1
 
     assert peak.waiting(rate) == pytest.approx(most, rel=0.01, abs=5)
-    assert peak.seconds_after(rate) == pytest.approx(now / steps - 60, abs=0.05)
+    assert peak.drain_seconds(rate) == pytest.approx(now / steps - 60, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,11 @@ def test_what_waits_and_until_when_is_what_counting_second_by_second_gives(rate:
         ({"stage_rate": 100}, "stage throttle", 100),
         ({"account_rate": 200}, "account throttle", 200),
         ({}, "concurrency", 2 * 100 / 0.050),
-        ({"concurrency": 1_000, "batch": 10_000, "batch_milliseconds": 60_000}, "messages in flight", IN_FLIGHT / 60),
+        (
+            {"concurrency": 1_000, "batch": 10_000, "batch_milliseconds": 60_000},
+            "messages in flight",
+            MAX_IN_FLIGHT / 60,
+        ),
         ({"database_rows": 300}, "database", 300),
     ],
 )

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
-from tools.deploy.quotas import Demand, demand_of, require
+from tools.deploy.quotas import Demand, read_demand, require
 from tools.deploy.zones import Network
 from tools.kit.deploy_hook import SecondUpdate
 from tools.kit.errors import CommandError
@@ -18,11 +18,11 @@ from tools.kit.gateway_limits import LOWER_LIMITS, ThrottleLimits
 
 STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"
-NOTHING = Demand({}, makes_network=False, makes_cluster=False)
+NOTHING = Demand({}, creates_network=False, creates_cluster=False)
 FIVE = NOTHING._replace(reserved={DRAIN: 5})
-NETWORK = NOTHING._replace(makes_network=True)
-BOTH = FIVE._replace(makes_network=True)
-CLUSTER = NOTHING._replace(makes_cluster=True)
+NETWORK = NOTHING._replace(creates_network=True)
+BOTH = FIVE._replace(creates_network=True)
+CLUSTER = NOTHING._replace(creates_cluster=True)
 THROTTLES = {"stage": ThrottleLimits(2_000, 2_000), "key": ThrottleLimits(2_000, 1_000)}
 
 
@@ -63,16 +63,16 @@ def test_a_template_tells_what_it_takes() -> None:
     inside = {"DatabaseCluster": {"Type": "AWS::RDS::DBCluster", "Properties": cluster}}
     five = NOTHING._replace(reserved={"a": 5})
     large = five._replace(maximum_acu=8, backup_days=7)
-    assert demand_of({"Resources": functions}) == five
-    assert demand_of({"Resources": functions | network}) == five._replace(makes_network=True, network=empty)
-    assert demand_of({"Resources": functions | inside}) == large._replace(makes_cluster=True)
+    assert read_demand({"Resources": functions}) == five
+    assert read_demand({"Resources": functions | network}) == five._replace(creates_network=True, network=empty)
+    assert read_demand({"Resources": functions | inside}) == large._replace(creates_cluster=True)
     outside = {"ExpressCluster": cluster}
-    assert demand_of({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
+    assert read_demand({"Resources": functions, "Metadata": outside}) == large._replace(is_express=True)
 
     # The parameters without which nothing of it needs an account that AWS has verified.
     later = [SecondUpdate("Gate", "gate=false", "Why."), SecondUpdate("Pool", "pool=false", "Why.")]
     gates = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
-    assert demand_of({"Resources": gates}, later) == NOTHING._replace(verified=("gate=false",))
+    assert read_demand({"Resources": gates}, later) == NOTHING._replace(unverified_parameters=("gate=false",))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
         demand(CLUSTER)
 
     calls.instead |= limits(10, 10) | plan("FREE")
-    large = FIVE._replace(makes_cluster=True, maximum_acu=8, verified=("gate=false",))
+    large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
     line = "again: database=express reservedConcurrency=none gate=false maximumAcu=4\n"
     with pytest.raises(CommandError, match=line):
         demand(large)
@@ -171,7 +171,7 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
     demand(express)
     assert capsys.readouterr().err == ""
 
-    demand(express._replace(backup_days=7, verified=("gate=false",)))
+    demand(express._replace(backup_days=7, unverified_parameters=("gate=false",)))
     said = capsys.readouterr().err
     assert "keeps backups of one day: backupDays (7) may be refused" in said
     assert "deploy with --param gate=false" in said

@@ -45,13 +45,13 @@ class Emulator:
         adapter.save(folder, name, state)
 
 
-def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> list[saved.Report]:
+def save(state: Path, *, failures: int = 0, **services: Callable[[], Any]) -> list[saved.SaveReport]:
     """Save these services and the queues, after some failures; return what was reported."""
     with saved.open_reports(state) as pipe:
         assert pipe
         with pytest.raises(SystemExit):
             serve.Saver(state, sys.exit, Emulator(services, failures), FakeClock()).save_and_end()
-        return [saved.Report(**json.loads(line)) for line in os.read(pipe, 65_536).splitlines()]
+        return [saved.SaveReport(**json.loads(line)) for line in os.read(pipe, 65_536).splitlines()]
 
 
 def test_a_full_disk_is_waited_for_and_the_report_says_why(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_service_whose_state_cannot_be_read_is_asked_again_and_the_rest_is_sav
 
 
 def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_path: Path) -> None:
-    report = saved.Report(["iam"], "File too large")
+    report = saved.SaveReport(["iam"], "File too large")
     (tmp_path / "reports").unlink()
     with saved.open_reports(tmp_path) as reports:
         saved.send_report(tmp_path, report)
@@ -102,6 +102,6 @@ def test_a_later_run_reads_the_reports_through_a_pipe_that_need_not_exist(tmp_pa
     saved.send_report(tmp_path, report)  # which no process reads
     with saved.open_reports(tmp_path) as reports:
         assert saved.read_report(reports) is None
-        saved.send_report(tmp_path, saved.Report())
+        saved.send_report(tmp_path, saved.SaveReport())
         saved.send_report(tmp_path, report)
         assert saved.read_report(reports) == report

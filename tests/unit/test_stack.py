@@ -15,7 +15,7 @@ from tools.kit.osls import search_path
 from tools.kit.project import ROOT
 from tools.local import emulator, stack
 from tools.local.errors import LocalError
-from tools.local.watch import Batches
+from tools.local.watch import BatchTotals
 
 
 @pytest.mark.parametrize("made_by", ["jmeter-5.6.3", "bench", "loadtest"])
@@ -48,8 +48,8 @@ def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
 
 
 def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: emulator.Emulator) -> None:
-    with pytest.raises(LocalError) as failure, stack.explained(aws):
-        Batches(aws.log).totals()
+    with pytest.raises(LocalError) as failure, stack.explain_failures(aws):
+        BatchTotals(aws.log).totals()
 
     assert str(failure.value) == f"{aws.log} cannot be used: No such file or directory"
 
@@ -57,7 +57,7 @@ def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: 
 def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_read(
     aws: emulator.Emulator,
 ) -> None:
-    with pytest.raises(LocalError) as failure, stack.explained(aws, end_seconds=0):
+    with pytest.raises(LocalError) as failure, stack.explain_failures(aws, end_seconds=0):
         raise EndpointConnectionError(endpoint_url=aws.url)
 
     assert "The emulator does not answer as it should (EndpointConnectionError: " in str(failure.value)

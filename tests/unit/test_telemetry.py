@@ -14,7 +14,7 @@ from tools.local import adapter, replacements
 def test_only_the_newest_are_kept_and_a_stop_saves_log_groups_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
     replacements.replace(monkeypatch.setattr)
     try:
-        for number in range(adapter.KEPT + 10):
+        for number in range(adapter.MAX_KEPT_ENTRIES + 10):
             function = {"config": {"FunctionName": "function"}}
             lambda_svc._emit_lambda_logs(function, str(number), "printed", error=False, duration_ms=1)
             lambda_svc._emit_lambda_metrics("function", 1.0, error=False, throttle=False)
@@ -22,9 +22,9 @@ def test_only_the_newest_are_kept_and_a_stop_saves_log_groups_without_them(monke
         group["retentionInDays"] = 30
 
         requests = [stream["events"][0]["message"].split()[2] for stream in group["streams"].values()]
-        assert requests == [str(number) for number in range(10, adapter.KEPT + 10)]
+        assert requests == [str(number) for number in range(10, adapter.MAX_KEPT_ENTRIES + 10)]
         # Points are dropped before another comes.
-        assert {len(points) for points in cloudwatch._metrics.values()} == {adapter.KEPT + 1}
+        assert {len(points) for points in cloudwatch._metrics.values()} == {adapter.MAX_KEPT_ENTRIES + 1}
 
         def saved(state: Any) -> Any:
             return json.loads(json.dumps(state, default=persistence._json_default))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ponto import __version__
-from tools.develop.notes import notes
+from tools.develop.notes import release_notes
 from tools.kit.project import ROOT
 
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -79,10 +79,10 @@ def test_notes_are_of_one_version_which_has_a_date() -> None:
         f"## [{__version__}] - 2026-11-29\n\n- y\n",
         "## [0.1.0] - 2020-01-01\n",
     )
-    assert notes(f"v{__version__}", before + own + after) == "- y\n"
-    assert notes(f"v{__version__}", own) == "- y\n"
+    assert release_notes(f"v{__version__}", before + own + after) == "- y\n"
+    assert release_notes(f"v{__version__}", own) == "- y\n"
     for changelog in (before + after, own.replace("2026-11-29", "unreleased")):
         with pytest.raises(ValueError, match="has no heading"):
-            notes(f"v{__version__}", changelog)
+            release_notes(f"v{__version__}", changelog)
     with pytest.raises(ValueError, match="the tag is v0"):
-        notes("v0.0.1", own)
+        release_notes("v0.0.1", own)

@@ -36,21 +36,21 @@ exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
 
 
-PROTECTION = SecondUpdate(
+CLUSTER_PROTECTION = SecondUpdate(
     DATABASE_CLUSTER,
     "deletionProtection=false",
     "a first cluster: made without protection, so that a failure leaves none; then protected",
 )
 
 
-class Compiled(NamedTuple):
+class CompiledStage(NamedTuple):
     """Compiled stage, as far as the next steps need it."""
 
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
-    later: Sequence[SecondUpdate] = ()
-    outside: express.Declared | None = None  # the cluster that is made outside the stack
+    second_updates: Sequence[SecondUpdate] = ()
+    express_settings: express.ClusterSettings | None = None  # the cluster that is made outside the stack
 
 
 @commands.command(epilog=_EPILOG)
@@ -116,7 +116,7 @@ def deploy(
 
 
 def _migrate_and_prove(
-    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: Compiled
+    hooks: Sequence[DeployHook], session: "boto3.Session", stage: str, account: str, compiled: CompiledStage
 ) -> tuple[dict[str, Any], list[DeployResult]]:
     """Return what --json prints of the reference, and what slices add to it."""
     outputs = stack_outputs(session.client("cloudformation"), stage)
@@ -126,10 +126,10 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {"action": "migrate"})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
+    print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE_ID}")
     deployment = target.from_outputs(session, stage, outputs)
     url = deployment.api_url
-    punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
+    punch_id, message_id = proof.send_punch(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id)
     deployed = DeployedStage(session, stage, outputs, url, compiled.needs_token)
     key_id = outputs["ApiKeyId"]  # never the key
@@ -149,7 +149,7 @@ def _migrate_and_prove(
     return done, [each.finish(deployed) for each in hooks]
 
 
-def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
+def _add_deployed_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
     """Return a deploy's parameters; if neither they nor the stage's own name a database, an express one stays.
 
     Without it, `create` is the default, and would be refused.
@@ -171,7 +171,7 @@ def _deploy(
     *,
     is_confirmed: bool,
     force: bool,
-) -> Compiled:
+) -> CompiledStage:
     stage, stack = target_options.stage, stack_name(target_options.stage)
     stage_names.require_allowed(stage)
     formation = session.client("cloudformation")
@@ -181,7 +181,7 @@ def _deploy(
             f"{stack} was deployed by a version before 1.0, and cannot be updated: deploy another stage, and copy the "
             "rows (docs/operations.md#copy-the-rows-of-an-older-stage).\nNothing was deployed."
         )
-    params = _with_database(stage, params, database)
+    params = _add_deployed_database(stage, params, database)
 
     def sls(command: str, *options: object, more: Sequence[str] = ()) -> None:
         words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
@@ -190,11 +190,11 @@ def _deploy(
         before = failed_events.observe(formation, stage) if command == "deploy" else None
         if collaborators.run_sls(command, words, osls.create_environment(session, stage)):
             if before:
-                failed_events.print_since(formation, stage, before)
+                failed_events.print_new_failures(formation, stage, before)
             raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
 
     def update(package: Path, more: Sequence[str] = ()) -> None:
-        if compiled.outside:
+        if compiled.express_settings:
             sls("deploy", more=more)  # which compiles again, now that there is a cluster to look up
             return
         if more:
@@ -204,26 +204,26 @@ def _deploy(
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
         sls("package", "--package", package)
-        compiled = read(package, hooks)
-        if compiled.outside:
-            express.require_possible(session, stage, compiled.outside, database)
+        compiled = read_compiled_stage(package, hooks)
+        if compiled.express_settings:
+            express.require_possible(session, stage, compiled.express_settings, database)
         stage_names.require_distinct(session, stage, force=force)
-        outside_stack = leftovers.print_all(session, stack) if database is None else []
-        quotas.require(session, stack, compiled.demand, partial(_again, target_options, params), force=force)
-        is_first = bool(compiled.outside and not database)
-        if compiled.demand.makes_cluster and (is_first := _is_first_cluster(formation, stack)):
+        outside_stack = leftovers.print_leftovers(session, stack) if database is None else []
+        quotas.require(session, stack, compiled.demand, partial(_deploy_command, target_options, params), force=force)
+        is_first = bool(compiled.express_settings and not database)
+        if compiled.demand.creates_cluster and (is_first := _is_first_cluster(formation, stack)):
             leftovers.require_no_cluster(session, stack, database)
-        if compiled.demand.makes_network:
+        if compiled.demand.creates_network:
             leftovers.require_no_vpc(outside_stack, force=force)
         question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm(question, stage):
             raise CommandError("not deployed")
         abandoned_stack.delete(formation, stage, collaborators.clock)
-        if compiled.outside:
-            express.make(session, stage, compiled.outside, collaborators.clock)
-        if is_first and compiled.later:
-            print_status(*(each.reason for each in compiled.later))
-            update(Path(temporary) / "first", [each.parameter for each in compiled.later])
+        if compiled.express_settings:
+            express.create_or_update(session, stage, compiled.express_settings, collaborators.clock)
+        if is_first and compiled.second_updates:
+            print_status(*(each.reason for each in compiled.second_updates))
+            update(Path(temporary) / "first", [each.parameter for each in compiled.second_updates])
         update(package)
     return compiled
 
@@ -241,7 +241,7 @@ def _is_first_cluster(formation: "CloudFormationClient", stack: str) -> bool:
         return False
 
 
-def _again(target_options: target.TargetOptions, params: Sequence[str], *changed: str) -> str:
+def _deploy_command(target_options: target.TargetOptions, params: Sequence[str], *changed: str) -> str:
     """Return the command that deploys a stage with other parameters, to paste into a shell."""
     names = {each.partition("=")[0] for each in changed}
     kept = [each for each in params if each.partition("=")[0] not in names]
@@ -251,7 +251,7 @@ def _again(target_options: target.TargetOptions, params: Sequence[str], *changed
     return f'make deploy STAGE={target_options.stage} ARGS="{shlex.join(words)}"'
 
 
-def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
+def read_compiled_stage(package: Path, hooks: Sequence[DeployHook] = ()) -> CompiledStage:
     """Read what `sls package` wrote.
 
     Raises:
@@ -269,12 +269,12 @@ def read(package: Path, hooks: Sequence[DeployHook] = ()) -> Compiled:
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
     is_cluster_protected = resources.get(DATABASE_CLUSTER, {}).get("Properties", {}).get("DeletionProtection")
-    updates = [PROTECTION if is_cluster_protected else None, *(hook.second_update for hook in hooks)]
+    updates = [CLUSTER_PROTECTION if is_cluster_protected else None, *(hook.second_update for hook in hooks)]
     later = tuple(each for each in updates if each and each.resource in resources)
-    return Compiled(
+    return CompiledStage(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=resources["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
-        demand=quotas.demand_of(template, later),
-        outside=template.get("Metadata", {}).get("ExpressCluster"),
-        later=later,
+        demand=quotas.read_demand(template, later),
+        express_settings=template.get("Metadata", {}).get("ExpressCluster"),
+        second_updates=later,
     )

@@ -26,16 +26,20 @@ _DELETE_SECONDS = 1_800  # for both, which were seen to take 5 to 11 minutes
 _WHEN_DELETED = "whenDeleted"  # a tag: what becomes of the cluster is known though the stack is gone
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_NAME_LENGTH = 52  # characters, and 11 of the writer's
-_SILENT_SECONDS = 30  # without a line of progress
-_ENDED = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
-_BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}  # what passes
+_PROGRESS_SECONDS = 30  # without a line of progress
+_UNUSABLE_STATUSES = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
+_TRANSIENT_ERRORS = {
+    "InvalidDBClusterStateFault",
+    "InvalidDBInstanceState",
+    "InvalidDBParameterGroupState",
+}  # what passes
 
 
-Declared = Mapping[str, Any]
+ClusterSettings = Mapping[str, Any]
 """The settings of a stage's cluster, by RDS's names, as a template has them from resources/cluster.yml."""
 
 
-def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock = CLOCK) -> None:
+def create_or_update(session: "boto3.Session", stage: str, declared: ClusterSettings, clock: Clock = CLOCK) -> None:
     """Make a stage's cluster, unless it is there, and bring it to what is declared.
 
     What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
@@ -44,7 +48,7 @@ def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock 
         CommandError: its name is taken, or it did not become available.
     """
     rds, name = _client(session), stack_name(stage)
-    if not _is_there(rds, stage):
+    if not _exists(rds, stage):
         print_status(f"making the cluster {name}, which takes AWS about a minute")
         try:
             rds.create_db_cluster(
@@ -53,12 +57,12 @@ def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock 
                 WithExpressConfiguration=True,
                 MasterUsername=declared["MasterUsername"],
                 ServerlessV2ScalingConfiguration=declared["ServerlessV2ScalingConfiguration"],
-                Tags=_listed(_tags_of(declared)),
+                Tags=_to_tag_list(_declared_tags(declared)),
             )
         except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
-            _is_there(rds, stage)
-    _wait(lambda: _unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
-    for what, step in _steps(rds, name, declared, clock):
+            _exists(rds, stage)
+    _wait(lambda: _describe_unready(rds, name), _READY_SECONDS, f"the cluster {name} did not become available", clock)
+    for what, step in _pending_changes(rds, name, declared, clock):
         try:
             step()
         except (BotoCoreError, ClientError, CommandError) as error:
@@ -66,7 +70,7 @@ def make(session: "boto3.Session", stage: str, declared: Declared, clock: Clock 
             print_status(f"not done: {what}: {reason}", "Going on without.")
 
 
-def require_possible(session: "boto3.Session", stage: str, declared: Declared, database: str | None) -> None:
+def require_possible(session: "boto3.Session", stage: str, declared: ClusterSettings, database: str | None) -> None:
     """Refuse a stage that cannot have this cluster.
 
     A deployed stage with another database would leave its punches there; another's name may be taken, or none of RDS's.
@@ -86,10 +90,10 @@ def require_possible(session: "boto3.Session", stage: str, declared: Declared, d
             f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "
             f"of which {_MAX_NAME_LENGTH} leave room for the writer's name. Name another stage. Nothing was deployed."
         )
-    _is_there(_client(session), stage)
+    _exists(_client(session), stage)
 
 
-class Left(NamedTuple):
+class ClusterState(NamedTuple):
     """State of a stage's cluster."""
 
     name: str
@@ -97,15 +101,15 @@ class Left(NamedTuple):
     is_kept: bool  # when the stage is removed
 
 
-def left(session: "boto3.Session", stage: str) -> Left | None:
+def find(session: "boto3.Session", stage: str) -> ClusterState | None:
     """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else."""
     rds, name = _client(session), stack_name(stage)
-    if (cluster := _cluster(rds, name)) is None:  # its parameter group goes last
-        return Left(name, is_protected=False, is_kept=False) if _has_group(rds, name) else None
-    if not _is_ours(cluster, stage):
+    if (cluster := _find_cluster(rds, name)) is None:  # its parameter group goes last
+        return ClusterState(name, is_protected=False, is_kept=False) if _has_parameter_group(rds, name) else None
+    if not _belongs_to_stage(cluster, stage):
         return None
     kept = _tags(cluster).get(_WHEN_DELETED) != "Delete"
-    return Left(name, is_protected=cluster["DeletionProtection"], is_kept=kept)
+    return ClusterState(name, is_protected=cluster["DeletionProtection"], is_kept=kept)
 
 
 def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
@@ -118,14 +122,14 @@ def delete(session: "boto3.Session", name: str, clock: Clock = CLOCK) -> None:
     print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
 
     def undeleted() -> str | None:
-        if cluster := _cluster(rds, name):
+        if cluster := _find_cluster(rds, name):
             for each in _instances(rds, name):
                 if each["DBInstanceStatus"] != "deleting":
                     rds.delete_db_instance(DBInstanceIdentifier=each["DBInstanceIdentifier"])
             if cluster["Status"] != "deleting":
                 rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
             return "the cluster is being deleted"
-        if _has_group(rds, name):
+        if _has_parameter_group(rds, name):
             rds.delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
         return None
 
@@ -137,11 +141,16 @@ def _client(session: "boto3.Session") -> Any:
     return session.client("rds", config=config(attempts=8))  # RDS is throttled with the console, too
 
 
-def _steps(rds: Any, name: str, declared: Declared, clock: Clock) -> Iterator[tuple[str, Callable[[], object]]]:
+def _pending_changes(
+    rds: Any, name: str, declared: ClusterSettings, clock: Clock
+) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield what remains to be done to a cluster that is available, each with its name for people."""
-    cluster = _present(rds, name)
-    if tags := dict(_tags_of(declared).items() - _tags(cluster).items()):
-        yield "its tags", lambda: rds.add_tags_to_resource(ResourceName=cluster["DBClusterArn"], Tags=_listed(tags))
+    cluster = _require_cluster(rds, name)
+    if tags := dict(_declared_tags(declared).items() - _tags(cluster).items()):
+        yield (
+            "its tags",
+            lambda: rds.add_tags_to_resource(ResourceName=cluster["DBClusterArn"], Tags=_to_tag_list(tags)),
+        )
     low, high, pause = map(
         declared["ServerlessV2ScalingConfiguration"].get, ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause")
     )
@@ -151,7 +160,7 @@ def _steps(rds: Any, name: str, declared: Declared, clock: Clock) -> Iterator[tu
         "BackupRetentionPeriod": f"its backups (of {declared['BackupRetentionPeriod']} days)",
     }
     for key, what in changes.items():  # one by one: AWS may refuse one of them
-        if not _has(cluster, key, declared[key]):
+        if not _has_value(cluster, key, declared[key]):
             yield what, partial(_change, rds, name, what, key, declared[key], clock)
     writer = _writer_instance(rds, cluster)
     if writer.get("AutoMinorVersionUpgrade"):
@@ -160,7 +169,7 @@ def _steps(rds: Any, name: str, declared: Declared, clock: Clock) -> Iterator[tu
     group = cluster["DBClusterParameterGroup"]
     if group == name or group.startswith("default."):
         what = "the parameter group that keeps punches out of its log"
-        yield what, partial(_keep_log_clean, rds, name, declared, clock)
+        yield what, partial(_apply_parameter_group, rds, name, declared, clock)
     else:
         print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
 
@@ -169,7 +178,7 @@ def _change(rds: Any, name: str, what: str, key: str, value: object, clock: Cloc
     """Change one thing of a cluster."""
     parameter = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
     request = partial(rds.modify_db_cluster, DBClusterIdentifier=name, ApplyImmediately=True, **{parameter: value})
-    _request(rds, name, f"changing {what}", request, lambda cluster: _has(cluster, key, value), clock)
+    _request(rds, name, f"changing {what}", request, lambda cluster: _has_value(cluster, key, value), clock)
 
 
 def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> None:
@@ -184,15 +193,15 @@ def _disable_minor_upgrades(rds: Any, name: str, writer: str, clock: Clock) -> N
     _request(rds, name, what, request, lambda cluster: not _writer_instance(rds, cluster).get(key), clock)
 
 
-def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> None:
+def _apply_parameter_group(rds: Any, name: str, declared: ClusterSettings, clock: Clock) -> None:
     """Give a cluster a parameter group of its own, of the version that AWS chose, and restart it, for it to count."""
-    cluster = _present(rds, name)
-    if not _has_group(rds, name):
+    cluster = _require_cluster(rds, name)
+    if not _has_parameter_group(rds, name):
         rds.create_db_cluster_parameter_group(
             DBClusterParameterGroupName=name,
             DBParameterGroupFamily=f"aurora-postgresql{cluster['EngineVersion'].partition('.')[0]}",
             Description="Keeps punches out of PostgreSQL's log",
-            Tags=_listed(_tags_of(declared)),
+            Tags=_to_tag_list(_declared_tags(declared)),
         )
     pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
         DBClusterParameterGroupName=name, Source="user"
@@ -210,7 +219,7 @@ def _keep_log_clean(rds: Any, name: str, declared: Declared, clock: Clock) -> No
         _change(rds, name, "its parameter group", "DBClusterParameterGroup", name, clock)
 
     key = "DBClusterParameterGroupStatus"
-    if is_new or _writer(_present(rds, name)).get(key) == "pending-reboot":
+    if is_new or _writer(_require_cluster(rds, name)).get(key) == "pending-reboot":
         what = "restarting the writer, from which on its parameter group counts"
         request = partial(rds.reboot_db_instance, DBInstanceIdentifier=_writer(cluster)["DBInstanceIdentifier"])
         _request(rds, name, what, request, lambda cluster: _writer(cluster).get(key) == "in-sync", clock)
@@ -228,7 +237,9 @@ def _request(
         request()
 
     def unfinished() -> str | None:
-        return _unready(rds, name) or (None if is_made(_present(rds, name)) else "the change is not made yet")
+        return _describe_unready(rds, name) or (
+            None if is_made(_require_cluster(rds, name)) else "the change is not made yet"
+        )
 
     print_status(what)
     _wait(unrequested, _CHANGE_SECONDS, "AWS does not take the change", clock)
@@ -253,7 +264,7 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
         try:
             state = unfinished()
         except ClientError as error:
-            if error.response["Error"].get("Code") not in _BUSY:
+            if error.response["Error"].get("Code") not in _TRANSIENT_ERRORS:
                 raise
             state = explain(error)
         if not state:
@@ -261,23 +272,23 @@ def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, clock
         now = clock.monotonic()
         if now > began + seconds:
             raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
-        if state != before or now > printed + _SILENT_SECONDS:
+        if state != before or now > printed + _PROGRESS_SECONDS:
             print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
             before, printed = state, now
         clock.sleep(_POLL_SECONDS)
 
 
-def _unready(rds: Any, name: str) -> str | None:
+def _describe_unready(rds: Any, name: str) -> str | None:
     """Describe what keeps a cluster and its writer from being used; None: nothing.
 
     Raises:
         CommandError: it is as no waiting changes.
     """
-    cluster = _cluster(rds, name)
+    cluster = _find_cluster(rds, name)
     if cluster is None:
         return "the cluster is not listed yet"
     status = cluster["Status"]
-    if status in _ENDED:
+    if status in _UNUSABLE_STATUSES:
         raise CommandError(
             f"the cluster {name} is {status}. Nothing was deployed. "
             + ("Deploy once it is gone." if status == "deleting" else "See to it in the console, and deploy again.")
@@ -286,16 +297,16 @@ def _unready(rds: Any, name: str) -> str | None:
     return None if status == writer == "available" else f"the cluster is {status}, its writer {writer}"
 
 
-def _is_there(rds: Any, stage: str) -> bool:
+def _exists(rds: Any, stage: str) -> bool:
     """Return whether a stage has its cluster.
 
     Raises:
         CommandError: the name is taken by another cluster.
     """
     name = stack_name(stage)
-    if (cluster := _cluster(rds, name)) is None:
+    if (cluster := _find_cluster(rds, name)) is None:
         return False
-    if not _is_ours(cluster, stage):
+    if not _belongs_to_stage(cluster, stage):
         raise CommandError(
             f"there is a cluster {name} that is not of this stage: it has not the tags service and stage, or no "
             "internet access gateway. Rename or delete it, or deploy a stage of another name. Nothing was deployed."
@@ -303,25 +314,25 @@ def _is_there(rds: Any, stage: str) -> bool:
     return True
 
 
-def _is_ours(cluster: Any, stage: str) -> bool:
+def _belongs_to_stage(cluster: Any, stage: str) -> bool:
     own = {"service": service(), "stage": stage}
     return cluster.get("InternetAccessGatewayEnabled", False) and _tags(cluster).items() >= own.items()
 
 
-def _cluster(rds: Any, name: str) -> Any | None:
+def _find_cluster(rds: Any, name: str) -> Any | None:
     try:
         return rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
     except rds.exceptions.DBClusterNotFoundFault:
         return None
 
 
-def _present(rds: Any, name: str) -> Any:
+def _require_cluster(rds: Any, name: str) -> Any:
     """Describe a cluster that was there.
 
     Raises:
         CommandError: it is not any more.
     """
-    if (cluster := _cluster(rds, name)) is None:
+    if (cluster := _find_cluster(rds, name)) is None:
         raise CommandError(f"the cluster {name} is gone: somebody deleted it meanwhile. Deploy again to make another.")
     return cluster
 
@@ -342,7 +353,7 @@ def _writer_instance(rds: Any, cluster: Any) -> Any:
     return next((each for each in instances if each["DBInstanceIdentifier"] == identifier), {})
 
 
-def _has_group(rds: Any, name: str) -> bool:
+def _has_parameter_group(rds: Any, name: str) -> bool:
     try:
         rds.describe_db_cluster_parameter_groups(DBClusterParameterGroupName=name)
     except rds.exceptions.DBParameterGroupNotFoundFault:
@@ -350,12 +361,12 @@ def _has_group(rds: Any, name: str) -> bool:
     return True
 
 
-def _has(cluster: Any, key: str, value: object) -> bool:
+def _has_value(cluster: Any, key: str, value: object) -> bool:
     found = cluster.get(key)
     return found.items() >= value.items() if isinstance(found, dict) and isinstance(value, Mapping) else found == value
 
 
-def _tags_of(declared: Declared) -> dict[str, str]:
+def _declared_tags(declared: ClusterSettings) -> dict[str, str]:
     tags: dict[str, str] = declared["Tags"] | {_WHEN_DELETED: declared["WhenDeleted"]}
     return tags
 
@@ -364,5 +375,5 @@ def _tags(cluster: Any) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in cluster.get("TagList", [])}
 
 
-def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def _to_tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]

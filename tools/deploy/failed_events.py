@@ -25,7 +25,7 @@ class Observation(NamedTuple):
     """State of a stack before an operation."""
 
     operation_ids: frozenset[str]
-    at: datetime
+    observed_at: datetime
 
 
 def observe(formation: "CloudFormationClient", stage: str) -> Observation:
@@ -35,12 +35,12 @@ def observe(formation: "CloudFormationClient", stage: str) -> Observation:
     return Observation(operation_ids, datetime.now(UTC))
 
 
-def print_since(formation: "CloudFormationClient", stage: str, before: Observation) -> None:
+def print_new_failures(formation: "CloudFormationClient", stage: str, observation: Observation) -> None:
     """Print resource, path and reason of what has failed since then; if AWS refuses to show it, the missing right."""
     stack: Any = None
     try:
         stack = find_stack(formation, stage)
-        events = _failed_events_since(formation, stack["StackId"], before) if stack else []
+        events = _new_failures(formation, stack["StackId"], observation) if stack else []
     except (BotoCoreError, ClientError) as error:
         name = stack["StackId"] if stack else "<the stack>"
         print_status(
@@ -53,14 +53,14 @@ def print_since(formation: "CloudFormationClient", stage: str, before: Observati
         print_status("CloudFormation says:", *lines)
 
 
-def _failed_events_since(formation: Any, stack_id: str, before: Observation) -> list[Any]:
+def _new_failures(formation: Any, stack_id: str, observation: Observation) -> list[Any]:
     """Return the failures of operations that were not listed before, oldest first."""
-    since = before.at - _CLOCK_TOLERANCE
+    since = observation.observed_at - _CLOCK_TOLERANCE
     pages = formation.get_paginator("describe_events").paginate(StackName=stack_id, Filters={"FailedEvents": True})
     events = [
         event
         for event in pages.search("OperationEvents[]")
-        if event["Timestamp"] >= since and event.get("OperationId") not in before.operation_ids
+        if event["Timestamp"] >= since and event.get("OperationId") not in observation.operation_ids
     ]
     return sorted(events, key=lambda event: event["Timestamp"])
 

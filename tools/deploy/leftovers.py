@@ -55,7 +55,7 @@ class Leftover(NamedTuple):
     logical_id: str  # in the stack that made it
 
 
-def print_all(session: "boto3.Session", stack: str) -> list[Leftover]:
+def print_leftovers(session: "boto3.Session", stack: str) -> list[Leftover]:
     """Print what is outside a stage's stack, each with the command that deletes it, and return it.
 
     If the caller lacks a right, print which, and return an empty list.

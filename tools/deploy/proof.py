@@ -17,15 +17,15 @@ from tools.kit.target import Target
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-RESERVED_EMPLOYEE = MAX_SAFE_INTEGER
+RESERVED_EMPLOYEE_ID = MAX_SAFE_INTEGER
 """Whom the punch is for, and no person: reports leave its punches out."""
 
-_NO_PUNCH = "nobody can punch. 401, 403: its authorizer or usage plan"
-_NOT_PROVEN = (
-    "it is not proven that it asks for a token. 403: its usage plan; 404: it is published as it was before employees "
-    "signed in, and whoever has a key may punch for anybody"
+_INTAKE_HINT = "it takes no punches. 401 and 403: check its authorizer and its usage plan"
+_SIGN_IN_HINT = (
+    "it may take punches without a token. 403: check its usage plan; 404: its published version is from before "
+    "employees signed in, so every holder of a key may punch for every employee"
 )
-_WAIT = 2  # s
+_WAIT_SECONDS = 2  # s
 
 
 class Proof(NamedTuple):
@@ -36,7 +36,7 @@ class Proof(NamedTuple):
     seconds: float  # from the answer to the row, as far as asking once a second can tell
 
 
-def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
+def send_punch(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
     """Punch once; give the punch's id and the message's.
 
     Raises:
@@ -44,13 +44,13 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     """
     key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = new_event(punch_id, RESERVED_EMPLOYEE)
+    punch = new_event(punch_id, RESERVED_EMPLOYEE_ID)
     if needs_token:
-        return punch_id, refuse_and_queue(deployment, url, key, punch)
-    return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
+        return punch_id, prove_sign_in(deployment, url, key, punch)
+    return punch_id, request_until(url, key, punch, expected=202)["messageId"]
 
 
-def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
+def request_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int, clock: Clock = CLOCK) -> Any:
     """Repeat a request until the gateway answers as it should, and return its JSON: a new stage or key takes a moment.
 
     Args:
@@ -68,11 +68,11 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
         headers,
         timeout_seconds=PUBLICATION_SECONDS,
         final_statuses=final,
-        first_wait_seconds=_WAIT,
-        max_wait_seconds=_WAIT,
+        first_wait_seconds=_WAIT_SECONDS,
+        max_wait_seconds=_WAIT_SECONDS,
         clock=clock,
     )
-    method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
+    method, failed = ("POST", _INTAKE_HINT) if punch is not None else ("GET", _SIGN_IN_HINT)
     try:
         answer = client.send(None if punch is None else json.dumps(punch).encode(), method)
     except NoFinalResponseError as error:
@@ -86,7 +86,7 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     )
 
 
-def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
+def prove_sign_in(deployment: Target, url: str, key: str, punch: Mapping[str, Any], clock: Clock = CLOCK) -> str:
     """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
 
     It sends as the operator's role, as a redrive does: the queue's policy denies everybody else. Gives the message's
@@ -97,7 +97,7 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
             take on the role.
     """
     require_token(url, key, clock)
-    if authorization_of(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
+    if punch_authorization_type(deployment) == "NONE":  # by how the API is set: asking would count for that alarm, too
         raise CommandError(
             f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
             "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
@@ -108,7 +108,7 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
         # As the gateway passes the verified claim on.
-        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE)}},
+        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE_ID)}},
     )
     return sent["MessageId"]
 
@@ -122,10 +122,10 @@ def require_token(url: str, key: str, clock: Clock = CLOCK) -> None:
     Raises:
         CommandError: it asked for none.
     """
-    ask_until(url, key, None, expected=401, clock=clock)
+    request_until(url, key, None, expected=401, clock=clock)
 
 
-def authorization_of(deployment: Target) -> str:
+def punch_authorization_type(deployment: Target) -> str:
     """Return what a punch needs besides a key, as API Gateway names it; NONE: nothing.
 
     Raises:
@@ -135,7 +135,7 @@ def authorization_of(deployment: Target) -> str:
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
     if not ids:
-        raise CommandError(f"the API {api} has no /ponto: nobody can punch", status=1)
+        raise CommandError(f"the API {api} has no /ponto, so it takes no punches", status=1)
     return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 

@@ -23,7 +23,7 @@ class Network(NamedTuple):
     endpoint_zones: int  # how many of its zones, from the first on, have the endpoints
 
 
-def network_of(resources: Mapping[str, Any]) -> Network | None:
+def read_network(resources: Mapping[str, Any]) -> Network | None:
     """Return the network that a template makes; None if it makes none."""
     if "Vpc" not in resources:
         return None
@@ -46,7 +46,9 @@ def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple
     # Zones by what they have to offer: in both zones, and where the endpoints are.
     everywhere = {"AWS Lambda": {name for name, zone_id in ids.items() if zone_id not in ZONE_IDS_WITHOUT_LAMBDA}}
     if network.engine_version:
-        everywhere[f"db.serverless for Aurora PostgreSQL {network.engine_version}"] = _with_aurora(session, network)
+        everywhere[f"db.serverless for Aurora PostgreSQL {network.engine_version}"] = _zones_with_aurora(
+            session, network
+        )
     services = [name.format(region=session.region_name) for name in network.endpoint_services]
     details = ec2.describe_vpc_endpoint_services(ServiceNames=services)["ServiceDetails"] if services else []
     at_endpoints = {f"endpoints of {each['ServiceName']}": set(each["AvailabilityZones"]) for each in details}
@@ -55,7 +57,7 @@ def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple
         needed = everywhere | (at_endpoints if index < network.endpoint_zones else {})
         return [name for name, zones in needed.items() if zone not in zones]
 
-    chosen = network.zones or _first_two(ec2, ids)
+    chosen = network.zones or _default_zones(ec2, ids)
     lines = [
         f"{zone} ({ids.get(zone, 'not a zone of this account')}) does not offer {', '.join(missing)}"
         for index, zone in enumerate(chosen)
@@ -67,7 +69,7 @@ def find_problem(session: "boto3.Session", network: Network) -> tuple[str, tuple
     return "; ".join(lines), next((pair for pair in pairs if not lacking(pair[0], 0) + lacking(pair[1], 1)), None)
 
 
-def _with_aurora(session: "boto3.Session", network: Network) -> set[str]:
+def _zones_with_aurora(session: "boto3.Session", network: Network) -> set[str]:
     pages = (
         session.client("rds")
         .get_paginator("describe_orderable_db_instance_options")
@@ -76,7 +78,7 @@ def _with_aurora(session: "boto3.Session", network: Network) -> set[str]:
     return set(pages.search("OrderableDBInstanceOptions[].AvailabilityZones[].Name"))
 
 
-def _first_two(ec2: Any, ids: Mapping[str, str]) -> list[str]:
+def _default_zones(ec2: Any, ids: Mapping[str, str]) -> list[str]:
     """Return the zones that the template chooses if none is named.
 
     Fn::GetAZs returns the zones that have a default subnet, or all of them if none has one.

@@ -1,4 +1,4 @@
-"""The machine's Chromium, by which the tests open pages."""
+"""The machine's Chromium, in which the tests open pages."""
 
 import shutil
 
@@ -6,7 +6,8 @@ import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-_OFF = [  # the list that Playwright gives, which ours replaces, but for what is only of other systems and browsers
+# Playwright disables these too, but this list replaces its own. Left out: features of other systems and browsers.
+_DISABLED_FEATURES = [
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
     "AvoidUnnecessaryBeforeUnloadCheckSync",
@@ -20,25 +21,25 @@ _OFF = [  # the list that Playwright gives, which ours replaces, but for what is
     "PaintHolding",
     "PreconnectToSearch",
     "ThirdPartyStoragePartitioning",
-    # Lists below the address bar: each window would load two pages for them, which takes longer than a page of ours.
+    # Suggestions below the address bar: each window would load two more pages, which takes longer than a test's page.
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxPopup",
 ]
 
 SWITCHES = [
-    "--no-sandbox",  # root has none
+    "--no-sandbox",  # it does not work for root
     "--disable-gpu",
-    f"--disable-features={','.join(_OFF)}",
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
 ]
 
 
 def path() -> str | None:
-    """Return its path; None where there is none."""
+    """Return its path; None if it is not installed."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 def find() -> str:
-    """Give its path; skip what needs it where there is none."""
+    """Return its path; skip the test if Chromium is not installed."""
     found = path()
     if found is None:
         pytest.skip("no Chromium; apt-get install chromium")

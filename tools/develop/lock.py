@@ -12,9 +12,9 @@ from tools.kit.project import ROOT
 
 LOCKS = ROOT / "locks"
 
-_IN_DEV = ("", "-node", "-tools", "-run")
+_PARTS_OF_DEV = ("", "-node", "-tools", "-run")
 """Parts of `requirements-dev.txt`: one environment may have all of them, so its lock decides their versions."""
-REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_IN_DEV, "-uv", "-audit", "-mutants"))
+REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("-dev", *_PARTS_OF_DEV, "-uv", "-audit", "-mutants"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 AUDIT_SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-manylinux_2_34", "aarch64-apple-darwin")
@@ -42,7 +42,7 @@ def lock() -> int:
         written = str(LOCKS / name)
         sys.stdout.write(f"locks/{name}\n")
         options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
-        if name in [f"requirements{part}.txt" for part in _IN_DEV]:
+        if name in [f"requirements{part}.txt" for part in _PARTS_OF_DEV]:
             options += ["-c", "locks/requirements-dev.txt"]
         if not _compile(name, "-o", written, *options, "--custom-compile-command", "make lock"):
             return 1

@@ -14,7 +14,7 @@ _CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 _HEADING = re.compile(r"^## \[(.+)\](.*)$", re.MULTILINE)
 
 
-def notes(tag: str, changelog: str) -> str:
+def release_notes(tag: str, changelog: str) -> str:
     """Give the notes of a tag.
 
     Args:
@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     """
     (tag,) = words
     try:
-        sys.stdout.write(notes(tag, _CHANGELOG.read_text(encoding="utf-8")))
+        sys.stdout.write(release_notes(tag, _CHANGELOG.read_text(encoding="utf-8")))
     except ValueError as error:
         sys.stderr.write(f"notes: {error}\n")
         return 2

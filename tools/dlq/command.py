@@ -98,7 +98,7 @@ def list_dead_letters(
     if found:
         print_table(found)
     of_all = "" if len(found) == len(messages) else f"{len(found)} of "
-    by_reason = _by_reason(totals)
+    by_reason = _format_totals(totals)
     print_result(f"{of_all}{pluralize(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
@@ -111,7 +111,7 @@ def show(target_options: target.TargetOptions, prefix: str, *, as_json: bool) ->
 
     ID may be the beginning of its id, or of the messageId in the punch's 202; or the whole id of the punch.
     """
-    message = _one(queue_reader.read_all(target.find(target_options)), prefix)
+    message = _find_one(queue_reader.read_all(target.find(target_options)), prefix)
     if message is None:
         raise CommandError(
             f"no dead letter has an id or messageId that begins with {prefix!r}, or a punch of this id; see the list", 1
@@ -148,7 +148,7 @@ def redrive(
     sender = None if dry_run else deployment.sender("redrive")  # before any dead letter is hidden
     with queue_reader.open_reader(deployment.sqs(), deployment.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
-        print_status(*_coming_back(chosen))
+        print_status(*_describe_rejected(chosen))
         if sender:
             failed |= _send_and_delete(deployment, sender, reader, chosen)
     redriven = [message for message in chosen if message.id not in failed]
@@ -158,7 +158,7 @@ def redrive(
         if dry_run and chosen:
             print_table(chosen)
         print_result(f"{len(redriven)} {'would be redriven' if dry_run else 'redriven'}, {len(failed)} failed")
-        print_result(*_coming_back(redriven))
+        print_result(*_describe_rejected(redriven))
         _print_failures(failed)
     return 1 if failed else 0
 
@@ -220,7 +220,7 @@ def pause(collaborators: Collaborators, target_options: target.TargetOptions, *,
     """Stop draining the queue of punches, which go on being accepted."""
     deployment = target.find(target_options)
     changed = event_source.switch(deployment, enabled=False, clock=collaborators.clock)
-    days = event_source.times(deployment).retention / _DAY
+    days = event_source.queue_times(deployment).retention / _DAY
     if as_json:
         print_json({"drain": "paused", "changed": changed})
     else:
@@ -254,23 +254,23 @@ def _require_time(deployment: target.Target) -> str:
     While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
     one that reaches the end of its retention is gone without a dead letter.
     """
-    since = event_source.drain(deployment).paused_since
+    since = event_source.drain_state(deployment).paused_since
     if since is None:
         return ""
     # The pause itself, and before it: it may have followed another, with too little time to drain the queue.
     paused = (datetime.now(UTC) - since).total_seconds()
-    waited, kept = event_source.waited(deployment, since), event_source.times(deployment)
+    waited, kept = event_source.oldest_ages(deployment, since), event_source.queue_times(deployment)
     oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
-    if oldest + kept.failing <= kept.retention:
+    if oldest + kept.until_dead_letter <= kept.retention:
         known = waited.in_queue is not None
         return "" if known else ". CloudWatch has no age of the oldest punch: only the pause was counted"
-    what = "paused" if oldest == paused else "the oldest punch has waited"
+    subject = "the drain has been paused" if oldest == paused else "the oldest punch has waited"
     raise CommandError(
-        f"{what} for {oldest / _DAY:.1f} of the {kept.retention / _DAY:g} days that a punch is kept: if the database "
-        f"then failed for {kept.failing / _HOUR:.0f} hours, the oldest would be lost without a dead letter. Let the "
-        f"queue keep them for longer first, which holds for those that wait too: aws sqs set-queue-attributes "
-        f"--queue-url {deployment.queue_url} --attributes MessageRetentionPeriod=1209600; or, with a database that is "
-        "surely healthy, resume with --force. Nothing was changed",
+        f"{subject} for {oldest / _DAY:.1f} of the {kept.retention / _DAY:g} days that the queue keeps a punch. If the "
+        f"database failed for {kept.until_dead_letter / _HOUR:.0f} hours after the pause, the oldest punch would be "
+        "lost without a dead letter. First raise the retention, which also applies to waiting punches: "
+        f"aws sqs set-queue-attributes --queue-url {deployment.queue_url} --attributes MessageRetentionPeriod=1209600. "
+        "If the database is certainly healthy, you may resume with --force instead. Nothing was changed",
         1,
     )
 
@@ -281,18 +281,18 @@ def _write(file: Path, messages: Iterable[DeadLetter]) -> None:
             lines.write(json.dumps(message.details()) + "\n")
 
 
-def _by_reason(totals: Mapping[str, int]) -> str:
+def _format_totals(totals: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(totals.items()))
 
 
-def _coming_back(messages: Iterable[DeadLetter]) -> list[str]:
+def _describe_rejected(messages: Iterable[DeadLetter]) -> list[str]:
     """Describe in a line which messages a redrive alone does not help, if there are any."""
     rejected = Counter(message.reason for message in messages if message.source is Source.REJECTED)
     why = "dead letters again after every redrive, until the cause is corrected (docs/dead-letters.md)"
-    return [f"{_by_reason(rejected)}: {why}"] if rejected else []
+    return [f"{_format_totals(rejected)}: {why}"] if rejected else []
 
 
-def _one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
+def _find_one(messages: Sequence[DeadLetter], prefix: str) -> DeadLetter | None:
     found = [each for each in messages if prefix and (each.id.startswith(prefix) or each.message_id.startswith(prefix))]
     found = found or [each for each in messages if each.find_punch_id() == prefix.lower()]
     if len(found) > 1:
@@ -306,7 +306,7 @@ def _choose(
     """Return the dead letters to redrive, by id or reason or else all, and why for each id that is none of them."""
     if not ids:
         return [message for message in messages if not reasons or message.reason in reasons], {}
-    named = {prefix: _one(messages, prefix) for prefix in ids}
+    named = {prefix: _find_one(messages, prefix) for prefix in ids}
     chosen = {message.id: message for message in named.values() if message}
     return list(chosen.values()), {prefix: "no such dead letter" for prefix, message in named.items() if not message}
 

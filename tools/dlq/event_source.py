@@ -47,14 +47,14 @@ def switch(target: Target, *, enabled: bool, clock: Clock = CLOCK) -> bool:
     return bool(asked)
 
 
-class Drain(NamedTuple):
+class DrainState(NamedTuple):
     """State of the drain."""
 
     state: str  # as Lambda has it: Enabled, PAUSED, or on the way from one to the other
     paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
 
 
-def drain(target: Target) -> Drain:
+def drain_state(target: Target) -> DrainState:
     """Return the state of the drain.
 
     Raises:
@@ -64,38 +64,38 @@ def drain(target: Target) -> Drain:
     found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
     paused = [mapping for mapping in found if mapping["State"] == PAUSED]
     since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
-    return Drain((paused or found)[0]["State"], min(since, default=None))
+    return DrainState((paused or found)[0]["State"], min(since, default=None))
 
 
-class Times(NamedTuple):
+class QueueTimes(NamedTuple):
     """Time for which the queue keeps a punch, in seconds."""
 
     retention: int  # from its acceptance, whatever happens; then it is lost
-    failing: int  # from its first receive, if it fails each time; then it is dead-lettered
+    until_dead_letter: int  # from its first receive, if it fails each time; then it is dead-lettered
 
 
-def times(target: Target) -> Times:
+def queue_times(target: Target) -> QueueTimes:
     """Return how long the queue of punches keeps one."""
     attributes = target.sqs().get_queue_attributes(
         QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"]
     )["Attributes"]
     receives = int(json.loads(attributes.get("RedrivePolicy", "{}")).get("maxReceiveCount", 0))
-    return Times(int(attributes["MessageRetentionPeriod"]), receives * int(attributes["VisibilityTimeout"]))
+    return QueueTimes(int(attributes["MessageRetentionPeriod"]), receives * int(attributes["VisibilityTimeout"]))
 
 
-class Waited(NamedTuple):
+class OldestAges(NamedTuple):
     """Age of the oldest punch in the queue, in seconds; None: CloudWatch has no figure."""
 
     in_queue: float | None  # as SQS counts it, which leaves out what was received three times or more
     failed: float | None  # of what failed in the last minutes before the pause, which may be what SQS leaves out
 
 
-def waited(target: Target, paused: datetime) -> Waited:
+def oldest_ages(target: Target, paused: datetime) -> OldestAges:
     """Return how long the oldest punch in the queue has waited, as CloudWatch has it."""
     now = datetime.now(UTC)
     in_queue = _maximum(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", now - _RECENT, now)
     failed = _maximum(target, NAMESPACE, "oldestFailedMilliseconds", paused - _RECENT, paused + _RECENT)
-    return Waited(
+    return OldestAges(
         in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
     )

@@ -33,7 +33,7 @@ _RETRY_PAUSE = 5  # s
 _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it is never touched
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
-_KEYS = (
+_KEY_COLUMNS = (
     Column("name", min_width=16),
     Column("id"),
     Column("enabled"),
@@ -42,7 +42,7 @@ _KEYS = (
     Column("a day", align_right=True),
     Column("today", align_right=True),
 )
-_PUNCHES = (
+_PUNCH_COLUMNS = (
     Column("received", is_optional=True),
     Column("id"),
     Column("employee", align_right=True),
@@ -77,13 +77,13 @@ class Key(NamedTuple):
     used_today: int | None  # requests since midnight UTC; None: the API does not say
 
 
-def _name(text: str) -> str:
+def _parse_name(text: str) -> str:
     if not _is_name(text):
         raise ValueError(text)
     return text
 
 
-NAME = opt.ParsedType("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _name)
+NAME = opt.ParsedType("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _parse_name)
 
 
 @commands.group(epilog=_EPILOG)
@@ -117,7 +117,7 @@ def create(
     try:
         with ExitStack() as undo:
             key = gateway.create_api_key(name=label, enabled=True, tags=tags)
-            undo.callback(_attempt, gateway.delete_api_key, apiKey=key["id"])
+            undo.callback(_try_undo, gateway.delete_api_key, apiKey=key["id"])
             plan = gateway.create_usage_plan(
                 name=label,
                 apiStages=[{"apiId": api_id, "stage": deployment.stage}],
@@ -125,7 +125,7 @@ def create(
                 quota={"limit": quota, "period": "DAY"},
                 tags=tags,
             )
-            undo.callback(_attempt, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
+            undo.callback(_try_undo, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
             gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
             undo.pop_all()
     except ClientError as error:
@@ -156,7 +156,7 @@ def list_keys(target_options: target.TargetOptions, *, as_json: bool) -> None:
         return
     if found:
         tables.show(
-            _KEYS,
+            _KEY_COLUMNS,
             (
                 (
                     key.name,
@@ -243,7 +243,7 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
     NAME may be the key's id.
     """
     deployment = target.find(target_options)
-    ids = _ids(deployment, name)
+    ids = _key_ids(deployment, name)
     with reader.open_reader(target_options) as source:
         found = _rows(source, ids or [name], start, end)
     if not ids and not found:
@@ -252,12 +252,12 @@ def rows(target_options: reader.TargetOptions, name: str, start: int | None, end
         print_json({"keys": ids or [name], "rows": [_to_json(row) for row in found]})
         return
     if found:
-        tables.show(_PUNCHES, map(cells, found))
+        tables.show(_PUNCH_COLUMNS, map(to_cells, found))
     employees = pluralize(len({row.employee_id for row in found}), "employee")
     print_result(f"{pluralize(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
-def cells(row: KeyRow) -> list[str]:
+def to_cells(row: KeyRow) -> list[str]:
     """Return a row of the table of punches."""
     received = f"{row.received.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     return [received, row.id, str(row.employee_id), row.instant.isoformat(" "), row.device or "", row.key]
@@ -270,17 +270,17 @@ def _to_json(row: KeyRow) -> dict[str, Any]:
 
 def _rows(source: reader.Reader, keys: Sequence[str], start: int | None, end: int | None) -> list[KeyRow]:
     of_keys = {"keys": keys, "from_ms": start, "to_ms": end}
-    ranges = source.in_ranges(KEY_EMPLOYEES.bind(**of_keys), [], [KEY_ROWS.bind(**of_keys, usuarios=None)])
+    ranges = source.read_by_employee(KEY_EMPLOYEES.bind(**of_keys), [], [KEY_ROWS.bind(**of_keys, usuarios=None)])
     found = list[KeyRow]()
-    with progress(visible=ranges.employees is not None) as display:
-        task = display.add_task("employees", total=ranges.employees)
-        for (rows,) in ranges.each:
+    with progress(visible=ranges.employee_count is not None) as display:
+        task = display.add_task("employees", total=ranges.employee_count)
+        for (rows,) in ranges.by_range:
             found += rows
             display.update(task, completed=len({row.employee_id for row in found}))
     return sorted(found, key=lambda row: (row.received, row.id))
 
 
-def _ids(deployment: target.Target, name: str) -> list[str]:
+def _key_ids(deployment: target.Target, name: str) -> list[str]:
     """Return the ids of the keys that have, or had until they were revoked, a name."""
     label = f"{deployment.stack}/{name}"
     pages = deployment.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
@@ -334,19 +334,19 @@ def _delete_plan(
     api_id: str,
     stage: str,
     plan_id: str,
-    what: str = "the usage plan goes",
+    subject: str = "the usage plan goes",
     clock: Clock = CLOCK,
 ) -> None:
     # A plan with a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
-    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what, clock)
-    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what, clock)
+    _retry(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), subject, clock)
+    _retry(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), subject, clock)
 
 
-def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
+def _retry(change: Callable[[], object], subject: str, clock: Clock) -> None:
     """Change a usage plan as soon as AWS admits it: it takes one such change of an account in 20 s."""
     wait = retry_pauses(
-        f"{what} as soon as AWS admits it: an account may change one in 20 s.",
+        f"{subject} as soon as AWS admits it: an account may change one in 20 s.",
         timeout_seconds=_RETRY_SECONDS,
         pause_seconds=_RETRY_PAUSE,
         clock=clock,
@@ -361,7 +361,7 @@ def _retry(change: Callable[[], object], what: str, clock: Clock) -> None:
             return
 
 
-def _attempt(undo: Callable[..., object], *given: object, **named: object) -> None:
+def _try_undo(undo: Callable[..., object], *given: object, **named: object) -> None:
     """Undo a step; one that cannot be undone keeps no other from it."""
     try:
         undo(*given, **named)

@@ -132,9 +132,9 @@ class AnswerTooLargeError(CommandError):
 class Ranges(NamedTuple):
     """Rows of all employees, read in one go or by ranges of employees."""
 
-    once: Sequence[Iterator[Any]]
-    each: Iterator[Sequence[Iterator[Any]]]  # of each range
-    employees: int | None  # how many they are of; None: all was read in one go
+    shared: Sequence[Iterator[Any]]
+    by_range: Iterator[Sequence[Iterator[Any]]]  # of each range
+    employee_count: int | None  # how many they are of; None: all was read in one go
 
 
 class Reader(Protocol):
@@ -156,13 +156,15 @@ class Reader(Protocol):
             CommandError: it cannot be done.
         """
 
-    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
+    def read_by_employee(
+        self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
+    ) -> Ranges:
         """Run queries on all employees; those that do not fit into one answer by ranges of employees.
 
         Args:
             employees: its rows have the `employee_id` of each.
-            once: queries whose rows are few.
-            each: the others; their `usuarios` are null, and a range of employees in parts.
+            shared: queries whose rows are few.
+            per_employee: the others; their `usuarios` are null, and a range of employees in parts.
 
         Raises:
             CommandError: it cannot be done.
@@ -172,20 +174,22 @@ class Reader(Protocol):
 class DirectReader:
     """Reads on a connection, as the rows are needed."""
 
-    def __init__(self, database: connection, *, is_settled: bool) -> None:
+    def __init__(self, database: connection, *, allows_historical: bool) -> None:
         """Read on a connection in the transaction that `direct` has begun; earlier instants only if it is settled."""
         self._database = database
-        self._is_settled = is_settled
+        self._is_settled = allows_historical
 
     def read(self, *queries: Query[Any]) -> Any:
         if not self._is_settled and any(is_historical(query.values) for query in queries):
             raise RuntimeError("what asks for an earlier instant opens the reader for one")
         return [self._rows(query) for query in queries]
 
-    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
+    def read_by_employee(
+        self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
+    ) -> Ranges:
         """In one go, for the rows stay on the server until they are needed."""
         del employees
-        return Ranges(self.read(*once), iter([self.read(*each)]), None)
+        return Ranges(self.read(*shared), iter([self.read(*per_employee)]), None)
 
     def _rows(self, query: Query[Row]) -> Iterator[Row]:
         with self._database.cursor(name=f"ponto_{query.name}") as cursor:
@@ -195,26 +199,26 @@ class DirectReader:
 
 @contextmanager
 def open_direct_reader(
-    database: connection, *, earlier: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
+    database: connection, *, allows_historical: bool = False, writer_timeout_seconds: float = WRITER_TIMEOUT_SECONDS
 ) -> Iterator[DirectReader]:
     """Begin to read: all that is read until the end is on one snapshot.
 
     Args:
         database: outside of any transaction.
-        earlier: it may be asked for what was there at an earlier instant.
+        allows_historical: it may be asked for what was there at an earlier instant.
         writer_timeout_seconds: as of `wait_for_writers`.
 
     Raises:
         CommandError: what was written before such an instant may still be committed.
     """
-    if earlier:
+    if allows_historical:
         try:
             wait_for_writers(database, enabled.statements().tables_with_write_time, writer_timeout_seconds)
         except QueryError as error:
             raise CommandError(str(error)) from None
     begin_snapshot(database)
     try:
-        yield DirectReader(database, is_settled=earlier)
+        yield DirectReader(database, allows_historical=allows_historical)
     finally:
         database.rollback()
 
@@ -261,29 +265,33 @@ class FunctionReader:
             if answer.get("why") != ErrorCode.UNREACHABLE or not next(wait, False):
                 break
         if "why" in answer:
-            raise self._explained(answer)
+            raise self._to_error(answer)
         return [query.rows(packed_rows.unpack(answer["rows"][query.name])) for query in queries]
 
-    def in_ranges(self, employees: Query[Any], once: Sequence[Query[Any]], each: Sequence[Query[Any]]) -> Ranges:
+    def read_by_employee(
+        self, employees: Query[Any], shared: Sequence[Query[Any]], per_employee: Sequence[Query[Any]]
+    ) -> Ranges:
         try:
-            rows = self.read(*once, *each)
+            rows = self.read(*shared, *per_employee)
         except AnswerTooLargeError:
             print_status(
                 "ponto: it is more than fits into one answer; "
                 "it is read by ranges of employees, each of its own instant"
             )
         else:
-            return Ranges(rows[: len(once)], iter([rows[len(once) :]]), None)
-        employee_rows, *few = self.read(employees, *once)
+            return Ranges(rows[: len(shared)], iter([rows[len(shared) :]]), None)
+        employee_rows, *few = self.read(employees, *shared)
         employee_ids = [row.employee_id for row in employee_rows]
-        return Ranges(few, self._each(employee_ids, each), len(employee_ids))
+        return Ranges(few, self._read_ranges(employee_ids, per_employee), len(employee_ids))
 
-    def _each(self, employee_ids: Sequence[int], each: Sequence[Query[Any]]) -> Iterator[Sequence[Iterator[Any]]]:
+    def _read_ranges(
+        self, employee_ids: Sequence[int], queries: Sequence[Query[Any]]
+    ) -> Iterator[Sequence[Iterator[Any]]]:
         at, size = 0, max(1, len(employee_ids) // 2)
         while at < len(employee_ids):
             some = employee_ids[at : at + size]
             try:
-                rows = self.read(*(query._replace(values={**query.values, "usuarios": some}) for query in each))
+                rows = self.read(*(query._replace(values={**query.values, "usuarios": some}) for query in queries))
             except AnswerTooLargeError:
                 if size == 1:
                     raise
@@ -292,7 +300,7 @@ class FunctionReader:
                 at += size
                 yield rows
 
-    def _explained(self, answer: Mapping[str, str]) -> CommandError:
+    def _to_error(self, answer: Mapping[str, str]) -> CommandError:
         message = answer["message"]
         schema = f"run ponto schema --stage {self._stage}"
         match answer["why"]:
@@ -317,8 +325,8 @@ class FunctionReader:
 
 
 @contextmanager
-def open_reader(target_options: TargetOptions, *, earlier: bool = False) -> Iterator[Reader]:
-    """Open the reader that the options named; `earlier` is as of `direct`.
+def open_reader(target_options: TargetOptions, *, allows_historical: bool = False) -> Iterator[Reader]:
+    """Open the reader that the options named; `allows_historical` is as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
@@ -326,7 +334,7 @@ def open_reader(target_options: TargetOptions, *, earlier: bool = False) -> Iter
     if not target_options.reads_by_function:
         with (
             database.connect(target_options, read_only=True) as session,
-            open_direct_reader(session, earlier=earlier) as reader,
+            open_direct_reader(session, allows_historical=allows_historical) as reader,
         ):
             yield reader
         return

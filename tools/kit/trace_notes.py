@@ -23,7 +23,7 @@ class RowNote(NamedTuple):
     """Note about a row."""
 
     fields: Mapping[str, Any]  # that --json adds to it
-    head: str = ""  # behind its id, for people
+    suffix: str = ""  # behind its id, for people
     lines: Mapping[str, str] = {}  # below it, for people, by their names
 
 

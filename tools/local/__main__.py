@@ -26,7 +26,7 @@ from tools.kit.local_stack import STATE, Address
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import emulator, flow, watch
 from tools.local.errors import UnsavedError
-from tools.local.stack import Stack, explained, running
+from tools.local.stack import Stack, explain_failures, run_local_stack
 
 _EPILOG = """examples:
   make run
@@ -58,7 +58,9 @@ def run_stack(port: int, state: Path | None) -> int:
     return run_until_stopped(port, state or STATE)
 
 
-def run_until_stopped(port: int, state: Path, running: Callable[..., AbstractContextManager[Stack]] = running) -> int:
+def run_until_stopped(
+    port: int, state: Path, running: Callable[..., AbstractContextManager[Stack]] = run_local_stack
+) -> int:
     """Run the stack until a signal ends it; return the exit status."""
     save_wait = SaveWait()
 
@@ -125,8 +127,8 @@ def _discard_output() -> None:
     os.dup2(nobody, sys.stderr.fileno())
 
 
-def _print_status(what: str) -> None:
-    print(f"  {what}" if what.endswith(".") else f"  {what} ...", flush=True)
+def _print_status(step: str) -> None:
+    print(f"  {step}" if step.endswith(".") else f"  {step} ...", flush=True)
 
 
 def greet(
@@ -215,8 +217,8 @@ def _follow(stack: Stack) -> None:
     shown = ""
     while True:
         stack.require_running()
-        with explained(stack.aws):
-            line = watch.line(watch.ask(f"{stack.aws.url}{flow.PATH}numbers", key))
+        with explain_failures(stack.aws):
+            line = watch.format_numbers(watch.fetch_numbers(f"{stack.aws.url}{flow.PATH}numbers", key))
         if line != shown:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line

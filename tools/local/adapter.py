@@ -31,10 +31,10 @@ from tools.local.adapter_workers import unfinished_events as unfinished_events
 from tools.local.asgi import Application, Response
 from tools.local.replacements import replaces
 
-_FINDING = b"$context.error.validationErrorString"
-_HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
-_MOST = 10  # messages that the emulator hands over at once
-KEPT = 2_000  # log streams of a group, and points of a metric
+_VALIDATION_VARIABLE = b"$context.error.validationErrorString"
+_HEAD_TIMEOUT_SECONDS = 5.0  # s after which half a request's head is looked at, and again until it is closed
+_MAX_MESSAGES = 10  # messages that the emulator hands over at once
+MAX_KEPT_ENTRIES = 2_000  # log streams of a group, and points of a metric
 
 Message = dict[str, Any]
 """One of a queue, as the emulator has it."""
@@ -52,7 +52,7 @@ async def _wait_for_a_request(_: object, server: Any) -> None:
     begun = False
     while time.monotonic() < end:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.context.terminated.wait(), _HEAD)
+            await asyncio.wait_for(server.context.terminated.wait(), _HEAD_TIMEOUT_SECONDS)
             break
         head, _ = server.protocol.protocol.connection.trailing_data
         if head and begun:
@@ -102,7 +102,7 @@ _FRONT = "the emulator takes from the front of a queue without looking through a
 
 @replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
 def _receive(_: object, url: str, most: int) -> list[Message]:
-    most = min(most or 1, _MOST)
+    most = min(most or 1, _MAX_MESSAGES)
     with sqs._queues_lock:
         queue = sqs._get_q(url)
         while True:
@@ -166,19 +166,19 @@ _UNSAVED = "the emulator can be told not to save what was logged and measured"
 def _emit_and_drop_oldest(original: Callable[..., None], *values: Any, **named: Any) -> None:
     original(*values, **named)
     for _, group in logs._log_groups.all_items():
-        for name in list(group["streams"])[:-KEPT]:
+        for name in list(group["streams"])[:-MAX_KEPT_ENTRIES]:
             group["streams"].pop(name, None)
 
 
 @replaces(cloudwatch, "_metric_bucket", until=_BOUNDED)
 def _newest_points(original: Callable[[Any], list[Any]], key: Any) -> list[Any]:
     found = original(key)
-    del found[:-KEPT]
+    del found[:-MAX_KEPT_ENTRIES]
     return found
 
 
 @replaces(logs, "get_state", until=_UNSAVED)
-def _groups_alone(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _state_without_streams(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     groups, logs._log_groups = logs._log_groups, AccountRegionScopedDict()
     kept = AccountRegionScopedDict()
     for scope, group in groups.all_items():
@@ -187,7 +187,7 @@ def _groups_alone(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 @replaces(cloudwatch, "get_state", until=_UNSAVED)
-def _without_points(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _state_without_points(original: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     cloudwatch._metrics = AccountRegionScopedDict()
     return {**original(), "metrics": AccountRegionScopedDict()}
 
@@ -202,9 +202,11 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
 
     The path is below the stage, decoded, with its slash; the headers' names are in lower case.
     """
-    found = _answer(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
-    if _FINDING in found.body:  # the emulator does not say what the validator found: it prints the variable
-        found = found._replace(body=found.body.replace(_FINDING, json.dumps(_finding(body))[1:-1].encode()))
+    found = to_response(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
+    if _VALIDATION_VARIABLE in found.body:  # the emulator does not say what the validator found: it prints the variable
+        found = found._replace(
+            body=found.body.replace(_VALIDATION_VARIABLE, json.dumps(_validation_error(body))[1:-1].encode())
+        )
     return found
 
 
@@ -213,7 +215,7 @@ def is_signed(api: str, method: str, path: str) -> bool:
     return bool(apigateway_v1.method_authorization_type(api, STAGE, method, path) == "AWS_IAM")
 
 
-def _finding(body: bytes) -> str:
+def _validation_error(body: bytes) -> str:
     """Name the field and the rule that a body breaks."""
     try:
         parse(body.decode(), UTC)
@@ -226,11 +228,11 @@ def _finding(body: bytes) -> str:
 
 def public_keys(pool: str) -> Response | None:
     """Return the keys that check a user pool's tokens; None when there is no such pool."""
-    return _answer(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
+    return to_response(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
 
 
-def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Response:
-    status, headers, body = given
+def to_response(result: tuple[int, dict[str, Any], bytes | str]) -> Response:
+    status, headers, body = result
     written: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
     date = (b"date", formatdate(usegmt=True).encode())  # the emulator has told hypercorn not to add it
     return Response(status, [*written, date], body if isinstance(body, bytes) else body.encode())
@@ -238,7 +240,7 @@ def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Response:
 
 # What the emulator holds.
 
-accepted: dict[str, dict[str, str | None]] = {}
+accepted_messages: dict[str, dict[str, str | None]] = {}
 """Messages that each queue has taken in this run, by its URL: message ids with the id of the punch, None if not known.
 
 Dead letters that were sent back are not among them: they were accepted before.
@@ -250,7 +252,7 @@ async def _count_accepted(original: Callable[..., Awaitable[Any]], action: str, 
     result = await original(action, data, url)
     if action in ("SendMessage", "SendMessageBatch"):
         message_ids = {entry.get("Id"): entry["MessageId"] for entry in result.get("Successful", [result])}
-        messages = accepted.setdefault(sqs._get_q(data.get("QueueUrl", url))["url"], {})
+        messages = accepted_messages.setdefault(sqs._get_q(data.get("QueueUrl", url))["url"], {})
         for entry in data.get("Entries", [data]):
             is_redriven = "messageId" in (entry.get("MessageAttributes") or {})
             if entry.get("Id") in message_ids and not is_redriven:

@@ -27,15 +27,17 @@ _logger = logging.getLogger("local")
 # start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
 # visibility timeout. On AWS, an environment of the former code ends what it had begun.
 
-_ALONE = "the emulator kills no worker in the middle of an invocation, nor because of another"
+_ISOLATED = "the emulator kills no worker in the middle of an invocation, nor because of another"
 # It reads what one printed for 50 ms: on a busy machine the rest is in the next one's log, or lost.
 _WHOLE_LOG = "the emulator waits for all that an invocation printed, and reaps a worker that has ended"
 
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
 
 
-@replaces(runtime.Worker, "invoke", until=_ALONE)
-def _invoke_alone(original: Callable[..., dict[str, Any]], worker: Any, *values: Any, **named: Any) -> dict[str, Any]:
+@replaces(runtime.Worker, "invoke", until=_ISOLATED)
+def _invoke_isolated(
+    original: Callable[..., dict[str, Any]], worker: Any, *values: Any, **named: Any
+) -> dict[str, Any]:
     try:
         return original(worker, *values, **named)
     except Exception as error:
@@ -44,7 +46,7 @@ def _invoke_alone(original: Callable[..., dict[str, Any]], worker: Any, *values:
         return {"status": "error", "error": f"{type(error).__name__}: {error}", "log": worker._drain_stderr()}
 
 
-@replaces(runtime, "kill_workers", until=_ALONE)
+@replaces(runtime, "kill_workers", until=_ISOLATED)
 def _kill_idle(original: Callable[[Sequence[Any]], None], found: Sequence[Any]) -> None:
     with runtime._lock:  # under which they are leased
         for worker in found:
@@ -52,14 +54,14 @@ def _kill_idle(original: Callable[[Sequence[Any]], None], found: Sequence[Any]) 
     original([worker for worker in found if not worker.is_former])
 
 
-@replaces(lambda_svc, "release_worker", until=_ALONE)
+@replaces(lambda_svc, "release_worker", until=_ISOLATED)
 def _release_and_kill(original: Callable[[Any], None], worker: Any) -> None:
     original(worker)
     if getattr(worker, "is_former", False):
         _kill([worker])
 
 
-class Process(subprocess.Popen[str]):
+class WorkerProcess(subprocess.Popen[str]):
     """A worker's process, which prints into a file: when it has answered or ended, all of that is there."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
@@ -74,7 +76,7 @@ class Process(subprocess.Popen[str]):
         return new.decode(errors="replace").rstrip("\n")
 
 
-replaces(runtime, "subprocess", until=_WHOLE_LOG)(SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE))
+replaces(runtime, "subprocess", until=_WHOLE_LOG)(SimpleNamespace(Popen=WorkerProcess, PIPE=subprocess.PIPE))
 
 
 def _wait_for(worker: Any) -> Callable[[], int]:  # asked for once per process, before it can end
@@ -89,7 +91,7 @@ replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_wait_for))
 @replaces(runtime.Worker, "_drain_stderr", until=_WHOLE_LOG)
 @replaces(runtime.Worker, "_drain_stderr_bounded", until=_WHOLE_LOG)
 def _take_whole_log(_: object, worker: Any) -> str:
-    process: Process | None = getattr(worker, "process", None)  # None: it has not started
+    process: WorkerProcess | None = getattr(worker, "process", None)  # None: it has not started
     return process.printed() if process else ""
 
 
@@ -108,7 +110,7 @@ _events: "WeakSet[_Event]" = WeakSet()
 
 
 @replaces(lambda_svc, "_acquire_execution_slot", until=_WAITS)
-def _acquire_when_free(
+def _wait_for_slot(
     original: Callable[..., tuple[str | None, str | None]], *values: Any
 ) -> tuple[str | None, str | None]:
     end = time.monotonic() + _MAX_WAIT_SECONDS

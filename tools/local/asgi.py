@@ -54,7 +54,7 @@ class Body:
                 body += await self._read_part()
         return body if len(body) <= most else None
 
-    async def drop(self, seconds: float) -> None:
+    async def discard(self, seconds: float) -> None:
         """Read the rest for a moment, so that a client that still sends it gets to read the answer."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -70,7 +70,7 @@ class Body:
         return part
 
 
-async def answer(send: Send, response: Response, body: Body, linger_seconds: float) -> None:
+async def send_response(send: Send, response: Response, body: Body, linger_seconds: float) -> None:
     """Send a response with its length, whatever its headers say of that, and then end the request.
 
     Hypercorn would wait for ever to hand over what has not come of its body.
@@ -79,5 +79,5 @@ async def answer(send: Send, response: Response, body: Body, linger_seconds: flo
     headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    await body.drop(linger_seconds)
+    await body.discard(linger_seconds)
     await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come

@@ -33,9 +33,9 @@ _SERVICES = (
     "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,ecr,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 )
 _MODULE = "tools.local.serve"
-_START = 30  # s
+_START_SECONDS = 30  # s
 _REPEAT_SECONDS = 10  # between two lines on what is not saved
-_CLOSE = 2  # s that a process which was killed may take to give up its port
+_CLOSE_SECONDS = 2  # s that a process which was killed may take to give up its port
 
 PrintStatus = Callable[[str], None]
 
@@ -95,7 +95,7 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        ending = _Ending(psutil.Process(self.process.pid), self.state, print_status, labels)
+        ending = _Shutdown(psutil.Process(self.process.pid), self.state, print_status, labels)
         ending.run(seconds_left, stalled_seconds, seconds_between_lines)
         if count := ending.report.unfinished_files:
             print_status(
@@ -109,7 +109,7 @@ class Emulator(NamedTuple):
             )
 
 
-class _Ending:
+class _Shutdown:
     """End of an emulator, which saves what it holds, and reports on that."""
 
     def __init__(
@@ -122,7 +122,7 @@ class _Ending:
         is_leftover: bool = False,
     ) -> None:
         """Do nothing yet; `is_leftover` says that a run which was killed had started it."""
-        self.report = saved.Report()  # the latest
+        self.report = saved.SaveReport()  # the latest
         self._process = process
         self._state = state
         self._print_status = print_status
@@ -218,7 +218,7 @@ def isolate() -> None:
     os.environ.update(safe)
 
 
-def make_key() -> str:
+def create_key() -> str:
     """Make the access key id of one run: whoever knows it may administer the emulator.
 
     It begins with letters, for the emulator takes twelve digits for an account's number.
@@ -234,7 +234,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     Raises:
         LocalError: it did not come up; its log says why.
     """
-    key = make_key()
+    key = create_key()
     scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
     settings = {
         "MINISTACK_HOST": HOST,
@@ -277,14 +277,14 @@ def start(port: int, state: Path, log: Path) -> Emulator:
 
 
 def _wait(emulator: Emulator) -> None:
-    deadline = time.monotonic() + _START
-    while not _answers(emulator):
+    deadline = time.monotonic() + _START_SECONDS
+    while not _is_healthy(emulator):
         if not emulator.is_running() or time.monotonic() > deadline:
             raise LocalError(f"The emulator did not start; its log, {emulator.log}, ends:\n{tail(emulator.log)}")
         time.sleep(0.05)
 
 
-def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
+def stop_leftovers(state: Path, print_status: PrintStatus = lambda _: None) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
     They are found by their command line, which names the folder. Each saves its state and ends. `StopSignalError` ends
@@ -298,7 +298,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                _Ending(process, state, print_status, is_leftover=True).run()
+                _Shutdown(process, state, print_status, is_leftover=True).run()
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
@@ -308,7 +308,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
 
 def require_free(port: int) -> None:
     """Raise a LocalError when something listens on the port."""
-    deadline = time.monotonic() + _CLOSE
+    deadline = time.monotonic() + _CLOSE_SECONDS
     while True:
         try:
             with socket.socket() as probe:
@@ -325,14 +325,14 @@ def require_free(port: int) -> None:
             return
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
-def _answers(emulator: Emulator) -> bool:
+def _is_healthy(emulator: Emulator) -> bool:
     headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"}
     try:
         answer = urllib3.request("GET", f"{emulator.url}/_ministack/health", headers=headers, retries=False, timeout=1)

@@ -19,7 +19,7 @@ _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_
 _END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
 
 
-class Faults:
+class DatabaseFaults:
     """The faults of one PostgreSQL server."""
 
     def __init__(self, server: postgres.Postgres) -> None:

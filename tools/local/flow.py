@@ -21,21 +21,21 @@ from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tools.kit import dead_letters, event
 from tools.kit.clock import CLOCK, Clock
 from tools.local import postgres, verdict
-from tools.local.faults import Faults
-from tools.local.watch import Batches
+from tools.local.faults import DatabaseFaults
+from tools.local.watch import BatchTotals
 
 FOLDER = Path(__file__).parent / "view"
 PATH = "/flow/"
-_LONGEST = 60  # s that the database may be stopped for
-_LAST = 8  # dead letters that are shown
-_KEPT = 121  # looks, one a second: two minutes have one at each end
+_MAX_STOP_SECONDS = 60  # s that the database may be stopped for
+_MAX_DEAD_LETTERS = 8  # dead letters that are shown
+_MAX_SAMPLES = 121  # looks, one a second: two minutes have one at each end
 
 
 Messages = Callable[[str], Sequence[Mapping[str, Any]]]
 """Gives the emulator's messages of a queue by its URL, oldest first, without receiving them."""
 
 
-Response = tuple[int, dict[str, Any]]
+JsonResponse = tuple[int, dict[str, Any]]
 """The status, and the body."""
 
 
@@ -69,8 +69,10 @@ class Flow:
         self._messages = messages
         self._accepted = accepted
         self._clock = clock
-        self._batches = Batches(state / "emulator.log")
-        self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=_KEPT)  # with `time.monotonic()`, oldest first
+        self._batches = BatchTotals(state / "emulator.log")
+        self._samples: deque[tuple[float, dict[str, int]]] = deque(
+            maxlen=_MAX_SAMPLES
+        )  # with `time.monotonic()`, oldest first
         self._dead: set[str] = set()  # messages that the queue took in this run, and that were dead letters at a look
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
@@ -79,17 +81,17 @@ class Flow:
     def watch(self) -> None:
         """Look once a second, for as long as the process lives: a tab that is opened later shows what was before it."""
         while True:
-            self.look()
+            self.record()
             time.sleep(1)
 
-    def look(self) -> None:
+    def record(self) -> None:
         """Keep the numbers of this moment, once the stack is ready."""
         with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
             address = self._address()
-            self._looks.append((self._clock.monotonic(), self._counts(address)))
+            self._samples.append((self._clock.monotonic(), self._counts(address)))
             self._note_dead_letters(address)
 
-    def answer(self, method: str, name: str) -> Response:
+    def answer(self, method: str, name: str) -> JsonResponse:
         """Answer a request for what is no file; `name` is its path without PATH."""
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
         if (method, name) == ("GET", "numbers"):
@@ -101,7 +103,7 @@ class Flow:
                 return self._numbers(address)
         if (method, name) == ("GET", "verdict"):
             return self._judge()
-        if method == "POST" and stop and 1 <= int(stop[1]) <= _LONGEST:
+        if method == "POST" and stop and 1 <= int(stop[1]) <= _MAX_STOP_SECONDS:
             with self._lock:
                 return self._stop_database(int(stop[1]))
         return 404, {"message": f"there is no {method} {PATH}{name}"}
@@ -118,7 +120,7 @@ class Flow:
             **self._batches.totals(),
         }
 
-    def _numbers(self, address: dict[str, Any]) -> Response:
+    def _numbers(self, address: dict[str, Any]) -> JsonResponse:
         now = self._clock.monotonic()
         dead = self._messages(address["dlq_url"])
         waiting = self._messages(address["queue_url"])
@@ -126,10 +128,10 @@ class Flow:
             **self._counts(address),
             "deadLetters": len(dead),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
-            "looks": [{"secondsAgo": round(now - at, 2), **counts} for at, counts in self._looks],
+            "looks": [{"secondsAgo": round(now - at, 2), **counts} for at, counts in self._samples],
             "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
             "error": self._error,
-            "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
+            "lastDeadLetters": [_dead_letter_to_json(message) for message in reversed(dead[-_MAX_DEAD_LETTERS:])],
             "api": {"url": address["api_url"], "key": address["api_key"]},
             "example": {
                 "body": event.body(1, ""),
@@ -143,7 +145,7 @@ class Flow:
         letters = map(_read, self._messages(address["dlq_url"]))
         self._dead.update(letter.message_id for letter in letters if letter.message_id in accepted)
 
-    def _judge(self) -> Response:
+    def _judge(self) -> JsonResponse:
         """Judge what the queue has taken in this run; `lost` is None if it is not known: punches wait, say."""
         try:
             with self._lock:
@@ -160,7 +162,7 @@ class Flow:
             return 200, {"lost": None}
         return 200, found.to_json()
 
-    def _stop_database(self, seconds: int) -> Response:
+    def _stop_database(self, seconds: int) -> JsonResponse:
         if self._stopping is not None and self._stopping.is_alive():
             return 409, {"message": "the database is stopped already"}
         # When the stack stops meanwhile, its next start lets the database be reached again.
@@ -171,13 +173,13 @@ class Flow:
     def _stop_for(self, seconds: int) -> None:
         self._error = ""
         try:
-            with Faults(postgres.attach(self._state / "postgres")).refusing():
+            with DatabaseFaults(postgres.attach(self._state / "postgres")).refusing():
                 time.sleep(seconds)
         except Exception as error:  # noqa: BLE001  the view shows it; nobody waits for this thread
             self._error = f"{type(error).__name__}: {error}"
 
 
-def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
+def _dead_letter_to_json(message: Mapping[str, Any]) -> dict[str, Any]:
     summary = _read(message).summary()
     return {key: summary[key] for key in ("id", "reason", "detail", "received")}
 

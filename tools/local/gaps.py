@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 
-class Deployment(NamedTuple):
+class LocalDeployment(NamedTuple):
     """The deployed stack: the compiled template's resources, their physical ids, and clients."""
 
     resources: Mapping[str, Any]  # by logical id, as in the template
@@ -27,7 +27,7 @@ class Deployment(NamedTuple):
         return self.resources[logical_id]["Properties"]
 
 
-def close_all(deployment: Deployment) -> None:
+def apply_all(deployment: LocalDeployment) -> None:
     """Set what the emulator dropped; it may be repeated."""
     _set_validator(deployment)
     _set_concurrency(deployment)
@@ -35,7 +35,7 @@ def close_all(deployment: Deployment) -> None:
     _set_method_throttles(deployment)
 
 
-def _set_validator(deployment: Deployment) -> None:
+def _set_validator(deployment: LocalDeployment) -> None:
     api, wanted = deployment.ids["Api"], deployment.properties("BodyValidator")
     existing = deployment.api.get_request_validators(restApiId=api)["items"]
     made = next((each for each in existing if each["name"] == wanted["Name"]), None)
@@ -53,20 +53,20 @@ def _set_validator(deployment: Deployment) -> None:
     )
 
 
-def _functions_with(deployment: Deployment, name: str) -> Iterator[tuple[str, Any]]:
+def _functions_with_property(deployment: LocalDeployment, name: str) -> Iterator[tuple[str, Any]]:
     """Yield the deployed name of each function whose template has a property, and the property."""
     for logical_id, resource in deployment.resources.items():
         if resource["Type"] == "AWS::Lambda::Function" and name in resource["Properties"]:
             yield deployment.ids[logical_id], resource["Properties"][name]
 
 
-def _set_concurrency(deployment: Deployment) -> None:
-    for name, reserved in _functions_with(deployment, "ReservedConcurrentExecutions"):
+def _set_concurrency(deployment: LocalDeployment) -> None:
+    for name, reserved in _functions_with_property(deployment, "ReservedConcurrentExecutions"):
         deployment.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
-def _set_dead_letters(deployment: Deployment) -> None:
-    for name, config in _functions_with(deployment, "DeadLetterConfig"):
+def _set_dead_letters(deployment: LocalDeployment) -> None:
+    for name, config in _functions_with_property(deployment, "DeadLetterConfig"):
         queue, _ = config["TargetArn"]["Fn::GetAtt"]
         function = deployment.functions.get_function_configuration(FunctionName=name)
         _, _, _, region, account, *_ = function["FunctionArn"].split(":")
@@ -74,7 +74,7 @@ def _set_dead_letters(deployment: Deployment) -> None:
         deployment.functions.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": target})
 
 
-def _set_method_throttles(deployment: Deployment) -> None:
+def _set_method_throttles(deployment: LocalDeployment) -> None:
     # It does not read ~1 as a slash, and would throttle all methods alike.
     for setting in deployment.properties("ApiStage")["MethodSettings"]:
         if setting["ResourcePath"] != "/*":

@@ -16,10 +16,10 @@ from tools.kit import static
 from tools.local import asgi, flow
 from tools.local.asgi import Application, Message, Receive, Response, Scope, Send
 
-MOST = 1 << 17
+MAX_BODY_BYTES = 1 << 17
 """Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
 
-MOST_SIGNED = 1 << 21
+MAX_SIGNED_BODY_BYTES = 1 << 21
 """Bytes of a body that is signed: many things may come together."""
 
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
@@ -27,7 +27,7 @@ _api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.
 # A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
 # What resources/api.yml and resources/send-message.js read of a request, and what a function is told of its sender.
-_FOR_THE_API = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
+_API_HEADERS = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")
 _SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
@@ -37,7 +37,7 @@ Files = Callable[[], Mapping[str, static.File]]
 """Reads files, by their paths below the API's address."""
 
 
-class Public(NamedTuple):
+class PublicFunctions(NamedTuple):
     """Public functions of the emulator."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Response]]
@@ -62,7 +62,7 @@ class Guard:
     def __init__(
         self,
         application: Application,
-        public: Public,
+        public: PublicFunctions,
         port: int,
         key: str,
         view: flow.Flow | None = None,
@@ -111,7 +111,7 @@ class Guard:
             try:
                 body = asgi.Body(receive)
                 if response := await self._respond(scope, body):
-                    await asgi.answer(send, response, body, self._limits.linger_seconds)
+                    await asgi.send_response(send, response, body, self._limits.linger_seconds)
                 else:
                     await self._application(scope, receive, _without_cors(send))
             finally:
@@ -119,12 +119,12 @@ class Guard:
 
     async def _respond(self, scope: Scope, body: asgi.Body) -> Response | None:
         """Answer a request; None: the emulator is to answer it."""
-        if not self._is_for_us(scope):
+        if not self._has_own_host(scope):
             return _message(403, f"this is {self._hosts[0]} only: another Host is refused")
         if found := _api(scope["path"]):
             return await self._call_api(scope, body, **found.groupdict())
         if self._view and scope["path"].startswith(flow.PATH):
-            return await self._show(self._view, scope)
+            return await self._serve_view(self._view, scope)
         if asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
             return _message(403, "no web page may call the local AWS: a request with an Origin is refused")
         if self._has_key(scope):
@@ -142,12 +142,14 @@ class Guard:
         content = None
         if is_signed or any(asgi.values(scope, b"x-api-key")):
             try:
-                content = await body.read(scope, MOST_SIGNED if is_signed else MOST, self._limits.body_seconds)
+                content = await body.read(
+                    scope, MAX_SIGNED_BODY_BYTES if is_signed else MAX_BODY_BYTES, self._limits.body_seconds
+                )
             except TimeoutError:
                 return _message(408, "the body did not come in time; send it again")
         if self._closing:
             return _message(503, "the local stack is stopping; send the punch again later")
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _FOR_THE_API}
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _API_HEADERS}
         response = await self._public.call_api(api, method, path, headers, content or b"")
         if content is None and response.status == 400 and not is_signed:
             # The API was asked without the body, for it refuses a key or a method first.
@@ -155,7 +157,7 @@ class Guard:
             return response._replace(status=413, body=too_large)
         return response
 
-    async def _show(self, view: flow.Flow, scope: Scope) -> Response:
+    async def _serve_view(self, view: flow.Flow, scope: Scope) -> Response:
         """Serve the view. A header of one's own is what no page of another origin can send without asking."""
         method, name = scope["method"], scope["path"].removeprefix(flow.PATH)
         if method == "GET" and (file := static.files(flow.FOLDER).get(name)):
@@ -172,23 +174,23 @@ class Guard:
     def _home_file(self, scope: Scope) -> Response | None:
         """Return a file of the page at the root; None where a service of AWS may be meant, as S3 is by its root."""
         method = scope["method"]
-        is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_keys(scope))
+        is_plain = method in ("GET", "HEAD") and not scope["query_string"] and not any(_access_key_ids(scope))
         file = self._home().get(scope["path"].removeprefix("/")) if is_plain else None
         return _file_response(file, method) if file else None
 
-    def _is_for_us(self, scope: Scope) -> bool:
+    def _has_own_host(self, scope: Scope) -> bool:
         hosts = asgi.values(scope, b"host")
         return len(hosts) == 1 and hosts[0] in self._hosts
 
     def _has_key(self, scope: Scope) -> bool:
-        return any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _keys(scope))
+        return any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _access_key_ids(scope))
 
     def _keys_of_pool(self, scope: Scope) -> Response | None:
         found = _public_keys(scope["path"]) if scope["method"] == "GET" else None
         return self._public.public_keys(found["pool"]) if found else None
 
 
-def _keys(scope: Scope) -> Iterable[str]:
+def _access_key_ids(scope: Scope) -> Iterable[str]:
     """All access key ids that a request names.
 
     A signature is not checked: whoever knows the id could make one. The emulator gives functions the account's number

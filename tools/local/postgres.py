@@ -34,13 +34,17 @@ LOG_SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_statement": "ddl",
 }
-UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test's
+UNSAFE_SETTINGS = {"fsync": "off"}  # for data that need not survive a power cut: a test's
 
-_BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
+_BUILTIN_LOCALES_VERSION = 17  # the version from which on PostgreSQL has locales of its own
 _CONFIGURATION = "ponto.conf"
 FETCH_SECONDS = 10
 _START_SECONDS = 120  # after a crash it first writes what its log has
-_STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))  # s: fast, then at once, then the kernel's
+_STOP_STEPS = (
+    (signal.SIGINT, 30),
+    (signal.SIGQUIT, 10),
+    (signal.SIGKILL, 10),
+)  # s: fast, then at once, then the kernel's
 
 
 class Postgres(NamedTuple):
@@ -85,7 +89,7 @@ class Postgres(NamedTuple):
 
     def crash(self) -> None:
         """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
-        end(self.data, _STOP[1:])
+        end(self.data, _STOP_STEPS[1:])
 
     def restart(self) -> None:
         """Start the server that crashed, and wait until it has recovered. One that runs is left alone.
@@ -116,7 +120,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     launcher = unprivileged.find(programs.find("initdb"), data.parent)
     if not data.exists():
         _initialize(data, launcher, sync=wanted.get("fsync") != "off")
-    _require_ours(data, launcher)
+    _require_usable(data, launcher)
     server = Postgres(data, str(data if socket_folder.is_suitable(data) else socket_folder.create()))
     (data / _CONFIGURATION).write_text(_configuration(server.host, wanted))
     try:
@@ -161,7 +165,7 @@ def fetch(url: str, statement: str | Composable, values: Sequence[object] | Mapp
         return cursor.fetchall()
 
 
-def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP) -> None:
+def end(data: Path, steps: Iterable[tuple[signal.Signals, int]] = _STOP_STEPS) -> None:
     """End every process that uses the data folder: running, frozen, stopping, or without the server it belonged to.
 
     Args:
@@ -242,7 +246,7 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
     command = [*launcher.prefix, str(programs.find("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
     # The same on every machine, and no wish of a locale that this one lacks.
     command += ["--encoding", "UTF8", "--locale", "C"]
-    if programs.version() >= _BUILTIN:
+    if programs.version() >= _BUILTIN_LOCALES_VERSION:
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     if not sync:
         command.append("--no-sync")
@@ -263,7 +267,7 @@ def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> N
     new.rename(data)
 
 
-def _require_ours(data: Path, launcher: unprivileged.Launcher) -> None:
+def _require_usable(data: Path, launcher: unprivileged.Launcher) -> None:
     file = data / "PG_VERSION"
     if not file.is_file() or file.read_text().strip() != str(programs.version()):
         raise LocalError(

@@ -15,7 +15,7 @@ _MARK = "running"
 _REPORTS = "reports"  # a named pipe, which a full disk does not stop
 
 
-class Report(NamedTuple):
+class SaveReport(NamedTuple):
     """Result of one attempt to save everything."""
 
     services: Sequence[str] = ()
@@ -54,7 +54,7 @@ def open_reports(state: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def send_report(state: Path, report: Report) -> None:
+def send_report(state: Path, report: SaveReport) -> None:
     """Write a report into the pipe, as a line, if a process reads it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(state / _REPORTS, os.O_WRONLY | os.O_NONBLOCK)
@@ -64,13 +64,13 @@ def send_report(state: Path, report: Report) -> None:
             os.close(descriptor)
 
 
-def read_report(descriptor: int | None) -> Report | None:
+def read_report(descriptor: int | None) -> SaveReport | None:
     """Return the latest report that the pipe of `open_reports` holds; None if there is none."""
     if descriptor is None:
         return None
     try:
         lines = os.read(descriptor, 65_536).splitlines()
-        return Report(**json.loads(lines[-1])) if lines else None
+        return SaveReport(**json.loads(lines[-1])) if lines else None
     except (BlockingIOError, ValueError, TypeError):  # nothing yet; half a line; another version's
         return None
 

@@ -25,10 +25,10 @@ from tools.kit import deploy_hook
 from tools.kit.clock import CLOCK, Clock
 from tools.local import adapter, home, replacements, saved
 from tools.local.flow import Flow, key
-from tools.local.guard import Guard, Public
+from tools.local.guard import Guard, PublicFunctions
 
 HOST = "127.0.0.1"
-_GRACE = 2.0  # s that requests may take to end
+_GRACE_SECONDS = 2.0  # s that requests may take to end
 _RETRY_SECONDS = 1.0
 
 _logger = logging.getLogger("local")
@@ -40,9 +40,9 @@ def main(port: int, state: Path) -> int:
     It ends by itself, with status 0, once everything is saved. Until then it tries again each second.
     """
     replacements.replace()
-    everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
+    everybody = PublicFunctions(adapter.call_api, adapter.is_signed, adapter.public_keys)
     run = os.environ["AWS_ACCESS_KEY_ID"]
-    view = Flow(state.parent, key(run), adapter.messages, adapter.accepted)
+    view = Flow(state.parent, key(run), adapter.messages, adapter.accepted_messages)
     files = deploy_hook.local_files()
     page = home.files(state.parent, {each.key: each.greeting for each in files})
     guard = Guard(adapter.application, everybody, port, run, view, [each.read for each in files], page)
@@ -64,7 +64,7 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
     def stop(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         guard.close()
-        signal.setitimer(signal.ITIMER_REAL, _GRACE)
+        signal.setitimer(signal.ITIMER_REAL, _GRACE_SECONDS)
         loop.call_soon_threadsafe(stopping.set)
 
     # Not the loop's own handlers: what keeps the loop busy would keep them waiting.
@@ -81,7 +81,7 @@ async def _serve(guard: Guard, port: int, state: Path, saver: "Saver") -> None:
     await serving
 
 
-class Emulator(Protocol):
+class SavableEmulator(Protocol):
     """The emulator as a saver uses it; see `adapter`."""
 
     def are_queues_locked(self) -> bool: ...
@@ -100,14 +100,14 @@ class Saver:
         self,
         state: Path,
         end: Callable[[], None] = lambda: _end(),
-        emulator: Emulator = adapter,
+        emulator: SavableEmulator = adapter,
         clock: Clock = CLOCK,
     ) -> None:
         """`end` ends this process."""
         self._emulator, self._clock = emulator, clock
         self._end = end
         self._state = state
-        self._reported = saved.Report()
+        self._reported = saved.SaveReport()
         self._reason = ""  # why the latest service that could not be saved was not
         self._copies: dict[str, Any] = {}  # a service's state is asked for once: some forget it when they are asked
         self._saved: set[str] = set()
@@ -125,7 +125,7 @@ class Saver:
         saved.send_report(self._state, report)
         self._end()
 
-    def _save(self) -> saved.Report:
+    def _save(self) -> saved.SaveReport:
         """Save the queues, then the services that are not saved yet."""
         services = self._emulator.services()
         queues = self._save_queues(services["sqs"])
@@ -134,7 +134,7 @@ class Saver:
                 self._save_service(name, give)
         missing = [name for name in services if name not in self._saved]
         unfinished_files = self._emulator.unfinished_events()  # only files are imported by events
-        return saved.Report(missing, self._reason, queues, unfinished_files)
+        return saved.SaveReport(missing, self._reason, queues, unfinished_files)
 
     def _save_queues(self, give: Callable[[], Any]) -> Mapping[str, tuple[int, int]]:
         """Save the queues, each time, for they are drained meanwhile; return what of them the file lacks."""
@@ -165,7 +165,7 @@ class Saver:
         else:
             self._saved.add(name)
 
-    def _report(self, report: saved.Report) -> None:
+    def _report(self, report: saved.SaveReport) -> None:
         if report != self._reported:
             self._reported = report
             _logger.error("not saved: %s", report.describe({}))

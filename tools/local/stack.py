@@ -25,10 +25,10 @@ from tools.kit.parameters import local_values
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
-from tools.local.faults import Faults
+from tools.local.faults import DatabaseFaults
 
 _STATE_VARIABLE = "PONTO_LOCAL_STATE"  # of the environment of sls and its children: the folder of their run
-_RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
+_RESTART_SECONDS = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
@@ -44,8 +44,8 @@ class Stack(NamedTuple):
     def require_running(self) -> None:
         """Raise a LocalError when a part has died."""
         if not self.aws.is_running():
-            raise _ended(self.aws)
-        deadline = time.monotonic() + _RESTART
+            raise _ended_error(self.aws)
+        deadline = time.monotonic() + _RESTART_SECONDS
         while not self.database.is_running():
             if time.monotonic() > deadline:
                 raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.log}")
@@ -57,7 +57,7 @@ class Stack(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(
+def run_local_stack(
     state: Path,
     port: int,
     print_status: emulator.PrintStatus = lambda _: None,
@@ -84,19 +84,19 @@ def running(
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
-        parts.enter_context(_only_one(state))
+        parts.enter_context(_lock_state(state))
         _end_leftovers(state, print_status)
         # Ctrl-C may come when a process is started and not yet known.
         parts.callback(_end_leftovers, state, print_status)
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
-            print_status(f"the last run ended before everything was saved: {_lost(state / 'aws')}")
+            print_status(f"the last run ended before everything was saved: {_describe_loss(state / 'aws')}")
 
         print_status("starting PostgreSQL")
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
 
-        Faults(database).mend()  # what a killed `make chaos` left
+        DatabaseFaults(database).mend()  # what a killed `make chaos` left
 
         print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
@@ -105,10 +105,10 @@ def running(
         _write(pid_file, str(aws.process.pid))
         parts.callback(pid_file.unlink, missing_ok=True)
 
-        with explained(aws):
+        with explain_failures(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
             deployment, outputs, key = _deploy(state, aws, database, local_values() | dict(parameters(aws)))
-            gaps.close_all(deployment)
+            gaps.apply_all(deployment)
 
             print_status("applying the migrations")
             _migrate(aws, deployment, print_status)
@@ -118,8 +118,8 @@ def running(
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
-            queue_url=_queue_here(aws, outputs["PunchQueueUrl"]),
-            dlq_url=_queue_here(aws, outputs["DeadLetterQueueUrl"]),
+            queue_url=_current_queue_url(aws, outputs["PunchQueueUrl"]),
+            dlq_url=_current_queue_url(aws, outputs["DeadLetterQueueUrl"]),
             aws_endpoint_url=aws.url,
             aws_access_key_id=aws.key,
             pid=os.getpid(),
@@ -132,7 +132,7 @@ def running(
         yield Stack(address, database, aws, environment["TIME_ZONE"])
 
 
-def _queue_here(aws: emulator.Emulator, url: str) -> str:
+def _current_queue_url(aws: emulator.Emulator, url: str) -> str:
     """Return the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
     found: str = aws.client("sqs").get_queue_url(QueueName=_name(url))["QueueUrl"]
     return found
@@ -160,7 +160,7 @@ def make_private(state: Path, project_state: Path = STATE) -> None:
 
 
 @contextlib.contextmanager
-def explained(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
+def explain_failures(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
     """Make one sentence of what a call of the emulator, or its log, fails with.
 
     Args:
@@ -181,11 +181,13 @@ def explained(aws: emulator.Emulator, end_seconds: float = 5) -> Iterator[None]:
                 f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "
                 f"ends:\n{tail(aws.log)}"
             ) from None
-        raise _ended(aws) from None
+        raise _ended_error(aws) from None
 
 
-def _ended(aws: emulator.Emulator) -> LocalError:
-    return LocalError(f"The emulator ended by itself; {_lost(aws.state)}. Its log, {aws.log}, ends:\n{tail(aws.log)}")
+def _ended_error(aws: emulator.Emulator) -> LocalError:
+    return LocalError(
+        f"The emulator ended by itself; {_describe_loss(aws.state)}. Its log, {aws.log}, ends:\n{tail(aws.log)}"
+    )
 
 
 def _write(file: Path, text: str) -> None:
@@ -194,7 +196,7 @@ def _write(file: Path, text: str) -> None:
         new.write(text)
 
 
-def _lost(aws: Path) -> str:
+def _describe_loss(aws: Path) -> str:
     """Describe what is lost with a killed emulator."""
     new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
     return (
@@ -204,13 +206,13 @@ def _lost(aws: Path) -> str:
 
 
 @contextlib.contextmanager
-def _only_one(state: Path) -> Iterator[None]:
+def _lock_state(state: Path) -> Iterator[None]:
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise LocalError(_runs_already(state, lock.read().strip())) from None
+            raise LocalError(_describe_other_run(state, lock.read().strip())) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -218,7 +220,7 @@ def _only_one(state: Path) -> Iterator[None]:
         lock.truncate(0)
 
 
-def _runs_already(state: Path, pid: str) -> str:
+def _describe_other_run(state: Path, pid: str) -> str:
     if (state / "stack.json").exists():
         what = f"end that one, or look into {state / 'stack.json'} for where it is."
     else:
@@ -230,7 +232,7 @@ def _runs_already(state: Path, pid: str) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def _lock_packaging() -> Iterator[None]:
     """Wait while another stack is deployed: osls empties and reads .serverless, whatever --package says."""
     with (ROOT / "serverless.yml").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -239,7 +241,7 @@ def _alone() -> Iterator[None]:
 
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
-) -> tuple[gaps.Deployment, Mapping[str, str], str]:
+) -> tuple[gaps.LocalDeployment, Mapping[str, str], str]:
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
         # Wheels of one interpreter on one machine, which the plugin does not tell apart.
@@ -250,11 +252,11 @@ def _deploy(
     }
     options = ["--stage", STAGE, *(f"--param={name}={value}" for name, value in parameters.items())]
     log = state / "deploy.log"
-    with _alone():
+    with _lock_packaging():
         # Packages, too: by itself, `sls package --package FOLDER` would copy and delete all of it once more.
         if osls.run("deploy", options, environment, log):
             if not aws.is_running():
-                raise _ended(aws)
+                raise _ended_error(aws)
             printed = log.read_text(errors="replace")
             if "-m pip install" in printed and (explained := explain_network(printed)):
                 raise LocalError(f"{explained} The output of sls is in {log}")
@@ -265,7 +267,7 @@ def _deploy(
     resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
-    deployment = gaps.Deployment(
+    deployment = gaps.LocalDeployment(
         resources=template["Resources"],
         ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
         api=api,
@@ -291,10 +293,10 @@ def _end_leftovers(state: Path, print_status: emulator.PrintStatus) -> None:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 # pip, too; `osls.run` gave them a group of their own
                 os.killpg(os.getpgid(process.pid), signal.SIGKILL)
-    emulator.end_leftover(state / "aws", print_status)
+    emulator.stop_leftovers(state / "aws", print_status)
 
 
-def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment, print_status: emulator.PrintStatus) -> None:
+def _migrate(aws: emulator.Emulator, deployment: gaps.LocalDeployment, print_status: emulator.PrintStatus) -> None:
     answer = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
     done = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:

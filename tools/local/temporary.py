@@ -20,7 +20,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108  Linux's; mkdtemp's folders are private
 _MIN_FREE_BYTES = 8 << 30  # several servers may run, and each writes up to a gigabyte of WAL
 
 
-def memory(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES) -> Path | None:
+def memory_folder(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES) -> Path | None:
     """Return the folder if it has room and allows execution, and if no TMPDIR names another; None if not."""
     if "TMPDIR" in os.environ or not os.access(folder, os.W_OK):
         return None
@@ -30,7 +30,9 @@ def memory(folder: Path = _MEMORY, min_free_bytes: int = _MIN_FREE_BYTES) -> Pat
 
 
 @contextmanager
-def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = None) -> Iterator[postgres.Postgres]:
+def temporary_server(
+    settings: Mapping[str, str] | None = None, parent: Path | None = None
+) -> Iterator[postgres.Postgres]:
     """Start a PostgreSQL in a folder of its own, below `parent` or among the system's temporary files.
 
     Raises:
@@ -45,25 +47,25 @@ def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = 
 
 
 @contextmanager
-def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
+def unsafe_server(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
     """Start one whose data may be lost, with settings besides `postgres.UNSAFE`: in memory, where there is room for it.
 
     Raises:
         LocalError: it does not start.
     """
-    with postgresql({**postgres.UNSAFE, **(settings or {})}, memory()) as running:
+    with temporary_server({**postgres.UNSAFE_SETTINGS, **(settings or {})}, memory_folder()) as running:
         yield running
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def migrated_database() -> Iterator[str]:
     """Run one; give the URL of a database with the current schema and no rows, as its superuser.
 
     Raises:
         CommandError: it does not start.
     """
     try:
-        with throwaway() as running:
+        with unsafe_server() as running:
             migrate(parse_dsn(running.url), _ZONE, REFERENCE | enabled.schema_folders())
             yield running.url
     except LocalError as error:

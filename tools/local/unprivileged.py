@@ -46,7 +46,7 @@ def find(initdb: Path, folder: Path) -> Launcher:
         Launcher(setpriv, other.pw_uid),  # where root may not set the bit, and anybody reaches the programs
     )
     for launcher in launchers:
-        if _works(launcher, initdb, folder):
+        if _can_run(launcher, initdb, folder):
             return launcher
     raise LocalError(
         f"PostgreSQL refuses to run as root, and root can be nobody else here, for neither `unshare` nor `setpriv` "
@@ -62,7 +62,7 @@ def _other_user() -> pwd.struct_passwd:
     return users[0]
 
 
-def _works(launcher: Launcher, initdb: Path, folder: Path) -> bool:
+def _can_run(launcher: Launcher, initdb: Path, folder: Path) -> bool:
     # --show looks for the other programs, prints settings, and writes nothing.
     probe = [*launcher.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --show -D "$1"', str(initdb), str(folder)]
     try:

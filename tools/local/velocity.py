@@ -31,9 +31,9 @@ class Input:
         return value
 
 
-_parsed = cache(airspeed.Template)
+_parse = cache(airspeed.Template)
 
 
 def render(template: str, variables: Mapping[str, object]) -> str:
     """Render a template; what it sets in a dictionary of the variables, which are named without $, stays there."""
-    return str(_parsed(template).merge(variables))
+    return str(_parse(template).merge(variables))

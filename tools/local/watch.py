@@ -8,11 +8,11 @@ from typing import Any
 
 import urllib3
 
-_PATIENCE = 60  # s
-_COUNTED = ("stored", "duplicates", "redelivered", "failed")
+_TIMEOUT_SECONDS = 60  # s
+_COUNTERS = ("stored", "duplicates", "redelivered", "failed")
 
 
-def line(numbers: dict[str, Any]) -> str:
+def format_numbers(numbers: dict[str, Any]) -> str:
     """Format the result of `ask`: what has happened since the stack started, and how much is in the two queues."""
     said = (
         f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
@@ -21,26 +21,26 @@ def line(numbers: dict[str, Any]) -> str:
     return f"{said}  failed tries {numbers['failed']:,}" if numbers["failed"] else said
 
 
-def ask(url: str, key: str) -> dict[str, Any]:
+def fetch_numbers(url: str, key: str) -> dict[str, Any]:
     """Return the numbers that the view of the running stack shows, by the view's key.
 
     Raises:
         urllib3.exceptions.HTTPError: it did not answer, or refused.
     """
-    answer = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_PATIENCE)
+    answer = urllib3.request("GET", url, headers={"x-run": key}, retries=False, timeout=_TIMEOUT_SECONDS)
     if answer.status != HTTPStatus.OK:
         raise urllib3.exceptions.HTTPError(f"{answer.status} {answer.data.decode(errors='replace')}")
     found: dict[str, Any] = answer.json()
     return found
 
 
-class Batches:
+class BatchTotals:
     """The function's lines among the emulator's, each read once."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._read = 0  # bytes
-        self._totals = Counter(dict.fromkeys(_COUNTED, 0))
+        self._totals = Counter(dict.fromkeys(_COUNTERS, 0))
 
     def totals(self) -> Counter[str]:
         """Add up what all batches did: stored, duplicates, redelivered (they found their own row), failed (tries)."""
@@ -51,7 +51,7 @@ class Batches:
         self._read += len(complete)
         for line in complete.splitlines():
             if line.startswith(b"{") and (batch := _batch(line)):
-                self._totals.update({name: batch[name] for name in _COUNTED})
+                self._totals.update({name: batch[name] for name in _COUNTERS})
         return self._totals
 
 

@@ -28,7 +28,7 @@ exit status: 0 every load fits, 1 one does not and something has to be raised, 2
 _MONTH = costs.Month()
 _REGIONS = [*costs.PRICES, *LOWER_LIMIT_REGIONS]
 _MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
-_OF_A_BATCH = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
+_BATCH_DEFAULT = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
 
 
 def _setting(
@@ -49,7 +49,7 @@ def _setting(
 @_setting("--account-burst", opt.POSITIVE, "Requests of the account at one moment.", "the region's")
 @_setting("--concurrency", opt.IntegerRange(1, 1_000), "Batches at once, reserved and maximum.")
 @_setting("--batch", opt.POSITIVE, "Punches in a full one.")
-@_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _OF_A_BATCH)
+@_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _BATCH_DEFAULT)
 @_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Of the database.")
 @_setting("--database-rows", opt.RATE, "Rows/s that it stores at most.", f"{settings.DATABASE_ROWS:,} an ACU")
 @click.option(
@@ -136,7 +136,7 @@ def _show(stage: str, peak: Peak, found: Forecast) -> None:
     print_result("")
 
 
-def _show_bill(stage_settings: settings.Settings, lines: list[costs.Line] | None, region: str) -> None:
+def _show_bill(stage_settings: settings.StageSettings, lines: list[costs.BillLine] | None, region: str) -> None:
     if lines is None:
         limits = f"--account-rate {stage_settings.account_rate:g} --account-burst {stage_settings.account_burst:g}"
         _paragraph(f"No prices of {region} are known. For a bill with those of us-east-1: --region us-east-1 {limits}")
@@ -161,7 +161,7 @@ def _paragraph(text: str, indent: str = "") -> None:
 
 
 def _document(
-    peak: Peak, stage: settings.Settings, found: Forecast, lines: list[costs.Line] | None, region: str
+    peak: Peak, stage: settings.StageSettings, found: Forecast, lines: list[costs.BillLine] | None, region: str
 ) -> Any:
     """Return the plan for one number of employees; without a bill where the region's prices are not known."""
     month = None

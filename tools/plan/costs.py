@@ -14,7 +14,7 @@ import yaml
 
 from tools.kit.project import ROOT
 from tools.plan.peak import POLLERS, Peak
-from tools.plan.settings import DATABASE_ROWS, Settings
+from tools.plan.settings import DATABASE_ROWS, StageSettings
 
 HOURS = 730  # of a month, as AWS counts
 
@@ -25,14 +25,14 @@ LOG_BYTES = 1_500  # of a batch: its line of JSON, and Lambda's own START, END a
 ANSWER_BYTES = 600  # of an answer, headers included
 LOG_RECORD_BYTES = 500  # that the database writes ahead for a row; Aurora counts an I/O for each 4 KiB of them
 INIT_SECONDS = 0.5  # of a cold start, billed since August 2025
-LEAST_ACU = 0.5  # of a database that is not paused
+MIN_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
 METRICS = 14  # in each line of the log
 ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
-RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
-LONG_POLL = 20  # s that a request for messages of an empty queue waits
+MAX_MESSAGES_PER_REQUEST = 10  # messages that SQS hands over, or deletes, in a request
+LONG_POLL_SECONDS = 20  # s that a request for messages of an empty queue waits
 
 PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
 """Prices of each region by name, with unit, price or tiers, page and its day."""
@@ -58,7 +58,7 @@ class Month(NamedTuple):
     awake_hours: float = 12  # of a working day in which stray punches and reports keep the database from pausing
 
 
-class Line(NamedTuple):
+class BillLine(NamedTuple):
     """Line of a bill."""
 
     what: str
@@ -68,7 +68,7 @@ class Line(NamedTuple):
     dollars: float | None
 
 
-def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line]:
+def bill(peak: Peak, settings: StageSettings, month: Month, region: str) -> list[BillLine]:
     """Bill a month in which every peak is this one, with a region's prices."""
     peaks = month.peaks_a_day * month.working_days
     punches = peak.punches * peaks
@@ -76,7 +76,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
     pollers = min(POLLERS, settings.concurrency)
     batches = min(peak.punches, math.ceil(max(peak.punches / settings.batch, pollers * peak.seconds))) * peaks
     # Each batch is received and deleted in one request of each kind for ten messages, or part of ten.
-    tens = max(batches, math.ceil(peak.punches / RECEIVE) * peaks)
+    tens = max(batches, math.ceil(peak.punches / MAX_MESSAGES_PER_REQUEST) * peaks)
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # Of each function that may run, at each peak; each waits for the database once.
     starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
@@ -90,12 +90,17 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("SQS: send", "sqs_requests", {"punches": punches}, 1_000_000),
         ("SQS: receive and delete", "sqs_requests", {"requests each": tens, "kinds": 2}, 1_000_000),
         ("SQS: fair queue", "sqs_fair_requests", {"requests": (punches + 2 * tens) * settings.fair_queue}, 1_000_000),
-        ("SQS: ask in vain", "sqs_requests", {"pollers": pollers, "requests": HOURS * 3600 / LONG_POLL}, 1_000_000),
+        (
+            "SQS: ask in vain",
+            "sqs_requests",
+            {"pollers": pollers, "requests": HOURS * 3600 / LONG_POLL_SECONDS},
+            1_000_000,
+        ),
         ("Lambda: batches", "lambda_requests", {"batches": batches}, 1_000_000),
         ("Lambda: at work", "lambda_compute", {"batches": batches, "s": batch_seconds, "GB": gigabytes}, 1),
         ("Lambda: starts", "lambda_compute", {"starts": starts, "s": start_seconds, "GB": gigabytes}, 1),
         ("Aurora: storing", "aurora_capacity", {"punches": punches}, DATABASE_ROWS * 3600),
-        ("Aurora: awake", "aurora_capacity", {"days": month.working_days, "h": awake, "ACU": LEAST_ACU}, 1),
+        ("Aurora: awake", "aurora_capacity", {"days": month.working_days, "h": awake, "ACU": MIN_ACU}, 1),
         ("Aurora: rows", "aurora_storage", {"rows": punches * month.months_kept, "bytes": ROW_BYTES}, 1_000_000_000),
         ("Aurora: commits", "aurora_io", {"batches": batches}, 1_000_000),
         ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
@@ -111,21 +116,21 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
     return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]
 
 
-def idle(settings: Settings, region: str) -> list[Line]:
+def idle_bill(settings: StageSettings, region: str) -> list[BillLine]:
     """Bill a month without a punch: no metrics of our own, which cost by the hour that has one, and a GB of storage."""
     nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
     lines = [line for line in bill(Peak(0, 1), settings, nothing, region) if line.what != "Aurora: rows"]
     return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
 
 
-def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
+def punch_bill(peak: Peak, settings: StageSettings, region: str) -> list[BillLine]:
     """Bill the punches of one peak alone: what they cost besides an idle month."""
     month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
-    fixed = {line.what for line in idle(settings, region) if line.quantity} | {"CloudWatch: metrics"}
+    fixed = {line.what for line in idle_bill(settings, region) if line.quantity} | {"CloudWatch: metrics"}
     return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
 
 
-def rotation(settings: Settings, region: str) -> float:
+def rotation(settings: StageSettings, region: str) -> float:
     """Return what each of the first two yearly rotations of the topic's key adds to every later month, US dollars.
 
     Later ones add nothing: https://aws.amazon.com/kms/pricing
@@ -134,16 +139,16 @@ def rotation(settings: Settings, region: str) -> float:
     return settings.keys * price
 
 
-def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> Line:
+def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> BillLine:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())
     formula += f" / {per:,}" if per > 1 else ""
     if price is None:
-        return Line(what, formula, quantity, "", None)
+        return BillLine(what, formula, quantity, "", None)
     parts = tiered(quantity, price.get("tiers", [[None, price.get("price")]]))
     priced = [f"{round(part, 6):,.12g} x {format(each, '.10f').rstrip('0').rstrip('.')}" for part, each in parts]
     formula = f"{formula} = {' + '.join(priced)}"
-    return Line(what, formula, quantity, price["unit"], sum(part * each for part, each in parts))
+    return BillLine(what, formula, quantity, price["unit"], sum(part * each for part, each in parts))
 
 
 def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list[tuple[float, float]]:
@@ -153,6 +158,6 @@ def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> list
     return [part for part in parts if part[0]] or parts[:1]
 
 
-def total(lines: Iterable[Line]) -> float:
+def total(lines: Iterable[BillLine]) -> float:
     """Add up a bill, US dollars; without what has no price."""
     return sum(line.dollars or 0 for line in lines)

@@ -9,10 +9,10 @@ Where AWS's own limits come from:
 import math
 from typing import NamedTuple
 
-from tools.plan.settings import Settings
+from tools.plan.settings import StageSettings
 
 POLLERS = 5  # batches at once that Lambda begins with, and adds each second
-IN_FLIGHT = 120_000  # messages of one standard queue that may be received and not yet deleted
+MAX_IN_FLIGHT = 120_000  # messages of one standard queue that may be received and not yet deleted
 _RATES = "stageRateLimit, punchRateLimit and keyRateLimit"
 _DIVIDE = "divide the employees over {} deployments, each in an account or region of its own"
 
@@ -33,7 +33,7 @@ class Peak(NamedTuple):
         # What is above the rate is a triangle too, of this part of the whole one's height and length.
         return self.punches * max(1 - rate / self.highest, 0) ** 2
 
-    def seconds_after(self, rate: float) -> float:
+    def drain_seconds(self, rate: float) -> float:
         """Return how long after the peak the last one is taken, where `rate` are taken a second."""
         # At this rate all the time, but for the begin of the peak, in which fewer come.
         begin = self.seconds * rate / self.highest / 4
@@ -63,7 +63,7 @@ class Forecast(NamedTuple):
     change: list[str]  # what is too low, and what to do; nothing where the peak fits
 
 
-def forecast(peak: Peak, settings: Settings, oldest_seconds: float) -> Forecast:
+def forecast(peak: Peak, settings: StageSettings, oldest_seconds: float) -> Forecast:
     """Hold a peak against each limit.
 
     It fits where none is answered 429, and none waits in the queue for longer than `oldest_seconds`.
@@ -86,21 +86,36 @@ def forecast(peak: Peak, settings: Settings, oldest_seconds: float) -> Forecast:
     if starting > oldest_seconds:
         advice = "MinCapacity 0.5 keeps the database awake, provisioned mode of the mapping has its pollers ready"
         change.append(f"start of the drain: up to {starting:,.0f} s: {advice}.")
-    first, after = min(limits, key=lambda limit: limit.admits), peak.seconds_after(drained)
+    first, after = min(limits, key=lambda limit: limit.admits), peak.drain_seconds(drained)
     return Forecast(limits, first, peak.waiting(drained), starting, oldest, after, change)
 
 
-def _limits(of: Settings) -> list[Limit]:
-    seconds = of.batch_milliseconds / 1000
-    batches = f"{of.concurrency:,} batches at once x {of.batch:,} punches / {seconds:.4g} s"
+def _limits(settings: StageSettings) -> list[Limit]:
+    seconds = settings.batch_milliseconds / 1000
+    batches = f"{settings.concurrency:,} batches at once x {settings.batch:,} punches / {seconds:.4g} s"
     raise_acu = "raise maximumAcu to {} (beyond 256: several deployments)"
-    acu = f"{of.maximum_acu:g} ACU x {of.database_rows / of.maximum_acu:,.0f} rows/s"
+    acu = f"{settings.maximum_acu:g} ACU x {settings.database_rows / settings.maximum_acu:,.0f} rows/s"
     raise_rates = f"raise {_RATES}, and the burst limits with them, to {{}}"
     raise_concurrency = "raise reservedConcurrency and maximumConcurrency to {} (beyond 1,000: several deployments)"
     return [
-        Limit("stage throttle", of.stage_rate, f"the lowest of {_RATES}", of.stage_rate, raise_rates, refuses=True),
-        Limit("account throttle", of.account_rate, "AWS's, unless it grants more", 1, _DIVIDE, refuses=True),
-        Limit("concurrency", of.concurrency * of.batch / seconds, batches, of.concurrency, raise_concurrency),
-        Limit("messages in flight", IN_FLIGHT / seconds, f"{IN_FLIGHT:,} of a queue / {seconds:.4g} s", 1, _DIVIDE),
-        Limit("database", of.database_rows, acu, of.maximum_acu, raise_acu),
+        Limit(
+            "stage throttle",
+            settings.stage_rate,
+            f"the lowest of {_RATES}",
+            settings.stage_rate,
+            raise_rates,
+            refuses=True,
+        ),
+        Limit("account throttle", settings.account_rate, "AWS's, unless it grants more", 1, _DIVIDE, refuses=True),
+        Limit(
+            "concurrency",
+            settings.concurrency * settings.batch / seconds,
+            batches,
+            settings.concurrency,
+            raise_concurrency,
+        ),
+        Limit(
+            "messages in flight", MAX_IN_FLIGHT / seconds, f"{MAX_IN_FLIGHT:,} of a queue / {seconds:.4g} s", 1, _DIVIDE
+        ),
+        Limit("database", settings.database_rows, acu, settings.maximum_acu, raise_acu),
     ]

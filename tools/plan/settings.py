@@ -22,7 +22,7 @@ RESUME_SECONDS = 30  # of a paused database
 _NONE = ("", "none")  # an optional parameter without a value
 
 
-class Settings(NamedTuple):
+class StageSettings(NamedTuple):
     """Settings of a deployment."""
 
     stage_rate: float  # requests/s
@@ -45,12 +45,14 @@ class Settings(NamedTuple):
     secrets: int  # of Secrets Manager, with passwords
 
 
-def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-east-1", **instead: Any) -> Settings:
+def read(
+    stage: str, given_values: Mapping[str, str] | None = None, region: str = "us-east-1", **overrides: Any
+) -> StageSettings:
     """Read the settings of a stage.
 
     Args:
-        given: parameters that it would be deployed with (`--param`), by their names.
-        instead: settings by their names; None is the stage's.
+        given_values: parameters that it would be deployed with (`--param`), by their names.
+        overrides: settings by their names; None is the stage's.
 
     Raises:
         CommandError: there is no such stage or parameter, or a parameter is no number above 0.
@@ -59,9 +61,9 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
     if stage not in stages:
         raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {', '.join(stages)}")
     values = parameters.defaults() | stages[stage]
-    if unknown := sorted((given or {}).keys() - values.keys()):
+    if unknown := sorted((given_values or {}).keys() - values.keys()):
         raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
-    values |= given or {}
+    values |= given_values or {}
 
     def numbers(*names: str) -> list[float]:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: values[found[1]], values[name]) for name in names]
@@ -75,7 +77,7 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
         return min(numbers(*names))
 
     reserved = [name for name in ["reservedConcurrency"] if values[name] not in _NONE]
-    chosen = {name: value for name, value in instead.items() if value is not None}
+    chosen = {name: value for name, value in overrides.items() if value is not None}
     batch = chosen.get("batch", int(lowest("batchSize")))
     acu = chosen.get("maximum_acu", lowest("maximumAcu"))
     secrets = _secrets(values)
@@ -101,7 +103,7 @@ def read(stage: str, given: Mapping[str, str] | None = None, region: str = "us-e
         "endpoints": makes_network * services * int(lowest("endpointZones")),
         "secrets": secrets,
     }
-    return Settings(**(found | chosen))
+    return StageSettings(**(found | chosen))
 
 
 def _secrets(values: Mapping[str, str]) -> int:

@@ -48,7 +48,7 @@ def remove(collaborators: Collaborators, target_options: target.TargetOptions, *
     stack = osls.find_stack(formation, stage)
     # Without a complete stack there may be a cluster all the same: a deploy or a removal was killed.
     may_have_cluster = osls.deployed_database(formation, stage) in (None, "express")
-    cluster = express.left(session, stage) if may_have_cluster else None
+    cluster = express.find(session, stage) if may_have_cluster else None
     if not stack and not cluster:
         osls.require_stack(formation, stage)  # which says so
     if stack and stack.get("EnableTerminationProtection"):

@@ -37,8 +37,8 @@ exit status: 0 a row and no dead letter, 1 a dead letter, an id of something els
 is wrong, or something could not be read
 """
 
-_NOT_EXACT = "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late"
-_NOT_KNOWN = (
+_INEXACT_NUMBERS = "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late"
+_ALWAYS_UNKNOWN = (
     "what is in the queue, for SQS shows no message without receiving it: a punch that waits and one that was never "
     "accepted look alike. Its client knows, by its 202",
     "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
@@ -111,23 +111,23 @@ def trace(
     unread: list[Unread] = []
     unread_of_queue: list[Unread] = []
     read_depth = partial(queue_reader.depth, deployment.sqs(), deployment.queue_url)
-    depth = _attempt(unread_of_queue, "the queue of punches", read_depth)
-    letters = _attempt(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
-    stored = _attempt(unread, "the database", lambda: _stored_rows(target_options, request, since))
-    found = _of(letters or [], request, stored)
+    depth = _read_or_note(unread_of_queue, "the queue of punches", read_depth)
+    letters = _read_or_note(unread, "the dead-letter queue", lambda: queue_reader.read_all(deployment))
+    stored = _read_or_note(unread, "the database", lambda: _stored_rows(target_options, request, since))
+    found = _matching_letters(letters or [], request, stored)
     rows, notes = (stored.rows, stored.notes) if stored else ([], [])
     has_id = any(each.has_id for each in notes)
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
     is_answered = request.id and stored and (rows or found or has_id)
-    queue = None if is_answered else _queue(deployment, depth, unread_of_queue)
+    queue = None if is_answered else _queue_state(deployment, depth, unread_of_queue)
     unread += unread_of_queue if queue else []
-    not_known = [] if queue is None else _not_known(request, since, letters, stored, deployment, target_options)
+    not_known = [] if queue is None else _describe_unknowns(request, since, letters, stored, deployment, target_options)
     redrive = partial(_redrive, target_options)
     if as_json:
         print_json(
             {
-                "rows": [_shown(row) | _merged(note.rows[row.id].fields for note in notes) for row in rows],
-                **_merged(note.fields for note in notes),
+                "rows": [_row_to_json(row) | _merge(note.rows[row.id].fields for note in notes) for row in rows],
+                **_merge(note.fields for note in notes),
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
                 "queue": queue,
                 "notKnown": not_known,
@@ -137,7 +137,7 @@ def trace(
     else:
         for each in unread:  # before all that has to be read with it in mind
             print_result("not read: {what}: {why}".format(**each))
-        _print(rows, notes, found, redrive)
+        _print_found(rows, notes, found, redrive)
         if not rows and not found and not has_id:
             nothing = {"no row": stored, "no dead letter": letters}
             said = [what for what, source in nothing.items() if source is not None]
@@ -153,7 +153,7 @@ def trace(
     return 0 if rows and not found else 1
 
 
-def _attempt(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None:
+def _read_or_note(unread: list[Unread], what: str, read: Callable[[], T]) -> T | None:
     """Read, so that what cannot be read keeps nothing else from being said: it is added to `unread`."""
     try:
         return read()
@@ -173,7 +173,7 @@ def _stored_rows(target_options: reader.TargetOptions, request: TraceRequest, si
             rows = list(punches) or _rows_of_message(source, request.id, since)
         else:
             ((stage,),) = source.read(ZONE.bind())
-            day = _day(source, request, ZoneInfo(stage.name))
+            day = _day_bounds(source, request, ZoneInfo(stage.name))
             (punches,) = source.read(PUNCHES.bind(usuario=request.employee_id, de=day[0], ate=day[1]))
             rows = list(punches)
         notes = [each.notes(source, request, rows) for each in _trace_notes()]
@@ -190,7 +190,7 @@ def _rows_of_message(source: reader.Reader, message_id: str, since: datetime) ->
     return [row for message in messages for rows in source.read(PUNCH.bind(id=message.id)) for row in rows]
 
 
-def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _day_bounds(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
     employee_id, day = cast(int, request.employee_id), cast(date, request.day)
     for each in _trace_notes():
@@ -200,7 +200,7 @@ def _day(source: reader.Reader, request: TraceRequest, zone: ZoneInfo) -> tuple[
     return midnight, midnight + timedelta(days=1)
 
 
-def _of(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None) -> list[DeadLetter]:
+def _matching_letters(letters: list[DeadLetter], request: TraceRequest, stored: StoredRows | None) -> list[DeadLetter]:
     """Return the dead letters that were asked for, and of the employee also those that do not tell their day."""
     zone, day = (stored.zone, stored.day) if stored else (None, None)
     found = []
@@ -224,24 +224,24 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
         return None
 
 
-def _queue(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
+def _queue_state(deployment: Target, depth: Depth | None, unread: list[Unread]) -> dict[str, Any]:
     """Return the state of the queue of punches, for JSON; what cannot be read is null, and added to `unread`."""
-    drain = _attempt(unread, "the drain", lambda: event_source.drain(deployment))
+    drain = _read_or_note(unread, "the drain", lambda: event_source.drain_state(deployment))
     since = drain and drain.paused_since
     health = None
     if deployment.has_metrics:
-        health = _attempt(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
+        health = _read_or_note(unread, "CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
     return {
         "depth": depth and camel_case(depth._asdict()),
         "drain": drain and drain.state,
-        "pausedSince": since and _in_utc(since),
+        "pausedSince": since and _format_utc(since),
         **(health or {"oldestSeconds": None, "failing": None}),
     }
 
 
 def _health(deployment: Target, until: datetime) -> dict[str, Any]:
     """Return what CloudWatch has of the last quarter of an hour."""
-    waited = event_source.waited(deployment, until)
+    waited = event_source.oldest_ages(deployment, until)
     return {
         # What failed three times or more SQS leaves out of its own age.
         "oldestSeconds": max((age for age in waited if age is not None), default=None),
@@ -249,7 +249,7 @@ def _health(deployment: Target, until: datetime) -> dict[str, Any]:
     }
 
 
-def _not_known(
+def _describe_unknowns(
     request: TraceRequest,
     since: datetime,
     letters: list[DeadLetter] | None,
@@ -257,9 +257,9 @@ def _not_known(
     deployment: Target,
     target_options: reader.TargetOptions,
 ) -> list[str]:
-    said = list(_NOT_KNOWN)
+    said = list(_ALWAYS_UNKNOWN)
     if deployment.has_metrics:
-        said.append(_NOT_EXACT)
+        said.append(_INEXACT_NUMBERS)
     else:
         log = (target_options.state or local_stack.STATE) / "emulator.log"
         said.append(
@@ -267,7 +267,7 @@ def _not_known(
             f"its log is {log}"
         )
     if request.id:
-        said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_in_utc(since))]
+        said += [_NOT_BY_ID, _NOT_BY_MESSAGE_ID.format(since=_format_utc(since))]
     if stored is None:
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
     silent = [
@@ -293,28 +293,28 @@ def _redrive(target_options: reader.TargetOptions, letter: DeadLetter) -> str:
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 
-def _shown(row: PunchRow) -> dict[str, Any]:
+def _row_to_json(row: PunchRow) -> dict[str, Any]:
     return {
-        name: _in_utc(value, "milliseconds") if isinstance(value, datetime) else value
+        name: _format_utc(value, "milliseconds") if isinstance(value, datetime) else value
         for name, value in to_json(row).items()
     }
 
 
-def _in_utc(when: datetime, timespec: str = "seconds") -> str:
+def _format_utc(when: datetime, timespec: str = "seconds") -> str:
     return when.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _merged(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _merge(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for each in fields for name, value in each.items()}
 
 
-def _print(
+def _print_found(
     rows: list[PunchRow], notes: list[Notes], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
 ) -> None:
     for row in rows:
         of_row = [note.rows[row.id] for note in notes]
-        print_result(f"row {row.id}{''.join(each.head for each in of_row)}")
-        shown = _shown(row) | _merged(each.lines for each in of_row)
+        print_result(f"row {row.id}{''.join(each.suffix for each in of_row)}")
+        shown = _row_to_json(row) | _merge(each.lines for each in of_row)
         del shown["id"]
         for name, value in shown.items():
             print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")

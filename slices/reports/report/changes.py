@@ -80,7 +80,7 @@ def command(
         ranges = context.read_month(month, employees, CHANGES, ARRIVALS, since=context.since)
         changes = list(output.track(_join_arrivals(ranges), "changed months"))
         if not changes:
-            report_context.require_punches(ranges.once[0], month, period.last_day_of_month(month), employees)
+            report_context.require_punches(ranges.shared[0], month, period.last_day_of_month(month), employees)
         before, zone = context.since or context.now, context.zone
         output.write(
             Report(
@@ -116,7 +116,7 @@ def command(
 
 
 def _join_arrivals(ranges: Ranges) -> Iterator[Change]:
-    for changes, arrivals in ranges.each:
+    for changes, arrivals in ranges.by_range:
         arrivals_of = defaultdict(list)
         for arrival in arrivals:
             arrivals_of[arrival.usuario_id].append(arrival)

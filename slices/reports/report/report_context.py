@@ -71,8 +71,8 @@ class ReportContext:
             has_punches, *rows = self.source.read(punched, *queries)
             return Ranges([has_punches], iter([rows]), None)
         employee_query = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
-        ranges = self.source.in_ranges(employee_query, [punched], queries)
-        self._is_in_ranges = ranges.employees is not None
+        ranges = self.source.read_by_employee(employee_query, [punched], queries)
+        self._is_in_ranges = ranges.employee_count is not None
         return ranges
 
     def punched_query(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
@@ -221,7 +221,7 @@ def open_context(
     """Open the context of a report, after a check that its output file is writable."""
     if output.file:
         files.require_writable(output.file, force=output.force)
-    with reader.open_reader(target_options, earlier=as_of is not None or since is not None) as source:
+    with reader.open_reader(target_options, allows_historical=as_of is not None or since is not None) as source:
         yield ReportContext(source, as_of, since)
 
 

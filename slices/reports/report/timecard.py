@@ -60,17 +60,17 @@ def command(
     with report_context.open_context(target_options, output, as_of) as context:
         if output.format == "csv" and employees is None:  # without totals
             ranges = context.read_month(month, None, CARDS, CORRECTIONS)
-            status = report_context.require_known_employees(month, None, (), ranges.once[0])
-            days = chain.from_iterable(starmap(_build_days, ranges.each))
-            total = ranges.employees and ranges.employees * period.last_day_of_month(month).day
+            status = report_context.require_known_employees(month, None, (), ranges.shared[0])
+            days = chain.from_iterable(starmap(_build_days, ranges.by_range))
+            total = ranges.employee_count and ranges.employee_count * period.last_day_of_month(month).day
             _write_csv(output, output.track(days, "days", total))
             return status
         ranges = context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS)
         cards = _build_cards(month, ranges)
         selected_cards = [] if employees is None else list(cards)
         known = (card_.totais.usuario_id for card_ in selected_cards)
-        status = report_context.require_known_employees(month, employees, known, ranges.once[0])
-        cards = output.track(selected_cards or cards, "time cards", ranges.employees)
+        status = report_context.require_known_employees(month, employees, known, ranges.shared[0])
+        cards = output.track(selected_cards or cards, "time cards", ranges.employee_count)
         if output.format == "csv":
             _write_csv(output, (day for card_ in cards for day in card_.dias))
             return status
@@ -112,7 +112,7 @@ def template_values(context: ReportContext, employer: str, language: Language) -
 
 
 def _build_cards(month: date, ranges: Ranges) -> Iterator[Card]:
-    for all_totals, rows, corrections in ranges.each:
+    for all_totals, rows, corrections in ranges.by_range:
         days_by_employee = groupby(_build_days(rows, corrections), attrgetter("usuario_id"))
         totals: TotalsRow
         for totals in all_totals:

@@ -34,10 +34,10 @@ def command(
     word = output.language.word
     with report_context.open_context(target_options, output, as_of) as context:
         ranges = context.read_month(month, employees, TOTALS)
-        totals = chain.from_iterable(rows for (rows,) in ranges.each)
-        rows: list[TotalsRow] = list(output.track(totals, "employees", ranges.employees))
+        totals = chain.from_iterable(rows for (rows,) in ranges.by_range)
+        rows: list[TotalsRow] = list(output.track(totals, "employees", ranges.employee_count))
         status = report_context.require_known_employees(
-            month, employees, (row.usuario_id for row in rows), ranges.once[0]
+            month, employees, (row.usuario_id for row in rows), ranges.shared[0]
         )
         has_changed_zone = any(row.zona_mudou_em for row in rows)
         worked, night = sum(row.minutos for row in rows), sum(row.minutos_noturnos for row in rows)

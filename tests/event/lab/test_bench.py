@@ -19,7 +19,7 @@ from lab.bench.harness import BenchCase, Measurement, Spread, summarize_values
 from lab.bench.server import run_server
 from ponto.derived_id import derive_id
 from tools.kit.project import ROOT
-from tools.local.postgres import UNSAFE
+from tools.local.postgres import UNSAFE_SETTINGS
 
 
 def bench(folder: Path, *words: str) -> str:
@@ -103,7 +103,7 @@ def test_each_peer_is_compared_with_the_handler_at_its_batch_size() -> None:
 
 
 def test_a_filled_table_has_derived_ids_in_the_order_of_time() -> None:
-    with run_server(UNSAFE) as server:
+    with run_server(UNSAFE_SETTINGS) as server:
         server.use_database("derived")
         growth.fill(server, "derived", 100, employees=3)
         newest = UUID(server.query("select id::text from ponto.batida order by id desc limit 1"))

@@ -16,8 +16,8 @@ from tools.local import temporary
 @commands.command(epilog="example:\n  make docs\n")
 def docs() -> None:
     """Write what follows from the code into documents and files, and name those that changed."""
-    with temporary.server() as url, closing(psycopg2.connect(url)) as connection:
-        written = files.from_code(connection)
+    with temporary.migrated_database() as url, closing(psycopg2.connect(url)) as connection:
+        written = files.generate(connection)
     for path, text in written.items():
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from typing import Any
 
 from tools.kit import slices
 from tools.plan import command, costs, settings
-from tools.plan.costs import Line
+from tools.plan.costs import BillLine
 from tools.plan.peak import Peak
 
 _REGION = "us-east-1"
@@ -17,10 +17,10 @@ _STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by column of the tab
 _MILLION = 1_000_000
 
 
-def idle(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
+def idle(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
     """Bill a month of the reference, on a stage without a punch, deployed with these parameters."""
     with slices.without_slices():
-        return costs.idle(settings.read(stage, given), _REGION)
+        return costs.idle_bill(settings.read(stage, parameters), _REGION)
 
 
 def idle_table() -> str:
@@ -46,13 +46,15 @@ def _prices(prices: Iterable[float]) -> str:
     return " | ".join(f"{price:.2f}" for price in prices)
 
 
-def trials(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
+def trials(stage: str, parameters: Mapping[str, str] | None = None) -> list[BillLine]:
     """Return the bill that `ponto plan 100` shows for a stage of the reference, deployed with these parameters."""
     defaults: dict[str, Any] = {parameter.name: parameter.default for parameter in command.plan.params}
     with slices.without_slices():
-        return costs.bill(Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, given), costs.Month(), _REGION)
+        return costs.bill(
+            Peak(100, defaults["peak_minutes"] * 60), settings.read(stage, parameters), costs.Month(), _REGION
+        )
 
 
-def million() -> list[Line]:
+def million() -> list[BillLine]:
     """Return what a million punches cost in prod, in full batches, on top of an idle month."""
-    return costs.of_punches(Peak(_MILLION, 600), settings.read("prod"), _REGION)
+    return costs.punch_bill(Peak(_MILLION, 600), settings.read("prod"), _REGION)

@@ -18,18 +18,18 @@ _SCHEMA = ROOT / "ponto" / "punch.schema.json"
 _VERSIONS = {ROOT / "package.json": 1, ROOT / "package-lock.json": 2}  # how often the project's version precedes others
 
 
-def from_code(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
+def generate(connection: psycopg2.extensions.connection | None = None) -> dict[Path, str]:
     """Return the text of each file; without a migrated database, tables of columns stay as they are."""
     texts = {path: path.read_text(encoding="utf-8") for path in (*DOCUMENTS, *_VERSIONS, OPENAPI)}
     return {
         _SCHEMA: _to_json(_punch_schema()),
         OPENAPI: _to_json(_openapi(json.loads(texts[OPENAPI]))),
-        **{path: _with_version(texts[path], times) for path, times in _VERSIONS.items()},
+        **{path: _set_version(texts[path], times) for path, times in _VERSIONS.items()},
         **{path: figures.fill(path, marks.fill(texts[path], connection)) for path in DOCUMENTS},
     }
 
 
-def _with_version(text: str, times: int) -> str:
+def _set_version(text: str, times: int) -> str:
     return re.sub('"version": ".*"', f'"version": "{__version__}"', text, count=times)
 
 

@@ -222,6 +222,6 @@ def test_bucket_accepts_tls_only(complete: Template) -> None:
 
 def test_deploy_counts_reserved_concurrency(packaged: Packaged) -> None:
     made = packaged("dev", "uploads=true")
-    without = deploy.read(packaged("dev").folder).demand
+    without = deploy.read_compiled_stage(packaged("dev").folder).demand
     reserved = {**without.reserved, "batida-ponto-dev-importacao": 2}
-    assert deploy.read(made.folder).demand == without._replace(reserved=reserved)
+    assert deploy.read_compiled_stage(made.folder).demand == without._replace(reserved=reserved)

@@ -20,7 +20,7 @@ import pytest
 
 from slices.page.tests.page.fake_server import FakeServer
 from tests.waiting import DEADLINE, started, wait_for
-from tools.local.emulator import free_port
+from tools.local.emulator import find_free_port
 
 _SCRIPT = """
 const [done] = arguments, work = async () => { %s }
@@ -86,7 +86,7 @@ def webkit() -> Iterator[Tab]:
     if binary is None:
         pytest.skip("no MiniBrowser of WebKitGTK; apt-get install webkit2gtk-driver")
     session = {"webkitgtk:browserOptions": {"binary": str(binary), "args": ["--automation"]}}
-    port = free_port()
+    port = find_free_port()
     with (
         started(
             [xvfb, "-displayfd", "1", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

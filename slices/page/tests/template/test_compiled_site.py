@@ -193,10 +193,12 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
 
 
 def test_the_first_deploy_creates_the_page_by_a_second_update(packaged: Packaged) -> None:
-    protection, later = deploy.read(packaged("prod", "site=true").folder, [SLICE.deploy_hook()]).later
+    protection, later = deploy.read_compiled_stage(
+        packaged("prod", "site=true").folder, [SLICE.deploy_hook()]
+    ).second_updates
     assert later.parameter == "site=false"
     assert "AWS refuses CloudFront to an account that it has not verified" in later.reason
-    assert deploy.read(packaged("prod").folder, [SLICE.deploy_hook()]).later == (protection,)
+    assert deploy.read_compiled_stage(packaged("prod").folder, [SLICE.deploy_hook()]).second_updates == (protection,)
 
 
 def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compiled: Compile) -> None:

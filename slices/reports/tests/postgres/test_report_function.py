@@ -307,7 +307,7 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
 def require_writer_is_awaited(url: str, user: str, statement: str) -> None:
     """Assert that no earlier instant is read until the transaction of a statement has ended."""
     with closing(psycopg2.connect(url)) as reading, closing(writing(url, user, statement)) as writer:
-        begin = partial(kit_reader.open_direct_reader, reading, earlier=True, writer_timeout_seconds=0.2)
+        begin = partial(kit_reader.open_direct_reader, reading, allows_historical=True, writer_timeout_seconds=0.2)
         pid = writer.info.backend_pid
         with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\), for longer"), begin():
             pass

@@ -19,11 +19,11 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
 def test_what_is_no_employer_stops_the_deploy(packaged: Packaged) -> None:
     given = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
     with pytest.raises(CommandError, match="EMPLOYER: has no valid CNPJ or CPF"):
-        deploy.read(packaged("prod", given).folder)
+        deploy.read_compiled_stage(packaged("prod", given).folder)
 
 
 def test_an_employer_is_given_as_it_stands(packaged: Packaged) -> None:
     made = packaged("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
-    deploy.read(made.folder)
+    deploy.read_compiled_stage(made.folder)
     variables = made.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert variables["EMPLOYER"] == "Pão & Cia., CNPJ 11.222.333/0001-81"

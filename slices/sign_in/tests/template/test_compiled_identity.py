@@ -118,8 +118,8 @@ def test_what_is_no_user_pool_stops_the_deploy(compiled: Compile, pool: str) -> 
 
 
 def test_a_deploy_is_told_that_a_punch_needs_a_token(packaged: Packaged) -> None:
-    assert deploy.read(packaged("dev", f"userPoolArn={USER_POOL}").folder).needs_token
-    assert not deploy.read(packaged("dev").folder).needs_token
+    assert deploy.read_compiled_stage(packaged("dev", f"userPoolArn={USER_POOL}").folder).needs_token
+    assert not deploy.read_compiled_stage(packaged("dev").folder).needs_token
 
 
 @pytest.mark.parametrize("turns_sign_in_on", [True, False])
