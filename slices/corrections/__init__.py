@@ -1,1 +1,1 @@
-"""Corrections of punches: rows beside them, written by somebody who answers for each. Punches stay what was sent."""
+"""Corrections of punches: rows in a separate table, each with an author. The punches themselves never change."""

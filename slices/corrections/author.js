@@ -1,2 +1,5 @@
-/** Who answers for corrections where nobody can be vouched for: the emulator admits any signature. Elsewhere it is whom AWS names. */
+/**
+ * Author of all corrections on the local stack, because the emulator accepts any signature.
+ * Empty on other stages: there the author is the identity that AWS verified.
+ */
 module.exports = async ({ resolveVariable }) => ((await resolveVariable('sls:stage')) === 'local' ? 'local' : '');

@@ -1,4 +1,4 @@
-"""`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
+"""`ponto correct`: adds forgotten punches, and disregards wrong ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,9 +30,9 @@ _EPILOG = f"""examples:
   ponto correct apply --file corrections.csv --stage dev
   ponto correct list --month 2026-11 --stage dev
 
-With --stage, corrections are signed with your AWS credentials, and AWS tells the API who
-answers for them. With --database env it is who signs in (DB_USER), a member of the role
-ponto_correctors. On the local stack nobody vouches for anybody: the author is local.
+With --stage, your AWS credentials sign the request, and the author of the corrections is the
+identity that AWS verified. With --database env, the author is the login (DB_USER), a member of
+the role ponto_correctors. On the local stack, the author is "local", which is not verified.
 
 {reader.EPILOG}
 exit status: 0 done, 1 refused, and nothing was written, 2 the request or the deployment is wrong
@@ -41,7 +41,7 @@ exit status: 0 done, 1 refused, and nothing was written, 2 the request or the de
 _FILE_COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
 
 _OPTION_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
-"""What a command calls the fields of the wire."""
+"""Names of the commands' options and arguments by field of the API."""
 
 _MAX_UTC_OFFSET = timedelta(hours=15)
 
@@ -58,22 +58,26 @@ _COLUMNS = (
 
 @commands.group(epilog=_EPILOG)
 def correct() -> None:
-    """Corrections of punches, each with who answers for it.
+    """Add forgotten punches, and disregard wrong ones.
 
-    They are rows beside the punches, which stay as they were sent.
+    Corrections are separate rows with an author and a reason. The punches themselves never change.
     """
 
 
 def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what all commands take that write one correction: its options, and the clock."""
+    """Add the options and the clock that all commands take that write one correction."""
 
     @wraps(command)
     def call(collaborators: Collaborators, *args: Any, **values: Any) -> Any:
         return command(*args, clock=collaborators.clock, **values)
 
-    reason = click.option("--reason", required=True, metavar="TEXT", help="Why: 3 to 200 characters, on one line.")
+    reason = click.option("--reason", required=True, metavar="TEXT", help="Reason: 3 to 200 characters, on one line.")
     identifier = click.option(
-        "--id", "identifier", metavar="UUID", show_default=False, help="Of version 8, beginning with c."
+        "--id",
+        "identifier",
+        metavar="UUID",
+        show_default=False,
+        help="Id of the correction (default: derived): version 8, beginning with c.",
     )
     return reason(identifier(opt.as_json(reader.options(pass_collaborators(call)))))
 
@@ -84,11 +88,11 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "--at",
     type=opt.TIME,
     required=True,
-    help="When the employee should have punched; without an offset, in the employee's time zone.",
+    help="Time of the forgotten punch; without an offset, in the employee's time zone.",
 )
 @_writing_options
 def add(target_options: reader.TargetOptions, employee_id: int, at: datetime, **values: Any) -> None:
-    """Add a punch that was forgotten."""
+    """Add a forgotten punch."""
     _write_correction(target_options, {"tipo": "inclusao", "usuarioId": employee_id, "ponto": at.isoformat()}, **values)
 
 
@@ -105,13 +109,13 @@ def add(target_options: reader.TargetOptions, employee_id: int, at: datetime, **
     type=opt.EMPLOYEE,
     metavar="N",
     show_default=False,
-    help="Whose punch, instead of its ID.",
+    help="Instead of ID, with --at: the employee's number.",
 )
 @click.option(
     "--at",
     type=opt.TIME,
     show_default=False,
-    help="In which minute; without an offset, in the employee's time zone.",
+    help="Minute of the punch; without an offset, in the employee's time zone.",
 )
 @_writing_options
 def disregard(
@@ -123,15 +127,16 @@ def disregard(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Let a punch, or an addition, count no more.
+    """Disregard a punch, sent or added, so that it no longer counts.
 
-    ID is the punch's, as `ponto trace` shows it, or the addition's. Of two in one minute, their IDs are listed.
+    ID is that of the punch, as `ponto trace` prints it, or of the correction that added it. If --employee and --at
+    match several punches, their IDs are listed, and nothing is written.
     """
     with _report_refusal(as_json=as_json):
         if employee_id and at and target is None:
             target = _find_punch_id(target_options, employee_id, at)
         elif employee_id or at or target is None:
-            raise click.UsageError("Give ID, or --employee and --at.")
+            raise click.UsageError("Give either ID, or both --employee and --at.")
     _write_correction(target_options, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **values)
 
 
@@ -139,16 +144,16 @@ def disregard(
 @click.argument("target", metavar="ID")
 @_writing_options
 def undo(target_options: reader.TargetOptions, target: str, **values: Any) -> None:
-    """Take a correction back.
+    """Undo a correction.
 
-    ID is that of an addition, or of a punch's being disregarded.
+    ID is that of the correction which added or disregarded a punch.
     """
     _write_correction(target_options, {"tipo": "anulacao", "alvo": target}, **values)
 
 
 @correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
 @click.option(
-    "--file", type=click.File("rb"), required=True, show_default=False, help="CSV; - reads the standard input."
+    "--file", type=click.File("rb"), required=True, show_default=False, help="CSV file; - reads the standard input."
 )
 @opt.as_json
 @reader.options
@@ -156,25 +161,25 @@ def undo(target_options: reader.TargetOptions, target: str, **values: Any) -> No
 def apply(collaborators: Collaborators, target_options: reader.TargetOptions, file: BinaryIO, *, as_json: bool) -> None:
     """Write the corrections of a file, all or nothing.
 
-    It is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
+    The file is CSV in UTF-8, separated by ; or by commas. Its first line names all of these columns, in any order:
 
     \b
-      tipo         inclusao, desconsideracao or anulacao
-      usuario_id   of an inclusao: the employee's number
-      ponto        of an inclusao: when, as 2026-11-03T18:00
-      alvo         of the others: the id of the punch or the correction
-      motivo       why
+      tipo         inclusao (add), desconsideracao (disregard) or anulacao (undo)
+      usuario_id   inclusao: employee's number; otherwise empty
+      ponto        inclusao: time, such as 2026-11-03T18:00; otherwise empty
+      alvo         inclusao: empty; otherwise id of the punch or correction
+      motivo       reason
     """
     lines, faults = spreadsheet.read(file.read(), _FILE_COLUMNS)
     rows = [(line, dict(zip(_FILE_COLUMNS, cells, strict=True))) for line, cells in lines]
     if not rows and not faults:
-        raise CommandError(f"{file.name}: has no corrections")
+        raise CommandError(f"{file.name}: no line with a correction")
     stored: list[dict[str, Any]] = []
     if not faults:
         try:
             stored = send_corrections(target_options, [_parse_cells(cells) for _, cells in rows], collaborators.clock)
         except CorrectionsRefusedError as error:
-            refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
+            refused = [Fault(rows[at][0], None, reason) for at, reason in sorted(error.reasons.items())]
             faults = Faults(refused)
     if not faults:
         _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
@@ -202,22 +207,25 @@ def _write_correction(
 
 @contextmanager
 def _report_refusal(*, as_json: bool) -> Iterator[None]:
-    """Say why a command's one correction is refused, in the command's words."""
+    """Report why the correction of a command is refused, with the names of the command's options."""
     try:
         yield
     except CorrectionsRefusedError as error:
         field, colon, rule = error.reasons[0].partition(": ")
-        why = f"{_OPTION_NAMES.get(field, field)}{colon}{rule}"
+        reason = f"{_OPTION_NAMES.get(field, field)}{colon}{rule}"
         if as_json:
-            print_json({"refused": [{"what": why}]})
-        raise CommandError(f"refused: {why}; nothing was written", status=1) from None
+            print_json({"refused": [{"what": reason}]})
+        raise CommandError(f"refused: {reason}; nothing was written", status=1) from None
 
 
 def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: datetime) -> str:
-    """Return the id of the one punch, or addition, of an employee in a minute; a naive time is in the employee's zone.
+    """Return the id of the only punch, sent or added, of an employee in a minute.
+
+    Args:
+        at: in the minute; naive: in the employee's time zone.
 
     Raises:
-        CorrectionsRefusedError: there is none that counts, or more than one.
+        CorrectionsRefusedError: none counts, or several do.
         CommandError: see `reader.opened`.
     """
     minute = at.replace(second=0, microsecond=0)
@@ -227,17 +235,17 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
     with reader.open_reader(target_options) as source:
         (rows,) = source.read(EMPLOYEE_PUNCHES.bind(usuario=employee_id, de=first - margin, ate=until))
         punches = [row for row in rows if minute.tzinfo or row.local.replace(second=0, microsecond=0) == minute]
-    counting = [each for each in punches if each.desconsiderada_por is None]
-    if len(counting) == 1:
-        return counting[0].id
+    candidates = [each for each in punches if each.desconsiderada_por is None]
+    if len(candidates) == 1:
+        return candidates[0].id
     when = f"at {minute.isoformat(timespec='minutes')}"
-    if counting:
-        listed = ", ".join(f"{each.id} ({each.format_time()}{', added' * each.e_incluida})" for each in counting)
+    if candidates:
+        listed = ", ".join(f"{each.id} ({each.format_time()}{', added' * each.e_incluida})" for each in candidates)
         raise CorrectionsRefusedError(
-            {0: f"employee {employee_id} has {len(counting)} punches {when}; name one by its ID: {listed}"}
+            {0: f"employee {employee_id} has {len(candidates)} punches {when}; give the ID of one: {listed}"}
         )
-    before = [f"; {each.id} is disregarded already, by correction {each.desconsiderada_por}" for each in punches]
-    raise CorrectionsRefusedError({0: f"employee {employee_id} has no punch that counts {when}{''.join(before)}"})
+    disregarded = [f"; {each.id} is disregarded already, by correction {each.desconsiderada_por}" for each in punches]
+    raise CorrectionsRefusedError({0: f"employee {employee_id} has no punch that counts {when}{''.join(disregarded)}"})
 
 
 def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, as_json: bool) -> None:
@@ -246,12 +254,12 @@ def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, 
         return
     for each, kind in zip(stored, kinds, strict=True):
         when = f", {each['ponto']}" if each["ponto"] else ""
-        before = "" if each["situacao"] == "gravada" else " before, and nothing now"
-        print_result(f"{_ACTION_NAMES[kind]}{before}: {each['id']}, of employee {each['usuarioId']}{when}")
+        action = _ACTION_NAMES[kind] if each["situacao"] == "gravada" else f"{_ACTION_NAMES[kind]} already"
+        print_result(f"{action}: {each['id']}, of employee {each['usuarioId']}{when}")
 
 
 def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Give a row of a file as the wire has it; an employee's number that is none is refused there."""
+    """Return a line of a file as a JSON object of the API, which refuses an invalid employee's number."""
     number = cells["usuario_id"]
     employee_id = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
     return {"usuarioId": employee_id or None} | {
@@ -287,9 +295,9 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
     to_json=_to_json,
     empty="no corrections",
 )
-@click.option("--month", type=opt.MONTH, required=True, help="Of the punches that were corrected.")
+@click.option("--month", type=opt.MONTH, required=True, help="Month of the corrected punches.")
 def list_corrections(month: date) -> Query[ListedCorrectionRow]:
-    """Print a month's corrections, those that were undone too."""
+    """List a month's corrections, including those that were undone."""
     return CORRECTION_LIST.bind(mes=month)
 
 

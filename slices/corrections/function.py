@@ -1,6 +1,7 @@
-"""The function that answers `POST /correcao`, and writes corrections.
+"""Function behind `POST /correcao`, which writes corrections.
 
-IAM admits signed requests only: the author is whom AWS names, never whom the request names.
+API Gateway passes on only requests that are signed with AWS credentials. The author is the identity that AWS verified,
+never a value of the request.
 """
 
 import os
@@ -26,15 +27,18 @@ from slices.corrections.write import (
 )
 
 TIMEOUTS = Timeouts(connect_seconds=8, attempt_seconds=4)
-"""A database that resumes takes longer to connect to; the client is told so, and sends the request again."""
+"""A paused Aurora takes longer to resume: the client gets a 503 with Retry-After, and sends the request again."""
 
-_COUNTERS = ("written", "known", "refused")  # known: a retry found it
-_UNAVAILABLE_MESSAGE = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
-_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
+_COUNTERS = ("written", "known", "refused")  # known: existed already
+_UNAVAILABLE_MESSAGE = (
+    "the database does not answer, or is busy; either all or none of the corrections were written: "
+    "send the request again"
+)
+_MISSING_MIGRATION_SQLSTATES = ("42P01", "42501", "42883")  # no such table, no right, no such function
 
 
 def main(event: Any, context: Any, *, timeouts: Timeouts = TIMEOUTS) -> http.Response:
-    """Write corrections; see `handle_request`."""
+    """Handle an event of API Gateway's proxy integration; see `handle_request`."""
     parameters = config.load_database().connection_parameters
     operation = partial(handle_request, partial(open_connection, parameters, timeouts), os.environ.get("AUTHOR", ""))
     return http.handle(
@@ -43,11 +47,11 @@ def main(event: Any, context: Any, *, timeouts: Timeouts = TIMEOUTS) -> http.Res
 
 
 def open_connection(parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS) -> extensions.connection:
-    """Connect to the database.
+    """Open a connection to the database.
 
     Raises:
-        HttpError: 500: the parameters cannot be read, from Secrets Manager for example.
-        psycopg2.Error, CannotConnectError: the database does not answer, or refuses.
+        HttpError: 500: the connection's parameters cannot be read, for example from Secrets Manager.
+        psycopg2.Error, CannotConnectError: the database does not answer, or refuses the connection.
     """
     try:
         arguments = parameters()
@@ -66,19 +70,19 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
     """Write the corrections of a request, all or nothing, and return them.
 
     Args:
-        open_connection: connects to the database.
-        author: of all corrections; empty, as on AWS: the IAM identity that signed the request.
+        open_connection: opens a connection to the database.
+        author: author of all corrections; empty, as on AWS: the IAM identity that signed the request.
         request: its body is `{"correcoes": [...]}`.
 
     Raises:
-        HttpError: 400 or 409 with the reasons, by position, of those whose form or whose content is refused; 403
-            without an author; 503 while another transaction holds the lock of corrections; 500 where sending the
-            request again does not help.
+        HttpError: 400 if the form of a correction is invalid, 409 if the table refuses one, both with the reason for
+            each refused position; 403 without an author; 503 while another transaction holds the lock of corrections;
+            500 if sending the request again does not help.
         psycopg2.Error, CannotConnectError: the database does not answer, or is busy.
     """
     author = author or request.user_arn
     if not author:
-        raise _refusal_error(403, "corrections are for callers whom AWS names: sign the request (AWS_IAM)")
+        raise _refusal_error(403, "the request has no identity from AWS: sign it with AWS credentials (AWS_IAM)")
     try:
         corrections = _parse_body(request)
     except CorrectionsRefusedError as error:
@@ -95,9 +99,11 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
         if is_refused(error):
-            message = "the function has another password than the database, or IAM does not let it in"
+            message = (
+                "the database refused the function: it has another password than the database, or IAM denies access"
+            )
         elif isinstance(error, psycopg2.Error) and error.pgcode in _MISSING_MIGRATION_SQLSTATES:
-            message = f"the database is not as the function expects: {error_message(error)}"
+            message = f"the database lacks a migration or a right: {error_message(error)}"
         else:
             raise
         raise HttpError(500, f"{message}; nothing was written: run ponto schema") from error
@@ -107,11 +113,11 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
 
 
 def _parse_body(request: Request) -> list[Correction]:
-    """Return the corrections of a body.
+    """Return the corrections in the body of a request.
 
     Raises:
-        CorrectionsRefusedError: the form of some is wrong.
-        ValueError: the body holds none, or too many.
+        CorrectionsRefusedError: the form of some is invalid.
+        ValueError: the body has no list of corrections, or their number is out of range.
     """
     rule = 'must be {"correcoes": [...]}'
     body = request.parse_json_object(rule)
@@ -119,7 +125,7 @@ def _parse_body(request: Request) -> list[Correction]:
         raise ValueError(rule)
     corrections = body["correcoes"]
     if not isinstance(corrections, list) or not 1 <= len(corrections) <= MAX_CORRECTIONS:
-        raise ValueError(f"must hold 1 to {MAX_CORRECTIONS} corrections")
+        raise ValueError(f"must have 1 to {MAX_CORRECTIONS} corrections")
     return parse_corrections(corrections)
 
 

@@ -1,5 +1,5 @@
--- Insert the corrections of the temporary table `back` that are missing, in the order in which they were written. An older
--- stage admitted reasons that look empty: such a correction counts all the same, so it gets a reason that says so.
+-- Inserts the missing corrections of the temporary table `back`, in the order in which they were written. An older stage
+-- accepted reasons without visible characters: such a correction still counts, so it is inserted with another reason.
 do $$
 declare
     correction ponto.correcao;

@@ -1,4 +1,4 @@
-"""What a deploy proves of corrections: that they reach their table, by one that it refuses."""
+"""Smoke test of a deploy: sends a correction that the table has to refuse."""
 
 import uuid
 from typing import TYPE_CHECKING
@@ -13,29 +13,31 @@ from tools.kit.output import print_status
 if TYPE_CHECKING:
     import boto3
 
-_PROVEN = "corrections reach their table, which refused one"
-_NOT_PROVEN = "the stage is deployed and migrated, and stores punches, but it is not proven that it takes corrections"
+_PROVEN = "a test correction reached the table, which refused it as it should"
+_NOT_PROVEN = "the stage is deployed and migrated, and stores punches, but the test of corrections failed"
 _RETRY_SECONDS = 2
-_IAM_DENIAL = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
+_IAM_DENIAL = "not authorized to perform"  # by IAM; the 403 of a method that is not published yet has another message
 
 
 def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) -> str | None:
-    """Prove that corrections reach their table, by one that it refuses: it undoes what is not there, so writes nothing.
+    """Test that corrections reach their table.
+
+    The test correction undoes a correction that does not exist. The table has to refuse it, so nothing is written.
 
     Args:
-        session: of whoever deploys, who signs it.
-        stage: the stage.
-        url: where the API takes punches.
-        clock: by which it waits.
+        session: has the deployer's credentials, which sign the request.
+        stage: name of the stage.
+        url: address of `POST /ponto`.
+        clock: measures the waits between attempts.
 
     Returns:
-        What is proven; None: IAM does not let whoever deploys write corrections, which is said.
+        The result to print; None if IAM does not allow the deployer to write corrections, which is printed.
 
     Raises:
-        CommandError: it was answered otherwise.
-        botocore.exceptions.NoCredentialsError: the session has none.
+        CommandError: the API answered anything else.
+        botocore.exceptions.NoCredentialsError: the session has no credentials.
     """
-    print_status("sending a correction that is refused")
+    print_status("sending a test correction, which has to be refused")
     unknown_id = str(uuid.uuid4())
     end = clock.monotonic() + PUBLICATION_SECONDS
     while True:
@@ -43,23 +45,23 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
             post_corrections(
                 url, session, stage, [{"tipo": "anulacao", "alvo": unknown_id, "motivo": "proof of a deploy"}], clock
             )
-            outcome = f"the one that undoes {unknown_id}, which is not there, was not refused"
+            outcome = f"the test correction was not refused, although {unknown_id}, which it undoes, does not exist"
         except CorrectionsRefusedError as refused:
             outcome = refused.reasons[0]
-            if unknown_id in outcome:  # as the table says it; the form of a correction is checked before
+            if unknown_id in outcome:  # only the table names it; an invalid form is refused before
                 return _PROVEN
         except NotAllowedError as error:
             if _IAM_DENIAL in str(error):
-                print_status(f"not proven: corrections, for the API {error}")
+                print_status(f"corrections are not tested: {error}")
                 return None
             if clock.monotonic() <= end:
-                clock.sleep(_RETRY_SECONDS)  # a new method takes a moment to be known, as a new key does
+                clock.sleep(_RETRY_SECONDS)  # a new method is not known everywhere at once
                 continue
             outcome = str(error)
         except CommandError as error:
             outcome = str(error)
         raise CommandError(
-            f"{_NOT_PROVEN}: {outcome}\nOf a 5xx: may the gateway invoke the function? Where GitHub deploys the "
-            "stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
+            f"{_NOT_PROVEN}: {outcome}\nAfter a 5xx, check that the gateway may invoke the function. If GitHub deploys "
+            "the stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
             status=1,
         )

@@ -1,4 +1,4 @@
-"""The statements of `reads/`, and the types of their rows: a field is a column, in the same order."""
+"""Statements of `reads/`, with their row types, whose fields are the columns in the same order."""
 
 from datetime import UTC, datetime, timezone
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from tools.kit.reader import Statement
 
 
 class CorrectionRow(NamedTuple):
-    """Whose a correction is, and which kind of correction."""
+    """Employee and kind of a correction."""
 
     usuario_id: int
     tipo: str
@@ -22,7 +22,7 @@ class DisregardedRow(NamedTuple):
 
 
 class ListedCorrectionRow(NamedTuple):
-    """A correction of a month."""
+    """A correction of a month's punch."""
 
     criada_em: datetime
     id: str
@@ -30,23 +30,23 @@ class ListedCorrectionRow(NamedTuple):
     desfeita: bool
     usuario_id: int
     ponto: datetime
-    local: datetime  # of the instant, in the employee's zone, naive
+    local: datetime  # `ponto` in the employee's time zone, naive
     alvo: str | None
     motivo: str
-    autor: str  # "local": who it was is not known
+    autor: str  # "local": not verified
 
 
 class EmployeePunchRow(NamedTuple):
-    """A punch, or an addition."""
+    """A punch, or a punch that a correction added."""
 
     id: str
     ponto: datetime
-    local: datetime  # of the instant, in the employee's zone, naive
+    local: datetime  # `ponto` in the employee's time zone, naive
     e_incluida: bool
-    desconsiderada_por: str | None  # a correction's id; None: it counts
+    desconsiderada_por: str | None  # id of a correction; None: the punch counts
 
     def format_time(self) -> str:
-        """Return the local time with its offset: when clocks go back, only that tells two punches of an hour apart."""
+        """Return the local time with its offset, because an hour occurs twice when clocks go back."""
         offset = self.local - self.ponto.astimezone(UTC).replace(tzinfo=None)
         return self.local.replace(tzinfo=timezone(offset)).timetz().isoformat("seconds")
 

@@ -1,4 +1,4 @@
-"""Corrections on their way: signed, to the API of a stage, or by a login of one's own, to the database."""
+"""Sending corrections: in signed requests to the API of a stage, or to the database by the user's own login."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -29,30 +29,34 @@ if TYPE_CHECKING:
 
 
 class NotAllowedError(CommandError):
-    """IAM does not let the caller write corrections; or the API is not published yet."""
+    """The API answered 403: IAM denies the caller, or the method is not published yet."""
 
 
 JsonCorrections = Sequence[Mapping[str, Any]]
-"""Each as the wire has it; what is null is not said."""
+"""JSON objects of the API; a null field counts as absent."""
 
-_MAX_WAIT_SECONDS = functions.RESUME_TIMEOUT_SECONDS  # s; a signature lasts for five minutes
-_LOCK_TIMEOUT_MS = 10_000  # ms that another correction may take
-_FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
+_MAX_WAIT_SECONDS = functions.RESUME_TIMEOUT_SECONDS  # less than the five minutes for which a signature is valid
+_LOCK_TIMEOUT_MS = 10_000  # for another transaction that writes corrections
+_FINAL_STATUSES = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: the function's, without Retry-After
 
 
 def send_corrections(
     target_options: target.TargetOptions, corrections: JsonCorrections, clock: Clock = CLOCK
 ) -> list[dict[str, Any]]:
-    """Write corrections, all or nothing, by a stage's API or a login of one's own; give each as the API answers it.
+    """Write corrections, all or nothing, through the API of a stage or by the user's own login to the database.
+
+    Returns:
+        The stored corrections, as the API returns them.
 
     Raises:
         CorrectionsRefusedError: some are refused; nothing was written.
-        CommandError: it cannot be done.
+        CommandError: there are too many, or the API or the database cannot write them now.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if len(corrections) > MAX_CORRECTIONS:
         raise CommandError(
-            f"{len(corrections)} corrections are more than the {MAX_CORRECTIONS} that are written together; send parts"
+            f"{len(corrections)} corrections: at most {MAX_CORRECTIONS} can be written together; "
+            "split them into several files"
         )
     if target_options.database_from_environment:
         return _write_to_database(target_options, corrections)
@@ -72,29 +76,32 @@ def _write_to_database(target_options: target.TargetOptions, corrections: JsonCo
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.LockNotAvailable as error:
             raise CommandError(
-                f"{error_message(error)}; nothing was written: send it again when that has ended"
+                f"{error_message(error)}; nothing was written: try again when that transaction has ended"
             ) from None
-        except psycopg2.errors.CheckViolation as error:  # at the commit
-            raise CommandError(f"{error_message(error)}; send it again") from None
+        except psycopg2.errors.CheckViolation as error:  # at the commit: the transaction took too long
+            raise CommandError(f"{error_message(error)}; try again") from None
 
 
 def post_corrections(
     url: str, session: "boto3.Session", stage: str, corrections: JsonCorrections, clock: Clock = CLOCK
 ) -> list[dict[str, Any]]:
-    """Post corrections to an API, signed; give each as it is answered.
+    """Post corrections to the API of a stage in a signed request.
 
     Args:
-        url: where the API takes punches.
-        session: whose credentials sign, of the API's region.
-        stage: the API's, for people.
-        corrections: the corrections.
-        clock: by which it waits.
+        url: address of `POST /ponto`.
+        session: has the credentials that sign, and the region of the API.
+        stage: name of the stage, for messages.
+        corrections: what to write.
+        clock: measures the waits between attempts.
+
+    Returns:
+        The stored corrections, as the API returns them.
 
     Raises:
         CorrectionsRefusedError: some are refused; nothing was written.
-        NotAllowedError: IAM does not let the caller.
-        CommandError: it cannot be done.
-        botocore.exceptions.NoCredentialsError: the session has none.
+        NotAllowedError: the API answered 403.
+        CommandError: there was no answer in time, or another error.
+        botocore.exceptions.NoCredentialsError: the session has no credentials.
     """
     url = f"{url.removesuffix('/ponto')}/correcao"
     body = json.dumps({"correcoes": corrections})
@@ -110,43 +117,43 @@ def post_corrections(
     try:
         answer = client.send(body.encode())
     except NoFinalResponseError as error:
-        why = f": {error.response.message}" if error.response.message else ""
-        raise CommandError(f"{url} {error}{why}; send it again, which adds nothing twice") from None
+        detail = f": {error.response.message}" if error.response.message else ""
+        raise CommandError(f"{url} {error}{detail}; try again: no correction is added twice") from None
     try:
         fields = json.loads(answer.text)
     except ValueError:
         fields = {}
     if answer.status == 200 and "correcoes" in fields:
-        found: list[dict[str, Any]] = fields["correcoes"]
-        return found
+        stored: list[dict[str, Any]] = fields["correcoes"]
+        return stored
     if reasons := {each["posicao"]: each["razao"] for each in fields.get("recusadas", ())}:
         raise CorrectionsRefusedError(reasons)
-    what = f"answered {answer.status}: {answer.message or 'no corrections'}"
+    problem = f"the API answered {answer.status}: {answer.message or 'no corrections'}"
     if answer.status == 403:
-        role = f"assume the role that {stack_name(stage)} has as its output CorrectorRoleArn, by --profile"
-        raise NotAllowedError(f"{what}; {role} (slices/corrections/README.md#rights)")
-    raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
+        role = f"use a --profile that assumes the role CorrectorRoleArn of the outputs of stack {stack_name(stage)}"
+        raise NotAllowedError(f"{problem}; {role} (slices/corrections/README.md#rights)")
+    raise CommandError(f"{problem}; deploy stage {stage}" if answer.status == 404 else problem)
 
 
 def _wait_notice() -> Callable[[ApiResponse], None]:
-    """Give what says that the API is waited for, the first time that it is."""
-    said = list[ApiResponse]()
+    """Return a callback that reports the first wait, and is silent on further ones."""
+    reported = list[ApiResponse]()
 
-    def say(answer: ApiResponse) -> None:
-        if not said:
-            what = f"answered {answer.status}" if answer.status else "does not answer"
-            why = f" ({answer.message})" if answer.message else ""
+    def report(answer: ApiResponse) -> None:
+        if not reported:
+            problem = f"answered {answer.status}" if answer.status else "does not answer"
+            detail = f" ({answer.message})" if answer.message else ""
             print_status(
-                f"ponto: the API {what}{why}. A function that nobody called for weeks takes up to two "
-                f"minutes, a paused database 15 to 40 s. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
+                f"ponto: the API {problem}{detail}. A function that was not called for weeks takes up to two minutes "
+                f"to start, a paused database 15 to 40 s to resume. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
             )
-        said.append(answer)
+        reported.append(answer)
 
-    return say
+    return report
 
 
 def _sign_headers(session: "boto3.Session", url: str, body: str) -> dict[str, str]:
-    """Give the headers of a request, with the signature by which AWS knows who sends it."""
+    """Return the headers of a request, with its Signature Version 4."""
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError

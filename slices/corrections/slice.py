@@ -1,4 +1,4 @@
-"""What corrections add: a command, statements, the proof of a deploy, notes of a trace, and corrections of the demo."""
+"""Additions of corrections to commands and functions."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CorrectionsSlice(ReportsExtension):
-    """Forgotten punches and wrong ones."""
+    """A command, statements, notes of `ponto trace`, a smoke test of `ponto deploy`, and data of `ponto demo`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto correct`."""
@@ -33,25 +33,25 @@ class CorrectionsSlice(ReportsExtension):
         return {
             "correct": LazyCommand(
                 correct,
-                "Corrections of punches, each with who answers for it.",
+                "Add forgotten punches, and disregard wrong ones.",
                 "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
             )
         }
 
     def statements(self) -> "Catalogue":
-        """Return the statements of `reads`."""
+        """Return the statements of `reads/`."""
         from slices.corrections.statements import STATEMENTS
 
         return STATEMENTS
 
     def trace_notes(self) -> "TraceNotes":
-        """Return notes of the corrections of punches."""
+        """Return notes about corrections."""
         from slices.corrections.trace_notes import NOTES
 
         return NOTES
 
     def deploy_hook(self) -> "DeployHook":
-        """Return what proves that corrections reach their table."""
+        """Return the hook that tests whether corrections reach their table."""
         from tools.kit.deploy_hook import DeployHook, DeployResult
 
         def prove(deployed: "DeployedStage") -> DeployResult:
@@ -63,13 +63,13 @@ class CorrectionsSlice(ReportsExtension):
         return DeployHook(prove)
 
     def person_statements(self) -> "Sequence[Statement[Any]]":
-        """Return the statement of an employee's corrections."""
+        """Return the statement that reads an employee's corrections."""
         from slices.corrections.rows import PERSON_CORRECTIONS
 
         return [PERSON_CORRECTIONS]
 
     def correct_demo(self, cursor: "psycopg2.extensions.cursor", employee_ids: tuple[int, int], last: "date") -> int:
-        """Correct a day of the month."""
+        """Correct one day of the month that ends on `last`; return the number of corrected days."""
         from slices.corrections.demo import add_forgotten_punch
 
         return add_forgotten_punch(cursor, employee_ids, last)

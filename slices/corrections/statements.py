@@ -1,4 +1,4 @@
-"""Statements of corrections for the function `read`, a file of `reads/` each."""
+"""Statements of the function `read` about corrections, one for each file of `reads/`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Notes of corrections for `ponto trace`: which rows do not count, and times that were added."""
+"""Notes of `ponto trace` about corrections: disregarded rows, and added punches."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from tools.kit.trace_notes import Notes, RowNote, TraceNotes, TraceRequest
 
 
 def read_notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) -> Notes:
-    """Return which corrections disregard rows, what was added to the day, and whether the id is a correction's."""
+    """Return notes about disregarded rows, punches added to the day, and whether the traced id is a correction's."""
     disregarded_query = DISREGARDED.bind(ids=[row.id for row in rows])
     correction = ""
     additions: list[ArrivalRow] = []

@@ -1,7 +1,7 @@
-"""Writing corrections: all of them or none, and a reason for each that is refused.
+"""Parsing corrections, and writing them in one transaction.
 
-The form of a correction is checked here, the rest by the table itself (`schema/0002_regras.sql`), so
-that whoever writes there by other ways obeys the same rules.
+This module checks the form of a correction. The triggers of the table check everything else (`schema/0002_regras.sql`),
+so the same rules apply to corrections that are written by other clients, such as psql.
 """
 
 import re
@@ -20,35 +20,38 @@ from ponto.sql_names import read_sql
 _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 MAX_CORRECTIONS = 300
-"""Corrections that are written together."""
+"""Corrections in one transaction."""
 
-MIN_REASON_CHARACTERS = 3  # as many must be visible
+MIN_REASON_CHARACTERS = 3  # that are visible
 MAX_REASON_CHARACTERS = 200
 _BLANKS = re.compile(f"[{fields.INVISIBLE_CHARACTERS}]")
 
 
 class Correction(NamedTuple):
-    """What is asked for, by the columns of `correcao`."""
+    """A correction to write; the fields are columns of `correcao`."""
 
     tipo: str
     motivo: str
-    usuario_id: int | None = None  # None: whose the target is
-    ponto: datetime | None = None  # naive: in the employee's time zone
-    alvo: str | None = None
-    id: str | None = None  # None: derived
+    usuario_id: int | None = None  # None: the employee of the target
+    ponto: datetime | None = None  # of an addition; naive: in the employee's time zone
+    alvo: str | None = None  # id of the punch or the correction; None: an addition
+    id: str | None = None  # None: derived from the other fields
 
 
 class StoredCorrection(NamedTuple):
-    """A correction that is there."""
+    """A correction that is a row of `correcao`."""
 
     id: str
     usuario_id: int
-    ponto: datetime | None  # of an addition
-    is_new: bool  # False: a retry found it
+    ponto: datetime | None  # None: not an addition
+    is_new: bool  # False: an equal correction existed already
 
 
 class CorrectionsRefusedError(Exception):
-    """Nothing was written. `reasons` has why, by the position of each correction that is refused."""
+    """Some corrections are refused, and none was written.
+
+    `reasons` maps the position of each refused correction to its reason.
+    """
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         super().__init__(f"{len(reasons)} refused")
@@ -83,11 +86,11 @@ def _text_field(name: str, rule: str, read: Callable[[object], str], *, required
 _FIELDS = {
     "usuario_id": fields.integer("usuarioId", 1, fields.MAX_SAFE_INTEGER, "", required=True),
     "ponto": fields.timestamp("ponto", "", required=True),
-    "alvo": _text_field("alvo", "must be the whole id of a punch or of a correction", fields.parse_any_uuid),
+    "alvo": _text_field("alvo", "must be the full id of a punch or of a correction", fields.parse_any_uuid),
     "motivo": _text_field(
         "motivo",
-        f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, three of them "
-        "visible, without a space at an end",
+        f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, at least "
+        f"{MIN_REASON_CHARACTERS} of them visible, without leading or trailing spaces",
         _read_reason,
     ),
     "id": _text_field("id", "must be a UUID of version 8 that begins with c", _read_id, required=False),
@@ -95,8 +98,8 @@ _FIELDS = {
 
 
 def _kind_fields(kind: str, *absent: str) -> dict[str, fields.Field]:
-    """Return the fields of a kind of correction, which has none of these columns."""
-    rule = f"is not of {kind}"
+    """Return the fields of a kind of correction, with those that it must not have as fields that refuse any value."""
+    rule = f"must be absent for {kind}"
     return _FIELDS | {column: _text_field(_FIELDS[column].name, rule, _refuse, required=False) for column in absent}
 
 
@@ -108,10 +111,10 @@ _FIELDS_BY_KIND = {
 
 
 def parse_correction(values: Mapping[str, Any]) -> Correction:
-    """Read a correction as the wire has it: `tipo`, `motivo`, and what that kind of correction needs.
+    """Return the correction that a JSON object of the API describes.
 
     Raises:
-        ValueError: saying what is missing, unknown or wrong.
+        ValueError: a field is missing, unknown or invalid; the message names it.
     """
     kind = values.get("tipo")
     if not isinstance(kind, str) or kind not in _FIELDS_BY_KIND:
@@ -121,10 +124,10 @@ def parse_correction(values: Mapping[str, Any]) -> Correction:
 
 
 def parse_corrections(corrections: Sequence[object]) -> list[Correction]:
-    """Read corrections as `parse_correction` does.
+    """Return the corrections that JSON values of the API describe.
 
     Raises:
-        CorrectionsRefusedError: the form of some is wrong.
+        CorrectionsRefusedError: some of them are not valid.
     """
     result: list[Correction] = []
     reasons: dict[int, str] = {}
@@ -138,48 +141,51 @@ def parse_corrections(corrections: Sequence[object]) -> list[Correction]:
     return result
 
 
-def to_json(written: StoredCorrection) -> dict[str, object]:
-    """Return a correction that is there as the wire has it."""
+def to_json(stored: StoredCorrection) -> dict[str, object]:
+    """Return a stored correction as the JSON object of a response."""
     return {
-        "id": written.id,
-        "usuarioId": written.usuario_id,
-        "ponto": written.ponto and written.ponto.isoformat(),
-        "situacao": "gravada" if written.is_new else "existente",
+        "id": stored.id,
+        "usuarioId": stored.usuario_id,
+        "ponto": stored.ponto and stored.ponto.isoformat(),
+        "situacao": "gravada" if stored.is_new else "existente",
     }
 
 
 def write_corrections(
     connection: extensions.connection, corrections: Sequence[Correction], author: str | None
 ) -> list[StoredCorrection]:
-    """Write corrections in one transaction, and commit.
+    """Write corrections, all or nothing, and commit.
 
     Args:
-        connection: outside of any transaction, of a role that may. Whoever gets another error closes it.
-        corrections: what the table refuses is decided in this order: one may be of another before it.
-        author: who answers for them; None: whoever signed in to the database.
+        connection: has no open transaction. After a `psycopg2.Error` the caller has to close it.
+        corrections: are written in this order, so one may refer to another before it.
+        author: author of all of them; None: the role that the connection signed in as.
+
+    Returns:
+        The stored corrections in the same order; their times are in the employee's time zone.
 
     Raises:
         CorrectionsRefusedError: the table refuses some of them.
-        psycopg2.Error: it cannot be done. Nothing was written.
+        psycopg2.Error: the database failed. Nothing was written, unless it failed at the commit.
     """
-    connection.set_session(isolation_level=extensions.ISOLATION_LEVEL_READ_COMMITTED)  # as the table's rules ask
-    written: list[StoredCorrection] = []
+    connection.set_session(isolation_level=extensions.ISOLATION_LEVEL_READ_COMMITTED)  # which the table requires
+    stored: list[StoredCorrection] = []
     refused: dict[int, str] = {}
     with connection.cursor() as cursor:
         cursor.execute("savepoint correction")
         for position, each in enumerate(corrections):
             try:
-                written.append(_write_correction(cursor, each, author))
+                stored.append(_write_correction(cursor, each, author))
             except psycopg2.errors.CheckViolation as error:
                 cursor.execute("rollback to savepoint correction")
                 refused[position] = error_message(error)
             else:
-                cursor.execute("release savepoint correction; savepoint correction")  # in one round trip
+                cursor.execute("release savepoint correction; savepoint correction")  # one round trip
     if refused:
         connection.rollback()
         raise CorrectionsRefusedError(refused)
     connection.commit()
-    return written
+    return stored
 
 
 def _write_correction(cursor: extensions.cursor, correction: Correction, author: str | None) -> StoredCorrection:

@@ -1,4 +1,4 @@
-"""A correction among drains and reports."""
+"""Scenarios in which a correction runs beside drains and reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ values (
     %(usuario_id)s, %(ponto)s, %(alvo)s::uuid, 'wrong'
 )
 """
-# Nobody else is corrected unpunched.
+# An addition for an employee without any row would be refused.
 _INSERT_EMPLOYEE = "insert into ponto.funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
 
 
 class CorrectionProgram:
-    """A correction by a login of one's own, which is refused if it is of a punch that is not there yet."""
+    """A correction by a person's login, which is refused if its punch is not a row yet."""
 
     def __init__(self, **columns: object) -> None:
-        """Takes its columns: `usuario_id` and `ponto` of an addition, `alvo` of a punch that does not count."""
+        """Set columns: `usuario_id` and `ponto` for an addition, `alvo` to disregard a punch."""
         self._columns = {"usuario_id": None, "ponto": None, "alvo": None} | columns
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Write it."""
+        """Write the correction."""
         session.is_unscheduled = False
         with closing(connect(world.connection_parameters, "correct")) as connection, connection.cursor() as cursor:
             connection.autocommit = True
@@ -45,7 +45,7 @@ class CorrectionProgram:
                 world.statuses["correction"] = "written"
 
     def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  as of every program
-        """Give nothing."""
+        """Return no programs."""
         return ()
 
 

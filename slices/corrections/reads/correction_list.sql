@@ -1,4 +1,4 @@
--- The corrections of a month's punches, by the working day, in the order of the punches and of their writing.
+-- The corrections of the working days of a month, by employee, then by the corrected instant, then in the order of writing.
 select
     criada_em,
     id::text,

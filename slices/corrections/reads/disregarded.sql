@@ -1,4 +1,4 @@
--- Of some punches, those that do not count, each with the correction that says so.
+-- The disregarded ones of some punches, each with the correction that disregards it.
 select alvo::text, id::text
 from ponto.correcao as contra
 where alvo = any(%(ids)s::uuid[])

@@ -1,5 +1,5 @@
--- An employee's punches and additions between two instants, each in local time, and with the correction by which it does
--- not count. It reads nothing but what those who may write corrections may read.
+-- An employee's punches and additions between two instants, in local time too, each with the id of the correction that
+-- disregards it (null: it counts). It reads only columns that ponto_correctors may read.
 select
     registro.id::text as id,
     ponto,

@@ -1,4 +1,4 @@
--- The rows of an employee's corrections, with all columns that there are.
+-- An employee's corrections, with all columns of the table.
 select row_to_json(correcao) as registro
 from ponto.correcao
 where usuario_id = %(usuario)s

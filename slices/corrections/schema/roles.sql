@@ -1,2 +1,2 @@
-create role ponto_corrections login; -- the function, which writes down whom AWS vouches for
-create role ponto_correctors nologin; -- people have logins of their own, members of it: PostgreSQL vouches for them
+create role ponto_corrections login; -- the function, which writes the author that AWS verified
+create role ponto_correctors nologin; -- people, with personal logins that are members of this role

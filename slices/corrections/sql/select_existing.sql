@@ -1,4 +1,4 @@
--- The correction that a retry found.
+-- The correction for which insert.sql inserted no row, because it exists already.
 select id::text, usuario_id, ponto
 from ponto.correcoes_vigentes()
 where tipo = %(tipo)s

@@ -1,2 +1,2 @@
--- What follows says instants as the employee's clock does.
+-- Until the end of the transaction, instants are returned in the employee's time zone.
 select set_config('timezone', coalesce((select fuso from ponto.funcionario where usuario_id = %(usuario_id)s), ponto.fuso_padrao()), true)

@@ -1,4 +1,4 @@
-"""What the tests of corrections share: a database with corrections, and what counts in plain Python."""
+"""A database with corrections, and histories of punches and corrections, for the tests of this slice."""
 
 import uuid
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of
 
 GOLDEN = Path(__file__).parent / "golden"
 CORRECTIONS_SQL = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
-"""It corrects a day of the reports' company."""
+"""Corrections of one day of the reports' fictitious company."""
 
 
 class CorrectionsDatabase(reporting.Database):
-    """A database with all migrations, in which punches are corrected."""
+    """A migrated database with a method that stores corrections."""
 
     def correct(
         self,
@@ -31,7 +31,10 @@ class CorrectionsDatabase(reporting.Database):
         written: str | datetime,
         id_: str | None = None,
     ) -> str:
-        """Store a correction, against the rules too; return its id. Local times are the stage's."""
+        """Store a correction without applying the rules; return its id.
+
+        Times as text are local times of the stage.
+        """
         id_ = id_ or correction_id(uuid.uuid4().int)
         instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
         self.ask(
@@ -45,22 +48,22 @@ class CorrectionsDatabase(reporting.Database):
 
 
 def correction_id(number: int) -> str:
-    """Give an id as corrections have them."""
+    """Return a valid id of a correction."""
     return f"c0000000-0000-8000-8000-{number % 16**12:012x}"
 
 
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[CorrectionsDatabase]:
-    """Give a database with all migrations applied and no punches."""
+    """Return a migrated database without punches."""
     with closing(CorrectionsDatabase(migrated_url)) as database:
         yield database
 
 
 class HistoryRow(NamedTuple):
-    """A row of batida or correcao, of employee 1."""
+    """A row of batida or correcao, for employee 1."""
 
-    at: datetime  # written; of a punch of the first version it says nothing
-    kind: str  # batida, primeira (as of the first version), or as correcao.tipo
+    at: datetime  # when it was written; meaningless for kind "primeira"
+    kind: str  # batida, primeira (a punch without recebida_em, as the first version wrote it), or a tipo of correcao
     id: str
     ponto: datetime | None
     alvo: str | None
@@ -68,7 +71,10 @@ class HistoryRow(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn, stories: st.SearchStrategy[Story]) -> tuple[Story, list[HistoryRow], datetime]:
-    """Draw one of these stories, how its punches were written and corrected, one an hour, and an instant in between."""
+    """Draw a story, its rows and an instant.
+
+    The rows are punches and corrections, written one an hour. The instant is at one of them or a minute before it.
+    """
     zone, cutoff, punches = draw(stories)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rows: list[HistoryRow] = []
@@ -79,7 +85,7 @@ def histories(draw: st.DrawFn, stories: st.SearchStrategy[Story]) -> tuple[Story
         }
         kinds = [
             *(["batida", "primeira", "inclusao"] if punches else ["end"]),
-            *(kind for kind, found in targets.items() if found),
+            *(kind for kind, ids in targets.items() if ids),
         ]
         kind = draw(st.sampled_from(kinds))
         if kind == "end":
@@ -105,8 +111,8 @@ def store(database: CorrectionsDatabase, rows: list[HistoryRow]) -> None:
 
 
 def counted_punches(rows: Iterable[HistoryRow], instant: datetime | None) -> list[datetime]:
-    """Give the punches that count at an instant (None: now)."""
-    there = [row for row in rows if instant is None or row.kind == "primeira" or row.at <= instant]
-    undone = {row.alvo for row in there if row.kind == "anulacao"}
-    off = {row.alvo for row in there if row.kind == "desconsideracao" and row.id not in undone}
-    return [row.ponto for row in there if row.ponto and row.id not in undone | off]
+    """Return the punches that count as of an instant (None: now)."""
+    visible = [row for row in rows if instant is None or row.kind == "primeira" or row.at <= instant]
+    undone = {row.alvo for row in visible if row.kind == "anulacao"}
+    disregarded = {row.alvo for row in visible if row.kind == "desconsideracao" and row.id not in undone}
+    return [row.ponto for row in visible if row.ponto and row.id not in undone | disregarded]

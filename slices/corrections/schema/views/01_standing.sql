@@ -1,5 +1,5 @@
 -- replaces: reports/views/04_punches_that_count.sql
--- Corrections that stand.
+-- Corrections that are not undone.
 
 create or replace function ponto.correcoes_vigentes(momento timestamptz default null)
 returns table (id uuid, usuario_id bigint, tipo text, ponto timestamptz, alvo uuid, motivo text)

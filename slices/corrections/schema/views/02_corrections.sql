@@ -1,7 +1,7 @@
 -- replaces: reports/views/04_punches_that_count.sql
 -- Corrections in local time.
 
--- Apart from correcoes(), for whoever corrects may not see names.
+-- Separate from correcoes(), because ponto_correctors may not read names.
 create or replace function ponto.correcoes_sem_nome(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
@@ -15,7 +15,7 @@ begin atomic
         feita.id, feita.usuario_id, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo, feita.motivo,
         feita.autor, feita.criada_em, aqui.corte,
         feita.tipo <> 'anulacao'
-        -- Neither it nor the addition that it disregards is undone
+        -- Neither this correction nor the addition that it disregards is undone.
         and not exists (
             select
             from ponto.correcao as anulacao
@@ -23,7 +23,7 @@ begin atomic
                 and anulacao.tipo = 'anulacao'
                 and ponto.escrita_ate(anulacao.criada_em, momento)
         )
-        -- It is no addition that is disregarded
+        -- It is not a disregarded addition.
         and not exists (select from ponto.correcoes_vigentes(momento) as contra where contra.alvo = feita.id)
     from ponto.correcao as feita
         left join ponto.correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
@@ -60,19 +60,20 @@ comment on function ponto.correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';
 comment on function ponto.correcoes_sem_nome is 'As correcoes(), without names';
 comment on view ponto.correcao_local is 'Corrections, in the employee''s local time';
-comment on column ponto.correcao_local.id is 'As in correcao';
+comment on column ponto.correcao_local.id is 'Id of the correction';
 comment on column ponto.correcao_local.usuario_id is 'Employee''s number';
 comment on column ponto.correcao_local.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
-comment on column ponto.correcao_local.tipo is 'inclusao, desconsideracao, or anulacao of one of these';
-comment on column ponto.correcao_local.ponto is 'The punch that was added or disregarded; an instant';
-comment on column ponto.correcao_local.local is 'The same in local time';
+comment on column ponto.correcao_local.tipo is 'inclusao (addition), desconsideracao (disregarded), or anulacao (undone) of one of these';
+comment on column ponto.correcao_local.ponto is 'Instant of the punch that was added or disregarded';
+comment on column ponto.correcao_local.local is 'Its local time';
 comment on column ponto.correcao_local.dia is 'Its working day';
 comment on column ponto.correcao_local.alvo is
-    'desconsideracao: id of the punch; anulacao: of the correction that it undoes; null: of an inclusao';
-comment on column ponto.correcao_local.motivo is 'Why';
-comment on column ponto.correcao_local.autor is 'Who answers for it';
-comment on column ponto.correcao_local.criada_em is 'When it was written; an instant';
+    'desconsideracao: id of the punch; anulacao: id of the undone correction; null: inclusao';
+comment on column ponto.correcao_local.motivo is 'Reason';
+comment on column ponto.correcao_local.autor is 'Author: AWS identity or login; local: not verified';
+comment on column ponto.correcao_local.criada_em is 'Instant at which the correction was written';
 comment on column ponto.correcao_local.corte is 'Cut-off of the employee''s working day, local time';
 comment on column ponto.correcao_local.vale is
-    'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
+    'Whether it has an effect; false: an anulacao, an undone correction, a disregarded inclusao, or a desconsideracao of an '
+    'undone inclusao';

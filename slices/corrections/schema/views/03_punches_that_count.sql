@@ -1,8 +1,8 @@
 -- replaces: reports/views/04_punches_that_count.sql
--- Punches that count: those that were sent and that nobody disregarded, and those that somebody added. The reports' file
--- knows no corrections.
+-- Punches that count: sent punches that are not disregarded, and added punches. The file of the reports, which this one
+-- replaces, has only sent punches.
 
--- A plain union all and one anti-join, so that a card is planned and read as fast as without corrections.
+-- Only a union all and one anti-join, so that planning and reading a card takes no longer than without corrections.
 create or replace function ponto.batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
@@ -30,7 +30,7 @@ begin atomic
     where registro.usuario_id <> ponto.usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
         and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity')
-        -- Disregarded; an addition may be undone, too. No id is in both tables.
+        -- Neither disregarded nor, as an addition, undone. No id is in both tables.
         and not exists (
             select
             from ponto.correcoes_vigentes(momento) as contra

@@ -1,8 +1,8 @@
--- What writing a correction needs besides the tables.
+-- Functions that convert local times for the writing of corrections.
 
 create or replace function ponto.instantes_locais(local timestamp, zona text) returns timestamptz[]
 language sql stable parallel safe begin atomic
-    -- Of the offsets a day before and after: a change lies between them, or there is none.
+    -- Tries the offsets a day before and a day after: if the clocks change, it is between these.
     select array(
         select distinct instante
         from unnest(array[-24, 24]) as horas
@@ -16,7 +16,7 @@ language sql stable parallel safe begin atomic
 end;
 
 comment on function ponto.instantes_locais is
-    'The instants of a local time in a zone: two where a change of the clocks repeats it, none where one leaves it out';
+    'Instants of a local time in a zone: two if a change of the clocks repeats it, none if one skips it';
 
 create or replace function ponto.um_instante(instantes timestamptz[], local timestamp, zona text) returns timestamptz
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -27,17 +27,17 @@ begin
     if cardinality(instantes) = 1 then
         return instantes[1];
     elsif cardinality(instantes) = 0 then
-        raise exception '% is left out in %, where the clocks change: give the offset of the time that is meant',
+        raise exception '% does not exist in %, where the clocks change: give the offset of the intended time',
             escrita, zona
         using errcode = 'check_violation';
     end if;
-    raise exception '% is twice in %, where the clocks change: give the offset, as % or %',
+    raise exception '% occurs twice in %, where the clocks change: give the offset, as % or %',
         escrita, zona, to_char(instantes[1], com_deslocamento), to_char(instantes[2], com_deslocamento)
     using errcode = 'check_violation';
 end
 $$;
 
-comment on function ponto.um_instante is 'The one of these instants; refuses where there are none or two';
+comment on function ponto.um_instante is 'The only one of these instants; raises an error if there are none or two';
 
 create or replace function ponto.instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe begin atomic
@@ -46,5 +46,5 @@ language sql stable parallel safe begin atomic
 end;
 
 comment on function ponto.instante_local is
-    'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
-    'clocks repeats or leaves out';
+    'The instant of a local time in the employee''s time zone, or else the stage''s; raises an error if a change of the '
+    'clocks repeats or skips the time';

@@ -1,4 +1,4 @@
-"""What `tests/e2e/test_deploy.py` asks about a stage that it has deployed."""
+"""Checks of corrections for `tests/e2e/test_deploy.py`."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from tools.local.emulator import Emulator
 
 
 def check(_: Emulator, done: Any) -> None:
-    """Check what `ponto deploy --json` printed of corrections."""
+    """Check the output of `ponto deploy --json` about corrections."""
     assert done["correctionsProven"] is True

@@ -1,4 +1,4 @@
-"""Corrections by the deployed function: signed requests, the command, and whom the guard lets in."""
+"""Corrections through the deployed function: the command, signed requests, and requests that the guard refuses."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def employee(deployed: Deployed) -> int:
-    """Give somebody who has a punch on 2025-05-05 at 08:00."""
+    """Return the number of an employee who has a punch on 2025-05-05 at 08:00."""
     number = next(EMPLOYEES)
     punch = (
         "insert into ponto.batida (id, usuario_id, ponto) select gen_random_uuid(), unnest(%s), '2025-05-05 08:00-03'"
@@ -47,12 +47,12 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
     assert done.status == 0, done.err
     assert done.out.startswith("added: c")
     assert done.out.endswith(f", of employee {employee}, 2025-05-05T18:00:00-03:00\n")
-    assert correct(*add).out == done.out.replace("added: ", "added before, and nothing now: ")
+    assert correct(*add).out == done.out.replace("added: ", "added already: ")
     left_out = correct("disregard", punch, "--reason", "punched twice", "--json").json["corrections"][0]["id"]
     assert correct("undo", left_out, "--reason", "was right", "--json").status == 0
 
     assert [(kind, author) for _, kind, author in rows(client, employee)] == [
-        ("inclusao", "local"),  # nobody vouches for whoever it is here
+        ("inclusao", "local"),  # the local stack does not verify the author
         ("desconsideracao", "local"),
         ("anulacao", "local"),
     ]
@@ -69,7 +69,9 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
 
 def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
     stack = local_stack.find(deployed.state)
-    assert proof.prove(stack.session(), "local", stack.api_url) == "corrections reach their table, which refused one"
+    assert proof.prove(stack.session(), "local", stack.api_url) == (
+        "a test correction reached the table, which refused it as it should"
+    )
     assert client.query("select * from ponto.correcao where motivo = 'proof of a deploy'") == []
 
 

@@ -1,7 +1,7 @@
--- The reports' company, whose employee 106 punched 12:00 twice on the 26th and forgot 17:00: corrected, 8:00. What was
--- undone counts for nothing.
+-- Employee 106 of the reports' company punched twice at 12:00 on the 26th, and forgot to punch at 17:00. With these
+-- corrections the employee worked 8:00. The undone addition changes nothing.
 
-set session_replication_role = replica; -- without the trigger that lets nobody write into the past
+set session_replication_role = replica; -- without the triggers, which apply the rules
 insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)
 select ('c0000000-0000-8000-8000-' || to_char(hora, 'YYYYMMDDHH24MI'))::uuid, 106, tipo, ponto at time zone 'America/Sao_Paulo', alvo, motivo, autor,
     hora at time zone 'America/Sao_Paulo'

@@ -1,4 +1,4 @@
-"""`ponto correct` against a real PostgreSQL: by a login of one's own, and signed, to an API of paper."""
+"""`ponto correct` against a real PostgreSQL: by a person's login, and through a fake API."""
 
 import json
 import re
@@ -31,14 +31,14 @@ def punched(database: Database) -> Database:
     return database
 
 
-# By a login of one's own
+# By a person's login
 
 
 @pytest.fixture
 def correct(
     punched: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> commands.Run:
-    """Run the command as Ana, at the database that the environment names."""
+    """Return a function that runs the command as Ana on the database of the environment."""
     export(punched.owner | {"user": person}, monkeypatch)
     run = commands.runner(capsys, "correct")
     return lambda *words: run(*words, "--database", "env")
@@ -120,8 +120,8 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
     ("words", "reason"),
     [
         (("disregard", "01234567-89ab-7def-8123-456789abcdef"), "is no punch, and no addition that counts"),
-        (("disregard", "yesterday"), "ID: must be the whole id of a punch or of a correction"),
-        (("undo", "c1086754"), "ID: must be the whole id of a punch or of a correction"),
+        (("disregard", "yesterday"), "ID: must be the full id of a punch or of a correction"),
+        (("undo", "c1086754"), "ID: must be the full id of a punch or of a correction"),
         (("undo", PUNCH), f"{PUNCH} is no correction that can be undone"),
         (("undo", PUNCH, "--id", PUNCH), "--id: must be a UUID of version 8 that begins with c"),
         (("disregard", PUNCH, "--reason", "\u3164"), "--reason: must be 3 to 200 "),
@@ -173,7 +173,7 @@ def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarde
     assert (refused.status, refused.out) == (1, "")
     ids = (PUNCH, OTHER_PUNCH, added["corrections"][0]["id"])
     assert refused.err.splitlines()[-1] == (
-        f"ponto: refused: employee {ANA} has 3 punches at 2026-10-01T08:00; name one by its ID: "
+        f"ponto: refused: employee {ANA} has 3 punches at 2026-10-01T08:00; give the ID of one: "
         f"{ids[0]} (08:00:00-03:00), {ids[1]} (08:00:31-03:00), {ids[2]} (08:00:59-03:00, added); nothing was written"
     )
     assert [each in correct(*words, "--json").json["refused"][0]["what"] for each in ids] == [True] * 3
@@ -205,7 +205,7 @@ def test_of_an_hour_that_comes_twice_the_punches_are_listed_with_their_offsets(
 def test_a_punch_is_named_by_its_id_or_by_employee_and_time(correct: commands.Run, words: tuple[str, ...]) -> None:
     wrong = correct("disregard", *words, "--reason", "twice")
     assert wrong.status == 2
-    assert "Give ID, or --employee and --at." in wrong.err
+    assert "Give either ID, or both --employee and --at." in wrong.err
 
 
 @pytest.mark.parametrize("at", ["2026-10-05", "2026-W41-4", "yesterday"])
@@ -262,7 +262,7 @@ def test_a_file_without_corrections_or_with_too_many_is_refused(correct: command
     file = tmp_path / "corrections.csv"
     assert "No such file" in correct("apply", "--file", file).err
     for text, reason in (
-        (HEADER, "has no corrections"),
+        (HEADER, "no line with a correction"),
         (HEADER + f"anulacao,,,{PUNCH},twice\n" * 301, "301 corrections"),
     ):
         file.write_text(text, encoding="utf-8")
@@ -275,10 +275,10 @@ def test_a_file_without_corrections_or_with_too_many_is_refused(correct: command
 
 
 class FakeApi:
-    """The API of a stage: whoever signs is Ana, and the function writes to the database."""
+    """A fake API of a stage: Ana signed every request, and the function writes to the real database."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
-        self.answers: list[Response] = []  # before the function is asked
+        self.answers: list[Response] = []  # given before the function is invoked
         self.signed: list[tuple[str, Mapping[str, str]]] = []
         self._functions = functions
         answer_requests(monkeypatch, self._answer)
@@ -349,17 +349,17 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
         (
             (403, '{"message":"User: x is not authorized"}', {}),
             2,
-            "not authorized; assume the role that batida-ponto-dev has as its output CorrectorRoleArn",
+            "the role CorrectorRoleArn of the outputs of stack batida-ponto-dev",
         ),
         ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
         ((200, "<html>", {}), 2, "answered 200: no corrections"),
-        ((500, '{"message":"run ponto schema"}', {}), 2, "ponto: answered 500: run ponto schema"),
-        ((503, '{"message":"the database does not answer"}', {}), 2, "send it again, which adds nothing twice"),
+        ((500, '{"message":"run ponto schema"}', {}), 2, "ponto: the API answered 500: run ponto schema"),
+        ((503, '{"message":"the database does not answer"}', {}), 2, "try again: no correction is added twice"),
         (
             (500, '{"message":"there was an error"}', {"Retry-After": "15"}),
             2,
-            "correcao answered 500: there was an error; send it again, which adds nothing twice",
+            "correcao answered 500: there was an error; try again: no correction is added twice",
         ),
         (
             (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),
@@ -371,7 +371,7 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
 def test_what_the_api_has_against_it_is_told(
     correct_on_aws: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
 ) -> None:
-    api.answers = [answer] * 100  # to each try
+    api.answers = [answer] * 100  # one for each attempt
     done = correct_on_aws(*ADD)
     assert (done.status, done.out) == (status, "")
     assert reason in done.err
@@ -387,5 +387,5 @@ def test_a_function_that_is_not_ready_and_a_database_that_resumes_are_waited_for
 
     assert (done.status, len(api.signed), clock.waits) == (0, 3, [15, 15])
     assert rows(punched) == [("inclusao", ANA, AUTHOR)]
-    assert done.err.count("answered 500 (there was an error handling your request). A function that nobody") == 1
+    assert done.err.count("answered 500 (there was an error handling your request). A function that was") == 1
     assert "Waiting for 180 s at most" in done.err

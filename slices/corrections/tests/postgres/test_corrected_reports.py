@@ -37,7 +37,7 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
         ("13:00:00", "batida", False),
         ("17:00:00", "inclusao", True),
     ]
-    assert len(database.read("batida_local")) == 4  # as it was sent
+    assert len(database.read("batida_local")) == 4  # the punches as they were sent
 
 
 def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(
@@ -48,7 +48,7 @@ def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction
 
     late, _ = database.punch(1, "2026-11-03 08:00 17:00", written=5 * DAY)
     assert [counted for *_, counted in reopened()] == [2]
-    database.correct(1, "desconsideracao", alvo=late, written="2026-11-07 04:00")  # three days after the day's end
+    database.correct(1, "desconsideracao", alvo=late, written="2026-11-07 04:00")  # three days after the end of the day
     assert [counted for *_, counted in reopened()] == [1]
     database.correct(1, "inclusao", at="2026-11-03 12:00", written="2026-11-20 04:00")
     assert reopened() == [(date(2026, 11, 3), 16 * DAY, 2)]
@@ -81,7 +81,7 @@ def test_a_corrected_day_is_an_exception_that_says_so(database: CorrectionsDatab
         ("incluida", 1, None, date(2026, 11, 3), added, datetime(2026, 11, 3, 12), None, 21 * HOUR - 30 * SECOND, 1),
     ]
 
-    # The day ends at 04:00 of the 4th, and three days later nobody expects a change.
+    # The day ends at 04:00 of the 4th. Changes more than three days later reopen it.
     database.correct(1, "anulacao", alvo=added, written="2026-11-07 04:00")
     assert {row[0] for row in database.read(f"excecoes({MONTH})")} == {"incompleta", "desconsiderada"}
     database.correct(1, "anulacao", alvo=off, written="2026-11-07 04:01")
@@ -100,7 +100,7 @@ def literal(instant: datetime | None) -> str:
 
 
 def reports(database: CorrectionsDatabase, months: list[date], instant: datetime | None) -> list[list[Row]]:
-    """Read every report that takes a moment, of one employee and of all."""
+    """Read every report that has the parameter `momento`, for one employee and for all."""
     given = f"momento => {literal(instant)}"
     return [
         database.read(report)

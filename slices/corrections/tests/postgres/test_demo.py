@@ -1,4 +1,4 @@
-"""The correction of the company that `ponto demo` makes up."""
+"""The correction for the fictitious company of `ponto demo`."""
 
 from datetime import date, time
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ def test_one_day_is_corrected_and_odd_no_more(until: str, run: Demo, ask: Ask) -
 
 def test_forgotten_end_of_night_in_the_west_is_added_after_it(database: CorrectionsDatabase) -> None:
     database.employ(1, ZoneInfo("America/Rio_Branco"), cutoff=time(12))
-    database.punch(1, "2026-10-06 22:00 26:00 27:30")  # 08:30Z, so that the night ended at 12:30Z
+    database.punch(1, "2026-10-06 22:00 26:00 27:30")  # the last is at 08:30Z, and the added one at 12:30Z
 
     with database.session.cursor() as cursor:
         assert add_forgotten_punch(cursor, (1, 1), date(2026, 10, 31)) == 1

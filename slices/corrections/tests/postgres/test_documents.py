@@ -1,4 +1,4 @@
-"""The statements in the slice's documents, on a real database."""
+"""The SQL statements of the slice's documents, run on a real database."""
 
 import psycopg2
 import pytest

@@ -1,4 +1,4 @@
-"""The function that writes corrections, on a real database: whom it believes, and what it answers."""
+"""The function that writes corrections, on a real database: its authors and its responses."""
 
 import json
 from contextlib import closing
@@ -66,7 +66,7 @@ def test_a_request_of_nobody_is_refused_and_writes_nothing(
     function: Functions, database: Database, arn: str | None
 ) -> None:
     status, answer = post(function, {**ADDITION, "autor": "boss"}, userArn=arn, user="AIDA", caller="AIDA")
-    assert (status, answer["message"][:44]) == (403, "corrections are for callers whom AWS names: ")
+    assert (status, answer["message"][:45]) == (403, "the request has no identity from AWS: sign it")
     assert rows(database) == []
 
 
@@ -210,6 +210,6 @@ def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -
         {"written": 0, "known": 0, "refused": 1},
     ]
     assert 0 < lines[0]["milliseconds"] < 60_000
-    said = json.dumps([line | {"milliseconds": 0} for line in lines])  # any digits
-    for told in (REASON, "twice", AUTHOR, PUNCH, str(ANA), "999", "18:00"):
-        assert told not in said
+    logged = json.dumps([line | {"milliseconds": 0} for line in lines])  # without its random digits
+    for text in (REASON, "twice", AUTHOR, PUNCH, str(ANA), "999", "18:00"):
+        assert text not in logged

@@ -1,4 +1,4 @@
-"""Nothing that others planted in `public` runs when employees are loaded, corrections written and cards read."""
+"""Functions planted in schema `public` do not run while employees, corrections and time cards are processed."""
 
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -29,7 +29,7 @@ def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: S
     assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
     correction = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
     with closing(connect(signed_in("ponto_corrections", owner), "test")) as database:
-        assert len(write_corrections(database, [correction], "arn:of:somebody")) == 1
+        assert len(write_corrections(database, [correction], "arn:of:ana")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
         "cards": {"mes": month, "usuarios": [EMPLOYEE], "momento": None},

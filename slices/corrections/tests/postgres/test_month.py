@@ -1,4 +1,4 @@
-"""`slices/corrections/month.md`: an outsider closes October for the made-up company, command by command."""
+"""`slices/corrections/month.md`: its commands, run in order, close October for the fictitious company."""
 
 import csv
 import os
@@ -21,9 +21,9 @@ PAGE = ROOT / "slices" / "corrections" / "month.md"
 def printed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> dict[str, list[Result]]:
-    """Run the page's commands one after the other, at a database of one's own; give what each of them printed."""
+    """Run the page's commands in order on a separate database; return the results by command."""
     export(database.owner, monkeypatch)
-    monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
+    monkeypatch.setenv("COLUMNS", "160")  # so that each row of a table is one line
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     found: dict[str, list[Result]] = {}
@@ -45,7 +45,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
 
     def lines(start: str, *words: str) -> list[list[str]]:
-        """Give the lines with all of the words that a command printed, each time that it ran."""
+        """Return, for each run of a command, the printed lines that contain all of the words."""
         return [
             [line for line in done.out.splitlines() if all(word in line for word in words)] for done in printed[start]
         ]
@@ -77,7 +77,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert {number for number in paid if number in months} == changed
     assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
 
-    # What is paid is of the instant that is kept, and then asked for.
+    # Payroll's files are as of the instant that `--since` names later.
     (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}
     kept = [command for command in printed if "--output" in command]
     assert len(kept) == 2
@@ -85,5 +85,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     cards = Path("paid-2026-10.html").read_text()
     for each in (totals.out, cards):
         assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in each
-    assert "Time zone and cut-off are today" not in cards  # the employees had theirs then
+    assert (
+        "Time zone and cut-off are today" not in cards
+    )  # because the employees' zones were stored before that instant
     assert "gerado_em" not in PAGE.read_text()

@@ -41,7 +41,7 @@ CORRECTIONS_BACK = ROOT / "slices" / "corrections" / "README.md", "After a resto
 
 @pytest.fixture
 def older(empty: Database) -> Database:
-    """Give the database of an older stage."""
+    """Return the database of an older stage."""
     empty.ask(PUNCHES + EMPLOYEES + CORRECTIONS)
     return empty
 

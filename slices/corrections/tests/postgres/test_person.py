@@ -1,4 +1,4 @@
-"""`ponto person` of somebody who was corrected."""
+"""`ponto person` of an employee whose punches were corrected."""
 
 import json
 
@@ -11,7 +11,7 @@ from slices.reports.tests.postgres.test_person import MORE as OF_THE_EMPLOYEE
 from slices.reports.tests.postgres.test_person import Stage, require_the_same_by_function_and_connection
 from slices.reports.tests.postgres.test_person import dev as dev
 
-# A time that was added to a month without punches.
+# One punch is added in a month without punches.
 MORE = """
 insert into correcao (usuario_id, tipo, ponto, motivo) values
     (106, 'inclusao', '2025-05-05T00:00Z', 'forgotten'),

@@ -1,4 +1,4 @@
-"""The reports' file that corrections replace: with the slice, without it, and when it comes back."""
+"""The view of the reports that corrections replace: with the slice, without it, and enabled again."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_
 
 
 def test_all_of_it_is_made_anew_in_the_order_of_its_making(stage: Stage, tmp_path: Path) -> None:
-    """What the reports' functions depend on by the replacement goes after them."""
+    """The reports' functions depend on objects of the replacing files, so these are dropped last."""
     reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
     peak = reports / "views" / "10_peak.sql"
     text = peak.read_text(encoding="utf-8")

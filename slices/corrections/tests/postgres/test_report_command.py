@@ -1,4 +1,4 @@
-"""`ponto report` of employees who were corrected: golden files, and what a reader does with each format.
+"""`ponto report` of employees with corrections: golden files, and details of each format.
 
     GOLDEN=write make test ARGS="slices/corrections/tests/postgres/test_report_command.py -k golden"
 
@@ -43,7 +43,7 @@ unchanged = shared(CORRECTIONS_SQL, NIGHT)
 
 @pytest.fixture
 def url(migrated_url: str) -> str:
-    """Give the database of the corrected company to a test that changes it."""
+    """Return a database of the company with corrections, for a test that changes it."""
     fill(migrated_url)
     fill(migrated_url, CORRECTIONS_SQL)
     return migrated_url
@@ -69,7 +69,7 @@ def test_a_report_is_its_golden_file(file: str, run: Run) -> None:
 def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
     run: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "160")  # in which the punches of a day stand on one line
+    monkeypatch.setenv("COLUMNS", "160")  # so that the punches of a day are on one line
     fill(url, "insert into funcionario (usuario_id, nome) values (110, 'Lia')")
     fill(
         url,
@@ -81,7 +81,7 @@ def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
         url,
         "insert into correcao (tipo, usuario_id, ponto, motivo) select 'inclusao', 110, at, 'forgotten'"
         " from unnest(%s::timestamptz[]) as at",
-        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # before one, and after the other
+        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # seconds before a punch, and seconds after one
     )
     card = ("timecard", "--employee", 110, *MONTH)
 
@@ -124,7 +124,9 @@ def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
 
     assert corrected_day(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
     assert corrected_day("--as-of", "2026-11-26T23:00Z") == corrected_day(*AS_OF)
-    assert corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the instant of the first is included
+    assert (
+        corrected_day("--as-of", "2026-11-27T09:00")["batidas"] == 5
+    )  # a bound that equals the correction's instant includes it
     assert corrected_day()["minutos"] == 8 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}
@@ -133,7 +135,7 @@ def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
 
 
 DISREGARD_SQL = """
-set session_replication_role = replica; -- without the trigger that lets nobody write into the past
+set session_replication_role = replica; -- without the triggers, which apply the rules
 insert into correcao (id, usuario_id, tipo, alvo, motivo, criada_em)
 values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not hers', '2026-11-28 08:00-03')
 """

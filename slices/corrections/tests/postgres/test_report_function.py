@@ -1,4 +1,4 @@
-"""The function that reads, of employees who were corrected, and while a correction is being written."""
+"""The function `read` on employees with corrections, and while a correction is uncommitted."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from slices.reports.tests.postgres.test_report_function import run as run
 unchanged = shared(NUMBERS, CORRECTIONS_SQL)
 
 WRITTEN = (
-    "set constraints all immediate;"  # no trigger sees when it is committed
+    "set constraints all immediate;"  # the deferred trigger on the commit time runs too early
     " insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
 )
 

@@ -1,4 +1,4 @@
-"""The pages of `ponto report` with corrections, opened and printed in the machine's Chromium."""
+"""The HTML pages of `ponto report` with corrections, opened and printed in Chromium."""
 
 import pytest
 

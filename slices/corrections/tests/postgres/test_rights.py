@@ -1,4 +1,4 @@
-"""What the roles by which corrections are written may do, and what not."""
+"""Rights of the roles that write corrections."""
 
 from typing import Any
 

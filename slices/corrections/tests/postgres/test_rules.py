@@ -1,4 +1,4 @@
-"""Corrections as the table of them admits them, whoever writes: the rules, retries, and who answers for a row."""
+"""The rules of the table of corrections, which apply to all writers: refusals, retries and authors."""
 
 import hashlib
 import re
@@ -37,7 +37,7 @@ CHOSEN = "c0000000-0000-8000-8000-000000000001"
 
 @pytest.fixture
 def corrected(database: Database) -> Database:
-    """Give a database in which Ana has a punch, and Rui is an employee without any."""
+    """Return a database in which Ana has a punch, and Rui is an employee without punches."""
     database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
     database.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Rui', 'America/Manaus')", RUI)
     return database
@@ -71,7 +71,7 @@ def undo(alvo: str, **values: Any) -> Correction:
 
 
 def derive_id(*parts: object) -> str:
-    """Give the id of a correction as README.md computes it."""
+    """Return the id of a correction, computed as README.md describes."""
     digest = hashlib.sha256("|".join(map(str, ("correcao", *parts))).encode()).hexdigest()
     variant = "89ab"[int(digest[16], 16) % 4]
     return f"c{digest[1:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
@@ -129,10 +129,10 @@ def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) 
     [
         (
             "2025-11-02T01:30",
-            "2025-11-02T01:30 is twice in America/New_York, where the clocks change: give the offset, as "
+            "2025-11-02T01:30 occurs twice in America/New_York, where the clocks change: give the offset, as "
             "2025-11-02T01:30-04:00 or 2025-11-02T01:30-05:00",
         ),
-        ("2026-03-08T02:30", "2026-03-08T02:30 is left out in America/New_York, where the clocks change: give the off"),
+        ("2026-03-08T02:30", "2026-03-08T02:30 does not exist in America/New_York, where the clocks change: give the "),
     ],
 )
 def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
@@ -153,11 +153,11 @@ def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database)
         for half_hours in range(5 * 48):
             local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
             at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-            expected = at[0] if at[0] == at[1] else "is twice" if at[0] < at[1] else "is left out"
+            expected = at[0] if at[0] == at[1] else "occurs twice" if at[0] < at[1] else "does not exist"
             try:
                 [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
             except psycopg2.errors.CheckViolation as error:
-                found = next((why for why in ("is twice", "is left out") if why in str(error)), error)
+                found = next((reason for reason in ("occurs twice", "does not exist") if reason in str(error)), error)
             assert found == expected, (zone, local)
 
 
@@ -217,7 +217,7 @@ def test_a_chosen_id_is_kept_and_serves_one_correction(corrected: Database) -> N
 def test_of_many_nothing_is_written_if_one_is_refused_and_each_has_its_reason(corrected: Database) -> None:
     found = refusals(corrected, add(), add(UNKNOWN_EMPLOYEE), disregard(), undo(PUNCH))
     assert found.keys() == {1, 3}
-    # And one may be of another before it.
+    # A correction may refer to an earlier one of the same call.
     first_id = derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)
     assert [each.is_new for each in write(corrected, add(), disregard(first_id))] == [True, True]
 
@@ -228,7 +228,7 @@ def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
     with pytest.raises(ValueError, match="id: must be a UUID"):
         parse(body % added.id, UTC)
     latest = parse('{"usuarioId": 1, "ponto": "2999-12-31T23:59:59-14:59"}', UTC)
-    assert latest.id[0] in "01"  # a derived id has the instant in front
+    assert latest.id[0] in "01"  # a derived id begins with the instant
 
 
 def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
@@ -292,7 +292,7 @@ def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: D
         write(corrected, add())
 
     assert corrected.ask("select count(*) from correcao") == [(0,)]
-    # What is restored was written long before.
+    # A restored correction was written long ago.
     corrected.ask(
         "insert into correcao (tipo, alvo, motivo, criada_em)"
         " values ('desconsideracao', %s, 'twice', '2026-10-02 08:00Z')",
@@ -382,12 +382,12 @@ def test_the_table_and_the_request_see_the_same_characters(corrected: Database) 
         ({"ponto": None}, "ponto: required"),
         ({"usuarioId": "123"}, "usuarioId: must be an integer from 1"),
         ({"ponto": "yesterday"}, "ponto: must be a valid ISO 8601"),
-        ({"alvo": PUNCH}, "alvo: is not of inclusao"),
+        ({"alvo": PUNCH}, "alvo: must be absent for inclusao"),
         ({"autor": "boss"}, "unknown field 'autor'"),
         ({"x" * 3000: 1}, f"unknown field '{'x' * 40}'"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
         *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
-        *(({"motivo": text}, "motivo: must be 3 to 200 .* three of them visible") for text in INVISIBLE_REASONS),
+        *(({"motivo": text}, "motivo: must be 3 to 200 .* 3 of them visible") for text in INVISIBLE_REASONS),
     ],
 )
 def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""`ponto trace` of punches that were corrected, and of corrections."""
+"""`ponto trace` of corrected punches, and of corrections."""
 
 from tests.database import ask
 from tests.postgres.test_trace import DAY, ID, NIGHT, Stage

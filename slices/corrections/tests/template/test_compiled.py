@@ -1,4 +1,4 @@
-"""How corrections are taken: signed, by a function of their own."""
+"""The compiled template of corrections: a signed method and a separate function."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Te
         integration = method["Integration"]
         assert (integration["Type"], integration["Credentials"]) == ("AWS_PROXY", {"Fn::GetAtt": ["ApiRole", "Arn"]})
         assert integration["Uri"]["Fn::Sub"].endswith("functions/${CorrectionLambdaFunction.Arn}/invocations")
-        assert "Policy" not in each.properties("Api")  # whoever signs is of this account, and IAM says who may
+        assert "Policy" not in each.properties("Api")  # callers are of this account, and IAM decides who may send
 
 
 def test_only_one_machine_knows_an_author_that_aws_does_not_name(compiled: Compile) -> None:
@@ -97,7 +97,7 @@ SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role"
         (f"{USERS}/maria", "Maria", False),
         (f"{USERS}/maria", "maria2", False),
         (f"{USERS}/maria", "*", False),
-        (f"{SESSIONS}/Clerks/maria", "maria", False),  # who assumed it may have chosen the name
+        (f"{SESSIONS}/Clerks/maria", "maria", False),  # this session's name may have been chosen freely
         (f"{SESSIONS}/AWSReservedSSO_Clerks_0123456789abcdef/maria", "maria", False),
     ],
 )

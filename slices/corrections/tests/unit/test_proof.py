@@ -1,4 +1,4 @@
-"""What a deploy proves of corrections, by an API of paper."""
+"""The smoke test of corrections that a deploy runs, with a fake API."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def account() -> Iterator[None]:
 
 
 class FakeCorrectionApi:
-    """An API of paper for corrections: one answer after another, the last again and again."""
+    """A fake API for corrections, which gives its answers in order and repeats the last one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: list[Response] = []
@@ -48,7 +48,7 @@ def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> FakeCorrectio
     return FakeCorrectionApi(monkeypatch)
 
 
-PROVEN = "corrections reach their table, which refused one"
+PROVEN = "a test correction reached the table, which refused it as it should"
 REFUSED: tuple[int, str, dict[str, str]] = (
     409,
     '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}',
@@ -63,7 +63,7 @@ UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
     [
         ([REFUSED], PROVEN, ""),
         ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], PROVEN, "a paused database 15 to 40 s"),
-        ([DENIED], None, "not proven: corrections, for the API answered 403: User: x is not authorized to perform"),
+        ([DENIED], None, "corrections are not tested: the API answered 403: User: x is not authorized to perform"),
     ],
 )
 def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
@@ -87,12 +87,12 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
             (500, '{"message":"the function has another password"}', {}),
             "answered 500: the function has another password",
         ),
-        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
+        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; try again"),
         (
             (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
-            "not proven that it takes corrections: tipo: x",
+            "the test of corrections failed: tipo: x",
         ),
-        ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
+        ((200, '{"correcoes":[{}]}', {}), "the test correction was not refused, although"),
         (UNKNOWN, "answered 403: Missing Authentication Token"),
     ],
 )
@@ -103,7 +103,7 @@ def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
     with pytest.raises(CommandError, match=re.escape(message)) as failure:
         proof.prove(boto3.Session(), "dev", URL, FakeClock())
     assert failure.value.status == 1
-    assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
+    assert "stores punches, but the test of corrections failed: " in str(failure.value)
 
 
 @pytest.mark.usefixtures("account")
@@ -128,5 +128,5 @@ def test_a_deploy_sends_one_after_its_punch_and_says_so(
 
     assert (done.status, done.json["correctionsProven"]) == (0, True), done.err
     assert asked == ["ponto", "correcao"]
-    assert "sending a correction that is refused" in done.err.splitlines()
+    assert "sending a test correction, which has to be refused" in done.err.splitlines()
     assert f"proven     {PROVEN}" in prod.run("--yes").out.splitlines()
