@@ -1,5 +1,6 @@
--- A list of employees that is null: of all. What follows from the punches of a day is left out. When its last row was
--- written travels as whole seconds after its last punch: as an instant with microseconds it was a third of all answers.
+-- Days of time cards. usuarios null: all employees. To keep responses small, columns that can be computed from the
+-- punches are omitted, and the time of the last writing is sent as whole seconds after the last punch: as an instant
+-- with microseconds it took a third of each response.
 with dia_do_espelho as (
     select espelhos.*
     from ponto.espelhos(%(mes)s, null, %(momento)s)

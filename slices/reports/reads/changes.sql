@@ -1,6 +1,6 @@
--- Whose month is another at an instant (null: now) than before, with the figures of both; and whose zone or cut-off changed
--- since, so that both are by those of today. A list of employees that is null: of all.
--- Only they are compared for whose month something was written since.
+-- Employees whose month differs between `antes` and `momento` (null: now), with the totals of both; and employees whose
+-- time zone or cut-off changed in between, for whom both totals use the current ones. usuarios null: all employees.
+-- Only employees with rows of the month written after `antes` are compared.
 with escrita as (
     select usuario_id
     from ponto.batida_local
@@ -19,9 +19,9 @@ com_outra_zona as materialized (
     from ponto.funcionario
     where zona_mudou_em > %(antes)s
         and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
-        -- Punches that counted then or count now, on a day that another zone and cut-off may have put into the month: local
-        -- times lie less than 24 hours from UTC, and a cut-off is less than 24 hours, so two readings of an instant
-        -- differ by less than 3 * 24 hours, which is 3 dates at most.
+        -- Punches that count at either instant, on a day that another time zone and cut-off may have assigned to the
+        -- month: local times differ by less than 24 hours from UTC, and a cut-off is less than 24 hours, so an instant
+        -- can have working days that differ by less than 3 * 24 hours, which is at most 3 dates.
         and exists (
             select
             from ponto.batidas(ponto.primeiro_dia(%(mes)s) - 3, ponto.ultimo_dia(%(mes)s) + 3, funcionario.usuario_id, %(antes)s)

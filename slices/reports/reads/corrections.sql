@@ -1,4 +1,4 @@
--- What was added or disregarded in a month, and counts. A list of employees that is null: of all.
+-- Corrections of a month that are in force. usuarios null: all employees.
 with corrigida as (
     select correcoes.*
     from ponto.correcoes(ponto.primeiro_dia(%(mes)s), ponto.ultimo_dia(%(mes)s), null, %(momento)s)

@@ -1,4 +1,4 @@
--- A list of employees that is null: of all who punched.
+-- Cut-offs with at least `divididos` split days. usuarios null: all employees who punched.
 with corte_sugerido as (
     select cortes.*
     from ponto.cortes(%(de)s, %(ate)s)

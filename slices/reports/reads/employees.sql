@@ -1,4 +1,4 @@
--- Of whom there are time cards: now, or at one of two instants.
+-- Employees who have time cards now or at one of two instants.
 select usuario_id as employee_id from ponto.espelho_totais(%(mes)s)
 union
 select usuario_id from ponto.espelho_totais(%(mes)s, null, %(momento)s) where %(momento)s is not null

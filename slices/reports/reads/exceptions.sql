@@ -1,6 +1,7 @@
--- One look at the punches for all: first the largest number of an employee (ordem 0), then how many of each kind (1),
--- then each (2). A list of employees that is null: of all. Summed up, what has one cause is one row: all that an
--- employee's device sent late or ahead, all punches of a device whose clock is wrong, all days that a cut-off splits.
+-- Exceptions and their numbers from one scan of the punches: a row with the number of all and the largest employee
+-- number (ordem 0), a row for each type (1), then the exceptions (2). usuarios null: all employees. With `somadas`,
+-- exceptions with the same cause are one row: all punches that an employee's device sent late or ahead of time, all
+-- punches of a device whose clock is wrong, all days that a cut-off splits.
 with excecao as materialized (
     select excecoes.*
     from ponto.excecoes(

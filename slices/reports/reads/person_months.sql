@@ -1,4 +1,4 @@
--- The months that have punches or corrections of an employee, by the working day.
+-- Months in which an employee has working days with punches or corrections.
 select distinct ponto.primeiro_dia(dia) as mes
 from (
     select dia from ponto.batidas_enviadas('-infinity', 'infinity', %(usuario)s)

@@ -1,4 +1,4 @@
--- Whether anything was received on these days of the stage; a day that is null: from the first, to the last.
+-- Whether a punch was received on these days in the stage's time zone. de null: no start; ate null: no end.
 select exists (
     select
     from ponto.batida

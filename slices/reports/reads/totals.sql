@@ -1,4 +1,5 @@
--- A list of employees that is null: of all. As of an instant, zone and cut-off are today's: it is said who had others since.
+-- Totals of a month. usuarios null: all employees. Totals as of an instant use the current time zone and cut-off;
+-- zona_mudou_em says when these changed, if it was after that instant.
 with total as (
     select espelho_totais.*
     from ponto.espelho_totais(%(mes)s, null, %(momento)s)

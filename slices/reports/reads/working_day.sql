@@ -1,4 +1,4 @@
--- When a working day of an employee begins and ends; of one who is not in funcionario by the stage's defaults.
+-- Start and end of a working day of an employee, with the defaults for one who is not in funcionario.
 select (%(dia)s + corte) at time zone fuso as inicio, (%(dia)s + 1 + corte) at time zone fuso as fim
 from (
     select coalesce(max(fuso), ponto.fuso_padrao()) as fuso, coalesce(max(corte), '04:00') as corte

@@ -1,2 +1,2 @@
--- The time zones that an employee may have.
+-- Time zones that an employee may have.
 select name from pg_timezone_names

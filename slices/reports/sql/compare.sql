@@ -1,4 +1,4 @@
--- What storing these employees would do: how many are new, stand otherwise, stand the same, and how many others stand.
+-- Numbers of these employees that are new, different from and equal to the stored rows, and of other stored employees.
 with given as (
     select *
     from jsonb_to_recordset(%(employees)s::jsonb) as given (usuario_id bigint, nome text, cpf text, fuso text, corte time)
@@ -6,10 +6,10 @@ with given as (
 compared as (
     select
         given.usuario_id is null as other,
-        stands.usuario_id is null as new,
+        stored.usuario_id is null as new,
         (given.nome, given.cpf, given.fuso, given.corte)
-        is distinct from (stands.nome, stands.cpf, stands.fuso, stands.corte) as different
-    from given full join ponto.funcionario as stands using (usuario_id)
+        is distinct from (stored.nome, stored.cpf, stored.fuso, stored.corte) as different
+    from given full join ponto.funcionario as stored using (usuario_id)
 )
 select
     count(*) filter (where not other and new) as inserted,

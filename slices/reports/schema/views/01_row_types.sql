@@ -1,12 +1,12 @@
--- What rows hold that are no view's.
+-- Row types of functions.
 
--- Functions do not return rows of the table itself: they would stop when it gets another column.
+-- Functions do not return the row type of the table itself, because they would fail when the table gets another column.
 create type ponto.batida_lida as (
     id uuid, usuario_id bigint, ponto timestamptz, dispositivo text, enviado timestamptz, recebida_em timestamptz,
     gravada_em timestamptz
 );
 
-comment on type ponto.batida_lida is 'What reports read of a row of batida';
+comment on type ponto.batida_lida is 'Columns of batida that reports read';
 comment on column ponto.batida_lida.id is 'As in batida';
 comment on column ponto.batida_lida.usuario_id is 'As in batida';
 comment on column ponto.batida_lida.ponto is 'As in batida';
@@ -29,9 +29,9 @@ comment on column ponto.espelho_total.fuso is 'Employee''s time zone, or the sta
 comment on column ponto.espelho_total.dias_trabalhados is 'Working days of the month that have punches';
 comment on column ponto.espelho_total.minutos is 'Worked minutes';
 comment on column ponto.espelho_total.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
-comment on column ponto.espelho_total.dias_incompletos is 'Days with an odd count of punches';
+comment on column ponto.espelho_total.dias_incompletos is 'Days with an odd number of punches';
 comment on column ponto.espelho_total.dias_divididos is
-    'Days that have minutos_descanso: the cut-off after them may split a shift';
+    'Days with minutos_descanso: the cut-off after them may split a shift';
 
 
 create type ponto.excecao as (
@@ -41,30 +41,30 @@ create type ponto.excecao as (
 
 comment on type ponto.excecao is 'A row of excecoes()';
 comment on column ponto.excecao.tipo is
-    'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
-    'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
-    'after it was punched; reaberta: a punch or a correction was written more than dias days after the working day '
-    'ended; relogio: recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day '
-    'than a shift leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than '
-    'redefinicao away from that, as by a clock that was reset; incluida: a punch that somebody added; desconsiderada: '
-    'one that somebody disregarded';
+    'incompleta: odd number of punches; longa: more time worked than jornada_maxima; proxima: at most proximas after the '
+    'employee''s previous punch; futura: time more than futuro after the receipt; atrasada: received more than atraso '
+    'after its time; reaberta: a punch or a correction was written more than dias days after the end of the working '
+    'day; relogio: recebida_em and enviado differ by more than desvio; dividida: too little rest until the next '
+    'working day, see jornada.minutos_descanso; redefinida: received on these days, with a time more than redefinicao '
+    'before or after the receipt, as from a clock that was reset; incluida: punch added by a correction; '
+    'desconsiderada: punch disregarded by a correction';
 comment on column ponto.excecao.usuario_id is 'Employee''s number';
 comment on column ponto.excecao.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.excecao.dia is
-    'Working day, in the employee''s time zone: that of the punch; redefinida: that of its receipt';
+    'Working day of the punch in the employee''s time zone; redefinida: working day of the receipt';
 comment on column ponto.excecao.id is
-    'The punch''s id, as in batida_valida; incluida and desconsiderada: the correction''s; null: a whole day';
-comment on column ponto.excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
-comment on column ponto.excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
+    'Id of the punch, as in batida_valida; incluida and desconsiderada: id of the correction; null: exception of a day';
+comment on column ponto.excecao.local is 'Local time of the punch, truncated to the minute; null: exception of a day';
+comment on column ponto.excecao.dispositivo is 'Device of the punch; null: not sent, or exception of a day';
 comment on column ponto.excecao.medida is
-    'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
+    'Measure. incompleta and longa: time worked; proxima: distance between the times truncated to the minute; futura: '
     'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
-    'writing; relogio: recebida_em - enviado, below zero for a clock that is fast; dividida: from the last punch to the '
+    'writing; relogio: recebida_em - enviado, negative for a clock that is fast; dividida: from the last punch to the '
     'first of the next working day; redefinida: recebida_em - ponto; incluida and desconsiderada: from ponto to the '
-    'correction';
+    'writing of the correction';
 comment on column ponto.excecao.batidas is
-    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late, and '
-    'corrections; otherwise 1';
+    'Number of punches. incompleta, longa and dividida: of the day; reaberta: punches and corrections that were written '
+    'late; otherwise 1';
 
 
 create type ponto.corte_sugerido as (
@@ -76,13 +76,16 @@ comment on type ponto.corte_sugerido is 'A row of cortes()';
 comment on column ponto.corte_sugerido.usuario_id is 'Employee''s number';
 comment on column ponto.corte_sugerido.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.corte_sugerido.fuso is 'Employee''s time zone, or the stage''s';
-comment on column ponto.corte_sugerido.corte is 'Cut-off of the working day now, local time';
-comment on column ponto.corte_sugerido.dias is 'Working days that have punches, with this cut-off';
-comment on column ponto.corte_sugerido.divididos is 'Of these, those with minutos_descanso';
-comment on column ponto.corte_sugerido.sugestao is 'Cut-off that splits fewer, local time; null: keep the present one';
-comment on column ponto.corte_sugerido.restantes is 'Days after which it would split a shift still; null: sugestao is';
+comment on column ponto.corte_sugerido.corte is 'Current cut-off of the working day, local time';
+comment on column ponto.corte_sugerido.dias is 'Working days with punches, by this cut-off';
+comment on column ponto.corte_sugerido.divididos is 'Of these, days with minutos_descanso';
+comment on column ponto.corte_sugerido.sugestao is
+    'Cut-off that splits fewer shifts, local time; null: keep the current one';
+comment on column ponto.corte_sugerido.restantes is
+    'Days after which sugestao would still split a shift; null if sugestao is null';
 comment on column ponto.corte_sugerido.folga is
-    'How far apart the punches around it lie on average, a day at most, cut to the minute; null: sugestao is';
+    'Average time between the punches before and after sugestao, each counted as a day at most, truncated to the minute; '
+    'null if sugestao is null';
 
 
 create type ponto.minuto_do_pico as (
@@ -90,13 +93,13 @@ create type ponto.minuto_do_pico as (
 );
 
 comment on type ponto.minuto_do_pico is 'A row of pico()';
-comment on column ponto.minuto_do_pico.minuto is 'When the minute began; an instant';
-comment on column ponto.minuto_do_pico.batidas is 'Punched in it, by the devices'' clocks';
+comment on column ponto.minuto_do_pico.minuto is 'Start of the minute; an instant';
+comment on column ponto.minuto_do_pico.batidas is 'Punches made in it, by the devices'' clocks';
 comment on column ponto.minuto_do_pico.recebidas is
-    'Received by the queue in it, of those that are stored by now: what still waits, or is a dead letter, is no row';
-comment on column ponto.minuto_do_pico.gravadas is 'Written in it';
+    'Punches that the queue received in it, without those that are still in the queue or are dead letters';
+comment on column ponto.minuto_do_pico.gravadas is 'Rows written in it';
 comment on column ponto.minuto_do_pico.fila is
-    'Received and not yet written at its end, of those that are stored by now: dead letters that were sent back later '
-    'included, up to 60 days, but not what still waits';
+    'Punches received before its end and written after it. They include dead letters that were redriven within 60 days, '
+    'but not punches that are still in the queue';
 comment on column ponto.minuto_do_pico.idade is
-    'Longest time from receipt to writing of those written in it; null: none was written';
+    'Longest time from receipt to writing of the rows written in it; null: none was written';

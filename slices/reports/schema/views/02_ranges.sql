@@ -1,15 +1,15 @@
--- Which punches a report reads. These functions, as all that follow, are plain SQL without settings of their own, so
--- that the planner sees through them to the indexes.
+-- Rows that a report reads. All functions of these files are plain SQL without `set` clauses, so that the planner can
+-- inline them and use the indexes.
 
--- Not "usuario is null or", of which no index can make use where the number is no literal.
+-- Not "usuario is null or usuario_id = usuario", for which no index is used if the number is a parameter.
 create or replace function ponto.do_usuario(usuario_id bigint, usuario bigint) returns boolean
 language sql immutable parallel safe
 return usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
     and usuario_id <= coalesce(usuario, 9223372036854775807);
 
-comment on function ponto.do_usuario is 'Whether usuario_id is the employee usuario, who is (null) anybody';
+comment on function ponto.do_usuario is 'Whether usuario_id is the employee usuario; always true if usuario is null';
 
--- A working day begins up to a day after its date does, and local times are less than a day from UTC.
+-- A working day begins at most a day after its date, and local times differ by less than a day from UTC.
 create or replace function ponto.antes_do_dia(dia date) returns timestamptz
 language sql immutable parallel safe
 return coalesce((dia - 1)::timestamp at time zone 'UTC', '-infinity');
@@ -19,19 +19,20 @@ language sql immutable parallel safe
 return coalesce((dia + 3)::timestamp at time zone 'UTC', 'infinity');
 
 comment on function ponto.antes_do_dia is
-    'An instant at or before all of a working day, whatever its time zone and cut-off; null: before all days';
+    'Lower bound of the instants of a working day in any time zone and with any cut-off; null: no bound';
 comment on function ponto.depois_do_dia is
-    'An instant after all of a working day, whatever its time zone and cut-off; null: after all days';
+    'Upper bound, excluded, of the instants of a working day in any time zone and with any cut-off; null: no bound';
 
--- `momento` is the instant of which a report is; null: now. Rows are only ever added, with the instant of their writing, so
--- that those of then are still there.
+-- `momento` is the instant of a report as of an earlier time; null: now. Rows are only inserted, with the instant of
+-- writing, so the rows of an earlier time can still be selected.
 create or replace function ponto.escrita_ate(escrita_em timestamptz, momento timestamptz) returns boolean
 language sql immutable parallel safe
 return momento is null or escrita_em <= momento;
 
-comment on function ponto.escrita_ate is 'Whether a row that was written at escrita_em was there at momento, or (null) is now';
+comment on function ponto.escrita_ate is
+    'Whether a row that was written at escrita_em existed at momento; always true if momento is null';
 
--- By the index on week and employee.
+-- Uses the index on week and employee.
 create or replace function ponto.batidas_lidas_do_empregado(usuario bigint, de date, ate date) returns setof ponto.batida_lida
 language sql stable parallel safe
 begin atomic
@@ -41,7 +42,8 @@ begin atomic
         and ponto.semana(ponto) = any(array(select semana from ponto.semanas(ponto.antes_do_dia(de), ponto.depois_do_dia(ate)) as semana));
 end;
 
--- By the index on ponto. From the beginning on it is the view jornada, of which a condition names an employee: by the other.
+-- Uses the index on ponto; if de is -infinity, as in the view jornada, the index on week and employee, because queries
+-- of the view have a condition on the employee.
 create or replace function ponto.batidas_lidas_de_todos(de date, ate date) returns setof ponto.batida_lida
 language sql stable parallel safe
 begin atomic
@@ -55,7 +57,7 @@ begin atomic
         );
 end;
 
--- Which of the two it is, the planner sees before it plans.
+-- The planner removes one of the two branches, depending on whether usuario is null.
 create or replace function ponto.batidas_lidas(de date, ate date, usuario bigint, momento timestamptz) returns setof ponto.batida_lida
 language sql stable parallel safe
 begin atomic
@@ -69,9 +71,9 @@ begin atomic
 end;
 
 comment on function ponto.batidas_lidas_do_empregado is
-    'Rows of batida of an employee: all of the working days from de (null: the first) to ate (null: the last), and some '
-    'more';
-comment on function ponto.batidas_lidas_de_todos is 'The same of all employees';
+    'Rows of batida of an employee: all of the working days from de (null: no start) to ate (null: no end), and some of '
+    'the days before and after';
+comment on function ponto.batidas_lidas_de_todos is 'As batidas_lidas_do_empregado, of all employees';
 comment on function ponto.batidas_lidas is
-    'The same of one employee or (null) of all, as far as they were there at an instant (null: now); those of the first '
-    'version were at every instant';
+    'As batidas_lidas_do_empregado, of one employee or (null) of all, as of an instant (null: now); copied punches of this '
+    'project''s first version exist at every instant';

@@ -1,5 +1,5 @@
--- Punches that count: all that were sent. A slice by which punches are added and disregarded replaces this file: see
--- `git grep "^-- replaces:"`, or in a database the file of `function batidas` in migracao_repetivel.
+-- Punches that count: here, all punches. A slice with corrections replaces this file; to find the file in use, run
+-- `git grep "^-- replaces:"`, or select the file of `function batidas` from migracao_repetivel.
 
 create or replace function ponto.batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
@@ -14,7 +14,7 @@ begin atomic
     select
         registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, 'batida', dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
-    from ponto.batidas_lidas(de, ate, usuario, momento) as registro -- rows of batida, of these days and some more
+    from ponto.batidas_lidas(de, ate, usuario, momento) as registro -- includes some days before and after
         left join ponto.funcionario
             on funcionario.usuario_id = registro.usuario_id and ponto.do_usuario(funcionario.usuario_id, usuario)
         cross join lateral ponto.hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
@@ -39,7 +39,7 @@ begin atomic
 end;
 
 comment on function ponto.batidas is
-    'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
-    'of all, with the columns of the view batida_valida, as of an instant (null: now)';
+    'Punches that count on the working days from de (null: no start) to ate (null: no end), of one employee or (null) of '
+    'all, with the columns of the view batida_valida, as of an instant (null: now)';
 comment on function ponto.correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';

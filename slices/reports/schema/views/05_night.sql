@@ -1,6 +1,6 @@
 -- Night time: from 22:00 to 05:00.
 
--- Night time from the beginning of 2000 until a local time: 7 hours a day, from 00:00 to 05:00 and from 22:00 to 24:00.
+-- Night hours from the start of 2000 to a local time: 7 hours a day, from 00:00 to 05:00 and from 22:00 to 24:00.
 create or replace function ponto.noite(local timestamp) returns interval
 language sql immutable parallel safe
 return
@@ -9,7 +9,7 @@ return
     + greatest(local::time - time '22:00', interval '0');
 
 comment on function ponto.noite is
-    'Time from 22:00 to 05:00, all of it from the beginning of 2000 until a local time; below zero before';
+    'Total time between 22:00 and 05:00 from the start of 2000 to a local time; negative for earlier times';
 
 create or replace function ponto.noturno_na_mudanca(entrada timestamptz, saida timestamptz, fuso text) returns interval
 language sql immutable parallel safe
@@ -20,10 +20,12 @@ begin atomic
     where hora >= '22:00' or hora < '05:00';
 end;
 
-comment on function ponto.noturno_na_mudanca is 'As noturno(), minute by minute, where the clock was changed in between';
+comment on function ponto.noturno_na_mudanca is
+    'As noturno(), counted minute by minute, for periods with a change of the UTC offset';
 
--- A zone may skip 22:00, go back over it, or skip a whole day: then local times do not tell how long the night was.
--- No zone has ever had two changes within the length of a working day that cancel each other.
+-- A time zone may skip 22:00, repeat it, or skip a whole day; then the local times do not determine the length of the
+-- night. The comparison finds every such change: no time zone has had two changes within a working day that cancel each
+-- other.
 create or replace function ponto.noturno(
     entrada timestamptz, saida timestamptz, entrada_local timestamp, saida_local timestamp, fuso text
 ) returns interval
@@ -34,4 +36,4 @@ return case
 end;
 
 comment on function ponto.noturno is
-    'Of the time between two instants, that in which the clocks of the time zone fuso show 22:00 to 05:00';
+    'Part of the time between two instants in which local time in the time zone fuso is from 22:00 to 05:00';

@@ -15,9 +15,10 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from ponto.batidas(de, ate + 2, usuario, momento) -- the next punch ends the rest; a zone may skip the date between
+        from ponto.batidas(de, ate + 2, usuario, momento) -- the next day ends the rest; a zone may skip a date
     ),
-    -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
+    -- Each punch with the previous one of its working day; the second and the first are a pair, the fourth and the
+    -- third, ...
     paired as (
         select
             *,
@@ -67,8 +68,8 @@ begin atomic
         incompleta,
         repetidas,
         case
-            -- The law wants 11 hours of rest between two shifts. After overtime it may be less, but never shorter than
-            -- the breaks of the shift. A shift of 12 hours that was cut in two leaves odd counts.
+            -- The law requires 11 hours of rest between two shifts. After overtime the rest may be shorter, but it is
+            -- longer than the breaks of the shift. A 12-hour shift that is split in two leaves odd numbers of punches.
             when descanso < interval '11 hours' and descanso < greatest(maior_pausa, maior_pausa_seguinte)
                 or descanso < interval '13 hours' and incompleta and incompleta_seguinte
             then (extract(epoch from descanso) / 60)::int
@@ -85,29 +86,29 @@ end;
 create or replace view ponto.jornada as select * from ponto.jornadas('-infinity', 'infinity');
 
 comment on function ponto.jornadas is
-    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada, as '
+    'Working days with punches from de to ate, of one employee or (null) of all, with the columns of the view jornada, as '
     'of an instant (null: now)';
 comment on view ponto.jornada is
-    'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
+    'Working days with punches. Fast with a condition on one employee; for some days of all employees use jornadas()';
 comment on column ponto.jornada.usuario_id is 'Employee''s number';
 comment on column ponto.jornada.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.jornada.dia is 'Working day, in the employee''s time zone';
-comment on column ponto.jornada.pontos is 'Its punches, cut to the minute, in order; instants';
-comment on column ponto.jornada.locais is 'The same in local time';
-comment on column ponto.jornada.batidas is 'How many they are';
+comment on column ponto.jornada.pontos is 'Punches, truncated to the minute, in order; instants';
+comment on column ponto.jornada.locais is 'pontos in local time';
+comment on column ponto.jornada.batidas is 'Number of punches';
 comment on column ponto.jornada.pares is
-    'Pairs that they make, in order: the first with the second, the third with the fourth, ...';
+    'Number of pairs of punches: the first and the second, the third and the fourth, ...';
 comment on column ponto.jornada.minutos is
-    'Worked minutes: those that really passed in the pairs, also where the clock was changed';
+    'Minutes worked: the time that passed within the pairs, also across changes of the UTC offset';
 comment on column ponto.jornada.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
-comment on column ponto.jornada.incompleta is 'Whether the count is odd, so that the last punch has no partner';
-comment on column ponto.jornada.repetidas is 'Punches at most a minute after the one before in the same day';
+comment on column ponto.jornada.incompleta is 'Whether the number of punches is odd, so that the last one has no pair';
+comment on column ponto.jornada.repetidas is 'Punches at most a minute after the previous one of the day';
 comment on column ponto.jornada.minutos_descanso is
-    'Minutes from the last punch to the first of the next working day, where they are no rest, so that the cut-off seems '
-    'to split a shift: fewer than 11 hours and than lie between two punches of one of these days, or fewer than 13 hours '
-    'where both are incomplete; below zero: the clocks went back over the cut-off, and the next working day began before '
-    'the last punch of this one; null: it does not';
-comment on column ponto.jornada.primeira is 'First punch, local time, cut to the minute';
-comment on column ponto.jornada.ultima is 'Last punch, local time, cut to the minute';
-comment on column ponto.jornada.gravada_em is 'When the last of its rows was written; an instant';
-comment on column ponto.jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
+    'Minutes from the last punch to the first of the next working day, if this is too short for a rest, so that the '
+    'cut-off seems to split a shift: less than 11 hours and less than a break within one of the two days, or less than 13 '
+    'hours between two incomplete days. Negative if the clocks went back over the cut-off, so that the next working day '
+    'began before the last punch of this one. Null: no split';
+comment on column ponto.jornada.primeira is 'First punch, local time, truncated to the minute';
+comment on column ponto.jornada.ultima is 'Last punch, local time, truncated to the minute';
+comment on column ponto.jornada.gravada_em is 'When the last row of the day was written; an instant';
+comment on column ponto.jornada.incluidas is 'Positions in pontos, from 1, of punches added by corrections';

@@ -12,12 +12,12 @@ create or replace function ponto.dias_do_mes(mes date) returns setof date
 language sql immutable parallel safe
 begin atomic
     select day::date from generate_series(ponto.primeiro_dia(mes)::timestamp, ponto.ultimo_dia(mes)::timestamp, '1 day') as day
-    where isfinite(mes); -- a series to infinity has no end
+    where isfinite(mes); -- generate_series would not end at infinity
 end;
 
-comment on function ponto.primeiro_dia is 'The first day of the month of a date';
-comment on function ponto.ultimo_dia is 'The last day of the month of a date';
-comment on function ponto.dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
+comment on function ponto.primeiro_dia is 'First day of the month of a date';
+comment on function ponto.ultimo_dia is 'Last day of the month of a date';
+comment on function ponto.dias_do_mes is 'Calendar days of the month of a date, in order; no row for infinity';
 
 create or replace function ponto.espelhos(
     mes date, usuario bigint default null, momento timestamptz default null
@@ -71,10 +71,10 @@ begin atomic
 end;
 
 comment on function ponto.espelhos is
-    'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
-    'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
-    'zeros and nulls; as of an instant (null: now)';
-comment on function ponto.espelho is 'Time card of an employee and the month of a date, as of espelhos()';
+    'Time cards of the month of a date, of one employee or (null) of all who punched in it or are in funcionario: a row '
+    'per calendar day, with the columns of the view jornada; a day without punches has empty arrays, zeros and nulls; as '
+    'of an instant (null: now)';
+comment on function ponto.espelho is 'Time card of an employee for the month of a date; see espelhos()';
 
 create or replace function ponto.espelho_totais(
     mes date, usuario bigint default null, momento timestamptz default null
@@ -111,5 +111,5 @@ begin atomic
 end;
 
 comment on function ponto.espelho_totais is
-    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of an instant (null: '
-    'now)';
+    'Totals of the time cards of a month, a row per employee: of one, or (null) of all employees of espelhos(), as of an '
+    'instant (null: now)';

@@ -1,4 +1,4 @@
--- Exceptions: what somebody should look at.
+-- Exceptions: punches and days to review.
 
 create or replace function ponto.excecoes(
     de date, ate date,
@@ -9,7 +9,7 @@ create or replace function ponto.excecoes(
 returns setof ponto.excecao
 language sql stable parallel safe
 begin atomic
-    -- Whole days, by their punches in order
+    -- Days, by their punches in order
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
     from ponto.jornadas(de, ate, usuario, momento)
         cross join lateral make_interval(mins => minutos) as trabalhado
@@ -21,7 +21,7 @@ begin atomic
         ) as caso (tipo, medida, vale)
     where caso.vale
     union all
-    -- Whole days, by when their punches and corrections were written; those of the first version were all copied at once
+    -- Days, by the writing of their punches and corrections, without punches copied from the first version
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(escrita_em) - fim, count(*)::int
     from (
         select usuario_id, nome, fuso, dia, corte, gravada_em
@@ -35,7 +35,7 @@ begin atomic
     where escrita_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
     union all
-    -- Corrections that count
+    -- Corrections in force
     select
         caso.tipo, feita.usuario_id, nome, dia, feita.id, date_trunc('minute', local), batida.dispositivo,
         criada_em - feita.ponto, 1
@@ -48,11 +48,11 @@ begin atomic
         left join ponto.batida on batida.id = feita.alvo -- the punch that is disregarded
     where vale
     union all
-    -- Single punches
+    -- Punches
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
-        -- From so much earlier that whatever proximas reaches back to is seen, of which a month has 30 days
+        -- Starts early enough for the previous punch within proximas, whose months count as 30 days
         from ponto.batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
@@ -65,7 +65,7 @@ begin atomic
         ) as caso (tipo, medida, vale)
     where caso.vale and dia between de and ate
     union all
-    -- Single punches whose own day is nobody's month, by the working day of their receipt
+    -- Punches with a time far from their receipt, by the working day of the receipt
     select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
     from ponto.batidas_em(momento) cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
     where chegada between de and ate
@@ -77,8 +77,8 @@ begin atomic
 end;
 
 comment on function ponto.excecoes is
-    'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
-    'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
-    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch or a '
-    'correction; desvio, between sending and receipt; redefinicao, between punching and receipt, either way. As of a '
-    'instant (null: now)';
+    'Punches and days to review on the working days from de to ate, of one employee or (null) of all, as of an instant '
+    '(null: now). Limits: jornada_maxima of the time worked on a day; proximas of the time between two punches; atraso '
+    'from the punch to its receipt; futuro from the receipt to the time of the punch; dias from the end of a working day '
+    'to the writing of a punch or a correction; desvio between sending and receipt; redefinicao between the time of the '
+    'punch and its receipt, in either order';

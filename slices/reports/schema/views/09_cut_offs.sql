@@ -1,4 +1,4 @@
--- Cut-offs that fit better.
+-- Better cut-offs.
 
 create or replace function ponto.cortes(de date, ate date, usuario bigint default null) returns setof ponto.corte_sugerido
 language sql stable parallel safe
@@ -16,7 +16,8 @@ begin atomic
         from ponto.batidas(de, ate, usuario)
         where usuario_id in (select usuario_id from presente where divididos > 0)
     ),
-    -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
+    -- Each full hour with the punches before and after it. Their distance counts as a day at most, so that a vacation
+    -- does not decide.
     hora_cheia as (
         select
             usuario_id,
@@ -52,5 +53,5 @@ begin atomic
 end;
 
 comment on function ponto.cortes is
-    'Cut-offs that fit the punches of the working days from de to ate better, of one employee or (null) of all who '
-    'punched: the full hour that lies in the widest regular gap between punches';
+    'Better cut-offs for the punches of the working days from de to ate, of one employee or (null) of all who punched: '
+    'the full hour in the middle of the widest regular gap between punches';

@@ -4,15 +4,16 @@ create or replace function ponto.minuto_de(instante timestamptz) returns timesta
 language sql immutable parallel safe
 return date_bin('1 minute', instante, 'epoch');
 
-comment on function ponto.minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
+comment on function ponto.minuto_de is
+    'An instant truncated to the minute of UTC, which is also the minute of all current time zones';
 
--- In hours, for a day of a session's time zone may have another length.
+-- In hours, because a day may have another length in the session's time zone.
 create or replace function ponto.fila_desde(de timestamptz) returns timestamptz
 language sql stable parallel safe
 return ponto.minuto_de(de) - interval '1440 hours';
 
 comment on function ponto.fila_desde is
-    'Received before this, 60 days earlier, a punch is not of the queue that pico() sees from de on';
+    'Earliest receipt, 60 days before de, of punches that pico() counts in the queue';
 
 create or replace function ponto.pico(de timestamptz, ate timestamptz) returns setof ponto.minuto_do_pico
 language sql stable parallel safe
@@ -23,7 +24,8 @@ begin atomic
         where ponto >= ponto.minuto_de(de) and ponto < ponto.minuto_de(ate) and usuario_id <> ponto.usuario_reservado()
         group by 1
     ),
-    -- Who waits is seen at the end of a minute: a punch that was written in the minute of its receipt never waited.
+    -- The queue is counted at the end of each minute, so a punch that was written in the minute of its receipt is not
+    -- in it.
     received as (
         select
             ponto.minuto_de(recebida_em) as minuto,
@@ -37,14 +39,14 @@ begin atomic
         select
             ponto.minuto_de(gravada_em) as minuto,
             count(*) as gravadas,
-            -- Who leaves must have been counted as waiting: the same bound as below, or fila would fall below zero.
+            -- The same lower bound as below: a punch that was not counted in the queue must not be subtracted from it.
             count(*) filter (
                 where ponto.minuto_de(recebida_em) < ponto.minuto_de(gravada_em) and recebida_em > ponto.fila_desde(de)
             ) as saem,
             max(gravada_em - recebida_em) as idade
         from ponto.batida
         where gravada_em >= ponto.minuto_de(de) and gravada_em < ponto.minuto_de(ate) and usuario_id <> ponto.usuario_reservado()
-            and recebida_em is not null -- not copied from the first version's table
+            and recebida_em is not null -- without punches copied from the first version's table
         group by 1
     )
     select
@@ -57,8 +59,8 @@ begin atomic
                 select count(*)
                 from ponto.batida
                 where recebida_em < ponto.minuto_de(de) and gravada_em >= ponto.minuto_de(de) and usuario_id <> ponto.usuario_reservado()
-                    -- So that an old day is found fast. A dead letter that is sent back keeps its time of receipt;
-                    -- a queue keeps either for 14 days.
+                    -- The lower bound makes this query fast for old days. A redriven dead letter keeps its time of
+                    -- receipt, and the queues keep messages for at most 14 days.
                     and recebida_em > ponto.fila_desde(de)
             )
             + sum(coalesce(entram, 0) - coalesce(saem, 0)) over (order by minuto)
@@ -72,5 +74,5 @@ begin atomic
 end;
 
 comment on function ponto.pico is
-    'Minutes from that of de to before that of ate, also those in which nothing happened. Punches of the first version '
-    'count as punched only';
+    'All minutes from that of de up to, but not including, that of ate. Punches copied from the first version count only as '
+    'batidas';

@@ -1,11 +1,12 @@
--- Numbers that devices give their punches.
+-- Numbers (sequencia) that devices give their punches.
 
--- The stage's day. Computed once a statement by `(select inicio_do_dia(...))`, and not for every row.
+-- Use it as `(select inicio_do_dia(...))`, which is evaluated once per statement and not for every row.
 create or replace function ponto.inicio_do_dia(dia date) returns timestamptz
 language sql stable parallel safe
 return dia::timestamp at time zone ponto.fuso_padrao();
 
--- Of all days every device, each by a jump through the index to the next, with all numbers that there can be.
+-- If de is -infinity, all devices with all possible numbers: the recursive query finds each device by one jump in the
+-- index.
 create or replace function ponto.numeros_recebidos(de date, ate date)
 returns table (dispositivo text, primeiro bigint, ultimo bigint)
 language sql stable parallel safe
@@ -33,8 +34,8 @@ begin atomic
     group by dispositivo;
 end;
 
--- Of the index alone: a row of another id is another row, so that a number which stands twice came twice. It begins with
--- the number before the first, or with the first that there can be.
+-- Reads only the index. Rows with the same number have different ids, so a repeated number was received several times.
+-- The scan starts at the number before primeiro, or at 1.
 create or replace function ponto.saltos(aparelho text, primeiro bigint, ultimo bigint)
 returns table (sequencia bigint, anterior bigint)
 language sql stable parallel safe
@@ -59,7 +60,9 @@ begin atomic
     where sequencia >= primeiro and sequencia - anterior <> 1;
 end;
 
-comment on function ponto.inicio_do_dia is 'When a day of the stage begins';
+comment on function ponto.inicio_do_dia is 'Start of a day in the stage''s time zone';
 comment on function ponto.numeros_recebidos is
-    'Devices from which numbers (sequencia) came from de to ate, by the stage''s days, and the first and last of these';
-comment on function ponto.saltos is 'Numbers of a device from the first to the last that do not follow the number before by one';
+    'Devices from which numbers (sequencia) were received from de to ate, by days in the stage''s time zone, with the '
+    'lowest and the highest number';
+comment on function ponto.saltos is
+    'Numbers of a device from primeiro to ultimo that are not the previous number plus one';

@@ -1,4 +1,4 @@
--- Numbers of devices that are missing, or came twice.
+-- Missing and repeated numbers (sequencia) of devices.
 
 create or replace function ponto.lacunas_recebidas(de date, ate date)
 returns table (
@@ -7,7 +7,8 @@ returns table (
 )
 language sql stable parallel safe
 begin atomic
-    -- What the rows of a number say of it. Repeated numbers in a row that came equally often have the same `trecho`.
+    -- A row per number, with a summary of its rows. Consecutive numbers that were repeated equally often have the same
+    -- `trecho`.
     with visto as (
         select
             recebido.dispositivo, sequencia, anterior, numeradas.*,
@@ -49,18 +50,21 @@ end;
 create or replace view ponto.lacunas as select * from ponto.lacunas_recebidas('-infinity', 'infinity');
 
 comment on function ponto.lacunas_recebidas is
-    'Numbers (sequencia) that are missing or came twice, as far as what came from de to ate shows it, by the stage''s '
-    'days, with the columns of the view lacunas';
+    'Missing and repeated numbers (sequencia) that became visible by punches received from de to ate, by days in the '
+    'stage''s time zone, with the columns of the view lacunas';
 comment on view ponto.lacunas is
-    'Numbers (sequencia) of devices that are missing, and those that came twice under other ids, as from a cloned device';
-comment on column ponto.lacunas.dispositivo is 'Device, as it calls itself';
-comment on column ponto.lacunas.situacao is 'faltam: no row has these numbers; repetida: several rows have each of these numbers';
-comment on column ponto.lacunas.numero_inicial is 'The first of the numbers';
-comment on column ponto.lacunas.numero_final is 'The last of them';
-comment on column ponto.lacunas.quantas is 'faltam: how many are missing; repetida: how many rows have each number';
+    'Missing numbers (sequencia) of devices, and numbers received several times under different ids, as from a cloned '
+    'device';
+comment on column ponto.lacunas.dispositivo is 'Name that the device sends';
+comment on column ponto.lacunas.situacao is
+    'faltam: no row has these numbers; repetida: several rows have each of these numbers';
+comment on column ponto.lacunas.numero_inicial is 'First of the numbers';
+comment on column ponto.lacunas.numero_final is 'Last of the numbers';
+comment on column ponto.lacunas.quantas is
+    'faltam: number of missing numbers; repetida: number of rows with each number';
 comment on column ponto.lacunas.ponto_antes is
-    'faltam: when the number before was punched; null: there is none; repetida: the earliest of the rows; an instant';
+    'faltam: time of the punch with the number before, null if there is none; repetida: of the earliest row; an instant';
 comment on column ponto.lacunas.ponto_depois is
-    'faltam: when the number after was punched; repetida: the latest of the rows; an instant';
+    'faltam: time of the punch with the number after; repetida: of the latest row; an instant';
 comment on column ponto.lacunas.desde is
-    'When it showed: faltam: the number after was received; repetida: the last of the rows was; an instant';
+    'Receipt from which it is visible: faltam: of the number after; repetida: of the last row; an instant';
