@@ -48,7 +48,7 @@ def parse_table(content: bytes) -> tuple[dict[str, int], Faults]:
 
 def _document_fault(text: str) -> str | None:
     if _has_too_few_digits(text):
-        return f"has {len(text)} digits instead of {CPF_PIS_DIGITS}; the spreadsheet may have removed leading zeros"
+        return f"has {len(text)} of {CPF_PIS_DIGITS} digits; the spreadsheet may have removed leading zeros"
     if not _is_document(text):
         return f"is not {CPF_PIS_DIGITS} digits, without points or hyphens"
     if not is_cpf(text) and not is_pis(text):

@@ -71,8 +71,8 @@ class HardwareClock(NamedTuple):
 
     def setting(self, nsr: int, before: datetime, after: datetime) -> str:
         """Return a record of kind 4."""
-        who = f"0{cpf(7)[:10]}" if self.year == 2021 else ""
-        return self.with_crc(f"{nsr:09}4{self.time(before)}{self.time(after)}{who}")
+        operator = f"0{cpf(7)[:10]}" if self.year == 2021 else ""
+        return self.with_crc(f"{nsr:09}4{self.time(before)}{self.time(after)}{operator}")
 
     def employee(self, nsr: int, name: str = "José Conceição") -> str:
         """Return a record of kind 5."""
@@ -81,9 +81,9 @@ class HardwareClock(NamedTuple):
 
     def employer(self, nsr: int) -> str:
         """Return a record of kind 2."""
-        who = f"0{cpf(7)[:13]}".ljust(14, "0") if self.year == 2021 else ""
+        operator = f"0{cpf(7)[:13]}".ljust(14, "0") if self.year == 2021 else ""
         name = f"1{'12345678000195'}{'0' * (14 if self.year == 2021 else 12)}{'Padaria São João'.ljust(150)}"
-        return self.with_crc(f"{nsr:09}2{self.time(EIGHT)}{who}{name}{'Rua Um'.ljust(100)}")
+        return self.with_crc(f"{nsr:09}2{self.time(EIGHT)}{operator}{name}{'Rua Um'.ljust(100)}")
 
     def event(self, nsr: int) -> str:
         """Return a record of kind 6, which only the layout of 2021 defines."""
@@ -113,27 +113,29 @@ class HardwareClock(NamedTuple):
         return "".join(f"{line}{self.end}" for line in (self.header(), *lines, *ends)).encode(self.encoding)
 
 
-def month_records(clock: HardwareClock, people: Sequence[str], days: int = 1, first: int = 1) -> list[str]:
+def month_records(clock: HardwareClock, employee_fields: Sequence[str], days: int = 1, first: int = 1) -> list[str]:
     """Return records of all kinds, with two punches a day of each employee and a setting of the clock each day.
 
     Args:
         clock: the clock.
-        people: the employees' fields of twelve characters.
+        employee_fields: the employees' fields of twelve characters.
         days: number of days.
         first: NSR of the first record.
     """
     numbers = count(first)
-    lines = [clock.employer(next(numbers)), *(clock.employee(next(numbers)) for _ in people)]
+    lines = [clock.employer(next(numbers)), *(clock.employee(next(numbers)) for _ in employee_fields)]
     if clock.year == 2021:
         lines.append(clock.event(next(numbers)))
     for day in range(1, days + 1):
         eight = EIGHT.replace(day=day)
         lines.append(clock.setting(next(numbers), eight, eight.replace(minute=2)))
-        lines += [clock.punch(next(numbers), who, eight.replace(hour=hour)) for hour in (8, 17) for who in people]
+        lines += [
+            clock.punch(next(numbers), field, eight.replace(hour=hour)) for hour in (8, 17) for field in employee_fields
+        ]
     return lines
 
 
-def contains_personal_data(text: str, people: Sequence[str]) -> bool:
+def contains_personal_data(text: str, employee_fields: Sequence[str]) -> bool:
     """Return whether a text holds a CPF or PIS of these employees, or a name in the generated files."""
-    documents = {re.sub(r"\D", "", field)[-11:] for field in people}
+    documents = {re.sub(r"\D", "", field)[-11:] for field in employee_fields}
     return any(part in text for part in (*documents, "José", "Conceição", "Padaria", cpf(7), cpf(9)))

@@ -31,29 +31,31 @@ def load_documents(employee_ids: list[int], deployed: Deployed, folder: Path) ->
 def test_clock_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     client: Client, deployed: Deployed, employee_ids: list[int], tmp_path: Path
 ) -> None:
-    one, other, *_ = people = load_documents(employee_ids[:5], deployed, tmp_path)
+    first_field, second_field, *_ = employee_fields = load_documents(employee_ids[:5], deployed, tmp_path)
     clock = HardwareClock(2021)
-    october = month_records(clock, people)
-    october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the same minute as the first punch
+    october = month_records(clock, employee_fields)
+    october += [
+        clock.punch(len(october) + offset, first_field) for offset in (1, 2)
+    ]  # in the same minute as the first punch
     new = len(october) + 1
-    november = [*october, clock.punch(new, other, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
+    november = [*october, clock.punch(new, second_field, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
     file = tmp_path / "clock.txt"
 
-    def imported(written: list[str], status: int = 0) -> set[str]:
-        file.write_bytes(clock.file(*written))
+    def import_records(records: list[str], status: int = 0) -> set[str]:
+        file.write_bytes(clock.file(*records))
         done = run_process("import", file, "--state", deployed.state, "--json")
         assert done.status == status, done.err
-        assert (done.json["clock"]["lastNsr"], done.json["clock"]["gaps"]) == (len(written), [])
+        assert (done.json["clock"]["lastNsr"], done.json["clock"]["gaps"]) == (len(records), [])
         assert done.json["refusedLines"] == (f"{file}.refused.ndjson" if status else None)
         client.wait_until_drained()
         return {row.punch.id for row in client.rows(*employee_ids)}
 
-    first = imported(october)
-    kept = [nsr for nsr, line in enumerate(october, 1) if line[9] == "3"]
-    assert first == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in kept}
+    first = import_records(october)
+    punch_numbers = [nsr for nsr, line in enumerate(october, 1) if line[9] == "3"]
+    assert first == {derive_source_id(f"{CLOCK}/{nsr}") for nsr in punch_numbers}
     assert len(client.rows(employee_ids[0])) == 4
-    assert imported(october) == first
-    assert imported(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
+    assert import_records(october) == first
+    assert import_records(november, status=1) == first | {derive_source_id(f"{CLOCK}/{new}")}
     assert client.depth(client.address.dlq_url) == 0
     rows = client.query(
         "select distinct dispositivo, sequencia from ponto.batida where usuario_id = any(%s)", employee_ids
@@ -69,10 +71,10 @@ def test_two_punches_of_a_minute_stay_two_after_a_redrive(
     tmp_path: Path,
     run: Callable[..., Result],
 ) -> None:
-    (person,) = load_documents(employee_ids[:1], deployed, tmp_path)
+    (field,) = load_documents(employee_ids[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times
     with client.refusing(employee_ids[0]):
-        folder = bucket.upload(clock.file(clock.punch(7, person), clock.punch(8, person)))
+        folder = bucket.upload(clock.file(clock.punch(7, field), clock.punch(8, field)))
         assert bucket.wait_for(folder)["accepted"] == 2
         wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")
 

@@ -12,7 +12,7 @@ from slices.clocks import afd
 from slices.clocks.afd import ClockFileInspector, ClockRecord, InvalidClockFileError, InvalidRecordError, Trailer
 from slices.clocks.tests.clock_files import CLOCK, EIGHT, KERMIT, MODBUS, HardwareClock, cpf, month_records, pis
 
-PEOPLE = [f"0{cpf(number)}" for number in (11, 12, 13)]
+EMPLOYEE_FIELDS = [f"0{cpf(number)}" for number in (11, 12, 13)]
 clocks = st.builds(
     HardwareClock,
     number=st.just(CLOCK),
@@ -27,11 +27,11 @@ both_layouts = pytest.mark.parametrize("clock", [HardwareClock(2009), HardwareCl
 
 def inspect(content: bytes) -> dict[str, Any]:
     first, *others = content.split(b"\n")
-    found = ClockFileInspector(afd.parse_header(first))
+    inspector = ClockFileInspector(afd.parse_header(first))
     for line in others:
         if line.strip():
-            found.add(line)
-    return found.summary()
+            inspector.add(line)
+    return inspector.summary()
 
 
 def read(clock: HardwareClock, line: str) -> ClockRecord | Trailer | None:
@@ -53,18 +53,20 @@ def test_crcs_have_the_published_check_values() -> None:
 
 @given(clocks)
 def test_records_of_all_variants_are_parsed(clock: HardwareClock) -> None:
-    found = afd.parse_header(clock.header().encode(clock.encoding))
-    assert (found.clock, found.layout.year) == (CLOCK, clock.year)
+    header = afd.parse_header(clock.header().encode(clock.encoding))
+    assert (header.clock, header.layout.year) == (CLOCK, clock.year)
     offset = ":00-0300" if clock.year == 2021 else ""
 
-    assert read(clock, clock.punch(7, PEOPLE[0])) == ClockRecord(3, 7, f"2026-10-01T08:00{offset}", document=cpf(11))
+    assert read(clock, clock.punch(7, EMPLOYEE_FIELDS[0])) == ClockRecord(
+        3, 7, f"2026-10-01T08:00{offset}", document=cpf(11)
+    )
     after = EIGHT.replace(minute=5)
     expected = ClockRecord(4, 8, f"2026-10-01T08:05{offset}", f"2026-10-01T08:00{offset}")
     assert read(clock, clock.setting(8, EIGHT, after)) == expected
     assert read(clock, clock.employer(9)) == ClockRecord(2, 9)
     assert read(clock, clock.employee(10, "Ótávio Ção")) == ClockRecord(5, 10)
-    lines = month_records(clock, PEOPLE)
-    assert read(clock, clock.trailer(lines)) == Trailer(_counts(clock, lines))
+    lines = month_records(clock, EMPLOYEE_FIELDS)
+    assert read(clock, clock.trailer(lines)) == Trailer(count_records(clock, lines))
     assert read(clock, "ASSINATURA_DIGITAL_EM_ARQUIVO_P7S") is None
 
 
@@ -77,7 +79,7 @@ def test_crc_of_utf8_bytes_and_trailer_with_large_counts_are_valid() -> None:
     )
 
 
-def _counts(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
+def count_records(clock: HardwareClock, lines: list[str]) -> dict[int, int]:
     kinds = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
     return {kind: sum(line[9] == str(kind) for line in lines) for kind in kinds}
 
@@ -106,9 +108,9 @@ def test_document_of_a_punch(clock: HardwareClock, field: str, document: str | N
         with pytest.raises(InvalidRecordError, match="neither a CPF nor a PIS"):
             read(clock, clock.punch(1, field))
     else:
-        found = read(clock, clock.punch(1, field))
-        assert isinstance(found, ClockRecord)
-        assert found.document == document
+        record = read(clock, clock.punch(1, field))
+        assert isinstance(record, ClockRecord)
+        assert record.document == document
 
 
 @pytest.mark.parametrize(
@@ -116,12 +118,12 @@ def test_document_of_a_punch(clock: HardwareClock, field: str, document: str | N
     [
         (
             2021,
-            HardwareClock(2009).punch(1, PEOPLE[0]),
+            HardwareClock(2009).punch(1, EMPLOYEE_FIELDS[0]),
             "record of kind 3: 34 characters instead of 50 in the layout of 2021",
         ),
         (
             2009,
-            HardwareClock(2021).punch(1, PEOPLE[0]),
+            HardwareClock(2021).punch(1, EMPLOYEE_FIELDS[0]),
             "record of kind 3: 50 characters instead of 34 in the layout of 2009",
         ),
         (
@@ -169,20 +171,22 @@ def test_invalid_header_raises(line: str, message: str) -> None:
 def test_second_header_or_record_of_a_program_makes_the_file_invalid(clock: HardwareClock) -> None:
     with pytest.raises(InvalidClockFileError, match="second header"):
         read(clock, clock.header())
-    program = "0000000017" + "2026-10-01T08:00:00-0300" + PEOPLE[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
+    program = (
+        "0000000017" + "2026-10-01T08:00:00-0300" + EMPLOYEE_FIELDS[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
+    )
     with pytest.raises(InvalidClockFileError, match="record of kind 7, which a program wrote"):
         read(clock, program)
 
 
 @given(clocks, st.booleans(), st.booleans())
 def test_summary_of_a_file(clock: HardwareClock, trailer: bool, signature: bool) -> None:
-    lines = month_records(clock, PEOPLE, days=2, first=41)
-    found = inspect(clock.file(*lines, trailer=trailer, signature=signature))
-    counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
+    lines = month_records(clock, EMPLOYEE_FIELDS, days=2, first=41)
+    summary = inspect(clock.file(*lines, trailer=trailer, signature=signature))
+    counts = {str(kind): count for kind, count in count_records(clock, lines).items()}
     uncounted = {"6": 0} if clock.year == 2009 else {}
     offset = ":00-0300" if clock.year == 2021 else ""
     first = next(line for line in lines if line[9] == "4")
-    assert found == {
+    assert summary == {
         "number": CLOCK,
         "layout": clock.year,
         "firstNsr": 41,
@@ -203,58 +207,60 @@ def test_summary_of_a_file(clock: HardwareClock, trailer: bool, signature: bool)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
 def test_gaps_and_repeats_of_numbers_in_any_order(numbers: list[int]) -> None:
     clock = HardwareClock(2009)
-    found = inspect(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
+    summary = inspect(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
 
-    assert (found["firstNsr"], found["lastNsr"]) == (min(numbers), max(numbers))
-    missing = [nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)]
+    assert (summary["firstNsr"], summary["lastNsr"]) == (min(numbers), max(numbers))
+    missing = [nsr for gap in summary["gaps"] for nsr in range(gap["first"], gap["last"] + 1)]
     assert missing == sorted(set(range(min(numbers), max(numbers))) - set(numbers))
-    assert all(gap["first"] <= gap["last"] for gap in found["gaps"])
-    for gap, following in zip(found["gaps"], found["gaps"][1:], strict=False):
+    assert all(gap["first"] <= gap["last"] for gap in summary["gaps"])
+    for gap, following in zip(summary["gaps"], summary["gaps"][1:], strict=False):
         assert gap["last"] + 1 < following["first"]
     seen: set[int] = set()
-    assert found["repeats"] == [nsr for nsr in numbers if nsr in seen or seen.add(nsr)]  # type: ignore[func-returns-value]
+    assert summary["repeats"] == [nsr for nsr in numbers if nsr in seen or seen.add(nsr)]  # type: ignore[func-returns-value]
 
 
 def test_damaged_record_leaves_a_gap() -> None:
     clock = HardwareClock()
-    lines = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 3)]
+    lines = [clock.punch(nsr, EMPLOYEE_FIELDS[0]) for nsr in (1, 2, 3)]
     lines[1] = lines[1][:-1]
-    found = inspect(clock.file(*lines))
-    assert (found["gaps"], found["found"]["3"], found["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
+    summary = inspect(clock.file(*lines))
+    assert (summary["gaps"], summary["found"]["3"], summary["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
 
 
 @both_layouts
 @pytest.mark.parametrize("kind", ["3", "4"])
 def test_record_with_invalid_field_is_refused_and_leaves_no_gap(clock: HardwareClock, kind: str) -> None:
     time = clock.time(EIGHT)
-    wrong = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
-    line = clock.with_crc(f"000000002{kind}{wrong}")
+    fields = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
+    line = clock.with_crc(f"000000002{kind}{fields}")
     assert refusal(clock, line).startswith(f"record of kind {kind}: ")
-    found = inspect(clock.file(clock.employee(1), line, clock.employee(3)))
-    assert (found["gaps"], found["found"][kind], found["settings"]) == ([], 1, [])
-    assert found["found"] == found["trailer"] | {"6": 0}
+    summary = inspect(clock.file(clock.employee(1), line, clock.employee(3)))
+    assert (summary["gaps"], summary["found"][kind], summary["settings"]) == ([], 1, [])
+    assert summary["found"] == summary["trailer"] | {"6": 0}
 
 
 def test_events_are_counted_in_the_layout_of_2009() -> None:
     clock = HardwareClock(2009)
-    found = inspect(clock.file(clock.employee(1), clock.event(2)))
-    assert (found["found"], found["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
-    assert found["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
+    summary = inspect(clock.file(clock.employee(1), clock.event(2)))
+    assert (summary["found"], summary["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
+    assert summary["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
 
 
 def test_file_without_records_has_no_nsr() -> None:
-    found = inspect(HardwareClock(2009).file())
-    assert (found["firstNsr"], found["lastNsr"], found["gaps"]) == (None, None, [])
+    summary = inspect(HardwareClock(2009).file())
+    assert (summary["firstNsr"], summary["lastNsr"], summary["gaps"]) == (None, None, [])
 
 
 def test_size_of_a_summary_is_bounded() -> None:
     clock = HardwareClock(2021)
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
-    found = inspect(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
-    assert found["unlisted"] == {"gaps": 999, "repeats": 1_502, "settings": 2_500}
-    assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.MAX_LISTED)
-    assert len(json.dumps(found)) < 100_000  # an asynchronous event may have 256 KB
+    summary = inspect(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
+    assert summary["unlisted"] == {"gaps": 999, "repeats": 1_502, "settings": 2_500}
+    assert {name: len(summary[name]) for name in summary["unlisted"]} == dict.fromkeys(
+        summary["unlisted"], afd.MAX_LISTED
+    )
+    assert len(json.dumps(summary)) < 100_000  # an asynchronous event may have 256 KB
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
@@ -262,12 +268,12 @@ def test_repeats_are_unplaced_only_among_unlisted_gaps(numbers: list[int]) -> No
     clock = HardwareClock(2009)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(afd, "MAX_LISTED", 3)
-        found = ClockFileInspector(afd.parse_header(clock.header().encode(clock.encoding)))
+        inspector = ClockFileInspector(afd.parse_header(clock.header().encode(clock.encoding)))
         seen: set[int] = set()
         unlisted: set[int] = set()  # NSR that were in an unlisted gap at any time
         repeats = unplaced = 0
         for nsr in numbers:
-            gaps = {nsr for gap in found.summary()["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
+            gaps = {nsr for gap in inspector.summary()["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
             assert gaps.isdisjoint(seen)
             if seen and nsr not in gaps and min(seen) <= nsr <= max(seen):
                 unlisted |= set(range(min(seen), max(seen))) - seen - gaps
@@ -275,7 +281,7 @@ def test_repeats_are_unplaced_only_among_unlisted_gaps(numbers: list[int]) -> No
                 unplaced += is_unplaced
                 repeats += not is_unplaced
             seen.add(nsr)
-            found.add(clock.employee(nsr).encode(clock.encoding))
-            summary = found.summary()
+            inspector.add(clock.employee(nsr).encode(clock.encoding))
+            summary = inspector.summary()
             assert len(summary["repeats"]) + summary["unlisted"]["repeats"] == repeats
             assert summary["unplaced"] == unplaced

@@ -6,7 +6,7 @@ from typing import Any
 from slices.clocks import document_table
 from slices.clocks.afd import ClockFileInspector, parse_header
 from slices.clocks.tests.clock_files import EIGHT, HardwareClock, contains_personal_data, cpf, month_records
-from slices.clocks.tests.unit.test_clock_files import PEOPLE, TABLE
+from slices.clocks.tests.unit.test_clock_files import EMPLOYEE_FIELDS, TABLE
 from slices.imports.tests.unit.test_bucket_import import Stage
 from slices.imports.tests.unit.test_bucket_import import run as run
 from slices.imports.tests.unit.test_bucket_import import stage as stage
@@ -21,14 +21,14 @@ def write_file(folder: Path, content: bytes) -> Path:
 
 def summarize(content: bytes, **counts: int) -> dict[str, Any]:
     first, *others = content.splitlines()
-    found = ClockFileInspector(parse_header(first))
+    inspector = ClockFileInspector(parse_header(first))
     for line in others:
-        found.add(line)
-    return {"accepted": 10, "refused": 0, "rounds": 1, "clock": found.summary()} | counts
+        inspector.add(line)
+    return {"accepted": 10, "refused": 0, "rounds": 1, "clock": inspector.summary()} | counts
 
 
 def test_clock_file_is_uploaded_and_its_summary_is_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = HardwareClock(2009).file(*month_records(HardwareClock(2009), PEOPLE))
+    content = HardwareClock(2009).file(*month_records(HardwareClock(2009), EMPLOYEE_FIELDS))
     stage.results["summary.json"] = summarize(content)
 
     done = run("import", write_file(tmp_path, content))
@@ -45,11 +45,16 @@ def test_clock_file_is_uploaded_and_its_summary_is_printed(stage: Stage, run: Ru
 
 def test_gaps_repeats_and_wrong_counts_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
     clock = HardwareClock()
-    written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
-    content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
-    listed = "refused-from-line-1.ndjson"
-    summary = summarize(content, accepted=7, refused=1) | {"refusedIn": [listed]}
-    stage.results = {"summary.json": summary, listed: {"line": 610}}
+    records = [clock.punch(nsr, EMPLOYEE_FIELDS[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [
+        clock.setting(12, EIGHT, EIGHT)
+    ] * 600
+    content = (
+        clock.file(*records, clock.punch(11, EMPLOYEE_FIELDS[0])[:-1], trailer=False)
+        + clock.trailer(records[1:]).encode()
+    )
+    list_name = "refused-from-line-1.ndjson"
+    summary = summarize(content, accepted=7, refused=1) | {"refusedIn": [list_name]}
+    stage.results = {"summary.json": summary, list_name: {"line": 610}}
     file = write_file(tmp_path, content)
 
     done = run("import", file)
@@ -73,7 +78,7 @@ def test_unplaced_records_are_printed(stage: Stage, run: Run, tmp_path: Path) ->
     stage.results["summary.json"] = summarize(content)
     lines = run("import", write_file(tmp_path, content)).out.splitlines()
     assert lines[3].endswith(" 998, 1000 and 99 more")
-    assert lines[4] == "2 records repeated, or in a gap that is not listed"
+    assert lines[4] == "2 records repeated, or in a gap that is not list_name"
 
 
 def test_missing_trailer_and_missing_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_table_with_faults_is_not_stored_and_no_document_is_printed(stage: Stage
     assert (done.status, done.out) == (2, "")
     assert "line 8, documento: is already on line 2\n" in done.err
     assert "line 9, documento: is not 11 digits" in done.err
-    assert not contains_personal_data(done.err, [*PEOPLE, cpf(17)[:-1]])
+    assert not contains_personal_data(done.err, [*EMPLOYEE_FIELDS, cpf(17)[:-1]])
     assert len(run("load", "documents", file, "--json").json["faults"]) == 2
     assert stage.stored == {}
 

@@ -26,8 +26,8 @@ from slices.imports.tests.unit.test_uploads import FakeAws, client_error
 from slices.imports.tests.unit.test_uploads import fake_aws as fake_aws
 from slices.imports.uploads import parse_event
 
-PEOPLE = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
-STRANGER = f"0{cpf(99)}"
+EMPLOYEE_FIELDS = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
+UNKNOWN_FIELD = f"0{cpf(99)}"
 TABLE = "documento;usuarioId\n" + "".join(
     f"{document};{employee_id}\n"
     for employee_id, document in enumerate((cpf(11), cpf(12), pis(13), cpf(14), cpf(15), cpf(16)), 11)
@@ -49,26 +49,27 @@ def bucket_with_table(table: dict[str, int]) -> GetObject:
 
 def sent_punches(fake_aws: FakeAws) -> list[SentPunch]:
     """Return the punches that were sent, in the order of NSR."""
-    found = []
+    punches = []
     for line in fake_aws.queue.punches:
-        punch, record = json.loads(line.body), line.attributes or {}
+        punch, attributes = json.loads(line.body), line.attributes or {}
         assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
-        assert record == {"sourceKey": f"{CLOCK}/{record['nsr']}", "relogio": CLOCK, "nsr": record["nsr"]}
+        nsr = attributes["nsr"]
+        assert attributes == {"sourceKey": f"{CLOCK}/{nsr}", "relogio": CLOCK, "nsr": nsr}
         assert punch["dispositivo"] == CLOCK
-        found.append((punch["usuarioId"], punch["ponto"], int(str(record["nsr"]))))
-    return sorted(found, key=lambda each: each[2])
+        punches.append((punch["usuarioId"], punch["ponto"], int(str(nsr))))
+    return sorted(punches, key=lambda each: each[2])
 
 
-def expected_punches(clock: HardwareClock, written: list[str]) -> list[SentPunch]:
-    """Return the punches of `PEOPLE` in some records."""
-    employee_ids = dict(zip(PEOPLE, range(11, 16), strict=True))
-    place = slice(22, 34) if clock.year == 2009 else slice(34, 46)
-    found = []
-    for line in written:
-        if line[9] == "3" and line[place] in employee_ids:
-            when = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
-            found.append((employee_ids[line[place]], when, int(line[:9])))
-    return found
+def expected_punches(clock: HardwareClock, records: list[str]) -> list[SentPunch]:
+    """Return the punches of `EMPLOYEE_FIELDS` in some records."""
+    employee_ids = dict(zip(EMPLOYEE_FIELDS, range(11, 16), strict=True))
+    employee_field = slice(22, 34) if clock.year == 2009 else slice(34, 46)
+    punches = []
+    for line in records:
+        if line[9] == "3" and line[employee_field] in employee_ids:
+            time = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
+            punches.append((employee_ids[line[employee_field]], time, int(line[:9])))
+    return punches
 
 
 @settings(max_examples=20)
@@ -78,23 +79,22 @@ def test_punches_of_a_clock_are_sent_and_the_summary_describes_the_file(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         fake_aws = with_table(FakeAws(patch))
-        written = month_records(clock, [*PEOPLE, STRANGER], days=3)
-        content = clock.file(*written, signature=signature)
-        fake_aws.run(
-            fake_aws.upload(gzip.compress(content) if compressed else content.rstrip())
-        )  # the last line has no line end
+        records = month_records(clock, [*EMPLOYEE_FIELDS, UNKNOWN_FIELD], days=3)
+        content = clock.file(*records, signature=signature)
+        # Without gzip, also without a line end after the last line.
+        fake_aws.run(fake_aws.upload(gzip.compress(content) if compressed else content.rstrip()))
 
-        assert sent_punches(fake_aws) == expected_punches(clock, written)
+        assert sent_punches(fake_aws) == expected_punches(clock, records)
         (summary,) = fake_aws.result("summary.json")
         assert (summary["accepted"], summary["refused"], summary["rounds"]) == (30, 6, 1)
-        found = summary["clock"]
-        assert (found["number"], found["layout"], found["firstNsr"], found["lastNsr"]) == (
+        inspection = summary["clock"]
+        assert (inspection["number"], inspection["layout"], inspection["firstNsr"], inspection["lastNsr"]) == (
             CLOCK,
             clock.year,
             1,
-            len(written),
+            len(records),
         )
-        assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
+        assert (len(inspection["settings"]), inspection["found"]) == (3, {"6": 0} | inspection["trailer"])
         reasons = {each["reason"] for each in fake_aws.refused()}
         assert reasons == {"record of kind 3: its CPF or PIS is not in documents/documents.csv"}
 
@@ -102,9 +102,9 @@ def test_punches_of_a_clock_are_sent_and_the_summary_describes_the_file(
 @both_layouts
 def test_punch_with_impossible_time_is_refused(fake_aws: FakeAws, clock: HardwareClock) -> None:
     with_table(fake_aws)
-    fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
-    (found,) = fake_aws.refused()
-    assert found == {"line": 2, "reason": "record of kind 3: no valid date and time from 1900 to 2999"}
+    fake_aws.run(fake_aws.upload(clock.file(clock.punch(1, EMPLOYEE_FIELDS[0], datetime(9999, 10, 1, 8)))))
+    (refused,) = fake_aws.refused()
+    assert refused == {"line": 2, "reason": "record of kind 3: no valid date and time from 1900 to 2999"}
 
 
 @pytest.mark.parametrize(
@@ -118,63 +118,63 @@ def test_punch_with_impossible_time_is_refused(fake_aws: FakeAws, clock: Hardwar
 )
 def test_local_time_at_a_change_of_the_zone_is_the_later_instant(local: datetime, offset: int) -> None:
     clock, zone = HardwareClock(2009), ZoneInfo("America/New_York")
-    stored = StoredFile(clock.file(clock.punch(1, PEOPLE[0], local)))
+    stored = StoredFile(clock.file(clock.punch(1, EMPLOYEE_FIELDS[0], local)))
     (line,) = read_lines(stored.open_at, zone, FILE_START, bucket_with_table({cpf(11): 11}))
     assert parse(line.body, zone).ponto == local.replace(tzinfo=UTC) - timedelta(hours=offset)
 
 
-def damage_lines(chance: random.Random, clock: HardwareClock, written: list[str]) -> list[str]:
+def damage_lines(rng: random.Random, clock: HardwareClock, records: list[str]) -> list[str]:
     """Return lines, some of them damaged in one of several ways."""
     other = HardwareClock(4030 - clock.year)
-    found = []
-    for line in written:
-        match chance.randrange(9):
+    lines = []
+    for line in records:
+        match rng.randrange(9):
             case 0:
-                found.append(line[: chance.randrange(len(line))])
+                lines.append(line[: rng.randrange(len(line))])
             case 1:
-                found += [line, line]
+                lines += [line, line]
             case 2:
-                found.append(other.punch(int(line[:9]), PEOPLE[0]))
+                lines.append(other.punch(int(line[:9]), EMPLOYEE_FIELDS[0]))
             case 3:
-                found += ["", "   ", line]
+                lines += ["", "   ", line]
             case 4:
-                found.append(line[:-1] + "é")
+                lines.append(line[:-1] + "é")
             case _:
-                found.append(line)
-    if chance.random() < 0.3:
-        chance.shuffle(found)
-    return found
+                lines.append(line)
+    if rng.random() < 0.3:
+        rng.shuffle(lines)
+    return lines
 
 
 @settings(max_examples=30)
 @given(clocks, st.integers(0, 2**32).map(random.Random), st.booleans())
 def test_intact_records_of_damaged_file_are_sent_and_results_have_no_personal_data(
-    clock: HardwareClock, chance: random.Random, trailer: bool
+    clock: HardwareClock, rng: random.Random, trailer: bool
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         fake_aws = with_table(FakeAws(patch))
-        written = month_records(clock, [*PEOPLE, STRANGER], days=2)
-        damaged = damage_lines(chance, clock, written)
+        records = month_records(clock, [*EMPLOYEE_FIELDS, UNKNOWN_FIELD], days=2)
+        damaged = damage_lines(rng, clock, records)
         fake_aws.run(fake_aws.upload(clock.file(*damaged, trailer=False) + (b"999999999" if trailer else b"")))
 
-        intact = [line for line in damaged if line in written]
+        intact = [line for line in damaged if line in records]
         assert sent_punches(fake_aws) == sorted(expected_punches(clock, intact), key=lambda each: each[2])
         for name, content in fake_aws.bucket.results.items():
-            assert not contains_personal_data(name + content.decode(), [*PEOPLE, STRANGER])
-        found = fake_aws.result("summary.json")[0]["clock"]
+            assert not contains_personal_data(name + content.decode(), [*EMPLOYEE_FIELDS, UNKNOWN_FIELD])
+        inspection = fake_aws.result("summary.json")[0]["clock"]
         numbers = {int(line[:9]) for line in intact}
-        missing = {nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
+        missing = {nsr for gap in inspection["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
         assert numbers.isdisjoint(missing)
         # Damage is not detected in fields without a CRC: names in the layout of 2009, and events.
-        between = set(range(min(numbers), max(numbers) + 1)) if numbers else set()
-        events = {int(line[:9]) for line in written if line[9] == "6"}
-        assert clock.year == 2009 or (missing | numbers) - events == between - events
+        all_numbers = set(range(min(numbers), max(numbers) + 1)) if numbers else set()
+        events = {int(line[:9]) for line in records if line[9] == "6"}
+        assert clock.year == 2009 or (missing | numbers) - events == all_numbers - events
 
 
 def test_two_punches_of_an_employee_in_a_minute_differ_by_nsr(fake_aws: FakeAws) -> None:
     with_table(fake_aws)
     clock = HardwareClock()
-    fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
+    fake_aws.run(fake_aws.upload(clock.file(clock.punch(7, EMPLOYEE_FIELDS[0]), clock.punch(8, EMPLOYEE_FIELDS[0]))))
     assert [(employee_id, nsr) for employee_id, _, nsr in sent_punches(fake_aws)] == [(11, 7), (11, 8)]
     assert len({line.body for line in fake_aws.queue.punches}) == 1
 
@@ -185,18 +185,18 @@ def test_long_file_is_continued_with_its_inspection(
     fake_aws: FakeAws, clock: HardwareClock, pack: Callable[[bytes], bytes]
 ) -> None:
     with_table(fake_aws)
-    written = month_records(clock, PEOPLE * 4, days=30)
+    records = month_records(clock, EMPLOYEE_FIELDS * 4, days=30)
     fake_aws.queue.open_calls = 50
-    fake_aws.run(fake_aws.upload(pack(clock.file(*written))))
+    fake_aws.run(fake_aws.upload(pack(clock.file(*records))))
     (next_event,) = fake_aws.functions.events
     (task,) = parse_event(next_event)
     assert task.to_event() == next_event
-    assert task.inspection["clock"]["lastNsr"] == len(written)
+    assert task.inspection["clock"]["lastNsr"] == len(records)
 
     fake_aws.queue.open_calls = None
     fake_aws.run_all(fake_aws.functions.events.pop(), seconds=30)
 
-    assert sorted(set(sent_punches(fake_aws)), key=lambda each: each[2]) == expected_punches(clock, written)
+    assert sorted(set(sent_punches(fake_aws)), key=lambda each: each[2]) == expected_punches(clock, records)
     (summary,) = fake_aws.result("summary.json")
     assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.inspection["clock"])
 
@@ -207,16 +207,15 @@ def test_file_with_second_header_or_of_a_program_is_not_sent(
     fake_aws: FakeAws, clock: HardwareClock, days: int
 ) -> None:
     with_table(fake_aws)
-    program = "0000000997" + f"2026-10-01T08:00:00-0300{PEOPLE[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
+    program = "0000000997" + f"2026-10-01T08:00:00-0300{EMPLOYEE_FIELDS[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
     for line, message in ((clock.header(), "second header"), (program, "kind 7")):
-        written = [*month_records(clock, PEOPLE, days=days), "a" * 70_000, line]
-        with pytest.raises(InvalidFileError, match=f"line {len(written) + 1}: there is a .*{message}"):
-            fake_aws.run(fake_aws.upload(clock.file(*written)))
+        records = [*month_records(clock, EMPLOYEE_FIELDS, days=days), "a" * 70_000, line]
+        with pytest.raises(InvalidFileError, match=f"line {len(records) + 1}: there is a .*{message}"):
+            fake_aws.run(fake_aws.upload(clock.file(*records)))
         assert message in fake_aws.result("failure.json")[0]["reason"]
-        with pytest.raises(
-            InvalidFileError, match=message
-        ):  # an import that continues a file does not inspect it again
-            list(read_lines(StoredFile(clock.file(*written)).open_at, ZONE, FILE_START, bucket_with_table({})))
+        # An import that continues a file does not inspect it again.
+        with pytest.raises(InvalidFileError, match=message):
+            list(read_lines(StoredFile(clock.file(*records)).open_at, ZONE, FILE_START, bucket_with_table({})))
     assert fake_aws.queue.punches == []
 
 
@@ -231,7 +230,7 @@ def test_file_fails_without_the_table_of_documents(
             raise client_error(code, 403)
         return get_object(**parameters)
 
-    upload = fake_aws.upload(clock.file(*month_records(clock, PEOPLE)))
+    upload = fake_aws.upload(clock.file(*month_records(clock, EMPLOYEE_FIELDS)))
     with monkeypatch.context() as patch:
         patch.setattr(fake_aws.bucket, "get_object", without_table)
         with pytest.raises(
@@ -250,8 +249,8 @@ def test_table_with_faults_fails_the_file_without_quoting_documents(fake_aws: Fa
     with pytest.raises(
         InvalidFileError, match="has 2 faults, the first in line 8; ponto load documents lists them"
     ) as caught:
-        fake_aws.run(fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))))
-    assert not contains_personal_data(str(caught.value), PEOPLE)
+        fake_aws.run(fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), EMPLOYEE_FIELDS))))
+    assert not contains_personal_data(str(caught.value), EMPLOYEE_FIELDS)
     assert fake_aws.queue.punches == []
 
 
@@ -262,16 +261,16 @@ def test_table_that_is_too_large_fails_the_file(fake_aws: FakeAws) -> None:
 
 def test_log_has_no_personal_data(fake_aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     with_table(fake_aws).run(
-        fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), [*PEOPLE, STRANGER])))
+        fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), [*EMPLOYEE_FIELDS, UNKNOWN_FIELD])))
     )
     output = capsys.readouterr()
-    assert not contains_personal_data(output.out + output.err, [*PEOPLE, STRANGER])
+    assert not contains_personal_data(output.out + output.err, [*EMPLOYEE_FIELDS, UNKNOWN_FIELD])
 
 
 def test_file_fails_if_deadline_passes_during_inspection(fake_aws: FakeAws) -> None:
     with pytest.raises(OutOfTimeError, match=r"out of time before line 1$"):
         with_table(fake_aws).run(
-            fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), PEOPLE))), seconds=-1
+            fake_aws.upload(HardwareClock().file(*month_records(HardwareClock(), EMPLOYEE_FIELDS))), seconds=-1
         )
     assert (fake_aws.queue.punches, fake_aws.bucket.results, fake_aws.functions.events) == ([], {}, [])
 
@@ -286,7 +285,7 @@ def test_clock_file_cannot_be_sent_to_the_api() -> None:
 def test_memory_is_bounded_and_heartbeats_are_sent_for_records_without_punches() -> None:
     clock = HardwareClock(2009)
     many = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
-    content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, PEOPLE[0]).encode()
+    content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, EMPLOYEE_FIELDS[0]).encode()
 
     stored = StoredFile(content)
     tracemalloc.start()

@@ -38,7 +38,7 @@ def test_example_in_readme_is_valid() -> None:
         (f"{cpf(1)}", "line 2: has 1 columns instead of 2"),
         (
             f"{cpf(1)[1:]};5",
-            "line 2, documento: has 10 digits instead of 11; the spreadsheet may have removed leading zeros",
+            "line 2, documento: has 10 of 11 digits; the spreadsheet may have removed leading zeros",
         ),
         ("123.456.789-09;5", "line 2, documento: is not 11 digits, without points or hyphens"),
         (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),

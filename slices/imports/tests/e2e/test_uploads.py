@@ -107,13 +107,13 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
     assert summary.pop("refusedIn") != [first]
     assert summary == {"accepted": 49, "refused": 1, "rounds": 2}
 
-    again = bucket.upload(content)
+    second_folder = bucket.upload(content)
     # Longer, in another format, and gzipped although its name does not end in .gz.
     rows = "".join(f"{employee_id};2026-10-01T05:00:00\r\n" for employee_id in employee_ids)  # local time
     longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
     named = bucket.upload(ndjson(employee_ids), "incoming/october.ndjson.gz")
-    assert again != folder
-    assert [bucket.wait_for(each)["accepted"] for each in (again, longer, named)] == [49, 50, 50]
+    assert second_folder != folder
+    assert [bucket.wait_for(each)["accepted"] for each in (second_folder, longer, named)] == [49, 50, 50]
 
     client.wait_until_drained()
     assert sorted(row.punch.employee_id for row in client.rows(*employee_ids)) == sorted(employee_ids)
@@ -125,8 +125,8 @@ def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
 ) -> None:
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
-    nowhere = variables | {"QUEUE_URL": f"{variables['QUEUE_URL']}-is-gone"}
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": nowhere})
+    wrong_variables = variables | {"QUEUE_URL": f"{variables['QUEUE_URL']}-is-gone"}
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": wrong_variables})
     try:
         folder = bucket.upload(ndjson(employee_ids))
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")

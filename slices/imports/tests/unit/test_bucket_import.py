@@ -33,14 +33,14 @@ class Stage:
         calls.instead["PutObject"] = self._put
         calls.instead["GetObject"] = self._get
 
-    def _put(self, _: Callable[[], Any], given: Any) -> Any:
-        assert given["Bucket"] == BUCKET
-        body = given["Body"]
-        self.stored[given["Key"]] = body if isinstance(body, bytes) else body.read()
+    def _put(self, _: Callable[[], Any], parameters: Any) -> Any:
+        assert parameters["Bucket"] == BUCKET
+        body = parameters["Body"]
+        self.stored[parameters["Key"]] = body if isinstance(body, bytes) else body.read()
         return {"VersionId": "v1"}
 
-    def _get(self, _: Callable[[], Any], given: Any) -> Any:
-        folder, _, name = given["Key"].rpartition("/")
+    def _get(self, _: Callable[[], Any], parameters: Any) -> Any:
+        folder, _, name = parameters["Key"].rpartition("/")
         assert folder.replace("results/", "incoming/").removesuffix("/v1") in self.stored
         if self.misses or name not in self.results:
             self.misses -= bool(self.misses)
@@ -58,8 +58,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """The program, run on the stage."""
     write_stack(tmp_path, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
-    made = runner(capsys, collaborators=Collaborators(FakeClock()))
-    return lambda *words: made(*words, "--state", tmp_path)
+    run_program = runner(capsys, collaborators=Collaborators(FakeClock()))
+    return lambda *words: run_program(*words, "--state", tmp_path)
 
 
 class Machine:
@@ -98,12 +98,12 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
-def summary_of(**counts: int) -> dict[str, Any]:
+def create_summary(**counts: int) -> dict[str, Any]:
     return {"accepted": 2, "refused": 0, "rounds": 1, "machine": {"lines": 2}} | counts
 
 
 def test_file_is_uploaded_and_its_result_is_printed(stage: Stage, run: Run, machine: Path) -> None:
-    stage.results["summary.json"] = summary_of()
+    stage.results["summary.json"] = create_summary()
     stage.misses = 5
 
     done = run("import", machine)
@@ -141,19 +141,19 @@ def test_stage_without_a_bucket_is_an_error(stage: Stage, run: Run, machine: Pat
 
 
 def test_lists_of_all_invocations_are_joined(stage: Stage, run: Run, machine: Path, tmp_path: Path) -> None:
-    listed = tmp_path / "machine.txt.refused.ndjson"
+    refused_path = tmp_path / "machine.txt.refused.ndjson"
     lists = {f"refused-from-line-{line}.ndjson": {"line": line, "reason": "why"} for line in (1, 900)}
-    stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
+    stage.results = lists | {"summary.json": create_summary(accepted=0, refused=2) | {"refusedIn": list(lists)}}
 
     done = run("import", machine)
 
     assert done.status == 1
-    assert done.out.startswith(f"0 accepted, 2 refused: see {listed}\n")
-    assert [json.loads(line)["line"] for line in listed.read_text().splitlines()] == [1, 900]
-    assert run("import", machine, "--json").json["refusedLines"] == str(listed)
-    stage.results = {"summary.json": summary_of()}
+    assert done.out.startswith(f"0 accepted, 2 refused: see {refused_path}\n")
+    assert [json.loads(line)["line"] for line in refused_path.read_text().splitlines()] == [1, 900]
+    assert run("import", machine, "--json").json["refusedLines"] == str(refused_path)
+    stage.results = {"summary.json": create_summary()}
     assert run("import", machine).status == 0
-    assert not listed.exists()
+    assert not refused_path.exists()
 
 
 @pytest.mark.parametrize("lines", [[1], [1, 1], [1, 2, 3]], ids=["one missing", "one twice", "one too many"])
@@ -161,7 +161,7 @@ def test_lists_that_do_not_match_the_summary_are_an_error(
     stage: Stage, run: Run, machine: Path, tmp_path: Path, lines: list[int]
 ) -> None:
     lists = {f"refused-from-line-{index}.ndjson": {"line": line} for index, line in enumerate(lines)}
-    stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
+    stage.results = lists | {"summary.json": create_summary(accepted=0, refused=2) | {"refusedIn": list(lists)}}
     done = run("import", machine)
     assert (done.status, done.out) == (1, "")
     assert "do not match the 2 refused lines that the summary counts; import the file again" in done.err

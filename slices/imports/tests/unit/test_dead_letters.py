@@ -19,12 +19,12 @@ def files(*keys: object, **more: object) -> dict[str, Any]:
 
 
 FILE = files("incoming/gate+1.csv")
-FILES = files("incoming/a", "incoming/b", "incoming/c", note="as it was")
+FILES = files("incoming/a", "incoming/b", "incoming/c", note="unchanged")
 
 
-@pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
+@pytest.mark.parametrize("is_destination_record", [False, True], ids=["dead-letter queue", "destination"])
 @pytest.mark.parametrize(
-    ("event", "detail", "again"),
+    ("event", "detail", "expected"),
     [
         (
             FILE | {"continuation": CONTINUED},
@@ -32,35 +32,35 @@ FILES = files("incoming/a", "incoming/b", "incoming/c", note="as it was")
             FILE | {"continuation": CONTINUED | {"rounds": 0}},
         ),
         (
-            FILE | {"continuation": CONTINUED | {"failed": "the compression is broken"}},
+            FILE | {"continuation": CONTINUED | {"failed": "the gzip data is corrupt"}},
             "incoming/gate 1.csv, from line 101: ",
             FILE | {"continuation": CONTINUED | {"rounds": 0}},
         ),
         (FILES, "incoming/a and 2 more, from line 1: ", FILES),
     ],
-    ids=["a file that goes on where it stopped", "one that failed", "several files, of which none is lost"],
+    ids=["continued file", "failed file", "several files"],
 )
 def test_event_is_listed_with_its_file_and_redriven(
-    dev: Stage, event: Any, detail: str, again: Any, wrapped: bool
+    dev: Stage, event: Any, detail: str, expected: Any, is_destination_record: bool
 ) -> None:
-    if wrapped:
+    if is_destination_record:
         dev.send(record_of(event))
     else:
         dev.asynchronous(event)
 
-    (found,) = dev.run("list", "--reason", "file", "--json").json["deadLetters"]
-    assert found["detail"] == f"{detail}{'' if wrapped else '200: '}not from SQS"
-    assert found["employee"] is None
+    (dead_letter,) = dev.run("list", "--reason", "file", "--json").json["deadLetters"]
+    assert dead_letter["detail"] == f"{detail}{'' if is_destination_record else '200: '}not from SQS"
+    assert dead_letter["employee"] is None
 
     assert dev.run("redrive", "--reason", "file").status == 0
     (invoked,) = dev.calls.of("Invoke")
-    assert json.loads(invoked.parameters.pop("Payload")) == again
+    assert json.loads(invoked.parameters.pop("Payload")) == expected
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-importacao", "InvocationType": "Event"}
     assert (dev.queued(), dev.dead_letters()) == ([], set())
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "event",
     [
         FILE | {"continuation": 1},
         FILE | {"continuation": {}},
@@ -82,10 +82,10 @@ def test_event_is_listed_with_its_file_and_redriven(
     ],
     ids=str,
 )
-def test_invalid_file_event_is_listed_as_another_asynchronous_event(spoilt: Any) -> None:
-    body = json.dumps(spoilt)
-    found = read(message(body, **LAMBDAS))
-    assert (found.reason, found.function, found.detail, found.event_to_retry()) == (
+def test_invalid_file_event_is_listed_as_another_asynchronous_event(event: Any) -> None:
+    body = json.dumps(event)
+    dead_letter = read(message(body, **LAMBDAS))
+    assert (dead_letter.reason, dead_letter.function, dead_letter.detail, dead_letter.event_to_retry()) == (
         "asynchronous",
         None,
         "200: not from SQS",
