@@ -78,7 +78,7 @@ def test_unplaced_records_are_printed(stage: Stage, run: Run, tmp_path: Path) ->
     stage.results["summary.json"] = summarize(content)
     lines = run("import", write_file(tmp_path, content)).out.splitlines()
     assert lines[3].endswith(" 998, 1000 and 99 more")
-    assert lines[4] == "2 records repeated, or in a gap that is not list_name"
+    assert lines[4] == "2 records repeated, or in a gap that is not listed"
 
 
 def test_missing_trailer_and_missing_records_are_printed(stage: Stage, run: Run, tmp_path: Path) -> None:
