@@ -1,1 +1,1 @@
-"""Files of hardware clocks (README.md)."""
+"""Import of files of hardware clocks (README.md)."""

@@ -186,13 +186,13 @@ def parse_line(line: bytes, layout: Layout) -> ClockRecord | Trailer | None:
 
 def _parse_record(kind: int, text: str, layout: Layout) -> ClockRecord:
     nsr = int(text[:9])
-    if kind == PUNCH and (found := layout.punch.fullmatch(text)):
-        *time, field = found.groups()
+    if kind == PUNCH and (match := layout.punch.fullmatch(text)):
+        *time, field = match.groups()
         if (document := _parse_document(field)) is None:
             raise InvalidFieldError(ClockRecord(kind, nsr), "the employee's field holds neither a CPF nor a PIS")
         return ClockRecord(kind, nsr, layout.time_format.format(*time), document=document)
-    if kind == SETTING and (found := layout.setting.fullmatch(text)):
-        times = found.groups()
+    if kind == SETTING and (match := layout.setting.fullmatch(text)):
+        times = match.groups()
         half = len(times) // 2
         return ClockRecord(
             kind, nsr, layout.time_format.format(*times[half:]), layout.time_format.format(*times[:half])

@@ -1,1 +1,1 @@
-"""Files of punches: from the stage's bucket, by a function, and from a laptop, through the API."""
+"""Import of files of punches: from the stage's bucket by a Lambda function, or from a laptop through the API."""

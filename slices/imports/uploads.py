@@ -42,9 +42,9 @@ SUMMARY = "summary.json"
 FAILURE = "failure.json"
 
 MAX_INVOCATIONS = 20
-"""For one file. They take five hours, less than the six that Lambda keeps the events of waiting files.
+"""Maximum number of invocations for one file; a redrive resets the count.
 
-A redrive resets the count.
+They take five hours: less than the six for which Lambda keeps the events of files that wait.
 """
 
 RESERVE_SECONDS = 60.0

@@ -69,7 +69,7 @@ def test_template_without_uploads_has_none_of_its_resources(compiled: Compile, s
 
 
 def test_uploads_change_only_the_senders_of_the_queue(compiled: Compile, stage: str) -> None:
-    plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], ["uploads=true"]))
+    plain, template = (copy.deepcopy(compiled(stage, *parameters).document) for parameters in ([], ["uploads=true"]))
     resources = template["Resources"]
     for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
         assert resources.pop(name)["Type"] == kind
@@ -79,21 +79,21 @@ def test_uploads_change_only_the_senders_of_the_queue(compiled: Compile, stage: 
     _, denied = resources["PunchQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
     assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
-    for found in (resources, plain["Resources"]):
-        found.pop("Dashboard", None)
-        for resource in found.values():
+    for compared in (resources, plain["Resources"]):
+        compared.pop("Dashboard", None)
+        for resource in compared.values():
             resource["Properties"].pop("Code", None)  # the S3 key of a function's code holds a time
     assert template == plain
 
 
-@pytest.mark.parametrize("other", ["prod", "staging", "dev", "local"])
-def test_bucket_and_its_policy_are_retained_like_the_queue(compiled: Compile, other: str) -> None:
-    resources = compiled(other, "uploads=true").resources
+@pytest.mark.parametrize("stage_name", ["prod", "staging", "dev", "local"])
+def test_bucket_and_its_policy_are_retained_like_the_queue(compiled: Compile, stage_name: str) -> None:
+    resources = compiled(stage_name, "uploads=true").resources
     for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
         added = {name: resources[name].get(attribute) for name in UPLOADS}
-        kept = resources["PunchQueue"][attribute]
+        expected = resources["PunchQueue"][attribute]
         assert {name: policy for name, policy in added.items() if policy} == dict.fromkeys(
-            ("UploadBucket", "UploadBucketPolicy"), kept
+            ("UploadBucket", "UploadBucketPolicy"), expected
         )
 
 
@@ -107,9 +107,8 @@ def test_function_has_timeout_limits_and_dead_letter_queue(complete: Template) -
     assert "VpcConfig" not in function
     assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "PunchQueue"}
     assert "IDENTITY" not in function["Environment"]["Variables"]
-    assert (
-        function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
-    )  # not a key's id, which has ten characters
+    # Not the id of an API key, which has ten characters.
+    assert function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
     config = complete.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
     # A file is stopped before Lambda discards the events of files that wait for it.
@@ -117,9 +116,9 @@ def test_function_has_timeout_limits_and_dead_letter_queue(complete: Template) -
     assert config["DestinationConfig"] == {}  # the function has a dead-letter queue instead
 
 
-@pytest.mark.parametrize("by", REQUIRED_SIGN_IN)
-def test_function_knows_that_sign_in_is_required(compiled: Compile, by: str) -> None:
-    function = compiled("prod", by, "uploads=true").properties(FUNCTION)
+@pytest.mark.parametrize("parameter", REQUIRED_SIGN_IN)
+def test_function_knows_that_sign_in_is_required(compiled: Compile, parameter: str) -> None:
+    function = compiled("prod", parameter, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
