@@ -1,1 +1,1 @@
-"""Receipts: whether a punch is a row."""
+"""Receipts, which show that a punch is stored."""

@@ -1,4 +1,4 @@
-"""The function that answers `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in."""
+"""Function behind `GET /ponto/{id}` and `GET /ponto`. The latter lists punches only on stages with sign-in."""
 
 import os
 from collections.abc import Callable
@@ -10,32 +10,32 @@ from ponto.http import HttpError, Request, Result
 from slices.receipts.lookup import Receipts, open_session
 
 NOT_FOUND_RETRY_SECONDS = 5
-"""After which to ask again for a punch that is no row: a punch is one a second or two after its 202."""
+"""Retry-After of a 404. A punch is usually stored a second or two after its 202."""
 
 EXPOSED_HEADERS = "Date,Retry-After"
-"""Headers of a response that a page of another origin may read."""
+"""Response headers that a page of another origin may read."""
 
 NOT_FOUND_MESSAGE = (
-    "no row has this id: the punch still waits, or was never sent, or needs somebody (a dead letter), which cannot be "
-    "told apart here; or it is not to be told with this key or sign-in"
+    "no stored punch has this id, or this key or sign-in may not see it; a punch that is not stored may still wait, "
+    "be a dead letter, or never have been sent"
 )
-NO_LIST_MESSAGE = "employees do not sign in here, so there is no list of their punches"
-UNAVAILABLE_MESSAGE = "the database does not answer yet; the punch is as safe as its 202 says"
+NO_LIST_MESSAGE = "this stage has no sign-in for employees, and so no list of their punches"
+UNAVAILABLE_MESSAGE = "the database does not answer yet: try again later; a punch that was answered 202 is safe"
 
 
 @cache  # once per execution environment, with the connection that it keeps
 def create_receipts() -> Receipts:
-    """Return the receipts of the database that the environment names; connects to nothing.
+    """Return the receipts of the database that the environment names. Does not connect yet.
 
     Raises:
-        ConfigurationError: the environment lacks a value, or has a wrong one.
+        ConfigurationError: a value of the environment is missing or invalid.
     """
     session = open_session(config.load_database().connection_parameters)
     return Receipts(session, requires_sign_in=config.is_sign_in_required())
 
 
 def main(event: Any, context: Any, *, create: Callable[[], Receipts] = create_receipts) -> http.Response:
-    """Answer whether a punch is a row; an employee who signed in also which of their last two days are."""
+    """Handle an event of API Gateway's proxy integration; see `handle_request`."""
     headers = {
         "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", ""),
         "Access-Control-Expose-Headers": EXPOSED_HEADERS,
@@ -45,10 +45,10 @@ def main(event: Any, context: Any, *, create: Callable[[], Receipts] = create_re
 
 
 def handle_request(receipts: Receipts, request: Request) -> Result:
-    """Return the receipt of the punch that the path names, or without one the list of the employee's punches.
+    """Return the receipt of the punch in the path, or for a path without an id the employee's recent receipts.
 
     Raises:
-        HttpError: 404: the caller may see no such punch, or there are no lists.
+        HttpError: 404: there is no such punch, the caller may not see it, or the stage has no sign-in and so no list.
         psycopg2.Error, CannotConnectError: the database does not answer.
     """
     punch_id = request.path_parameters.get("id")

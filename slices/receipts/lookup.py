@@ -1,8 +1,8 @@
-"""Receipts of punches: whether a punch is a row, for callers who may know.
+"""Look-up of receipts: stored punches, as far as the caller may see them.
 
-An id that follows from something else (employee and instant, a name, a network card) can be guessed, and its receipt
-would tell anybody when somebody punched. So to an API key alone only random ids are answered; an employee who signed in
-sees all of their own punches, and nobody else's.
+An id that is not random (derived from employee and instant, a name or a network card) can be guessed, and its receipt
+would show when an employee punched. So a caller with only an API key gets receipts of random ids. An employee who
+signed in gets receipts of their own punches, with any id, and of no others.
 """
 
 import math
@@ -24,21 +24,20 @@ _RECEIPT_SQL = read_sql(_SQL_FOLDER / "receipt.sql")
 _RECEIPT_LIST_SQL = read_sql(_SQL_FOLDER / "receipts.sql")
 
 TIMEOUTS = Timeouts(connect_seconds=6, attempt_seconds=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
-"""13 s at most (`max_execute_seconds`), well within the gateway's 29: the password (4 s), a connection (6 s), a
-statement (3 s).
+"""A look-up takes 13 s at most (`max_execute_seconds`): 4 s for the password, 6 s to connect, 3 s for the statement.
 
-A paused Aurora begins to resume with the first try; the client comes again.
+The gateway waits for 29 s. A paused Aurora starts to resume with the first attempt, and the client has to try again.
 """
 
 LIST_PERIOD = timedelta(hours=48)
-"""Of what was received since then an employee who signed in has the list."""
+"""Age up to which received punches are listed."""
 
 MAX_LIST_RECEIPTS = 500
-"""Punches in a list."""
+"""Length of a list."""
 
-_RETRY_PAUSE_SECONDS = 5  # for which nothing is tried after a failure: other requests are answered at once
+_RETRY_PAUSE_SECONDS = 5  # after a failure; requests during the pause fail at once
 _RANDOM_UUID_VERSIONS = "47"  # of UUIDs
-_FIELD_NAMES = [  # in the order of receipt.sql
+_FIELD_NAMES = [  # in the order of the columns of receipt.sql
     *(field.name for column, field in FIELDS.items() if field.required or column == "id"),
     "recebidaEm",
     "gravadaEm",
@@ -48,29 +47,35 @@ _FIELD_NAMES = [  # in the order of receipt.sql
 def open_session(
     parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS, driver: Driver = DRIVER
 ) -> Session:
-    """Return a session that only reads."""
+    """Return a read-only session. It connects when it executes its first statement."""
     settings = {"default_transaction_read_only": "on", "timezone": "UTC"}
     return Session(parameters, timeouts, "batidaPonto receipts", settings, driver)
 
 
 class Receipts:
-    """Receipts of one database. For one thread."""
+    """Receipts of one database. Not safe for several threads."""
 
     def __init__(
         self, session: Session, *, requires_sign_in: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Set the session, which is kept; with a user pool an API key alone sees nothing."""
+        """Create the look-up. It connects when it executes its first statement.
+
+        Args:
+            session: executes the statements, and keeps its connection.
+            requires_sign_in: whether a caller with only an API key gets no receipts.
+            clock: monotonic time in seconds.
+        """
         self.requires_sign_in = requires_sign_in
         self._session = session
         self._clock = clock
         self._paused_until = 0.0  # on the clock
 
     def find(self, punch_id: str, employee_id: int | None) -> dict[str, object] | None:
-        """Return the receipt of a punch, as the wire has it, if it is a row that the caller may see.
+        """Return the receipt of a punch as a JSON object, or None if the caller may see no stored punch with this id.
 
         Args:
-            punch_id: as the caller wrote it.
-            employee_id: of the employee who signed in; None: the caller has an API key alone.
+            punch_id: as the caller sent it.
+            employee_id: of the employee who signed in; None: the caller has only an API key.
 
         Raises:
             psycopg2.Error, CannotConnectError: the database does not answer.
@@ -85,14 +90,14 @@ class Receipts:
         return _to_json(rows[0]) if rows else None
 
     def find_recent(self, employee_id: int | None) -> list[dict[str, object]]:
-        """Return the receipts of an employee who signed in, the newest first; None: without a number, none."""
+        """Return the receipts of an employee's recently received punches, newest first; none for None."""
         if employee_id is None:
             return []
         values = {"employee_id": employee_id, "since": LIST_PERIOD, "limit": MAX_LIST_RECEIPTS}
         return [_to_json(row) for row in self._execute(_RECEIPT_LIST_SQL, values)]
 
     def close(self) -> None:
-        """Close the connection if there is one. A later look-up opens another."""
+        """Close the connection, if it is open. A later look-up opens a new one."""
         self._session.close()
 
     def _execute(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
@@ -101,7 +106,7 @@ class Receipts:
         try:
             return self._session.execute(statement, values, deadline=math.inf)
         except psycopg2.ProgrammingError:
-            raise  # the migrations of this release have not run yet: other statements may be answered
+            raise  # migrations are missing: the database works, so the next request is tried
         except QUERY_ERRORS:
             self.close()
             self._paused_until = self._clock() + _RETRY_PAUSE_SECONDS
@@ -109,6 +114,6 @@ class Receipts:
 
 
 def _to_json(row: tuple[Any, ...]) -> dict[str, object]:
-    # Instants are in UTC; of a row of the first version it is not known when it was received.
+    # Instants are in UTC. `recebida_em` is null in rows of the first version.
     values = (value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value for value in row)
     return {"situacao": "gravada"} | dict(zip(_FIELD_NAMES, values, strict=True))

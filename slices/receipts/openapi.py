@@ -1,6 +1,7 @@
-"""openapi.json: how receipts are asked for, in OpenAPI 3.1, by hand but for what the code says.
+"""Updates of openapi.json, the OpenAPI 3.1 description of receipts.
 
-`python -m slices.receipts.openapi` writes it.
+The file is written by hand, except for its version, limits and messages: `python -m slices.receipts.openapi` copies
+these from the code.
 """
 
 import json
@@ -14,7 +15,7 @@ FILE = ROOT / "slices" / "receipts" / "openapi.json"
 
 
 def build_text() -> str:
-    """Return the description, with what follows from the code: limits and messages."""
+    """Return the text of openapi.json with the version, limits and messages of the code."""
     document = json.loads(FILE.read_text(encoding="utf-8"))
     document["info"]["version"] = __version__
     components, paths = document["components"], document["paths"]

@@ -1,4 +1,4 @@
-"""Receipts add nothing to commands and the functions of the reference."""
+"""Object of the slice, which adds nothing to commands and to the functions of the reference."""
 
 from slices.definition import Slice
 

@@ -1,15 +1,20 @@
-// Employees who sign in: what a stage with a user pool has besides, laid over POST /ponto and over the slices' methods that
-// are for employees.
+// Sign-in of employees. On a stage with a user pool, this is merged into the template: POST /ponto and the slices' methods for
+// employees then require the pool's ID token.
 const { ENDPOINTS } = require('../../resources/slices.js');
 const fail = require('../../resources/fail.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
-const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
+const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // a user attribute, which only ID tokens have
 const ALLOW_HEADER = 'method.response.header.Access-Control-Allow-';
 
 const requireSignIn = { Properties: { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } } };
 
-/** A browser may send what it may without sign-in, and its token. */
+/**
+ * Changes of the response to a preflight request.
+ *
+ * @param {string} headers allowed request headers, in the quotes of a mapping expression
+ * @param {Object<string, string>} [more] other response parameters
+ */
 const preflight = (headers, more) => ({
   Properties: { Integration: { IntegrationResponses: [{ ResponseParameters: { [`${ALLOW_HEADER}Headers`]: headers, ...more } }] } },
 });
@@ -37,8 +42,9 @@ module.exports = async ({ resolveVariable }) => {
         },
       },
 
-      // The stage asks for tokens before the function does: what came without one would be a dead letter.
-      BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
+      // The stage requires tokens before the function does. In the other order, the function would dead-letter punches that were
+      // accepted without a token.
+      BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // merged with what osls generates
       PostPunch: requireSignIn,
       PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOW_HEADER}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(

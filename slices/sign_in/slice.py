@@ -1,4 +1,4 @@
-"""Signing in adds nothing to commands and functions."""
+"""Object of the slice, which adds nothing to commands and functions."""
 
 from slices.definition import Slice
 

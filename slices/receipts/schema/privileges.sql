@@ -1,6 +1,6 @@
 grant usage on schema ponto to ponto_receipts;
 
--- What a receipt says, and no more: neither where nor on which device the employee punched.
+-- Only the columns of a receipt: neither the position nor the device.
 grant select (id, usuario_id, ponto, recebida_em, gravada_em) on ponto.batida to ponto_receipts;
 -- To find an employee's punches, whenever they were made.
 grant execute on function ponto.semana, ponto.semanas to ponto_receipts;

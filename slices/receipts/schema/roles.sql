@@ -1,1 +1,1 @@
-create role ponto_receipts login; -- looks receipts up
+create role ponto_receipts login; -- the function for receipts

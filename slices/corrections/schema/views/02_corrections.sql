@@ -64,7 +64,7 @@ comment on column ponto.correcao_local.id is 'Id of the correction';
 comment on column ponto.correcao_local.usuario_id is 'Employee''s number';
 comment on column ponto.correcao_local.nome is 'Employee''s name; null: not in funcionario';
 comment on column ponto.correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
-comment on column ponto.correcao_local.tipo is 'inclusao (addition), desconsideracao (disregarded), or anulacao (undone) of one of these';
+comment on column ponto.correcao_local.tipo is 'inclusao: a punch is added; desconsideracao: a punch is disregarded; anulacao: one of these is undone';
 comment on column ponto.correcao_local.ponto is 'Instant of the punch that was added or disregarded';
 comment on column ponto.correcao_local.local is 'Its local time';
 comment on column ponto.correcao_local.dia is 'Its working day';

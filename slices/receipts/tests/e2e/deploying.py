@@ -1,4 +1,4 @@
-"""What `tests/e2e/test_deploy.py` asks of a stage where nobody signs in any more."""
+"""Checks of receipts for `tests/e2e/test_deploy.py`, whose second deploy turns sign-in off."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from tools.local.emulator import Emulator
 
 
 def check_second_deploy(aws: Emulator, done: Any) -> None:
-    """Hold the method to giving nobody's list of punches, given what `ponto deploy --json` printed."""
+    """Check that `GET /ponto` lists no punches; `done` is the output of `ponto deploy --json`."""
     key = aws.client("apigateway").get_api_key(apiKey=done["keyId"], includeValue=True)["value"]
     assert request_until(done["url"], key, None, expected=404) == {"message": NO_LIST_MESSAGE}

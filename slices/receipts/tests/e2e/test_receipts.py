@@ -1,4 +1,4 @@
-"""Receipts through the deployed stack: from a punch to what its employee is told of it."""
+"""Receipts from the deployed stack, before and after a punch is stored."""
 
 import uuid
 
@@ -40,7 +40,7 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
         assert refused.status == 403
         assert "Date" in refused.headers["access-control-expose-headers"]
     assert client.post(b"", method="GET", x_api_key=None).status == 403
-    listed = client.post(b"", method="GET")  # which only a user pool makes
+    listed = client.post(b"", method="GET")  # a list needs a user pool
     assert (listed.status, listed.body) == (404, {"message": NO_LIST_MESSAGE})
     assert listed.headers["access-control-allow-origin"] == "*"
     assert listed.headers["access-control-expose-headers"] == EXPOSED_HEADERS

@@ -1,4 +1,4 @@
-"""What the role of the function that looks receipts up may do, and what not."""
+"""Rights of the role of the function for receipts."""
 
 from tests.postgres import hostile
 from tests.postgres.servers import ANYBODY, Server, not_refused

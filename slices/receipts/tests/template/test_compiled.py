@@ -1,4 +1,4 @@
-"""How receipts are asked for: with a key, of a function that reads."""
+"""The compiled template of receipts: methods that require an API key, and a function that only reads."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""openapi.json says what the compiled template and the function do."""
+"""openapi.json describes the compiled template and the function."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Templat
     security = {
         path: [set(each) for each in own.get("security", DOCUMENT["security"])] for path, own in OPERATIONS.items()
     }
-    assert security == {"/ponto/{id}": both, "/ponto": both[1:]}  # else it answers that there is no list
+    assert security == {"/ponto/{id}": both, "/ponto": both[1:]}  # without a sign-in there is no list
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
@@ -84,8 +84,8 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
     assert by_function == of_every | {"Content-Type", "Cache-Control", "Retry-After"}
     for path, operation in OPERATIONS.items():
         for status, response in operation["responses"].items():
-            is_of_nobody = (path, status) == ("/ponto", "404")  # where employees do not sign in
-            looked_up = status in {"200", "404", "503"} and not is_of_nobody
-            later = {"Retry-After"} if status in {"404", "503", OF_FAILURES} and not is_of_nobody else set()
+            has_no_list = (path, status) == ("/ponto", "404")  # the stage has no sign-in
+            looked_up = status in {"200", "404", "503"} and not has_no_list
+            later = {"Retry-After"} if status in {"404", "503", OF_FAILURES} and not has_no_list else set()
             headers = of_every | {"Date"} | ({"Cache-Control"} if looked_up else set()) | later
             assert response["headers"].keys() == headers, (path, status)

@@ -1,4 +1,4 @@
-"""A receipt of a database that does not answer."""
+"""Time limits of a receipt while the database does not answer."""
 
 import math
 import uuid

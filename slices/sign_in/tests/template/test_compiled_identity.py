@@ -1,4 +1,4 @@
-"""What a user pool adds to the template, and that nothing of it is there without one."""
+"""Changes of the template by a user pool, and no trace of them without one."""
 
 import copy
 import json
@@ -31,12 +31,12 @@ REQUEST_WITHOUT_NUMBER = {
 
 @pytest.fixture
 def template_with_sign_in(compiled: Compile) -> Template:
-    """Give prod with employees who sign in."""
+    """Return the template of prod with a user pool."""
     return compiled("prod", f"userPoolArn={USER_POOL}")
 
 
 def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) -> None:
-    text = re.sub(r"\$!?context\.identity\.apiKeyId", "", json.dumps(template.document))  # every stage's
+    text = re.sub(r"\$!?context\.identity\.apiKeyId", "", json.dumps(template.document))  # which every stage has
     assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", text)
     assert "MessageAttribute.2" not in text
 
@@ -67,16 +67,16 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     for method in (post, *others):
         assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
-        assert "AuthorizationScopes" not in method  # with scopes it would ask for an access token, without attributes
+        assert "AuthorizationScopes" not in method  # scopes would require an access token, which has no attributes
     for name in (name for name, found in resources.items() if found["Type"] == "AWS::Lambda::Function"):
         assert resources[name]["Properties"]["Environment"]["Variables"].pop("IDENTITY") == "required"
     function = resources["BatidaPontoLambdaFunction"]
     assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
     function["DependsOn"].remove("ApiStage")
-    assert before["ApiStage"].pop("DependsOn") == ["BatidaPontoLambdaFunction"]  # which it may not wait for in a circle
+    assert before["ApiStage"].pop("DependsOn") == ["BatidaPontoLambdaFunction"]  # with sign-in, a circular dependency
     assert "DependsOn" not in resources["ApiStage"]
 
-    # As without one, but for:
+    # Everything else is as without a user pool, except:
     for method in (post, *others):
         method["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
@@ -96,18 +96,18 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
         del found["ApiStage"]["Properties"]["DeploymentId"]
         for resource in found.values():
-            resource.get("Properties", {}).pop("Code", None)  # of a function: its key names the time
+            resource.get("Properties", {}).pop("Code", None)  # of a function: its S3 key has the time of packaging
     assert template == plain
 
 
 def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gateway_stops_saying_who_it_is(
     template: Template,
 ) -> None:
-    """What is accepted while a user pool is given up has no sign-in, and a function that asks dead-letters it."""
+    """Otherwise the function would dead-letter punches that are accepted without sign-in during the update."""
     resources = template.resources
     assert resources["ApiStage"]["DependsOn"] == ["BatidaPontoLambdaFunction"]
     assert "IDENTITY" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
-    # The stage publishes the deployment; until then the old one sends what it sent.
+    # Until the stage publishes the new deployment, the old one still sends the employee's number.
     assert "ApiStage" not in json.dumps(resources["BatidaPontoLambdaFunction"])
 
 
@@ -126,12 +126,12 @@ def test_a_deploy_is_told_that_a_punch_needs_a_token(packaged: Packaged) -> None
 def test_what_an_update_publishes_is_what_its_template_says(
     prod: Template, template_with_sign_in: Template, turns_sign_in_on: bool
 ) -> None:
-    """CloudFormation removes what a template no longer has at the end: the new deployment is made while it is there."""
+    """CloudFormation creates the new deployment before it removes resources that the template no longer has."""
     before, after = (prod, template_with_sign_in) if turns_sign_in_on else (template_with_sign_in, prod)
     assert deployment(before) != deployment(after)
     still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
     kinds = {before.resources[name]["Type"] for name in still_there}
-    # An authorizer that no method names any more answers nothing.
+    # An authorizer that no method uses has no effect.
     assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
 
 
@@ -151,7 +151,7 @@ def test_the_authorizer_is_published_with_the_api(compiled: Compile, template_wi
 
 
 def test_the_stage_asks_for_tokens_before_the_function_does(template_with_sign_in: Template) -> None:
-    """What was accepted without a token would be a dead letter. Nor may the stage wait for the function."""
+    """In the other order, the function would dead-letter punches that were accepted without a token."""
     resources = template_with_sign_in.resources
     assert "ApiStage" in resources["BatidaPontoLambdaFunction"]["DependsOn"]
     waited_for, found = {"ApiStage"}, set[str]()

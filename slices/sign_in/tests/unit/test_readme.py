@@ -1,4 +1,4 @@
-"""What the README has people do, held against what it is for."""
+"""The README's commands create a user pool that meets its requirements."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ def readme_commands() -> Iterator[str]:
 
 
 def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
-    made = next(c for c in readme_commands() if " create-user-pool-client " in c)
-    options = {name: values.split() for name, _, values in (part.partition(" ") for part in made.split(" --")[1:])}
+    command = next(c for c in readme_commands() if " create-user-pool-client " in c)
+    options = {name: values.split() for name, _, values in (part.partition(" ") for part in command.split(" --")[1:])}
 
     assert "custom:usuarioId" in options["read-attributes"]
     assert options["write-attributes"]

@@ -1,7 +1,7 @@
-"""Employees who sign in: the system deployed with a user pool, and punches with real signed tokens.
+"""Sign-in of employees: the system deployed with a user pool, and punches with signed tokens.
 
-The emulator makes the tokens as Cognito does, signed with a key of the pool, and its gateway checks the signature
-against the pool's published keys, the issuer and the times, as AWS's does.
+The emulator signs tokens with a key of the pool, as Cognito does. Its gateway checks the signature against the pool's
+published keys, and also the issuer and the times, as that of AWS does.
 """
 
 import base64
@@ -32,14 +32,14 @@ PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator o
 
 
 class Tokens(NamedTuple):
-    """What an app gets when a user signs in."""
+    """Tokens that an app gets when a user signs in."""
 
     identity: str
     access: str
 
 
 class UserPool:
-    """A user pool as the stage needs it: employees cannot write their own number."""
+    """A user pool in which employees cannot write their own number, as a stage requires."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._cognito: Any = emulator.client("cognito-idp")
@@ -58,16 +58,16 @@ class UserPool:
         )["UserPoolClient"]["ClientId"]
 
     def sign_in(self, employee_id: int | None = None) -> Tokens:
-        """Make a user and sign them in.
+        """Create a user and sign in as the user.
 
         Args:
-            employee_id: the user's number; None: nobody gave one.
+            employee_id: the user's number; None: the user has none.
         """
         name = str(uuid.uuid4())
         number = [] if employee_id is None else [{"Name": "custom:usuarioId", "Value": str(employee_id)}]
         self._cognito.admin_create_user(UserPoolId=self._id, Username=name, UserAttributes=number)
         self._cognito.admin_set_user_password(UserPoolId=self._id, Username=name, Password=PASSWORD, Permanent=True)
-        signed_in = self._cognito.admin_initiate_auth(  # signed, which initiate_auth is not
+        signed_in = self._cognito.admin_initiate_auth(  # a signed request, unlike initiate_auth
             UserPoolId=self._id,
             ClientId=self._app,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -84,7 +84,7 @@ class SignInDeployment(NamedTuple):
 
 @pytest.fixture(scope="module")
 def sign_in() -> Iterator[SignInDeployment]:
-    """Deploy with the parameter userPoolArn."""
+    """Yield a deployment with the parameter userPoolArn."""
     pools: list[UserPool] = []
 
     def parameters(emulator: Emulator) -> dict[str, str]:
@@ -131,14 +131,14 @@ def encode_part(part: bytes) -> str:
 
 
 def sign_with_other_key(token: str) -> str:
-    """Give a token with the claims of another, signed by a key that is not the pool's."""
+    """Return a token with the same claims, signed by a key that is not the pool's."""
     text, _, _ = token.rpartition(".")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return f"{text}.{encode_part(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
 def replace_claims(token: str, **changes: object) -> str:
-    """Give a token whose claims were changed, under the signature that it had."""
+    """Return a token with changed claims and the original signature."""
     header, claims, signature = token.split(".")
     return f"{header}.{encode_part(json.dumps(decode_part(claims) | changes).encode())}.{signature}"
 
@@ -193,7 +193,7 @@ def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> Non
 
     answer = client.post(body, authorization=pool.sign_in(employee).identity)
 
-    assert answer.status == 202  # the gateway cannot compare; what it took is kept
+    assert answer.status == 202  # the gateway cannot compare the two numbers
     (dead_letter,) = client.dead_letters(1)
     assert dead_letter["Body"].encode() == body
     found = attributes(dead_letter)
@@ -208,7 +208,7 @@ def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> Non
 
 @pytest.mark.parametrize("kind", ["identity", "access"])
 def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: UserPool, kind: str) -> None:
-    # An access token carries no attribute, whatever number the account has.
+    # An access token has no attributes, even if the account has a number.
     employee = next(EMPLOYEES)
     token = pool.sign_in().identity if kind == "identity" else pool.sign_in(employee).access
 
@@ -247,7 +247,7 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
     assert client.rows(employee, colleague) == []
 
 
-# What slices answer to employees
+# Methods of slices for employees
 
 
 @pytest.mark.parametrize("path", [path for path in EMPLOYEE_PATHS if path.endswith("/{id}")])
@@ -257,7 +257,7 @@ def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
     assert path == "/ponto/{id}"
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
     token, others = (pool.sign_in(number).identity for number in (employee, colleague))
-    client.post(punch(employee), authorization=token)  # without an id: it derives one
+    client.post(punch(employee), authorization=token)  # without an id, so that the punch gets a derived one
     client.wait_until_drained()
     derived = client.rows(employee)[0].punch.id
 
