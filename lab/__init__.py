@@ -1,3 +1,3 @@
-"""What proves the project, and nobody operates with: the way in is README.md."""
+"""Programs that test and measure the project, and that no deployment uses; README.md lists them."""
 
-import tools  # noqa: F401  it says what to do where the packages are not installed
+import tools  # noqa: F401  explains what to do if packages are missing

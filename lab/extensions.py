@@ -1,4 +1,4 @@
-"""What the folders `lab` of the enabled slices add to the laboratory."""
+"""Scenarios, mutants and benchmarks from the folders `lab` of the enabled slices."""
 
 from importlib import import_module
 from typing import Any
@@ -7,9 +7,9 @@ from slices import enabled
 
 
 def collect(module: str, name: str) -> dict[str, Any]:
-    """Return what `lab/MODULE.py` of each slice that has it defines under a name, merged."""
+    """Return the dictionaries called `name` in `lab/MODULE.py` of all enabled slices, merged into one."""
     merged: dict[str, Any] = {}
-    for each in enabled.names():
-        if (enabled.FOLDER / each / "lab" / f"{module}.py").exists():
-            merged |= getattr(import_module(f"slices.{each}.lab.{module}"), name, {})
+    for slice_name in enabled.names():
+        if (enabled.FOLDER / slice_name / "lab" / f"{module}.py").exists():
+            merged |= getattr(import_module(f"slices.{slice_name}.lab.{module}"), name, {})
     return merged

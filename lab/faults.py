@@ -1,13 +1,13 @@
-"""What can go wrong: the words of chaos, simulator and interleavings.
+"""Kinds of faults that chaos, the simulator and the interleavings inject.
 
-What they plant besides, to see that it is found, are mistakes of ours: planted faults.
+Mutants are something else: deliberately broken variants of the code, which the rules of a simulation must detect.
 """
 
 from enum import StrEnum
 
 
 class FaultKind(StrEnum):
-    """What can go wrong, by the word that figures have for it."""
+    """A kind of fault: its value is its name in summaries, its sentence describes it in traces."""
 
     sentence: str
 
@@ -16,7 +16,7 @@ class FaultKind(StrEnum):
         kind._value_, kind.sentence = word, sentence
         return kind
 
-    # Those that `tools/local/faults.py` can do have the same words there.
+    # `tools/local/faults.py` uses the same values for the faults that it can inject.
     STOPPED = "stopped", "the database crashes, and recovers"
     REFUSING = "refusing", "the database refuses connections"
     FROZEN = "frozen", "the database does not answer"
@@ -29,12 +29,12 @@ class FaultKind(StrEnum):
     GIVEN_UP = "given up", "a wait for a lock is given up"
     KILLED = "worker killed", "function processes are killed"
     THROTTLED = "throttled", "the function may not run"
-    FUNCTION_CODE = "our code", "our code fails"  # tests say on what
+    FUNCTION_CODE = "function code", "the function's code fails"  # only in tests, which choose the messages
     SQS_SILENT = "SQS silent", "SQS does not answer the function"
     SQS_REFUSES = "SQS refuses", "SQS throttles the function"
     HUNG_UP = "hung up", "a client goes away before its answer"
-    STALLED = "stalled", "function processes freeze in the middle"  # for which time leaps
+    STALLED = "stalled", "function processes freeze in the middle"  # while the clock goes on
     PAUSED = "paused", "an operator has paused the drain"
     AWAY = "away", "no operator is there"
 
-    __hash__ = str.__hash__  # the enum's own one is written in Python, and the simulator asks for it at every step
+    __hash__ = str.__hash__  # the one of Enum is written in Python, and too slow: the simulator calls it at every step

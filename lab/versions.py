@@ -65,7 +65,7 @@ def find_programs(version: str, host: Host) -> Path:
         host: where they are looked for.
 
     Raises:
-        NotToBeHadError: see there.
+        ProgramsUnavailableError: see there.
     """
     system = Path(host.system_pattern.format(version))
     if (system / "postgres").is_file():

@@ -25,7 +25,7 @@ BATCHES = (10, 100, 1_000)
 
 
 class CrashCases(NamedTuple):
-    """The cells of the table, and what runs them."""
+    """Cases of the table, and the function that runs one; the tests pass fewer of them."""
 
     crashing: Sequence[int] = CRASHING
     batches: Sequence[int] = BATCHES
@@ -37,28 +37,28 @@ _EPILOG = """examples:
   make crashes
   make crashes ARGS="--seeds 3 --fault largest-first"
 
-A cell: the median and the longest time until all good punches are rows, minutes. After a +, how many of all runs
-became dead letters without a row, and with one.
+Each cell has the median and the longest time, in minutes, until all good punches are rows. After a + it has the
+numbers of good punches, in all runs, that became dead letters without a row and with one.
 
-planted fault, a mistake of ours, to see that it is found:
-  largest-first  half of the suspects are tried first, and all come back together
+mutant for --fault, which dead-letters good punches on purpose:
+  largest-first  half of the suspects are tried first, and all reappear at the same time
 
-exit status: 0 no good punch became a dead letter, 1 one did, 2 the request is wrong
+exit status: 0 no good punch became a dead letter, 1 at least one did, 2 the request is wrong
 """
 
 
 @commands.command("crashes", epilog=_EPILOG)
-@click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Runs for each cell.")
-@click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Plant a mistake of ours.")
+@click.option("--seeds", type=opt.POSITIVE, default=20, metavar="N", help="Number of runs for each cell.")
+@click.option("--fault", type=click.Choice(["largest-first"]), show_default=False, help="Simulate a mutant.")
 @click.make_pass_decorator(CrashCases, ensure=True)
 def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
     """Measure how long good punches wait beside messages that crash the process.
 
-    A thousand messages, of which some crash the process whenever it tries them, wait already or arrive within a minute.
+    A thousand messages are queued at the start or arrive within a minute. Some of them crash the process at each try.
     The real drain divides the batches; queue, clock and database are simulated.
     """
-    begin = time.monotonic()
-    rows, endings = [], []
+    started_at = time.monotonic()
+    rows, all_results = [], []
     with try_largest_part_first() if fault else nullcontext():
         for arrival, seconds in cases.arrivals:
             for batch in cases.batches:
@@ -67,19 +67,19 @@ def crashes(cases: CrashCases, seeds: int, fault: str | None) -> int:
                     for crashing in cases.crashing
                 ]
                 rows.append([arrival, f"{batch:,}", *map(format_cell, cells)])
-                endings += [ending for each in cells for ending in each]
+                all_results += [result for results in cells for result in results]
     columns = [
         Column("arrive"),
         Column("batch", align_right=True),
         *(Column(str(each), align_right=True) for each in cases.crashing),
     ]
     tables.show(columns, rows)
-    print_result(f"{len(endings):,} runs in {time.monotonic() - begin:.0f} s")
-    return int(any(ending.dead_letters_without_row or ending.dead_letters_with_row for ending in endings))
+    print_result(f"{len(all_results):,} runs in {time.monotonic() - started_at:.0f} s")
+    return int(any(result.dead_letters_without_row or result.dead_letters_with_row for result in all_results))
 
 
 def split_into_halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Yield half of them, half of the rest, and so on, down to one."""
+    """Yield half of the suspects, half of the rest, and so on, down to one."""
     while suspects:
         middle = (len(suspects) + 1) // 2
         yield suspects[:middle]
@@ -88,7 +88,7 @@ def split_into_halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]
 
 @contextmanager
 def try_largest_part_first() -> Iterator[None]:
-    """Try the largest part of the suspects first, and let them come back together."""
+    """Apply the mutant: try the largest part of the suspects first, and do not spread their visibility timeouts."""
     with (
         patch.object(crash_suspects, "growing_parts", split_into_halves),
         patch.object(Redelivery, "set_visibility", lambda *_: None),
@@ -96,13 +96,14 @@ def try_largest_part_first() -> Iterator[None]:
         yield
 
 
-def format_cell(endings: Iterable[CaseResult]) -> str:
-    """Format the endings of the runs of one case."""
-    endings = list(endings)
-    times = [ending.seconds_until_stored for ending in endings]
-    lost = sum(ending.dead_letters_without_row for ending in endings)
-    dead = sum(ending.dead_letters_with_row for ending in endings)
-    return f"{_minutes(median(times))} {_minutes(max(times))}{f' +{lost:,},{dead:,}' if lost or dead else ''}"
+def format_cell(results: Iterable[CaseResult]) -> str:
+    """Format the results of the runs of one case."""
+    results = list(results)
+    times = [result.seconds_until_stored for result in results]
+    without_row = sum(result.dead_letters_without_row for result in results)
+    with_row = sum(result.dead_letters_with_row for result in results)
+    dead_letters = f" +{without_row:,},{with_row:,}" if without_row or with_row else ""
+    return f"{_minutes(median(times))} {_minutes(max(times))}{dead_letters}"
 
 
 def _minutes(seconds: float) -> str:

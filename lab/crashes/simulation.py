@@ -1,4 +1,4 @@
-"""One queue with good punches and messages that crash the process, on virtual time; the drain is the real one."""
+"""Simulation of the real drain on a queue with good punches and with messages that crash the process."""
 
 import json
 from collections.abc import Sequence
@@ -20,43 +20,43 @@ VISIBILITY_SECONDS = 451
 MAX_RECEIVES = 247
 TIMEOUT_SECONDS = 75
 CONCURRENCY = 5
-"""As the template deploys them; a test compares them."""
+"""These four have the values of the template; a test compares them."""
 
 _RETENTION = 9 * DAY
-_MAX_UNBATCHED = 10  # messages of a batch that waits for no others
+_MAX_UNBATCHED = 10  # largest batch size without a batching window
 _WINDOW_SECONDS = 1
 _STATEMENT_SECONDS, _ROW_SECONDS, _CALL_SECONDS, _CRASH_SECONDS = 0.005, 0.0001, 0.02, 1.0
 _STORED, _REDELIVERED = Outcome(Status.STORED), Outcome(Status.REDELIVERED)
 
 
 class CrashCase(NamedTuple):
-    """What is on the queue, and how it is read."""
+    """Parameters of a simulation."""
 
-    crashing: int  # messages that crash the process, of `punches`
-    batch: int
+    crashing: int  # messages that crash the process, among `punches`
+    batch_size: int
     seed: int
     punches: int = 1_000
-    arrival_seconds: float = 0  # within which all arrive; 0: all wait already
+    arrival_seconds: float = 0  # within which all messages arrive; 0: all are queued at the start
 
 
 class CaseResult(NamedTuple):
-    """What became of the good punches."""
+    """What happened to the good punches."""
 
-    seconds_until_stored: float  # s until the last of them was a row; inf: one never was
-    dead_letters_without_row: int  # dead letters without a row
-    dead_letters_with_row: int  # dead letters with a row
-    crashes: int  # until all good punches had left the queue
+    seconds_until_stored: float  # until the last one is a row; inf: one never is
+    dead_letters_without_row: int
+    dead_letters_with_row: int
+    crashes: int  # until all good punches have left the queue
 
 
 class _FunctionProcess:
-    """The store and SQS's client of the function's process, which ends when a crashing message is tried."""
+    """Store, dead letters and SQS client of the function's process, which a crashing message kills."""
 
     def __init__(self, clock: SimulatedClock, queue: Queue, crashing: frozenset[str]) -> None:
-        self.rows: dict[str, float] = {}  # when it was stored, by message id
+        self.rows: dict[str, float] = {}  # time of storing, by message id
         self._clock, self._queue, self._crashing = clock, queue, crashing
 
     def save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        assert self._clock.now < deadline  # noqa: S101  the model's batches take seconds
+        assert self._clock.now < deadline  # noqa: S101  simulated batches take seconds
         self._clock.advance(_STATEMENT_SECONDS + _ROW_SECONDS * len(entries))
         ids = [entry.message_id for entry in entries]
         if not self._crashing.isdisjoint(ids):
@@ -68,7 +68,7 @@ class _FunctionProcess:
 
     def send(self, rejections: Sequence[object], deadline: float) -> dict[str, str]:
         del deadline
-        assert not rejections  # noqa: S101  all are good, or crash
+        assert not rejections  # noqa: S101  all messages are good or crash the process
         return {}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
@@ -81,7 +81,7 @@ class _FunctionProcess:
 
 
 def run(case: CrashCase) -> CaseResult:
-    """Drain the queue until every good punch has left it."""
+    """Drain the queue until all good punches have left it, as rows or as dead letters."""
     rng, clock = Random(case.seed), SimulatedClock()
     queue = Queue(rng, VISIBILITY_SECONDS, _RETENTION, MAX_RECEIVES)
     queue.has_anomalies = False
@@ -111,19 +111,19 @@ def run(case: CrashCase) -> CaseResult:
         )
         crashes = 0
         arriving = list(messages)
-        pollers = [0.0] * CONCURRENCY  # when each is free; a heap
+        pollers = [0.0] * CONCURRENCY  # heap of the times at which the pollers are free
         while waiting:
             clock.now = heappop(pollers)
-            batch = _gather(queue, arriving, clock, case.batch)
+            batch = _gather(queue, arriving, clock, case.batch_size)
             if batch:
                 is_crash = _invoke(drain, clock, queue, batch)
                 crashes += is_crash
                 if not is_crash:
                     waiting.difference_update(message.id for message in batch)
             heappush(pollers, clock.now)
-    good = {message.id for message in messages} - crashing
+    good_ids = {message.id for message in messages} - crashing
     return CaseResult(
-        max(process.rows.get(message_id, float("inf")) for message_id in good),
+        max(process.rows.get(message_id, float("inf")) for message_id in good_ids),
         sum(message_id not in process.rows for message_id in exhausted),
         sum(message_id in process.rows for message_id in exhausted),
         crashes,
@@ -131,7 +131,7 @@ def run(case: CrashCase) -> CaseResult:
 
 
 def _gather(queue: Queue, arriving: list[QueueMessage], clock: SimulatedClock, size: int) -> list[QueueMessage]:
-    """Receive a batch: after a batching window, unless it is small, or full at once."""
+    """Receive a batch, with a batching window if the batch size is large and the batch is not full."""
     batch: list[QueueMessage] = []
 
     def receive() -> None:
@@ -141,7 +141,7 @@ def _gather(queue: Queue, arriving: list[QueueMessage], clock: SimulatedClock, s
             batch.append(message)
 
     receive()
-    if not batch:  # until there is something
+    if not batch:  # wait for the next visible message or arrival
         times = [queue.next_visible_at(), arriving[0].sent_at if arriving else None]
         clock.now = max(clock.now, min(time for time in times if time is not None))
         receive()
@@ -160,7 +160,7 @@ def _invoke(drain: Drain, clock: SimulatedClock, queue: Queue, batch: Sequence[Q
         clock.now += _CRASH_SECONDS
         return True
     assert not processed.failures  # noqa: S101  the database works
-    assert not processed.warnings  # noqa: S101  and SQS
+    assert not processed.warnings  # noqa: S101  SQS works
     for message in batch:
         queue.delete(message, message.receipt_handle, clock.now)
     return False

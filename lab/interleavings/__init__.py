@@ -1,1 +1,1 @@
-"""`make interleavings`: every order in which the statements of two programs can meet in PostgreSQL."""
+"""`make interleavings`: runs two or three programs in every order of their statements."""

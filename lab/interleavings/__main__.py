@@ -1,4 +1,4 @@
-"""`python -m lab.interleavings`."""
+"""Entry point of `python -m lab.interleavings`."""
 
 import sys
 

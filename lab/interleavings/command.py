@@ -1,4 +1,4 @@
-"""`make interleavings`: every order in which the statements of two programs can meet."""
+"""`make interleavings`: runs two or three programs in every order of their statements."""
 
 import multiprocessing
 import signal
@@ -23,67 +23,66 @@ from tools.kit.clock import CLOCK, Clock
 from tools.kit.output import print_result, print_status
 from tools.local.temporary import migrated_database
 
-_SCENARIO_LIST = "\n".join(f"  {name:<17} {scenario.description}" for name, scenario in SCENARIOS.items())
-_MUTANT_LIST = "\n".join(f"  {name:<9} {mutant.description}" for name, mutant in MUTANTS.items())
+_SCENARIO_LIST = "\n".join(f"  {name:<18} {scenario.description}" for name, scenario in SCENARIOS.items())
+_MUTANT_LIST = "\n".join(f"  {name:<13} {mutant.description}" for name, mutant in MUTANTS.items())
 _EPILOG = f"""examples:
-  make interleavings                                         all of them
-  make interleavings ARGS="--sample 20 --seed 86"            20 of each scenario, by chance
+  make interleavings                                         all orders of all scenarios
+  make interleavings ARGS="--sample 20 --seed 86"            20 random orders of each scenario
   make interleavings ARGS="--only same --fault look-up"
-  make interleavings ARGS="--only same --order 'A A B A B'"  one, step by step
+  make interleavings ARGS="--only same --order 'A A B A B'"  one order, with its steps
 
 scenarios:
 {_SCENARIO_LIST}
 
-planted faults, mistakes of ours, to see that they are found:
+mutants for --fault, which break a rule on purpose:
 {_MUTANT_LIST}
 
 steps of an order:
   A   the next step of A       A!  A's process is killed
-  A~  A's connection is cut    A?  A is tired of waiting for a lock
+  A~  A's connection is cut    A?  A gives up waiting for a lock
 
-exit status: 0 every rule held, 1 one was broken, and its steps are printed, or time did not suffice for all orders,
+exit status: 0 every rule held, 1 a rule was broken and the steps are printed, or the time was too short for all orders,
 2 the request is wrong
 """
 
-
-_DEFAULT_MINUTES = 30  # all orders take a quarter of it on two processors
-_PROCESSES = 2  # each scenario has a server: a step is taken now by Python, now by PostgreSQL
+_DEFAULT_MINUTES = 30  # four times what all orders take on two processors
+_PROCESSES = 2  # scenarios at the same time, each with its own server
 
 
 @dataclass(frozen=True)
 class InterleavingsCollaborators:
-    """What one scenario alone is explored with, in this process."""
+    """Clock and server of the command, for scenarios that are explored in its own process."""
 
     clock: Clock = CLOCK
     server: Callable[[], AbstractContextManager[str]] = migrated_database  # yields the URL of a migrated database
 
 
 class ExplorationOptions(NamedTuple):
-    """What is asked of each scenario; see `explore`."""
+    """Options for each scenario; see `explore_orders`."""
 
     fault: str | None
     sample: int | None
     seed: int
     order: str | None
-    end: float  # `time.monotonic()` after which no other order is tried
+    end: float  # time of `Clock.monotonic` after which no order is started
 
 
 class ScenarioResult(NamedTuple):
-    """What came of a scenario."""
+    """Result of the exploration of a scenario."""
 
     name: str
     interleavings: int
     outcomes: int
-    run: Run | None  # the one that was asked for, or broke a rule
-    is_complete: bool  # time sufficed
+    run: Run | None  # the run of --order, or the one that broke a rule
+    is_complete: bool  # all orders were tried
 
 
 class _Exploration(NamedTuple):
-    """A process that explores one scenario."""
+    """Process that explores one scenario."""
 
     name: str
     process: BaseProcess
-    receiver: Connection  # of its `Explored`
+    receiver: Connection  # for its `ScenarioResult`
 
 
 @commands.command("interleavings", epilog=_EPILOG)
@@ -93,19 +92,21 @@ class _Exploration(NamedTuple):
     multiple=True,
     show_default=False,
     metavar="SCENARIO",
-    help="One of those below, may be repeated; else all.",
+    help="Explore this scenario only; repeatable (default: all).",
 )
-@click.option("--sample", type=opt.POSITIVE, show_default=False, metavar="N", help="So many of each, by chance.")
-@click.option("--seed", type=opt.COUNT, default=0, help="Of the chance.")
+@click.option(
+    "--sample", type=opt.POSITIVE, show_default=False, metavar="N", help="Number of random orders of each scenario."
+)
+@click.option("--seed", type=opt.COUNT, default=0, help="Seed of the random orders.")
 @click.option(
     "--order",
     cls=opt.MutuallyExclusiveOption,
     excludes=["--sample"],
     show_default=False,
-    help="Of one scenario's steps.",
+    help="Run one order of a scenario, given by its steps.",
 )
-@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Plant a mistake of ours.")
-@click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after so long.")
+@click.option("--fault", type=click.Choice(list(MUTANTS)), show_default=False, help="Run a mutant.")
+@click.option("--minutes", type=opt.POSITIVE, default=_DEFAULT_MINUTES, metavar="N", help="Stop after this time.")
 @click.make_pass_decorator(InterleavingsCollaborators, ensure=True)
 def interleavings(
     collaborators: InterleavingsCollaborators,
@@ -116,25 +117,26 @@ def interleavings(
     fault: str | None,
     minutes: int,
 ) -> int:
-    """Let the statements of two programs meet in every order.
+    """Run two or three programs in every order of their statements.
 
-    The real drain, migrations, redrive and reports run beside each other on a real PostgreSQL. Each stops before every
-    statement, every row, every commit; one of them takes the next step, until all orders were tried. What is left must
-    be what transactions leave that run one after the other; every message is a row, or is said not to be one; and
-    nobody failed, unless he was killed.
+    The real drain, migrations, redrive and reports run concurrently on a real PostgreSQL. Each of them stops before
+    every statement, row and commit, and one at a time takes its next step, until all orders have been tried.
+
+    Checked for each order: its result equals that of some serial order of the transactions; every message is a row, or
+    is reported as failed or dead-lettered; and no program fails unless it was interrupted.
     """
     if order and len(only) != 1:
-        raise click.UsageError("--order is of one scenario: give one --only.")
+        raise click.UsageError("--order needs exactly one scenario: give one --only.")
     clock, names = collaborators.clock, list(only or SCENARIOS)
-    begin = clock.monotonic()
-    options = ExplorationOptions(fault, sample, seed, order, begin + 60 * minutes)
+    started_at = clock.monotonic()
+    options = ExplorationOptions(fault, sample, seed, order, started_at + 60 * minutes)
     results: list[ScenarioResult] = []
     with closing(_explore(names, options, collaborators)) as explorations:
         for result in explorations:
             results.append(result)
             if not _print_result(result, fault):
                 return 1
-    total, took = sum(result.interleavings for result in results), clock.monotonic() - begin
+    total, took = sum(result.interleavings for result in results), clock.monotonic() - started_at
     summary = f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do"
     if all(result.is_complete for result in results):
         print_result(summary)
@@ -144,7 +146,7 @@ def interleavings(
 
 
 def _print_result(result: ScenarioResult, fault: str | None) -> bool:
-    """Print what came of a scenario; return whether no rule was broken."""
+    """Print the result of a scenario; return whether every rule held."""
     if run := result.run:
         print_result(
             *(f"{step:<2}  {position}" for step, position in run.steps),
@@ -154,7 +156,7 @@ def _print_result(result: ScenarioResult, fault: str | None) -> bool:
             arguments = f"--only '{result.name}' --order '{run.order}'{f' --fault {fault}' if fault else ''}"
             print_result(f'again: make interleavings ARGS="{arguments}"')
             return False
-    rest = "" if result.is_complete else "; the time did not suffice for the others"
+    rest = "" if result.is_complete else "; the time was too short for the others"
     print_result(f"{result.name}: {result.interleavings:,} interleavings, {result.outcomes} outcomes{rest}")
     return True
 
@@ -169,13 +171,13 @@ def _explore_scenario(
 def _explore(
     names: Sequence[str], options: ExplorationOptions, collaborators: InterleavingsCollaborators
 ) -> Generator[ScenarioResult]:
-    """Yield what came of each scenario, as they end: of one alone in this process, of several in processes.
+    """Yield the results of scenarios as they are explored: of one in this process, of several in child processes.
 
-    When the caller closes the generator, the processes end. They are no pool: `multiprocessing.Pool.terminate` waits
-    for ever for a lock that an idle worker held when a signal to the process group ended it.
+    Closing the generator ends the child processes. They are no `multiprocessing.Pool`, because its `terminate` waits
+    for ever if a signal to the process group ends an idle worker, which holds a lock.
 
     Raises:
-        click.ClickException: a process ended without a result; it has printed why.
+        click.ClickException: a process ended without a result; it has printed the reason.
     """
     if len(names) == 1:
         yield _explore_scenario(names[0], options, collaborators)
@@ -184,8 +186,8 @@ def _explore(
     try:
         while waiting or running:
             while waiting and len(running) < _PROCESSES:
-                started = _start(waiting.popleft(), options)
-                running[started.receiver] = started
+                exploration = _start(waiting.popleft(), options)
+                running[exploration.receiver] = exploration
             for receiver in wait([each.receiver for each in running.values()]):
                 yield _receive(running.pop(receiver))
     finally:
@@ -201,18 +203,21 @@ def _receive(exploration: _Exploration) -> ScenarioResult:
             result: ScenarioResult = receiver.recv()
     except EOFError:
         exploration.process.join()
-        ended = f"{exploration.name}: its process ended with status {exploration.process.exitcode}"
-        raise click.ClickException(f"{ended} and without a result; see above.") from None
+        status = exploration.process.exitcode
+        message = f"{exploration.name}: its process ended with status {status} and without a result; see above."
+        raise click.ClickException(message) from None
     exploration.process.join()
     return result
 
 
 def _start(name: str, options: ExplorationOptions) -> _Exploration:
-    """Start a process that explores one scenario and sends what came of it."""
-    context = multiprocessing.get_context("spawn")  # no process inherits what another one has open
+    """Start a process that explores one scenario and sends its result."""
+    context = multiprocessing.get_context("spawn")  # so that no process inherits the open files of another
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_result, args=(sender, name, options))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: Ctrl-C reaches the command alone
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT}
+    )  # the child inherits this: only the command handles Ctrl-C
     try:
         process.start()
     finally:
@@ -222,14 +227,14 @@ def _start(name: str, options: ExplorationOptions) -> _Exploration:
 
 
 def _send_result(sender: Connection, name: str, options: ExplorationOptions) -> None:
-    commands.exit_on_sigterm()  # with its server
+    commands.exit_on_sigterm()  # which also stops the server
     sender.send(_explore_scenario(name, options, InterleavingsCollaborators()))
 
 
 def explore_until_broken(
     runner: ScenarioRunner, name: str, options: ExplorationOptions, clock: Clock = CLOCK
 ) -> ScenarioResult:
-    """Explore a scenario up to an order in which a rule is broken, or until time is up."""
+    """Explore a scenario until an order breaks a rule, all orders were tried, or the time is over."""
     if clock.monotonic() > options.end:
         return ScenarioResult(name, 0, 0, None, is_complete=False)
     print_status(f"{name}: {SCENARIOS[name].description}")
@@ -253,15 +258,15 @@ def explore_orders(
     seed: int = 0,
     order: str | None = None,
 ) -> Iterator[Run]:
-    """Run a scenario in every order, in some, or in one, and judge each.
+    """Yield checked runs of a scenario: of all its orders, of a random sample, or of one order.
 
     Args:
-        where: it runs.
-        name: of the scenario.
-        mutant: of ours, planted.
-        sample: how many, by chance; None: all.
-        seed: of the chance.
-        order: the steps of one.
+        runner: runs the scenario.
+        name: name of the scenario.
+        mutant: rewrites the statements.
+        sample: number of random orders; None: all orders.
+        seed: seed of the random orders.
+        order: steps of the only order to run, separated by spaces.
     """
     scenario = SCENARIOS[name]
     serial_outcomes = runner.serial_outcomes(scenario, mutant)

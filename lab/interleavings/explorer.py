@@ -1,4 +1,4 @@
-"""Which of several possible steps is next: all of them, one after the other; some, by chance; or those of a story."""
+"""Choices of the next step: in every order, at random, or from a list of steps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
@@ -8,15 +8,16 @@ from tools.kit.errors import CommandError
 
 Result = TypeVar("Result")
 Choose = Callable[[Sequence[str]], str]
+"""Returns one of the steps that are possible now."""
 
 
 def run_every_order(run: Callable[[Choose], Result]) -> Iterator[Result]:
-    """Run once for every sequence of choices: the last one that had an alternative takes it next.
+    """Run once for every sequence of choices, depth first, and yield the results.
 
     Raises:
-        RuntimeError: the same choices led elsewhere.
+        RuntimeError: the same choices led to other options than before.
     """
-    path: list[tuple[int, tuple[str, ...]]] = []  # which of which
+    path: list[tuple[int, tuple[str, ...]]] = []  # of each choice: its index, and its options
     while True:
         depth = 0
 
@@ -25,37 +26,38 @@ def run_every_order(run: Callable[[Choose], Result]) -> Iterator[Result]:
             if depth == len(path):
                 path.append((0, tuple(options)))
             elif path[depth][1] != tuple(options):
-                raise RuntimeError(f"after {[each[at] for at, each in path[:depth]]}: {path[depth][1]}, then {options}")
-            at, _ = path[depth]
+                steps = [possible[index] for index, possible in path[:depth]]
+                raise RuntimeError(f"after {steps} the options were first {path[depth][1]}, then {options}")
+            index, _ = path[depth]
             depth += 1
-            return options[at]
+            return options[index]
 
         yield run(choose)
         while path and path[-1][0] + 1 == len(path[-1][1]):
             path.pop()
         if not path:
             return
-        at, options = path.pop()
-        path.append((at + 1, options))
+        index, options = path.pop()
+        path.append((index + 1, options))
 
 
 def run_random_orders(run: Callable[[Choose], Result], count: int, seed: int) -> Iterator[Result]:
-    """Run so often, each choice by chance; the same ones for a seed."""
+    """Run `count` times with random choices, and yield the results; the seed determines the choices."""
     rng = Random(seed)
     for _ in range(count):
         yield run(rng.choice)
 
 
 def follow_steps(steps: Sequence[str]) -> Choose:
-    """Make the choices of a story; after its end, the first of each.
+    """Return a function that chooses the given steps, and after them the first option each time.
 
     Raises:
-        CommandError: it names a step that is not possible there. Raised by what is returned.
+        CommandError: raised by the returned function; a given step is not among the options.
     """
-    left = iter(steps)
+    remaining = iter(steps)
 
     def choose(options: Sequence[str]) -> str:
-        step = next(left, options[0])
+        step = next(remaining, options[0])
         if step not in options:
             raise CommandError(f"{step} is not possible here; {', '.join(options)} are")
         return step

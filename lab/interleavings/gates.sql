@@ -1,10 +1,11 @@
--- Boundaries within a statement: before each row of an INSERT, and after the last, before it commits. There a session
--- waits for a lock that the scheduler holds. A sequence counts them, for a rollback does not take its numbers back.
+-- Gates: points within a statement at which a session waits for a lock that the scheduler holds. There is one before
+-- each row of an INSERT, and one after the last row, before the commit. A sequence numbers them, because a rollback does
+-- not reset it.
 create schema gates;
 grant usage on schema gates to public;
 
--- Of every table that nothing is taken from. A trigger's function is in the schema and named for its table, as the
--- migrations want it.
+-- Every table with the trigger append_only gets gates. The migrations require that a trigger's function is in the schema
+-- ponto, and has the table and the trigger in its name.
 do $$
 declare
     gated name;
@@ -37,7 +38,7 @@ begin
 end
 $$;
 
--- No vacuum in the middle of a step. And the scheduler ends deadlocks, for PostgreSQL's clock is not to choose whom.
+-- No autovacuum during a step. The scheduler resolves deadlocks: which statement PostgreSQL cancels depends on time.
 alter table ponto.batida set (autovacuum_enabled = false);
 do $$
 begin

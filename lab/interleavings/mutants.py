@@ -1,4 +1,4 @@
-"""Planted faults: mistakes of ours, to see that they are found. Each is right as long as nothing else happens."""
+"""Mutants of `make interleavings`: rewritten statements that are correct only as long as no other program runs."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 
 import ponto
 
-_STORES, _LOOKS_UP = "insert into ponto.batida (", "from ponto.batida\nwhere id = any("
+_INSERT_TEXT, _LOOK_UP_TEXT = "insert into ponto.batida (", "from ponto.batida\nwhere id = any("
 _EXISTING = (Path(ponto.__file__).parent / "sql" / "existing.sql").read_text(encoding="utf-8")
-_READS_TOO = f"""
+_INSERT_AND_READ = f"""
 with new as (STORE)
 select id, null, null from new
 union all
@@ -22,68 +22,70 @@ Rows = list[tuple[Any, ...]]
 
 
 class StatementMutant:
-    """Changes statements on their way to PostgreSQL; this one changes none."""
+    """Change of the statements that are sent to PostgreSQL; this base class changes none."""
 
     description = "none"
 
     def rewrite(self, query: Any) -> Any:
-        """Give the statement that runs instead."""
+        """Return the statement to run in place of `query`."""
         return query
 
-    def read_result(self, slot: int, query: Any, rows: Rows) -> Rows:  # noqa: ARG002  what others need
-        """Give what the program gets for a statement that was to run in a slot."""
+    def read_result(self, slot: int, query: Any, rows: Rows) -> Rows:  # noqa: ARG002  for subclasses
+        """Return the rows that the program in a slot gets for `query`, given the rows of the rewritten statement."""
         return rows
 
     def settings(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Give what a transaction's settings become."""
+        """Return the settings to use for a transaction in place of `named`."""
         return named
 
 
-class _Replaced(StatementMutant):
-    def __init__(self, description: str, replaced: Mapping[str, str], marker: str) -> None:
+class _TextMutant(StatementMutant):
+    """Mutant that replaces texts in the statements that contain a marker."""
+
+    def __init__(self, description: str, replacements: Mapping[str, str], marker: str) -> None:
         self.description = description
-        self._replaced = replaced
+        self._replacements = replacements
         self._marker = marker
 
     def rewrite(self, query: Any) -> Any:
         if isinstance(query, bytes) or self._marker not in query:
             return query
-        for old, new in self._replaced.items():
+        for old, new in self._replacements.items():
             if old not in query:
                 raise AssertionError(f"no {old!r} in {query}")
             query = query.replace(old, new)
         return query
 
 
-class _OneStatement(StatementMutant):
-    """What stands under an id is read by the statement that found it taken, and by its snapshot."""
+class _SingleStatementMutant(StatementMutant):
+    """Mutant whose INSERT also returns the existing rows, as of its own snapshot; `existing.sql` is not run."""
 
-    description = "no existing.sql: the statement that stores reads what stands, too"
+    description = "no existing.sql: the INSERT reads the existing rows, too"
 
     def __init__(self) -> None:
-        self._standing: dict[int, Rows] = defaultdict(list)
+        self._existing: dict[int, Rows] = defaultdict(list)
 
     def rewrite(self, query: Any) -> Any:
-        if isinstance(query, bytes) or _STORES not in query:
+        if isinstance(query, bytes) or _INSERT_TEXT not in query:
             return query
-        return _READS_TOO.replace("STORE", query)
+        return _INSERT_AND_READ.replace("STORE", query)
 
     def read_result(self, slot: int, query: Any, rows: Rows) -> Rows:
-        if _STORES in query:
-            self._standing[slot] = [row for row in rows if row[2] is not None]
+        if _INSERT_TEXT in query:
+            self._existing[slot] = [row for row in rows if row[2] is not None]
             return [row[:1] for row in rows if row[2] is None]
-        return self._standing[slot] if _LOOKS_UP in query else rows
+        return self._existing[slot] if _LOOK_UP_TEXT in query else rows
 
 
 NONE = StatementMutant()
 
 MUTANTS: dict[str, StatementMutant] = {
-    "look-up": _OneStatement(),
-    "order": _Replaced("rows are stored in the order in which they came", {"order by id, position\n": ""}, _STORES),
-    "advisory-lock": _Replaced(
+    "look-up": _SingleStatementMutant(),
+    "order": _TextMutant("rows are inserted in the order of the batch", {"order by id, position\n": ""}, _INSERT_TEXT),
+    "advisory-lock": _TextMutant(
         "migrations do not wait for each other",
         {"select pg_advisory_lock(0x626174696461)": "select 0"},
         "pg_advisory_lock",
     ),
 }
-"""Those of the reference; scenarios.py has those of the slices besides."""
+"""Mutants of the reference; scenarios.py adds those of the slices."""

@@ -1,4 +1,4 @@
-"""What runs beside each other: drain, migrations, redrive, and what slices bring; each is the real code."""
+"""Programs that run concurrently, each with the real code: drain, migrations, redrive. Slices add others."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 _ZONE = ZoneInfo("America/Sao_Paulo")
-_TIMEOUT_SECONDS = 3_600  # s: no function ends by its timeout here
-_MAX_TRIES = 3  # of whatever comes back: more is a defect
-# Who waits does until the scheduler says otherwise.
+_TIMEOUT_SECONDS = 3_600  # so long that no function times out
+_MAX_TRIES = 3  # of a message or command: more would be a defect
+# A waiting session waits until the scheduler lets it go on.
 _WAIT_FOREVER = LockRetryPolicy(
     tries=2, lock_timeout_ms=0, pause_seconds=0, advisory_lock_timeout_ms=0, idle_timeout_ms=0
 )
 
 
 class Program(Protocol):
-    """Something that one session does."""
+    """Program that runs in one session."""
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Do it, in the session's own thread."""
+        """Run the program; called in the thread of the session."""
 
     def follow_ups(self, world: World, session: ScheduledSession) -> "Sequence[Program]":
-        """Give what comes once the session has ended: what it left undone, done by others."""
+        """Return the programs that run after the session has ended: they do what it left undone."""
 
 
 class DrainProgram:
-    """Batches, drained by an execution environment one after the other."""
+    """Drain of batches, one after the other, in one execution environment."""
 
     def __init__(self, *batches: Sequence[ScenarioMessage], killable_tries: int = 0, tries: int = 1) -> None:
-        """Takes the batches.
+        """Create the program.
 
         Args:
-            batches: of messages.
-            killable_tries: in how many tries, this one first, the process also stops before it sends dead letters and
-                before it answers, so that it can be killed there.
-            tries: how often they were received, this time included.
+            batches: messages of each batch.
+            killable_tries: number of tries, this one included, in which the process also stops before it sends dead
+                letters and before it answers, so that it can be killed there.
+            tries: receive count of the messages, this try included.
         """
         self._batches = list(batches)
         self._failed: list[ScenarioMessage] = []
@@ -57,7 +57,7 @@ class DrainProgram:
         self._tries = tries
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Drain."""
+        """Drain the batches, and record the status of each message."""
         world.accepted.update({message.id: message for batch in self._batches for message in batch})
         letters = cast(DeadLetters, _DeadLetterQueue(world, session if self._killable_tries else None))
         drain = Drain(_ZONE, world.get_store(session), letters, Redelivery("", ()))
@@ -88,17 +88,17 @@ class DrainProgram:
             world.statuses[message.id] = reasons.get(message.id, "duplicate")
 
     def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:
-        """Give the environment that receives what was not answered for, or failed."""
+        """Return a drain of the messages that failed, or whose batch was not answered."""
         if session.is_killed:
             world.drop_store(session)
-        again = [*self._batches, *([self._failed] if self._failed else [])]
-        if not again or self._tries == _MAX_TRIES:
+        batches = [*self._batches, *([self._failed] if self._failed else [])]
+        if not batches or self._tries == _MAX_TRIES:
             return ()
-        return (DrainProgram(*again, killable_tries=max(self._killable_tries - 1, 0), tries=self._tries + 1),)
+        return (DrainProgram(*batches, killable_tries=max(self._killable_tries - 1, 0), tries=self._tries + 1),)
 
 
 class _DeadLetterQueue:
-    """The function's dead-letter queue."""
+    """Replacement for `DeadLetters`, which collects the dead letters of a run."""
 
     def __init__(self, world: World, session: ScheduledSession | None) -> None:
         self._world = world
@@ -112,10 +112,10 @@ class _DeadLetterQueue:
 
 
 class MigrationProgram:
-    """A run of the migrations, which add one and change a view."""
+    """Run of the migrations: one new migration, and possibly a changed view."""
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Migrate."""
+        """Run the migrations."""
         session.is_unscheduled = False
         try:
             migrate(world.connection_parameters, _ZONE.key, world.schema, _WAIT_FOREVER)
@@ -128,35 +128,35 @@ class MigrationProgram:
         else:
             self._failed = ""
 
-    _failed = "it was killed"
+    _failed = "it was killed"  # until the migrations end
 
-    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  as of every program
-        """Give another run, after one that was killed or failed."""
+    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
+        """Return another run if an interruption made this one fail."""
         return (MigrationProgram(),) if self._failed and session.is_interrupted else ()
 
 
 class RedriveProgram:
-    """Dead letters that an operator sends back; they are drained from then on."""
+    """Redrive of dead letters; each message that it sends is drained afterwards."""
 
     def __init__(self, *letters: ScenarioMessage, number: int = 1) -> None:
-        """Takes the dead letters, by the messages that they were."""
+        """Create the program; the dead letters are given as the messages that they were before."""
         self._letters = letters
         self._number = number
         self._is_done = False
 
     def run(self, world: World, session: ScheduledSession) -> None:
-        """Send them, then delete them, with the command's own code."""
+        """Send the dead letters to the queue, then delete them, with the code of `ponto dlq redrive`."""
         session.is_unscheduled = False
         world.initial_dead_letters = list(self._letters)
         queue = cast("SQSClient", _Queue(world, session, self._letters, self._number))
         reader = queue_reader.QueueReader(queue, "dead letters")
         reader.receive_all()
         unsent = queue_reader.send(queue, "punches", reader.messages)
-        kept = reader.delete([message for message in reader.messages if message.id not in unsent])
-        self._is_done = not unsent and not kept
+        undeleted = reader.delete([message for message in reader.messages if message.id not in unsent])
+        self._is_done = not unsent and not undeleted
 
-    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  as of every program
-        """Give the operator's next try."""
+    def follow_ups(self, world: World, session: ScheduledSession) -> Sequence[Program]:  # noqa: ARG002  part of the protocol
+        """Return the next try of the operator."""
         return (
             ()
             if self._is_done or self._number == _MAX_TRIES
@@ -165,7 +165,7 @@ class RedriveProgram:
 
 
 class _Queue:
-    """Both queues, as `dlq redrive` calls them."""
+    """Replacement for the SQS client of `ponto dlq redrive`."""
 
     def __init__(
         self, world: World, session: ScheduledSession, letters: Sequence[ScenarioMessage], number: int
@@ -174,15 +174,17 @@ class _Queue:
         self._dead_letters = list(letters)
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
-        found, self._dead_letters = self._dead_letters, []
-        return {"Messages": [_exhausted_message(message) for message in found]}
+        messages, self._dead_letters = self._dead_letters, []
+        return {"Messages": [_exhausted_message(message) for message in messages]}
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002, N803
         self._session.stop_before("dead letters are sent back")
         for entry in Entries:
-            first = entry["MessageAttributes"]["messageId"]["StringValue"]
-            message = next(each for each in self._world.initial_dead_letters if each.id == first)
-            self._world.redriven.append(message._replace(id=f"{first} redriven {self._number}", redrives=first))
+            original_id = entry["MessageAttributes"]["messageId"]["StringValue"]
+            message = next(each for each in self._world.initial_dead_letters if each.id == original_id)
+            self._world.redriven.append(
+                message._replace(id=f"{original_id} redriven {self._number}", redrives=original_id)
+            )
         return _success_response(Entries)
 
     def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002, N803
@@ -195,7 +197,7 @@ def _success_response(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _exhausted_message(message: ScenarioMessage) -> dict[str, Any]:
-    """A message that SQS itself moved to the dead-letter queue."""
+    """Return a dead letter that SQS moved after too many receives."""
     return {
         "MessageId": message.id,
         "ReceiptHandle": message.id,

@@ -1,4 +1,4 @@
-"""Runs of a scenario, and whether each leaves what some serial order leaves."""
+"""Runs of scenarios, and their comparison with serial orders."""
 
 import shutil
 import tempfile
@@ -20,23 +20,23 @@ from lab.interleavings.world import RunOutcome, World
 
 
 class Run(NamedTuple):
-    """What came of one order of steps."""
+    """Run of a scenario in one order of steps."""
 
-    steps: list[tuple[str, str]]  # which, and where its session stood
+    steps: list[tuple[str, str]]  # step, and position of its session
     outcome: RunOutcome
-    broken_rules: list[str]  # rules
+    broken_rules: list[str]
 
     @property
     def order(self) -> str:
-        """The steps, to be run again."""
+        """The steps as an argument of --order."""
         return " ".join(step for step, _ in self.steps if step != DEADLOCK)
 
 
 class ScenarioRunner:
-    """A database on which scenarios run."""
+    """Runner of scenarios on one database."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """Takes a database; see `World`."""
+        """Prepare a database; see `World`."""
         self._world = World(url, folder)
         self._scheduler = Scheduler(self._world.admin)
         self.serial_outcomes = cache(self._serial_outcomes)
@@ -47,10 +47,10 @@ class ScenarioRunner:
         """Run a scenario once.
 
         Args:
-            scenario: whose programs run.
-            choose: takes one of the possible steps.
-            mutant: of ours, that is planted.
-            whole: each transaction is one step: the serial orders.
+            scenario: the scenario.
+            choose: returns one of the possible steps.
+            mutant: rewrites the statements.
+            is_serial: whether a step is a whole transaction, so that the order is a serial one.
         """
         world, programs = self._world, dict[ScheduledSession, Program]()
         world.reset(
@@ -66,19 +66,19 @@ class ScenarioRunner:
             return session
 
         def follow(ended: Sequence[ScheduledSession]) -> list[ScheduledSession]:
-            found = [after for session in ended for after in programs[session].follow_ups(world, session)]
-            found += [DrainProgram([message]) for message in world.redriven]
+            follow_ups = [program for session in ended for program in programs[session].follow_ups(world, session)]
+            follow_ups += [DrainProgram([message]) for message in world.redriven]
             world.redriven = []
-            return [create_session(program) for program in found]
+            return [create_session(program) for program in follow_ups]
 
         sessions = [create_session(program) for program in scenario.programs()]
         steps = self._scheduler.run(sessions, choose, follow, scenario.interruptions, scenario.max_interruptions)
         broken = world.find_broken_rules(migrates=scenario.migrates, can_be_interrupted=bool(scenario.interruptions))
-        broken += [where for step, where in steps if step == DEADLOCK]
+        broken += [position for step, position in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)
 
     def _serial_outcomes(self, scenario: Scenario, mutant: StatementMutant) -> set[RunOutcome]:
-        """Return the outcomes of all orders of whole transactions."""
+        """Return the outcomes of all serial orders."""
         return {
             run.outcome
             for run in explorer.run_every_order(lambda choose: self.run(scenario, choose, mutant, is_serial=True))
@@ -90,7 +90,7 @@ class ScenarioRunner:
 
 
 def check_serial(run: Run, serial_outcomes: set[RunOutcome]) -> Run:
-    """Add that an outcome is of no serial order, if it is."""
+    """Return the run; if no serial order has its outcome, that is added to its broken rules."""
     if run.outcome in serial_outcomes:
         return run
     return run._replace(broken_rules=[*run.broken_rules, f"no serial order ends so: {run.outcome}"])
@@ -98,7 +98,7 @@ def check_serial(run: Run, serial_outcomes: set[RunOutcome]) -> Run:
 
 @contextmanager
 def open_runner(url: str) -> Iterator[ScenarioRunner]:
-    """Yield a stage on a migrated database that nobody else uses; the URL is its superuser's."""
+    """Yield a runner on a migrated database that nothing else uses; the URL has a superuser."""
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))
     try:
         with intercept_connections():

@@ -1,4 +1,4 @@
-"""What a scenario is: programs that meet."""
+"""Scenarios: programs that run concurrently."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,17 +8,17 @@ from lab.interleavings.world import ScenarioMessage
 
 
 class Scenario(NamedTuple):
-    """Programs that run beside each other; they are A, B and so on."""
+    """Programs that run concurrently; their sessions are called A, B and so on."""
 
     description: str
     programs: Callable[[], Sequence[Program]]
-    interruptions: frozenset[str] = frozenset()  # that may happen, to each program one, as steps: A! A~ A?
-    max_interruptions: int = 1  # of them in a run
+    interruptions: frozenset[str] = frozenset()  # possible steps such as A! A~ A?; at most one for each program
+    max_interruptions: int = 1  # in a run
     migrates: bool = False
-    changes_view: bool = False  # the migrations change a view, too
-    setup_statement: str = ""  # a statement that makes what has to be there
+    changes_view: bool = False  # the migrations also change a view
+    setup_statement: str = ""  # runs before each run of the scenario
 
 
 def batch(sender: str, *punches: int, employee_id: int = 1) -> list[ScenarioMessage]:
-    """A batch of messages that are named by who sent them and their punch."""
+    """Return a batch of one message for each punch; their ids consist of sender, position and punch."""
     return [ScenarioMessage(f"{sender}{number}-{punch}", punch, employee_id) for number, punch in enumerate(punches, 1)]

@@ -1,4 +1,4 @@
-"""Which programs meet, and over what; a slice brings scenarios of its own, and planted faults."""
+"""Scenarios and mutants of the reference and of the enabled slices."""
 
 from lab import extensions
 from lab.interleavings import mutants
@@ -13,7 +13,7 @@ def _refused(sender: str, punch: int) -> ScenarioMessage:
 
 SCENARIOS: dict[str, Scenario] = {
     "same": Scenario(
-        "two drains: the same punches, in another order",
+        "two drains: the same punches, in different orders",
         lambda: (DrainProgram(batch("a", 1, 2)), DrainProgram(batch("b", 2, 1))),
     ),
     "other": Scenario(
@@ -28,62 +28,62 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "refused": Scenario(
-        "two drains, of which one has a punch that a newer schema refuses, so that it stores the others in parts",
+        "two drains: one has a punch that a newer schema refuses, so that it stores the others in parts",
         lambda: (DrainProgram([*batch("a", 1), _refused("x", 2)]), DrainProgram(batch("b", 1))),
     ),
     "batches": Scenario(
-        "two drains, of one batch and of two, with both ids in common",
+        "two drains, one with two batches: both ids in common",
         lambda: (DrainProgram(batch("a", 1), batch("c", 2)), DrainProgram(batch("b", 2, 1, employee_id=2))),
     ),
     "three": Scenario(
-        "three drains with one id, one of them with another punch under it",
+        "three drains: the same id, once with another punch",
         lambda: (DrainProgram(batch("a", 1)), DrainProgram(batch("b", 1)), DrainProgram(batch("c", 1, employee_id=2))),
     ),
     "killed": Scenario(
-        "two drains of the same punch, one of which is killed, cut or tired of waiting, and what it had comes again",
+        "two drains: the same punch; one is killed, cut or gives up waiting, and its message is delivered again",
         lambda: (DrainProgram(batch("a", 1), killable_tries=1), DrainProgram(batch("b", 1))),
         interruptions=frozenset({"A!", "A~", "A?"}),
     ),
     "killed, other": Scenario(
-        "two drains of which one is killed, with another punch under the same id",
+        "two drains: other punches under the same id; one is killed",
         lambda: (DrainProgram(batch("a", 1), killable_tries=1), DrainProgram(batch("b", 1, employee_id=2))),
         interruptions=frozenset({"A!"}),
     ),
     "killed twice": Scenario(
-        "a drain that is killed, and what it had comes again to another, which is killed, too",
+        "a drain that is killed; its message is delivered again to another one, which is also killed",
         lambda: (DrainProgram(batch("a", 1), killable_tries=2),),
         interruptions=frozenset({"A!", "B!"}),
         max_interruptions=2,
     ),
     "redrive": Scenario(
-        "a dead letter is redriven, while the device's own second try is drained",
+        "a redrive of a dead letter, and a drain of the same punch, sent again by the device",
         lambda: (RedriveProgram(*batch("a", 1)), DrainProgram(batch("b", 1))),
     ),
     "redrive killed": Scenario(
-        "a dead letter is redriven by a command that may be killed, and is run again: its copies are drained",
+        "a redrive that is killed and run again, so that copies of the dead letter are drained",
         lambda: (RedriveProgram(*batch("a", 1)),),
         interruptions=frozenset({"A!"}),
     ),
     "migration": Scenario(
-        "a drain of two batches, and a migration that locks the table; a view changes, too",
+        "a drain of two batches, and migrations that lock the table and change a view",
         lambda: (DrainProgram(batch("a", 1), batch("c", 2)), MigrationProgram()),
         migrates=True,
         changes_view=True,
     ),
     "migration killed": Scenario(
-        "a drain, and a migration that is killed, and run again",
+        "a drain, and migrations that are killed and run again",
         lambda: (DrainProgram(batch("a", 1)), MigrationProgram()),
         interruptions=frozenset({"B!"}),
         migrates=True,
     ),
     "drain tired": Scenario(
-        "a migration, and a drain that is tired of waiting for it",
+        "migrations, and a drain that gives up waiting for them",
         lambda: (DrainProgram(batch("a", 1)), MigrationProgram()),
         interruptions=frozenset({"A?"}),
         migrates=True,
     ),
     "migrations": Scenario(
-        "the migrations, run twice at once",
+        "the migrations, twice at the same time",
         lambda: (MigrationProgram(), MigrationProgram()),
         migrates=True,
     ),

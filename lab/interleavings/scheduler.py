@@ -1,4 +1,4 @@
-"""Lets one session go on at a time, by one step, and sees where each stands: at a boundary, blocked, at its end."""
+"""Scheduler of sessions: one at a time takes a step, until it reaches a stop, a gate, a lock or its end."""
 
 import threading
 import time
@@ -12,16 +12,16 @@ from lab.interleavings.sessions import ScheduledSession
 
 SLOTS = 6
 DEADLOCK = "-"
-"""The step that nobody chose."""
+"""The step that resolves a deadlock; it is not chosen."""
 
 INTERRUPTIONS = {"!": FaultKind.KILLED, "~": FaultKind.CUT, "?": FaultKind.GIVEN_UP}
-"""What happens to a session, by how its step ends."""
+"""Kind of interruption by the suffix of its step."""
 
-_STEP_TIMEOUT_SECONDS = 120  # s, for one step on a busy machine
-_MIN_POLL_SECONDS, _MAX_POLL_SECONDS = 0.0002, 0.003  # s, between two looks: the later the longer
+_STEP_TIMEOUT_SECONDS = 120  # for one step on a busy machine
+_MIN_POLL_SECONDS, _MAX_POLL_SECONDS = 0.0002, 0.003  # pause between two queries; it grows
 
-# Prepared, and of the function below pg_stat_activity: to plan that view takes longer than most steps.
-_LOOKS = """
+# Prepared, and by the function that pg_stat_activity calls: planning that view takes longer than most steps.
+_PREPARE = """
 set plan_cache_mode = force_generic_plan;
 prepare waiting (int[]) as
     select pid, pg_blocking_pids(pid), exists (select from pg_stat_get_activity(pid)) from unnest($1) as given (pid);
@@ -29,21 +29,21 @@ prepare waiting (int[]) as
 
 
 class NoProgressError(Exception):
-    """Nobody can go on."""
+    """No session reached the end of its step in time."""
 
 
 class Scheduler:
-    """Of the sessions on one database."""
+    """Scheduler of the sessions on one database."""
 
     def __init__(self, admin: psycopg2.extensions.connection) -> None:
-        """Holds the gates of all slots.
+        """Close the gates of all slots.
 
         Args:
-            admin: of a superuser, in autocommit, on a database with gates.sql.
+            admin: connection of a superuser, in autocommit mode, to a database with gates.sql.
         """
         self._cursor = admin.cursor()
         self._pid = admin.info.backend_pid
-        self._cursor.execute(_LOOKS)
+        self._cursor.execute(_PREPARE)
         self._gates = dict.fromkeys(range(1, SLOTS + 1), 1)  # the number of the next gate
         for slot in self._gates:
             self._cursor.execute(f"create sequence gates.gate_{slot}")
@@ -52,8 +52,8 @@ class Scheduler:
         self.changed = threading.Condition()
         self.sessions: list[ScheduledSession] = []
         self._at_gate: set[ScheduledSession] = set()  # at a gate in the database
-        self._blocked: set[ScheduledSession] = set()  # by another session
-        self._ended: set[ScheduledSession] = set()  # ended, and the server has nothing left of it
+        self._blocked: set[ScheduledSession] = set()  # by a lock of another session
+        self._ended: set[ScheduledSession] = set()  # and their server processes, too
 
     def run(
         self,
@@ -63,21 +63,21 @@ class Scheduler:
         interruptions: frozenset[str] = frozenset(),
         max_interruptions: int = 1,
     ) -> list[tuple[str, str]]:
-        """Run sessions to their ends, each step as chosen.
+        """Run sessions to their ends, in the order that `choose` determines.
 
         Args:
-            sessions: those that are there from the beginning.
-            choose: takes the possible steps. A name lets that session go on; `A!` kills its process, `A~` cuts its
-                connection, `A?` lets it wait no longer.
-            follow: gives the sessions that come now, when some have just ended.
-            harms: these steps may be chosen, of each session one.
-            harm_limit: how many of them may be chosen in a run.
+            sessions: sessions that run from the start.
+            choose: returns one of the possible steps. The step `A` resumes session A, `A!` kills its process, `A~` cuts
+                its connection, and `A?` cancels its wait for a lock.
+            follow: returns the sessions that start after the given ones have ended.
+            interruptions: steps with a suffix that may be chosen, at most one for each session.
+            max_interruptions: number of them in a run.
 
         Returns:
-            The steps: which was chosen, and where its session stood.
+            The steps, each with the position of its session before it.
 
         Raises:
-            StuckError: all wait for each other for too long. What a session or `choose` raised is raised, too.
+            NoProgressError: a step does not end in time. Exceptions of sessions and of `choose` are raised, too.
         """
         self.sessions.clear()
         self._at_gate.clear()
@@ -129,7 +129,7 @@ class Scheduler:
             self._start(session)
 
     def _abandon(self) -> None:
-        """Let all threads end."""
+        """End the threads of all sessions."""
         for session in self.sessions:
             session.is_killed = True
             if session.stopped_before:
@@ -143,20 +143,20 @@ class Scheduler:
         self._settle()
 
     def _options(self, interruptions: frozenset[str]) -> list[str]:
-        found: list[str] = []
+        options: list[str] = []
         for session in self.sessions:
             suffixes = ""
             if session.stopped_before or session in self._at_gate:
-                found.append(session.name)
-                # Between transactions, a cut connection is one that is made anew.
+                options.append(session.name)
+                # In a serial order, a cut would come between two transactions, and would only cause a new connection.
                 suffixes = "!" if session.is_serial else "!~"
             elif session in self._blocked:
                 suffixes = "?"
             if not session.is_interrupted:
-                found += [
+                options += [
                     f"{session.name}{suffix}" for suffix in suffixes if f"{session.name}{suffix}" in interruptions
                 ]
-        return found
+        return options
 
     def _describe_position(self, session: ScheduledSession) -> str:
         if session.stopped_before:
@@ -165,7 +165,7 @@ class Scheduler:
 
     def _take_step(self, session: ScheduledSession, suffix: str) -> None:
         is_gated = session in self._at_gate
-        pid = session.pid  # it may soon connect anew
+        pid = session.pid  # it changes when the session reconnects
         match INTERRUPTIONS.get(suffix):
             case None:
                 if is_gated:
@@ -186,7 +186,7 @@ class Scheduler:
                 if not is_gated:
                     self.wait_until(lambda: not self._is_alive(pid))
             case FaultKind.CUT:
-                # It could wait by itself, and would look every 100 ms.
+                # Its parameter `timeout` would wait, too, but polls only every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
                 self.wait_until(lambda: not self._is_alive(pid))
                 if is_gated:
@@ -195,7 +195,7 @@ class Scheduler:
                 self._cancel(session)
 
     def _open_gate(self, session: ScheduledSession) -> None:
-        """Let a session pass the gate that it waits at. The next one is closed before."""
+        """Open the gate at which a session waits, after closing the next one."""
         gate = self._gates[session.slot]
         self._cursor.execute(
             "select pg_advisory_lock(%s, %s), pg_advisory_unlock(%s, %s)",
@@ -205,10 +205,10 @@ class Scheduler:
         self._at_gate.discard(session)
 
     def _settle(self) -> None:
-        """Wait until every session stands at a boundary, waits for another, or is gone.
+        """Wait until every session is at a stop or gate, waits for another session, or has ended.
 
         Raises:
-            StuckError: one does not.
+            NoProgressError: a session does none of these in time.
         """
         end = time.monotonic() + _STEP_TIMEOUT_SECONDS
         self._blocked.clear()
@@ -223,11 +223,10 @@ class Scheduler:
             if not moving:
                 return
             ended = {session for session in moving if session.has_ended}
-            pids = {session: session.pid for session in moving}  # it may be connecting anew
+            pids = {session: session.pid for session in moving}  # they change when sessions reconnect
             states = self.read_states(list(pids.values()))
             self._ended |= {each for each in ended if not (each.is_killed and states[pids[each]][1])}
-            # Only sessions that are still there block: an autovacuum releases its lock soon, and so has a process that
-            # ended after PostgreSQL named it as a blocker.
+            # Only sessions count as blockers. An autovacuum, or a process that has just ended, releases its lock soon.
             session_pids = {session.pid for session in self.sessions if session not in self._ended}
             blocked: set[ScheduledSession] = set()
             for session, pid in pids.items():
@@ -238,13 +237,13 @@ class Scheduler:
                     self._at_gate.add(session)
                 elif session_pids.intersection(blockers):
                     blocked.add(session)
-            # All at the time of the query, or one that went on meanwhile may have let another go on.
+            # All in one query: otherwise a session that has moved since may have released another one.
             if all(session in self._ended | self._at_gate | blocked for session in moving):
                 self._blocked = blocked
                 return
             if time.monotonic() > end:
                 raise NoProgressError(
-                    f"{', '.join(session.name for session in moving)} went on for {_STEP_TIMEOUT_SECONDS} s"
+                    f"{', '.join(session.name for session in moving)} did not stop for {_STEP_TIMEOUT_SECONDS} s"
                 )
 
     def _moving(self) -> list[ScheduledSession]:
@@ -255,14 +254,14 @@ class Scheduler:
         ]
 
     def _end_deadlock(self, steps: list[tuple[str, str]]) -> None:
-        """Cancel the last one's statement. PostgreSQL would cancel one too, but which depends on its clock."""
+        """Cancel the statement of the last blocked session. PostgreSQL would choose one depending on time."""
         victim = max(self._blocked, key=lambda session: session.slot)
         steps.append((DEADLOCK, f"a deadlock: {victim.name}'s statement is cancelled"))
         self._cancel(victim)
         self._settle()
 
     def _cancel(self, session: ScheduledSession) -> None:
-        pid = session.pid  # as above
+        pid = session.pid  # it changes when the session reconnects
         self._cursor.execute("select pg_cancel_backend(%s)", (pid,))
         self._blocked.discard(session)
         self.wait_until(lambda: not self.read_states([pid])[pid][0])
@@ -271,18 +270,18 @@ class Scheduler:
         return self.read_states([pid])[pid][1]
 
     def read_states(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
-        """See by whom each server process is blocked, and whether it is there."""
+        """Return, for each server process, the processes that block it and whether it exists."""
         self._cursor.execute("execute waiting (%s)", (list(pids),))
         return {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
-        """Look until a condition holds.
+        """Wait until a condition holds.
 
         Raises:
-            StuckError: it does not.
+            NoProgressError: it does not hold in time.
         """
         end = time.monotonic() + _STEP_TIMEOUT_SECONDS
         while not holds():
             if time.monotonic() > end:
-                raise NoProgressError(f"in vain for {_STEP_TIMEOUT_SECONDS} s")
+                raise NoProgressError(f"a condition did not hold for {_STEP_TIMEOUT_SECONDS} s")
             time.sleep(_MIN_POLL_SECONDS)

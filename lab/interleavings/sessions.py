@@ -1,4 +1,4 @@
-"""The programs that run beside each other, each in a thread, which stops before every statement and commit."""
+"""Sessions: threads that run one program each, and stop before every statement and commit."""
 
 import re
 import socket
@@ -15,56 +15,59 @@ from lab.interleavings.mutants import NONE
 from ponto.connection import SET_SETTINGS
 
 _COMMENT = re.compile(r"--.*")
-_WORDS = 5  # of a statement, in a story
+_MAX_WORDS = 5  # of a statement, in a position
 
-_here = threading.local()
+_thread = threading.local()
 
 
 class SessionKilledError(BaseException):
-    """The process of a session was killed. No code of its own sees it: it ends the thread."""
+    """The process of a session was killed. A BaseException, so that no code of its program catches it."""
 
 
 class ScheduledSession:
-    """A program, with a slot of its own: the number by which the gates in the database know it."""
+    """Thread that runs a program; its slot is the number of its gates in the database."""
 
     def __init__(self, slot: int, name: str, changed: threading.Condition) -> None:
-        """Does not start it.
+        """Create a session that has not started.
 
         Args:
-            slot: from 1 on.
-            name: in stories.
+            slot: from 1.
+            name: name in steps.
             changed: is notified when the session stops or ends.
         """
         self.slot, self.name = slot, name
         self.work: Callable[[], None] = lambda: None
-        self.stopped_before: str | None = None  # what it stopped before, in this process
+        self.stopped_before: str | None = None  # statement or action at which it waits for the scheduler
         self.has_ended = False
-        self.is_killed = False  # its process
-        self.has_follow_ups = False  # whoever comes after it was asked for
-        self.is_interrupted = False  # it was killed, or cut, or given up waiting
-        self.is_unscheduled = True  # it stops nowhere yet
+        self.is_killed = False
+        self.has_follow_ups = False  # they have been started
+        self.is_interrupted = False  # it was killed, its connection was cut, or its wait was cancelled
+        self.is_unscheduled = True  # it does not stop yet
         self.is_serial = False  # it stops between transactions only
         self.mutant = NONE
         self.error: BaseException | None = None
-        self.connection: psycopg2.extensions.connection | None = None  # that it used last
-        self.pid = 0  # of that connection's server process
+        self.connection: psycopg2.extensions.connection | None = None  # the last one
+        self.pid = 0  # of the server process of that connection
         self._changed = changed
 
     def start(self) -> None:
-        """Run it, up to its first stop."""
+        """Start the thread, which runs up to its first stop."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def resume(self) -> None:
-        """Let it leave the stop that it waits at."""
+        """Let the session leave its stop."""
         with self._changed:
             self.stopped_before = None
             self._changed.notify_all()
 
     def stop_before(self, position: str) -> None:
-        """Wait for the scheduler; called by the session's own thread.
+        """Wait until the scheduler resumes the session; called in its thread.
+
+        Args:
+            position: what it is about to do.
 
         Raises:
-            Killed: this is where it ends.
+            SessionKilledError: the scheduler killed the session.
         """
         if self.is_unscheduled:
             return
@@ -76,16 +79,16 @@ class ScheduledSession:
             raise SessionKilledError
 
     def disconnect(self) -> None:
-        """Let the client's end of the connection vanish, as with its process. The server goes on."""
-        assert self.connection is not None  # noqa: S101  it waits for an answer
+        """Shut down the socket, as the end of the client's process would; the server process continues."""
+        assert self.connection is not None  # noqa: S101  the session waits for a statement
         with (
-            suppress(psycopg2.InterfaceError, OSError),  # its own thread closes it just now
-            socket.socket(fileno=socket.dup(self.connection.fileno())) as same,
+            suppress(psycopg2.InterfaceError, OSError),  # its thread may close it at the same time
+            socket.socket(fileno=socket.dup(self.connection.fileno())) as duplicate,
         ):
-            same.shutdown(socket.SHUT_RDWR)
+            duplicate.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
-        _here.session = self
+        _thread.session = self
         try:
             self.work()
         except BaseException as error:  # noqa: BLE001  the scheduler raises it
@@ -99,20 +102,20 @@ class ScheduledSession:
 
 
 def current_session() -> ScheduledSession | None:
-    """Give the session of this thread."""
-    return getattr(_here, "session", None)
+    """Return the session of this thread, or None."""
+    return getattr(_thread, "session", None)
 
 
 def first_words(query: str | bytes) -> str:
-    """Give the first words of a statement."""
+    """Return the first words of a statement."""
     text = query.decode() if isinstance(query, bytes) else query
-    return " ".join(_COMMENT.sub("", text).split()[:_WORDS])
+    return " ".join(_COMMENT.sub("", text).split()[:_MAX_WORDS])
 
 
 class _Cursor(psycopg2.extensions.cursor):
     def execute(self, query: Any, values: Any = None) -> None:
         session = current_session()
-        if session is None or query == SET_SETTINGS:  # which concerns no other session
+        if session is None or query == SET_SETTINGS:  # it does not affect other sessions
             return super().execute(query, values)
         session.connection, session.pid = self.connection, self.connection.info.backend_pid
         if not session.is_serial or self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
@@ -145,19 +148,19 @@ class _Connection(psycopg2.extensions.connection):
 
 @contextmanager
 def intercept_connections() -> Iterator[None]:
-    """Let every connection that a session makes stop at its boundaries."""
+    """Make the connections of sessions stop at statements, commits and gates, for the context."""
     connect = psycopg2.connect
 
-    def gated(*dsn: str, **options: Any) -> psycopg2.extensions.connection:
+    def connect_with_stops(*dsn: str, **options: Any) -> psycopg2.extensions.connection:
         session = current_session()
         if session is None:
-            made: psycopg2.extensions.connection = connect(*dsn, **options)
-            return made
+            plain: psycopg2.extensions.connection = connect(*dsn, **options)
+            return plain
         slot = "" if session.is_serial else f" -c gates.slot={session.slot}"
         options["options"] = options.get("options", "") + slot
         return connect(*dsn, connection_factory=_Connection, cursor_factory=_Cursor, **options)
 
-    psycopg2.connect = gated  # type: ignore[assignment]
+    psycopg2.connect = connect_with_stops  # type: ignore[assignment]
     try:
         yield
     finally:

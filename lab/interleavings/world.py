@@ -1,4 +1,4 @@
-"""What the programs of a run share: a database and a queue; and what became of every message."""
+"""Database and queues that the programs of a run share, and the checks of their final state."""
 
 import json
 import math
@@ -21,12 +21,12 @@ from ponto.store import Store
 from slices import enabled
 from tools.kit import event
 
-# Nothing ends by a clock: who waits does until the scheduler says otherwise.
+# A waiting session waits until the scheduler lets it go on.
 _NO_TIMEOUTS = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
 
 _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
-"""The API key whose punches a newer schema refuses, so that they come back until the code is newer, too."""
+"""API key whose punches a newer schema refuses; they are delivered again until the code is newer, too."""
 
 _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
@@ -59,17 +59,17 @@ class ScenarioMessage(NamedTuple):
     punch: int  # its id is a UUID of this number
     employee_id: int = 1
     hour: int = 12
-    key: str | None = None  # API key's id
-    redrives: str | None = None  # the message that it was in its first life
+    key: str | None = None  # id of the API key
+    redrives: str | None = None  # id of the original message
 
     def body(self) -> str:
-        """The punch as the device sent it."""
+        """Return the punch as the device sends it."""
         return json.dumps(
             event.body(self.employee_id, f"2026-10-01T{self.hour:02}:00:00Z", id=str(uuid.UUID(int=self.punch)))
         )
 
     def record(self) -> dict[str, Any]:
-        """The message as Lambda hands it over."""
+        """Return the message as a record of an event of Lambda."""
         sent = str(1_790_852_401_234)
         attributes: dict[str, Any] = {}
         if self.redrives:
@@ -94,29 +94,29 @@ class ScenarioMessage(NamedTuple):
 
     @property
     def row(self) -> tuple[str, int, int]:
-        """Id, employee and instant, as its row has them."""
+        """Id, employee and instant in microseconds, as in its row."""
         instant = datetime(2026, 10, 1, self.hour, tzinfo=UTC)
         return str(uuid.UUID(int=self.punch)), self.employee_id, int(instant.timestamp()) * 1_000_000
 
 
 class RunOutcome(NamedTuple):
-    """What is left of a run, and what somebody was told."""
+    """Final state of a run, and the results that its programs reported."""
 
     rows: tuple[tuple[Any, ...], ...]  # id, employee, instant in microseconds, message
-    statuses: tuple[tuple[str, str], ...]  # of each message, and of the correction
+    statuses: tuple[tuple[str, str], ...]  # of each message and correction
     dead_letters: tuple[tuple[str, str], ...]  # message and reason
-    report_results: tuple[str, ...]  # by reports
+    report_results: tuple[str, ...]
 
 
 class World:
-    """A migrated database, emptied before each run."""
+    """Migrated database that is emptied before each run, and the queues."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """Puts the gates into the database.
+        """Create the gates in the database.
 
         Args:
-            url: of a migrated database, as its superuser.
-            folder: an empty one, for a schema that is one migration and one view further.
+            url: migrated database, with a superuser.
+            folder: empty folder for a copy of the schema with one more migration and a changed view.
         """
         self.connection_parameters: Parameters = parse_dsn(url)
         self.admin = psycopg2.connect(url)
@@ -126,15 +126,15 @@ class World:
         schema = REFERENCE | enabled.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
-        self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
+        self._stores: dict[tuple[int, bool], Store] = {}  # each keeps its connection, as in an execution environment
         self.reset(migrates=False, changes_view=False, setup_statement="")
 
     def reset(self, *, migrates: bool, changes_view: bool, setup_statement: str) -> None:
-        """Forget the run before.
+        """Prepare the database for a run, and forget the results of the last one.
 
         Args:
-            migrates: a migration is to be left.
-            view: a view is to have changed, too.
+            migrates: whether a migration is missing.
+            changes_view: whether a view is out of date.
             setup_statement: a statement that makes what has to be there.
         """
         self._query(_RESET)
@@ -145,63 +145,63 @@ class World:
         if changes_view:
             self._query(_UNDO_VIEW, _NAMES)
         self.accepted: dict[str, ScenarioMessage] = {}
-        self.statuses: dict[str, str] = {}  # of messages, the last one; and of the correction
-        self.dead_letters: set[tuple[str, str]] = set()  # messages, with their reasons
+        self.statuses: dict[str, str] = {}  # last status of each message and correction
+        self.dead_letters: set[tuple[str, str]] = set()  # message and reason
         self.report_results: list[str] = []
-        self.initial_dead_letters: list[ScenarioMessage] = []  # dead letters of the beginning
-        self.redriven: list[ScenarioMessage] = []  # by a redrive; nobody has received them yet
-        self.failures: list[str] = []  # what failed though nothing from outside explains it
+        self.initial_dead_letters: list[ScenarioMessage] = []  # at the start
+        self.redriven: list[ScenarioMessage] = []  # messages that a redrive sent, and that are not drained yet
+        self.failures: list[str] = []  # of programs that were not interrupted
 
     def outcome(self) -> RunOutcome:
-        """Give what is there."""
+        """Return the final state."""
         statuses, letters = sorted(self.statuses.items()), sorted(self.dead_letters)
         return RunOutcome(tuple(self._query(_ROWS)), tuple(statuses), tuple(letters), tuple(self.report_results))
 
     def find_broken_rules(self, *, migrates: bool, can_be_interrupted: bool) -> list[str]:
-        """Tell which rules do not hold in the end.
+        """Return the rules that do not hold at the end.
 
         Args:
-            migrates: everything was to be migrated.
-            deaths: somebody may have been killed who stored something, and did not say so.
+            migrates: whether the migrations had to be applied.
+            can_be_interrupted: whether a program may have stored a row without reporting it.
         """
-        found = list(self.failures)
+        broken_rules = list(self.failures)
         rows = {row[0]: row for row in self._query(_ROWS)}
         for name, message in self.accepted.items():
             status, row = self.statuses.get(name), rows.get(message.row[0])
             is_same = row is not None and row[:3] == message.row
             if status in ("stored", "duplicate"):
                 if not is_same:
-                    found.append(f"{name} is said to be {status}, but the row is {row}")
+                    broken_rules.append(f"{name} is reported as {status}, but the row is {row}")
             elif status == "conflict":
                 if row is None or is_same:
-                    found.append(f"{name} is said to be in conflict, but the row is {row}")
+                    broken_rules.append(f"{name} is reported as a conflict, but the row is {row}")
             elif status != "failed" or message.key != REFUSED:
-                found.append(f"{name} is {status}")
-        found += [
+                broken_rules.append(f"{name} has the status {status}")
+        broken_rules += [
             f"{each.id} was not redriven"
             for each in self.initial_dead_letters
             if not any(message.redrives == each.id for message in self.accepted.values())
         ]
-        strangers = rows.keys() - {message.row[0] for message in self.accepted.values()}
-        found += [f"a row is of nobody: {each}" for each in strangers]
+        unknown_ids = rows.keys() - {message.row[0] for message in self.accepted.values()}
+        broken_rules += [f"the row {row_id} belongs to no message" for row_id in unknown_ids]
         stored = sum(status == "stored" for status in self.statuses.values())
         if not can_be_interrupted and stored != len(rows):
-            found.append(f"{stored} are said to be stored, but there are {len(rows)} rows")
+            broken_rules.append(f"{stored} messages are reported as stored, but there are {len(rows)} rows")
         if migrates and self._query(_MIGRATED, _NAMES) != [(1, 1, 1)]:
-            found.append("the migration is not there, or a part of it")
-        return found
+            broken_rules.append("the migration is not applied, or only in part")
+        return broken_rules
 
     def get_store(self, session: ScheduledSession) -> Store:
-        """Give the store of an execution environment, connected. A process that was killed leaves none behind."""
+        """Return the connected store of an execution environment, with the state of a new one."""
         key = (session.slot, session.is_serial)
         if key not in self._stores:
-            way = {**self.connection_parameters, "user": "ponto_function"}
-            self._stores[key] = Store(lambda: way, _NO_TIMEOUTS)
+            parameters = {**self.connection_parameters, "user": "ponto_function"}
+            self._stores[key] = Store(lambda: parameters, _NO_TIMEOUTS)
         self._stores[key].record_failing(["nothing"], math.inf)
         return self._stores[key]
 
     def drop_store(self, session: ScheduledSession) -> None:
-        """Let an execution environment be gone."""
+        """Remove the store of an execution environment that was killed."""
         self._stores.pop((session.slot, session.is_serial), None)
 
     def close(self) -> None:

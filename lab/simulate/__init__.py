@@ -1,1 +1,1 @@
-"""`make simulate`: a year of punches in a minute, the real handler under a simulated clock, queue and network."""
+"""`make simulate`: the real handler drains a year of punches under a simulated clock, queue and network."""

@@ -1,4 +1,4 @@
-"""What must hold at every step and in the end."""
+"""Rules that must hold at every step of a simulation and at its end."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,13 @@ _ALL_EMPLOYEES = range(1, 2**53)
 
 
 class BrokenRuleError(Exception):
-    """A rule does not hold."""
+    """A rule does not hold.
+
+    Attributes:
+        rule: its name.
+        time: when it broke, by the simulated clock.
+        accepted: the message that breaks it, if it is a single one.
+    """
 
     def __init__(self, rule: str, time: float, message: str, accepted: "AcceptedMessage | None" = None) -> None:
         super().__init__(message)
@@ -35,34 +41,25 @@ class BrokenRuleError(Exception):
 
 
 class AcceptedMessage:
-    """A message that the gateway answered with a 202, and what became of it."""
+    """Message that the gateway accepted with a 202, and its current state."""
 
     __slots__ = (
-        "dead_letter_count",
-        "id",
-        "is_duplicate_excused",
-        "is_expired",
-        "is_removed",
-        "number",
-        "queued_count",
-        "row_relation",
-        "state",
-        "submission",
-    )
+        "dead_letter_count", "id", "is_duplicate_excused", "is_expired", "is_removed", "number", "queued_count",
+        "row_relation", "state", "submission",
+    )  # fmt: skip
 
     def __init__(self, number: int, message_id: str, submission: Submission) -> None:
         self.number, self.id, self.submission = number, message_id, submission
-        self.queued_count = 1  # messages of it in the queue of punches, and
-        self.dead_letter_count = 0  # in the dead-letter queue
-        self.row_relation: RowRelation | None = None  # what stands under its id
+        self.queued_count = 1  # its copies in the queue of punches
+        self.dead_letter_count = 0  # its copies in the dead-letter queue
+        self.row_relation: RowRelation | None = None  # between this message and the row with its id
         self.is_removed = self.is_expired = False
-        self.is_duplicate_excused = (
-            False  # for good: it may have been stored without anybody knowing, or two had it at once
-        )
+        # True if it may be both a row and a dead letter: a commit was not confirmed, or two invocations had it at once.
+        self.is_duplicate_excused = False
         self.state = "waiting"
 
     def find_state(self) -> str | None:
-        """Tell where it is; None: nowhere."""
+        """Return one of `STATES`, or None if the message is lost."""
         if self.queued_count:
             return "waiting"
         if self.dead_letter_count:
@@ -78,33 +75,33 @@ class AcceptedMessage:
 
 
 class Auditor:
-    """Looks into the database on a connection of its own, as nobody of the system does."""
+    """Reader of the database with a separate connection, which no simulated fault affects."""
 
     def __init__(self, connection: psycopg2.extensions.connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        # It plans once, and while the table is empty.
+        # The statement is planned only once, while the table is empty.
         self._cursor.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
         self._cursor.execute(_LOOK_UP)
 
-    def update_rows(self, found: Sequence[AcceptedMessage]) -> None:
-        """See which of some messages are rows."""
-        ids = {each.submission.id for each in found if each.submission.id}
+    def update_rows(self, messages: Sequence[AcceptedMessage]) -> None:
+        """Set the `row_relation` of messages whose id has a row now."""
+        ids = {message.submission.id for message in messages if message.submission.id}
         if not ids:
             return
         self._cursor.execute("execute audit (%s)", (f"{{{','.join(sorted(ids))}}}",))  # as PostgreSQL writes an array
         rows = {punch[0]: StoredPunch(PunchKey(*punch), message_id) for *punch, message_id in self._cursor}
-        for each in found:
-            if row := rows.get(each.submission.id):
-                each.row_relation = compare_row(each.id, each.submission.punch, row)
+        for message in messages:
+            if row := rows.get(message.submission.id):
+                message.row_relation = compare_row(message.id, message.submission.punch, row)
 
     def rows(self) -> list[StoredPunch]:
-        """Give all rows."""
+        """Return all rows."""
         return read_rows(self._connection, _ALL_EMPLOYEES)
 
 
 class Tally:
-    """All that was accepted, counted by what became of it."""
+    """All accepted messages, and their number in each state."""
 
     def __init__(self) -> None:
         self.accepted: list[AcceptedMessage] = []
@@ -115,33 +112,33 @@ class Tally:
         self.counts["waiting"] += 1
         return self.accepted[-1]
 
-    def update_state(self, each: AcceptedMessage, now: float) -> None:
-        """See what became of one.
+    def update_state(self, message: AcceptedMessage, now: float) -> None:
+        """Count a message in the state that it has now.
 
         Raises:
-            BrokenError: it is nowhere, or in two places.
+            BrokenRuleError: it is lost, or it is both a row and a dead letter.
         """
-        state = each.find_state()
+        state = message.find_state()
         if state is None:
-            what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
-            raise BrokenRuleError("lost", now, what, each)
-        if state == "dead-lettered" and each.row_relation is RowRelation.STORED and not each.is_duplicate_excused:
-            raise BrokenRuleError("twice", now, f"{each} is a row and a dead letter", each)
-        if state != each.state:
-            self.counts[each.state] -= 1
+            text = f"{message} was deleted from the queue, and is neither a row nor a dead letter"
+            raise BrokenRuleError("lost", now, text, message)
+        if state == "dead-lettered" and message.row_relation is RowRelation.STORED and not message.is_duplicate_excused:
+            raise BrokenRuleError("twice", now, f"{message} is a row and a dead letter", message)
+        if state != message.state:
+            self.counts[message.state] -= 1
             self.counts[state] += 1
-            each.state = state
+            message.state = state
 
     def check_balance(self, now: float, queue: int, dead_letters: int) -> None:
-        """Compare what was accepted with what became of it.
+        """Check that the states add up to the accepted messages, and that the queues hold those that should be there.
 
         Args:
             now: the clock's time.
-            queue: how many messages are in the queue of punches; of one that was accepted there may be several.
-            dead_letters: how many in the dead-letter queue.
+            queue: messages in the queue of punches, copies included.
+            dead_letters: messages in the dead-letter queue.
 
         Raises:
-            BrokenError: they differ.
+            BrokenRuleError: the numbers differ.
         """
         if queue < self.counts["waiting"] or dead_letters < self.counts["dead-lettered"]:
             raise BrokenRuleError("balance", now, f"{self.counts}, but {queue} and {dead_letters} are in the queues")
@@ -149,17 +146,18 @@ class Tally:
             raise BrokenRuleError("balance", now, f"{len(self.accepted)} accepted, but {self.counts}")
 
     def check_end(self, rows: Sequence[StoredPunch], dead_letters: Sequence[DeadLetteredMessage], now: float) -> None:
-        """Compare every accepted message with the rows and the dead letters, at the end.
+        """Compare every accepted message with all rows and dead letters at the end of a run.
 
         Raises:
-            BrokenError: a row is of no accepted message, a punch is two, or a message is not where it was said to be.
+            BrokenRuleError: a row belongs to no accepted message, a punch has two rows, or a message is not in its
+                counted state.
         """
-        standing = {row.punch.id: row for row in rows}
-        unknown = standing.keys() - {each.submission.id for each in self.accepted}
+        rows_by_id = {row.punch.id: row for row in rows}
+        unknown = rows_by_id.keys() - {each.submission.id for each in self.accepted}
         if unknown:
             raise BrokenRuleError("invented", now, f"nobody sent the row {min(unknown)}")
         for each in self.accepted:
-            row = standing.get(each.submission.id)
+            row = rows_by_id.get(each.submission.id)
             each.row_relation = compare_row(each.id, each.submission.punch, row) if row else None
             self.update_state(each, now)
         ended = [
@@ -170,7 +168,7 @@ class Tally:
             raise BrokenRuleError("twice", now, f"there are two rows of {found.stored_twice[0]}")
         if found.lost:
             raise BrokenRuleError("lost", now, f"{found.lost[0]} is neither a row nor a dead letter")
-        # A dead letter may be a row too; then it is counted as that.
+        # The ledger counts a message that is both a row and a dead letter as a row.
         both = Counter(each.row_relation for each in ended if each.state == "dead-lettered")
         rows_of_both = both[RowRelation.STORED] + both[RowRelation.DUPLICATE]
         expected = (
@@ -180,5 +178,5 @@ class Tally:
         )
         dead = sum(found.dead_letters.values())
         if (found.stored, found.duplicates, dead) != expected:
-            what = f"found {found.stored} stored, {found.duplicates} duplicates, {dead} dead-lettered"
-            raise BrokenRuleError("balance", now, f"counted {self.counts}, {what}")
+            text = f"found {found.stored} stored, {found.duplicates} duplicates, {dead} dead-lettered"
+            raise BrokenRuleError("balance", now, f"counted {self.counts}, {text}")

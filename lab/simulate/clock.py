@@ -1,4 +1,4 @@
-"""The simulated clock: all times are seconds since its epoch, and it moves only when somebody advances it."""
+"""Simulated clock. Its times are seconds since `START`; it stands still until `advance` or `sleep` is called."""
 
 import math
 import sys
@@ -9,22 +9,23 @@ from datetime import UTC, datetime, timedelta
 
 DAY = 86_400
 HOUR = 3_600
-BEGIN = datetime(2026, 1, 1, 3, tzinfo=UTC)
-"""When the clock says 0: midnight in São Paulo."""
+START = datetime(2026, 1, 1, 3, tzinfo=UTC)
+"""The instant of time 0: midnight in São Paulo."""
 
-EPOCH_SECONDS = int(BEGIN.timestamp())
+EPOCH_SECONDS = int(START.timestamp())
+"""Unix time of time 0."""
 
 
 class ProcessKilledError(BaseException):
-    """The function's process is gone: nothing of the function's may catch it. The message says why."""
+    """The simulated process of the function was killed. A BaseException, so that no code of the function catches it."""
 
 
 class SimulatedClock:
-    """What the function takes for the module `time`."""
+    """Replacement for the module `time` in the modules of the function."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.deadline = math.inf  # at which Lambda ends the invocation that runs
+        self.deadline = math.inf  # when Lambda ends the current invocation
 
     def monotonic(self) -> float:
         return self.now
@@ -36,10 +37,10 @@ class SimulatedClock:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass.
+        """Advance the clock.
 
         Raises:
-            ProcessEnded: the invocation's time is over.
+            ProcessKilledError: the invocation timed out.
         """
         self.now += seconds
         if self.now >= self.deadline:
@@ -48,7 +49,7 @@ class SimulatedClock:
 
     @contextmanager
     def install(self) -> Iterator[None]:
-        """Let every module of the function that is loaded see this clock, and no other one, meanwhile."""
+        """Replace the module `time` by this clock in all loaded modules of the function, for the context."""
         modules = [
             module
             for name, module in sorted(sys.modules.items())
@@ -64,7 +65,7 @@ class SimulatedClock:
 
 
 def format_time(now: float) -> str:
-    """Write a time as people of the simulated company would: the day, from 1, and their local time."""
+    """Format a time as day, from 1, and local time of the simulated company."""
     milliseconds = round(1000 * now)
     hours, rest = divmod(milliseconds % (1000 * DAY), 1000 * HOUR)
     minutes, rest = divmod(rest, 60_000)
@@ -72,14 +73,14 @@ def format_time(now: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Write a length of time for people: its two largest units."""
+    """Format a duration with its two largest units."""
     whole = round(seconds)
-    days = whole // DAY if whole >= 3 * DAY else 0  # up to three days people count hours
+    days = whole // DAY if whole >= 3 * DAY else 0  # less than three days are given in hours
     parts = [(days, "d"), ((whole - days * DAY) // HOUR, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
-    found = [f"{number} {unit}" for number, unit in parts if number]
-    return " ".join(found[:2]) or f"{seconds:.3f} s"
+    units = [f"{number} {unit}" for number, unit in parts if number]
+    return " ".join(units[:2]) or f"{seconds:.3f} s"
 
 
 def to_datetime(now: float) -> datetime:
-    """Give a time of the clock as an instant, to the millisecond."""
-    return BEGIN + timedelta(milliseconds=round(1000 * now))
+    """Convert a time of the clock to a UTC datetime, rounded to milliseconds."""
+    return START + timedelta(milliseconds=round(1000 * now))

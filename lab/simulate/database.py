@@ -1,8 +1,8 @@
-"""What stands for `psycopg2.connect`: a real PostgreSQL behind a network and clocks that are simulated.
+"""Replacement for `psycopg2.connect`: a real PostgreSQL behind a simulated network and clock.
 
-Statements run on the real server. What libpq and PostgreSQL do by clocks of their own (connect, statement, lock and
-idle timeouts) and by themselves (a restart, a failover, a full server) is raised here, with the errors that they were
-seen to raise (lab/tests/test_simulated_database.py), and takes its time on the simulated clock.
+Statements run on the real server. Timeouts (connect, statement, lock, idle) and failures (a restart, a failover, a full
+server) are simulated: they take time on the simulated clock, and raise the errors that libpq and PostgreSQL raise.
+lab/tests/test_simulated_database.py compares these with real ones.
 
 Aurora Serverless v2 with a minimum of 0 ACU pauses where no connection has been open for `secondsUntilAutoPause`, and
 takes about 15 s to resume, sometimes more:
@@ -26,9 +26,9 @@ from lab.simulate.schedule import RESTARTS, Schedule
 from lab.simulate.settings import SimulationSettings
 from ponto.connection import SET_SETTINGS
 
-_AUTO_PAUSE_SECONDS = 300  # s
-_RESUME_SECONDS = (15, 40)  # s
-_CONNECT_SECONDS = 0.012  # s: TCP, TLS, and the password
+_AUTO_PAUSE_SECONDS = 300
+_RESUME_SECONDS = (15, 40)  # minimum and maximum
+_CONNECT_SECONDS = 0.012  # for TCP, TLS and the password
 _SERVER = 'connection to server at "simulated" (10.0.0.7), port 5432 failed: '
 _BROKEN = (
     "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n"
@@ -43,32 +43,27 @@ CUT = f"{_SERVER}{_BROKEN}"
 SILENT = "could not receive data from server: Connection timed out\n"
 
 
-def server_error(state: str, message: str) -> psycopg2.Error:
-    """Give an error of PostgreSQL's as psycopg2 raises it.
-
-    Args:
-        state: its SQLSTATE.
-        message: in English.
-    """
-    error: Any = psycopg2.errors.lookup(state)(f"{message}\n")
-    # What unpickling does: the attribute cannot be set otherwise.
-    error.__setstate__({"pgcode": state, "pgerror": f"ERROR:  {message}\n"})
-    found: psycopg2.Error = error
-    return found
+def server_error(sqlstate: str, message: str) -> psycopg2.Error:
+    """Return the exception that psycopg2 raises for an error of PostgreSQL."""
+    error: Any = psycopg2.errors.lookup(sqlstate)(f"{message}\n")
+    # The attributes are read-only: only unpickling can set them.
+    error.__setstate__({"pgcode": sqlstate, "pgerror": f"ERROR:  {message}\n"})
+    typed_error: psycopg2.Error = error
+    return typed_error
 
 
 def connection_lost_error() -> psycopg2.OperationalError:
-    """Give libpq's error for a connection that is gone."""
+    """Return the error for a connection that broke."""
     return psycopg2.OperationalError(_BROKEN)
 
 
 def server_crashed_error() -> psycopg2.DatabaseError:
-    """Give psycopg2's error for a server that crashed: the connection looks open still."""
+    """Return the error for a server that crashed; psycopg2 still reports the connection as open."""
     return psycopg2.DatabaseError(_BROKEN)
 
 
 class SimulatedDatabase:
-    """The server, and the way to it."""
+    """Simulated database server and network."""
 
     def __init__(
         self,
@@ -78,20 +73,20 @@ class SimulatedDatabase:
         rng: Random,
         settings: SimulationSettings,
     ) -> None:
-        """Connects to nothing.
+        """Create a server without connections.
 
         Args:
             connect: opens a real connection.
-            clock: which connections and statements advance.
-            schedule: what is wrong.
-            chance: decides what the schedule leaves open.
-            settings: what a statement costs, and planted faults.
+            clock: is advanced by connecting and by statements.
+            schedule: faults of the run.
+            rng: draws what the schedule does not determine.
+            settings: duration of statements, and mutants.
         """
         self.clock, self.schedule, self.rng, self.settings = clock, schedule, rng, settings
-        self.reach_kill_point: Callable[[], None] = lambda: None  # called where a process may be killed
-        self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
-        self.owner: object = None  # the function's process that runs
-        self.has_lost_answer = False  # since its invocation began, something was stored and its answer lost
+        self.reach_kill_point: Callable[[], None] = lambda: None  # is called wherever the process may be killed
+        self.write_trace: Callable[[str], None] | None = None  # is called with lines for the trace
+        self.owner: object = None  # the current execution environment
+        self.has_lost_answer = False  # the current invocation stored rows, and the answer was lost
         self._sessions: list[SimulatedConnection] = []
         self._connect = connect
         self._free_cursors: list[psycopg2.extensions.cursor] = []
@@ -100,17 +95,18 @@ class SimulatedDatabase:
         self._resumes_at = -math.inf
 
     def connect(self, **arguments: Any) -> "SimulatedConnection":
-        """Stand for `psycopg2.connect`.
+        """Connect, with the parameters of `psycopg2.connect`.
 
         Raises:
-            psycopg2.OperationalError: as libpq would.
+            psycopg2.OperationalError: a fault prevents it, or the database is paused.
         """
         self.reach_kill_point()
-        kinds, clock = self.schedule.kinds_at(clock_now := self.clock.now), self.clock
+        clock, now = self.clock, self.clock.now
+        kinds = self.schedule.kinds_at(now)
         if FaultKind.FROZEN in kinds:
             clock.advance(arguments["connect_timeout"])
             raise psycopg2.OperationalError(TIMEOUT)
-        if FaultKind.REFUSING in kinds or (FaultKind.FAILOVER in kinds and not self._is_old_writer_readable(clock_now)):
+        if FaultKind.REFUSING in kinds or (FaultKind.FAILOVER in kinds and not self._is_old_writer_readable(now)):
             clock.advance(0.005)
             raise psycopg2.OperationalError(REFUSED)
         self._resume(arguments["connect_timeout"])
@@ -123,12 +119,12 @@ class SimulatedDatabase:
         return session
 
     def close_sessions(self, owner: object) -> None:
-        """End the sessions of a process that is gone."""
+        """Close the sessions of an execution environment that has ended."""
         for session in [session for session in self._sessions if session.owner is owner]:
             session.close()
 
     def take_cursor(self) -> psycopg2.extensions.cursor:
-        """Give the cursor of a real connection that nobody has."""
+        """Return the cursor of an unused real connection; open one if there is none."""
         if not self._free_cursors:
             self._real_connections.append(self._connect())
             self._free_cursors.append(self._real_connections[-1].cursor())
@@ -146,11 +142,11 @@ class SimulatedDatabase:
             real.close()
 
     def record_use(self, idle_seconds: float = 60) -> None:
-        """Remember that a connection is open now, and how long it stays."""
+        """Record that a connection is open now and for the next `idle_seconds`, so that the database does not pause."""
         self._awake_until = max(self._awake_until, self.clock.now + idle_seconds + _AUTO_PAUSE_SECONDS)
 
     def _is_old_writer_readable(self, now: float) -> bool:
-        """Tell whether a failover has come so far that the old writer answers again, and only reads."""
+        """Return whether the current failover has reached the phase in which the old writer answers, read-only."""
         fault = self.schedule.current_fault(FaultKind.FAILOVER, now)
         return now > fault.begin + 0.7 * (fault.end - fault.begin)
 
@@ -166,31 +162,30 @@ class SimulatedDatabase:
             self._awake_until = self._resumes_at + _AUTO_PAUSE_SECONDS
             if self.write_trace:
                 self.write_trace(f"the database was paused, and resumes in {self._resumes_at - clock.now:.1f} s")
-        left = self._resumes_at - clock.now
-        if left <= 0:
+        remaining = self._resumes_at - clock.now
+        if remaining <= 0:
             return
-        # Some first connections are not held but dropped or refused while a cluster resumes.
-        odd = self.rng.random()
-        if odd < 0.3:
+        # While a cluster resumes, some of the first connections do not wait: they are dropped or refused.
+        draw = self.rng.random()
+        if draw < 0.3:
             clock.advance(0.05)
-            raise psycopg2.OperationalError(CUT if odd < 0.2 else NOT_IN_HBA)
-        if left >= timeout:
+            raise psycopg2.OperationalError(CUT if draw < 0.2 else NOT_IN_HBA)
+        if remaining >= timeout:
             clock.advance(timeout)
             raise psycopg2.OperationalError(TIMEOUT)
-        clock.advance(left)
+        clock.advance(remaining)
 
 
 class SimulatedConnection:
-    """A session, as far as the function uses one."""
+    """Connection and cursor, with the methods that the function uses."""
 
     def __init__(self, database: SimulatedDatabase, network_ms: float) -> None:
         self.closed = 0
         self.autocommit = False
         self.owner = database.owner
         self._database = database
-        self._statement_timeout_seconds = self._lock_timeout_seconds = self._idle_timeout_seconds = (
-            0.0  # until the session gets its settings
-        )
+        # `_apply_settings` sets these.
+        self._statement_timeout_seconds = self._lock_timeout_seconds = self._idle_timeout_seconds = 0.0
         self._network_timeout_seconds = network_ms / 1000
         self._last_used_at = database.clock.now
         self._real: psycopg2.extensions.cursor | None = database.take_cursor()
@@ -198,7 +193,7 @@ class SimulatedConnection:
         self.rowcount = -1
 
     def cursor(self) -> "SimulatedConnection":
-        """Give what runs statements: the session itself, which has one result at a time."""
+        """Return the connection itself, which also serves as its only cursor."""
         return self
 
     def __enter__(self) -> "SimulatedConnection":
@@ -207,7 +202,7 @@ class SimulatedConnection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Do nothing: a cursor's end."""
+        """Do nothing, as at the end of a cursor."""
 
     def close(self) -> None:
         if self._real is not None:
@@ -219,9 +214,9 @@ class SimulatedConnection:
         """Run a statement.
 
         Raises:
-            psycopg2.Error: PostgreSQL's own, or what was recorded of it.
+            psycopg2.Error: raised by PostgreSQL, or simulated.
         """
-        if statement == SET_SETTINGS:  # a part of connecting
+        if statement == SET_SETTINGS:  # its time is part of `_CONNECT_SECONDS`
             self._apply_settings(json.loads(values["settings"]))
             return
         database, clock = self._database, self._database.clock
@@ -245,7 +240,7 @@ class SimulatedConnection:
         self._last_used_at = clock.now
         database.record_use(self._idle_timeout_seconds)
         database.reach_kill_point()
-        if cut:  # it is stored, and nobody hears of it
+        if cut:  # after the commit: the function does not learn of it
             database.has_lost_answer = database.has_lost_answer or writes
             raise self._close_with(connection_lost_error())
 
@@ -263,14 +258,14 @@ class SimulatedConnection:
     def _run(self, statement: str, values: Any) -> None:
         """Run a statement on the real server."""
         settings, real = self._database.settings, self._real
-        assert real is not None  # noqa: S101  it is there until the session is closed
+        assert real is not None  # noqa: S101  `execute` has checked it
         if settings.should_commit_late:
             if real.connection.autocommit:
                 real.connection.autocommit = False
             real.connection.commit()
         elif not real.connection.autocommit:
             real.connection.autocommit = True
-        if "falha" in statement:  # it goes by PostgreSQL's own clock
+        if "falha" in statement:  # it uses the clock of PostgreSQL: replace that by the simulated one
             now = f"timestamptz '{to_datetime(self._database.clock.now).isoformat()}'"
             known, dated = "(mensagem_id) select unnest(%(ids)s)", f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
             statement = statement.replace("clock_timestamp()", now).replace(known, dated)

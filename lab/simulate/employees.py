@@ -1,4 +1,4 @@
-"""Who punches when: a working day of each employee, drawn from the seed, the day and the employee alone."""
+"""Punches of each employee and day, drawn only from the seed, the day and the employee."""
 
 import json
 from collections.abc import Iterator
@@ -14,50 +14,50 @@ from tools.kit import event
 
 _LOCAL = timezone(timedelta(hours=-3))
 _PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 18 * HOUR)
-_HABIT_SECONDS, _SPREAD_SECONDS = 300, 240  # s, standard deviations: between employees, and between days of one
+_HABIT_SECONDS, _SPREAD_SECONDS = 300, 240  # standard deviations among employees, and among the days of one
 
-# How likely.
-_NO_ID_PROBABILITY = 0.3  # of the employees: they punch at an old terminal
-_OFFLINE_PROBABILITY, _DAYS_LATE_PROBABILITY = 0.012, 0.15  # of the working days; of these
-_RESEND_PROBABILITY = 0.006  # of the punches: the answer got lost
-_CONFLICT_PROBABILITY = 0.0005  # of the punches: a broken device gives its id again
-_MALFORMED_PROBABILITY = 0.001  # of the punches: it sends besides what is no punch
+_NO_ID_PROBABILITY = 0.3  # for each employee: an old terminal, which sends no ids
+_OFFLINE_PROBABILITY = 0.012  # for each working day
+_DAYS_LATE_PROBABILITY = 0.15  # for each offline day: the device is offline for days, not hours
+_RESEND_PROBABILITY = 0.006  # for each punch: the answer was lost
+_CONFLICT_PROBABILITY = 0.0005  # for each punch: a broken device uses its id again
+_MALFORMED_PROBABILITY = 0.001  # for each punch: the device also sends a malformed body
 
 
 class Submission(NamedTuple):
-    """What a device posts, and when the gateway accepts it."""
+    """Request of a device."""
 
-    accepted_at: float  # clock
+    accepted_at: float  # when the gateway accepts it, by the simulated clock
     body: str
-    punch: PunchKey | None  # None: it can never be a row
-    description: str  # for people
+    punch: PunchKey | None  # None: the body is malformed, and can never be a row
+    description: str  # for the trace
 
     @property
     def id(self) -> str:
-        """Of the row that it should become; empty where it can be none."""
+        """Id of the row that it should become; empty if it can be none."""
         return self.punch.id if self.punch else ""
 
 
-def submissions_of_day(seed: int, day: int, employee: int) -> Iterator[Submission]:
-    """Give what an employee's device sends of a day, also if it is sent later.
+def submissions_of_day(seed: int, day: int, employee_id: int) -> Iterator[Submission]:
+    """Yield the requests with an employee's punches of one day; a device that was offline sends them later.
 
     Args:
-        seed: of everything.
+        seed: seed of the run.
         day: from 0.
-        employee: the number; each has one day of the week off.
+        employee_id: each employee has one day of the week off.
     """
-    if (day + employee) % 7 == 0:
+    if (day + employee_id) % 7 == 0:
         return
-    own = Random(f"employee {seed} {employee}")
-    habit, without_id = own.gauss(0, _HABIT_SECONDS), own.random() < _NO_ID_PROBABILITY
-    rng = Random(f"day {seed} {day} {employee}")
+    employee_rng = Random(f"employee {seed} {employee_id}")
+    habit, without_id = employee_rng.gauss(0, _HABIT_SECONDS), employee_rng.random() < _NO_ID_PROBABILITY
+    rng = Random(f"day {seed} {day} {employee_id}")
     sent_at: float | None = None
     if rng.random() < _OFFLINE_PROBABILITY:
         later = rng.uniform(1, 6) * DAY if rng.random() < _DAYS_LATE_PROBABILITY else rng.uniform(0, 4) * HOUR
         sent_at = day * DAY + 18 * HOUR + later
     for peak in _PEAKS:
         punched = round(day * DAY + peak + habit + rng.gauss(0, _SPREAD_SECONDS), 3)
-        submission = _punch(rng, employee, punched, sent_at, without_id=without_id)
+        submission = _punch(rng, employee_id, punched, sent_at, without_id=without_id)
         yield submission
         if rng.random() < _RESEND_PROBABILITY:
             yield submission._replace(
@@ -65,23 +65,24 @@ def submissions_of_day(seed: int, day: int, employee: int) -> Iterator[Submissio
                 description=f"{submission.description} again",
             )
         if not without_id and rng.random() < _CONFLICT_PROBABILITY:
-            other = _punch(rng, employee, punched + 60, None, without_id=False, punch_id=submission.id)
+            other = _punch(rng, employee_id, punched + 60, None, without_id=False, punch_id=submission.id)
             yield other._replace(description=f"{other.description} with the id of the one before")
         if rng.random() < _MALFORMED_PROBABILITY:
-            yield Submission(punched + 1, "{", None, f"employee {employee} sends half a punch")
+            yield Submission(punched + 1, "{", None, f"employee {employee_id} sends half a punch")
 
 
 def _punch(
-    rng: Random, employee: int, punched: float, sent_at: float | None, *, without_id: bool, punch_id: str = ""
+    rng: Random, employee_id: int, punched: float, sent_at: float | None, *, without_id: bool, punch_id: str = ""
 ) -> Submission:
-    when = to_datetime(punched)
-    fields = event.body(employee, when.astimezone(_LOCAL).isoformat())
+    instant = to_datetime(punched)
+    fields = event.body(employee_id, instant.astimezone(_LOCAL).isoformat())
     if not without_id:
         fields["id"] = punch_id or str(UUID(int=rng.getrandbits(128), version=4))
-    at = punched + rng.uniform(0.1, 1.5)
+    accepted_at = punched + rng.uniform(0.1, 1.5)
     if sent_at is not None:
-        at = max(at, sent_at + rng.uniform(0, 2))
+        accepted_at = max(accepted_at, sent_at + rng.uniform(0, 2))
         fields |= event.OPTIONAL_FIELDS
-    how = ", sent late" if sent_at is not None else ""
+    suffix = ", sent late" if sent_at is not None else ""
     text = json.dumps(fields)
-    return Submission(at, text, PunchKey(parse(text, UTC).id, employee, when), f"employee {employee} punches{how}")
+    punch = PunchKey(parse(text, UTC).id, employee_id, instant)
+    return Submission(accepted_at, text, punch, f"employee {employee_id} punches{suffix}")

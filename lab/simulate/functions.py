@@ -1,6 +1,6 @@
-"""AWS Lambda, as its documentation describes it: processes, invocations, and what a mapping makes of an answer.
+"""AWS Lambda, as its documentation describes it: execution environments, invocations and partial batch responses.
 
-The sentences are from the AWS Lambda Developer Guide, https://docs.aws.amazon.com/lambda/latest/dg/.
+The quoted sentences are from the AWS Lambda Developer Guide, https://docs.aws.amazon.com/lambda/latest/dg/.
 """
 
 import json
@@ -20,47 +20,47 @@ from lab.simulate.queue import Queue, QueueMessage
 from lab.simulate.schedule import Schedule
 
 _CODE = compile(Path(handler.__file__).read_text(encoding="utf-8"), handler.__file__, "exec")
-_COLD_START_SECONDS = 0.4  # s
-_MAX_IDLE_SECONDS = 600  # s without an invocation after which a process is ended
-_CLIENT_IMPORT_SECONDS = 1.5  # s that boto3's import takes a small function
-_CALL_SECONDS = 0.02  # s
-_KILL_PROBABILITY, _STALL_PROBABILITY = 0.3, 0.3  # of the invocations, while such a fault lasts
-_MAX_KILL_POINTS = 5  # an invocation is killed at one of its first calls, or as it returns
+_COLD_START_SECONDS = 0.4
+_MAX_IDLE_SECONDS = 600  # after which an idle environment is shut down
+_CLIENT_IMPORT_SECONDS = 1.5  # to import boto3 with little CPU
+_CALL_SECONDS = 0.02
+_KILL_PROBABILITY, _STALL_PROBABILITY = 0.3, 0.3  # for each invocation, while such a fault lasts
+_MAX_KILL_POINTS = 5  # an invocation is interrupted at one of its first five calls, its return included
 
 
 class Invocation(NamedTuple):
-    """An invocation that has ended."""
+    """Result of an invocation."""
 
     ended_at: float
     failed_ids: set[str]  # of messages that SQS delivers again
-    error: str  # of the function as a whole; empty: none
-    is_uncertain: bool  # what failed may be stored: it did not return, or lost PostgreSQL's answer
+    error: str  # of the whole invocation; empty: none
+    is_uncertain: bool  # failed messages may be stored: it did not return, or a commit was not confirmed
     log_lines: list[dict[str, Any]]
 
 
 class ExecutionEnvironment:
-    """An execution environment: the handler's module, as one process has it."""
+    """Execution environment with its instance of the module `handler`."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.last_used_at = 0.0  # when the last invocation ended
+        self.last_used_at = 0.0  # end of the last invocation
         self.has_client = False
         self.main: Callable[[Any, Any], Any] | None = None
         self._module: dict[str, Any] = {"__name__": "handler"}
 
     def load_handler(self, clock: SimulatedClock) -> Callable[[Any, Any], Any]:
-        """Give the handler; at first load it anew, for what one process keeps no other sees."""
+        """Return the handler. The first call executes its module, so that environments share no module state."""
         if self.main is None:
-            exec(_CODE, self._module)  # noqa: S102  the project's own handler
+            exec(_CODE, self._module)  # noqa: S102  handler.py
             self._module["time"] = clock
             self.main = self._module["main"]
-            clock.deadline += _COLD_START_SECONDS  # the init phase is not the invocation's
+            clock.deadline += _COLD_START_SECONDS  # the init phase does not count towards the timeout
             clock.advance(_COLD_START_SECONDS)
         return self.main
 
 
 class _Log:
-    """What the function prints."""
+    """Replacement for standard output, which collects the lines of the log."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -74,7 +74,7 @@ class _Log:
 
 
 class Function:
-    """The function, its processes, and what it calls besides the database."""
+    """The function, its execution environments and the AWS clients that it uses."""
 
     def __init__(
         self,
@@ -94,57 +94,56 @@ class Function:
         self._batch: Sequence[QueueMessage] = ()
         self._environment_count = 0
         self._invocations = 0
-        self._pending_interruption: tuple[FaultKind, int] | None = (
-            None  # at which call to come the process is killed, or freezes
-        )
+        # Whether the process is killed or freezes, and after how many calls.
+        self._pending_interruption: tuple[FaultKind, int] | None = None
         self.was_interrupted = False
         self._log = _Log()
 
     def invoke(self, batch: Sequence[QueueMessage]) -> Invocation:
-        """Invoke the function with a batch, from the clock's time on.
+        """Invoke the function with a batch, now.
 
         "When your Lambda function encounters an error while processing a batch, all messages in that batch become
-        visible in the queue again by default": an exception, or the timeout.
+        visible in the queue again by default". Such errors are exceptions and timeouts.
         """
         clock = self._clock
         begin = clock.now
         self._invocations += 1
         self._draw_interruption(self._schedule.kinds_at(begin))
-        process = self._take_environment(begin)
-        self._running = self._database.owner = process
+        environment = self._take_environment(begin)
+        self._running = self._database.owner = environment
         self._database.has_lost_answer = False
         self._log.lines.clear()
         self._batch = batch
         clock.deadline = begin + self._timeout
         batch_ids = {message.id for message in batch}
-        out, sys.stdout = sys.stdout, self._log
-        failed, error, ended = batch_ids, "", False
+        stdout, sys.stdout = sys.stdout, self._log
+        failed, error, is_killed = batch_ids, "", False
         try:
-            main = process.load_handler(clock)
+            main = environment.load_handler(clock)
             event = {"Records": [message.record() for message in batch]}
             answer = main(event, _Context(clock, self._invocations))
             self.reach_kill_point()
             failed = read_batch_response(answer, batch_ids)
-        except ProcessKilledError as over:
-            ended, error = True, str(over)
-            self._database.close_sessions(process)
+        except ProcessKilledError as killed:
+            is_killed, error = True, str(killed)
+            self._database.close_sessions(environment)
         except Exception as raised:  # noqa: BLE001  as Lambda's runtime does
             error = f"{type(raised).__name__}: {raised}"
         finally:
-            sys.stdout = out
+            sys.stdout = stdout
             clock.deadline = float("inf")
             self._database.owner = None
-        process.last_used_at = clock.now
-        if not ended:
-            self._idle_environments.append(process)
-        logged = [json.loads(line) for line in self._log.lines]
-        return Invocation(clock.now, failed, error, bool(error) or self._database.has_lost_answer, logged)
+        environment.last_used_at = clock.now
+        if not is_killed:
+            self._idle_environments.append(environment)
+        log_lines = [json.loads(line) for line in self._log.lines]
+        return Invocation(clock.now, failed, error, bool(error) or self._database.has_lost_answer, log_lines)
 
     def reach_kill_point(self) -> None:
-        """Be where the process may be killed, or freeze.
+        """Kill or freeze the process if that is due at this call.
 
         Raises:
-            ProcessEnded: it was; or it froze for longer than the invocation may take.
+            ProcessKilledError: it is killed, or it freezes until the invocation times out.
         """
         if self._pending_interruption is None:
             return
@@ -158,15 +157,15 @@ class Function:
         self._clock.advance(self._rng.uniform(1, 120))
 
     def client(self, service: str, **_: Any) -> Any:
-        """Stand for `boto3.client`."""
+        """Return a simulated client, as `boto3.client`."""
         if not self._running.has_client:
             self._clock.advance(_CLIENT_IMPORT_SECONDS)
             self._running.has_client = True
         return self if service == "sqs" else _Secrets(self._clock)
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803  boto3's
-        """Send to the dead-letter queue."""
-        del QueueUrl  # it may send to no other
+        """Send messages to the dead-letter queue."""
+        del QueueUrl  # the function has the right to send to this queue only
         self._call("SendMessageBatch")
         for entry in Entries:
             self._send_dead_letter(self._batch, entry["MessageBody"], entry["MessageAttributes"])
@@ -174,20 +173,20 @@ class Function:
         return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
-        """Change when messages of the queue of punches become visible."""
+        """Change the visibility timeout of messages in the queue of punches."""
         del QueueUrl
         self._call("ChangeMessageVisibilityBatch")
-        done, failed = [], []
+        successful, failed = [], []
         for entry in Entries:
             code = self._queue.change_visibility(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)
             if code:
                 failed.append({"Id": entry["Id"], "Code": code})
                 continue
-            done.append({"Id": entry["Id"]})
+            successful.append({"Id": entry["Id"]})
             for message in self._batch:
                 if message.receipt_handle == entry["ReceiptHandle"]:
-                    message.holder = None  # the invocation gave it back, though it has not returned
-        return {"Successful": done, "Failed": failed}
+                    message.holder = None  # another invocation may have it from now on
+        return {"Successful": successful, "Failed": failed}
 
     def _call(self, operation: str) -> None:
         self.reach_kill_point()
@@ -201,35 +200,31 @@ class Function:
 
     def _draw_interruption(self, kinds: frozenset[FaultKind]) -> None:
         self._pending_interruption, self.was_interrupted = None, False
-        for kind, share in ((FaultKind.KILLED, _KILL_PROBABILITY), (FaultKind.STALLED, _STALL_PROBABILITY)):
-            if kind in kinds and self._rng.random() < share:
-                self._pending_interruption, self.was_interrupted = (
-                    (kind, self._rng.randrange(_MAX_KILL_POINTS)),
-                    True,
-                )
+        for kind, probability in ((FaultKind.KILLED, _KILL_PROBABILITY), (FaultKind.STALLED, _STALL_PROBABILITY)):
+            if kind in kinds and self._rng.random() < probability:
+                self._pending_interruption = (kind, self._rng.randrange(_MAX_KILL_POINTS))
+                self.was_interrupted = True
 
     def _take_environment(self, now: float) -> ExecutionEnvironment:
-        """Give a process that is frozen, or a new one.
+        """Return the environment that was used last among the idle ones, or a new one.
 
-        "Lambda maintains the execution environment for some time in anticipation of another function invocation": for
-        minutes.
+        "Lambda maintains the execution environment for some time in anticipation of another function invocation": here
+        for `_MAX_IDLE_SECONDS`.
         """
-        for process in [
-            process for process in self._idle_environments if process.last_used_at + _MAX_IDLE_SECONDS < now
-        ]:
-            self._idle_environments.remove(process)
-            self._database.close_sessions(process)
-        ready = [process for process in self._idle_environments if process.last_used_at <= now]
+        for old in [each for each in self._idle_environments if each.last_used_at + _MAX_IDLE_SECONDS < now]:
+            self._idle_environments.remove(old)
+            self._database.close_sessions(old)
+        ready = [each for each in self._idle_environments if each.last_used_at <= now]
         if ready:
-            found = max(ready, key=lambda process: (process.last_used_at, process.number))
-            self._idle_environments.remove(found)
-            return found
+            environment = max(ready, key=lambda each: (each.last_used_at, each.number))
+            self._idle_environments.remove(environment)
+            return environment
         self._environment_count += 1
         return ExecutionEnvironment(self._environment_count)
 
 
 class _Context:
-    """Lambda's context, of which the function uses this much."""
+    """Lambda's context object, with the attributes that the function uses."""
 
     def __init__(self, clock: SimulatedClock, number: int) -> None:
         self._clock = clock
@@ -256,17 +251,17 @@ def read_batch_response(answer: object, batch_ids: set[str]) -> set[str]:
     batchItemFailures list. A null batchItemFailures list. An empty EventResponse. A null EventResponse. Lambda treats a
     batch as a complete failure if your function returns any of the following: An invalid JSON response. An empty string
     itemIdentifier. A null itemIdentifier. An itemIdentifier with a bad key name. An itemIdentifier value with a message
-    ID that doesn't exist." (A list there.)
+    ID that doesn't exist." (The documentation has two lists of these.)
 
     Args:
-        answer: of the function.
-        everything: the ids of the batch.
+        answer: return value of the function.
+        batch_ids: ids of the messages of the batch.
 
     Returns:
-        The ids of the messages that come back.
+        The ids of the messages that SQS delivers again.
     """
     items = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     if not items:
         return set()
-    found = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in items}
-    return {str(item) for item in found} if found <= batch_ids else batch_ids
+    failed_ids = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in items}
+    return {str(message_id) for message_id in failed_ids} if failed_ids <= batch_ids else batch_ids

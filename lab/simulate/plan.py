@@ -1,4 +1,4 @@
-"""What a run follows from, and how it ended."""
+"""Input and result of a simulation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from lab.simulate.schedule import ScheduledFault
 
 
 class Plan(NamedTuple):
-    """All that a run follows from."""
+    """Input of a simulation: the same plan gives the same trace."""
 
     seed: int
     days: int
     employees: Sequence[int]
     faults: Sequence[ScheduledFault]
-    has_sqs_anomalies: bool = True  # whether SQS does what it warns of
-    submissions: Sequence[Submission] | None = None  # instead of what the employees of the seed send
+    has_sqs_anomalies: bool = True  # whether SQS duplicates, reorders and loses deliveries, as its documentation warns
+    submissions: Sequence[Submission] | None = None  # None: those that the seed draws for the employees
 
 
 class SimulationResult(NamedTuple):
-    """How a run ended."""
+    """Result of a simulation."""
 
     counts: dict[str, int]
     accepted: int

@@ -1,4 +1,7 @@
-"""The event source mapping, by https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html."""
+"""Pollers of the event source mapping.
+
+The quoted sentences are from https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html.
+"""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -11,24 +14,23 @@ from lab.simulate.queue import Queue, QueueMessage
 from lab.simulate.schedule import Schedule
 from lab.simulate.settings import SimulationSettings
 
-_IDLE_POLLER_PROBABILITY = 0.3
-"""How likely a message goes to a poller that is idle, and not to one that gathers a batch."""
+_IDLE_POLLER_PROBABILITY = 0.3  # that a message goes to an idle poller, not to one that gathers a batch
 
-_THROTTLED_SECONDS = 2  # after which Lambda tries a throttled invocation again: assumed, AWS says that it backs off
+_THROTTLE_RETRY_SECONDS = 2  # an assumption: AWS only documents that Lambda backs off
 
 
 class _Batch:
-    """A batch that a poller gathers."""
+    """Messages of one invocation."""
 
     def __init__(self) -> None:
         self.messages: list[QueueMessage] = []
-        self.closed = False
-        self.late = 0.0  # s by which throttles delayed its invocation,
-        self.end = float("inf")  # and when that ends
+        self.is_closed = False  # no more messages are added
+        self.delay_seconds = 0.0  # by which throttles delayed its invocation
+        self.end = float("inf")  # of its invocation
 
 
 class Pollers:
-    """Receive from the queue, and invoke the function with batches."""
+    """All pollers of the mapping: they receive messages, and invoke the function with batches."""
 
     def __init__(
         self,
@@ -37,33 +39,33 @@ class Pollers:
         queue: Queue,
         rng: Random,
         settings: SimulationSettings,
-        at: Callable[[float, Callable[[Any], None], Any], None],
+        call_at: Callable[[float, Callable[[Any], None], Any], None],
         invoke: Callable[[list[QueueMessage]], float],
         trace: Callable[[str], None],
     ) -> None:
-        """Start as many as the mapping's maximum concurrency.
+        """Create as many pollers as the maximum concurrency of the mapping.
 
         Args:
-            clock: the run's.
-            schedule: says when the drain is paused, and the function throttled.
-            queue: the one that they receive from.
-            chance: decides which poller gets a message.
-            settings: what is deployed.
-            at: lets something happen later: when, what, and its argument.
-            invoke: works on a batch, and returns when it ends; `free` is called then.
-            trace: takes a line of the trace.
+            clock: the simulated clock.
+            schedule: faults, among them pauses of the drain and throttles.
+            queue: the queue of punches.
+            rng: draws which poller receives a message.
+            settings: batch size, batching window and concurrency.
+            call_at: schedules a call: time, function and its argument.
+            invoke: invokes the function with a batch; returns when the invocation ends, and calls `free` then.
+            trace: is called with lines for the trace.
         """
         self._clock, self._schedule, self._queue, self._rng = clock, schedule, queue, rng
-        self._settings, self._call_at, self._invoke_function, self._trace = settings, at, invoke, trace
+        self._settings, self._call_at, self._invoke_function, self._trace = settings, call_at, invoke, trace
         self._idle = settings.concurrency
         self._gathering_batches: list[_Batch] = []
         self._wakes_at = float("inf")
 
     def wake(self, _: object = None) -> None:
-        """Receive what is visible.
+        """Receive all visible messages, as far as pollers are free.
 
         "Lambda uses long polling to poll a queue until it becomes active. When messages are available, Lambda starts
-        processing five batches at a time", and with a maximum concurrency no more than that.
+        processing five batches at a time". The maximum concurrency of the mapping limits that.
         """
         queue, now = self._queue, self._clock.now
         if now >= self._wakes_at:
@@ -71,7 +73,7 @@ class Pollers:
         queue.refresh(now)
         is_paused = FaultKind.PAUSED in self._schedule.kinds_at(now)
         while queue.has_visible_messages() and not is_paused:
-            # Which of the pollers gets a message is anybody's guess.
+            # AWS does not document which poller receives a message.
             if self._idle and (not self._gathering_batches or self._rng.random() < _IDLE_POLLER_PROBABILITY):
                 self._idle -= 1
                 self._gathering_batches.append(_Batch())
@@ -100,32 +102,36 @@ class Pollers:
             self._call_at(due, self.wake, None)
 
     def free(self) -> None:
-        """Let the poller of a batch that has ended receive again."""
+        """Free the poller of a batch whose invocation has ended."""
         self._idle += 1
         self.wake()
 
-    def check_holder(self, message: QueueMessage, what: str) -> None:
-        """Judge what SQS does to a message, by whether an invocation works on it.
+    def check_holder(self, message: QueueMessage, event: str) -> None:
+        """Check that no invocation processes a message that SQS delivers again or moves.
+
+        Args:
+            message: the message.
+            event: what SQS does with it, for the error.
 
         Raises:
-            BrokenError: one does, and neither that it began late nor a copy explains it.
+            BrokenRuleError: an invocation processes it, was not delayed by throttles, and the message was not copied.
         """
         now, holder = self._clock.now, message.holder
-        # Without throttles it would have ended.
-        is_late = holder is not None and holder.late > 0 and now >= holder.end - holder.late
+        # Without throttles the invocation would have ended by now.
+        is_late = holder is not None and holder.delay_seconds > 0 and now >= holder.end - holder.delay_seconds
         if holder is not None and not (message.has_copies or is_late):
-            text = f"{message.origin} {what} while an invocation still works on it"
+            text = f"{message.origin} {event} while an invocation still works on it"
             raise BrokenRuleError("held", now, text, message.origin)
         if message.has_copies or is_late:
             message.origin.is_duplicate_excused = True
 
     def _end_window(self, batch: _Batch) -> None:
-        if not batch.closed:
+        if not batch.is_closed:
             self._invoke(batch)
 
     def _invoke(self, batch: _Batch) -> None:
-        if not batch.closed:
-            batch.closed = True
+        if not batch.is_closed:
+            batch.is_closed = True
             self._gathering_batches.remove(batch)
         if not batch.messages:
             self.free()
@@ -135,18 +141,19 @@ class Pollers:
             batch.end = self._invoke_function(batch.messages)
 
     def _throttle(self, batch: _Batch) -> None:
-        """Try the invocation again in a while.
+        """Retry the invocation later.
 
         "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
-        which point Lambda drops the message" (services-sqs-errorhandling.html there): it becomes visible again, which
-        has cost it a receive. So an invocation may begin so late that another receives its messages meanwhile.
+        which point Lambda drops the message" (services-sqs-errorhandling.html in the same guide). It becomes visible
+        again, and its receive count has increased. So an invocation may begin so late that another one receives its
+        messages before it ends.
         """
-        if not batch.late:
+        if not batch.delay_seconds:
             self._trace(f"throttled: {describe(batch.messages)}")
-        batch.late += _THROTTLED_SECONDS
-        again = self._clock.now + _THROTTLED_SECONDS
-        if again < min(message.visible_at for message in batch.messages):
-            self._call_at(again, self._invoke, batch)
+        batch.delay_seconds += _THROTTLE_RETRY_SECONDS
+        retry_at = self._clock.now + _THROTTLE_RETRY_SECONDS
+        if retry_at < min(message.visible_at for message in batch.messages):
+            self._call_at(retry_at, self._invoke, batch)
             return
         for message in batch.messages:
             message.holder = None

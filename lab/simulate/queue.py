@@ -1,6 +1,6 @@
-"""Amazon SQS standard queues, as its documentation describes them. Each rule stands below the sentence it follows.
+"""Amazon SQS standard queues, as its documentation describes them.
 
-The sentences are from the Amazon SQS Developer Guide and API Reference,
+The quoted sentences, each above the code that implements it, are from the Amazon SQS Developer Guide and API Reference,
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/.
 """
 
@@ -13,44 +13,44 @@ from typing import Any
 from lab.simulate.clock import EPOCH_SECONDS
 
 MAX_IN_FLIGHT_MESSAGES = 120_000
-_MAX_VISIBILITY_TIMEOUT_SECONDS = 43_200  # s
+_MAX_VISIBILITY_TIMEOUT_SECONDS = 43_200
 
-# How likely each oddity is that SQS warns of: for each receive or deletion.
+# Anomalies that the documentation warns of, for each receive or deletion.
 _COPY_ON_RECEIVE_PROBABILITY, _COPY_ON_DELETE_PROBABILITY, _LOST_RECEIVE_PROBABILITY = 0.0004, 0.0004, 0.0002
-_OLD_RECEIPT_DELETES_PROBABILITY = 0.5  # that an old receipt handle deletes
+_OLD_RECEIPT_DELETES_PROBABILITY = 0.5  # for each deletion with an old receipt handle
 
 
 class QueueMessage:
-    """A message of either queue."""
+    """Message of the queue of punches or of the dead-letter queue."""
 
     __slots__ = (
         "attributes", "body", "copy_count", "first_received_at", "has_copies", "hide_number", "holder",
         "id", "is_deleted", "origin", "receipt_handle", "receive_count", "sent_at", "visible_at",
     )  # fmt: skip
 
-    def __init__(self, message_id: str, body: str, origin: Any, sent: float, attributes: Mapping[str, Any]) -> None:
-        """Makes a message that is in no queue.
+    def __init__(self, message_id: str, body: str, origin: Any, sent_at: float, attributes: Mapping[str, Any]) -> None:
+        """Create a message that is in no queue yet.
 
         Args:
-            message_id: SQS's.
-            body: of the message.
-            origin: what was accepted, and began with it.
-            sent: when SQS stored it.
-            attributes: those of the message itself, as Lambda hands them over.
+            message_id: id that SQS assigns.
+            body: body as sent.
+            origin: the accepted message that this one descends from, by copies or redrives.
+            sent_at: when SQS stored it.
+            attributes: message attributes, as in an event of Lambda.
         """
-        self.id, self.body, self.origin, self.sent_at, self.attributes = message_id, body, origin, sent, attributes
-        self.visible_at = sent
-        self.hide_number = 0  # the queue's number of the last time that it was hidden
+        self.id, self.body, self.origin, self.sent_at, self.attributes = message_id, body, origin, sent_at, attributes
+        self.visible_at = sent_at
+        self.hide_number = 0  # identifies its last entry in the queue's heap of hidden messages
         self.receive_count = 0
         self.first_received_at = 0.0
         self.receipt_handle = ""
-        self.holder: Any = None  # the gathered batch whose invocation works on it
-        self.has_copies = False  # SQS handed it out more often than it had to,
-        self.copy_count = 0  # copies that it descends from, itself included
+        self.holder: Any = None  # the batch whose invocation processes it
+        self.has_copies = False  # it is a copy, or was copied
+        self.copy_count = 0  # copies among its ancestors, itself included
         self.is_deleted = False
 
     def record(self) -> dict[str, Any]:
-        """Give it as Lambda hands it over."""
+        """Return the message as a record of an event of Lambda."""
         return {
             "messageId": self.id,
             "receiptHandle": self.receipt_handle,
@@ -70,7 +70,7 @@ def _milliseconds(now: float) -> int:
 
 
 class Queue:
-    """A standard queue."""
+    """Standard queue."""
 
     def __init__(
         self,
@@ -79,16 +79,16 @@ class Queue:
         retention_seconds: int,
         max_receive_count: int | None = None,
     ) -> None:
-        """Makes an empty queue.
+        """Create an empty queue.
 
         Args:
-            chance: decides the order, and the oddities; see `odd`.
-            visibility: the queue's own visibility timeout, seconds.
-            retention: seconds.
-            most_receives: maxReceiveCount; None: nothing is moved to a dead-letter queue.
+            rng: draws the order of messages and the anomalies.
+            visibility_timeout_seconds: default visibility timeout of the queue.
+            retention_seconds: after which a message expires.
+            max_receive_count: of the redrive policy; None: there is no dead-letter queue.
         """
-        self.has_anomalies = True  # whether oddities happen that SQS warns of
-        self.message_count = 0  # messages, copies included
+        self.has_anomalies = True  # whether deliveries are duplicated and lost
+        self.message_count = 0  # copies included
         self.on_expired: Callable[[QueueMessage], None] = lambda _: None
         self.on_exhausted: Callable[[QueueMessage], None] = lambda _: None
         self._rng = rng
@@ -96,8 +96,10 @@ class Queue:
         self._retention_seconds = retention_seconds
         self._max_receive_count = max_receive_count
         self._visible: list[QueueMessage] = []
-        self._hidden: list[tuple[float, int, QueueMessage]] = []  # heap; stale where it was hidden anew
-        self._oldest: list[tuple[float, int, QueueMessage]] = []  # heap, by the time of sending
+        self._hidden: list[
+            tuple[float, int, QueueMessage]
+        ] = []  # heap by time; an entry is stale if its number is not the message's `hide_number`
+        self._oldest: list[tuple[float, int, QueueMessage]] = []  # heap by `sent_at`
         self._by_receipt: dict[str, QueueMessage] = {}
         self._numbers = count()
 
@@ -108,7 +110,7 @@ class Queue:
         self._visible.append(message)
 
     def receive(self, now: float) -> QueueMessage | None:
-        """Hand out a message, or none.
+        """Return a message, or None if none is visible.
 
         "Standard queues ensure at-least-once message delivery, but due to the highly distributed architecture, more
         than one copy of a message might be delivered, and messages may occasionally arrive out of order."
@@ -137,10 +139,10 @@ class Queue:
             message.receipt_handle = f"{message.id}/{next(self._numbers)}"
             self._by_receipt[message.receipt_handle] = message
             if self.has_anomalies:
-                odd = self._rng.random()
-                if odd < _COPY_ON_RECEIVE_PROBABILITY:  # more than one copy
+                draw = self._rng.random()
+                if draw < _COPY_ON_RECEIVE_PROBABILITY:  # more than one copy
                     self._copy(message)
-                elif odd < _COPY_ON_RECEIVE_PROBABILITY + _LOST_RECEIVE_PROBABILITY:
+                elif draw < _COPY_ON_RECEIVE_PROBABILITY + _LOST_RECEIVE_PROBABILITY:
                     # "It is possible for a consumer to not receive a message even when Amazon SQS marks the message
                     # as delivered while returning successfully from a ReceiveMessage API method call."
                     continue
@@ -148,7 +150,7 @@ class Queue:
         return None
 
     def change_visibility(self, receipt: str, seconds: int, now: float) -> str | None:
-        """Change a message's visibility timeout; return the code of the error, if it is one.
+        """Change a message's visibility timeout; return the error code of SQS, or None.
 
         "The 10 seconds begin to count from the time that you make the ChangeMessageVisibility call."
         """
@@ -163,7 +165,7 @@ class Queue:
         return None
 
     def delete(self, message: QueueMessage, receipt: str, now: float) -> bool:
-        """Delete a message; tell whether it is gone.
+        """Delete a message; return whether it was deleted.
 
         "If you use an old ReceiptHandle, the request will succeed, but the message might not be deleted."
         """
@@ -174,7 +176,7 @@ class Queue:
             return False
         if message.visible_at <= now:
             # "Amazon SQS can delete a message from a queue even if a visibility timeout setting causes the message
-            # to be locked by another consumer": the more so if it is visible again.
+            # to be locked by another consumer". The same holds for one that is visible again.
             self.refresh(now)
             if message in self._visible:
                 self._visible.remove(message)
@@ -187,21 +189,21 @@ class Queue:
         return True
 
     def remove(self, message: QueueMessage) -> None:
-        """Delete a message that an operator has looked at."""
+        """Delete a message, received or not."""
         if message in self._visible:
             self._visible.remove(message)
         self._drop(message)
 
     def messages(self) -> Iterator[QueueMessage]:
-        """Give all that wait, the oldest first."""
+        """Return an iterator over all messages, the oldest first."""
         return (message for _, _, message in sorted(self._oldest) if not message.is_deleted)
 
     def origins(self) -> Iterator[Any]:
-        """Give what all that wait began with, in any order."""
+        """Return an iterator over the origins of all messages, in any order."""
         return (message.origin for _, _, message in self._oldest if not message.is_deleted)
 
     def oldest(self) -> QueueMessage | None:
-        """Give the message that was stored first of those that are there."""
+        """Return the oldest message, or None if the queue is empty."""
         while self._oldest and self._oldest[0][2].is_deleted:
             heappop(self._oldest)
         return self._oldest[0][2] if self._oldest else None
@@ -210,13 +212,13 @@ class Queue:
         return bool(self._visible)
 
     def next_visible_at(self) -> float | None:
-        """Tell when the next hidden message becomes visible."""
+        """Return when the next hidden message becomes visible, or None if none is hidden."""
         while self._hidden and (self._hidden[0][2].is_deleted or self._hidden[0][1] != self._hidden[0][2].hide_number):
             heappop(self._hidden)
         return self._hidden[0][0] if self._hidden else None
 
     def refresh(self, now: float) -> None:
-        """Show what became visible, and forget what expired.
+        """Delete expired messages, and make those visible whose visibility timeout has passed.
 
         "For standard queues, the expiration of a message is always based on its original enqueue timestamp. When a
         message is moved to a dead-letter queue, the enqueue timestamp is unchanged."

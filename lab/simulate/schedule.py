@@ -1,4 +1,4 @@
-"""When what goes wrong: faults, drawn from the seed."""
+"""Schedule of the faults of a run, drawn from its seed."""
 
 import math
 from bisect import bisect_right
@@ -11,16 +11,15 @@ from lab.faults import FaultKind
 from lab.simulate.clock import DAY, HOUR, format_duration
 
 MAX_OUTAGE_SECONDS = 30 * HOUR
-"""An outage as long as this dead-letters no good punch, unless SQS hands it out needlessly more than once."""
+"""Longest outage that must not dead-letter a good punch, unless SQS delivers it more than once without need."""
 
 MAX_PAUSE_SECONDS = 7 * DAY
-"""The mapping may be disabled for so long, and an outage follow: nothing is lost."""
-
+"""Longest pause of the drain after which an outage of `MAX_OUTAGE_SECONDS` must not lose a punch."""
 
 RESTARTS = {FaultKind.REFUSING, FaultKind.FAILOVER}
-"""Kinds that no connection outlives."""
+"""Kinds of faults that end all connections."""
 
-# How often a week, and for how long: seconds, drawn evenly on a logarithmic scale.
+# For each kind: faults a week, then shortest and longest duration in seconds, drawn evenly on a logarithmic scale.
 _FREQUENT_FAULTS: dict[FaultKind, tuple[float, float, float]] = {
     FaultKind.REFUSING: (0.5, 20, 2 * HOUR),
     FaultKind.FROZEN: (0.4, 20, HOUR),
@@ -37,15 +36,16 @@ _FREQUENT_FAULTS: dict[FaultKind, tuple[float, float, float]] = {
     FaultKind.SQS_REFUSES: (0.4, 60, 2 * HOUR),
     FaultKind.PAUSED: (0.15, 600, 8 * HOUR),
 }
-_LONG_OUTAGE = 0.02  # a week: hours, up to what is promised
-_OVERLONG_OUTAGE = 0.006  # a week: longer than promised
-_LONG_PAUSE = 0.03  # a week: up to what is promised; half of them an outage follows
-_FORGOTTEN_PAUSE = 0.005  # a week: nobody resumes the drain in time
-_ABSENCE = 0.05  # a week: nobody looks at the dead letters for weeks
+# Rare faults a week.
+_LONG_OUTAGES = 0.02  # of hours, up to `MAX_OUTAGE_SECONDS`
+_OVERLONG_OUTAGES = 0.006  # longer than `MAX_OUTAGE_SECONDS`
+_LONG_PAUSES = 0.03  # up to `MAX_PAUSE_SECONDS`; an outage follows half of them
+_FORGOTTEN_PAUSES = 0.005  # the drain is resumed after the punches have begun to expire
+_ABSENCES = 0.05  # no operator handles the dead letters for days or weeks
 
 
 class ScheduledFault(NamedTuple):
-    """Something is wrong for a while."""
+    """Fault with its start and end, in seconds of the simulated clock."""
 
     begin: float
     end: float
@@ -56,38 +56,38 @@ class ScheduledFault(NamedTuple):
 
 
 def draw_faults(seed: int, days: int) -> list[ScheduledFault]:
-    """Draw all faults, the earliest first."""
+    """Draw the faults of a run, the earliest first."""
     rng = Random(f"faults {seed}")
     weeks, total = days / 7, days * DAY
     faults: list[ScheduledFault] = []
-    for kind, (often, least, most) in _FREQUENT_FAULTS.items():
-        for _ in range(_draw_count(rng, often * weeks)):
+    for kind, (per_week, shortest, longest) in _FREQUENT_FAULTS.items():
+        for _ in range(_draw_count(rng, per_week * weeks)):
             begin = _draw_begin(rng, days)
-            faults.append(ScheduledFault(begin, begin + least * (most / least) ** rng.random(), kind))
+            faults.append(ScheduledFault(begin, begin + shortest * (longest / shortest) ** rng.random(), kind))
     down = (FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.FROZEN, FaultKind.REFUSING)
-    for _ in range(_draw_count(rng, _LONG_OUTAGE * weeks)):
+    for _ in range(_draw_count(rng, _LONG_OUTAGES * weeks)):
         begin = rng.uniform(0, total)
         faults.append(ScheduledFault(begin, begin + rng.uniform(6 * HOUR, MAX_OUTAGE_SECONDS), rng.choice(down)))
-    for _ in range(_draw_count(rng, _OVERLONG_OUTAGE * weeks)):
+    for _ in range(_draw_count(rng, _OVERLONG_OUTAGES * weeks)):
         begin = rng.uniform(0, total)
         faults.append(ScheduledFault(begin, begin + rng.uniform(1, 1.6) * MAX_OUTAGE_SECONDS, rng.choice(down)))
-    for _ in range(_draw_count(rng, _LONG_PAUSE * weeks)):
+    for _ in range(_draw_count(rng, _LONG_PAUSES * weeks)):
         begin = rng.uniform(0, total)
         end = begin + rng.uniform(1 * DAY, MAX_PAUSE_SECONDS)
         faults.append(ScheduledFault(begin, end, FaultKind.PAUSED))
         if rng.random() < 0.5:
             faults.append(ScheduledFault(end, end + rng.uniform(0.5, 1.2) * MAX_OUTAGE_SECONDS, rng.choice(down)))
-    for _ in range(_draw_count(rng, _FORGOTTEN_PAUSE * weeks)):
+    for _ in range(_draw_count(rng, _FORGOTTEN_PAUSES * weeks)):
         begin = rng.uniform(0, total)
         faults.append(ScheduledFault(begin, begin + rng.uniform(8, 12) * DAY, FaultKind.PAUSED))
-    for _ in range(_draw_count(rng, _ABSENCE * weeks)):
+    for _ in range(_draw_count(rng, _ABSENCES * weeks)):
         begin = rng.uniform(0, total)
         faults.append(ScheduledFault(begin, begin + rng.uniform(4, 21) * DAY, FaultKind.AWAY))
     return sorted(ScheduledFault(round(begin, 3), round(end, 3), kind) for begin, end, kind in faults)
 
 
 def _draw_count(rng: Random, mean: float) -> int:
-    """Draw how often something that is rare happens (Poisson, by Knuth)."""
+    """Draw from a Poisson distribution, by the algorithm of Knuth."""
     limit, product, number = math.exp(-mean), rng.random(), 0
     while product > limit:
         number, product = number + 1, product * rng.random()
@@ -95,7 +95,7 @@ def _draw_count(rng: Random, mean: float) -> int:
 
 
 def _draw_begin(rng: Random, days: int) -> float:
-    """Draw a time; mostly when people punch, for at night little can be seen."""
+    """Draw the start of a fault, in 70 % of cases near a peak: faults without traffic show little."""
     day = rng.randrange(days) * DAY
     if rng.random() < 0.3:
         return day + rng.uniform(0, DAY)
@@ -103,7 +103,7 @@ def _draw_begin(rng: Random, days: int) -> float:
 
 
 class Schedule:
-    """Which kinds of fault there are at a time."""
+    """Look-up of faults by time."""
 
     def __init__(self, faults: Sequence[ScheduledFault]) -> None:
         self.faults = faults
@@ -118,20 +118,20 @@ class Schedule:
         return self._kinds[bisect_right(self._bounds, now)]
 
     def has_restart(self, begin: float, end: float) -> bool:
-        """Tell whether the database went away in a span."""
+        """Return whether a restart of the database began in a period."""
         return bisect_right(self._restarts, begin) != bisect_right(self._restarts, end)
 
     def current_fault(self, kind: FaultKind, now: float) -> ScheduledFault:
-        """Give the fault of a kind that there is now."""
+        """Return the current fault of a kind; there must be one."""
         return next(fault for fault in self.faults if fault.kind is kind and fault.begin <= now < fault.end)
 
     def failing_seconds(self, begin: float, end: float) -> float:
-        """Tell for how many seconds of a span anything was wrong that makes a batch fail."""
+        """Return for how many seconds of a period there was a fault that can make a batch fail."""
         bounds = [begin, *(bound for bound in self._bounds if begin < bound < end), end]
         harmless = {FaultKind.PAUSED, FaultKind.AWAY}
         return sum(after - before for before, after in pairwise(bounds) if self.kinds_at(before) - harmless)
 
     def calm_since(self, now: float) -> float:
-        """Tell since when nothing has been wrong, the operators' absence aside; now, if something is."""
-        begun = (fault for fault in self.faults if fault.begin <= now and fault.kind is not FaultKind.AWAY)
-        return max((min(fault.end, now) for fault in begun), default=0)
+        """Return when the last fault other than an absence ended; `now` if there is one at present."""
+        started = (fault for fault in self.faults if fault.begin <= now and fault.kind is not FaultKind.AWAY)
+        return max((min(fault.end, now) for fault in started), default=0)

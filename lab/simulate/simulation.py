@@ -1,4 +1,4 @@
-"""A company's weeks, step by step: employees, queue, function, database, operators, under one clock."""
+"""Simulation of a company: employees, queues, function, database and operators, driven by one clock."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +30,12 @@ from ponto import iam_login
 
 # README.md promises that the queues keep a message for so long.
 _MIN_RETENTION_SECONDS, _MIN_DEAD_LETTER_RETENTION_SECONDS = 9 * DAY, 14 * DAY
-_EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
-_MAX_CALM_WAIT_SECONDS = HOUR
-"""After so long without anything wrong nothing older waits."""
+_EXHAUSTED = {"stringValue": "exhausted"}  # reason of dead letters that SQS moved, which have no such attribute
+_MAX_CALM_WAIT_SECONDS = HOUR  # longest wait of a message while there are no faults
 
 
 class Simulation:
-    """One run."""
+    """One run of a plan."""
 
     def __init__(
         self,
@@ -45,17 +44,17 @@ class Simulation:
         connect: Callable[[], psycopg2.extensions.connection],
         write_trace: Callable[[str], None] | None = None,
     ) -> None:
-        """Sets everything up at the first midnight.
+        """Set up a run that begins at midnight of the first day.
 
         Args:
-            plan: what happens.
-            settings: what is deployed.
+            plan: employees, faults and duration.
+            settings: settings of the queues, the mapping and the function.
             connect: opens a connection to a migrated database without rows.
-            write_trace: takes each line of the trace.
+            write_trace: is called with each line of the trace.
         """
         self.plan, self.settings = plan, settings
         self.tally = Tally()
-        self.stored_at = 0.0  # when the last batch was deleted
+        self.stored_at = 0.0  # when the messages of the last batch were deleted
         self.invocations = 0
         self._clock = SimulatedClock()
         self._write_trace = write_trace
@@ -98,18 +97,18 @@ class Simulation:
             self._clock, self._schedule, self._queue, self._rng, settings, self._call_at, self._invoke, self._trace
         )
         self._is_operator_called = self._is_check_scheduled = False
-        self._invocation_trace: list[str] = []  # lines of the trace that belong below that of the batch
+        self._invocation_trace: list[str] = []  # lines of the trace to write after the line of the invocation
 
     def run(self) -> SimulationResult:
-        """Let the time pass."""
+        """Run until the last day ends or a rule breaks."""
         broken = None
         with self._installed():
             try:
                 self._schedule_plan()
                 end = self.plan.days * DAY
                 while self._events and self._events[0][0] <= end:
-                    self._clock.now, _, happens, what = heappop(self._events)
-                    happens(what)
+                    self._clock.now, _, function, argument = heappop(self._events)
+                    function(argument)
                 self._clock.now = float(end)
                 self._recount()
                 self.tally.check_end(self._auditor.rows(), self._dead_letters(), end)
@@ -123,19 +122,19 @@ class Simulation:
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
-        """Let the function see the clock, the network and the environment of this simulation, meanwhile."""
+        """Give the function the clock, the clients and the environment of this simulation, for the context."""
         with (
             patch.dict(os.environ, self.settings.environment, clear=True),
             patch.object(psycopg2, "connect", self._database.connect),
             patch.object(boto3, "client", self._function.client),
-            # Nobody looks at it. In an outage, to sign one for each try would be most of the work.
+            # The simulated server ignores the token. Signing one for each try would take most of the time of an outage.
             patch.object(iam_login, "generate_token", lambda *_: "token"),
             self._clock.install(),
         ):
             yield
 
-    def _call_at(self, when: float, happens: Callable[[Any], None], what: Any = None) -> None:
-        heappush(self._events, (when, next(self._order), happens, what))
+    def _call_at(self, time: float, function: Callable[[Any], None], argument: Any = None) -> None:
+        heappush(self._events, (time, next(self._order), function, argument))
 
     def _trace(self, text: str) -> None:
         if self._write_trace:
@@ -159,8 +158,8 @@ class Simulation:
     # Employees and the gateway
 
     def _start_day(self, day: int) -> None:
-        for employee in self.plan.employees:
-            for submission in employees.submissions_of_day(self.plan.seed, day, employee):
+        for employee_id in self.plan.employees:
+            for submission in employees.submissions_of_day(self.plan.seed, day, employee_id):
                 self._call_at(submission.accepted_at, self._send, submission)
 
     def _send(self, submission: Submission) -> None:
@@ -176,37 +175,38 @@ class Simulation:
     def _new_id(self) -> str:
         return str(UUID(int=self._ids.getrandbits(128), version=4))
 
-    # The function, and the end of its batch
+    # The function
 
     def _invoke(self, batch: list[QueueMessage]) -> float:
-        """Invoke the function; return when it ends."""
+        """Invoke the function with a batch; return when the invocation ends."""
         now = self._clock.now
         self.invocations += 1
         receipts = [message.receipt_handle for message in batch]
-        done = self._function.invoke(batch)
+        invocation = self._function.invoke(batch)
         self._clock.now = now
-        self._trace_invocation(batch, done)
-        if done.error and not self._function.was_interrupted:
-            what = f"the function ended by itself: {done.error}"
-            raise BrokenRuleError("ended", done.ended_at, what, batch[0].origin)
-        failed = set() if self.settings.should_answer_success else done.failed_ids
-        self._call_at(done.ended_at, self._finish, (batch, receipts, failed, done.is_uncertain))
-        return done.ended_at
+        self._trace_invocation(batch, invocation)
+        if invocation.error and not self._function.was_interrupted:
+            text = f"the function ended by itself: {invocation.error}"
+            raise BrokenRuleError("ended", invocation.ended_at, text, batch[0].origin)
+        failed = set() if self.settings.should_answer_success else invocation.failed_ids
+        self._call_at(invocation.ended_at, self._finish, (batch, receipts, failed, invocation.is_uncertain))
+        return invocation.ended_at
 
-    def _trace_invocation(self, batch: Sequence[QueueMessage], done: Invocation) -> None:
-        """Trace what the function's log says."""
+    def _trace_invocation(self, batch: Sequence[QueueMessage], invocation: Invocation) -> None:
+        """Write the result of an invocation, with the warnings of its log, to the trace."""
         if self._write_trace:
-            warned = [line for line in done.log_lines if line["level"] == "WARNING"]
-            why = [error for line in warned for error in line.get("errors", [line["message"]])]
-            end = "; ".join([done.error, *why] if done.error else why) or "done"
-            took = format_duration(done.ended_at - self._clock.now)
+            warnings = [line for line in invocation.log_lines if line["level"] == "WARNING"]
+            reasons = [error for line in warnings for error in line.get("errors", [line["message"]])]
+            end = "; ".join([invocation.error, *reasons] if invocation.error else reasons) or "done"
+            took = format_duration(invocation.ended_at - self._clock.now)
             self._trace(f"batch of {len(batch)}: {describe(batch)}: {end}, after {took}")
             for text in self._invocation_trace:
                 self._write_trace(text)
             self._invocation_trace.clear()
 
-    def _finish(self, ended: tuple[list[QueueMessage], list[str], set[str], bool]) -> None:
-        batch, receipts, failed, is_uncertain = ended
+    def _finish(self, result: tuple[list[QueueMessage], list[str], set[str], bool]) -> None:
+        """Delete the stored messages of a batch, and check the state of all its messages."""
+        batch, receipts, failed, is_uncertain = result
         now = self._clock.now
         self._auditor.update_rows([message.origin for message in batch if message.id not in failed])
         for message, receipt in zip(batch, receipts, strict=True):
@@ -221,37 +221,37 @@ class Simulation:
             self.tally.update_state(accepted, now)
             is_good = message.id not in failed and accepted.submission.id
             if is_good and accepted.row_relation is None and not accepted.dead_letter_count:
-                what = f"{accepted} was deleted from the queue before it was a row"
-                raise BrokenRuleError("lost", now, what, accepted)
+                text = f"{accepted} was deleted from the queue before it was a row"
+                raise BrokenRuleError("lost", now, text, accepted)
         self.stored_at = now
         self.tally.check_balance(now, self._queue.message_count, self._dead_letter_queue.message_count)
         self._pollers.free()
         self._schedule_check()
 
-    # The dead-letter queue and its operators
+    # The dead-letter queue and the operators
 
     def _dead_letter(self, batch: Sequence[QueueMessage], body: str, attributes: dict[str, Any]) -> None:
-        """Take one message of its batch that the function sends to the dead-letter queue."""
+        """Move a message of a batch to the dead-letter queue, as the function requested."""
         now = self._clock.now
-        texts = {name: value["StringValue"] for name, value in attributes.items()}
+        strings = {name: value["StringValue"] for name, value in attributes.items()}
         accepted = next(
             message.origin
             for message in batch
-            if texts["messageId"] in (message.id, message.origin.id) and message.body == body
+            if strings["messageId"] in (message.id, message.origin.id) and message.body == body
         )
         if self._write_trace:
-            text = f"{accepted} becomes a dead letter: {texts['reason']}, {texts['detail']}"
+            text = f"{accepted} becomes a dead letter: {strings['reason']}, {strings['detail']}"
             self._invocation_trace.append(f"{format_time(now)}    {text}")
         self._auditor.update_rows([accepted])
         if accepted.submission.id and accepted.row_relation is not RowRelation.CONFLICT:
-            what = f"{accepted}, a good punch, is dead-lettered by the function: {texts['reason']}"
-            raise BrokenRuleError("dead letter", now, what, accepted)
-        given = {
+            text = f"{accepted}, a good punch, is dead-lettered by the function: {strings['reason']}"
+            raise BrokenRuleError("dead letter", now, text, accepted)
+        lambda_attributes = {
             name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
             for name, value in attributes.items()
         }
         accepted.dead_letter_count += 1
-        self._dead_letter_queue.add(QueueMessage(self._new_id(), body, accepted, now, given))
+        self._dead_letter_queue.add(QueueMessage(self._new_id(), body, accepted, now, lambda_attributes))
         self._call_operator()
 
     def _handle_exhausted_message(self, message: QueueMessage) -> None:
@@ -260,20 +260,21 @@ class Simulation:
         accepted.queued_count -= 1
         self._trace(f"{accepted} was received {message.receive_count} times: SQS moves it to the dead-letter queue")
         if accepted.submission.id:
-            amiss = self._schedule.failing_seconds(message.first_received_at, now)
+            failing_seconds = self._schedule.failing_seconds(message.first_received_at, now)
             self._auditor.update_rows([accepted])
             if accepted.row_relation is not RowRelation.CONFLICT:
-                # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
+                # A copy uses up a receive, and so shortens the time by a visibility timeout. One copy is allowed for.
                 promised = MAX_OUTAGE_SECONDS - self.settings.visibility_timeout_seconds * max(
                     0, message.copy_count - 1
                 )
-                if amiss < promised:
+                if failing_seconds < promised:
                     after = format_duration(now - message.first_received_at)
-                    what = (
+                    failing = format_duration(failing_seconds)
+                    text = (
                         f"{accepted}, a good punch, is a dead letter {after} after it was received first, of which "
-                        f"something was wrong for {format_duration(amiss)}; {format_duration(promised)} are promised"
+                        f"something was wrong for {failing}; {format_duration(promised)} are promised"
                     )
-                    raise BrokenRuleError("dead letter", now, what, accepted)
+                    raise BrokenRuleError("dead letter", now, text, accepted)
         accepted.dead_letter_count += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         dead_letter = QueueMessage(self._new_id(), message.body, accepted, message.sent_at, message.attributes)
@@ -282,7 +283,7 @@ class Simulation:
         self.tally.update_state(accepted, now)
 
     def _call_operator(self) -> None:
-        """Let the alarm dead-letters call somebody, who comes within hours or, now and then, days."""
+        """Call an operator about dead letters, as the alarm does: one comes within hours, sometimes days."""
         if self._is_operator_called:
             return
         self._is_operator_called = True
@@ -290,10 +291,9 @@ class Simulation:
         self._call_at(self._clock.now + self._rng.uniform(600, within), self._handle_dead_letters)
 
     def _handle_dead_letters(self, _: object) -> None:
-        """Have an operator look at the dead letters: send the good punches back, remove the rest."""
+        """Redrive the dead letters with good punches and remove the others, as an operator does."""
         now = self._clock.now
-        kinds = self._schedule.kinds_at(now)
-        if kinds:  # first things first
+        if self._schedule.kinds_at(now):  # operators wait until there is no fault
             self._call_at(now + 2 * HOUR, self._handle_dead_letters)
             return
         self._is_operator_called = False
@@ -311,19 +311,19 @@ class Simulation:
         self._schedule_check()
 
     def _redrive(self, dead_letter: QueueMessage) -> None:
-        """Send a punch back as `ponto dlq redrive` does: a new message, with the first one's receipt."""
+        """Redrive a punch as `ponto dlq redrive` does: send a new message with the id and time of the original."""
         now, accepted = self._clock.now, dead_letter.origin
-        kept: dict[str, Any] = {
+        other_attributes: dict[str, Any] = {
             name: value for name, value in dead_letter.attributes.items() if name not in ("reason", "detail")
         }
-        received = str(round(1000 * (self._clock.time() - now + accepted.submission.accepted_at)))
-        receipt: dict[str, Any] = {
+        received_ms = str(round(1000 * (self._clock.time() - now + accepted.submission.accepted_at)))
+        original: dict[str, Any] = {
             "messageId": {"dataType": "String", "stringValue": accepted.id},
-            "receivedAt": {"dataType": "Number", "stringValue": received},
+            "receivedAt": {"dataType": "Number", "stringValue": received_ms},
         }
         self._trace(f"an operator sends {accepted} back")
         accepted.queued_count += 1
-        self._queue.add(QueueMessage(self._new_id(), dead_letter.body, accepted, now, receipt | kept))
+        self._queue.add(QueueMessage(self._new_id(), dead_letter.body, accepted, now, original | other_attributes))
         self._pollers.wake()
 
     def _handle_expired_message(self, message: QueueMessage) -> None:
@@ -336,19 +336,19 @@ class Simulation:
         message.origin.dead_letter_count -= 1
         self.tally.update_state(message.origin, self._clock.now)
 
-    def _expire(self, message: QueueMessage, kept: int) -> None:
+    def _expire(self, message: QueueMessage, min_age: int) -> None:
         now, age = self._clock.now, self._clock.now - message.sent_at
         self._trace(f"{message.origin} expires")
-        if age < kept:
-            after, promised = format_duration(age), format_duration(kept)
-            what = f"{message.origin} expires {after} after it was stored; {promised} are promised"
-            raise BrokenRuleError("expired", now, what, message.origin)
+        if age < min_age:
+            after, promised = format_duration(age), format_duration(min_age)
+            text = f"{message.origin} expires {after} after it was stored; {promised} are promised"
+            raise BrokenRuleError("expired", now, text, message.origin)
         message.origin.is_expired = True
 
-    # What nobody in the system sees
+    # Checks while no batch is running
 
     def _schedule_check(self) -> None:
-        """Look again in a while, as long as anything waits."""
+        """Schedule the next check of the waiting messages, if there are any."""
         if self._queue.message_count and not self._is_check_scheduled:
             self._is_check_scheduled = True
             self._call_at(self._clock.now + _MAX_CALM_WAIT_SECONDS / 4, self._check_waiting_messages)
@@ -383,7 +383,7 @@ class Simulation:
         ]
 
     def _recount(self) -> None:
-        """Compare the tally with what is in the queues, message by message."""
+        """Compare the tally with the messages in the queues."""
         waiting = {origin.number for origin in self._queue.origins()}
         dead = {origin.number for origin in self._dead_letter_queue.origins()} - waiting
         counts = self.tally.counts

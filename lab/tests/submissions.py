@@ -1,4 +1,4 @@
-"""What somebody sends in a run that a test has laid out."""
+"""Requests of devices for simulated plans."""
 
 import json
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from ponto.parser import parse
 from tools.kit.event import body
 
 
-def submission(at: float, employee: int) -> Submission:
-    """Have an employee punch at a time of the run, s."""
-    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
-    text = json.dumps(body(employee, when.isoformat()))
-    return Submission(at, text, PunchKey(parse(text, UTC).id, employee, when), "somebody punches")
+def submission(accepted_at: float, employee_id: int) -> Submission:
+    """Return the request with a punch that the gateway accepts at a time of the run, in seconds."""
+    instant = datetime(2026, 1, 1, 11, tzinfo=UTC)
+    text = json.dumps(body(employee_id, instant.isoformat()))
+    return Submission(accepted_at, text, PunchKey(parse(text, UTC).id, employee_id, instant), "an employee punches")

@@ -1,4 +1,4 @@
-"""`make chaos` on the tests' own stack: what it proves, and that it leaves everything mended."""
+"""`make chaos` on the stack of the tests: what it proves, and that it undoes all its faults."""
 
 import json
 import signal

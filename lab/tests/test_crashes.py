@@ -1,4 +1,4 @@
-"""Good punches beside messages that crash the process: how long they wait, on virtual time."""
+"""Waiting time of good punches beside messages that crash the process, on a simulated clock."""
 
 import math
 import re

@@ -1,15 +1,15 @@
-"""How commands end that undo what they began."""
+"""The end of commands that clean up."""
 
 import subprocess
 import sys
 
 from tests.waiting import DEADLINE, started
 
-# Says that it is up, and undoes what it began until it is told that it may end.
+# Prints its state, and reads its standard input to wait: first for the end of its work, then for that of its cleanup.
 PROGRAM = """
 import sys
 from tools.kit import commands
-commands.end_on_sigterm()
+commands.exit_on_sigterm()
 try:
     print("up", flush=True)
     sys.stdin.readline()

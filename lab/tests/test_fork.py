@@ -1,4 +1,4 @@
-"""The copies that `make fork` tests, and which tests `.ci/run` leaves to it."""
+"""Copies that `make fork` tests, and the tests that `.ci/run` leaves to it."""
 
 import re
 import subprocess

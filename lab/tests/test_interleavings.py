@@ -1,4 +1,4 @@
-"""Programs that meet in PostgreSQL, statement by statement, in every order; and planted faults that are found."""
+"""Interleavings of programs in PostgreSQL, and mutants that break a rule."""
 
 import os
 import re
@@ -19,10 +19,10 @@ from tests.waiting import started
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.project import ROOT
 
-DEADLINE_TO_END = 30  # s: two servers are stopped, on a machine that may be busy
+STOP_SECONDS = 30  # to stop two servers on a busy machine
 SAMPLE = 5  # interleavings of a scenario
-COMPLETE = ("same", "other")  # scenarios of which all are run; of each night are all of all: make interleavings
-# What each planted fault is, its name, by which scenario it is found, and what is then said.
+COMPLETE = ("same", "other")  # scenarios with all their interleavings; nightly, `make interleavings` runs those of all
+# Of each mutant: description, name, scenario that detects it, and message of the broken rule.
 DOCUMENTED_MUTANTS = re.findall(
     r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| ([^|`]+) \|$",
     (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8").partition("\n## Every interleaving\n")[2],
@@ -32,7 +32,7 @@ DOCUMENTED_MUTANTS = re.findall(
 
 @pytest.fixture
 def runner(migrated_url: str) -> Iterator[ScenarioRunner]:
-    """Give a stage on a database of its own."""
+    """Yield a runner on a separate database."""
     with open_runner(migrated_url) as runner:
         yield runner
 
@@ -66,7 +66,7 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(ru
 @pytest.mark.parametrize(
     ("what", "name", "scenario", "message"), DOCUMENTED_MUTANTS, ids=[name for _, name, *_ in DOCUMENTED_MUTANTS]
 )
-def test_a_fault_of_ours_is_found_as_documented_and_the_same_order_shows_it_again(
+def test_a_mutant_breaks_a_rule_as_documented_and_so_does_its_order_again(
     runner: ScenarioRunner, what: str, name: str, scenario: str, message: str
 ) -> None:
     found = first_broken(explore_orders(runner, scenario, MUTANTS[name]))
@@ -77,7 +77,7 @@ def test_a_fault_of_ours_is_found_as_documented_and_the_same_order_shows_it_agai
     assert again == found
 
 
-def test_every_fault_that_can_be_planted_is_documented() -> None:
+def test_every_mutant_is_documented() -> None:
     assert {name for _, name, *_ in DOCUMENTED_MUTANTS} == mutants.MUTANTS.keys()
 
 
@@ -101,7 +101,7 @@ def test_the_command_runs_all_orders_once_and_counts_them(
     assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: all end as serial ones do", total)
 
 
-def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
+def test_the_command_prints_the_steps_of_a_broken_rule_and_the_command_that_repeats_them(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main("--only", "same", "--fault", "look-up") == 1
@@ -112,17 +112,17 @@ def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
     assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
 
 
-def test_the_command_says_so_and_fails_when_time_does_not_suffice_for_all_orders(
+def test_the_command_fails_if_the_time_is_too_short_for_all_orders(
     main: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main("--only", "same", clock=TickingClock(1_801)) == 1
 
     one, total = capsys.readouterr().out.splitlines()
-    assert one == "same: 0 interleavings, 0 outcomes; the time did not suffice for the others"
+    assert one == "same: 0 interleavings, 0 outcomes; the time was too short for the others"
     assert total.endswith(": all end as serial ones do, but not all were tried; --minutes 60 tries more")
 
 
-def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(runner: ScenarioRunner) -> None:
+def test_a_scenario_stops_at_the_first_order_after_the_time_is_over(runner: ScenarioRunner) -> None:
     result = command.explore_until_broken(
         runner, "same", command.ExplorationOptions(None, None, 0, None, end=4), TickingClock(1)
     )
@@ -130,7 +130,7 @@ def test_a_scenario_stops_at_the_first_order_behind_the_end_of_the_time(runner: 
     assert (result.interleavings, result.is_complete, result.run) == (5, False, None)
 
 
-# make forwards SIGTERM to the command, and SIGINT to nobody: a terminal sends that to the whole group.
+# make forwards SIGTERM to the command. It does not forward SIGINT, which a terminal sends to the whole process group.
 @pytest.mark.parametrize(
     ("send", "number"),
     [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGTERM), (os.killpg, signal.SIGINT)],
@@ -140,18 +140,18 @@ def test_make_interleavings_ends_soon_with_all_its_processes(
     send: Callable[[int, int], None], number: signal.Signals
 ) -> None:
     words = ["make", "-o", "setup-run", "interleavings", "ARGS=--only same --only overlap"]
-    # Without what a make above the tests was given.
+    # Without the variables of a make that runs the tests.
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
     with started(words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:
         assert process.stdout
-        # One scenario has ended: only one process is at work.
+        # One scenario has ended, so that only one process is left.
         next(line for line in process.stdout if line.startswith("same: 24 "))
         descendants = psutil.Process(process.pid).children(recursive=True)
         try:
             send(process.pid, number)
-            rest = process.communicate(timeout=DEADLINE_TO_END)[0]
+            rest = process.communicate(timeout=STOP_SECONDS)[0]
 
-            assert psutil.wait_procs(descendants, timeout=DEADLINE_TO_END)[1] == []
+            assert psutil.wait_procs(descendants, timeout=STOP_SECONDS)[1] == []
             assert f"Error {128 + number}" in rest
             assert "Traceback" not in rest
         finally:

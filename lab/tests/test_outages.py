@@ -1,4 +1,4 @@
-"""Outages, long and short, and code of ours that fails meanwhile: what becomes of the punches, and how soon."""
+"""Punches during short and long outages, and while the function's code fails: where they end, and how soon."""
 
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
@@ -23,15 +23,15 @@ from ponto.punch import Punch
 from ponto.store import Store
 from tests.template.compiled import Compile
 
-BEGIN = 300  # s: by then the database is awake
-FIRST = 1_000_000  # who wakes it
-POISONER = FIRST + 1  # whose message our code fails on
-REDELIVERY = "redelivery: "  # begins what the function warns of that cannot tell SQS when to hand out what failed
+BEGIN = 300  # s: the database has resumed by then
+FIRST = 1_000_000  # employee whose punch makes it resume
+POISONER = FIRST + 1  # employee whose message makes the function's code fail
+REDELIVERY = "redelivery: "  # begins the warnings that SQS did not accept a visibility timeout
 
 
 def punches(times: Iterable[float]) -> list[Submission]:
-    """Have somebody else punch each time."""
-    return [submission(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
+    """Return a punch of another employee for each time after `BEGIN`."""
+    return [submission(BEGIN + time, employee_id) for employee_id, time in enumerate(times, 1)]
 
 
 def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
@@ -39,7 +39,7 @@ def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
 
 
 class Simulated:
-    """A run in which nobody looks at the dead letters, and no rule broke."""
+    """Runs without operators; a broken rule fails the test."""
 
     def __init__(self, url: str, compiled: Compile) -> None:
         self.simulation: Simulation
@@ -60,25 +60,24 @@ class Simulated:
             submissions=submissions,
         )
         deployed = settings.from_template(self._compiled(*stage))
-        if not deployed.environment["DB_HOST"]:  # the template makes no database
-            elsewhere = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
-            deployed = deployed._replace(environment=deployed.environment | elsewhere)
+        if not deployed.environment["DB_HOST"]:  # the template declares no database
+            database = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
+            deployed = deployed._replace(environment=deployed.environment | database)
         self.simulation = Simulation(plan, deployed, self._connect, self.lines.append)
         outcome = self.simulation.run()
         assert outcome.broken_rule is None
         return outcome
 
     def ends(self, outcome: SimulationResult) -> dict[str, int]:
-        """Count the messages by their end, but for the one that wakes the database."""
+        """Return the number of messages by their end, without the one that makes the database resume."""
         counts = outcome.counts | {"stored": outcome.counts["stored"] - 1}
         return {end: number for end, number in counts.items() if number}
 
-    def stored_after(self, began: float) -> float:
-        """Tell how long after a time of the run the last of them was stored, s."""
-        return self.simulation.stored_at - BEGIN - began
+    def seconds_until_stored(self, time: float) -> float:
+        """Return the seconds from a time after `BEGIN` until the last punch was stored."""
+        return self.simulation.stored_at - BEGIN - time
 
-    @property
-    def warned(self) -> bool:
+    def has_redelivery_warning(self) -> bool:
         return any(REDELIVERY in line for line in self.lines if line > format_time(BEGIN))
 
 
@@ -87,23 +86,23 @@ def simulated(migrated_url: str, compiled: Compile) -> Simulated:
     return Simulated(migrated_url, compiled)
 
 
-def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> ScheduledFault:
-    """Release code that fails on everything, and take it back."""
-    found, insert = fault(begin, length, FaultKind.FUNCTION_CODE), Store._insert
+def fail_all_inserts(patch: pytest.MonkeyPatch, begin: float, length: float) -> ScheduledFault:
+    """Make the code fail on every message for a period, as a bad release does."""
+    release, insert = fault(begin, length, FaultKind.FUNCTION_CODE), Store._insert
 
-    def fail(*given: Any) -> Any:
-        if found.begin <= vars(drain)["time"].time() - EPOCH_SECONDS < found.end:
+    def fail(*arguments: Any) -> Any:
+        if release.begin <= vars(drain)["time"].time() - EPOCH_SECONDS < release.end:
             raise ZeroDivisionError
-        return insert(*given)
+        return insert(*arguments)
 
     patch.setattr(Store, "_insert", fail)
-    return found
+    return release
 
 
-def our_code_fails_on(
+def fail_on_message(
     patch: pytest.MonkeyPatch, poison: Submission, fail: Callable[[], None], days: int
 ) -> list[ScheduledFault]:
-    """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
+    """Make the code fail on one message each time. For the simulator that message has no punch."""
 
     def failing(body: str, zone: tzinfo) -> Punch:
         if body == poison.body:
@@ -125,8 +124,8 @@ def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_s
     outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), fault(5, 5, kind))
 
     assert simulated.ends(outcome) == {"stored": 10_000}
-    assert simulated.stored_after(10) < 30
-    assert not simulated.warned
+    assert simulated.seconds_until_stored(10) < 30
+    assert not simulated.has_redelivery_warning()
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 30])
@@ -136,9 +135,9 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simu
     )
 
     assert simulated.ends(outcome) == {"stored": minutes * 120}
-    longest = simulated.simulation.settings.visibility_timeout_seconds
-    assert simulated.stored_after(minutes * 60) <= min(minutes * 60, longest) + 10
-    assert not simulated.warned
+    max_delay = simulated.simulation.settings.visibility_timeout_seconds
+    assert simulated.seconds_until_stored(minutes * 60) <= min(minutes * 60, max_delay) + 10
+    assert not simulated.has_redelivery_warning()
 
 
 @pytest.mark.parametrize("kind", [FaultKind.REFUSING, FaultKind.LOCKED, FaultKind.FROZEN])
@@ -149,7 +148,7 @@ def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_ever
     outcome = simulated.run(punches(range(25)), fault(0, hours * HOUR, kind), days=4)
 
     assert simulated.ends(outcome) == {end: 25}
-    assert not simulated.warned
+    assert not simulated.has_redelivery_warning()
 
 
 def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_take_at_once(
@@ -165,10 +164,10 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
     assert simulated.ends(outcome) == {"stored": 600}
 
 
-def test_an_outage_uses_up_no_patience_with_a_bad_release(
+def test_an_outage_before_a_bad_release_dead_letters_nothing(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = our_code_fails(monkeypatch, 8 * HOUR, 600)
+    release = fail_all_inserts(monkeypatch, 8 * HOUR, 600)
 
     outcome = simulated.run(
         punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, FaultKind.REFUSING), release
@@ -180,7 +179,7 @@ def test_an_outage_uses_up_no_patience_with_a_bad_release(
 def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = our_code_fails(monkeypatch, HOUR, 3 * HOUR)
+    release = fail_all_inserts(monkeypatch, HOUR, 3 * HOUR)
 
     outcome = simulated.run(punches(number * 30 for number in range(600)), release)
 
@@ -196,15 +195,15 @@ def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
     outcome = simulated.run(punches(number / 10 for number in range(300)), *faults, stage=stage)  # by the rule `ended`
 
     assert simulated.ends(outcome) == {"stored": 300}
-    assert simulated.warned
+    assert simulated.has_redelivery_warning()
 
 
 @pytest.mark.parametrize("night", [2, 8, 14])
-def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
+def test_a_lone_message_that_the_code_fails_on_at_night_is_dead_lettered_in_the_morning(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
-    faults = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
+    faults = fail_on_message(monkeypatch, poison, raise_error, days=1)
 
     outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *faults)
 
@@ -213,11 +212,11 @@ def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_
     assert format_time(night * HOUR) < line < format_time((night + 1) * HOUR)
 
 
-def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(
+def test_a_message_that_the_code_fails_on_and_that_no_other_follows_is_moved_by_sqs(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = submission(BEGIN, POISONER)._replace(punch=None)
-    faults = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
+    faults = fail_on_message(monkeypatch, poison, raise_error, days=3)
 
     outcome = simulated.run([poison], *faults, days=3)
 
@@ -236,7 +235,7 @@ def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
         simulated.simulation._function.was_interrupted = True
         raise ProcessKilledError("killed")
 
-    faults = our_code_fails_on(monkeypatch, killer, kill, days=3)
+    faults = fail_on_message(monkeypatch, killer, kill, days=3)
 
     simulated.run(
         [*punches(number * 10 for number in range(1_000)), killer],

@@ -1,4 +1,4 @@
-"""`make simulate`: weeks in which every rule holds, and planted faults that are found, each with its story."""
+"""`make simulate`: weeks in which every rule holds, and mutants that break one, with a short trace of each."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from lab.faults import FaultKind
-from lab.simulate import schedule, settings, story
+from lab.simulate import reduction, schedule, settings
 from lab.simulate.__main__ import run
 from lab.simulate.checks import BrokenRuleError, Tally
 from lab.simulate.clock import DAY, HOUR
@@ -28,9 +28,9 @@ from loadtest.ledger import DeadLetteredMessage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
-WEEKS = 6  # of each night are years: make simulate
-# Each planted fault, the rule that it breaks, and by which seed and in how many days that is found.
-FOUND = re.findall(
+WEEKS = 6  # nightly, `make simulate` runs years
+# Of each mutant: name, rule that it breaks, seed and days that show it.
+DOCUMENTED_MUTANTS = re.findall(
     r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$",
     (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8"),
     re.MULTILINE,
@@ -42,106 +42,108 @@ def stage(prod: Template) -> SimulationSettings:
     return settings.from_template(prod)
 
 
-class Live:
-    """Runs plans, and has the story of the last."""
+class Simulator:
+    """Runs plans, and keeps the trace of the last one."""
 
     def __init__(self, stage: SimulationSettings, url: str) -> None:
         self._stage, self.url = stage, url
         self.lines: list[str] = []
 
     def __call__(self, plan: Plan) -> SimulationResult:
-        """Run a plan in which no rule breaks."""
+        """Run a plan that must break no rule."""
         self.lines.clear()
         outcome = run(plan, self._stage, self.url, self.lines.append)
         assert outcome.broken_rule is None, f"seed {plan.seed}: {outcome.broken_rule}"
         return outcome
 
-    def broken(self, plan: Plan, stage: SimulationSettings) -> BrokenRuleError | None:
-        """Run a plan with other settings; return the rule that breaks."""
+    def find_broken_rule(self, plan: Plan, stage: SimulationSettings) -> BrokenRuleError | None:
+        """Run a plan with other settings; return the error of the rule that breaks."""
         self.lines.clear()
         return run(plan, stage, self.url, self.lines.append).broken_rule
 
 
 @pytest.fixture
-def live(migrated_url: str, stage: SimulationSettings) -> Live:
-    return Live(stage, migrated_url)
+def simulator(migrated_url: str, stage: SimulationSettings) -> Simulator:
+    return Simulator(stage, migrated_url)
 
 
-def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
+def plan_of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
     return Plan(seed, days, range(1, employees + 1), schedule.draw_faults(seed, days))
 
 
-def calm(*faults: ScheduledFault, days: int = 7, employees: int = 5) -> Plan:
+def calm_plan(*faults: ScheduledFault, days: int = 7, employees: int = 5) -> Plan:
     return Plan(1, days, range(1, employees + 1), faults, has_sqs_anomalies=False)
 
 
-def test_in_six_weeks_every_rule_holds(live: Live) -> None:
+def test_in_six_weeks_every_rule_holds(simulator: Simulator) -> None:
     for seed in range(WEEKS):
-        outcome = live(of_seed(seed, employees=12))
+        outcome = simulator(plan_of_seed(seed, employees=12))
 
         assert outcome.accepted == sum(outcome.counts.values())
         assert outcome.counts["stored"] > 100
 
 
-@pytest.mark.parametrize(("name", "rule", "seed", "days"), FOUND, ids=[name for name, *_ in FOUND])
-def test_a_planted_fault_is_found_as_documented_and_its_story_is_short(
-    live: Live, stage: SimulationSettings, name: str, rule: str, seed: str, days: str
+@pytest.mark.parametrize(
+    ("name", "rule", "seed", "days"), DOCUMENTED_MUTANTS, ids=[name for name, *_ in DOCUMENTED_MUTANTS]
+)
+def test_a_mutant_breaks_its_documented_rule_and_its_trace_is_short(
+    simulator: Simulator, stage: SimulationSettings, name: str, rule: str, seed: str, days: str
 ) -> None:
-    planted, plan = MUTANTS[name].apply(stage), of_seed(int(seed), int(days), employees=56)
+    mutant, plan = MUTANTS[name].apply(stage), plan_of_seed(int(seed), int(days), employees=56)
 
-    broken = live.broken(plan, planted)
+    broken = simulator.find_broken_rule(plan, mutant)
 
     assert broken
     assert broken.rule == rule
-    short = story.shorten(plan, broken, lambda candidate: live.broken(candidate, planted))
-    again = live.broken(short, planted)
+    short = reduction.shorten(plan, broken, lambda candidate: simulator.find_broken_rule(candidate, mutant))
+    again = simulator.find_broken_rule(short, mutant)
     assert again
     assert again.rule == rule
-    printed = list(story.condense(live.lines))
+    printed = list(reduction.condense(simulator.lines))
     assert printed[-1].endswith(f"broken: {again}")
     assert len(printed) < 40
 
 
-def test_every_planted_fault_is_documented() -> None:
-    assert {name for name, *_ in FOUND} == MUTANTS.keys()
+def test_every_mutant_is_documented() -> None:
+    assert {name for name, *_ in DOCUMENTED_MUTANTS} == MUTANTS.keys()
 
 
-def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
+def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(simulator: Simulator) -> None:
     pause = ScheduledFault(DAY, 8 * DAY, FaultKind.PAUSED)
-    outcome = live(calm(pause, ScheduledFault(pause.end, pause.end + 30 * HOUR, FaultKind.REFUSING), days=14))
+    outcome = simulator(calm_plan(pause, ScheduledFault(pause.end, pause.end + 30 * HOUR, FaultKind.REFUSING), days=14))
 
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
-    outcome = live(calm(ScheduledFault(DAY, 3 * DAY, FaultKind.REFUSING), days=9))
+def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(simulator: Simulator) -> None:
+    outcome = simulator(calm_plan(ScheduledFault(DAY, 3 * DAY, FaultKind.REFUSING), days=9))
 
-    assert any("SQS moves it to the dead-letter queue" in line for line in live.lines)
-    assert any("an operator sends message" in line for line in live.lines)
+    assert any("SQS moves it to the dead-letter queue" in line for line in simulator.lines)
+    assert any("an operator sends message" in line for line in simulator.lines)
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
 def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirty_hours(
-    live: Live, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.simulate.queue._COPY_ON_RECEIVE_PROBABILITY", 0.01)
     submissions = [submission(110 + number, 1 + number) for number in range(5)]
     plan = Plan(1, 3, [], [ScheduledFault(100, 100 + 40 * HOUR, FaultKind.REFUSING)], submissions=submissions)
 
-    live(plan)
+    simulator(plan)
 
-    first = next(line for line in live.lines if "SQS moves it to the dead-letter queue" in line)
+    first = next(line for line in simulator.lines if "SQS moves it to the dead-letter queue" in line)
     assert first < "day 2 06:00"  # 30 hours after midnight
 
 
 @pytest.mark.parametrize("throttled", [[], [ScheduledFault(100, 113, FaultKind.THROTTLED)]])
 def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
-    live: Live, stage: SimulationSettings, throttled: list[ScheduledFault]
+    simulator: Simulator, stage: SimulationSettings, throttled: list[ScheduledFault]
 ) -> None:
     faults = [*throttled, ScheduledFault(100, HOUR, FaultKind.SLOW)]
     submissions = [submission(110, employee) for employee in range(1, 41)]
 
-    broken = live.broken(
+    broken = simulator.find_broken_rule(
         Plan(1, 1, [], faults, has_sqs_anomalies=False, submissions=submissions),
         stage._replace(visibility_timeout_seconds=40),
     )
@@ -150,13 +152,15 @@ def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
     assert broken.rule == "held"
 
 
-def test_what_nobody_looks_after_expires_when_it_was_said_to(live: Live, stage: SimulationSettings) -> None:
-    forgotten = calm(ScheduledFault(DAY, 15 * DAY, FaultKind.PAUSED), days=16)
+def test_messages_of_a_forgotten_pause_expire_at_the_promised_time(
+    simulator: Simulator, stage: SimulationSettings
+) -> None:
+    forgotten = calm_plan(ScheduledFault(DAY, 15 * DAY, FaultKind.PAUSED), days=16)
 
-    outcome = live(forgotten)
+    outcome = simulator(forgotten)
     assert outcome.counts["expired"]
 
-    broken = live.broken(forgotten, stage._replace(retention_seconds=8 * DAY))
+    broken = simulator.find_broken_rule(forgotten, stage._replace(retention_seconds=8 * DAY))
     assert broken
     assert broken.rule == "expired"
 
@@ -185,7 +189,7 @@ def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, p
     assert re.fullmatch(rb"(day \d+ \d\d:\d\d:\d\d\.\d{3}  [^\n]+\n)+", traces[0])
 
 
-def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: Template) -> None:
+def test_a_mutant_ends_the_command_with_a_short_trace(tmp_path: Path, prod: Template) -> None:
     template = tmp_path / "template.json"
     template.write_text(json.dumps(prod.document))
     command = [sys.executable, "-m", "lab.simulate", "--seed", "1", "--days", "7", "--fault", "commit"]
@@ -194,17 +198,17 @@ def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: T
     assert done.returncode == 1
     *printed, again, last = done.stdout.splitlines()
     assert "broken: message" in printed[-1]
-    assert again == 'the whole of it: make simulate ARGS="--seed 1 --days 7 --fault commit"'
+    assert again == 'complete run: make simulate ARGS="--seed 1 --days 7 --fault commit"'
     assert last.startswith("accepted ")
 
 
 def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(migrated_url: str, prod: Template) -> None:
-    stage = settings.from_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
+    stage = settings.from_template(prod)._replace(batch_milliseconds=1_000)  # slow enough to let a backlog grow
     punches = 12_000
     batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch_size) / 1000
     expected = punches / (stage.concurrency * stage.batch_size / batch_seconds)
     assert expected > 16
-    submissions = [submission(50, punches**2)]  # which wakes the database
+    submissions = [submission(50, punches**2)]  # the database resumes
     submissions += [submission(100 + 8 * number / punches, 1 + number) for number in range(punches)]
     simulation = Simulation(
         Plan(1, 1, [], [], has_sqs_anomalies=False, submissions=submissions),
@@ -221,7 +225,7 @@ def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(mig
 
 def test_a_dead_letter_that_is_not_in_its_queue_is_lost() -> None:
     tally = Tally()
-    submission: Any = SimpleNamespace(id=None, punch=None)  # of no punch
+    submission: Any = SimpleNamespace(id=None, punch=None)  # malformed: without a punch
     accepted = tally.accept("m1", submission)
     accepted.queued_count, accepted.dead_letter_count = 0, 1
 

@@ -1,4 +1,4 @@
-"""What the simulator raises of libpq and PostgreSQL is what they raise, and takes as long."""
+"""Errors and durations of the simulated database, compared with those of libpq and PostgreSQL."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psutil
 import psycopg2
 import pytest
-from psycopg2.extensions import connection as SimulatedConnection  # noqa: N812  a class
+from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 from psycopg2.extensions import parse_dsn
 
 from lab.faults import FaultKind
@@ -45,7 +45,7 @@ on conflict do nothing
 
 
 class Raised(NamedTuple):
-    """What whoever runs a statement sees of an error."""
+    """An error, as the caller of psycopg2 sees it."""
 
     kind: str
     state: str | None
@@ -53,7 +53,7 @@ class Raised(NamedTuple):
     text: str  # without the server's address
 
 
-def raised_by(work: Callable[[], object], connection: Any = None) -> Raised:
+def catch_error(work: Callable[[], object], connection: Any = None) -> Raised:
     with pytest.raises(psycopg2.Error) as caught:
         work()
     first = str(caught.value.diag.message_primary or caught.value).partition("\n")[0]
@@ -61,40 +61,42 @@ def raised_by(work: Callable[[], object], connection: Any = None) -> Raised:
     return Raised(type(caught.value).__name__, caught.value.pgcode, bool(connection and connection.closed), text)
 
 
-def insert(connection: Any, statement: str = INSERT) -> Raised:
-    return raised_by(lambda: connection.cursor().execute(statement), connection)
+def fail_insert(connection: Any, statement: str = INSERT) -> Raised:
+    return catch_error(lambda: connection.cursor().execute(statement), connection)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """Start a PostgreSQL that may be broken, of few connections."""
+    """Start a PostgreSQL with few connections, which the tests may stop."""
     with temporary.unsafe_server({"max_connections": "10"}) as server:
         migrate(parse_dsn(server.url), "America/Sao_Paulo")
         yield server
 
 
 @pytest.fixture
-def real(server: Postgres) -> Iterator[SimulatedConnection]:
+def real(server: Postgres) -> Iterator[Connection]:
     """Connect as the function does."""
     with closing(psycopg2.connect(server.url, options=OPTIONS)) as connection:
         connection.autocommit = True
         yield connection
 
 
-class _Always(Random):
+class _MinimumRandom(Random):
     def random(self) -> float:
         return 0.0
 
 
 class Simulated:
-    """A connection to the same server, through the simulator, on which a kind of fault begins after a second."""
+    """Simulated connection to the same server; one kind of fault begins after one second."""
 
     def __init__(self, url: str, kind: FaultKind | None = None) -> None:
         self.clock = SimulatedClock()
         schedule = Schedule([ScheduledFault(1, 10_000, kind)] if kind else [])
         settings = SimulationSettings(451, 1, 1, 1, 100, 1, 5, 75, {})
-        self.database = SimulatedDatabase(partial(psycopg2.connect, url), self.clock, schedule, _Always(), settings)
-        self.database.record_use(10_000)  # it is awake
+        self.database = SimulatedDatabase(
+            partial(psycopg2.connect, url), self.clock, schedule, _MinimumRandom(), settings
+        )
+        self.database.record_use(10_000)  # so that it is not paused
         self.connection = self.connect()
         self.clock.now = 1.0 if kind else 0.0
 
@@ -119,58 +121,58 @@ def simulated(server: Postgres) -> Iterator[Callable[..., Simulated]]:
 Create = Callable[..., Simulated]
 
 
-def test_a_session_that_was_idle_for_too_long(real: SimulatedConnection, simulated: Create) -> None:
+def test_a_session_that_was_idle_for_too_long(real: Connection, simulated: Create) -> None:
     real.cursor().execute("set idle_session_timeout = 200")
-    time.sleep(0.5)  # longer than the timeout that is tried
+    time.sleep(0.5)  # longer than the timeout
 
     created = simulated()
     created.clock.advance(20.1)
-    assert insert(created.connection) == insert(real)
+    assert fail_insert(created.connection) == fail_insert(real)
 
 
-def test_a_statement_that_takes_too_long(real: SimulatedConnection, simulated: Create) -> None:
+def test_a_statement_that_takes_too_long(real: Connection, simulated: Create) -> None:
     created = simulated(FaultKind.SLOW)
-    assert insert(created.connection) == insert(real, "select pg_sleep(5)")
+    assert fail_insert(created.connection) == fail_insert(real, "select pg_sleep(5)")
     assert created.clock.now == pytest.approx(1.5)
 
 
-def test_a_table_that_somebody_locks(server: Postgres, real: SimulatedConnection, simulated: Create) -> None:
-    with closing(psycopg2.connect(server.url)) as other:
-        other.cursor().execute("lock table ponto.batida")
-        seen = insert(real)
+def test_a_locked_table(server: Postgres, real: Connection, simulated: Create) -> None:
+    with closing(psycopg2.connect(server.url)) as blocker:
+        blocker.cursor().execute("lock table ponto.batida")
+        seen = fail_insert(real)
 
     created = simulated(FaultKind.LOCKED)
-    assert insert(created.connection) == seen
+    assert fail_insert(created.connection) == seen
     assert created.clock.now == pytest.approx(1.2)
 
 
-def test_a_database_that_only_reads(real: SimulatedConnection, simulated: Create) -> None:
+def test_a_database_that_only_reads(real: Connection, simulated: Create) -> None:
     real.cursor().execute("set default_transaction_read_only = on")
 
     created = simulated(FaultKind.READ_ONLY)
-    assert insert(created.connection) == insert(real)
+    assert fail_insert(created.connection) == fail_insert(real)
     created.connection.execute("select 1")
 
 
-def test_a_server_that_crashes(server: Postgres, real: SimulatedConnection, simulated: Create) -> None:
+def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Create) -> None:
     created = simulated(FaultKind.REFUSING)
-    # Without a session's last words libpq has another error. PostgreSQL kills one that takes 5 s for them, and one
-    # that is still busy with sending has none.
+    # If a session ends without a last message, libpq raises another error. PostgreSQL kills a session that needs more
+    # than 5 s for it, and one that is still sending does not send it.
     session = psutil.Process(real.info.backend_pid)
     with closing(psycopg2.connect(server.url)) as other:
         wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
     session.send_signal(signal.SIGQUIT)
     session.wait(DEADLINE)
     with DatabaseFaults(server).stopped(), socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # by TCP: the socket of a server that is gone is no longer there
+        unused.bind(("127.0.0.1", 0))  # by TCP: a stopped server has no Unix socket
         port = unused.getsockname()[1]
-        refused = raised_by(lambda: psycopg2.connect(host="127.0.0.1", port=port, user="nobody"))
-        assert insert(created.connection) == insert(real)
-    assert raised_by(created.connect) == refused
+        refused = catch_error(lambda: psycopg2.connect(host="127.0.0.1", port=port, user="unknown"))
+        assert fail_insert(created.connection) == fail_insert(real)
+    assert catch_error(created.connect) == refused
 
 
-def _is_idle(other: SimulatedConnection, session: int) -> bool:
-    other.autocommit = True  # within a transaction it would see the same again
+def _is_idle(other: Connection, session: int) -> bool:
+    other.autocommit = True  # within a transaction the view would not change
     with other.cursor() as cursor:
         cursor.execute("select from pg_stat_activity where pid = %s and wait_event = 'ClientRead'", (session,))
         return cursor.rowcount == 1
@@ -184,9 +186,9 @@ def test_a_server_without_a_connection_left(server: Postgres, simulated: Create)
             while True:
                 stack.enter_context(closing(psycopg2.connect(server.url)))
 
-        seen = raised_by(connect_until_full)
+        seen = catch_error(connect_until_full)
 
-    assert raised_by(created.connect) == seen
+    assert catch_error(created.connect) == seen
     created.connection.execute(INSERT)
 
 
@@ -195,12 +197,12 @@ def test_a_server_that_does_not_answer(simulated: Create) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         way: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "sslmode": "disable"}
-        seen = raised_by(lambda: psycopg2.connect(**way, user="nobody", connect_timeout=2))
+        seen = catch_error(lambda: psycopg2.connect(**way, user="unknown", connect_timeout=2))
 
     created = simulated(FaultKind.FROZEN)
-    assert raised_by(created.connect) == seen
+    assert catch_error(created.connect) == seen
     assert created.clock.now == 1 + 2
-    lost = insert(created.connection)
+    lost = fail_insert(created.connection)
     assert (lost.kind, lost.state, lost.is_closed) == ("OperationalError", None, True)
     assert created.clock.now == 1 + 2 + 5
 
@@ -210,7 +212,7 @@ def test_a_connection_that_is_cut(server: Postgres, simulated: Create) -> None:
         through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
         with closing(psycopg2.connect(**through)) as cut:
             proxy.cut_after = b"insert into ponto.batida"
-            seen = insert(cut)
+            seen = fail_insert(cut)
 
-    assert insert(simulated(FaultKind.CUT).connection) == seen
+    assert fail_insert(simulated(FaultKind.CUT).connection) == seen
     assert database.CUT.endswith(str(database.connection_lost_error()))

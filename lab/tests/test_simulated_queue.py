@@ -1,4 +1,4 @@
-"""The simulated queue and mapping do what AWS's documentation says of the real ones."""
+"""The simulated queue and mapping, compared with the documentation of AWS."""
 
 from random import Random
 from types import SimpleNamespace
@@ -19,8 +19,8 @@ def queue(**changes: Any) -> Queue:
     return made
 
 
-def received(**changes: Any) -> tuple[Queue, QueueMessage]:
-    """A queue, and its message, which was received at 0."""
+def queue_with_received_message(**changes: Any) -> tuple[Queue, QueueMessage]:
+    """Return a queue and its only message, received at time 0."""
     found, sent = queue(**changes), message()
     found.add(sent)
     assert found.receive(0) is sent
@@ -48,14 +48,14 @@ def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_w
 
 
 def test_a_changed_visibility_counts_from_the_call() -> None:
-    found, sent = received()
+    found, sent = queue_with_received_message()
 
     assert found.change_visibility(sent.receipt_handle, 10, 15) is None
     assert found.receive(24.9) is None
     assert found.receive(25) is sent
 
 
-def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
+def test_after_its_last_receive_a_message_is_moved_and_not_delivered() -> None:
     found, sent = queue(), message()
     moved: list[QueueMessage] = []
     found.on_exhausted = moved.append
@@ -69,7 +69,7 @@ def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
 
 
 def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
-    found, sent = queue(), message(sent=-3 * DAY)  # by redrive, which keeps the enqueue time
+    found, sent = queue(), message(sent=-3 * DAY)  # as after a redrive, which keeps the enqueue time
     expired: list[QueueMessage] = []
     found.on_expired = expired.append
     found.add(sent)

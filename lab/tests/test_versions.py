@@ -1,4 +1,4 @@
-"""Other versions of PostgreSQL: where their programs come from, and what is said where they cannot be had."""
+"""Other versions of PostgreSQL: where their programs come from, and the message if they are unavailable."""
 
 from pathlib import Path
 
