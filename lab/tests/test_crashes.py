@@ -15,13 +15,13 @@ from lab.simulate.clock import HOUR
 from lab.simulate.settings import from_template
 from ponto.crash_suspects import spread_delay_seconds
 from tests.events import message, punch
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 
 MAX_WAIT_SECONDS = 4 * HOUR  # docs/architecture.md promises it
 
 
-def test_the_model_has_the_numbers_of_the_template(compiled: Compile) -> None:
-    deployed = from_template(compiled("prod"))
+def test_the_model_has_the_numbers_of_the_template(compile_stage: CompileStage) -> None:
+    deployed = from_template(compile_stage("prod"))
 
     assert (deployed.visibility_timeout_seconds, deployed.max_receive_count) == (
         simulation.VISIBILITY_SECONDS,
@@ -30,8 +30,8 @@ def test_the_model_has_the_numbers_of_the_template(compiled: Compile) -> None:
     assert (deployed.timeout_seconds, deployed.concurrency) == (simulation.TIMEOUT_SECONDS, simulation.CONCURRENCY)
 
 
-def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compiled: Compile) -> None:
-    deployed = from_template(compiled("prod"))
+def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compile_stage: CompileStage) -> None:
+    deployed = from_template(compile_stage("prod"))
     retry_delays = [int(each) for each in deployed.environment["RETRY_DELAYS"].split(",")]
     in_an_outage = retry_delays + [deployed.visibility_timeout_seconds] * (
         deployed.max_receive_count - len(retry_delays)

@@ -21,7 +21,7 @@ from ponto import drain
 from ponto.parser import parse
 from ponto.punch import Punch
 from ponto.store import Store
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 
 BEGIN = 300  # s: the database has resumed by then
 FIRST = 1_000_000  # employee whose punch makes it resume
@@ -41,11 +41,11 @@ def fault(begin: float, length: float, kind: FaultKind) -> ScheduledFault:
 class Simulated:
     """Runs without operators; a broken rule fails the test."""
 
-    def __init__(self, url: str, compiled: Compile) -> None:
+    def __init__(self, url: str, compile_stage: CompileStage) -> None:
         self.simulation: Simulation
         self.lines: list[str] = []
         self._connect = partial(psycopg2.connect, url, options="-c synchronous_commit=off")
-        self._compiled = compiled
+        self._compile_stage = compile_stage
 
     def run(
         self, submissions: list[Submission], *faults: ScheduledFault, days: int = 1, stage: tuple[str, ...] = ("prod",)
@@ -59,7 +59,7 @@ class Simulated:
             has_sqs_anomalies=False,
             submissions=submissions,
         )
-        deployed = settings.from_template(self._compiled(*stage))
+        deployed = settings.from_template(self._compile_stage(*stage))
         if not deployed.environment["DB_HOST"]:  # the template declares no database
             database = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
             deployed = deployed._replace(environment=deployed.environment | database)
@@ -82,8 +82,8 @@ class Simulated:
 
 
 @pytest.fixture
-def simulated(migrated_url: str, compiled: Compile) -> Simulated:
-    return Simulated(migrated_url, compiled)
+def simulated(migrated_url: str, compile_stage: CompileStage) -> Simulated:
+    return Simulated(migrated_url, compile_stage)
 
 
 def fail_all_inserts(patch: pytest.MonkeyPatch, begin: float, length: float) -> ScheduledFault:

@@ -22,8 +22,8 @@ class Point(NamedTuple):
 
     total: float
     samples: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
 
 Series = Mapping[int, Point]  # by minute; a minute without data is absent
@@ -37,10 +37,10 @@ class State(StrEnum):
 _STATISTICS: dict[str, Callable[[Sequence[Point]], float]] = {
     "Sum": lambda points: sum(point.total for point in points),
     "Average": lambda points: sum(point.total for point in points) / sum(point.samples for point in points),
-    "Minimum": lambda points: min(point.least for point in points),
-    "Maximum": lambda points: max(point.most for point in points),
+    "Minimum": lambda points: min(point.minimum for point in points),
+    "Maximum": lambda points: max(point.maximum for point in points),
 }
-_MORE = 2  # periods beyond the evaluated ones, from which CloudWatch takes data for those that are missing
+_EXTRA_PERIODS = 2  # periods beyond the evaluated ones, from which CloudWatch takes data for those that are missing
 
 
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
@@ -99,10 +99,10 @@ def states(alarm: Any, recorded: Mapping[Metric, Series], minutes: int, phase: i
             values[name] = _STATISTICS[statistic](points) if points else None
         value = calculate(expression, values)
         breaches.append(None if value is None else value > alarm["Threshold"])
-        yield start + length, judge(alarm, breaches[-alarm["EvaluationPeriods"] - _MORE :])
+        yield start + length, evaluate(alarm, breaches[-alarm["EvaluationPeriods"] - _EXTRA_PERIODS :])
 
 
-def judge(alarm: Any, breaches: Sequence[bool | None]) -> State:
+def evaluate(alarm: Any, breaches: Sequence[bool | None]) -> State:
     """Return the state after some periods.
 
     Args:
@@ -141,9 +141,9 @@ def _sources(alarm: Any) -> dict[str, tuple[Metric, str, int]]:
     """Return the metrics of an alarm, each with its statistic and period in seconds, by id."""
     stats = {query["Id"]: query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query}
     stats = stats or {"value": {"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}}
-    return {name: (_read(stat["Metric"]), stat["Stat"], stat["Period"]) for name, stat in stats.items()}
+    return {name: (_read_metric(stat["Metric"]), stat["Stat"], stat["Period"]) for name, stat in stats.items()}
 
 
-def _read(source: Any) -> Metric:
+def _read_metric(source: Any) -> Metric:
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in source["Dimensions"]}
     return metric(source["Namespace"], source["MetricName"], dimensions)

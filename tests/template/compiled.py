@@ -26,22 +26,22 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
 with slices.without_slices():
-    _OF_THE_REFERENCE = parameters.declarations().keys()
-REQUIRED_SIGN_IN = [
+    _REFERENCE_PARAMETERS = parameters.declarations().keys()
+SIGN_IN_PARAMETERS = [
     f"{name}=arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI"
     for name, declaration in parameters.declarations().items()
-    if name not in _OF_THE_REFERENCE and declaration.get("unit") == "ARN"
+    if name not in _REFERENCE_PARAMETERS and declaration.get("unit") == "ARN"
 ]
 """Parameters by which employees must sign in, where a slice has any: slices name nothing else by its ARN."""
 
 # Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
-Packaged = Callable[..., Package]
-Compile = Callable[..., Template]
+PackageStage = Callable[..., Package]
+CompileStage = Callable[..., Template]
 
-Pack = Callable[..., Package]  # packaging.package, by one process of osls for all tests
+PackageProject = Callable[..., Package]  # packaging.package, by one process of osls for all tests
 
 
-def copied(folder: Path, *, with_slices: bool = True) -> Path:
+def copy_without_requirements(folder: Path, *, with_slices: bool = True) -> Path:
     """Copy the project without requirements, which compiles fast.
 
     Its Node packages are beside it, where Node finds them too, and osls does not look for what to zip: it walks through
@@ -55,28 +55,28 @@ def copied(folder: Path, *, with_slices: bool = True) -> Path:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project. Tests do not write to it."""
-    return copied(tmp_path_factory.mktemp("compiled"))
+    return copy_without_requirements(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
+def bare_project(tmp_path: Path) -> Path:
     """Return a copy of the project without slices, for a test to change."""
-    return copied(tmp_path, with_slices=False)
+    return copy_without_requirements(tmp_path, with_slices=False)
 
 
-def add(project: Path, name: str, aws: str) -> None:
+def add_slice(project: Path, name: str, aws: str) -> None:
     """Add a slice with this aws.yml to a copy."""
     (project / "slices" / name).mkdir()
     (project / "slices" / name / "aws.yml").write_text(aws)
-    turn_on(project, name)
+    enable_slice(project, name)
 
 
-def turn_on(project: Path, name: str) -> None:
+def enable_slice(project: Path, name: str) -> None:
     with (project / "slices" / "enabled.txt").open("a") as file:
         file.write(f"{name}\n")
 
 
-class OneProcess:
+class OslsProcess:
     """Runs `sls` again and again in one process, by osls.js, in a third of the time of as many processes.
 
     Rarely, osls stops in the middle of a zip and waits for ever, for an unknown reason. Then the process is killed, and
@@ -151,66 +151,68 @@ class OneProcess:
 
 
 @pytest.fixture(scope="session")
-def one_process() -> Iterator[OneProcess]:
-    with contextlib.closing(OneProcess()) as one:
+def osls_process() -> Iterator[OslsProcess]:
+    with contextlib.closing(OslsProcess()) as one:
         yield one
 
 
 @pytest.fixture(scope="session")
-def packed(one_process: OneProcess) -> Pack:
+def package_project(osls_process: OslsProcess) -> PackageProject:
     """Package any project, each time anew."""
-    return partial(package, run_sls=one_process.run)
+    return partial(package, run_sls=osls_process.run)
 
 
-def _packaged(project: Path, packed: Pack) -> Packaged:
-    return cache(lambda stage, *given, **aws: packed(project, stage, *given, aws=NO_AWS | aws))
+def _cached_package(project: Path, package_project: PackageProject) -> PackageStage:
+    return cache(lambda stage, *given, **aws: package_project(project, stage, *given, aws=NO_AWS | aws))
 
 
 @pytest.fixture(scope="session")
-def whole(project: Path, packed: Pack) -> Packaged:
+def package_with_slices(project: Path, package_project: PackageProject) -> PackageStage:
     """Package the project with all slices that there are."""
-    return _packaged(project, packed)
+    return _cached_package(project, package_project)
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, packed: Pack) -> Packaged:
+def package_reference(tmp_path_factory: pytest.TempPathFactory, package_project: PackageProject) -> PackageStage:
     """Package the reference: the project without slices."""
-    return _packaged(copied(tmp_path_factory.mktemp("bare"), with_slices=False), packed)
+    return _cached_package(
+        copy_without_requirements(tmp_path_factory.mktemp("bare"), with_slices=False), package_project
+    )
 
 
 @pytest.fixture
-def packaged(whole: Packaged) -> Packaged:
+def package_stage(package_with_slices: PackageStage) -> PackageStage:
     """Package what a test looks at: tests/template/conftest.py gives the reference instead."""
-    return whole
+    return package_with_slices
 
 
 _template = cache(Package.template)
 
 
 @pytest.fixture
-def compiled(packaged: Packaged) -> Compile:
-    return lambda stage, *parameters, **aws: _template(packaged(stage, *parameters, **aws))
+def compile_stage(package_stage: PackageStage) -> CompileStage:
+    return lambda stage, *parameters, **aws: _template(package_stage(stage, *parameters, **aws))
 
 
 @pytest.fixture
-def prod(compiled: Compile) -> Template:
-    return compiled("prod")
+def prod(compile_stage: CompileStage) -> Template:
+    return compile_stage("prod")
 
 
 @pytest.fixture
-def complete(whole: Packaged) -> Template:
+def prod_with_slices(package_with_slices: PackageStage) -> Template:
     """Return prod with all that slices may add, whatever a test looks at: rules are for all of it."""
-    return _template(whole("prod", *SWITCHES))
+    return _template(package_with_slices("prod", *SWITCHES))
 
 
 @pytest.fixture
-def dev(compiled: Compile) -> Template:
-    return compiled("dev")
+def dev(compile_stage: CompileStage) -> Template:
+    return compile_stage("dev")
 
 
 @pytest.fixture
-def local(compiled: Compile) -> Template:
-    return compiled("local")
+def local(compile_stage: CompileStage) -> Template:
+    return compile_stage("local")
 
 
 @pytest.fixture(params=["prod", "dev", "local"])
@@ -219,25 +221,25 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def template(compiled: Compile, stage: str) -> Template:
+def template(compile_stage: CompileStage, stage: str) -> Template:
     """Return each stage in turn."""
-    return compiled(stage)
+    return compile_stage(stage)
 
 
-def names(package: Package) -> set[str]:
+def zip_names(package: Package) -> set[str]:
     """Return the files that a zip holds."""
     with ZipFile(package.zip_file) as archive:
         return {name for name in archive.namelist() if not name.endswith("/")}
 
 
-def files_of(package: Package, name: str) -> set[str]:
+def slice_files(package: Package, name: str) -> set[str]:
     """Return what a zip holds of a slice except its migrations, by paths below its folder."""
     folder = f"slices/{name}/"
-    held = {file.removeprefix(folder) for file in names(package) if file.startswith(folder)}
+    held = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
     return {file for file in held if not file.startswith("schema/")}
 
 
-def tls_only(action: str, *resources: object) -> dict[str, object]:
+def tls_only_statement(action: str, *resources: object) -> dict[str, object]:
     """Return the statement by which a resource's policy refuses what comes without TLS."""
     return {
         "Sid": "TlsOnly",

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.template.compiled import Packaged
+from tests.template.compiled import PackageStage
 from tools.local import emulator
 
 
 @pytest.fixture
-def packaged(reference: Packaged) -> Packaged:
-    return reference
+def package_stage(package_reference: PackageStage) -> PackageStage:
+    return package_reference
 
 
 @pytest.fixture(scope="session")

@@ -23,13 +23,13 @@ from tests.template.cloudwatch import (
     State,
     alarms,
     calculate,
-    judge,
+    evaluate,
     metric,
     metrics,
     period,
     states,
 )
-from tests.template.compiled import TOPIC, Compile
+from tests.template.compiled import TOPIC, CompileStage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -51,7 +51,7 @@ METRICS = {  # that AWS's services record
 
 
 @pytest.fixture
-def own(capsys: pytest.CaptureFixture[str]) -> set[str]:
+def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Return the names of the metrics that the function logs, when something was stored, and something failed."""
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
@@ -61,7 +61,7 @@ def own(capsys: pytest.CaptureFixture[str]) -> set[str]:
     return {name for _, name in embedded(capsys.readouterr().out)}
 
 
-def recorded_by(template: Template, own: set[str]) -> set[Metric]:
+def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric]:
     """Return every metric that exists in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
     clusters: list[Any] = [{"Ref": cluster} for cluster in template.by_type("AWS::RDS::DBCluster")]
@@ -80,7 +80,7 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
         "AWS/SQS": [{"QueueName": {"Fn::GetAtt": [name, "QueueName"]}} for name in queues],
         log.NAMESPACE: [_FUNCTION],
     }
-    names = METRICS | {log.NAMESPACE: own}
+    names = METRICS | {log.NAMESPACE: logged_metrics}
     return {
         metric(namespace, name, dimensions)
         for namespace, each in resources.items()
@@ -89,7 +89,7 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     }
 
 
-def shown_by(template: Template) -> set[Metric]:
+def dashboard_metrics(template: Template) -> set[Metric]:
     """Return every metric that the dashboard shows, and require that it shows the state of every alarm."""
     (dashboard,) = template.by_type("AWS::CloudWatch::Dashboard").values()
     body = re.sub(r'"\$\{(\w+)\}"', r'{"Ref": "\1"}', dashboard["DashboardBody"]["Fn::Sub"])
@@ -115,18 +115,18 @@ def shown_by(template: Template) -> set[Metric]:
     ],
 )
 def test_what_alarms_and_dashboard_look_at_exists(
-    compiled: Compile, own: set[str], stage: str, parameters: tuple[str, ...]
+    compile_stage: CompileStage, logged_metrics: set[str], stage: str, parameters: tuple[str, ...]
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     watched = {source for alarm in alarms(template, stage).values() for source in metrics(alarm)}
-    shown = shown_by(template)
-    assert watched <= shown <= recorded_by(template, own)
-    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own
+    shown = dashboard_metrics(template)
+    assert watched <= shown <= existing_metrics(template, logged_metrics)
+    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == logged_metrics
 
 
-def test_what_slices_add_to_the_dashboard_exists_too(complete: Template, own: set[str]) -> None:
-    watched = {source for alarm in alarms(complete).values() for source in metrics(alarm)}
-    assert watched <= shown_by(complete) <= recorded_by(complete, own)
+def test_what_slices_add_to_the_dashboard_exists_too(prod_with_slices: Template, logged_metrics: set[str]) -> None:
+    watched = {source for alarm in alarms(prod_with_slices).values() for source in metrics(alarm)}
+    assert watched <= dashboard_metrics(prod_with_slices) <= existing_metrics(prod_with_slices, logged_metrics)
 
 
 def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template) -> None:
@@ -140,9 +140,9 @@ def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template)
 # Who is notified
 
 
-def test_mail_tells_of_incidents_and_their_ends(compiled: Compile, prod: Template) -> None:
+def test_mail_tells_of_incidents_and_their_ends(compile_stage: CompileStage, prod: Template) -> None:
     assert prod.by_type("AWS::SNS::Subscription") == {}
-    (email,) = compiled("prod", "alarmEmail=oncall@example.com").by_type("AWS::SNS::Subscription").values()
+    (email,) = compile_stage("prod", "alarmEmail=oncall@example.com").by_type("AWS::SNS::Subscription").values()
     assert (email["TopicArn"], email["Protocol"], email["Endpoint"]) == (
         {"Ref": "AlarmTopic"}, "email", "oncall@example.com"
     )  # fmt: skip
@@ -154,10 +154,10 @@ def test_mail_tells_of_incidents_and_their_ends(compiled: Compile, prod: Templat
     assert json.loads(attributes) == {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps(policy)}
 
 
-def test_every_alarm_notifies_the_stacks_topic_or_that_of_a_parameter(compiled: Compile, stage: str) -> None:
-    of_yours = compiled(stage, f"alarmTopicArn={TOPIC}")
+def test_every_alarm_notifies_the_stacks_topic_or_that_of_a_parameter(compile_stage: CompileStage, stage: str) -> None:
+    of_yours = compile_stage(stage, f"alarmTopicArn={TOPIC}")
     assert '"AlarmTopic"' not in json.dumps(of_yours.document)
-    for template, topic in ((compiled(stage), {"Ref": "AlarmTopic"}), (of_yours, TOPIC)):
+    for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (of_yours, TOPIC)):
         assert template.outputs["AlarmTopicArn"] == {"Value": topic}
         for section, alarm in alarms(template, stage).items():
             assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], section
@@ -204,7 +204,7 @@ _QUEUE = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
 _DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
 _FUNCTION = {"FunctionName": {"Ref": "BatidaPontoLambdaFunction"}}
 _CLUSTER = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
-NAMES = {
+METRICS_BY_NAME = {
     "requests": metric("AWS/ApiGateway", "Count", _GATEWAY),
     "4xx": metric("AWS/ApiGateway", "4XXError", _GATEWAY),
     "5xx": metric("AWS/ApiGateway", "5XXError", _GATEWAY),
@@ -223,7 +223,7 @@ NAMES = {
 }
 Minute = dict[str, float | Point | None]
 """What prod's metrics record in a minute, by name; None or absent: no data."""
-Happening = Callable[[int], Minute]
+MinuteFunction = Callable[[int], Minute]
 
 PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR)
 RESTART = 15 * HOUR + 40  # of the database, three minutes long
@@ -241,7 +241,7 @@ def _requests(minute: int) -> int:
 
 
 @cache
-def usual(minute: int) -> Minute:
+def usual_minute(minute: int) -> Minute:
     """Return a minute of a day with four peaks, a restart of the database, one error, and a quiet night."""
     came, before = _requests(minute), _requests((minute - 1) % DAY)
     at_night = not 6 * HOUR <= minute < 20 * HOUR
@@ -270,8 +270,8 @@ def usual(minute: int) -> Minute:
 
 
 @cache
-def record(
-    days: int, happens: Happening = lambda _: {}, start: int = 0, end: int = 0
+def record_days(
+    days: int, minute_at: MinuteFunction = lambda _: {}, start: int = 0, end: int = 0
 ) -> Mapping[Metric, dict[int, Point]]:
     """Record prod's metrics for some days.
 
@@ -283,29 +283,31 @@ def record(
     """
     recorded: defaultdict[Metric, dict[int, Point]] = defaultdict(dict)
     for minute in range(days * DAY):
-        values = usual(minute % DAY) | (happens(minute - start) if start <= minute < end else {})
+        values = usual_minute(minute % DAY) | (minute_at(minute - start) if start <= minute < end else {})
         for name, value in values.items():
             if value is not None:
-                recorded[NAMES[name]][minute] = value if isinstance(value, Point) else Point(value, 1, value, value)
+                recorded[METRICS_BY_NAME[name]][minute] = (
+                    value if isinstance(value, Point) else Point(value, 1, value, value)
+                )
     return recorded
 
 
-def firing(alarm: Any, days: int, *incident: Any) -> Iterator[list[int]]:
-    """Yield the minutes in which an alarm fires, for several phases of its periods; see `record`."""
+def firing_minutes(alarm: Any, days: int, *incident: Any) -> Iterator[list[int]]:
+    """Yield the minutes in which an alarm fires, for several phases of its periods; see `record_days`."""
     for phase in range(0, period(alarm), max(1, period(alarm) // 5)):
-        through = states(alarm, record(days, *incident), days * DAY, phase)
+        through = states(alarm, record_days(days, *incident), days * DAY, phase)
         yield [minute for minute, state in through if state is State.ALARM]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_normal_week_raises_no_alarm(prod: Template, section: str) -> None:
-    assert list(chain.from_iterable(firing(alarms(prod)[section], days=7))) == []
+    assert list(chain.from_iterable(firing_minutes(alarms(prod)[section], days=7))) == []
 
 
 # Incidents: what is recorded so many minutes after their beginning, instead of the usual
 
 
-def _returns(now: int) -> bool:
+def _is_retried(now: int) -> bool:
     """Return whether what fails is tried again in a minute, which it is every 452 s."""
     return -60 * now % 452 < 60
 
@@ -315,8 +317,8 @@ _UNLOGGED: Minute = dict.fromkeys(("stored", "duplicates", "failed", "oldest fai
 
 def _outage(now: int) -> Minute:
     """The database is down: what failed is hidden until it returns; until then, what has just come fails."""
-    logged: Minute = {"stored": 0, "duplicates": 0, "failed": 3, "oldest failed": 60_000 * now * _returns(now)}
-    return _UNLOGGED | logged | {"waiting": _returns(now), "in flight": not _returns(now)}
+    logged: Minute = {"stored": 0, "duplicates": 0, "failed": 3, "oldest failed": 60_000 * now * _is_retried(now)}
+    return _UNLOGGED | logged | {"waiting": _is_retried(now), "in flight": not _is_retried(now)}
 
 
 def _paused(now: int) -> Minute:
@@ -324,14 +326,14 @@ def _paused(now: int) -> Minute:
     return _UNLOGGED | {"waiting": 1 + now, "in flight": None, "age": 60 * now}
 
 
-def _paused_then_down(now: int) -> Minute:
+def _pause_and_outage(now: int) -> Minute:
     """Nobody receives for six and a half days; then the database is down, and what waited is nearly always hidden."""
     return _paused(now) if now < 6 * DAY + 12 * HOUR else _outage(now)
 
 
-def _some_fail(now: int) -> Minute:
+def _partial_failure(now: int) -> Minute:
     """Three punches fail every time, the others go through."""
-    return {"in flight": 3, **({"failed": 3} if _returns(now) else {})}
+    return {"in flight": 3, **({"failed": 3} if _is_retried(now) else {})}
 
 
 def _dead_letter(now: int) -> Minute:
@@ -339,9 +341,9 @@ def _dead_letter(now: int) -> Minute:
     return {"dead letters": now % (6 * HOUR) != 17}
 
 
-def _crashes(now: int) -> Minute:
+def _crash(now: int) -> Minute:
     """A lone message ends the function by an exception."""
-    return {"errors": 1 if _returns(now) else None}
+    return {"errors": 1 if _is_retried(now) else None}
 
 
 def _few_people_and_a_bad_client(now: int) -> Minute:
@@ -352,12 +354,12 @@ def _few_people_and_a_bad_client(now: int) -> Minute:
 
 
 class Incident(NamedTuple):
-    happens: Happening
-    lasts: int
+    minute_at: MinuteFunction
+    duration: int
     fires_within: int  # of its beginning
     clears_within: int  # of its end
-    starts: int = 7 * HOUR + 35  # in the second day; before the first peak
-    stays: bool = True  # the alarm does not end before it does
+    start: int = 7 * HOUR + 35  # in the second day; before the first peak
+    keeps_firing: bool = True  # the alarm does not end before it does
 
 
 INCIDENTS: list[tuple[str, Incident]] = [
@@ -365,15 +367,15 @@ INCIDENTS: list[tuple[str, Incident]] = [
     ("dead-letters-expire", Incident(_dead_letter, 6 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
     ("drain-stalled", Incident(_outage, 2 * HOUR, 15, 10)),
     ("drain-stalled", Incident(_paused, 2 * HOUR, 15, 10)),
-    ("oldest-waiting", Incident(_paused, HOUR, 21, 15, starts=22 * HOUR)),
+    ("oldest-waiting", Incident(_paused, HOUR, 21, 15, start=22 * HOUR)),
     ("oldest-waiting", Incident(_outage, DAY, 30, 20)),
-    ("punches-expire", Incident(_paused_then_down, 7 * DAY + 8 * HOUR, 3 * DAY + HOUR, 3 * HOUR)),
-    ("keeps-failing", Incident(_some_fail, 3 * HOUR, HOUR + 15, 30)),
-    ("function-errors", Incident(_crashes, 2 * HOUR, 15, 20)),
+    ("punches-expire", Incident(_pause_and_outage, 7 * DAY + 8 * HOUR, 3 * DAY + HOUR, 3 * HOUR)),
+    ("keeps-failing", Incident(_partial_failure, 3 * HOUR, HOUR + 15, 30)),
+    ("function-errors", Incident(_crash, 2 * HOUR, 15, 20)),
     ("function-throttles", Incident(lambda _: {"throttles": 7}, HOUR, 10, 15)),
     ("gateway-5xx", Incident(lambda _: {"requests": share(100, 100), "5xx": share(2, 100)}, HOUR, 3, 4)),
     ("gateway-4xx", Incident(lambda _: {"requests": share(100, 100), "4xx": share(40, 100)}, 25, 15, 10)),
-    ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 7 * HOUR, 12 * HOUR, stays=False)),
+    ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 7 * HOUR, 12 * HOUR, keeps_firing=False)),
     ("database-connections", Incident(lambda _: {"connections": 60}, HOUR, 20, 5)),
     ("database-capacity", Incident(lambda _: {"capacity": 100}, HOUR, 20, 5)),
 ]
@@ -382,21 +384,23 @@ INCIDENTS: list[tuple[str, Incident]] = [
 @pytest.mark.parametrize(("section", "incident"), INCIDENTS, ids=[name for name, _ in INCIDENTS])
 def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, incident: Incident) -> None:
     alarm = alarms(prod)[section]
-    start = DAY + incident.starts
-    end = start + incident.lasts
+    start = DAY + incident.start
+    end = start + incident.duration
     step = period(alarm)
-    for minutes in firing(alarm, end // DAY + 2, incident.happens, start, end):
+    for minutes in firing_minutes(alarm, end // DAY + 2, incident.minute_at, start, end):
         assert minutes, "it never fires"
         assert start < minutes[0] <= start + incident.fires_within
         assert minutes[-1] < end + incident.clears_within
-        if incident.stays:
+        if incident.keeps_firing:
             assert minutes == list(range(minutes[0], minutes[-1] + 1, step))
             assert minutes[-1] >= end - step
 
 
 def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:
     start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, when nothing else comes, the drain has stalled
-    fired = {name for name, alarm in alarms(prod).items() if any(firing(alarm, 3, _some_fail, start, end))}
+    fired = {
+        name for name, alarm in alarms(prod).items() if any(firing_minutes(alarm, 3, _partial_failure, start, end))
+    }
     assert fired == {"keeps-failing"}
 
 
@@ -404,7 +408,7 @@ def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template)
 
 
 @pytest.mark.parametrize(
-    ("needed", "data", "expected"),
+    ("datapoints_to_alarm", "data", "expected"),
     [
         (3, "0-X-X", State.OK),
         (3, "0----", State.OK),
@@ -416,9 +420,9 @@ def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template)
         (2, "0-X--", State.OK),
     ],
 )
-def test_missing_data_breaches_nothing_as_the_guide_says(needed: int, data: str, expected: State) -> None:
+def test_missing_data_breaches_nothing_as_the_guide_says(datapoints_to_alarm: int, data: str, expected: State) -> None:
     breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
-    assert judge({"EvaluationPeriods": 3, "DatapointsToAlarm": needed}, breaches) == expected
+    assert evaluate({"EvaluationPeriods": 3, "DatapointsToAlarm": datapoints_to_alarm}, breaches) == expected
 
 
 @pytest.mark.parametrize(

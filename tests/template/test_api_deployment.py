@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 from tools.kit import osls
 from tools.kit.packaging import Template
 
@@ -43,23 +43,25 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 
 
-def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template, complete: Template) -> None:
-    for template in (prod, complete):
+def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template, prod_with_slices: Template) -> None:
+    for template in (prod, prod_with_slices):
         name = deployment(template)
         assert template.properties(name) == {"RestApiId": {"Ref": "Api"}}
         assert {"Api", *template.resources[name]["DependsOn"]} == published(template)
         assert template.properties("ApiStage")["DeploymentId"] == {"Ref": name}
 
 
-def test_throttling_and_the_function_publish_nothing_and_another_origin_does(compiled: Compile, dev: Template) -> None:
-    changed = compiled("dev", "timeout=30", "stageRateLimit=5", "keyRateLimit=5")
+def test_throttling_and_the_function_publish_nothing_and_another_origin_does(
+    compile_stage: CompileStage, dev: Template
+) -> None:
+    changed = compile_stage("dev", "timeout=30", "stageRateLimit=5", "keyRateLimit=5")
     assert deployment(changed) == deployment(dev)
     assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == 5
-    assert deployment(compiled("dev", "corsOrigin=https://app.example.org")) != deployment(dev)
+    assert deployment(compile_stage("dev", "corsOrigin=https://app.example.org")) != deployment(dev)
 
 
 def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(
-    prod: Template, bare: Path
+    prod: Template, bare_project: Path
 ) -> None:
     names = [*(name for name in prod.resources if name in published(prod)), "ApiKey", "UsagePlan", "UsagePlanKey"]
     kinds = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
@@ -71,7 +73,7 @@ def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_o
         variables.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
     run = subprocess.run(
         ["node", "-e", SCRIPT],
-        cwd=bare,
+        cwd=bare_project,
         env={"PATH": osls.search_path(os.environ)},
         input=json.dumps(variables),
         capture_output=True,

@@ -3,14 +3,14 @@
 import pytest
 
 from tests.template.cloudwatch import ALARM
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
 from tools.plan import settings
 from tools.plan.costs import PRICES, rotation, total
 
 HOURS = 730  # of a month, as AWS counts
-ASKING = 365 / 12 * 86_400 / 20  # requests of a poller, each of which waits for 20 s
+POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of a poller, each of which waits for 20 s
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 
 
@@ -24,9 +24,9 @@ MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
     ],
 )
 def test_an_idle_month_is_what_the_template_has_times_the_prices(
-    compiled: Compile, stage: str, given: dict[str, str], most: float
+    compile_stage: CompileStage, stage: str, given: dict[str, str], most: float
 ) -> None:
-    template = compiled(stage, *(f"{name}={value}" for name, value in given.items()))
+    template = compile_stage(stage, *(f"{name}={value}" for name, value in given.items()))
     prices = {
         name: found.get("price", found.get("tiers", [[0, 0]])[0][1]) for name, found in PRICES["us-east-1"].items()
     }
@@ -37,7 +37,7 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(
         "CloudWatch: alarms": _watched(template) * prices["cloudwatch_alarm"],
         "CloudWatch: dashboard": len(template.by_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
         "KMS: the topic's key": len(template.by_type("AWS::KMS::Key")) * prices["kms_key"],
-        "SQS: ask in vain": _pollers(template) * ASKING / 1e6 * prices["sqs_requests"],
+        "SQS: ask in vain": _pollers(template) * POLLS_PER_MONTH / 1e6 * prices["sqs_requests"],
         "Aurora: storage": 1 * prices["aurora_storage"],
     }
 

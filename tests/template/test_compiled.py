@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import OneProcess, Packaged
+from tests.template.compiled import OslsProcess, PackageStage
 from tests.waiting import DEADLINE
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Package, PackagingError, package
 
 
-def test_one_process_writes_what_sls_package_writes(project: Path, whole: Packaged) -> None:
-    whole("local", "timeout=900")
+def test_one_process_writes_what_sls_package_writes(project: Path, package_with_slices: PackageStage) -> None:
+    package_with_slices("local", "timeout=900")
     with pytest.raises(PackagingError):
-        whole("dev", "database=foo", AWS_REGION="sa-east-1")
+        package_with_slices("dev", "database=foo", AWS_REGION="sa-east-1")
     # Nothing of these stays.
     given = ("prod", *SWITCHES, "tags=owner=hr")
-    assert _files(whole(*given)) == _files(package(project, *given))
+    assert _files(package_with_slices(*given)) == _files(package(project, *given))
 
 
 def test_a_run_that_does_not_end_is_reported_and_done_by_another_process(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_run_that_does_not_end_is_reported_and_done_by_another_process(tmp_pat
     """)
 
     with (
-        closing(OneProcess(sls, seconds=(2, DEADLINE))) as one,
+        closing(OslsProcess(sls, seconds=(2, DEADLINE))) as one,
         pytest.warns(UserWarning, match="within 2 s, with .*tried.* open, and was killed: .*--stage"),
     ):
         assert one.output(tmp_path, ["package", "--stage", "prod"], os.environ) == (0, "packaged\n")

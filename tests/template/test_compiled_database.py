@@ -5,37 +5,42 @@ from typing import Any
 
 import pytest
 
-from tests.template.compiled import ARN, Compile
+from tests.template.compiled import ARN, CompileStage
 from tools.deploy.quotas import read_demand
 from tools.kit.packaging import Template
 
 PASSWORDS = "dbLogin=secret"
-BY_TOKENS = {
+IAM_LOGIN = {
     "MasterUserAuthenticationType": "iam-db-auth",
     "EnableIAMDatabaseAuthentication": True,
     "EnableHttpEndpoint": False,
 }
-BY_PASSWORDS = {"ManageMasterUserPassword": True, "EnableHttpEndpoint": True}
+PASSWORD_LOGIN = {"ManageMasterUserPassword": True, "EnableHttpEndpoint": True}
 
 
 @pytest.mark.parametrize(
     ("stage", "parameters", "login", "is_protected", "backup_days"),
     [
-        ("prod", [], BY_TOKENS, True, 7),
-        ("dev", [], BY_TOKENS, False, 1),
-        ("prod", [PASSWORDS], BY_PASSWORDS, True, 7),
+        ("prod", [], IAM_LOGIN, True, 7),
+        ("dev", [], IAM_LOGIN, False, 1),
+        ("prod", [PASSWORDS], PASSWORD_LOGIN, True, 7),
     ],
 )
 def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_itself(
-    compiled: Compile, stage: str, parameters: list[str], login: dict[str, object], is_protected: bool, backup_days: int
+    compile_stage: CompileStage,
+    stage: str,
+    parameters: list[str],
+    login: dict[str, object],
+    is_protected: bool,
+    backup_days: int,
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     cluster = template.properties("DatabaseCluster")
     kept = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
     kept["CopyTagsToSnapshot"] = True
     assert cluster.items() >= (login | kept).items()
     assert (cluster["DatabaseName"], cluster["MasterUsername"]) == ("pontodb", "ponto")  # with which functions sign in
-    assert {"MasterUserPassword", *BY_TOKENS, *BY_PASSWORDS} & cluster.keys() == login.keys()
+    assert {"MasterUserPassword", *IAM_LOGIN, *PASSWORD_LOGIN} & cluster.keys() == login.keys()
     assert cluster["ServerlessV2ScalingConfiguration"] == {
         "MinCapacity": 0,
         "MaxCapacity": 4,
@@ -63,12 +68,14 @@ SECRETS = ("FunctionSecret", "ReadSecret")
 
 
 @pytest.fixture
-def by_passwords(compiled: Compile) -> Template:
+def prod_with_passwords(compile_stage: CompileStage) -> Template:
     """Return prod with login by passwords."""
-    return compiled("prod", PASSWORDS)
+    return compile_stage("prod", PASSWORDS)
 
 
-def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(prod: Template, by_passwords: Template) -> None:
+def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(
+    prod: Template, prod_with_passwords: Template
+) -> None:
     both = {
         "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
         "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
@@ -83,7 +90,7 @@ def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(prod: Temp
     both["DB_LOGIN"] = "secret"
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
     functions, reports = ({"Ref": name} for name in SECRETS)
-    assert database_variables(by_passwords) == {
+    assert database_variables(prod_with_passwords) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReadLambdaFunction": both | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": reports},
         "SchemaLambdaFunction": both
@@ -97,12 +104,12 @@ def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(prod: Temp
 
 
 def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
-    prod: Template, by_passwords: Template
+    prod: Template, prod_with_passwords: Template
 ) -> None:
     assert "SecretsManager" not in json.dumps(prod.document)
     assert "secretsmanager" not in json.dumps(prod.document)
     generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
-    made = by_passwords.by_type("AWS::SecretsManager::Secret")
+    made = prod_with_passwords.by_type("AWS::SecretsManager::Secret")
     assert {name: secret["GenerateSecretString"] for name, secret in made.items()} == {
         secret: {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated}
         for secret, user in zip(SECRETS, ("ponto_function", "ponto_reader"), strict=True)
@@ -117,14 +124,14 @@ def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
     ],  # a stage from before keeps its groups: these words replace them
 )
 def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
-    compiled: Compile, parameters: list[str], services: str
+    compile_stage: CompileStage, parameters: list[str], services: str
 ) -> None:
-    prod = compiled("prod", *parameters)
+    prod = compile_stage("prod", *parameters)
     groups = prod.by_type("AWS::EC2::SecurityGroup")
     assert groups["EndpointSecurityGroup"]["GroupDescription"] == f"Endpoints of {services}: from the functions only"
     assert {name: group.get("SecurityGroupIngress") for name, group in groups.items()} == {
-        "DatabaseSecurityGroup": [_from_functions(5432)],
-        "EndpointSecurityGroup": [_from_functions(443)],
+        "DatabaseSecurityGroup": [_functions_ingress(5432)],
+        "EndpointSecurityGroup": [_functions_ingress(443)],
         "FunctionSecurityGroup": None,
     }
     nothing = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing"}]
@@ -143,9 +150,9 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
 
 
 def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
-    compiled: Compile, prod: Template
+    compile_stage: CompileStage, prod: Template
 ) -> None:
-    named = compiled("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
+    named = compile_stage("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
     first_two = [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in (0, 1)]
     for template, zones in ((prod, first_two), (named, ["sa-east-1a", "sa-east-1c"])):
         subnets = template.by_type("AWS::EC2::Subnet").values()
@@ -163,9 +170,9 @@ def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
     ],
 )
 def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
-    compiled: Compile, stage: str, parameters: list[str], services: list[str], zones: int
+    compile_stage: CompileStage, stage: str, parameters: list[str], services: list[str], zones: int
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     endpoints = list(template.by_type("AWS::EC2::VPCEndpoint").values())
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
@@ -182,27 +189,29 @@ def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
     assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
 
 
-def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, by_passwords: Template) -> None:
+def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, prod_with_passwords: Template) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    secrets = [owners, *({"Ref": name} for name in SECRETS)]
+    secret_permissions = [owners, *({"Ref": name} for name in SECRETS)]
     expected: dict[str, list[tuple[str, object]]] = {
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
-        "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
+        "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secret_permissions)],
     }
-    for template, without in ((by_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
+    for template, without in ((prod_with_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
         assert {
             name: endpoint["PolicyDocument"]["Statement"]
             for name, endpoint in template.by_type("AWS::EC2::VPCEndpoint").items()
         } == {
-            name: [{"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in rights]
-            for name, rights in expected.items()
+            name: [
+                {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in permissions
+            ]
+            for name, permissions in expected.items()
             if name not in without
         }
 
 
-def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -> None:
-    template = compiled("dev", "database=existing", "dbHost=db.example.com")
+def test_an_existing_database_is_only_told_to_the_functions(compile_stage: CompileStage) -> None:
+    template = compile_stage("dev", "database=existing", "dbHost=db.example.com")
     for function in template.by_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
     for variables in database_variables(template).values():
@@ -210,7 +219,7 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
         assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
 
     # Beside the owner's secret, if it has one, the functions get their own.
-    with_secret = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
+    with_secret = database_variables(compile_stage("dev", "database=existing", f"dbSecretArn={ARN}"))
     functions, reports = ({"Ref": name} for name in SECRETS)
     assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
@@ -219,20 +228,22 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
 
 
 def test_an_existing_database_by_tokens_is_known_by_its_resource_id_and_nothing_else_is_in_the_stack(
-    compiled: Compile,
+    compile_stage: CompileStage,
 ) -> None:
     given = ("database=existing", "dbHost=db.example.com", "dbLogin=iam", "dbResourceId=cluster-ABC")
-    template = compiled("dev", *given)
+    template = compile_stage("dev", *given)
     for variables in database_variables(template).values():
         assert (variables["DB_HOST"], variables["DB_LOGIN"]) == ("db.example.com", "iam")
         assert not [name for name in variables if "SECRET" in name]
     assert not [name for name in template.resources if "Secret" in name or "Endpoint" in name]
-    with_proxy = compiled("dev", *given, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
+    with_proxy = compile_stage("dev", *given, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
     assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_function" in json.dumps(with_proxy.properties("BatidaPontoRole"))
 
 
-def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certificates(compiled: Compile) -> None:
-    template = compiled("prod", "database=express")
+def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certificates(
+    compile_stage: CompileStage,
+) -> None:
+    template = compile_stage("prod", "database=express")
     host = "batida-ponto-prod.cluster-unknown.us-east-1.rds.amazonaws.com"  # until a deploy looks it up
     ways = {"DB_HOST": host, "DB_PORT": "5432", "DB_NAME": "pontodb", "DB_LOGIN": "iam", "DB_SSLMODE": "verify-full"}
     ways |= {"DB_SSLROOTCERT": "ponto/certificates/amazon.pem"}
@@ -248,8 +259,8 @@ def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certif
     assert template.outputs["BackupDays"] == {"Value": "1"}
 
 
-def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(compiled: Compile) -> None:
-    template = compiled("dev", "database=express")
+def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(compile_stage: CompileStage) -> None:
+    template = compile_stage("dev", "database=express")
     assert template.document["Metadata"]["ExpressCluster"] == {
         "MasterUsername": "ponto",
         "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
@@ -258,17 +269,19 @@ def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(co
         "BackupRetentionPeriod": 1,
         "WhenDeleted": "Delete",
         "Tags": {"service": "batida-ponto", "stage": "dev"},
-        "Parameters": compiled("dev").properties("DatabaseParameters")["Parameters"],
+        "Parameters": compile_stage("dev").properties("DatabaseParameters")["Parameters"],
     }
     assert read_demand(template.document).is_express
-    assert "Metadata" not in compiled("dev").document
+    assert "Metadata" not in compile_stage("dev").document
 
 
-def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compiled: Compile) -> None:
+def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compile_stage: CompileStage) -> None:
     root = "ponto/certificates/company.pem"
-    for function in compiled("dev", f"dbSslRootCert={root}").by_type("AWS::Lambda::Function").values():
+    for function in compile_stage("dev", f"dbSslRootCert={root}").by_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
-    for function in compiled("dev", "database=existing", "dbSslMode=disable").by_type("AWS::Lambda::Function").values():
+    for function in (
+        compile_stage("dev", "database=existing", "dbSslMode=disable").by_type("AWS::Lambda::Function").values()
+    ):
         assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
 
 
@@ -282,7 +295,7 @@ def database_variables(template: Template) -> dict[str, dict[str, Any]]:
     }
 
 
-def _from_functions(port: int) -> dict[str, object]:
+def _functions_ingress(port: int) -> dict[str, object]:
     return _tcp(port, "The functions") | {"SourceSecurityGroupId": {"Ref": "FunctionSecurityGroup"}}
 
 

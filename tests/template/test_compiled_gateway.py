@@ -8,14 +8,14 @@ from urllib.parse import parse_qs
 import pytest
 from boto3 import Session
 
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 from tools.local.velocity import Input, Util, render
 
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
-OTHERWISE = "there was an error handling your request"
-EXPOSES = "Date,Retry-After"
+SERVER_ERROR_MESSAGE = "there was an error handling your request"
+EXPOSED_HEADERS = "Date,Retry-After"
 
 
 def test_old_tls_is_refused_by_a_policy_that_api_gateway_knows(template: Template) -> None:
@@ -91,10 +91,10 @@ def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> N
     ],
 )
 def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue(
-    compiled: Compile, parameters: list[str], key: str, groups: list[str] | None
+    compile_stage: CompileStage, parameters: list[str], key: str, groups: list[str] | None
 ) -> None:
     context = {"identity": {"apiKeyId": key}}
-    template = _request_template(compiled("prod", *parameters))
+    template = _request_template(compile_stage("prod", *parameters))
     request = render(template, {"util": Util(), "input": Input("{}"), "context": context})
     parameters_of_sqs = parse_qs(request, keep_blank_values=True, strict_parsing=True)
     assert parameters_of_sqs["MessageBody"] == ["{}"]
@@ -136,13 +136,13 @@ def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Templa
             413,
             "there is an error in your request: it is larger than 65536 bytes",
         ),
-        ("InvalidParameterValue", "Value x for parameter y is invalid.", None, OTHERWISE),
-        ("InvalidParameterValue", None, None, OTHERWISE),
-        ("AccessDenied", "Access to the resource is denied.", None, OTHERWISE),
-        ("AccessDenied", "Message must be shorter than 65536 bytes", None, OTHERWISE),
-        ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", None, OTHERWISE),
-        ("RequestThrottled", "Request is throttled.", None, OTHERWISE),
-        (None, None, None, OTHERWISE),
+        ("InvalidParameterValue", "Value x for parameter y is invalid.", None, SERVER_ERROR_MESSAGE),
+        ("InvalidParameterValue", None, None, SERVER_ERROR_MESSAGE),
+        ("AccessDenied", "Access to the resource is denied.", None, SERVER_ERROR_MESSAGE),
+        ("AccessDenied", "Message must be shorter than 65536 bytes", None, SERVER_ERROR_MESSAGE),
+        ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", None, SERVER_ERROR_MESSAGE),
+        ("RequestThrottled", "Request is throttled.", None, SERVER_ERROR_MESSAGE),
+        (None, None, None, SERVER_ERROR_MESSAGE),
     ],
 )
 def test_only_what_follows_from_the_body_is_the_senders_fault(
@@ -166,18 +166,18 @@ def test_only_what_follows_from_the_body_is_the_senders_fault(
     ],
 )
 def test_every_answer_lets_the_one_origin_read_it_its_time_and_when_to_come_again(
-    compiled: Compile, stage: str, parameters: list[str], origin: str
+    compile_stage: CompileStage, stage: str, parameters: list[str], origin: str
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     headers = {
-        answer["ResponseType"]: _by_header(answer)
+        answer["ResponseType"]: _headers(answer)
         for answer in template.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
     for name, method in template.by_type("AWS::ApiGateway::Method").items():
-        responses = {each["StatusCode"]: _by_header(each) for each in method["Integration"]["IntegrationResponses"]}
+        responses = {each["StatusCode"]: _headers(each) for each in method["Integration"]["IntegrationResponses"]}
         headers |= {f"{name} {status}": response for status, response in responses.items()}
         # The gateway drops a header that a method does not declare.
-        declared = {each["StatusCode"]: _by_header(each).keys() for each in method["MethodResponses"]}
+        declared = {each["StatusCode"]: _headers(each).keys() for each in method["MethodResponses"]}
         assert declared == {status: response.keys() for status, response in responses.items()}
 
     answers = ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY", "PostPunch 202", "PostPunch 500")
@@ -186,13 +186,13 @@ def test_every_answer_lets_the_one_origin_read_it_its_time_and_when_to_come_agai
     assert {name: each["Access-Control-Allow-Origin"] for name, each in headers.items()} == dict.fromkeys(
         answers, f"'{origin}'"
     )
-    assert {each["Access-Control-Expose-Headers"] for each in headers.values()} == {f"'{EXPOSES}'"}
+    assert {each["Access-Control-Expose-Headers"] for each in headers.values()} == {f"'{EXPOSED_HEADERS}'"}
     assert {name: each["Retry-After"] for name, each in headers.items() if "Retry-After" in each} == {
         "DEFAULT_5XX": "'15'"
     }
 
 
-def _by_header(response: Any) -> dict[str, Any]:
+def _headers(response: Any) -> dict[str, Any]:
     return {name.rpartition(".")[2]: value for name, value in response["ResponseParameters"].items()}
 
 
@@ -228,13 +228,15 @@ def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
     assert {kind: (status, json.loads(body)) for kind, (status, body) in answers.items()} == {
         "DEFAULT_4XX": (None, {"message": "Forbidden"}),
         "BAD_REQUEST_BODY": ("400", {"message": "there is an error in your request: [no such field]"}),
-        "DEFAULT_5XX": (None, {"message": OTHERWISE}),
+        "DEFAULT_5XX": (None, {"message": SERVER_ERROR_MESSAGE}),
     }
 
 
 @pytest.mark.parametrize(("stage", "rate", "burst"), [("prod", 2000, 2000), ("local", 10000, 5000)])
-def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, stage: str, rate: int, burst: int) -> None:
-    template = compiled(stage)
+def test_the_stage_each_method_and_each_key_are_throttled(
+    compile_stage: CompileStage, stage: str, rate: int, burst: int
+) -> None:
+    template = compile_stage(stage)
     api_stage = template.properties("ApiStage")
     assert api_stage["StageName"] == stage
     assert throttles(template) == {
@@ -253,24 +255,24 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
     }
 
 
-def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compiled: Compile) -> None:
+def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compile_stage: CompileStage) -> None:
     limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
-    template = compiled("dev", *given)
+    template = compile_stage("dev", *given)
     assert throttles(template) == {
         ("*", "/*"): (7, 7),
         ("POST", "/~1ponto"): (5, 5),
         ("OPTIONS", "/~1ponto"): (3, 3),
     }
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
-    followed = throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
+    followed = throttles(compile_stage("dev", "stageRateLimit=7", "stageBurstLimit=8"))
     assert followed["POST", "/~1ponto"] == followed["*", "/*"] == (7, 8)
 
 
-def test_no_method_of_whichever_slice_is_without_a_throttle(complete: Template) -> None:
+def test_no_method_of_whichever_slice_is_without_a_throttle(prod_with_slices: Template) -> None:
     parts = {
         name: (resource["PathPart"], resource["ParentId"].get("Ref"))
-        for name, resource in complete.by_type("AWS::ApiGateway::Resource").items()
+        for name, resource in prod_with_slices.by_type("AWS::ApiGateway::Resource").items()
     }
 
     def path(name: str | None) -> str:
@@ -278,9 +280,9 @@ def test_no_method_of_whichever_slice_is_without_a_throttle(complete: Template) 
 
     methods = {
         (method["HttpMethod"], f"/{path(method['ResourceId']['Ref'])}")
-        for method in complete.by_type("AWS::ApiGateway::Method").values()
+        for method in prod_with_slices.by_type("AWS::ApiGateway::Method").values()
     }
-    assert methods == throttles(complete).keys() - {("*", "/*")}
+    assert methods == throttles(prod_with_slices).keys() - {("*", "/*")}
 
 
 def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:
@@ -295,12 +297,12 @@ def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_no_answer_is_for_every_origin_unless_asked(compiled: Compile, stage: str) -> None:
+def test_no_answer_is_for_every_origin_unless_asked(compile_stage: CompileStage, stage: str) -> None:
     def origins(template: Template) -> set[str]:
         return set(re.findall(r'Access-Control-Allow-Origin": "([^"]*)"', json.dumps(template.document)))
 
-    assert origins(compiled(stage)) == {"'https://ponto.example.com'"}
-    assert origins(compiled(stage, "corsOrigin=*")) == {"'*'"}
+    assert origins(compile_stage(stage)) == {"'https://ponto.example.com'"}
+    assert origins(compile_stage(stage, "corsOrigin=*")) == {"'*'"}
 
 
 def _answer(response: Any, from_sqs: Any) -> tuple[int | None, object]:

@@ -10,7 +10,7 @@ import pytest
 from ponto import __version__
 from tests.database import OF_THE_SCHEMA
 from tests.template.cloudwatch import ALARM, alarms
-from tests.template.compiled import ARN, TOPIC, Compile, Packaged
+from tests.template.compiled import ARN, TOPIC, CompileStage, PackageStage
 from tools.deploy import command as deploy
 from tools.deploy import quotas, zones
 from tools.develop.templates import SWITCHES
@@ -19,7 +19,7 @@ from tools.kit.errors import CommandError
 from tools.kit.gateway_limits import ThrottleLimits
 from tools.kit.packaging import Template
 
-ALWAYS = {
+CORE_RESOURCES = {
     *("ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy", "BatidaPontoLogGroup"),
     *("BatidaPontoLambdaFunction", "BatidaPontoEventSourceMappingSQSPunchQueue", "BatidaPontoRole"),
     *("ReadLogGroup", "ReadLambdaFunction", "ReadRole", "ReaderRole", "SchemaLogGroup"),
@@ -30,10 +30,10 @@ ALWAYS = {
 }
 DASHBOARD = {"Dashboard"}
 PLAIN_TOPIC = {"AlarmTopic", "AlarmTopicPolicy"}
-OWN_TOPIC = PLAIN_TOPIC | {"AlarmKey"}
-OBSERVED = {"AccessLogGroup", "TracingPolicy"}
-IN_A_VPC = {"NetworkInterfacesPolicy"}
-WITH_A_SECRET = {"DatabaseSecretPolicy", "FunctionSecret", "FunctionSecretPolicy", "ReadSecret", "ReadSecretPolicy"}
+ENCRYPTED_TOPIC = PLAIN_TOPIC | {"AlarmKey"}
+OBSERVABILITY = {"AccessLogGroup", "TracingPolicy"}
+VPC_RESOURCES = {"NetworkInterfacesPolicy"}
+SECRET_RESOURCES = {"DatabaseSecretPolicy", "FunctionSecret", "FunctionSecretPolicy", "ReadSecret", "ReadSecretPolicy"}
 DATABASE = {
     *("DatabaseCluster", "DatabaseInstance", "DatabaseParameters", "DatabaseSubnets"),
     "DatabaseSecurityGroup",
@@ -41,37 +41,37 @@ DATABASE = {
 NETWORK = {  # no internet gateway, no NAT
     *("Vpc", "SubnetA", "SubnetB", "FunctionSecurityGroup", "EndpointSecurityGroup", "SqsEndpoint"),
 }
-WITH_A_CLUSTER = ALWAYS | DATABASE | IN_A_VPC
-OWN_DATABASE = WITH_A_CLUSTER | DASHBOARD | OWN_TOPIC
-ON_ONE_MACHINE = ALWAYS | DASHBOARD
-WATCHED_LITTLE = ALWAYS | PLAIN_TOPIC
-GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
+CORE_AND_CLUSTER = CORE_RESOURCES | DATABASE | VPC_RESOURCES
+CREATED_DATABASE = CORE_AND_CLUSTER | DASHBOARD | ENCRYPTED_TOPIC
+LOCAL_RESOURCES = CORE_RESOURCES | DASHBOARD
+CORE_AND_TOPIC = CORE_RESOURCES | PLAIN_TOPIC
+EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),  # besides alarms, which are the runbook's
     [
-        ("prod", [], OWN_DATABASE | NETWORK),
-        ("dev", [], WITH_A_CLUSTER | NETWORK | PLAIN_TOPIC),
-        ("prod", ["dbLogin=secret"], OWN_DATABASE | NETWORK | WITH_A_SECRET | {"SecretsManagerEndpoint"}),
-        ("prod", ["database=express"], ALWAYS | DASHBOARD | OWN_TOPIC),
-        ("dev", ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC"], WATCHED_LITTLE),
-        ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], OWN_DATABASE | NETWORK),
-        ("local", [], ON_ONE_MACHINE | OWN_TOPIC),
-        ("local", [f"alarmTopicArn={TOPIC}"], ON_ONE_MACHINE),
-        ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
-        ("dev", ["database=existing", "dbHost=db.example.com"], WATCHED_LITTLE),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], WATCHED_LITTLE | WITH_A_SECRET),
-        ("dev", ["database=existing", *GIVEN_SUBNETS], WATCHED_LITTLE | IN_A_VPC),
-        ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | {"AlarmEmail"}),
-        ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
+        ("prod", [], CREATED_DATABASE | NETWORK),
+        ("dev", [], CORE_AND_CLUSTER | NETWORK | PLAIN_TOPIC),
+        ("prod", ["dbLogin=secret"], CREATED_DATABASE | NETWORK | SECRET_RESOURCES | {"SecretsManagerEndpoint"}),
+        ("prod", ["database=express"], CORE_RESOURCES | DASHBOARD | ENCRYPTED_TOPIC),
+        ("dev", ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC"], CORE_AND_TOPIC),
+        ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], CREATED_DATABASE | NETWORK),
+        ("local", [], LOCAL_RESOURCES | ENCRYPTED_TOPIC),
+        ("local", [f"alarmTopicArn={TOPIC}"], LOCAL_RESOURCES),
+        ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], CREATED_DATABASE),
+        ("dev", ["database=existing", "dbHost=db.example.com"], CORE_AND_TOPIC),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], CORE_AND_TOPIC | SECRET_RESOURCES),
+        ("dev", ["database=existing", *EXISTING_SUBNETS], CORE_AND_TOPIC | VPC_RESOURCES),
+        ("prod", ["alarmEmail=oncall@example.com"], CREATED_DATABASE | NETWORK | {"AlarmEmail"}),
+        ("prod", ["accessLogs=true", "tracing=true"], CREATED_DATABASE | NETWORK | OBSERVABILITY),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_makes_exactly_these_resources(
-    compiled: Compile, prod: Template, stage: str, parameters: list[str], expected: set[str]
+    compile_stage: CompileStage, prod: Template, stage: str, parameters: list[str], expected: set[str]
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     has_cluster = "DatabaseCluster" in expected or "database=express" in parameters
     sections = {
         section
@@ -90,7 +90,7 @@ def test_makes_exactly_these_resources(
 
 
 QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueuePolicy"}
-KEPT = {
+RETAINED = {
     *QUEUES,
     *DATABASE,
     # What the database's groups lie in and name.
@@ -104,18 +104,18 @@ KEPT = {
 @pytest.mark.parametrize(
     ("stage", "parameters", "deleted", "replaced", "expected"),
     [
-        ("prod", [], "RetainExceptOnCreate", "Retain", KEPT),
-        ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], "RetainExceptOnCreate", "Retain", {*QUEUES, *DATABASE}),
+        ("prod", [], "RetainExceptOnCreate", "Retain", RETAINED),
+        ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], "RetainExceptOnCreate", "Retain", {*QUEUES, *DATABASE}),
         # A stage that serverless.yml does not know is as careful as prod.
-        ("staging", [], "RetainExceptOnCreate", "Retain", KEPT),
-        ("dev", [], "Delete", "Delete", KEPT),
+        ("staging", [], "RetainExceptOnCreate", "Retain", RETAINED),
+        ("dev", [], "Delete", "Delete", RETAINED),
         ("local", [], "Delete", "Delete", QUEUES),
     ],
 )
 def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
-    compiled: Compile, stage: str, parameters: list[str], deleted: str, replaced: str, expected: set[str]
+    compile_stage: CompileStage, stage: str, parameters: list[str], deleted: str, replaced: str, expected: set[str]
 ) -> None:
-    resources = compiled(stage, *parameters).resources
+    resources = compile_stage(stage, *parameters).resources
     for attribute, policy in (("DeletionPolicy", deleted), ("UpdateReplacePolicy", replaced)):
         found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
         assert found == dict.fromkeys(expected, policy), attribute
@@ -123,13 +123,13 @@ def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
 
 def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
     senders = {"ApiRole", "OperatorRole"}  # to a queue that stays without them nobody sends
-    for name in KEPT:
-        assert _references(prod.resources[name]) <= KEPT | (senders if name == "PunchQueuePolicy" else set()), name
+    for name in RETAINED:
+        assert _references(prod.resources[name]) <= RETAINED | (senders if name == "PunchQueuePolicy" else set()), name
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_what_stays_is_no_more_open_than_before(whole: Packaged, stage: str) -> None:
-    resources = whole(stage, *SWITCHES).template().resources
+def test_what_stays_is_no_more_open_than_before(package_with_slices: PackageStage, stage: str) -> None:
+    resources = package_with_slices(stage, *SWITCHES).template().resources
     policies = {
         name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
     }
@@ -140,8 +140,8 @@ def test_what_stays_is_no_more_open_than_before(whole: Packaged, stage: str) -> 
             assert policy.get(attribute) == resources[of].get(attribute), name
 
 
-def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compiled: Compile, template: Template) -> None:
-    longer = compiled("prod", "accessLogs=true", "logRetentionDays=90")
+def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compile_stage: CompileStage, template: Template) -> None:
+    longer = compile_stage("prod", "accessLogs=true", "logRetentionDays=90")
     for logged, days in ((template, 30), (longer, 90)):
         assert {group["RetentionInDays"] for group in logged.by_type("AWS::Logs::LogGroup").values()} == {days}
 
@@ -157,13 +157,13 @@ def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compiled: Compile, temp
     ],
 )
 def test_the_stack_itself_is_protected_where_people_punch(
-    packaged: Packaged, stage: str, parameters: list[str], expected: bool
+    package_stage: PackageStage, stage: str, parameters: list[str], expected: bool
 ) -> None:
     # Nothing of a template: `sls deploy` sets it afterwards.
-    assert packaged(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
+    assert package_stage(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
-def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(packaged: Packaged) -> None:
+def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(package_stage: PackageStage) -> None:
     services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
     expected = quotas.Demand(
         {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
@@ -174,52 +174,54 @@ def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(packaged: Packa
         network=zones.Network(("us-east-1c", "us-east-1d"), "17.7", services, endpoint_zones=1),
         throttles=dict.fromkeys(["stage", "key"], ThrottleLimits(2_000, 2_000)),
     )
-    prod = packaged("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
+    prod = package_stage("prod", "zones=us-east-1c,us-east-1d", "dbLogin=secret", "endpointZones=1")
     assert deploy.read_compiled_stage(prod.folder) == deploy.CompiledStage(
         True, False, expected, second_updates=(deploy.CLUSTER_PROTECTION,)
     )
 
-    dev = deploy.read_compiled_stage(packaged("dev").folder)
+    dev = deploy.read_compiled_stage(package_stage("dev").folder)
     assert dev == deploy.CompiledStage(False, False, dev.demand)
     # Of two values the last counts: a first deploy gives its own behind yours.
-    twice = packaged("prod", "deletionProtection=true", "deletionProtection=false")
+    twice = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
     assert deploy.read_compiled_stage(twice.folder).second_updates == ()
 
 
-def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:
+def test_what_the_functions_could_not_read_stops_the_deploy(package_stage: PackageStage) -> None:
     why = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
     with pytest.raises(CommandError, match=why):
-        deploy.read_compiled_stage(packaged("prod", "timeZone=America/SaoPaulo").folder)
+        deploy.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
-    whole: Packaged,
+    package_with_slices: PackageStage,
 ) -> None:
     values = parameters.defaults() | parameters.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
     is_typed = re.compile(r"true|false|\d+").fullmatch
     given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(given) > 20
-    from_file, from_texts = (whole("prod", *each).template().document for each in (SWITCHES, given))
+    from_file, from_texts = (package_with_slices("prod", *each).template().document for each in (SWITCHES, given))
     for document in (from_file, from_texts):
         for resource in document["Resources"].values():
             resource["Properties"].pop("Code", None)  # of a function: its key names the time
     assert from_texts == from_file
 
 
-def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(packaged: Packaged) -> None:
-    tags = packaged("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
+def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(package_stage: PackageStage) -> None:
+    tags = package_stage("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
     assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
 
 
-def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_roles(whole: Packaged, stage: str) -> None:
-    function = whole(stage).template().resources["SchemaLambdaFunction"]
+def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_roles(
+    package_with_slices: PackageStage, stage: str
+) -> None:
+    function = package_with_slices(stage).template().resources["SchemaLambdaFunction"]
     variables = function["Properties"]["Environment"]["Variables"]
     assert {name: variables[name] for name in OF_THE_SCHEMA} == OF_THE_SCHEMA
 
 
 @pytest.mark.parametrize("parameters", [[], SWITCHES, ["dbLogin=secret"]], ids=["plain", "all on", "passwords"])
-def test_no_property_holds_a_secret(whole: Packaged, stage: str, parameters: list[str]) -> None:
-    template = whole(stage, *parameters).template()
+def test_no_property_holds_a_secret(package_with_slices: PackageStage, stage: str, parameters: list[str]) -> None:
+    template = package_with_slices(stage, *parameters).template()
     suspicious = {
         (key, json.dumps(value))
         for resource in template.resources.values()

@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 
 from tests.serving import Request, Response, answering
-from tests.template.compiled import OneProcess, copied
+from tests.template.compiled import OslsProcess, copy_without_requirements
 from tools.kit.osls import stack_name
 from tools.kit.packaging import NO_AWS
 from tools.local.emulator import Emulator
 
-FOUND = {
+EXPRESS_CLUSTER = {
     "DBClusterIdentifier": "batida-ponto-local",
     "Status": "available",
     "Endpoint": "batida-ponto-local.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com",
@@ -30,16 +30,16 @@ NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # what osls says
 class Account:
     """An account of the emulator's, and beside it RDS, which has one cluster."""
 
-    def __init__(self, aws: Emulator, one: OneProcess, project: Path) -> None:
-        self.aws, self._one, self._project = aws, one, project
+    def __init__(self, aws: Emulator, osls_process: OslsProcess, project: Path) -> None:
+        self.aws, self._one, self._project = aws, osls_process, project
         self.cluster: dict[str, str] = {}
-        self.asked: list[str] = []  # of RDS
+        self.rds_requests: list[str] = []  # of RDS
         self.rds_url = ""
 
     def answer(self, request: Request) -> Response:
         """Answer DescribeDBClusters, which is all that is asked."""
         asked = request.body.decode()
-        self.asked.append(asked)
+        self.rds_requests.append(asked)
         assert "Action=DescribeDBClusters&" in asked
         if f"DBClusterIdentifier={self.cluster.get('DBClusterIdentifier')}" not in asked.split("&"):
             error = "<Code>DBClusterNotFoundFault</Code><Message>DBCluster not found.</Message>"
@@ -55,7 +55,7 @@ class Account:
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
         return self._one.output(self._project, options, environment)
 
-    def stopped(self, *parameters: str, stage: str = "local") -> str | None:
+    def stop_message(self, *parameters: str, stage: str = "local") -> str | None:
         """Return what stops a deploy with these parameters before it changes anything, or None."""
         status, printed = self.sls("deploy", "function", "--function", "none", parameters=parameters, stage=stage)
         assert status
@@ -64,9 +64,9 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Iterator[Account]:
-    project = copied(tmp_path_factory.mktemp("deployed"), with_slices=False)
-    account = Account(aws, one_process, project)
+def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, osls_process: OslsProcess) -> Iterator[Account]:
+    project = copy_without_requirements(tmp_path_factory.mktemp("deployed"), with_slices=False)
+    account = Account(aws, osls_process, project)
     with answering(account.answer) as account.rds_url:
         yield account
 
@@ -74,16 +74,16 @@ def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, one_process
 @pytest.fixture
 def cluster(account: Account) -> Iterator[dict[str, str]]:
     """Return the account's express cluster, of stage local."""
-    account.cluster = dict(FOUND)
+    account.cluster = dict(EXPRESS_CLUSTER)
     yield account.cluster
     account.cluster = {}
 
 
 def test_a_deploy_without_its_express_cluster_stops_with_the_command_that_makes_it(account: Account) -> None:
-    stopped = account.stopped(EXPRESS)
-    assert stopped
-    assert "database: express needs the cluster batida-ponto-local, which does not exist in us-east-1." in stopped
-    assert '\nmake deploy STAGE=local ARGS="--param database=express"\n' in stopped
+    stop_message = account.stop_message(EXPRESS)
+    assert stop_message
+    assert "database: express needs the cluster batida-ponto-local, which does not exist in us-east-1." in stop_message
+    assert '\nmake deploy STAGE=local ARGS="--param database=express"\n' in stop_message
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_a_cluster_that_cannot_be_used_stops_the_deploy(
     account: Account, cluster: dict[str, str], changed: dict[str, str], message: str
 ) -> None:
     cluster |= changed
-    assert message in str(account.stopped(EXPRESS))
+    assert message in str(account.stop_message(EXPRESS))
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(account: Account) -> None:
-    account.asked.clear()
+    account.rds_requests.clear()
     status, printed = account.sls("deploy", parameters=(EXPRESS,))
     assert status == 0, printed
-    assert len(account.asked) == 1
+    assert len(account.rds_requests) == 1
 
     (stack,) = account.aws.client("cloudformation").describe_stacks(StackName=stack_name("local"))["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
@@ -118,21 +118,24 @@ def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(acco
     for name in ("batidaPonto", "read", "schema"):
         found = functions.get_function_configuration(FunctionName=f"batida-ponto-local-{name}")
         variables = found["Environment"]["Variables"]
-        assert (variables["DB_HOST"], variables["DB_PORT"]) == (FOUND["Endpoint"], "5432")
+        assert (variables["DB_HOST"], variables["DB_PORT"]) == (EXPRESS_CLUSTER["Endpoint"], "5432")
         assert not found.get("VpcConfig", {}).get("SubnetIds")
 
     # And from then on it stays.
-    assert account.stopped(EXPRESS) is None
-    stopped = str(account.stopped())
-    assert "'existing' would give batida-ponto-local another database; its punches are in that of 'express'" in stopped
-    assert "Set database to 'express'." in stopped
+    assert account.stop_message(EXPRESS) is None
+    stop_message = str(account.stop_message())
+    assert (
+        "'existing' would give batida-ponto-local another database; its punches are in that of 'express'"
+        in stop_message
+    )
+    assert "Set database to 'express'." in stop_message
 
 
 @pytest.mark.usefixtures("cluster")
 def test_what_was_packaged_without_the_cluster_is_not_deployed(account: Account, tmp_path: Path) -> None:
-    account.asked.clear()
+    account.rds_requests.clear()
     status, printed = account.sls("package", "--package", str(tmp_path), parameters=(EXPRESS,))
-    assert (status, account.asked) == (0, []), printed
+    assert (status, account.rds_requests) == (0, []), printed
     status, printed = account.sls("deploy", "--package", str(tmp_path), parameters=(EXPRESS,))
     assert status
     assert f"{tmp_path} was packaged without its cluster: deploy without --package" in printed
@@ -180,9 +183,9 @@ def test_another_database_or_login_than_the_stacks_stops_the_deploy_unless_it_ca
         formation = account.aws.client("cloudformation")
         formation.create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
 
-    stopped = account.stopped(*parameters, stage=stage)
+    stop_message = account.stop_message(*parameters, stage=stage)
 
     if message is None:
-        assert stopped is None
+        assert stop_message is None
     else:
-        assert message in str(stopped)
+        assert message in str(stop_message)

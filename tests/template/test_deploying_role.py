@@ -10,7 +10,7 @@ import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from tests.iam import ACCOUNT, ADMINISTRATOR, Principal, as_list, deploying_role, may, trusts_token
-from tests.template.compiled import ARN, Packaged
+from tests.template.compiled import ARN, PackageStage
 from tools.develop.templates import SWITCHES
 
 DEPLOYING_ROLE = deploying_role(Repository="acme/clock", Stage="prod")
@@ -21,30 +21,30 @@ BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOYING_ROLE.l
 MAX_POLICY_CHARACTERS = 6_144
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
-OF_ACCOUNT = f"us-east-1:{ACCOUNT}"
+REGION_AND_ACCOUNT = f"us-east-1:{ACCOUNT}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
-FUNCTION = f"arn:aws:lambda:{OF_ACCOUNT}:function:"
-MAPPING = f"arn:aws:lambda:{OF_ACCOUNT}:event-source-mapping:6bc1c1a2-0d2f-4d0a-9c0e-5d1f6f3a7b10"
-STACK = f"arn:aws:cloudformation:{OF_ACCOUNT}:stack/"
-ALARM = f"arn:aws:cloudwatch:{OF_ACCOUNT}:alarm:"
-RDS = f"arn:aws:rds:{OF_ACCOUNT}:"
-RDS_USER = f"arn:aws:rds-db:{OF_ACCOUNT}:dbuser:cluster-1/"
-LOG_GROUP = f"arn:aws:logs:{OF_ACCOUNT}:log-group:"
-SECRET = f"arn:aws:secretsmanager:{OF_ACCOUNT}:secret:"
-KEY = f"arn:aws:kms:{OF_ACCOUNT}:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
+FUNCTION = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:"
+MAPPING = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:event-source-mapping:6bc1c1a2-0d2f-4d0a-9c0e-5d1f6f3a7b10"
+STACK = f"arn:aws:cloudformation:{REGION_AND_ACCOUNT}:stack/"
+ALARM = f"arn:aws:cloudwatch:{REGION_AND_ACCOUNT}:alarm:"
+RDS = f"arn:aws:rds:{REGION_AND_ACCOUNT}:"
+RDS_USER = f"arn:aws:rds-db:{REGION_AND_ACCOUNT}:dbuser:cluster-1/"
+LOG_GROUP = f"arn:aws:logs:{REGION_AND_ACCOUNT}:log-group:"
+SECRET = f"arn:aws:secretsmanager:{REGION_AND_ACCOUNT}:secret:"
+KEY = f"arn:aws:kms:{REGION_AND_ACCOUNT}:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
 STACK_TAG = "aws:ResourceTag/aws:cloudformation:stack-name"
-OWN = {STACK_TAG: "batida-ponto-prod"}
-OTHERS = {STACK_TAG: "payroll"}
-WITH_BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:the-RoleBoundary"}
+OWN_STACK = {STACK_TAG: "batida-ponto-prod"}
+OTHER_STACK = {STACK_TAG: "payroll"}
+BOUNDARY_CONDITION = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:the-RoleBoundary"}
 
-Asked = tuple[str, str, dict[str, str]]  # action, resource, more condition keys
+ActionRequest = tuple[str, str, dict[str, str]]  # action, resource, more condition keys
 
 
-def each(resource: str, *actions: str, **request: str) -> list[Asked]:
+def each(resource: str, *actions: str, **request: str) -> list[ActionRequest]:
     return [(action, resource, request) for action in actions]
 
 
-def on_anything(*actions: str) -> list[Asked]:
+def requests_on_any_resource(*actions: str) -> list[ActionRequest]:
     return each("*", *actions)
 
 
@@ -63,7 +63,7 @@ STACK_CHANGES = [
 ]
 
 # Beside what the tests of each action below deny.
-DENIED: dict[str, list[Asked]] = {
+DENIED: dict[str, list[ActionRequest]] = {
     "assumes a role of another stage or account": [
         *each(f"{ROLE}batida-ponto-dev-OperatorRole-1", "sts:AssumeRole"),
         *each("arn:aws:iam::210987654321:role/batida-ponto-prod-OperatorRole-1", "sts:AssumeRole"),
@@ -87,13 +87,13 @@ DENIED: dict[str, list[Asked]] = {
         *each(MAPPING, *MAPPING_CHANGES, **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
     ],
     "the stack of the deploying role": each(f"{STACK}batida-ponto-deploy-prod/1", *STACK_CHANGES),
-    "signs in, to accounts or databases": on_anything(
+    "signs in, to accounts or databases": requests_on_any_resource(
         *("sso:CreateAccountAssignment", "sso-directory:CreateUser", "identitystore:CreateUser"),
         *("organizations:CreateAccount", "account:PutAlternateContact", "rolesanywhere:CreateTrustAnchor"),
         *("acm-pca:IssueCertificate", "cognito-identity:SetIdentityPoolRoles", "cognito-idp:AdminSetUserPassword"),
         *("ds:ResetUserPassword", "rds-db:connect", "rds-data:ExecuteStatement", "redshift:GetClusterCredentials"),
     ),
-    "runs code on machines": on_anything(
+    "runs code on machines": requests_on_any_resource(
         *("ssm:SendCommand", "ssm-guiconnect:StartConnection", "ec2-instance-connect:SendSSHPublicKey"),
         *("lightsail:GetInstanceAccessDetails", "gamelift:GetInstanceAccess", "autoscaling:UpdateAutoScalingGroup"),
         *("imagebuilder:StartImagePipelineExecution", "cloud9:CreateEnvironmentEC2", "ec2:RunInstances"),
@@ -101,7 +101,7 @@ DENIED: dict[str, list[Asked]] = {
         *("ec2:ReplaceIamInstanceProfileAssociation", "ec2:RequestSpotInstances", "ec2:ModifySnapshotAttribute"),
         "ec2:CreateReplaceRootVolumeTask",
     ),
-    "builds, delivers or runs code by a service's role": on_anything(
+    "builds, delivers or runs code by a service's role": requests_on_any_resource(
         *("codebuild:StartBuild", "codepipeline:StartPipelineExecution", "codedeploy:CreateDeployment"),
         *("codestar-connections:UseConnection", "codecommit:GitPush", "ecr:PutImage", "amplify:StartJob"),
         *("apprunner:UpdateService", "elasticbeanstalk:UpdateEnvironment", "servicecatalog:ProvisionProduct"),
@@ -113,36 +113,38 @@ DENIED: dict[str, list[Asked]] = {
         *("kinesisanalytics:UpdateApplication", "synthetics:UpdateCanary", "redshift-data:ExecuteStatement"),
     ),
     "what records and watches": [
-        *on_anything("cloudtrail:StopLogging", "config:StopConfigurationRecorder", "guardduty:DeleteDetector"),
-        *on_anything("securityhub:DisableSecurityHub", "logs:PutResourcePolicy", "ec2:DeleteFlowLogs"),
+        *requests_on_any_resource(
+            "cloudtrail:StopLogging", "config:StopConfigurationRecorder", "guardduty:DeleteDetector"
+        ),
+        *requests_on_any_resource("securityhub:DisableSecurityHub", "logs:PutResourcePolicy", "ec2:DeleteFlowLogs"),
         *each(f"{LOG_GROUP}/aws/lambda/batida-ponto-prod2-read", "logs:DeleteLogGroup"),
         *each(f"{ALARM}batida-ponto-eu-dead-letters", "cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions"),
     ],
     "buckets of others": [
         *each("arn:aws:s3:::cdk-hnb659fds-assets", *BUCKET_CHANGES),
         *each("arn:aws:s3:::audit/2026/log.json.gz", "s3:DeleteObject", "s3:PutObject"),
-        *on_anything("s3:PutAccountPublicAccessBlock", "s3:GetDataAccess"),
+        *requests_on_any_resource("s3:PutAccountPublicAccessBlock", "s3:GetDataAccess"),
     ],
     "secrets, user pools, keys and networks that the stack did not make": [
         *each(f"{SECRET}payroll-1", *SECRET_USES, "secretsmanager:DeleteSecret", "secretsmanager:RotateSecret"),
-        *on_anything("secretsmanager:BatchGetSecretValue"),
-        *on_anything("cognito-idp:DeleteUserPool", "cognito-idp:AddCustomAttributes"),
+        *requests_on_any_resource("secretsmanager:BatchGetSecretValue"),
+        *requests_on_any_resource("cognito-idp:DeleteUserPool", "cognito-idp:AddCustomAttributes"),
         ("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}),
-        ("ec2:DeleteVpc", f"arn:aws:ec2:{OF_ACCOUNT}:vpc/vpc-1", OTHERS),
+        ("ec2:DeleteVpc", f"arn:aws:ec2:{REGION_AND_ACCOUNT}:vpc/vpc-1", OTHER_STACK),
     ],
 }
 
 
-@pytest.mark.parametrize("asked", DENIED.values(), ids=DENIED.keys())
-def test_the_boundary_denies_what_acts_as_or_changes_somebody_else(asked: list[Asked]) -> None:
+@pytest.mark.parametrize("requests", DENIED.values(), ids=DENIED.keys())
+def test_the_boundary_denies_what_acts_as_or_changes_somebody_else(requests: list[ActionRequest]) -> None:
     without = BOUNDED._replace(policies=ADMINISTRATOR.policies, boundary=None)
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in asked if not may(without, *one[:2], policy=trust, request=one[2])] == []
-    assert [one for one in asked if may(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if not may(without, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if may(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
 
 
 # Beside what CloudFormation does.
-ADMITTED: dict[str, list[Asked]] = {
+ADMITTED: dict[str, list[ActionRequest]] = {
     "its stack": [
         *each(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
         *each(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
@@ -151,20 +153,20 @@ ADMITTED: dict[str, list[Asked]] = {
     "its buckets, functions, secrets and API": [
         *each("arn:aws:s3:::batida-ponto-prod-serverlessdeploymentbucket-1/zip", "s3:GetObject", "s3:PutObject"),
         *each(f"{FUNCTION}batida-ponto-prod-read", *FUNCTION_CHANGES),
-        ("secretsmanager:GetSecretValue", f"{SECRET}FunctionSecret-1", OWN),
-        *each(f"arn:aws:execute-api:{OF_ACCOUNT}:a1/prod/POST/ponto", "execute-api:Invoke"),
+        ("secretsmanager:GetSecretValue", f"{SECRET}FunctionSecret-1", OWN_STACK),
+        *each(f"arn:aws:execute-api:{REGION_AND_ACCOUNT}:a1/prod/POST/ponto", "execute-api:Invoke"),
     ],
     "its log groups and its dashboard": [
         *each(f"{LOG_GROUP}/aws/apigateway/batida-ponto-prod:*", "logs:DeleteLogGroup"),
         *each(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/batida-ponto-prod", "cloudwatch:PutDashboard"),
     ],
     "reading what another stack made, and its network": [
-        ("kms:DescribeKey", KEY, OTHERS),
-        ("rds:DescribeDBClusters", f"{RDS}cluster:payroll", OTHERS),
-        ("ec2:CreateSecurityGroup", f"arn:aws:ec2:{OF_ACCOUNT}:vpc/vpc-1", OTHERS),
+        ("kms:DescribeKey", KEY, OTHER_STACK),
+        ("rds:DescribeDBClusters", f"{RDS}cluster:payroll", OTHER_STACK),
+        ("ec2:CreateSecurityGroup", f"arn:aws:ec2:{REGION_AND_ACCOUNT}:vpc/vpc-1", OTHER_STACK),
     ],
     "its roles": each(f"{ROLE}batida-ponto-prod-OperatorRole-1", "sts:AssumeRole", "iam:UpdateAssumeRolePolicy"),
-    "reading": on_anything(
+    "reading": requests_on_any_resource(
         *("cloudformation:DescribeStacks", "cloudformation:ListStacks", "cloudformation:ValidateTemplate"),
         *("ec2:DescribeVpcs", "ec2:DescribeVpcEndpointServices", "iam:ListRoles", "lambda:GetAccountSettings"),
         *("rds:DescribeDBClusters", "rds:DescribeOrderableDBInstanceOptions", "servicequotas:GetServiceQuota"),
@@ -184,15 +186,15 @@ ADMITTED: dict[str, list[Asked]] = {
         *each(f"{ROLE}aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS", "iam:CreateServiceLinkedRole"),
     ],
     "a cluster that it made under a shortened name": [
-        ("rds:DeleteDBCluster", f"{RDS}cluster:batida-ponto-pr-databasecluster-1", OWN),
+        ("rds:DeleteDBCluster", f"{RDS}cluster:batida-ponto-pr-databasecluster-1", OWN_STACK),
     ],
 }
 
 
-@pytest.mark.parametrize("asked", ADMITTED.values(), ids=ADMITTED.keys())
-def test_the_deploying_role_may_change_its_own_stage_and_read(asked: list[Asked]) -> None:
+@pytest.mark.parametrize("requests", ADMITTED.values(), ids=ADMITTED.keys())
+def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[ActionRequest]) -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in asked if not may(DEPLOYER, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if not may(DEPLOYER, *one[:2], policy=trust, request=one[2])] == []
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,9 @@ def test_the_deploying_role_may_change_its_own_stage_and_read(asked: list[Asked]
     ],
     ids=" ".join,
 )
-def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(whole: Packaged, parameters: list[str]) -> None:
+def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(
+    package_with_slices: PackageStage, parameters: list[str]
+) -> None:
     own = {
         "cloudwatch": [f"{ALARM}batida-ponto-prod-dead-letters"],
         "iam": [f"{ROLE}batida-ponto-prod-ReadRole-1", f"arn:aws:iam::{ACCOUNT}:policy/batida-ponto-prod-ReadPolicy-1"],
@@ -214,8 +218,8 @@ def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(whole: P
         "s3": ["arn:aws:s3:::batida-ponto-prod-sitebucket-1"],
     }
     request = {"lambda:FunctionArn": own["lambda"][0], "iam:PassedToService": "lambda.amazonaws.com"}
-    request |= {"kms:GrantIsForAWSResource": "true"} | WITH_BOUNDARY | OWN
-    kinds = {resource["Type"] for resource in whole("prod", *parameters).template().resources.values()}
+    request |= {"kms:GrantIsForAWSResource": "true"} | BOUNDARY_CONDITION | OWN_STACK
+    kinds = {resource["Type"] for resource in package_with_slices("prod", *parameters).template().resources.values()}
     actions = {action for kind in kinds for action in handler_actions(kind)}
     assert len(actions) > 100
 
@@ -263,8 +267,8 @@ HARMLESS = {  # that are no reads, and change nobody else's stack or function
 
 @pytest.mark.parametrize("service", HARMLESS)
 def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others(service: str) -> None:
-    others = f"arn:aws:{service}:{OF_ACCOUNT}:payroll"
-    names = {name for name in known_actions()[service] if not name.startswith(READS)}
+    others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
+    names = {name for name in service_actions()[service] if not name.startswith(READS)}
     request = {"lambda:FunctionArn": f"{FUNCTION}payroll"}
     admitted = {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=request)}
     assert admitted == HARMLESS[service] & names
@@ -278,16 +282,16 @@ def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others
     ],
 )
 def test_each_action_that_is_no_read_is_denied_on_what_another_stack_made(service: str) -> None:
-    others = f"arn:aws:{service}:{OF_ACCOUNT}:batida-ponto-eu"
-    names = {name for name in known_actions()[service] if not name.startswith(READS)}
+    others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:batida-ponto-eu"
+    names = {name for name in service_actions()[service] if not name.startswith(READS)}
     assert len(names) > 10
-    assert {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=OTHERS)} == set()
+    assert {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=OTHER_STACK)} == set()
 
 
 @pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
 def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) -> None:
     others = f"{RDS}{name}"
-    names = {each for each in known_actions()["rds"] if not each.startswith((*READS, *CREATES))}
+    names = {each for each in service_actions()["rds"] if not each.startswith((*READS, *CREATES))}
     names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
     assert len(names) > 60
     assert {each for each in names if may(BOUNDED, f"rds:{each}", others)} == set()
@@ -296,9 +300,9 @@ def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) 
 def test_deploying_role_gives_rights_to_roles_with_the_boundary_only() -> None:
     role = f"{ROLE}batida-ponto-prod-ReadRole-1"
     for action in ("AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"):
-        assert may(DEPLOYER, f"iam:{action}", role, request=WITH_BOUNDARY)
+        assert may(DEPLOYER, f"iam:{action}", role, request=BOUNDARY_CONDITION)
         assert not may(DEPLOYER, f"iam:{action}", role)
-    assert not may(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=WITH_BOUNDARY)
+    assert not may(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=BOUNDARY_CONDITION)
 
 
 def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
@@ -319,25 +323,25 @@ def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
     assert not may(Principal("", ADMINISTRATOR.policies, [boundary]), "rds-db:connect", f"{RDS_USER}payroll")
 
 
-BY_NAME = "repo:acme/clock:environment:prod"
-BY_NUMBER = "repo:acme@11/clock@22:environment:prod"  # of repositories made, renamed or transferred since 2026-07-15
+NAME_SUBJECT = "repo:acme/clock:environment:prod"
+ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"  # of repositories made, renamed or transferred since 2026-07-15
 
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
-    [({}, {BY_NAME}), ({"OwnerId": "11", "RepositoryId": "22"}, {BY_NAME, BY_NUMBER})],
+    [({}, {NAME_SUBJECT}), ({"OwnerId": "11", "RepositoryId": "22"}, {NAME_SUBJECT, ID_SUBJECT})],
 )
 def test_the_deploying_role_is_given_to_this_repositorys_environment_and_to_no_other(
     numbers: dict[str, str], expected: set[str]
 ) -> None:
     trust = deploying_role(Repository="acme/clock", **numbers).trust
-    others = [subject.replace("prod", "dev") for subject in (BY_NAME, BY_NUMBER)]
+    others = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
     others += ["repo:acme@11/clock@23:environment:prod", "repo:acme@12/clock@22:environment:prod", "repo:acme/clock"]
-    subjects = {BY_NAME, BY_NUMBER, *others}
+    subjects = {NAME_SUBJECT, ID_SUBJECT, *others}
     key = "token.actions.githubusercontent.com"
     claims = {subject: {f"{key}:sub": subject, f"{key}:aud": "sts.amazonaws.com"} for subject in subjects}
     assert {subject for subject in subjects if trusts_token(trust, claims[subject])} == expected
-    assert not trusts_token(trust, claims[BY_NAME] | {f"{key}:aud": "https://example.com"})
+    assert not trusts_token(trust, claims[NAME_SUBJECT] | {f"{key}:aud": "https://example.com"})
 
 
 def test_owner_id_and_repository_id_go_together() -> None:
@@ -364,11 +368,11 @@ def test_each_action_that_the_boundary_names_exists() -> None:
     assert len(named) > 150
     for action in named:
         service, _, pattern = action.lower().partition(":")
-        assert [name for name in known_actions()[service] if name.startswith(pattern.rstrip("*"))], action
+        assert [name for name in service_actions()[service] if name.startswith(pattern.rstrip("*"))], action
 
 
 @cache
-def known_actions() -> dict[str, set[str]]:
+def service_actions() -> dict[str, set[str]]:
     """Return the actions of each service of AWS, in lower case."""
     known = json.loads(files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
     return {service: set(found["Actions"]) for service, found in known.items()}

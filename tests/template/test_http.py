@@ -7,29 +7,29 @@ from typing import Any
 
 import pytest
 
-from tests.template.compiled import Pack, add, copied
+from tests.template.compiled import PackageProject, add_slice, copy_without_requirements
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import require_preflight, throttles
-from tests.template.test_rights import connect, rights
+from tests.template.test_rights import connect_permission, permissions
 from tools.kit.packaging import PackagingError, Template
 
 Define = Callable[..., Template]
 
 
 @pytest.fixture
-def define(packed: Pack, tmp_path: Path) -> Define:
+def define(package_project: PackageProject, tmp_path: Path) -> Define:
     """Return a function that compiles dev with one slice, whose `http` has this function `request`."""
 
     def define(entry: str, more: str = "", *given: str) -> Template:
-        project = copied(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
-        add(project, "one", f"http: {{ request: {entry} }}\n{more}\n")
+        project = copy_without_requirements(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
+        add_slice(project, "one", f"http: {{ request: {entry} }}\n{more}\n")
         folder = project / "slices" / "one"
         (folder / "function.py").touch()
         (folder / "schema").mkdir()
         (folder / "schema" / "roles.sql").write_text(
             "create role ponto_requests;\ncreate role ponto_shifts;\ncreate role ponto_x;\n"
         )
-        return packed(project, "dev", *given).template()
+        return package_project(project, "dev", *given).template()
 
     return define
 
@@ -43,7 +43,7 @@ def test_method_and_role_make_a_function_with_its_rights(define: Define) -> None
     assert function["Environment"]["Variables"]["DB_USER"] == "ponto_requests"
     assert (function["Timeout"], function["ReservedConcurrentExecutions"]) == (20, 2)
     assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
-    assert connect("ponto_requests") in rights(template)["RequestRole"]
+    assert connect_permission("ponto_requests") in permissions(template)["RequestRole"]
     assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
     exempt = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
     assert [each["id"] for each in exempt] == ["CKV_AWS_116"]

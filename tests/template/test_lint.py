@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.template.compiled import Packaged
+from tests.template.compiled import PackageStage
 from tools.develop.templates import DATABASES, SWITCHES
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
-UNTIL_OBSERVED = {"CKV_AWS_73", "CKV_AWS_76"}
-ALONE = [ROOT / ".github" / "deploy-role.yml", ROOT / "tools" / "deploy" / "tunnel.yml"]
+OBSERVABILITY_RULES = {"CKV_AWS_73", "CKV_AWS_76"}
+STANDALONE_TEMPLATES = [ROOT / ".github" / "deploy-role.yml", ROOT / "tools" / "deploy" / "tunnel.yml"]
 VALIDATE = ROOT / "tools" / "develop" / "validate.py"
-EVERYWHERE = {*yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"]}
+GLOBALLY_SKIPPED = {*yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"]}
 
 
 def write(folder: Path, **documents: Any) -> list[str]:
@@ -41,7 +41,7 @@ def audit(folder: Path, names: Sequence[str], *options: str) -> set[tuple[str, s
     return {(each["file_path"][1:], each["check_id"], each["resource"].rpartition(".")[2]) for each in failed}
 
 
-def without_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
+def strip_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
     """Return a template that ignores nothing, and checkov's rules that it ignored, each with its resource."""
     document, ignored = copy.deepcopy(document), set()
     for name, resource in document["Resources"].items():
@@ -51,23 +51,28 @@ def without_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
 
 
 @pytest.fixture(scope="module")
-def observed(whole: Packaged) -> Any:
+def observed(package_with_slices: PackageStage) -> Any:
     """Prod with all that there is: it needs no exception for access logs and traces."""
-    document = copy.deepcopy(whole("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document)
+    document = copy.deepcopy(
+        package_with_slices("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document
+    )
     ignored = document["Resources"]["ApiStage"]["Metadata"]["checkov"]
-    ignored["skip"] = [each for each in ignored["skip"] if each["id"] not in UNTIL_OBSERVED]
+    ignored["skip"] = [each for each in ignored["skip"] if each["id"] not in OBSERVABILITY_RULES]
     return document
 
 
 @pytest.mark.nightly  # make check runs it on the templates as they are
 def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ignored(
-    tmp_path: Path, dev: Template, whole: Packaged, complete: Template, observed: Any
+    tmp_path: Path, dev: Template, package_with_slices: PackageStage, prod_with_slices: Template, observed: Any
 ) -> None:
     from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
 
-    others = [whole("prod", *DATABASES[name]).template().document for name in ("create-secret", "existing-secret")]
-    looked_at = [complete.document, dev.document, *others, *map(cfn_yaml.load, ALONE)]
-    documents, ignored = zip(*map(without_metadata, looked_at), strict=True)
+    others = [
+        package_with_slices("prod", *DATABASES[name]).template().document
+        for name in ("create-secret", "existing-secret")
+    ]
+    looked_at = [prod_with_slices.document, dev.document, *others, *map(cfn_yaml.load, STANDALONE_TEMPLATES)]
+    documents, ignored = zip(*map(strip_metadata, looked_at), strict=True)
     spoilt = copy.deepcopy(observed)
     resources = spoilt["Resources"]
     resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
@@ -75,12 +80,12 @@ def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ign
     del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
 
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
-    found = audit(tmp_path, [*names, *write(tmp_path, whole=observed, spoilt=spoilt)], "--skip-check", "none")
+    found = audit(tmp_path, [*names, *write(tmp_path, complete=observed, spoilt=spoilt)], "--skip-check", "none")
 
     would_complain = {(rule, resource) for template, rule, resource in found if template in names}
-    assert {rule for rule, _ in would_complain} >= EVERYWHERE
-    assert {each for each in would_complain if each[0] not in EVERYWHERE} == set().union(*ignored)
-    assert {each for each in found if each[0] not in names and each[1] not in EVERYWHERE} == {
+    assert {rule for rule, _ in would_complain} >= GLOBALLY_SKIPPED
+    assert {each for each in would_complain if each[0] not in GLOBALLY_SKIPPED} == set().union(*ignored)
+    assert {each for each in found if each[0] not in names and each[1] not in GLOBALLY_SKIPPED} == {
         ("spoilt.json", "CKV_AWS_96", "DatabaseCluster"),
         ("spoilt.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
         ("spoilt.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # accepted of another function only
@@ -94,11 +99,13 @@ def validate(folder: Path, names: Sequence[str]) -> tuple[int, str]:
     return process.returncode, process.stdout
 
 
-def test_validator_fails_on_what_does_not_exist_and_is_silent_otherwise(tmp_path: Path, complete: Template) -> None:
-    spoilt = copy.deepcopy(complete.document)
+def test_validator_fails_on_what_does_not_exist_and_is_silent_otherwise(
+    tmp_path: Path, prod_with_slices: Template
+) -> None:
+    spoilt = copy.deepcopy(prod_with_slices.document)
     spoilt["Resources"]["PunchQueue"]["Properties"]["VisibilityTimout"] = 3
-    write(tmp_path, prod=complete.document, spoilt=spoilt)
-    clean = ["prod.json", *map(str, ALONE)]
+    write(tmp_path, prod=prod_with_slices.document, spoilt=spoilt)
+    clean = ["prod.json", *map(str, STANDALONE_TEMPLATES)]
     assert validate(tmp_path, clean) == (0, "")
     status, output = validate(tmp_path, ["spoilt.json"])
     assert status == 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 from tools.kit import local_stack
 from tools.kit.packaging import PackagingError, Template
 from tools.local.emulator import Emulator
@@ -41,14 +41,14 @@ def account(aws: Emulator) -> Account:
     )
 
 
-def look_up(compiled: Compile, account: Account, *parameters: str) -> Template:
+def look_up(compile_stage: CompileStage, account: Account, *parameters: str) -> Template:
     aws = account.environment
-    return compiled("dev", *parameters, **{n: v for n, v in aws.items() if n.startswith("AWS_")})
+    return compile_stage("dev", *parameters, **{n: v for n, v in aws.items() if n.startswith("AWS_")})
 
 
-def test_names_become_the_ids_of_the_account(compiled: Compile, account: Account) -> None:
+def test_names_become_the_ids_of_the_account(compile_stage: CompileStage, account: Account) -> None:
     template = look_up(
-        compiled, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
+        compile_stage, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
     )
     for function in template.by_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
@@ -63,7 +63,7 @@ def test_names_become_the_ids_of_the_account(compiled: Compile, account: Account
 
 
 def test_a_look_up_has_the_credentials_by_which_osls_deploys(
-    compiled: Compile, account: Account, tmp_path: Path
+    compile_stage: CompileStage, account: Account, tmp_path: Path
 ) -> None:
     profile = tmp_path / "credentials"
     keys = {name.lower(): account.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
@@ -71,7 +71,7 @@ def test_a_look_up_has_the_credentials_by_which_osls_deploys(
     aws = {name: value for name, value in account.environment.items() if name.lower() not in keys}
     aws |= {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_DEV_PROFILE": "company"}  # which osls alone knows
     names = ("vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
-    template = look_up(compiled, account._replace(environment=aws), *names)
+    template = look_up(compile_stage, account._replace(environment=aws), *names)
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == account.vpc
 
 
@@ -95,24 +95,24 @@ def test_a_look_up_has_the_credentials_by_which_osls_deploys(
     ],
 )
 def test_a_name_that_is_not_one_things_stops_with_those_that_are(
-    compiled: Compile, account: Account, vpc: str, subnets: str, group: str, message: str
+    compile_stage: CompileStage, account: Account, vpc: str, subnets: str, group: str, message: str
 ) -> None:
     with pytest.raises(PackagingError, match=message) as stopped:
-        look_up(compiled, account, f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
+        look_up(compile_stage, account, f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
     assert "network.js:" not in str(stopped.value)  # no stack buries the message
 
 
-def test_ids_need_no_account(compiled: Compile) -> None:
-    template = compiled("prod", "vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
+def test_ids_need_no_account(compile_stage: CompileStage) -> None:
+    template = compile_stage("prod", "vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     for function in template.by_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
     assert template.properties("DatabaseSubnets")["SubnetIds"] == ["subnet-1", "subnet-2"]
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"
 
 
-def test_a_look_up_without_an_account_is_no_empty_network(compiled: Compile) -> None:
+def test_a_look_up_without_an_account_is_no_empty_network(compile_stage: CompileStage) -> None:
     with pytest.raises(PackagingError, match="CredentialsProviderError"):
-        compiled("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
+        compile_stage("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
 
 
 def _vpc(ec2: "EC2Client", name: str, block: str) -> str:

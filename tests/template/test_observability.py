@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from tests.template.compiled import Compile
+from tests.template.compiled import CompileStage
 from tools.kit.packaging import Template
 
 
 @pytest.fixture
-def observed(compiled: Compile) -> Template:
+def observed(compile_stage: CompileStage) -> Template:
     """Return prod with all of it."""
-    return compiled("prod", "accessLogs=true", "tracing=true")
+    return compile_stage("prod", "accessLogs=true", "tracing=true")
 
 
 def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(template: Template) -> None:

@@ -16,8 +16,8 @@ OPERATIONS = {
 }
 PUNCH = OPERATIONS["POST", "/ponto"]
 # What the gateway itself answers, by what it is that makes it do so.
-OF_THE_SCHEMA, OF_THE_SIGN_IN, OF_THE_KEY, OF_THE_TYPE, OF_A_THROTTLE = "400", "401", "403", "415", "429"
-OF_FAILURES = "5XX"
+SCHEMA_STATUS, SIGN_IN_STATUS, KEY_STATUS, TYPE_STATUS, THROTTLE_STATUS = "400", "401", "403", "415", "429"
+FAILURE_STATUS = "5XX"
 
 
 def test_it_is_openapi() -> None:
@@ -59,13 +59,13 @@ def test_it_has_the_methods_keys_and_bodies_of_the_template(prod: Template) -> N
 
 def test_it_has_the_answers_that_a_punch_gets(prod: Template) -> None:
     integration = prod.properties("PostPunch")["Integration"]
-    found = {OF_THE_KEY, OF_THE_SIGN_IN, OF_A_THROTTLE, OF_FAILURES}
+    found = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
     assert integration["PassthroughBehavior"] == "NEVER"
     assert prod.properties("PostPunch")["RequestValidatorId"]
-    found |= {OF_THE_TYPE, OF_THE_SCHEMA}
+    found |= {TYPE_STATUS, SCHEMA_STATUS}
     for response in integration["IntegrationResponses"]:
         overridden = re.findall(r"status = (\d+)", "".join(response["ResponseTemplates"].values()))
-        found |= {status if status < "500" else OF_FAILURES for status in (response["StatusCode"], *overridden)}
+        found |= {status if status < "500" else FAILURE_STATUS for status in (response["StatusCode"], *overridden)}
     assert PUNCH["responses"].keys() == found
 
 
@@ -82,5 +82,5 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
     )
     assert by_method == of_every
     for status, response in PUNCH["responses"].items():
-        later = {"Retry-After"} if status == OF_FAILURES else set()
+        later = {"Retry-After"} if status == FAILURE_STATUS else set()
         assert response["headers"].keys() == of_every | {"Date"} | later, status

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Compile, Pack, add
+from tests.template.compiled import CompileStage, PackageProject, add_slice
 from tools.kit.packaging import PackagingError
 
 
 def declare(project: Path, declaration: str) -> None:
     """Add an output of the parameter `path`, which is declared so."""
     output = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
-    add(project, "another", f"parameters: {{ path: {declaration} }}\n{output}")
+    add_slice(project, "another", f"parameters: {{ path: {declaration} }}\n{output}")
 
 
 @pytest.mark.parametrize(
@@ -24,33 +24,37 @@ def declare(project: Path, declaration: str) -> None:
         ("dbSslMode=prefer", "one of verify-full, verify-ca, require, disable"),
     ],
 )
-def test_excluded_value_is_reported_once_with_what_is_allowed(compiled: Compile, parameter: str, allowed: str) -> None:
+def test_excluded_value_is_reported_once_with_what_is_allowed(
+    compile_stage: CompileStage, parameter: str, allowed: str
+) -> None:
     name, _, value = parameter.partition("=")
 
     with pytest.raises(PackagingError) as caught:
-        compiled("prod", parameter)
+        compile_stage("prod", parameter)
 
     message = f"{name}: '{value}' is not {allowed}. Set it by --param, or in resources/parameters.yml under prod."
     assert str(caught.value).count("\n  - ") == str(caught.value).count(message) == 1
 
 
-def test_excluded_value_of_a_stage_stops_this_stage_only(packed: Pack, bare: Path) -> None:
-    file = bare / "resources" / "parameters.yml"
+def test_excluded_value_of_a_stage_stops_this_stage_only(package_project: PackageProject, bare_project: Path) -> None:
+    file = bare_project / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { backupDays: 36 }"))
 
     with pytest.raises(PackagingError, match=r"backupDays: '36' is not .* resources/parameters\.yml under prod"):
-        packed(bare, "prod")
+        package_project(bare_project, "prod")
 
-    packed(bare, "prod", "backupDays=35")
-    packed(bare, "dev")
+    package_project(bare_project, "prod", "backupDays=35")
+    package_project(bare_project, "dev")
 
 
-def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(packed: Pack, bare: Path) -> None:
-    with (bare / "resources" / "parameters.yml").open("a") as file:
+def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(
+    package_project: PackageProject, bare_project: Path
+) -> None:
+    with (bare_project / "resources" / "parameters.yml").open("a") as file:
         file.write("default: { backupDays: 30 }\n")
 
     with pytest.raises(PackagingError, match=r"has `default:`, which no stage reads\. Move its values"):
-        packed(bare, "prod")
+        package_project(bare_project, "prod")
 
 
 @pytest.mark.parametrize(
@@ -65,13 +69,17 @@ def test_defaults_of_the_former_form_stop_the_deploy_instead_of_being_ignored(pa
         ("{ type: integer, optional: true, default: '' }", "0", 0),
     ],
 )
-def test_value_has_the_declared_type(packed: Pack, bare: Path, declaration: str, given: str, value: object) -> None:
-    declare(bare, declaration)
-    assert packed(bare, "dev", f"path={given}").template().outputs["Path"]["Value"] == value
+def test_value_has_the_declared_type(
+    package_project: PackageProject, bare_project: Path, declaration: str, given: str, value: object
+) -> None:
+    declare(bare_project, declaration)
+    assert package_project(bare_project, "dev", f"path={given}").template().outputs["Path"]["Value"] == value
 
 
 @pytest.mark.parametrize("declaration", ["um", "{ default: um }", "{ type: words, default: um }", "{ type: text }"])
-def test_parameter_without_type_or_default_stops_the_deploy(packed: Pack, bare: Path, declaration: str) -> None:
-    declare(bare, declaration)
+def test_parameter_without_type_or_default_stops_the_deploy(
+    package_project: PackageProject, bare_project: Path, declaration: str
+) -> None:
+    declare(bare_project, declaration)
     with pytest.raises(PackagingError, match="path: declare it with default, reason and a type of text, list,"):
-        packed(bare, "dev")
+        package_project(bare_project, "dev")

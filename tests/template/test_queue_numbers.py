@@ -7,15 +7,15 @@ import pytest
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
-from tests.template.compiled import Compile, tls_only
+from tests.template.compiled import CompileStage, tls_only_statement
 from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
-DAY = 86_400  # s
-OUTAGE = 30 * 3600  # s
-MOST_RECEIVES = 1000  # that SQS takes
-LEAST_VISIBILITY = 109  # s, with which an outage has no more receives
+DAY_SECONDS = 86_400  # s
+OUTAGE_SECONDS = 30 * 3600  # s
+MAX_RECEIVES = 1000  # that SQS takes
+MIN_VISIBILITY_SECONDS = 109  # s, with which an outage has no more receives
 
 
 def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> None:
@@ -28,10 +28,10 @@ def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> 
     [("5", "5", "2", (5, 2)), ("40", "40", "1", (40, 1)), ("none", "3", "none", (3, 3)), (" ", "3", " ", (3, 3))],
 )
 def test_limits_of_connections_follow_from_the_concurrency(
-    compiled: Compile, reserved: str, maximum: str, read: str, expected: tuple[int, int]
+    compile_stage: CompileStage, reserved: str, maximum: str, read: str, expected: tuple[int, int]
 ) -> None:
     given = {"reserved": reserved, "maximum": maximum, "read": read}
-    template = compiled("prod", *(f"{name}Concurrency={value}" for name, value in given.items()))
+    template = compile_stage("prod", *(f"{name}Concurrency={value}" for name, value in given.items()))
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(number) for number in expected]
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
@@ -52,8 +52,8 @@ def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template:
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
-    timeout = compiled(stage).properties(FUNCTION)["Timeout"]
+def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compile_stage: CompileStage, stage: str) -> None:
+    timeout = compile_stage(stage).properties(FUNCTION)["Timeout"]
     stored = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     looked_up = stored + TIMEOUTS.statement_ms / 1000
     assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
@@ -67,24 +67,24 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
     [
         ("prod", [], 6 * 75 + 1),
         ("dev", [], 6 * 75 + 1),
-        ("local", [], LEAST_VISIBILITY),
-        ("dev", ["timeout=1"], LEAST_VISIBILITY),
-        ("dev", ["timeout=17"], LEAST_VISIBILITY),
+        ("local", [], MIN_VISIBILITY_SECONDS),
+        ("dev", ["timeout=1"], MIN_VISIBILITY_SECONDS),
+        ("dev", ["timeout=17"], MIN_VISIBILITY_SECONDS),
         ("dev", ["timeout=18"], 6 * 18 + 1),
         ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
         ("dev", ["timeout=900"], 6 * 900 + 1),
     ],
 )
 def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirty_hours(
-    compiled: Compile, stage: str, parameters: list[str], visibility: int
+    compile_stage: CompileStage, stage: str, parameters: list[str], visibility: int
 ) -> None:
-    template = compiled(stage, *parameters)
+    template = compile_stage(stage, *parameters)
     queue, variables = template.properties("PunchQueue"), template.properties(FUNCTION)["Environment"]["Variables"]
     assert queue["VisibilityTimeout"] == visibility
-    assert visibility != LEAST_VISIBILITY or receives_of(visibility - 1) > MOST_RECEIVES
+    assert visibility != MIN_VISIBILITY_SECONDS or count_receives(visibility - 1) > MAX_RECEIVES
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
-    assert 5 <= receives <= MOST_RECEIVES
-    assert receives == receives_of(visibility)
+    assert 5 <= receives <= MAX_RECEIVES
+    assert receives == count_receives(visibility)
     # The function knows the queue, and how long what it failed on stays hidden.
     assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
     assert variables["VISIBILITY_TIMEOUT"] == str(visibility)
@@ -92,9 +92,9 @@ def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirt
     assert variables["RETRY_DELAYS"] == ",".join(map(str, delays))
     # After each receive but the first few it is hidden for the queue's own timeout; the last finds the database back.
     last_receive = sum(delays) + (receives - 1 - len(delays)) * visibility
-    assert OUTAGE <= last_receive < OUTAGE + visibility
+    assert OUTAGE_SECONDS <= last_receive < OUTAGE_SECONDS + visibility
     # If no call shortens the first: a pause of a week, and then all receives.
-    assert queue["MessageRetentionPeriod"] >= 7 * DAY + receives * visibility
+    assert queue["MessageRetentionPeriod"] >= 7 * DAY_SECONDS + receives * visibility
 
 
 def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer(template: Template) -> None:
@@ -102,7 +102,7 @@ def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer
     queue, dead_letters = queues["PunchQueue"], queues["DeadLetterQueue"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     # A dead letter's age counts from the first enqueuing; dead-letters-expire waits for three days.
-    assert dead_letters["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"] + 4 * DAY
+    assert dead_letters["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"] + 4 * DAY_SECONDS
     attributes = 1024  # bytes, more than the handler adds to a body
     assert dead_letters["MaximumMessageSize"] >= queue["MaximumMessageSize"] + attributes
     assert 10 * (queue["MaximumMessageSize"] + attributes) <= 2**20  # a call with ten of them
@@ -114,7 +114,7 @@ def test_the_queues_are_encrypted_at_rest_and_on_the_way(template: Template) -> 
     for name in queues:
         policy = template.properties(f"{name}Policy")
         assert policy["Queues"] == [{"Ref": name}]
-        assert policy["PolicyDocument"]["Statement"][0] == tls_only("sqs:*", {"Fn::GetAtt": [name, "Arn"]})
+        assert policy["PolicyDocument"]["Statement"][0] == tls_only_statement("sqs:*", {"Fn::GetAtt": [name, "Arn"]})
 
 
 def test_only_the_gateway_and_redrives_send_to_the_queue_of_punches(template: Template) -> None:
@@ -144,8 +144,8 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
     assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
 
 
-def test_nothing_but_an_operator_invokes_the_migrations(template: Template, complete: Template) -> None:
-    for each in (template, complete):
+def test_nothing_but_an_operator_invokes_the_migrations(template: Template, prod_with_slices: Template) -> None:
+    for each in (template, prod_with_slices):
         outside = {
             name: resource
             for name, resource in each.resources.items()
@@ -159,10 +159,10 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template, comp
     }
 
 
-def receives_of(visibility: int) -> int:
+def count_receives(visibility: int) -> int:
     """Count the receives of an outage, one by one, and the one after it."""
     passed = receives = 0
-    while passed < OUTAGE:
+    while passed < OUTAGE_SECONDS:
         passed += min(5 * 2**receives, visibility)
         receives += 1
     return receives + 1

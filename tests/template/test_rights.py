@@ -16,18 +16,18 @@ from tests.iam import (
     policy_of,
     role_of,
 )
-from tests.template.compiled import ARN, Compile, Packaged
+from tests.template.compiled import ARN, CompileStage, PackageStage
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Template
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
-Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
+Permissions = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
 STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
 DESCRIBE_STACK = ("cloudformation:DescribeStacks", json.dumps({"Fn::Sub": STACK}))
 
-ROLES: Rights = {
+ROLES: Permissions = {
     "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "BatidaPontoRole": {
@@ -49,7 +49,7 @@ ROLES: Rights = {
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
     },
 }
-INTERFACES: Rights = {
+INTERFACES: Permissions = {
     "NetworkInterfacesPolicy": {
         ("ec2:CreateNetworkInterface", "*"),
         ("ec2:DescribeNetworkInterfaces", "*"),
@@ -59,7 +59,7 @@ INTERFACES: Rights = {
         ("ec2:UnassignPrivateIpAddresses", "*"),
     }
 }
-TRACING: Rights = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}}
+TRACING: Permissions = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}}
 
 
 KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
@@ -68,19 +68,19 @@ KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e
 CLUSTER = "${DatabaseCluster.DBClusterResourceId}"
 
 
-def connect(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
+def connect_permission(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
     """Return the right to sign in to a cluster as a role of its own."""
     arn = f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{resource_id}/{user}"
     return "rds-db:connect", json.dumps({"Fn::Sub": arn})
 
 
-def tokens(resource_id: str, owner: str = "ponto") -> Rights:
+def token_permissions(resource_id: str, owner: str = "ponto") -> Permissions:
     """Return the functions' roles with the right to sign in, each as its own role alone."""
     users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
-    return {name: ROLES[name] | {connect(user, resource_id)} for name, user in users.items()}
+    return {name: ROLES[name] | {connect_permission(user, resource_id)} for name, user in users.items()}
 
 
-def secrets(owners: str, *more: tuple[str, str]) -> Rights:
+def secret_permissions(owners: str, *more: tuple[str, str]) -> Permissions:
     return {
         "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
@@ -91,35 +91,41 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
-        ("prod", [], ROLES | INTERFACES | tokens(CLUSTER)),
-        ("dev", [], ROLES | INTERFACES | tokens(CLUSTER)),
-        ("prod", ["dbLogin=secret"], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("prod", [], ROLES | INTERFACES | token_permissions(CLUSTER)),
+        ("dev", [], ROLES | INTERFACES | token_permissions(CLUSTER)),
+        (
+            "prod",
+            ["dbLogin=secret"],
+            ROLES | INTERFACES | secret_permissions("DatabaseCluster.MasterUserSecret.SecretArn"),
+        ),
         (
             "dev",
             ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC", "dbUser=owner"],
-            ROLES | tokens("cluster-ABC", "owner"),
+            ROLES | token_permissions("cluster-ABC", "owner"),
         ),
-        ("prod", ["database=express"], ROLES | tokens("cluster-UNKNOWN")),
+        ("prod", ["database=express"], ROLES | token_permissions("cluster-UNKNOWN")),
         ("local", [], ROLES),
         ("local", ["accessLogs=true", "tracing=true"], ROLES | TRACING),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secrets(ARN)),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret_permissions(ARN)),
         (
             "dev",
             ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
-            ROLES | secrets(ARN, ("kms:Decrypt", KEY)),
+            ROLES | secret_permissions(ARN, ("kms:Decrypt", KEY)),
         ),
         ("dev", ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"], ROLES | INTERFACES),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: list[str], expected: Rights) -> None:
-    template = compiled(stage, *parameters)
-    found = rights(template)
+def test_grants_exactly_these_rights(
+    compile_stage: CompileStage, stage: str, parameters: list[str], expected: Permissions
+) -> None:
+    template = compile_stage(stage, *parameters)
+    found = permissions(template)
     assert found == expected
     schemas_policies = expected.keys() - ROLES.keys()
-    passwords = set(secrets(""))
+    passwords = set(secret_permissions(""))
 
-    def policies_with(password: str) -> set[str]:
+    def role_policies(password: str) -> set[str]:
         return schemas_policies - (passwords - {password})  # not others'
 
     assert {
@@ -129,8 +135,8 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
         "ApiRole": set(),
         "OperatorRole": set(),
         "ReaderRole": set(),
-        "BatidaPontoRole": policies_with("FunctionSecretPolicy"),
-        "ReadRole": policies_with("ReadSecretPolicy"),
+        "BatidaPontoRole": role_policies("FunctionSecretPolicy"),
+        "ReadRole": role_policies("ReadSecretPolicy"),
         "SchemaRole": schemas_policies,
     }
 
@@ -157,17 +163,19 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
     }
 
 
-def test_every_role_has_the_boundary_that_a_parameter_names_or_none(whole: Packaged, stage: str) -> None:
+def test_every_role_has_the_boundary_that_a_parameter_names_or_none(
+    package_with_slices: PackageStage, stage: str
+) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
     for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
-        roles = whole(stage, *SWITCHES, *given).template().by_type("AWS::IAM::Role")
+        roles = package_with_slices(stage, *SWITCHES, *given).template().by_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
-def test_every_managed_policy_is_attached_to_a_role_of_the_stack(complete: Template) -> None:
+def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slices: Template) -> None:
     # The deploying role may edit them, and people to whom one were attached have no boundary.
-    policies = complete.by_type("AWS::IAM::ManagedPolicy")
-    roles = complete.by_type("AWS::IAM::Role")
+    policies = prod_with_slices.by_type("AWS::IAM::ManagedPolicy")
+    roles = prod_with_slices.by_type("AWS::IAM::Role")
     attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
     attached |= {name for name, policy in policies.items() if policy.get("Roles", []) != []}
     assert attached == policies.keys()
@@ -188,9 +196,9 @@ DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
     ids=" ".join,
 )
 def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
-    whole: Packaged, parameters: list[str]
+    package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
-    template = whole("prod", *parameters).template()
+    template = package_with_slices("prod", *parameters).template()
     granted = {
         (name, action, resource)
         for name in template.by_type("AWS::IAM::Role")
@@ -230,9 +238,9 @@ def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and
 
 @pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
 def test_lambda_manages_the_interfaces_of_a_function_and_the_functions_own_code_those_of_nobody(
-    whole: Packaged, parameters: list[str]
+    package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
-    template = whole("prod", *parameters).template()
+    template = package_with_slices("prod", *parameters).template()
     (allowed, denied) = template.properties("NetworkInterfacesPolicy")["PolicyDocument"]["Statement"]
     assert denied["Action"] == allowed["Action"]
     found = template.by_type("AWS::Lambda::Function")
@@ -253,8 +261,8 @@ def test_rights_are_given_nowhere_else(template: Template) -> None:
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
-def rights(template: Template) -> Rights:
-    found: Rights = {}
+def permissions(template: Template) -> Permissions:
+    found: Permissions = {}
     for name, role in template.by_type("AWS::IAM::Role").items():
         found[name] = {right for policy in role["Policies"] for right in _granted(policy["PolicyDocument"])}
     for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():

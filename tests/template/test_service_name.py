@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ponto.sql_names import ROLE_PREFIX
-from tests.template.compiled import Pack, copied
+from tests.template.compiled import PackageProject, copy_without_requirements
 from tools.kit import osls
 
 
@@ -16,17 +16,17 @@ def replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, packed: Pack) -> None:
-    project = copied(tmp_path)
+def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, package_project: PackageProject) -> None:
+    project = copy_without_requirements(tmp_path)
     # As `npx osls create --name` does.
     replace(project / "serverless.yml", f"\nservice: {osls.service()}\n", "\nservice: outro-nome\n")
     replace(project / "ponto" / "sql_names.py", f'"{ROLE_PREFIX}"', '"scans_"')
 
-    compiled = packed(project, "prod")
+    package = package_project(project, "prod")
 
-    template = compiled.template()
-    assert compiled.zip_file.name == "outro-nome.zip"
-    assert compiled.zip_file.is_file()
+    template = package.template()
+    assert package.zip_file.name == "outro-nome.zip"
+    assert package.zip_file.is_file()
     functions = template.by_type("AWS::Lambda::Function").values()
     assert {function["FunctionName"][:16] for function in functions} == {"outro-nome-prod-"}
     users = {function["Environment"]["Variables"].get("DB_USER") for function in functions}

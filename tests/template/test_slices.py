@@ -9,34 +9,41 @@ from pathlib import Path
 import pytest
 
 from slices import enabled
-from tests.template.compiled import REQUIRED_SIGN_IN, Pack, Packaged, add, copied, turn_on
+from tests.template.compiled import (
+    SIGN_IN_PARAMETERS,
+    PackageProject,
+    PackageStage,
+    add_slice,
+    copy_without_requirements,
+    enable_slice,
+)
 from tools import cli
 from tools.develop.templates import SWITCHES
 from tools.kit import parameters, slices
 from tools.kit.packaging import PackagingError
 from tools.kit.project import ROOT
 
-ALL = {each.name: each for each in slices.enabled_manifests()}
-EVERYTHING = (*SWITCHES, *REQUIRED_SIGN_IN)
+MANIFESTS = {each.name: each for each in slices.enabled_manifests()}
+ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
 
-def turn_off(project: Path, *names: str) -> None:
+def disable_slices(project: Path, *names: str) -> None:
     file = project / "slices" / "enabled.txt"
     lines = file.read_text().splitlines()
     file.write_text("".join(f"# {line}\n" if line in names else f"{line}\n" for line in lines))
 
 
-def needing(name: str) -> set[str]:
+def dependent_slices(name: str) -> set[str]:
     """Return the names of a slice and of those that cannot be without it."""
     gone = {name}
-    for each in ALL.values():
+    for each in MANIFESTS.values():
         if gone & set(each.needs):
             gone.add(each.name)
     return gone
 
 
-def load(project: Path) -> set[str]:
+def load_project(project: Path) -> set[str]:
     """Load all that the slices of a project add, and print the help; return the names of its commands."""
     program = (
         "import json; from slices import enabled, definition; from tools import cli;"
@@ -52,70 +59,81 @@ def load(project: Path) -> set[str]:
     return set(names)
 
 
-def commands_of(*names: str) -> set[str]:
+def command_names(*names: str) -> set[str]:
     """Return the names of the commands of slices."""
     return {command for name in names for command in enabled.load()[name].commands()}
 
 
-def test_without_any_slice_the_reference_is_left(packed: Pack, tmp_path: Path) -> None:
-    project = copied(tmp_path)
-    turn_off(project, *ALL)
+def test_without_any_slice_the_reference_is_left(package_project: PackageProject, tmp_path: Path) -> None:
+    project = copy_without_requirements(tmp_path)
+    disable_slices(project, *MANIFESTS)
 
-    template = packed(project, "prod").template()
+    template = package_project(project, "prod").template()
 
     assert template.by_type("AWS::Lambda::Function").keys() == FUNCTIONS
     methods = template.by_type("AWS::ApiGateway::Method").values()
     assert {method["HttpMethod"] for method in methods} == {"POST", "OPTIONS"}
-    assert load(project) == cli.COMMANDS.keys() - commands_of(*ALL)
+    assert load_project(project) == cli.COMMANDS.keys() - command_names(*MANIFESTS)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_nothing_of_a_slice_that_is_off_is_left(packed: Pack, tmp_path: Path, whole: Packaged, name: str) -> None:
-    everything = whole("prod", *EVERYTHING).template()
-    project, off = copied(tmp_path), needing(name)
-    turn_off(project, *off)
-    known = {parameter for each in ALL if each not in off for parameter in parameters.slice_declarations(ALL[each])}
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_nothing_of_a_slice_that_is_off_is_left(
+    package_project: PackageProject, tmp_path: Path, package_with_slices: PackageStage, name: str
+) -> None:
+    everything = package_with_slices("prod", *ALL_PARAMETERS).template()
+    project, off = copy_without_requirements(tmp_path), dependent_slices(name)
+    disable_slices(project, *off)
+    known = {
+        parameter
+        for each in MANIFESTS
+        if each not in off
+        for parameter in parameters.slice_declarations(MANIFESTS[each])
+    }
 
-    left = packed(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
+    left = package_project(
+        project, "prod", *(given for given in ALL_PARAMETERS if given.partition("=")[0] in known)
+    ).template()
 
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
     gone = set(filter(is_ours, everything.resources.keys() - left.resources.keys()))
-    assert gone >= {f"{each.capitalize()}LambdaFunction" for each in ALL[name].http}
+    assert gone >= {f"{each.capitalize()}LambdaFunction" for each in MANIFESTS[name].http}
     brings = {"http", "functions", "Resources"}
-    assert bool(gone) == any(brings & ALL[each].aws.keys() or (ALL[each].folder / "aws.js").exists() for each in off)
+    assert bool(gone) == any(
+        brings & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in off
+    )
     assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
     assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
     assert left.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
-    assert load(project) == cli.COMMANDS.keys() - commands_of(*off)
+    assert load_project(project) == cli.COMMANDS.keys() - command_names(*off)
 
 
-def test_example_of_a_slice_is_one(packed: Pack, bare: Path) -> None:
+def test_example_of_a_slice_is_one(package_project: PackageProject, bare_project: Path) -> None:
     (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "slices" / "README.md").read_text(), re.DOTALL)
     assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
-    subprocess.run(["sh", "-c", commands], cwd=bare, check=True)
+    subprocess.run(["sh", "-c", commands], cwd=bare_project, check=True)
 
-    template = packed(bare, "dev").template()
+    template = package_project(bare_project, "dev").template()
 
     assert "ShiftLambdaFunction" in template.resources
-    assert "shifts" in load(bare)
+    assert "shifts" in load_project(bare_project)
     words = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
-    tested = subprocess.run(words, cwd=bare, capture_output=True, text=True, check=False)
+    tested = subprocess.run(words, cwd=bare_project, capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stdout
 
 
-def test_slice_whose_folder_is_missing_stops_osls(packed: Pack, bare: Path) -> None:
-    turn_on(bare, "one")
+def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
+    enable_slice(bare_project, "one")
 
     with pytest.raises(PackagingError) as caught:
-        packed(bare, "dev")
+        package_project(bare_project, "dev")
 
     message = (
         "`slices/enabled.txt` lists `one`, but there is no folder slices/one. Remove the line, or restore the folder."
     )
-    assert stopped_once(caught.value, message)
+    assert is_only_error(caught.value, message)
 
 
-def stopped_once(error: PackagingError, message: str) -> bool:
+def is_only_error(error: PackagingError, message: str) -> bool:
     """Return whether osls reported this and nothing else."""
     return str(error).count(message) == 1 and str(error).count("Cannot resolve variable") <= 1
 
@@ -174,13 +192,15 @@ def stopped_once(error: PackagingError, message: str) -> bool:
         ),
     ],
 )
-def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str, message: str) -> None:
-    add(bare, "one", f"{aws}\n")
+def test_mistake_stops_osls_with_one_sentence(
+    package_project: PackageProject, bare_project: Path, aws: str, message: str
+) -> None:
+    add_slice(bare_project, "one", f"{aws}\n")
 
     with pytest.raises(PackagingError) as caught:
-        packed(bare, "dev")
+        package_project(bare_project, "dev")
 
-    assert stopped_once(caught.value, message)
+    assert is_only_error(caught.value, message)
 
 
 @pytest.mark.parametrize(
@@ -197,33 +217,43 @@ def test_mistake_stops_osls_with_one_sentence(packed: Pack, bare: Path, aws: str
     ],
     ids=["definition", "change"],
 )
-def test_two_slices_that_differ_about_a_resource_stop_osls(packed: Pack, bare: Path, aws: str, message: str) -> None:
+def test_two_slices_that_differ_about_a_resource_stop_osls(
+    package_project: PackageProject, bare_project: Path, aws: str, message: str
+) -> None:
     for name, path in (("one", "um"), ("two", "dois")):
-        add(bare, name, aws.format(path))
+        add_slice(bare_project, name, aws.format(path))
 
     with pytest.raises(PackagingError, match=message):
-        packed(bare, "dev")
+        package_project(bare_project, "dev")
 
 
-def test_reference_may_change_what_it_defines(packed: Pack, bare: Path) -> None:
-    with (bare / "serverless.yml").open("a") as file:
+def test_reference_may_change_what_it_defines(package_project: PackageProject, bare_project: Path) -> None:
+    with (bare_project / "serverless.yml").open("a") as file:
         file.write("  - Resources: { PunchQueue: { DeletionPolicy: Retain } }\n")
 
-    assert packed(bare, "dev").template().resources["PunchQueue"]["DeletionPolicy"] == "Retain"
+    assert package_project(bare_project, "dev").template().resources["PunchQueue"]["DeletionPolicy"] == "Retain"
 
 
-def test_dependencies_that_slices_add_to_a_resource_are_all_kept(packed: Pack, bare: Path) -> None:
-    add(bare, "one", "needs:\nResources: { PunchQueue: { DependsOn: ReadRole, Properties: { DelaySeconds: 0 } } }\n")
-    add(bare, "two", "Resources: { PunchQueue: { DependsOn: [ApiRole], Properties: { DelaySeconds: 0 } } }\n")
+def test_dependencies_that_slices_add_to_a_resource_are_all_kept(
+    package_project: PackageProject, bare_project: Path
+) -> None:
+    add_slice(
+        bare_project,
+        "one",
+        "needs:\nResources: { PunchQueue: { DependsOn: ReadRole, Properties: { DelaySeconds: 0 } } }\n",
+    )
+    add_slice(
+        bare_project, "two", "Resources: { PunchQueue: { DependsOn: [ApiRole], Properties: { DelaySeconds: 0 } } }\n"
+    )
 
-    queue = packed(bare, "dev").template().resources["PunchQueue"]
+    queue = package_project(bare_project, "dev").template().resources["PunchQueue"]
 
     assert queue["DependsOn"] == ["ReadRole", "ApiRole"]
     assert queue["Properties"]["DelaySeconds"] == 0
 
 
-READ_TWICE = "{ http: { read: { get: /outra, role: ponto_other } } }"
-POSTED_TWICE = "{ http: { other: { post: /ponto, role: ponto_other } } }"
+SECOND_READ_FUNCTION = "{ http: { read: { get: /outra, role: ponto_other } } }"
+SECOND_POST_METHOD = "{ http: { other: { post: /ponto, role: ponto_other } } }"
 
 
 @pytest.mark.parametrize(
@@ -238,56 +268,64 @@ POSTED_TWICE = "{ http: { other: { post: /ponto, role: ponto_other } } }"
         ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists already"),
         ("functions: { schema: { handler: slices/one/function.main } }", "functions.schema exists already"),
         ("alarms: { dead-letters: { MetricName: none } }", "alarms.dead-letters exists already"),
-        (READ_TWICE, "http.read: this project already has a function of this name"),
-        (POSTED_TWICE, "http.other answers POST /ponto, which exists already. Choose another path."),
+        (SECOND_READ_FUNCTION, "http.read: this project already has a function of this name"),
+        (SECOND_POST_METHOD, "http.other answers POST /ponto, which exists already. Choose another path."),
     ],
 )
-def test_a_slice_cannot_take_what_the_reference_has(packed: Pack, bare: Path, aws: str, message: str) -> None:
-    add(bare, "one", aws)
-    (bare / "slices" / "one" / "function.py").touch()
-    (bare / "slices" / "one" / "schema").mkdir()
-    (bare / "slices" / "one" / "schema" / "roles.sql").write_text("create role ponto_other login;\n")
+def test_a_slice_cannot_take_what_the_reference_has(
+    package_project: PackageProject, bare_project: Path, aws: str, message: str
+) -> None:
+    add_slice(bare_project, "one", aws)
+    (bare_project / "slices" / "one" / "function.py").touch()
+    (bare_project / "slices" / "one" / "schema").mkdir()
+    (bare_project / "slices" / "one" / "schema" / "roles.sql").write_text("create role ponto_other login;\n")
     with pytest.raises(PackagingError, match=message) as caught:
-        packed(bare, "dev")
+        package_project(bare_project, "dev")
     assert str(caught.value).count("Cannot resolve variable") <= 1
 
 
-def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, bare: Path) -> None:
-    with (bare / "resources" / "parameters.yml").open("a") as file:
+def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(
+    package_project: PackageProject, bare_project: Path
+) -> None:
+    with (bare_project / "resources" / "parameters.yml").open("a") as file:
         file.write("staging: { path: dois }\n")
     declaration = "parameters: { path: { type: text, default: um, reason: A path. } }\n"
-    add(bare, "another", declaration + "Outputs: { Path: { Value: '${param:path}' } }\n")
-    assert packed(bare, "staging").template().outputs["Path"]["Value"] == "dois"
-    assert packed(bare, "prod").template().outputs["Path"]["Value"] == "um"
+    add_slice(bare_project, "another", declaration + "Outputs: { Path: { Value: '${param:path}' } }\n")
+    assert package_project(bare_project, "staging").template().outputs["Path"]["Value"] == "dois"
+    assert package_project(bare_project, "prod").template().outputs["Path"]["Value"] == "um"
 
 
-def test_a_slice_whose_yaml_is_broken_is_named(packed: Pack, bare: Path) -> None:
-    add(bare, "another", "needs: [\n")
+def test_a_slice_whose_yaml_is_broken_is_named(package_project: PackageProject, bare_project: Path) -> None:
+    add_slice(bare_project, "another", "needs: [\n")
     with pytest.raises(PackagingError, match=r"slices/another/aws\.yml"):
-        packed(bare, "dev")
+        package_project(bare_project, "dev")
 
 
-def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(packed: Pack, bare: Path) -> None:
+def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(
+    package_project: PackageProject, bare_project: Path
+) -> None:
     """Or a stage where employees must sign in would take punches of anybody, because a line went."""
     with pytest.raises(PackagingError, match="--param: signInAt is not declared"):
-        packed(bare, "prod", "signInAt=there")
-    file = bare / "resources" / "parameters.yml"
+        package_project(bare_project, "prod", "signInAt=there")
+    file = bare_project / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
     with pytest.raises(PackagingError, match="prod sets signInAt, which is not declared"):
-        packed(bare, "prod")
+        package_project(bare_project, "prod")
 
 
 @pytest.mark.parametrize("resource", ["!GetAtt PunchQueue.Arn", "!Sub '${PunchQueue.Arn}'"])
-def test_role_that_sends_punches_is_let_in_by_the_queue(packed: Pack, bare: Path, resource: str) -> None:
+def test_role_that_sends_punches_is_let_in_by_the_queue(
+    package_project: PackageProject, bare_project: Path, resource: str
+) -> None:
     statement = f"{{ Effect: Allow, Action: [sqs:SendMessage], Resource: {resource} }}"
     policies = f"[{{ PolicyName: own, PolicyDocument: {{ Statement: [{statement}] }} }}]"
-    add(
-        bare,
+    add_slice(
+        bare_project,
         "one",
         f"Resources: {{ SenderRole: {{ Type: AWS::IAM::Role, Properties: {{ Policies: {policies} }} }} }}\n",
     )
 
-    policy = packed(bare, "dev").template().properties("PunchQueuePolicy")
+    policy = package_project(bare_project, "dev").template().properties("PunchQueuePolicy")
 
     assert {"Fn::GetAtt": ["SenderRole", "Arn"]} in [
         role

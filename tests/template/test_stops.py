@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.template.compiled import ARN, TOPIC, Compile
+from tests.template.compiled import ARN, TOPIC, CompileStage
 from tools.kit.packaging import PackagingError
 
 TAGS = "is not name=value; separate several with commas"
@@ -75,40 +75,44 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_stops_the_deploy(compiled: Compile, parameters: list[str], message: str) -> None:
-    assert message in stopped(compiled, *parameters)
+def test_what_cannot_be_stops_the_deploy(compile_stage: CompileStage, parameters: list[str], message: str) -> None:
+    assert message in stopped(compile_stage, *parameters)
 
 
 @pytest.mark.parametrize("region", ["ap-south-2"])
-def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled: Compile, region: str) -> None:
+def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(
+    compile_stage: CompileStage, region: str
+) -> None:
     given = ("dbSslRootCert=system", "dbLogin=secret")
-    assert f"{region} has no Data API: set dataApi to false" in stopped(compiled, *given, AWS_REGION=region)
+    assert f"{region} has no Data API: set dataApi to false" in stopped(compile_stage, *given, AWS_REGION=region)
 
-    cluster = compiled("dev", *given, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
+    cluster = compile_stage("dev", *given, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
     assert cluster["EnableHttpEndpoint"] is False
-    compiled("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
+    compile_stage("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
 
 
 def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
-    compiled: Compile,
+    compile_stage: CompileStage,
 ) -> None:
-    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stopped(compiled, AWS_REGION="mx-central-1")
+    assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stopped(
+        compile_stage, AWS_REGION="mx-central-1"
+    )
 
-    compiled("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
-    compiled("dev", AWS_REGION="sa-east-1")
+    compile_stage("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
+    compile_stage("dev", AWS_REGION="sa-east-1")
 
 
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "me-central-1", "me-south-1"])
-def test_a_region_without_the_express_configuration_stops_the_deploy(compiled: Compile, region: str) -> None:
+def test_a_region_without_the_express_configuration_stops_the_deploy(compile_stage: CompileStage, region: str) -> None:
     assert f"{region} has no express configuration; set database to create" in stopped(
-        compiled, EXPRESS, AWS_REGION=region
+        compile_stage, EXPRESS, AWS_REGION=region
     )
 
 
-def stopped(compiled: Compile, *parameters: str, **aws: str) -> str:
+def stopped(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:
     """Return what a deploy that is stopped prints."""
     with pytest.raises(PackagingError) as caught:
-        compiled("dev", *parameters, **aws)
+        compile_stage("dev", *parameters, **aws)
     printed = str(caught.value)
     assert not re.search(r"ENOENT|\.js:\d", printed)  # no stack, nor what follows from the mistake, buries the message
     assert printed.count("Cannot resolve variable") == 1

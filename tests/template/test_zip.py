@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from slices import enabled
-from tests.template.compiled import OneProcess, Pack, Packaged, names
+from tests.template.compiled import OslsProcess, PackageProject, PackageStage, zip_names
 from tools.kit.packaging import NO_AWS, Package, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -29,13 +29,13 @@ Zip = Callable[..., Package]
 @pytest.fixture(scope="module")
 def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
     folder = tmp_path_factory.mktemp("zipped")
-    complete = copy_project(folder / "project", with_requirements=True)
+    prod_with_slices = copy_project(folder / "project", with_requirements=True)
 
     def zipped(stage: str, *, offline: bool = False) -> Package:
         more = {"LOCAL_PIP_CACHE": str(folder / "pip")} | ({"PIP_NO_INDEX": "1"} if offline else {})
         if stage == "local":
             more["NODE_OPTIONS"] = quick_package()
-        return package(complete, stage, aws=NO_AWS | more)
+        return package(prod_with_slices, stage, aws=NO_AWS | more)
 
     return cache(zipped)
 
@@ -69,25 +69,25 @@ def test_locals_binaries_fit_the_interpreter_that_the_emulator_runs_on(zipped: Z
 
 
 def test_local_packages_are_fetched_once(zipped: Zip) -> None:
-    assert names(zipped("local")) == names(zipped("local", offline=True))
+    assert zip_names(zipped("local")) == zip_names(zipped("local", offline=True))
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
 def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str) -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     wanted = {line.partition(" ")[0].replace("-", "_") for line in lines if line}
-    distributions = {name.partition(".dist-info/")[0] for name in names(zipped(stage)) if ".dist-info/" in name}
+    distributions = {name.partition(".dist-info/")[0] for name in zip_names(zipped(stage)) if ".dist-info/" in name}
     assert distributions == {requirement.replace("==", "-") for requirement in wanted}
 
 
 @pytest.mark.parametrize(("stage", "configuration"), [("prod", {"rds_config.py"}), ("local", set())])
 def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
-    littered: Path, packed: Pack, stage: str, configuration: set[str]
+    littered: Path, package_project: PackageProject, stage: str, configuration: set[str]
 ) -> None:
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
     code = {name for name in code if "__pycache__" not in name} - {"ponto/testing.py"}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
-    assert names(packed(littered, stage)) == {
+    assert zip_names(package_project(littered, stage)) == {
         "handler.py",
         "slices/__init__.py",
         "slices/definition.py",
@@ -99,10 +99,12 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_holds_the_migrations_of_all_slices(whole: Packaged, stage: str) -> None:
+def test_holds_the_migrations_of_all_slices(package_with_slices: PackageStage, stage: str) -> None:
     folders = enabled.schema_folders().values()
     kept = {str(file.relative_to(ROOT)) for folder in folders for file in folder.rglob("*.sql")}
-    assert {name for name in names(whole(stage)) if name.startswith("slices/") and name.endswith(".sql")} >= kept
+    assert {
+        name for name in zip_names(package_with_slices(stage)) if name.startswith("slices/") and name.endswith(".sql")
+    } >= kept
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
@@ -112,12 +114,12 @@ def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zippe
     assert {name: mode for name, mode in modes.items() if mode not in ("-rw-r--r--", "-rwxr-xr-x")} == {}
 
 
-def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, one_process: OneProcess) -> None:
+def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, osls_process: OslsProcess) -> None:
     old = littered / "dist" / "prod" / "batida-ponto.zip"
     old.chmod(0o644)  # as earlier versions wrote it
 
     options = ["package", "--stage", "prod", "--package", "dist/prod"]
-    status, printed = one_process.output(littered, options, NO_AWS | {"PATH": os.environ["PATH"]})
+    status, printed = osls_process.output(littered, options, NO_AWS | {"PATH": os.environ["PATH"]})
 
     assert status == 0, printed
     with ZipFile(old) as archive:
@@ -128,7 +130,7 @@ def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, 
 
 def _tags(zip_package: Package) -> set[str]:
     """ABI and platform that the names of extension modules carry."""
-    return {match[1] for name in names(zip_package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
+    return {match[1] for name in zip_names(zip_package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
 
 
 def _machines(zip_package: Package) -> set[int]:

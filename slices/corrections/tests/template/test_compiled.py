@@ -6,18 +6,18 @@ import re
 import pytest
 
 from tests.iam import ACCOUNT, Principal, arn_of, may, policy_of, role_of
-from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of
-from tests.template.own_role import require_own_role
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files
+from tests.template.function_role import require_function_role
 from tests.template.test_compiled_gateway import throttles
-from tests.template.test_rights import DESCRIBE_STACK, rights
+from tests.template.test_rights import DESCRIBE_STACK, permissions
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
 
 
-def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
-    assert files_of(packaged("prod"), "corrections") == {
+def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> None:
+    assert slice_files(package_stage("prod"), "corrections") == {
         *(f"{name}.py" for name in ("__init__", "slice", "function", "statements", "write")),
         *(
             f"reads/{name}.sql"
@@ -27,8 +27,10 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     }
 
 
-def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, compiled: Compile) -> None:
-    for each in (template, *(compiled("prod", by) for by in REQUIRED_SIGN_IN)):
+def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(
+    template: Template, compile_stage: CompileStage
+) -> None:
+    for each in (template, *(compile_stage("prod", by) for by in SIGN_IN_PARAMETERS)):
         method = each.properties("PostCorrection")
         assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "CorrectionResource"})
         assert method["AuthorizationType"] == "AWS_IAM"
@@ -44,9 +46,9 @@ def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Te
         assert "Policy" not in each.properties("Api")  # callers are of this account, and IAM decides who may send
 
 
-def test_only_one_machine_knows_an_author_that_aws_does_not_name(compiled: Compile) -> None:
+def test_only_one_machine_knows_an_author_that_aws_does_not_name(compile_stage: CompileStage) -> None:
     authors = {
-        stage: compiled(stage).properties("CorrectionLambdaFunction")["Environment"]["Variables"]["AUTHOR"]
+        stage: compile_stage(stage).properties("CorrectionLambdaFunction")["Environment"]["Variables"]["AUTHOR"]
         for stage in ("prod", "dev", "local", "locally")
     }
     assert authors == {"prod": "", "dev": "", "local": "local", "locally": ""}
@@ -56,17 +58,17 @@ def test_a_request_with_corrections_is_answered_before_the_gateway_gives_up(prod
     assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
 
 
-def test_the_method_is_throttled(compiled: Compile) -> None:
-    assert throttles(compiled("prod"))["POST", "/~1correcao"] == (5, 10)
-    given = compiled("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
+def test_the_method_is_throttled(compile_stage: CompileStage) -> None:
+    assert throttles(compile_stage("prod"))["POST", "/~1correcao"] == (5, 10)
+    given = compile_stage("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
     assert throttles(given)["POST", "/~1correcao"] == (6, 7)
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_the_correctors_role_may_call_this_method_and_look_punches_up(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_the_correctors_role_may_call_this_method_and_look_punches_up(compile_stage: CompileStage, stage: str) -> None:
+    template = compile_stage(stage)
     assert template.outputs["CorrectorRoleArn"] == {"Value": {"Fn::GetAtt": ["CorrectorRole", "Arn"]}}
-    assert rights(template)["CorrectorRole"] == {
+    assert permissions(template)["CorrectorRole"] == {
         ("execute-api:Invoke", json.dumps({"Fn::Sub": f"{METHODS}/{stage}/POST/correcao"})),
         ("lambda:InvokeFunction", "ReadLambdaFunction.Arn"),
         DESCRIBE_STACK,
@@ -123,6 +125,6 @@ def test_only_the_gateway_which_knows_who_signed_hands_corrections_to_the_functi
     assert {name for name, role in roles.items() if may(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
 
 
-def test_the_function_writes_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
+def test_the_function_writes_by_roles_of_its_own(compile_stage: CompileStage, prod: Template, local: Template) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Handler"] == "slices/corrections/function.main"
-    require_own_role(compiled, prod, local, "Correction", "ponto_corrections")
+    require_function_role(compile_stage, prod, local, "Correction", "ponto_corrections")

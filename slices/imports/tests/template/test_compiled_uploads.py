@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from slices.imports.uploads import MAX_INVOCATIONS
-from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, files_of, tls_only
-from tests.template.test_rights import rights
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files, tls_only_statement
+from tests.template.test_rights import permissions
 from tools.deploy import command as deploy
 from tools.kit.packaging import Template
 
@@ -42,7 +42,7 @@ def other_policies(template: Any) -> set[str]:
     }
 
 
-def test_zip_has_the_files_that_the_function_loads(packaged: Packaged) -> None:
+def test_zip_has_the_files_that_the_function_loads(package_stage: PackageStage) -> None:
     names = (
         "__init__",
         "slice",
@@ -55,21 +55,23 @@ def test_zip_has_the_files_that_the_function_loads(packaged: Packaged) -> None:
         "file_formats",
         "batches",
     )
-    assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
+    assert slice_files(package_stage("prod"), "imports") == {f"{name}.py" for name in names}
 
 
-def test_empty_concurrency_reserves_nothing(compiled: Compile) -> None:
-    template = compiled("prod", "uploads=true", "importConcurrency=none")
+def test_empty_concurrency_reserves_nothing(compile_stage: CompileStage) -> None:
+    template = compile_stage("prod", "uploads=true", "importConcurrency=none")
     assert "ReservedConcurrentExecutions" not in template.properties(FUNCTION)
 
 
-def test_template_without_uploads_has_none_of_its_resources(compiled: Compile, stage: str) -> None:
-    assert "mportacao" not in json.dumps(compiled(stage).document)
-    assert "Upload" not in json.dumps(compiled(stage).document)
+def test_template_without_uploads_has_none_of_its_resources(compile_stage: CompileStage, stage: str) -> None:
+    assert "mportacao" not in json.dumps(compile_stage(stage).document)
+    assert "Upload" not in json.dumps(compile_stage(stage).document)
 
 
-def test_uploads_change_only_the_senders_of_the_queue(compiled: Compile, stage: str) -> None:
-    plain, template = (copy.deepcopy(compiled(stage, *parameters).document) for parameters in ([], ["uploads=true"]))
+def test_uploads_change_only_the_senders_of_the_queue(compile_stage: CompileStage, stage: str) -> None:
+    plain, template = (
+        copy.deepcopy(compile_stage(stage, *parameters).document) for parameters in ([], ["uploads=true"])
+    )
     resources = template["Resources"]
     for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
         assert resources.pop(name)["Type"] == kind
@@ -87,8 +89,8 @@ def test_uploads_change_only_the_senders_of_the_queue(compiled: Compile, stage: 
 
 
 @pytest.mark.parametrize("stage_name", ["prod", "staging", "dev", "local"])
-def test_bucket_and_its_policy_are_retained_like_the_queue(compiled: Compile, stage_name: str) -> None:
-    resources = compiled(stage_name, "uploads=true").resources
+def test_bucket_and_its_policy_are_retained_like_the_queue(compile_stage: CompileStage, stage_name: str) -> None:
+    resources = compile_stage(stage_name, "uploads=true").resources
     for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
         added = {name: resources[name].get(attribute) for name in UPLOADS}
         expected = resources["PunchQueue"][attribute]
@@ -97,8 +99,8 @@ def test_bucket_and_its_policy_are_retained_like_the_queue(compiled: Compile, st
         )
 
 
-def test_function_has_timeout_limits_and_dead_letter_queue(complete: Template) -> None:
-    function = complete.properties(FUNCTION)
+def test_function_has_timeout_limits_and_dead_letter_queue(prod_with_slices: Template) -> None:
+    function = prod_with_slices.properties(FUNCTION)
     assert function["Handler"] == "slices/imports/function.main"
     assert function["Timeout"] == 900
     assert function["RecursiveLoop"] == "Allow"
@@ -109,22 +111,22 @@ def test_function_has_timeout_limits_and_dead_letter_queue(complete: Template) -
     assert "IDENTITY" not in function["Environment"]["Variables"]
     # Not the id of an API key, which has ten characters.
     assert function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
-    config = complete.properties("ImportacaoLambdaEvConf")
+    config = prod_with_slices.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
     # A file is stopped before Lambda discards the events of files that wait for it.
     assert MAX_INVOCATIONS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
     assert config["DestinationConfig"] == {}  # the function has a dead-letter queue instead
 
 
-@pytest.mark.parametrize("parameter", REQUIRED_SIGN_IN)
-def test_function_knows_that_sign_in_is_required(compiled: Compile, parameter: str) -> None:
-    function = compiled("prod", parameter, "uploads=true").properties(FUNCTION)
+@pytest.mark.parametrize("parameter", SIGN_IN_PARAMETERS)
+def test_function_knows_that_sign_in_is_required(compile_stage: CompileStage, parameter: str) -> None:
+    function = compile_stage("prod", parameter, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
-def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compiled: Compile) -> None:
-    template = compiled("prod", "uploads=true")
-    senders = {name for name, found in rights(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
+def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile_stage: CompileStage) -> None:
+    template = compile_stage("prod", "uploads=true")
+    senders = {name for name, found in permissions(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
     listed = ["ApiRole", "OperatorRole", "ImportacaoRole"]
     assert senders == set(listed)
     _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
@@ -137,9 +139,9 @@ def test_only_imports_and_redrives_can_set_the_clock_record_of_a_message(compile
     assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId"]
 
 
-def test_role_may_only_read_files_write_results_send_and_invoke(complete: Template, prod: Template) -> None:
-    before = rights(prod).keys() | other_policies(complete.document)
-    added = {name: found for name, found in rights(complete).items() if name not in before}
+def test_role_may_only_read_files_write_results_send_and_invoke(prod_with_slices: Template, prod: Template) -> None:
+    before = permissions(prod).keys() | other_policies(prod_with_slices.document)
+    added = {name: found for name, found in permissions(prod_with_slices).items() if name not in before}
     incoming, results = (
         json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{folder}/*"}) for folder in ("incoming", "results")
     )
@@ -158,21 +160,21 @@ def test_role_may_only_read_files_write_results_send_and_invoke(complete: Templa
             ("lambda:InvokeFunction", f"{FUNCTION}.Arn"),
         },
     }
-    role = complete.properties("ImportacaoRole")
+    role = prod_with_slices.properties("ImportacaoRole")
     (grant,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert grant["Principal"] == {"Service": "lambda.amazonaws.com"}
     assert role["ManagedPolicyArns"] == []
-    assert complete.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
+    assert prod_with_slices.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
 
 
-def test_role_may_write_traces(compiled: Compile) -> None:
-    template = compiled("prod", "uploads=true", "tracing=true")
+def test_role_may_write_traces(compile_stage: CompileStage) -> None:
+    template = compile_stage("prod", "uploads=true", "tracing=true")
     assert template.properties("ImportacaoRole")["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
     assert template.properties(FUNCTION)["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_permission_for_s3_is_created_before_the_bucket(complete: Template) -> None:
-    assert complete.by_type("AWS::Lambda::Permission") == {
+def test_permission_for_s3_is_created_before_the_bucket(prod_with_slices: Template) -> None:
+    assert prod_with_slices.by_type("AWS::Lambda::Permission") == {
         "UploadPermission": {
             "Action": "lambda:InvokeFunction",
             "FunctionName": {"Ref": FUNCTION},
@@ -180,11 +182,11 @@ def test_permission_for_s3_is_created_before_the_bucket(complete: Template) -> N
             "SourceAccount": {"Ref": "AWS::AccountId"},
         }
     }
-    assert complete.resources["UploadBucket"]["DependsOn"] == ["UploadPermission"]
+    assert prod_with_slices.resources["UploadBucket"]["DependsOn"] == ["UploadPermission"]
 
 
-def test_only_incoming_files_invoke_the_function(complete: Template) -> None:
-    assert complete.properties("UploadBucket")["NotificationConfiguration"] == {
+def test_only_incoming_files_invoke_the_function(prod_with_slices: Template) -> None:
+    assert prod_with_slices.properties("UploadBucket")["NotificationConfiguration"] == {
         "LambdaConfigurations": [
             {
                 "Event": "s3:ObjectCreated:*",
@@ -195,8 +197,8 @@ def test_only_incoming_files_invoke_the_function(complete: Template) -> None:
     }
 
 
-def test_bucket_is_private_encrypted_versioned_and_expires_files(complete: Template) -> None:
-    bucket = complete.properties("UploadBucket")
+def test_bucket_is_private_encrypted_versioned_and_expires_files(prod_with_slices: Template) -> None:
+    bucket = prod_with_slices.properties("UploadBucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
@@ -205,22 +207,22 @@ def test_bucket_is_private_encrypted_versioned_and_expires_files(complete: Templ
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert "BucketName" not in bucket  # a generated name cannot be predicted and taken by another account
     *expiring, replaced = bucket["LifecycleConfiguration"]["Rules"]
-    days = complete.properties("DeadLetterQueue")["MessageRetentionPeriod"] / 86_400
+    days = prod_with_slices.properties("DeadLetterQueue")["MessageRetentionPeriod"] / 86_400
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring} == {"incoming/": 90, "results/": 90}
     assert 90 >= replaced["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds the file
     assert not replaced.keys() & {"Prefix", "ExpirationInDays"}
     assert replaced["ExpiredObjectDeleteMarker"] is True
 
 
-def test_bucket_accepts_tls_only(complete: Template) -> None:
-    policy = complete.properties("UploadBucketPolicy")
+def test_bucket_accepts_tls_only(prod_with_slices: Template) -> None:
+    policy = prod_with_slices.properties("UploadBucketPolicy")
     assert policy["Bucket"] == {"Ref": "UploadBucket"}
     both = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
-    assert policy["PolicyDocument"]["Statement"] == [tls_only("s3:*", *both)]
+    assert policy["PolicyDocument"]["Statement"] == [tls_only_statement("s3:*", *both)]
 
 
-def test_deploy_counts_reserved_concurrency(packaged: Packaged) -> None:
-    made = packaged("dev", "uploads=true")
-    without = deploy.read_compiled_stage(packaged("dev").folder).demand
+def test_deploy_counts_reserved_concurrency(package_stage: PackageStage) -> None:
+    made = package_stage("dev", "uploads=true")
+    without = deploy.read_compiled_stage(package_stage("dev").folder).demand
     reserved = {**without.reserved, "batida-ponto-dev-importacao": 2}
     assert deploy.read_compiled_stage(made.folder).demand == without._replace(reserved=reserved)

@@ -8,7 +8,7 @@ import pytest
 
 from slices.page import publish, site
 from slices.page.slice import SLICE
-from tests.template.compiled import REQUIRED_SIGN_IN, Compile, Packaged, tls_only
+from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, tls_only_statement
 from tools.deploy import command as deploy
 from tools.kit.packaging import PackagingError, Template
 
@@ -21,7 +21,7 @@ SITE = {
 }
 DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
 SIGN_IN = (f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
-with_each_sign_in = pytest.mark.parametrize("sign_in_parameter", REQUIRED_SIGN_IN)
+with_each_sign_in = pytest.mark.parametrize("sign_in_parameter", SIGN_IN_PARAMETERS)
 
 # Ids of AWS's managed policies.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -30,9 +30,9 @@ ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
 
 @pytest.fixture
-def template(compiled: Compile) -> Template:
+def template(compile_stage: CompileStage) -> Template:
     """A copy that a test may change."""
-    return Template(copy.deepcopy(compiled("prod", "site=true").document))
+    return Template(copy.deepcopy(compile_stage("prod", "site=true").document))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_bucket_is_read_by_this_distribution_only_and_by_tls(template: Templ
     assert policy["Bucket"] == {"Ref": "SiteBucket"}
     denied, allowed = policy["PolicyDocument"]["Statement"]
     objects = {"Fn::Sub": "${SiteBucket.Arn}/*"}
-    assert denied == tls_only("s3:*", {"Fn::GetAtt": ["SiteBucket", "Arn"]}, objects)
+    assert denied == tls_only_statement("s3:*", {"Fn::GetAtt": ["SiteBucket", "Arn"]}, objects)
     arn = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${SiteDistribution}"
     assert allowed == {
         "Sid": "Site",
@@ -100,8 +100,8 @@ def test_cloudfront_signs_its_requests_to_the_bucket(template: Template, distrib
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_the_api_is_on_the_pages_origin_as_its_stage(compiled: Compile, stage: str) -> None:
-    template = compiled(stage, "site=true")
+def test_the_api_is_on_the_pages_origin_as_its_stage(compile_stage: CompileStage, stage: str) -> None:
+    template = compile_stage(stage, "site=true")
     _, api = template.properties("SiteDistribution")["DistributionConfig"]["Origins"]
     assert api == {
         "Id": "api",
@@ -170,9 +170,9 @@ def test_files_have_the_same_headers_as_locally_and_require_tls(template: Templa
 
 @with_each_sign_in
 def test_a_sign_in_changes_the_pages_policy_and_adds_outputs(
-    compiled: Compile, template: Template, sign_in_parameter: str
+    compile_stage: CompileStage, template: Template, sign_in_parameter: str
 ) -> None:
-    with_sign_in = copy.deepcopy(compiled("prod", "site=true", sign_in_parameter, *SIGN_IN).document)
+    with_sign_in = copy.deepcopy(compile_stage("prod", "site=true", sign_in_parameter, *SIGN_IN).document)
     outputs = {name: with_sign_in["Outputs"].pop(name) for name in ("PageSignInDomain", "PageSignInClientId")}
     assert outputs == {"PageSignInDomain": {"Value": DOMAIN}, "PageSignInClientId": {"Value": CLIENT}}
     assert with_sign_in["Outputs"].items() <= template.outputs.items()
@@ -192,18 +192,20 @@ def test_names_that_are_unique_in_an_account_contain_stage_and_region(template: 
     assert template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]["Name"] == name
 
 
-def test_the_first_deploy_creates_the_page_by_a_second_update(packaged: Packaged) -> None:
+def test_the_first_deploy_creates_the_page_by_a_second_update(package_stage: PackageStage) -> None:
     protection, later = deploy.read_compiled_stage(
-        packaged("prod", "site=true").folder, [SLICE.deploy_hook()]
+        package_stage("prod", "site=true").folder, [SLICE.deploy_hook()]
     ).second_updates
     assert later.parameter == "site=false"
     assert "AWS refuses CloudFront to an account that it has not verified" in later.reason
-    assert deploy.read_compiled_stage(packaged("prod").folder, [SLICE.deploy_hook()]).second_updates == (protection,)
+    assert deploy.read_compiled_stage(package_stage("prod").folder, [SLICE.deploy_hook()]).second_updates == (
+        protection,
+    )
 
 
-def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compiled: Compile) -> None:
+def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compile_stage: CompileStage) -> None:
     with pytest.raises(PackagingError, match="userPoolDomain, userPoolClientId and userPoolArn belong together"):
-        compiled("dev", *SIGN_IN)
+        compile_stage("dev", *SIGN_IN)
 
 
 @with_each_sign_in
@@ -215,7 +217,7 @@ def test_a_user_pool_domain_without_a_required_sign_in_is_refused(compiled: Comp
     ],
 )
 def test_an_invalid_user_pool_domain_or_client_id_is_refused(
-    compiled: Compile, sign_in_parameter: str, parameters: tuple[str, str], message: str
+    compile_stage: CompileStage, sign_in_parameter: str, parameters: tuple[str, str], message: str
 ) -> None:
     with pytest.raises(PackagingError, match=re.escape(message)):
-        compiled("dev", sign_in_parameter, *parameters)
+        compile_stage("dev", sign_in_parameter, *parameters)

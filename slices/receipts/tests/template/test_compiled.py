@@ -5,17 +5,17 @@ import pytest
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
 from ponto.http import UNAVAILABLE_RETRY_SECONDS
 from slices.receipts import function, lookup
-from tests.template.compiled import Compile, Packaged, files_of
-from tests.template.own_role import require_own_role
-from tests.template.test_compiled_gateway import EXPOSES, require_preflight, throttles
+from tests.template.compiled import CompileStage, PackageStage, slice_files
+from tests.template.function_role import require_function_role
+from tests.template.test_compiled_gateway import EXPOSED_HEADERS, require_preflight, throttles
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 FOLDER = ROOT / "slices" / "receipts"
 
 
-def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
-    assert files_of(packaged("prod"), "receipts") == {
+def test_the_zip_holds_what_the_function_loads(package_stage: PackageStage) -> None:
+    assert slice_files(package_stage("prod"), "receipts") == {
         "__init__.py",
         "slice.py",
         "function.py",
@@ -57,13 +57,15 @@ def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> No
 
 
 @pytest.mark.parametrize(("stage", "origin"), [("prod", "https://ponto.example.com"), ("local", "*")])
-def test_a_page_may_read_an_answer_as_it_reads_the_gateways(compiled: Compile, stage: str, origin: str) -> None:
-    template = compiled(stage)
+def test_a_page_may_read_an_answer_as_it_reads_the_gateways(
+    compile_stage: CompileStage, stage: str, origin: str
+) -> None:
+    template = compile_stage(stage)
     assert template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]["CORS_ORIGIN"] == origin
     (response,) = template.properties("ReceiptPreflight")["Integration"]["IntegrationResponses"]
     allowed = response["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"]
     assert (response["StatusCode"], allowed) == ("204", f"'{origin}'")
-    assert function.EXPOSED_HEADERS == EXPOSES
+    assert function.EXPOSED_HEADERS == EXPOSED_HEADERS
     later = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
     assert later == f"'{UNAVAILABLE_RETRY_SECONDS}'"
 
@@ -72,19 +74,19 @@ def test_a_browser_may_ask_before_it_looks_a_receipt_up_without_a_key(prod: Temp
     require_preflight(prod, "ReceiptPreflight", "ReceiptResource", "GET,OPTIONS", "X-Api-Key")
 
 
-def test_each_method_is_throttled(compiled: Compile) -> None:
-    assert {found: limits for found, limits in throttles(compiled("prod")).items() if found in METHODS} == {
+def test_each_method_is_throttled(compile_stage: CompileStage) -> None:
+    assert {found: limits for found, limits in throttles(compile_stage("prod")).items() if found in METHODS} == {
         ("GET", "/~1ponto~1{id}"): (100, 20),
         ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
         ("GET", "/~1ponto"): (100, 20),
     }
     given = [f"{name}{kind}=4" for name in ("receipt", "preflight") for kind in ("RateLimit", "BurstLimit")]
-    assert {limits for found, limits in throttles(compiled("dev", *given)).items() if found in METHODS} == {(4, 4)}
+    assert {limits for found, limits in throttles(compile_stage("dev", *given)).items() if found in METHODS} == {(4, 4)}
 
 
 METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}
 
 
-def test_the_function_reads_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
+def test_the_function_reads_by_roles_of_its_own(compile_stage: CompileStage, prod: Template, local: Template) -> None:
     assert prod.properties("ReceiptLambdaFunction")["Handler"] == "slices/receipts/function.main"
-    require_own_role(compiled, prod, local, "Receipt", "ponto_receipts")
+    require_function_role(compile_stage, prod, local, "Receipt", "ponto_receipts")

@@ -14,10 +14,10 @@ from tests.template.test_openapi import (
     DOCUMENT as REFERENCE,
 )
 from tests.template.test_openapi import (
-    OF_A_THROTTLE,
-    OF_FAILURES,
-    OF_THE_KEY,
-    OF_THE_SIGN_IN,
+    FAILURE_STATUS,
+    KEY_STATUS,
+    SIGN_IN_STATUS,
+    THROTTLE_STATUS,
     require_examples,
 )
 from tools.kit.packaging import Template
@@ -69,7 +69,7 @@ def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Templat
 def test_it_has_the_answers_that_whoever_asks_gets(path: str) -> None:
     source = openapi.FILE.with_name("function.py").read_text(encoding="utf-8")
     assert set(re.findall(r"HttpError\((\d{3})", source)) == {"404"}
-    of_the_gateway = {OF_THE_KEY, OF_THE_SIGN_IN, OF_A_THROTTLE, OF_FAILURES}
+    of_the_gateway = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
     assert OPERATIONS[path]["responses"].keys() == {"200", "404", "503"} | of_the_gateway
 
 
@@ -86,6 +86,6 @@ def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
         for status, response in operation["responses"].items():
             has_no_list = (path, status) == ("/ponto", "404")  # the stage has no sign-in
             looked_up = status in {"200", "404", "503"} and not has_no_list
-            later = {"Retry-After"} if status in {"404", "503", OF_FAILURES} and not has_no_list else set()
+            later = {"Retry-After"} if status in {"404", "503", FAILURE_STATUS} and not has_no_list else set()
             headers = of_every | {"Date"} | ({"Cache-Control"} if looked_up else set()) | later
             assert response["headers"].keys() == headers, (path, status)

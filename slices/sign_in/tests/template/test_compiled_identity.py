@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.template.compiled import Compile, Packaged
+from tests.template.compiled import CompileStage, PackageStage
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
 from tests.template.test_stops import stopped
@@ -30,9 +30,9 @@ REQUEST_WITHOUT_NUMBER = {
 
 
 @pytest.fixture
-def template_with_sign_in(compiled: Compile) -> Template:
+def template_with_sign_in(compile_stage: CompileStage) -> Template:
     """Return the template of prod with a user pool."""
-    return compiled("prod", f"userPoolArn={USER_POOL}")
+    return compile_stage("prod", f"userPoolArn={USER_POOL}")
 
 
 def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) -> None:
@@ -41,8 +41,10 @@ def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) 
     assert "MessageAttribute.2" not in text
 
 
-def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -> None:
-    plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], [f"userPoolArn={USER_POOL}"]))
+def test_a_user_pool_adds_this_and_nothing_else(compile_stage: CompileStage, stage: str) -> None:
+    plain, template = (
+        copy.deepcopy(compile_stage(stage, *given).document) for given in ([], [f"userPoolArn={USER_POOL}"])
+    )
 
     resources = template["Resources"]
     assert resources.pop("EmployeeSignIn") == {
@@ -112,14 +114,14 @@ def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gatew
 
 
 @pytest.mark.parametrize("pool", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
-def test_what_is_no_user_pool_stops_the_deploy(compiled: Compile, pool: str) -> None:
+def test_what_is_no_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: str) -> None:
     message = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
-    assert message in stopped(compiled, f"userPoolArn={pool}")
+    assert message in stopped(compile_stage, f"userPoolArn={pool}")
 
 
-def test_a_deploy_is_told_that_a_punch_needs_a_token(packaged: Packaged) -> None:
-    assert deploy.read_compiled_stage(packaged("dev", f"userPoolArn={USER_POOL}").folder).needs_token
-    assert not deploy.read_compiled_stage(packaged("dev").folder).needs_token
+def test_a_deploy_is_told_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
+    assert deploy.read_compiled_stage(package_stage("dev", f"userPoolArn={USER_POOL}").folder).needs_token
+    assert not deploy.read_compiled_stage(package_stage("dev").folder).needs_token
 
 
 @pytest.mark.parametrize("turns_sign_in_on", [True, False])
@@ -140,14 +142,14 @@ def _preflight(resources: Any, name: str) -> Any:
     return response["ResponseParameters"]
 
 
-def test_the_authorizer_is_published_with_the_api(compiled: Compile, template_with_sign_in: Template) -> None:
+def test_the_authorizer_is_published_with_the_api(compile_stage: CompileStage, template_with_sign_in: Template) -> None:
     name = deployment(template_with_sign_in)
     assert "EmployeeSignIn" in template_with_sign_in.resources[name]["DependsOn"]
     assert len(set(template_with_sign_in.resources[name]["DependsOn"])) == len(
         template_with_sign_in.resources[name]["DependsOn"]
     )
-    another = compiled("prod", f"userPoolArn={USER_POOL}2")
-    assert len({name, deployment(another), deployment(compiled("prod"))}) == 3
+    another = compile_stage("prod", f"userPoolArn={USER_POOL}2")
+    assert len({name, deployment(another), deployment(compile_stage("prod"))}) == 3
 
 
 def test_the_stage_asks_for_tokens_before_the_function_does(template_with_sign_in: Template) -> None:

@@ -2,12 +2,12 @@
 
 import json
 
-from tests.template.compiled import Compile
-from tests.template.test_rights import connect, rights
+from tests.template.compiled import CompileStage
+from tests.template.test_rights import connect_permission, permissions
 from tools.kit.packaging import Template
 
 
-def require_own_role(compiled: Compile, prod: Template, local: Template, name: str, user: str) -> None:
+def require_function_role(compile_stage: CompileStage, prod: Template, local: Template, name: str, user: str) -> None:
     """Assert that a function has a role and a login of its own, and with passwords a secret of its own.
 
     Args:
@@ -19,11 +19,11 @@ def require_own_role(compiled: Compile, prod: Template, local: Template, name: s
     """
 
     def found(template: Template) -> object:
-        return {each: what for each, what in rights(template).items() if each.startswith(name)}
+        return {each: what for each, what in permissions(template).items() if each.startswith(name)}
 
     writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
     invoked = {f"{name}Invocation": {("lambda:InvokeFunction", f"{name}LambdaFunction.Arn")}}
-    assert found(prod) == invoked | {f"{name}Role": {connect(user), *writes_its_log}}
+    assert found(prod) == invoked | {f"{name}Role": {connect_permission(user), *writes_its_log}}
     function = prod.properties(f"{name}LambdaFunction")
     assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
     assert function["ReservedConcurrentExecutions"] == 2
@@ -33,7 +33,7 @@ def require_own_role(compiled: Compile, prod: Template, local: Template, name: s
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
     # With passwords it has a secret of its own.
-    by_passwords = compiled("prod", "dbLogin=secret")
+    by_passwords = compile_stage("prod", "dbLogin=secret")
     reads_its_secret = {f"{name}SecretPolicy": {("secretsmanager:GetSecretValue", f"{name}Secret")}}
     assert found(by_passwords) == invoked | {f"{name}Role": writes_its_log} | reads_its_secret
     policies = by_passwords.properties(f"{name}Role")["ManagedPolicyArns"]
