@@ -39,7 +39,7 @@ def rows(client: Client, employee: int) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("correct", [(), ("--stage", "local")], ids=["", "--stage local"], indirect=True)
-def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: Client, employee: int) -> None:
+def test_add_disregard_and_undo_write_one_correction_each(correct: Run, client: Client, employee: int) -> None:
     [(punch,)] = client.query("select id::text from ponto.batida where usuario_id = %s", employee)
     add = ("add", "--employee", employee, "--at", "2025-05-05T18:00", "--reason", "no tablet")
 
@@ -67,7 +67,7 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
     }
 
 
-def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
+def test_smoke_test_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
     stack = local_stack.find(deployed.state)
     assert proof.prove(stack.session(), "local", stack.api_url) == (
         "a test correction reached the table, which refused it as it should"
@@ -76,7 +76,7 @@ def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: De
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "AWS4-HMAC-SHA256 Credential=test/20250505/x"}])
-def test_whoever_is_not_the_stacks_user_writes_no_correction(
+def test_guard_refuses_corrections_without_the_key_of_the_local_stack(
     client: Client, employee: int, headers: dict[str, str]
 ) -> None:
     url = client.address.api_url

@@ -59,7 +59,7 @@ def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timede
 @example(drawn=punched(EARLIEST_DAY, OCTOBER_END_PUNCH), moved=LATEST_DAY, hours=None)
 @example(drawn=punched(LATEST_DAY, OCTOBER_START_PUNCH), moved=EARLIEST_DAY, hours=None)
 @rules
-def test_changes_list_every_changed_month_and_no_equal_one_without_reason(
+def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     database: CorrectionsDatabase,
     drawn: tuple[Story, list[HistoryRow], datetime],
     moved: Rule | None,

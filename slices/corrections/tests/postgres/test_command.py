@@ -48,9 +48,7 @@ def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.ask("select tipo, usuario_id, autor from correcao order by criada_em")
 
 
-def test_whoever_signs_in_answers_for_it_and_sees_the_months_corrections(
-    correct: commands.Run, punched: Database
-) -> None:
+def test_login_is_the_author_and_lists_the_corrections_of_a_month(correct: commands.Run, punched: Database) -> None:
     added = correct(*ADD)
     assert (added.status, added.err) == (0, "")
     left_out = correct("disregard", PUNCH, "--reason", "twice", "--json").json["corrections"][0]["id"]
@@ -71,7 +69,7 @@ def test_whoever_signs_in_answers_for_it_and_sees_the_months_corrections(
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
 
 
-def test_the_list_has_the_working_days_of_a_month_as_the_cards_have(correct: commands.Run, punched: Database) -> None:
+def test_list_has_the_working_days_of_the_month_not_its_calendar_days(correct: commands.Run, punched: Database) -> None:
     reserved = 2**53 - 1
     punched.ask(
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, '2026-10-01 12:00Z')", reserved
@@ -89,7 +87,7 @@ def test_the_list_has_the_working_days_of_a_month_as_the_cards_have(correct: com
     assert (listed("2026-09"), listed("2026-10")) == (["03:59"], ["04:00"])
 
 
-def test_what_is_refused_at_the_commit_is_said(correct: commands.Run, punched: Database) -> None:
+def test_refusal_at_the_commit_is_reported(correct: commands.Run, punched: Database) -> None:
     [(function,)] = punched.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
     punched.ask(function.replace("1 minute", "0"))
     late = correct(*ADD)
@@ -127,7 +125,9 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
         (("disregard", PUNCH, "--reason", "\u3164"), "--reason: must be 3 to 200 "),
     ],
 )
-def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tuple[str, ...], reason: str) -> None:
+def test_refusal_names_the_option_and_the_reason(
+    correct: commands.Run, punched: Database, words: tuple[str, ...], reason: str
+) -> None:
     words = words if "--reason" in words else (*words, "--reason", "twice")
     refused = correct(*words)
     assert (refused.status, refused.out) == (1, "")
@@ -141,7 +141,7 @@ OTHER_PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
 
 
 @pytest.mark.parametrize("at", ["2026-10-01T08:00", "2026-10-01T08:00:59", "2026-10-01T11:00Z"])
-def test_the_one_punch_of_a_minute_is_disregarded_without_its_id(
+def test_only_punch_of_a_minute_is_disregarded_without_its_id(
     correct: commands.Run, punched: Database, at: str
 ) -> None:
     punched.ask(
@@ -161,7 +161,7 @@ def test_the_one_punch_of_a_minute_is_disregarded_without_its_id(
     assert f"{PUNCH} is disregarded already, by correction {left_out}" in again.err
 
 
-def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarded(
+def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
     correct: commands.Run, punched: Database
 ) -> None:
     punched.ask(
@@ -184,9 +184,7 @@ def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarde
     assert correct(*words).status == 0
 
 
-def test_of_an_hour_that_comes_twice_the_punches_are_listed_with_their_offsets(
-    correct: commands.Run, punched: Database
-) -> None:
+def test_punches_of_a_repeated_hour_are_listed_with_their_offsets(correct: commands.Run, punched: Database) -> None:
     punched.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
     first, second = "01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000002"
     for identity, at in ((first, "2025-11-02 01:30-04"), (second, "2025-11-02 01:30-05")):
@@ -202,14 +200,14 @@ def test_of_an_hour_that_comes_twice_the_punches_are_listed_with_their_offsets(
     "words",
     [(), (PUNCH, "--employee", "1", "--at", "2026-10-01T08:00"), ("--employee", "1"), ("--at", "2026-10-01T08:00")],
 )
-def test_a_punch_is_named_by_its_id_or_by_employee_and_time(correct: commands.Run, words: tuple[str, ...]) -> None:
+def test_disregard_takes_either_an_id_or_employee_and_time(correct: commands.Run, words: tuple[str, ...]) -> None:
     wrong = correct("disregard", *words, "--reason", "twice")
     assert wrong.status == 2
     assert "Give either ID, or both --employee and --at." in wrong.err
 
 
 @pytest.mark.parametrize("at", ["2026-10-05", "2026-W41-4", "yesterday"])
-def test_no_time_of_day_is_made_up_from_an_option_or_a_file(
+def test_time_without_a_time_of_day_is_refused_in_option_and_file(
     correct: commands.Run, punched: Database, tmp_path: Path, at: str
 ) -> None:
     refused = correct("add", "--employee", ANA, "--at", at, "--reason", "no tablet")
@@ -221,7 +219,7 @@ def test_no_time_of_day_is_made_up_from_an_option_or_a_file(
     assert rows(punched) == []
 
 
-def test_who_may_not_write_corrections_is_told_so(
+def test_login_without_the_right_gets_permission_denied(
     correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DB_USER", "ponto_receipts")
@@ -244,7 +242,7 @@ def test_who_may_not_write_corrections_is_told_so(
         (f"{HEADER}inclusao,{ANA}\n", ["line 2: has 2 columns instead of 5"]),
     ],
 )
-def test_of_a_file_nothing_is_written_if_a_line_is_refused(
+def test_refused_line_of_a_file_stops_all_its_corrections(
     correct: commands.Run, punched: Database, tmp_path: Path, text: str, refused: list[str]
 ) -> None:
     file = tmp_path / "corrections.csv"
@@ -258,7 +256,7 @@ def test_of_a_file_nothing_is_written_if_a_line_is_refused(
     assert rows(punched) == []
 
 
-def test_a_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
+def test_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
     file = tmp_path / "corrections.csv"
     assert "No such file" in correct("apply", "--file", file).err
     for text, reason in (
@@ -319,7 +317,7 @@ def correct_on_aws(api: FakeApi, clock: FakeClock, capsys: pytest.CaptureFixture
     return lambda *words: run(*words, "--stage", "dev")
 
 
-def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
+def test_request_is_signed_and_its_author_is_the_aws_identity(
     correct_on_aws: commands.Run, api: FakeApi, punched: Database
 ) -> None:
     assert correct_on_aws(*ADD).status == 0
@@ -333,7 +331,7 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
     assert "CANARY" not in json.dumps(dict(headers))
 
 
-def test_a_stage_is_asked_for_the_punch_of_a_minute(
+def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
     correct_on_aws: commands.Run, api: FakeApi, punched: Database
 ) -> None:
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
@@ -368,7 +366,7 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
         ),
     ],
 )
-def test_what_the_api_has_against_it_is_told(
+def test_error_of_the_api_is_printed_with_what_to_do(
     correct_on_aws: commands.Run, api: FakeApi, answer: Response, status: int, reason: str
 ) -> None:
     api.answers = [answer] * 100  # one for each attempt
@@ -377,7 +375,7 @@ def test_what_the_api_has_against_it_is_told(
     assert reason in done.err
 
 
-def test_a_function_that_is_not_ready_and_a_database_that_resumes_are_waited_for_with_one_sentence(
+def test_waits_for_function_and_database_with_one_notice(
     correct_on_aws: commands.Run, api: FakeApi, clock: FakeClock, punched: Database
 ) -> None:
     later = {"Retry-After": "15"}

@@ -23,7 +23,7 @@ MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"
 
 
-def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database: CorrectionsDatabase) -> None:
+def test_added_punches_count_and_disregarded_ones_do_not(database: CorrectionsDatabase) -> None:
     *_, double = database.punch(1, "2026-11-03 08:00 12:00 13:00 13:01")
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
     database.correct(1, "desconsideracao", alvo=double, written="2026-11-04 09:00")
@@ -40,7 +40,7 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
     assert len(database.read("batida_local")) == 4  # the punches as they were sent
 
 
-def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(
+def test_late_correction_reopens_a_day_and_a_disregarded_late_punch_does_not(
     database: CorrectionsDatabase,
 ) -> None:
     def reopened() -> list[Row]:
@@ -54,7 +54,7 @@ def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction
     assert reopened() == [(date(2026, 11, 3), 16 * DAY, 2)]
 
 
-def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database: CorrectionsDatabase) -> None:
+def test_batidas_enviadas_of_a_null_employee_is_empty(database: CorrectionsDatabase) -> None:
     database.punch(1, "2026-11-03 08:00 17:00")
 
     assert len(database.read(f"batidas_enviadas({MONTH}, 1)")) == 2
@@ -63,14 +63,14 @@ def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database
 
 
 @pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
-def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: CorrectionsDatabase, report: str) -> None:
+def test_addition_counts_in_a_week_without_punches(database: CorrectionsDatabase, report: str) -> None:
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
 
     assert database.read(report, "usuario_id, dia, origem") == [(1, date(2026, 11, 3), "inclusao")]
     assert database.read("jornada where usuario_id = 1", "batidas") == [(1,)]
 
 
-def test_a_corrected_day_is_an_exception_that_says_so(database: CorrectionsDatabase) -> None:
+def test_corrected_day_is_listed_as_an_exception(database: CorrectionsDatabase) -> None:
     whole = (1, None, date(2026, 11, 3), None, None, None)
     punch, _ = database.punch(1, "2026-11-03 08:00 17:00")
     added = database.correct(1, "inclusao", at="2026-11-03 12:00:30", written="2026-11-04 09:00")
@@ -118,7 +118,7 @@ def reports(database: CorrectionsDatabase, months: list[date], instant: datetime
 
 @given(drawn=histories(stories()))
 @rules
-def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_written_by_then(
+def test_report_as_of_an_instant_equals_the_report_of_that_instant(
     database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
 ) -> None:
     story, rows, instant = drawn
@@ -134,7 +134,7 @@ def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_wri
 
 @given(drawn=histories(stories()))
 @rules
-def test_corrected_working_days_are_those_of_plain_python(
+def test_corrected_working_days_equal_those_computed_in_python(
     database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
 ) -> None:
     (zone, cutoff, _), rows, instant = drawn

@@ -14,7 +14,7 @@ from slices.reports.tests.postgres.test_demo import run as run
 
 
 @pytest.mark.parametrize("until", ["2026-10", "2018-11"])
-def test_one_day_is_corrected_and_odd_no_more(until: str, run: Demo, ask: Ask) -> None:
+def test_demo_corrects_one_incomplete_day(until: str, run: Demo, ask: Ask) -> None:
     counts = run("--employees", "60", "--months", "2", "--until", until, "--json").json["counts"]
 
     assert counts["corrected"] == 1
@@ -24,7 +24,7 @@ def test_one_day_is_corrected_and_odd_no_more(until: str, run: Demo, ask: Ask) -
     assert (found["incluida"], found["incompleta"]) == (1, counts["oddDays"])
 
 
-def test_forgotten_end_of_night_in_the_west_is_added_after_it(database: CorrectionsDatabase) -> None:
+def test_forgotten_end_of_a_night_is_added_after_its_last_punch(database: CorrectionsDatabase) -> None:
     database.employ(1, ZoneInfo("America/Rio_Branco"), cutoff=time(12))
     database.punch(1, "2026-10-06 22:00 26:00 27:30")  # the last is at 08:30Z, and the added one at 12:30Z
 

@@ -11,7 +11,7 @@ from tools.kit.project import ROOT
 PAGE = ROOT / "slices" / "corrections" / "README.md"
 
 
-def test_the_corrections_of_an_employee_are_erased_and_nobody_elses(migrated_url: str) -> None:
+def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
     punch(migrated_url, 123, 124, 123)
     ask(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
 
@@ -22,7 +22,7 @@ def test_the_corrections_of_an_employee_are_erased_and_nobody_elses(migrated_url
         ask(migrated_url, "delete from correcao")
 
 
-def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_url: str, erasure: str) -> None:
+def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123, 124)
     for given in (
         "tipo, usuario_id, ponto, motivo) values ('inclusao', 124, '2026-11-24T18:00Z', 'stays')",

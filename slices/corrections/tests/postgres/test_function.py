@@ -46,9 +46,7 @@ def rows(database: Database) -> list[tuple[Any, ...]]:
     return database.ask("select tipo, autor from correcao order by criada_em")
 
 
-def test_whom_aws_names_answers_for_what_is_written_and_a_retry_adds_nothing(
-    function: Functions, database: Database
-) -> None:
+def test_author_is_the_aws_identity_and_a_retry_adds_nothing(function: Functions, database: Database) -> None:
     status, answer = post(function, ADDITION, DISREGARD)
     assert status == 200
     added, left_out = answer["correcoes"]
@@ -62,15 +60,13 @@ def test_whom_aws_names_answers_for_what_is_written_and_a_retry_adds_nothing(
 
 
 @pytest.mark.parametrize("arn", [None, ""])
-def test_a_request_of_nobody_is_refused_and_writes_nothing(
-    function: Functions, database: Database, arn: str | None
-) -> None:
+def test_request_without_an_aws_identity_is_refused(function: Functions, database: Database, arn: str | None) -> None:
     status, answer = post(function, {**ADDITION, "autor": "boss"}, userArn=arn, user="AIDA", caller="AIDA")
     assert (status, answer["message"][:45]) == (403, "the request has no identity from AWS: sign it")
     assert rows(database) == []
 
 
-def test_the_author_is_who_signed_whatever_the_request_says(function: Functions, database: Database) -> None:
+def test_request_cannot_choose_its_author(function: Functions, database: Database) -> None:
     signed = "arn:aws:sts::123456789012:assumed-role/batida-ponto-prod-CorrectorRole-1/maria"
     identity = {"userArn": signed, "user": "AROA:boss", "caller": "AROA:boss", "cognitoIdentityId": "boss"}
     event = {
@@ -88,13 +84,13 @@ def test_the_author_is_who_signed_whatever_the_request_says(function: Functions,
     assert (status, rows(database)) == (400, [("inclusao", signed)]), answer
 
 
-def test_where_nobody_can_be_vouched_for_the_stage_says_who_answers(function: Functions, database: Database) -> None:
+def test_author_of_the_stage_replaces_an_unverified_identity(function: Functions, database: Database) -> None:
     function.environment["AUTHOR"] = "local"
     assert [post(function, ADDITION, userArn=arn)[0] for arn in (None, AUTHOR)] == [200, 200]
     assert rows(database) == [("inclusao", "local")]
 
 
-def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: Functions, database: Database) -> None:
+def test_refused_corrections_have_reasons_and_nothing_is_written(function: Functions, database: Database) -> None:
     status, answer = post(function, ADDITION, {**ADDITION, "usuarioId": 999}, {**ADDITION, "ponto": "2999-01-01T00:00"})
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [1, 2])
     assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
@@ -121,15 +117,13 @@ def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: 
         json.dumps({"correcoes": [ADDITION] * (MAX_CORRECTIONS + 1)}),
     ],
 )
-def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
+def test_invalid_body_is_refused(function: Functions, body: str) -> None:
     status, answer = post(function, body=body)
     assert status == 400
     assert answer["message"].startswith("there is an error in your request: must ")
 
 
-def test_while_the_table_is_locked_the_client_is_told_when_to_send_again(
-    function: Functions, database: Database
-) -> None:
+def test_locked_table_is_answered_503_with_retry_after(function: Functions, database: Database) -> None:
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
         response = function.run(impatient_main, event(json.dumps({"correcoes": [ADDITION]})))
@@ -158,7 +152,7 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
         ("drop function instante_local", "function ponto.instante_local", "UndefinedFunction 42883"),
     ],
 )
-def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
+def test_missing_right_or_migration_is_answered_500_with_what_to_run(
     function: Functions, database: Database, change: str, reason: str, error: str
 ) -> None:
     database.ask(change)
@@ -169,13 +163,13 @@ def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
     assert json.loads(function.log.getvalue())["error"] == error
 
 
-def test_it_signs_in_by_iam_where_the_stage_does(function: Functions) -> None:
+def test_function_signs_in_by_iam_if_the_stage_does(function: Functions) -> None:
     function.environment |= BY_IAM
     assert post(function, ADDITION)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["password", "PAM"])
-def test_who_is_not_let_in_meets_no_paused_database(method: str) -> None:
+def test_refused_sign_in_is_answered_500_not_503(method: str) -> None:
     def refuse() -> extensions.connection:
         raise psycopg2.OperationalError(f'FATAL: {method} authentication failed for user "ponto_corrections"')
 
@@ -184,7 +178,7 @@ def test_who_is_not_let_in_meets_no_paused_database(method: str) -> None:
     assert caught.value.result.status == 500
 
 
-def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
+def test_unreadable_secret_is_answered_500_without_its_text() -> None:
     def parameters() -> dict[str, str]:
         raise ValueError("CANARY")
 
@@ -194,7 +188,7 @@ def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
     assert "CANARY" not in str(caught.value)
 
 
-def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -> None:
+def test_log_has_counts_and_no_content_of_corrections(function: Functions) -> None:
     post(function, ADDITION, DISREGARD)
     post(function, ADDITION)
     post(function, {**ADDITION, "usuarioId": 999})

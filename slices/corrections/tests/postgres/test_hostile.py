@@ -17,7 +17,7 @@ from tests.postgres.storing import add
 ANA = {"usuario_id": EMPLOYEE, "nome": "Ana", "cpf": None, "fuso": "Asia/Tokyo", "corte": "04:00"}
 
 
-def test_employees_corrections_and_cards_call_nothing_that_was_planted(server: Server) -> None:
+def test_planted_functions_are_not_called(server: Server) -> None:
     owner = server.owner("master")
     plant(server, "master")
     migrate(owner, ZONE, SCHEMA)

@@ -41,7 +41,7 @@ def printed(
     return found
 
 
-def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]]) -> None:
+def test_commands_of_the_page_close_october(printed: dict[str, list[Result]]) -> None:
     assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
 
     def lines(start: str, *words: str) -> list[list[str]]:

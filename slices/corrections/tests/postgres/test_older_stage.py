@@ -46,7 +46,7 @@ def older(empty: Database) -> Database:
     return empty
 
 
-def test_rows_of_an_older_stage_are_copied_in_the_order_of_the_section(
+def test_rows_of_an_older_stage_are_copied_in_the_documented_order(
     older: Database, database: Database, tmp_path: Path
 ) -> None:
     for section in (EMPLOYEES_BACK, PUNCHES_BACK, CORRECTIONS_BACK) * 2:
@@ -62,7 +62,7 @@ def test_rows_of_an_older_stage_are_copied_in_the_order_of_the_section(
     assert (blank[5], old_blank[5]) == ("blank in the older stage", "\u3164\u3164\u3164")
 
 
-def test_corrections_of_an_employee_who_is_missing_are_copied_once_the_employee_is_loaded(
+def test_corrections_are_copied_once_their_employee_is_loaded(
     older: Database, database: Database, tmp_path: Path
 ) -> None:
     copy_rows(*PUNCHES_BACK, older, database, tmp_path)

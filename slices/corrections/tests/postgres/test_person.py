@@ -22,7 +22,7 @@ insert into correcao (usuario_id, tipo, ponto, motivo) values
 unchanged = shared(OF_THE_EMPLOYEE, CORRECTIONS_SQL, MORE)
 
 
-def test_all_corrections_of_one_employee_are_there_and_nobody_elses(dev: Stage) -> None:
+def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
     result = dev.run(106, "--json")
 
     found = json.loads(dev.text())
@@ -39,7 +39,7 @@ def test_all_corrections_of_one_employee_are_there_and_nobody_elses(dev: Stage) 
     assert page.count('<main class="sheet card">') == 3
 
 
-def test_the_function_and_a_connection_give_the_same(dev: Stage) -> None:
+def test_function_and_connection_return_the_same(dev: Stage) -> None:
     require_the_same_by_function_and_connection(dev)
 
 

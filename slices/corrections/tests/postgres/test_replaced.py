@@ -33,7 +33,7 @@ def stage(migrated_url: str) -> Iterator[Stage]:
         yield stage
 
 
-def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_before(stage: Stage) -> None:
+def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(stage: Stage) -> None:
     rows = stage.read("correcao", "id, motivo")
 
     done = stage.run(SCHEMA_WITHOUT_CORRECTIONS)
@@ -54,7 +54,7 @@ def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_
     assert stage.card(1, "2026-11") == CORRECTED
 
 
-def test_all_of_it_is_made_anew_in_the_order_of_its_making(stage: Stage, tmp_path: Path) -> None:
+def test_changed_signature_drops_and_creates_all_views_in_order(stage: Stage, tmp_path: Path) -> None:
     """The reports' functions depend on objects of the replacing files, so these are dropped last."""
     reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
     peak = reports / "views" / "10_peak.sql"

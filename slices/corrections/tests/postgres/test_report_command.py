@@ -59,14 +59,14 @@ def url(migrated_url: str) -> str:
         *(f"{name}.pt.{form}" for name in ("exceptions", "changes") for form in ("csv", "json")),
     ],
 )
-def test_a_report_is_its_golden_file(file: str, run: Run) -> None:
+def test_report_equals_its_golden_file(file: str, run: Run) -> None:
     require_golden(GOLDEN / file, REPORTS[file.partition(".")[0]], run)
 
 
 # Figures
 
 
-def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
+def test_card_marks_only_the_added_one_of_two_punches_in_a_minute(
     run: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")  # so that the punches of a day are on one line
@@ -117,7 +117,7 @@ def test_correction_after_midnight_has_the_date_of_its_time(words: tuple[str, ..
 AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
 
 
-def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
+def test_report_as_of_an_instant_has_no_later_corrections(run: Run) -> None:
     def corrected_day(*words: object) -> dict[str, Any]:
         (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
         return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
@@ -141,9 +141,7 @@ values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not
 """
 
 
-def test_changes_list_other_punches_with_equal_minutes_and_a_disregarded_punch_among_what_came(
-    run: Run, url: str
-) -> None:
+def test_changes_list_arrivals_even_if_the_minutes_are_equal(run: Run, url: str) -> None:
     stayed, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
     fill(url, STAYED)
     fill(url, LATE, stayed, 102)

@@ -19,7 +19,7 @@ WRITTEN = (
 
 
 @pytest.mark.parametrize("name", ["timecards", "exceptions", "timecards as of", "changes"])
-def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(name: str, run: Run) -> None:
+def test_report_by_the_function_equals_that_by_a_connection(name: str, run: Run) -> None:
     words = (*REPORTS[name], "--format", "json")
     assert run(*words, "--stage", "local") == run(*words)
 

@@ -26,5 +26,5 @@ def test_a_page_fits_screen_phone_and_paper(words: tuple[str, ...], opened: Open
     require_fit(opened(*words, "--lang", "pt"))
 
 
-def test_a_corrected_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(opened: Open) -> None:
+def test_corrected_card_neither_breaks_nor_overlaps_words_in_a_wide_font(opened: Open) -> None:
     require_whole_words(opened("timecard", "--employee", "106", *MONTH, "--lang", "pt"), "DejaVu Sans")

@@ -8,7 +8,7 @@ from tests.postgres.servers import ANYBODY, Server, not_refused
 CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
 
 
-def test_they_write_corrections_and_read_what_that_takes(server: Server) -> None:
+def test_roles_write_corrections_and_read_only_what_that_needs(server: Server) -> None:
     owner = hostile.migrated(server)
 
     own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}

@@ -80,7 +80,7 @@ def derive_id(*parts: object) -> str:
 # What is written
 
 
-def test_each_kind_is_a_row_with_its_author_and_the_employee_of_its_target(corrected: Database) -> None:
+def test_each_kind_is_a_row_with_author_and_employee(corrected: Database) -> None:
     [added] = write(corrected, add())
     [left_out] = write(corrected, disregard())
     [undone] = write(corrected, undo(left_out.id))
@@ -108,13 +108,13 @@ def test_each_kind_is_a_row_with_its_author_and_the_employee_of_its_target(corre
         (RUI, AT_SIX, AT_SIX),
     ],
 )
-def test_a_time_without_an_offset_is_the_employees_own(
+def test_time_without_an_offset_is_in_the_employees_zone(
     corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
 ) -> None:
     assert write(corrected, add(usuario_id, ponto))[0].ponto == instant
 
 
-def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) -> None:
+def test_stored_times_are_returned_in_the_employees_zone(corrected: Database) -> None:
     [stages, own] = write(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
     assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
         "2026-10-01T18:00:00-03:00",
@@ -135,9 +135,7 @@ def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) 
         ("2026-03-08T02:30", "2026-03-08T02:30 does not exist in America/New_York, where the clocks change: give the "),
     ],
 )
-def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
-    corrected: Database, local: str, reason: str
-) -> None:
+def test_repeated_or_skipped_local_time_is_refused(corrected: Database, local: str, reason: str) -> None:
     corrected.ask("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
     assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(reason)
 
@@ -147,7 +145,7 @@ def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
     assert late.ponto - early.ponto == timedelta(hours=1)
 
 
-def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database) -> None:
+def test_local_times_around_clock_changes_are_those_of_zoneinfo(corrected: Database) -> None:
     for zone, day in CHANGES:
         corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
         for half_hours in range(5 * 48):
@@ -177,11 +175,13 @@ FUTURE = datetime.now(UTC) + timedelta(days=300)
         (add(id=str(uuid.uuid4())), "correcao_id_check"),
     ],
 )
-def test_what_contradicts_what_is_there_is_refused(corrected: Database, correction: Correction, reason: str) -> None:
+def test_correction_that_contradicts_the_rows_is_refused(
+    corrected: Database, correction: Correction, reason: str
+) -> None:
     assert reason in refusals(corrected, correction)[0]
 
 
-def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Database) -> None:
+def test_repeated_change_is_refused_with_the_existing_correction(corrected: Database) -> None:
     added, left_out = write(corrected, add(), disregard())
     [undone] = write(corrected, undo(left_out.id))
     [left_out_again] = write(corrected, disregard())
@@ -200,7 +200,7 @@ def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Dat
     }
 
 
-def test_an_addition_that_is_disregarded_is_not_there_for_a_retry(corrected: Database) -> None:
+def test_retry_of_a_disregarded_addition_is_refused(corrected: Database) -> None:
     added, left_out = write(corrected, add(), disregard(derive_id("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
     assert refusals(corrected, add(), add(motivo="another reason")) == dict.fromkeys(
         (0, 1), f"2026-10-01 18:00:00-03 was added, and is disregarded by correction {left_out.id}: undo that one"
@@ -209,12 +209,12 @@ def test_an_addition_that_is_disregarded_is_not_there_for_a_retry(corrected: Dat
     assert write(corrected, add()) == [added._replace(is_new=False)]
 
 
-def test_a_chosen_id_is_kept_and_serves_one_correction(corrected: Database) -> None:
+def test_chosen_id_is_kept_and_cannot_be_used_twice(corrected: Database) -> None:
     assert [each.is_new for _ in range(2) for each in write(corrected, add(id=CHOSEN))] == [True, False]
     assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
 
 
-def test_of_many_nothing_is_written_if_one_is_refused_and_each_has_its_reason(corrected: Database) -> None:
+def test_one_refusal_of_many_stops_all_and_each_has_its_reason(corrected: Database) -> None:
     found = refusals(corrected, add(), add(UNKNOWN_EMPLOYEE), disregard(), undo(PUNCH))
     assert found.keys() == {1, 3}
     # A correction may refer to an earlier one of the same call.
@@ -231,7 +231,7 @@ def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
     assert latest.id[0] in "01"  # a derived id begins with the instant
 
 
-def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
+def test_ids_of_these_tests_are_those_of_the_readme() -> None:
     page = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     vectors = re.findall(r"^\| `correcao\\\|(.+)` \| `(.+)` \|$", page, re.MULTILINE)
     assert len(vectors) == 4
@@ -243,7 +243,7 @@ def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
 WAITING = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
 
 
-def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
+def test_concurrent_corrections_wait_for_the_first_and_see_it(corrected: Database) -> None:
     with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
         cursor.execute(
             "insert into correcao (tipo, alvo, motivo, autor) values ('desconsideracao', %s, 'twice', 'x')", (PUNCH,)
@@ -260,7 +260,7 @@ def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
     assert corrected.ask("select count(*) from correcao") == [(1,)]
 
 
-def test_the_instants_of_corrections_have_the_order_of_their_commits(corrected: Database) -> None:
+def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Database) -> None:
     with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
         cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
         waiting = threads.submit(write, corrected, add())
@@ -277,14 +277,14 @@ def test_the_instants_of_corrections_have_the_order_of_their_commits(corrected: 
     assert order == [("desconsideracao", ANA), ("inclusao", RUI), ("inclusao", ANA)]
 
 
-def test_a_snapshot_of_an_earlier_instant_is_refused(corrected: Database) -> None:
+def test_repeatable_read_transaction_is_refused(corrected: Database) -> None:
     with closing(psycopg2.connect(**corrected.owner)) as connection, connection.cursor() as cursor:
         connection.set_session(isolation_level="repeatable read")
         with pytest.raises(psycopg2.DatabaseError, match="read committed"):
             cursor.execute("insert into correcao (tipo) values ('inclusao')")
 
 
-def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: Database) -> None:
+def test_commit_a_minute_after_the_insert_is_refused(corrected: Database) -> None:
     [(function,)] = corrected.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
     corrected.ask(function.replace("1 minute", "0"))
 
@@ -303,9 +303,7 @@ def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: D
 # Who may, and who answers for it
 
 
-def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_rules(
-    corrected: Database, person: str
-) -> None:
+def test_personal_login_is_the_author_and_obeys_the_rules(corrected: Database, person: str) -> None:
     [added] = write(corrected, add(), author=None, user=person)
     assert added.is_new
     assert corrected.ask("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [("ana", True)]
@@ -314,12 +312,12 @@ def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_ru
 
 
 @pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
-def test_nobody_types_an_author_or_an_instant(corrected: Database, person: str, named: str) -> None:
+def test_personal_login_cannot_set_author_or_instant(corrected: Database, person: str, named: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask({**corrected.owner, "user": person}, f"insert into correcao ({named})")
 
 
-def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, person: str) -> None:
+def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(corrected: Database, person: str) -> None:
     corrected.ask("create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)")
     corrected.ask("insert into shadow.funcionario values (999)")
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
@@ -344,7 +342,7 @@ INVISIBLE_REASONS = [
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
 
 
-def test_a_correction_is_read_as_the_wire_has_it() -> None:
+def test_json_object_is_parsed_into_a_correction() -> None:
     assert parse_correction(ADDITION) == add()
     assert parse_correction({**ADDITION, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
     for motivo in ("abc", "x" * 200):
@@ -352,17 +350,17 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
 
 
 @pytest.mark.parametrize("motivo", ["não", "f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
-def test_a_reason_of_three_characters_that_one_sees_is_one(corrected: Database, motivo: str) -> None:
+def test_reason_of_three_visible_characters_is_accepted(corrected: Database, motivo: str) -> None:
     assert parse_correction(ADDITION | {"motivo": motivo}).motivo == motivo
     assert write(corrected, add(motivo=motivo))[0].is_new
 
 
 @pytest.mark.parametrize("motivo", INVISIBLE_REASONS)
-def test_the_table_refuses_a_reason_that_nobody_sees(corrected: Database, motivo: str) -> None:
+def test_table_refuses_an_invisible_reason(corrected: Database, motivo: str) -> None:
     assert "correcao_motivo_visivel" in refusals(corrected, add(motivo=motivo))[0]
 
 
-def test_the_table_and_the_request_see_the_same_characters(corrected: Database) -> None:
+def test_table_and_function_treat_the_same_characters_as_invisible(corrected: Database) -> None:
     [(rule,)] = corrected.ask(
         "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
     )
@@ -390,6 +388,6 @@ def test_the_table_and_the_request_see_the_same_characters(corrected: Database) 
         *(({"motivo": text}, "motivo: must be 3 to 200 .* 3 of them visible") for text in INVISIBLE_REASONS),
     ],
 )
-def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], reason: str) -> None:
+def test_invalid_json_object_is_refused_with_the_reason(changed: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}"):
         parse_correction(ADDITION | changed)

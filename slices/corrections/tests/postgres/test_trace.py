@@ -5,7 +5,7 @@ from tests.postgres.test_trace import DAY, ID, NIGHT, Stage
 from tests.postgres.test_trace import dev as dev
 
 
-def test_corrections_of_a_day_and_a_corrections_id_are_told(dev: Stage, migrated_url: str) -> None:
+def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, migrated_url: str) -> None:
     disregarding, adding, undone = (f"c0000000-0000-8000-8000-00000000000{last}" for last in range(3))
     ask(
         migrated_url,

@@ -27,9 +27,7 @@ def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> N
     }
 
 
-def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(
-    template: Template, compile_stage: CompileStage
-) -> None:
+def test_corrections_are_signed_and_have_a_separate_function(template: Template, compile_stage: CompileStage) -> None:
     for each in (template, *(compile_stage("prod", by) for by in SIGN_IN_PARAMETERS)):
         method = each.properties("PostCorrection")
         assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "CorrectionResource"})
@@ -46,7 +44,7 @@ def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(
         assert "Policy" not in each.properties("Api")  # callers are of this account, and IAM decides who may send
 
 
-def test_only_one_machine_knows_an_author_that_aws_does_not_name(compile_stage: CompileStage) -> None:
+def test_only_the_local_stage_sets_an_author(compile_stage: CompileStage) -> None:
     authors = {
         stage: compile_stage(stage).properties("CorrectionLambdaFunction")["Environment"]["Variables"]["AUTHOR"]
         for stage in ("prod", "dev", "local", "locally")
@@ -54,7 +52,7 @@ def test_only_one_machine_knows_an_author_that_aws_does_not_name(compile_stage: 
     assert authors == {"prod": "", "dev": "", "local": "local", "locally": ""}
 
 
-def test_a_request_with_corrections_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
+def test_function_times_out_before_the_gateway(prod: Template) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
 
 
@@ -65,7 +63,7 @@ def test_the_method_is_throttled(compile_stage: CompileStage) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_the_correctors_role_may_call_this_method_and_look_punches_up(compile_stage: CompileStage, stage: str) -> None:
+def test_corrector_role_may_post_corrections_and_read_punches(compile_stage: CompileStage, stage: str) -> None:
     template = compile_stage(stage)
     assert template.outputs["CorrectorRoleArn"] == {"Value": {"Fn::GetAtt": ["CorrectorRole", "Arn"]}}
     assert permissions(template)["CorrectorRole"] == {
@@ -76,7 +74,7 @@ def test_the_correctors_role_may_call_this_method_and_look_punches_up(compile_st
     assert template.properties("CorrectorRole").get("ManagedPolicyArns", []) == []
 
 
-def test_the_policy_for_federated_users_has_the_rights_of_the_correctors_role(prod: Template) -> None:
+def test_documented_policy_has_the_rights_of_the_corrector_role(prod: Template) -> None:
     readme = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
     (policy,) = [each for each in policies if "Statement" in each]
@@ -103,7 +101,7 @@ SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role"
         (f"{SESSIONS}/AWSReservedSSO_Clerks_0123456789abcdef/maria", "maria", False),
     ],
 )
-def test_no_caller_can_choose_the_name_under_which_they_assume_the_correctors_role(
+def test_corrector_role_requires_the_users_name_as_session_name(
     prod: Template, caller: str, session_name: str, *, expected: bool
 ) -> None:
     trust = policy_of(prod, prod.properties("CorrectorRole")["AssumeRolePolicyDocument"])
@@ -115,7 +113,7 @@ def test_no_caller_can_choose_the_name_under_which_they_assume_the_correctors_ro
     )
 
 
-def test_only_the_gateway_which_knows_who_signed_hands_corrections_to_the_function(prod: Template) -> None:
+def test_only_the_gateway_may_invoke_the_function(prod: Template) -> None:
     function, method = (
         arn_of(prod, "CorrectionLambdaFunction"),
         policy_of(prod, {"Fn::Sub": f"{METHODS}/prod/POST/correcao"}),
@@ -125,6 +123,8 @@ def test_only_the_gateway_which_knows_who_signed_hands_corrections_to_the_functi
     assert {name for name, role in roles.items() if may(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
 
 
-def test_the_function_writes_by_roles_of_its_own(compile_stage: CompileStage, prod: Template, local: Template) -> None:
+def test_function_has_separate_roles_in_iam_and_the_database(
+    compile_stage: CompileStage, prod: Template, local: Template
+) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Handler"] == "slices/corrections/function.main"
     require_function_role(compile_stage, prod, local, "Correction", "ponto_corrections")

@@ -66,7 +66,7 @@ UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
         ([DENIED], None, "corrections are not tested: the API answered 403: User: x is not authorized to perform"),
     ],
 )
-def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
+def test_smoke_test_passes_or_is_skipped_without_the_right(
     corrections: FakeCorrectionApi,
     capsys: pytest.CaptureFixture[str],
     answers: list[Response],
@@ -96,9 +96,7 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
         (UNKNOWN, "answered 403: Missing Authentication Token"),
     ],
 )
-def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
-    corrections: FakeCorrectionApi, answer: Response, message: str
-) -> None:
+def test_failed_smoke_test_fails_the_deploy(corrections: FakeCorrectionApi, answer: Response, message: str) -> None:
     corrections.answers = [answer]
     with pytest.raises(CommandError, match=re.escape(message)) as failure:
         proof.prove(boto3.Session(), "dev", URL, FakeClock())
@@ -107,7 +105,7 @@ def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
 
 
 @pytest.mark.usefixtures("account")
-def test_a_deploy_sends_one_after_its_punch_and_says_so(
+def test_deploy_sends_a_test_correction_after_its_punch(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []

@@ -10,7 +10,7 @@ def punch(employee_id: int) -> dict[str, object]:
     return {"id": str(uuid.uuid4()), "usuarioId": employee_id, "ponto": "2026-10-01T08:00:00-03:00"}
 
 
-def test_a_punch_is_not_found_until_it_is_a_row_and_then_it_is_told(client: Client) -> None:
+def test_receipt_is_404_until_the_punch_is_stored(client: Client) -> None:
     sent = punch(next(EMPLOYEES))
     before = client.get(sent["id"])
 
@@ -35,7 +35,7 @@ def test_a_punch_is_not_found_until_it_is_a_row_and_then_it_is_told(client: Clie
         assert "date" in each.headers
 
 
-def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client) -> None:
+def test_receipt_requires_the_key_and_a_list_requires_sign_in(client: Client) -> None:
     for refused in (client.get(str(uuid.uuid4()), x_api_key=None), client.get(str(uuid.uuid4()), x_api_key="wrong")):
         assert refused.status == 403
         assert "Date" in refused.headers["access-control-expose-headers"]

@@ -118,7 +118,7 @@ def random_uuid(version: str) -> str:
 # Responses
 
 
-def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
+def test_receipt_has_the_values_of_the_row_and_is_not_cached(
     receipt_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
     punch = entry(7, dispositivo="portão", latitude=1.0, longitude=2.0)
@@ -151,7 +151,7 @@ def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
     assert receipt_function.warnings == []
 
 
-def test_where_there_is_no_row_it_says_what_cannot_be_told_apart_and_when_to_ask_again(
+def test_missing_punch_is_404_with_retry_after(
     receipt_function: ReceiptFunction,
 ) -> None:
     answer = receipt_function.get(str(uuid.uuid4()))
@@ -165,7 +165,7 @@ def test_where_there_is_no_row_it_says_what_cannot_be_told_apart_and_when_to_ask
 # Callers
 
 
-def test_a_key_alone_is_told_of_ids_that_nobody_can_guess(receipt_function: ReceiptFunction, store: Store) -> None:
+def test_key_alone_gets_receipts_of_random_ids_only(receipt_function: ReceiptFunction, store: Store) -> None:
     identifiers = {version: random_uuid(version) for version in "0123456789abcdef"}
     store.save([entry(punch_id=identifier) for identifier in identifiers.values()])
 
@@ -191,9 +191,7 @@ def test_get_printed_by_make_run_finds_its_printed_punch(
     assert receipt_function.status(looked_up) == 200
 
 
-def test_an_employee_who_signed_in_is_told_of_all_their_own_and_of_nobody_elses(
-    sign_in_function: ReceiptFunction, store: Store
-) -> None:
+def test_signed_in_employee_gets_only_their_own_receipts(sign_in_function: ReceiptFunction, store: Store) -> None:
     for version in "123456789":
         own, others = entry(5, punch_id=random_uuid(version)), entry(6, punch_id=random_uuid(version))
         store.save([own, others])
@@ -204,9 +202,7 @@ def test_an_employee_who_signed_in_is_told_of_all_their_own_and_of_nobody_elses(
         )
 
 
-def test_who_has_not_signed_in_with_a_good_number_is_told_of_nothing(
-    sign_in_function: ReceiptFunction, store: Store
-) -> None:
+def test_caller_without_a_valid_number_gets_no_receipts(sign_in_function: ReceiptFunction, store: Store) -> None:
     own = entry(5)
     store.save([own])
     numbers = ["", "0", "05", " 5", "5 ", "-5", "5.0", "\u0665", "5,6", "5 or true", "9" * 17]
@@ -217,7 +213,7 @@ def test_who_has_not_signed_in_with_a_good_number_is_told_of_nothing(
     assert sign_in_function.parameter_reads == 0  # the database is not queried
 
 
-def test_what_is_no_id_is_not_found_without_a_look(
+def test_invalid_id_is_404_without_a_query(
     receipt_function: ReceiptFunction, sign_in_function: ReceiptFunction
 ) -> None:
     for identifier in (
@@ -238,7 +234,7 @@ def test_what_is_no_id_is_not_found_without_a_look(
 # The list
 
 
-def test_the_list_has_the_employees_own_of_two_days_the_newest_first(
+def test_list_has_the_employees_punches_of_two_days_newest_first(
     sign_in_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
     now = int(time.time() * 1000)
@@ -255,7 +251,7 @@ def test_the_list_has_the_employees_own_of_two_days_the_newest_first(
     assert json.loads(sign_in_function.get(copied, employee="5")["body"])["recebidaEm"] is None
 
 
-def test_a_list_has_what_was_received_now_whatever_the_clock_said(
+def test_list_goes_by_the_time_of_receipt_not_of_the_punch(
     sign_in_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
     now = round(1000 * time.time())
@@ -274,7 +270,7 @@ def test_a_list_has_what_was_received_now_whatever_the_clock_said(
     assert "batida_recebida_em_idx" not in plan
 
 
-def test_a_list_has_an_end(sign_in_function: ReceiptFunction, database: Database) -> None:
+def test_list_has_a_maximum_length(sign_in_function: ReceiptFunction, database: Database) -> None:
     database.ask(
         "insert into batida (id, usuario_id, ponto, recebida_em)"
         " select gen_random_uuid(), 5, now(), now() from generate_series(1, %s)",
@@ -287,7 +283,7 @@ def test_a_list_has_an_end(sign_in_function: ReceiptFunction, database: Database
 # Failures
 
 
-def test_a_session_that_was_ended_costs_no_receipt(
+def test_terminated_session_is_replaced_without_an_error(
     receipt_function: ReceiptFunction, database: Database, store: Store
 ) -> None:
     punch = entry()
@@ -311,7 +307,7 @@ def test_a_session_that_was_ended_costs_no_receipt(
     ],
     ids=["no connection", "locked"],
 )
-def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others_do_not_wait_for_it(
+def test_failing_database_is_503_and_later_requests_fail_at_once(
     receipt_function: ReceiptFunction, database: Database, breaks: str, mends: str, reason: str
 ) -> None:
     name = database.owner["dbname"]
@@ -335,7 +331,7 @@ def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others
     assert receipt_function.status(str(uuid.uuid4())) == 404  # the pause is over
 
 
-def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said(database: Database) -> None:
+def test_unreadable_password_is_503_without_details(database: Database) -> None:
     functions = Functions(database.url, "ponto_receipts")
 
     def refuse() -> Parameters:
@@ -352,7 +348,7 @@ def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said(database: Da
 # The role
 
 
-def test_a_session_cannot_write_and_ends_by_itself(receipt_function: ReceiptFunction) -> None:
+def test_session_is_read_only_and_has_timeouts(receipt_function: ReceiptFunction) -> None:
     settings = "select current_setting('idle_session_timeout'), current_setting('statement_timeout')"
     assert receipt_function.session.execute(settings, {}, math.inf) == [("1min", "500ms")]
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
@@ -362,7 +358,7 @@ def test_a_session_cannot_write_and_ends_by_itself(receipt_function: ReceiptFunc
 # The entry point
 
 
-def test_it_signs_in_by_iam_where_the_stage_does(functions: Functions, store: Store) -> None:
+def test_function_signs_in_by_iam_if_the_stage_does(functions: Functions, store: Store) -> None:
     punch = entry()
     store.save([punch])
     functions.environment |= BY_IAM

@@ -4,7 +4,7 @@ from tests.postgres import hostile
 from tests.postgres.servers import ANYBODY, Server, not_refused
 
 
-def test_it_reads_what_a_receipt_says_and_no_more(server: Server) -> None:
+def test_role_reads_only_the_columns_of_a_receipt(server: Server) -> None:
     owner = hostile.migrated(server)
 
     assert server.rights("ponto_receipts", "master") == {

@@ -25,7 +25,7 @@ def test_the_zip_holds_what_the_function_loads(package_stage: PackageStage) -> N
     }
 
 
-def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Template) -> None:
+def test_receipt_requires_a_key_and_is_returned_by_a_function(template: Template) -> None:
     method = template.properties("GetReceipt")
     function = "functions/${ReceiptLambdaFunction.Arn}/invocations"
     assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
@@ -43,13 +43,13 @@ def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Templat
     }
 
 
-def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Template) -> None:
+def test_list_is_returned_by_the_same_function(template: Template) -> None:
     method = template.properties("ListReceipts")
     assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "PunchResource"})
     assert method == template.properties("GetReceipt") | {"ResourceId": {"Ref": "PunchResource"}}
 
 
-def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
+def test_function_times_out_before_the_gateway(prod: Template) -> None:
     max_seconds = lookup.TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     assert max_seconds < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
     for name in ("README.md", "aws.yml", "lookup.py"):
@@ -57,7 +57,7 @@ def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> No
 
 
 @pytest.mark.parametrize(("stage", "origin"), [("prod", "https://ponto.example.com"), ("local", "*")])
-def test_a_page_may_read_an_answer_as_it_reads_the_gateways(
+def test_page_may_read_responses_of_function_and_gateway_alike(
     compile_stage: CompileStage, stage: str, origin: str
 ) -> None:
     template = compile_stage(stage)
@@ -70,7 +70,7 @@ def test_a_page_may_read_an_answer_as_it_reads_the_gateways(
     assert later == f"'{UNAVAILABLE_RETRY_SECONDS}'"
 
 
-def test_a_browser_may_ask_before_it_looks_a_receipt_up_without_a_key(prod: Template) -> None:
+def test_preflight_requires_no_key(prod: Template) -> None:
     require_preflight(prod, "ReceiptPreflight", "ReceiptResource", "GET,OPTIONS", "X-Api-Key")
 
 
@@ -87,6 +87,8 @@ def test_each_method_is_throttled(compile_stage: CompileStage) -> None:
 METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}
 
 
-def test_the_function_reads_by_roles_of_its_own(compile_stage: CompileStage, prod: Template, local: Template) -> None:
+def test_function_has_separate_roles_in_iam_and_the_database(
+    compile_stage: CompileStage, prod: Template, local: Template
+) -> None:
     assert prod.properties("ReceiptLambdaFunction")["Handler"] == "slices/receipts/function.main"
     require_function_role(compile_stage, prod, local, "Receipt", "ponto_receipts")

@@ -27,21 +27,21 @@ PATHS = {"PunchResource": "/ponto", "ReceiptResource": "/ponto/{id}"}
 OPERATIONS = {path: item["get"] for path, item in DOCUMENT["paths"].items()}
 
 
-def test_it_is_what_the_code_says_now() -> None:
+def test_file_has_the_values_of_the_code() -> None:
     assert openapi.FILE.read_text(encoding="utf-8") == openapi.build_text(), (
         "python -m slices.receipts.openapi writes it"
     )
 
 
-def test_it_is_openapi() -> None:
+def test_file_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_example_is_what_its_schema_says() -> None:
+def test_examples_match_their_schemas() -> None:
     require_examples(DOCUMENT)
 
 
-def test_what_it_shares_with_that_of_punches_is_the_same() -> None:
+def test_components_shared_with_punches_are_equal() -> None:
     for kind, found in DOCUMENT["components"].items():
         shared = REFERENCE["components"][kind]
         assert {name: found[name] for name in shared.keys() & found.keys()} == {
@@ -50,7 +50,7 @@ def test_what_it_shares_with_that_of_punches_is_the_same() -> None:
     assert DOCUMENT["servers"] == REFERENCE["servers"]
 
 
-def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Template) -> None:
+def test_operations_are_the_methods_of_the_template_with_their_keys(prod: Template) -> None:
     methods = {
         PATHS[method["ResourceId"]["Ref"]]: method
         for name, method in prod.by_type("AWS::ApiGateway::Method").items()
@@ -66,14 +66,14 @@ def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Templat
 
 
 @pytest.mark.parametrize("path", OPERATIONS)
-def test_it_has_the_answers_that_whoever_asks_gets(path: str) -> None:
+def test_operations_have_all_possible_statuses(path: str) -> None:
     source = openapi.FILE.with_name("function.py").read_text(encoding="utf-8")
     assert set(re.findall(r"HttpError\((\d{3})", source)) == {"404"}
     of_the_gateway = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
     assert OPERATIONS[path]["responses"].keys() == {"200", "404", "503"} | of_the_gateway
 
 
-def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
+def test_responses_have_the_headers_of_function_and_gateway(prod: Template) -> None:
     answers = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     of_every = set.intersection(
         *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)

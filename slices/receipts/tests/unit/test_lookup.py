@@ -16,7 +16,7 @@ from tests.unit.test_connection import REFUSALS, Attempt, Server
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 @pytest.mark.parametrize("resumes", [3, 6, 3600])
 @pytest.mark.parametrize("connected_before", [False, True])
-def test_a_receipt_that_cannot_be_had_fails_in_its_time(refusal: Attempt, resumes: int, connected_before: bool) -> None:
+def test_failing_receipt_keeps_the_time_limit(refusal: Attempt, resumes: int, connected_before: bool) -> None:
     server = Server()
     connection = server.connected = MagicMock(closed=0)
 

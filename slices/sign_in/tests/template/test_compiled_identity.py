@@ -35,13 +35,13 @@ def template_with_sign_in(compile_stage: CompileStage) -> Template:
     return compile_stage("prod", f"userPoolArn={USER_POOL}")
 
 
-def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) -> None:
+def test_template_without_a_user_pool_mentions_no_sign_in(template: Template) -> None:
     text = re.sub(r"\$!?context\.identity\.apiKeyId", "", json.dumps(template.document))  # which every stage has
     assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", text)
     assert "MessageAttribute.2" not in text
 
 
-def test_a_user_pool_adds_this_and_nothing_else(compile_stage: CompileStage, stage: str) -> None:
+def test_user_pool_adds_exactly_these_changes(compile_stage: CompileStage, stage: str) -> None:
     plain, template = (
         copy.deepcopy(compile_stage(stage, *given).document) for given in ([], [f"userPoolArn={USER_POOL}"])
     )
@@ -102,7 +102,7 @@ def test_a_user_pool_adds_this_and_nothing_else(compile_stage: CompileStage, sta
     assert template == plain
 
 
-def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gateway_stops_saying_who_it_is(
+def test_without_a_user_pool_the_function_is_updated_before_the_stage(
     template: Template,
 ) -> None:
     """Otherwise the function would dead-letter punches that are accepted without sign-in during the update."""
@@ -114,18 +114,18 @@ def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gatew
 
 
 @pytest.mark.parametrize("pool", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
-def test_what_is_no_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: str) -> None:
+def test_invalid_user_pool_stops_the_deploy(compile_stage: CompileStage, pool: str) -> None:
     message = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
     assert message in stopped(compile_stage, f"userPoolArn={pool}")
 
 
-def test_a_deploy_is_told_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
+def test_deploy_knows_that_a_punch_needs_a_token(package_stage: PackageStage) -> None:
     assert deploy.read_compiled_stage(package_stage("dev", f"userPoolArn={USER_POOL}").folder).needs_token
     assert not deploy.read_compiled_stage(package_stage("dev").folder).needs_token
 
 
 @pytest.mark.parametrize("turns_sign_in_on", [True, False])
-def test_what_an_update_publishes_is_what_its_template_says(
+def test_update_publishes_no_method_that_its_template_lacks(
     prod: Template, template_with_sign_in: Template, turns_sign_in_on: bool
 ) -> None:
     """CloudFormation creates the new deployment before it removes resources that the template no longer has."""
@@ -152,7 +152,7 @@ def test_the_authorizer_is_published_with_the_api(compile_stage: CompileStage, t
     assert len({name, deployment(another), deployment(compile_stage("prod"))}) == 3
 
 
-def test_the_stage_asks_for_tokens_before_the_function_does(template_with_sign_in: Template) -> None:
+def test_with_a_user_pool_the_stage_is_updated_before_the_function(template_with_sign_in: Template) -> None:
     """In the other order, the function would dead-letter punches that were accepted without a token."""
     resources = template_with_sign_in.resources
     assert "ApiStage" in resources["BatidaPontoLambdaFunction"]["DependsOn"]
@@ -167,9 +167,7 @@ def test_the_stage_asks_for_tokens_before_the_function_does(template_with_sign_i
 
 
 @pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.3.Name=x", "a b%26+ção"])
-def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(
-    template_with_sign_in: Template, claim: str
-) -> None:
+def test_verified_number_is_sent_as_an_attribute(template_with_sign_in: Template, claim: str) -> None:
     assert _render_request(template_with_sign_in, {"custom:usuarioId": claim, "custom:usuarioid": "9", "sub": "8"}) == {
         **REQUEST_WITHOUT_NUMBER,
         "MessageAttribute.2.Name": ["usuarioId"],
@@ -179,7 +177,7 @@ def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(
 
 
 @pytest.mark.parametrize("claims", [{}, {"custom:usuarioId": ""}, {"sub": "8"}])
-def test_without_a_number_there_is_no_attribute_which_sqs_would_refuse_empty(
+def test_request_without_a_number_has_no_empty_attribute(
     template_with_sign_in: Template, claims: dict[str, str]
 ) -> None:
     assert _render_request(template_with_sign_in, claims) == REQUEST_WITHOUT_NUMBER

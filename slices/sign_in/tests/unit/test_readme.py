@@ -11,7 +11,7 @@ def readme_commands() -> Iterator[str]:
         yield from commands(block.text)
 
 
-def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
+def test_client_reads_the_employees_number_and_cannot_write_it() -> None:
     command = next(c for c in readme_commands() if " create-user-pool-client " in c)
     options = {name: values.split() for name, _, values in (part.partition(" ") for part in command.split(" --")[1:])}
 

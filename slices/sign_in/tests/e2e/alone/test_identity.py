@@ -155,7 +155,7 @@ BAD_TOKENS: dict[str, Callable[[SignInDeployment, int], str | None]] = {
 
 
 @pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_punch_without_a_good_token_is_refused_and_nothing_is_stored(
+def test_punch_without_a_valid_token_is_refused(
     client: Client, sign_in: SignInDeployment, make: Callable[[SignInDeployment, int], str | None]
 ) -> None:
     employee = next(EMPLOYEES)
@@ -169,7 +169,7 @@ def test_a_punch_without_a_good_token_is_refused_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("prefix", ["", "Bearer "])
-def test_an_employee_who_signed_in_punches(client: Client, pool: UserPool, prefix: str) -> None:
+def test_punch_of_a_signed_in_employee_is_stored(client: Client, pool: UserPool, prefix: str) -> None:
     employee = next(EMPLOYEES)
 
     answer = client.post(punch(employee), authorization=prefix + pool.sign_in(employee).identity)
@@ -187,7 +187,7 @@ def test_the_api_key_is_still_required(client: Client, pool: UserPool) -> None:
     assert answer.status == 403
 
 
-def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> None:
+def test_punch_for_a_colleague_is_dead_lettered(client: Client, pool: UserPool) -> None:
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
     body = json.dumps(punch(colleague), indent=3).encode()
 
@@ -207,7 +207,7 @@ def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> Non
 
 
 @pytest.mark.parametrize("kind", ["identity", "access"])
-def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: UserPool, kind: str) -> None:
+def test_punch_of_an_account_without_a_number_is_dead_lettered(client: Client, pool: UserPool, kind: str) -> None:
     # An access token has no attributes, even if the account has a number.
     employee = next(EMPLOYEES)
     token = pool.sign_in().identity if kind == "identity" else pool.sign_in(employee).access
@@ -221,7 +221,7 @@ def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: Us
     assert client.rows(employee) == []
 
 
-def test_what_did_not_come_through_the_gateway_is_dead_lettered(client: Client) -> None:
+def test_message_past_the_gateway_is_dead_lettered(client: Client) -> None:
     employee = next(EMPLOYEES)
     client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=json.dumps(punch(employee)))
 
@@ -231,7 +231,7 @@ def test_what_did_not_come_through_the_gateway_is_dead_lettered(client: Client) 
     assert client.rows(employee) == []
 
 
-def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
+def test_redriven_message_is_checked_against_its_sign_in_again(
     client: Client, pool: UserPool, redrive: Callable[[], Result]
 ) -> None:
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
@@ -251,9 +251,7 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
 
 
 @pytest.mark.parametrize("path", [path for path in EMPLOYEE_PATHS if path.endswith("/{id}")])
-def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
-    client: Client, pool: UserPool, path: str
-) -> None:
+def test_employee_gets_only_their_own_receipts(client: Client, pool: UserPool, path: str) -> None:
     assert path == "/ponto/{id}"
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
     token, others = (pool.sign_in(number).identity for number in (employee, colleague))
@@ -270,7 +268,7 @@ def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
 
 
 @pytest.mark.parametrize("path", EMPLOYEE_PATHS)
-def test_what_is_for_employees_takes_the_sign_in_and_the_key(client: Client, pool: UserPool, path: str) -> None:
+def test_methods_for_employees_require_sign_in_and_key(client: Client, pool: UserPool, path: str) -> None:
     token = pool.sign_in(next(EMPLOYEES)).identity
     below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))
     assert client.post(b"", "GET", below, content_type=None).status == 401
