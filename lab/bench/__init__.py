@@ -1,1 +1,1 @@
-"""What the project's own code does, measured; no test, no claim without it."""
+"""Benchmarks of the project, on which its documented figures rest."""

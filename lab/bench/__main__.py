@@ -1,4 +1,4 @@
-"""`make bench`: what the project's own code does, measured on this machine, and beside its peers."""
+"""`make bench`: measures the project on this machine, beside other implementations."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tools.local.errors import LocalError
 REFERENCE_PARTS = {
     "drain": Part("the handler beside the original, Powertools and COPY, by batch size", drain.measure),
     "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
-    "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
+    "cold": Part("import of the function and its first punch, in a new interpreter", cold.measure),
 }
 PARTS: dict[str, Part] = REFERENCE_PARTS | extensions.collect("bench", "PARTS")
 
@@ -41,9 +41,9 @@ examples:
   make bench ARGS="growth --set shared_buffers=2GB \\
     --set max_wal_size=16GB --folder .local/bench-large"
 
-Each part writes FOLDER/PART.json (machine, results); with --distance, drain writes distance.json instead.
+Each part writes FOLDER/PART.json with the machine and the results; with --distance, drain writes distance.json.
 
-exit status: 0 measured, 2 the request is wrong, or something did not run
+exit status: 0 everything was measured, 2 the request is wrong, or a benchmark failed
 """
 
 _FULL = Sizes(100_000, (10, 100, 1_000), rounds=5, millions=(1, 10), starts=21, employees=10_000, months=12)
@@ -59,70 +59,71 @@ def _parse_setting(text: str) -> tuple[str, str]:
 
 @commands.command(epilog=_EPILOG)
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)), metavar="[PART]...")
-@click.option("--quick", is_flag=True, show_default=False, help="Small sizes: that it runs, not how fast.")
+@click.option("--quick", is_flag=True, show_default=False, help="Use small sizes, to test the benchmarks.")
 @click.option(
     "--punches",
     type=click.IntRange(min=5 * growth.BATCH),
     metavar="N",
-    help="drain: per peer, batch size and round, a tenth for the peers that insert row by row; growth: a fifth"
-    " (default 100000, quick 2000).",
+    help="Punches for each implementation, batch size and round of drain (a tenth of them for those that insert row by "
+    "row); growth uses a fifth (default 100000, quick 2000).",
 )
 @click.option(
     "--distance",
     type=opt.FloatRange(0, 1_000),
     multiple=True,
     metavar="MS",
-    help="drain: behind a proxy that makes a round trip to PostgreSQL so long, with batches of 10 and 100, and a fifth "
-    "of the punches.",
+    help="drain: round trip to PostgreSQL, which a proxy adds; with batches of 10 and 100 and a fifth of the punches. "
+    "Repeatable.",
 )
-@click.option("--rounds", type=opt.POSITIVE, metavar="N", help="Of everything in turn (default 5, quick 1).")
+@click.option("--rounds", type=opt.POSITIVE, metavar="N", help="Number of interleaved rounds (default 5, quick 1).")
 @click.option(
     "--millions",
     type=opt.RATE,
     multiple=True,
     metavar="N",
-    help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001).",
+    help="growth: size of a large table, in millions of rows; repeatable (default 1 and 10, quick 0.001).",
 )
-@click.option("--ids", type=click.Choice(list(growth.IDS)), multiple=True, help="growth: a kind of ids (default all).")
+@click.option(
+    "--ids", type=click.Choice(list(growth.IDS)), multiple=True, help="growth: kind of ids; repeatable (default: all)."
+)
 @click.option(
     "--employees",
     type=opt.POSITIVE,
     metavar="N",
-    help="growth, and a made-up company: whose punches (default 10000, quick 20).",
+    help="Number of employees of growth and of the demo company (default 10000, quick 20).",
 )
 @click.option(
     "--set",
     "settings",
     type=opt.ParsedType("NAME=VALUE", "not NAME=VALUE", _parse_setting),
     multiple=True,
-    help="A setting of PostgreSQL, which otherwise runs as it comes, with 128 MB of buffers.",
+    help="Setting of PostgreSQL, in place of its default; repeatable.",
 )
-@click.option("--folder", type=opt.FILE, default=Path(".local/bench"), help="For the figures.")
+@click.option("--folder", type=opt.FILE, default=Path(".local/bench"), help="Folder for the results.")
 def bench(
     parts: tuple[str, ...],
     settings: tuple[tuple[str, str], ...],
     folder: Path,
     *,
     quick: bool,
-    **given: Any,
+    **options: Any,
 ) -> None:
-    """Measure the project's own code on a PostgreSQL of its own.
+    """Measure the project on a temporary PostgreSQL.
 
-    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --distance, --ids, --millions
-    and --set can be given more than once.
+    Each figure is the median of interleaved rounds. Without PART, all parts are measured.
     """
-    if given["distance"]:
-        given["batch"] = drain.DISTANCE_BATCH_SIZES
-    given = {
-        name: tuple(sorted(set(size))) if isinstance(size, tuple) else size for name, size in given.items() if size
+    if options["distance"]:
+        options["batch"] = drain.DISTANCE_BATCH_SIZES
+    given_sizes: dict[str, Any] = {
+        name: tuple(sorted(set(size))) if isinstance(size, tuple) else size for name, size in options.items() if size
     }
-    sizes = (_QUICK if quick else _FULL)._replace(**given)
-    chosen = [part for part in PARTS if part in parts or not parts]
-    _measure_parts(chosen, sizes, dict(settings), folder)
+    sizes = (_QUICK if quick else _FULL)._replace(**given_sizes)
+    chosen_parts = [part for part in PARTS if part in parts or not parts]
+    _measure_parts(chosen_parts, sizes, dict(settings), folder)
 
 
 def _measure_parts(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path) -> None:
-    """Measure parts, write each one's file, and print its tables."""
+    """Measure parts; write the file of each, and print its tables."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with run_server(settings) as server:
@@ -143,7 +144,7 @@ def _measure_parts(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, st
 def _to_document(
     tables: Sequence[ResultTable], settings: Mapping[str, str], started_at: float, load: float
 ) -> dict[str, Any]:
-    """Return what was found as JSON, with the facts and figures that no table shows too."""
+    """Return the results for JSON, with the facts and figures that the tables do not show."""
     machine = {
         "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started_at)),
         "seconds": round(time.time() - started_at, 1),
@@ -155,7 +156,7 @@ def _to_document(
     rows = [row for table in tables for row in table.rows]
     results = [row.facts | {name: figure._asdict() for name, figure in row.figures.items()} for row in rows]
     document = camel_case({"machine": machine, "results": results})
-    document["machine"]["settings"] = dict(settings)  # whose names are PostgreSQL's
+    document["machine"]["settings"] = dict(settings)  # names of PostgreSQL, not in camel case
     return document
 
 

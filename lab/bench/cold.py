@@ -1,6 +1,6 @@
-"""A cold start: what importing the function costs in a fresh interpreter, and its first punch, connecting included.
+"""Benchmark of cold starts: the import of the function and its first punch, connection included, in a new interpreter.
 
-Bytecode is compiled beforehand, for all alike. Lambda's own time to start an environment is not in it.
+The bytecode is compiled before. The time that Lambda needs to start an environment is not included.
 """
 
 import json
@@ -29,16 +29,16 @@ _INSERT = (
 
 
 class Starter(NamedTuple):
-    """What a fresh interpreter does."""
+    """Code that a new interpreter runs."""
 
     label: str
-    imports: str  # a statement
-    first: str  # the statement that stores the first punch
-    environment: Mapping[str, str] = {}  # besides the rest
+    imports: str  # statement that imports the function
+    first: str  # statement that stores the first punch
+    environment: Mapping[str, str] = {}  # additional variables
 
 
 _HANDLE = "handler.main(json.loads(sys.argv[1]), Context)"
-# Of nobody. The session token is as long as a function's.
+# Fake credentials. The session token is as long as that of a function.
 _CREDENTIALS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -48,14 +48,14 @@ _CREDENTIALS = {
 }
 
 STARTERS = {
-    "bare": Starter("the interpreter alone", "pass", "pass"),
-    "psycopg2": Starter("psycopg2 alone", "import psycopg2", _INSERT),
+    "bare": Starter("interpreter without imports", "pass", "pass"),
+    "psycopg2": Starter("psycopg2 only", "import psycopg2", _INSERT),
     "handler": Starter("handler", "import handler", _HANDLE),
     "iam": Starter(
-        "handler, with a token of IAM", "import handler", _HANDLE, environment={"DB_LOGIN": "iam", **_CREDENTIALS}
+        "handler with an IAM token", "import handler", _HANDLE, environment={"DB_LOGIN": "iam", **_CREDENTIALS}
     ),
     "secret": Starter(
-        "handler, with a secret of Secrets Manager that answers at once",
+        "handler with a secret of Secrets Manager, which answers at once",
         "import handler",
         _HANDLE,
         environment={"DB_SECRET_ARN": "arn:of:nothing", **_CREDENTIALS},
@@ -67,7 +67,7 @@ STARTERS = {
     ),
 }
 
-# VmHWM, for getrusage's ru_maxrss begins with the parent's: it is kept across exec.
+# VmHWM, because ru_maxrss of getrusage is kept across exec and so starts with the value of the parent.
 _PROBE = """
 import sys, time
 began = time.perf_counter()
@@ -89,7 +89,6 @@ with open("/proc/self/status") as status:
 print(json.dumps([1000 * (imported - began), 1000 * (stored - ready), peak / 1024]))
 """
 
-
 _COLUMNS = {
     "starter": ResultColumn("median (least to most)"),
     "import_ms": ResultColumn("import, ms", digits=1),
@@ -99,10 +98,10 @@ _COLUMNS = {
 
 
 def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
-    """Start fresh interpreters, of each kind in turn.
+    """Start new interpreters, each kind in turn.
 
     Raises:
-        RuntimeError: one of them failed; the message is what it said.
+        RuntimeError: one of them failed; the message has its standard error.
     """
     server.use_database("cold")
     with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _run_secrets_manager() as address:
@@ -110,7 +109,7 @@ def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
         environment |= {"PYTHONPYCACHEPREFIX": compiled, "AWS_ENDPOINT_URL_SECRETS_MANAGER": address}
         cases = [BenchCase({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
         for case in cases:
-            case.run()  # compiles
+            case.run()  # to compile the bytecode
         rows = measure_cases("cold", cases, sizes.starts)
     return [ResultTable(_COLUMNS, rows, note=[f"{name}: {each.label}" for name, each in STARTERS.items()])]
 
@@ -131,12 +130,12 @@ def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]
 
 
 class _SecretsManagerHandler(BaseHTTPRequestHandler):
-    """Answers every request with a secret."""
+    """Fake Secrets Manager that answers every request with a secret."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Give the user, and a password that the socket does not ask for."""
+        """Return the user and a password, for which the socket does not ask."""
         secret = {"username": os.environ["DB_USER"], "password": "bench"}
         body = json.dumps({"SecretString": json.dumps(secret)}).encode()
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -146,12 +145,12 @@ class _SecretsManagerHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def _run_secrets_manager() -> Iterator[str]:
-    """Serve on this machine, until the end of the context; give the address."""
+    """Run a fake Secrets Manager on this machine, and yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _SecretsManagerHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

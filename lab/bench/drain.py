@@ -1,4 +1,4 @@
-"""How fast the handler drains, from the SQS event to the answer, beside other ways; one connection at a time."""
+"""Benchmark of the handler, from the SQS event to the answer on one connection, beside other implementations."""
 
 import contextlib
 import os
@@ -24,10 +24,10 @@ from lab.bench.harness import (
 from lab.bench.peers import copy, original, powertools
 from lab.bench.server import Server
 
-DISTANCE_BATCH_SIZES = (10, 100)  # a batch: the original's own, and the handler's
+DISTANCE_BATCH_SIZES = (10, 100)  # those that the original and the handler deploy
 
-_DISTANCE_SHARE = 0.05  # of the punches for the slow ones: each of their statements waits for a round trip
-_ROUND_TRIP_STATEMENTS = 100  # to measure a round trip by
+_DISTANCE_SHARE = 0.05  # of the punches, for slow implementations: each of their statements waits for a round trip
+_ROUND_TRIP_STATEMENTS = 100
 
 _COLUMNS = {
     "peer": ResultColumn("peer"),
@@ -40,28 +40,28 @@ _COLUMNS = {
 
 
 class Peer(NamedTuple):
-    """A way to drain."""
+    """Implementation of the drain."""
 
     label: str
     main: Callable[[Any, Any], object]
-    prepare: Callable[[Event], Any] = lambda event: event  # not measured
-    share: float = 1.0  # of the punches: the slow ones reach their rate with fewer
+    prepare: Callable[[Event], Any] = lambda event: event  # is not measured
+    share: float = 1.0  # of the punches; fewer suffice for slow implementations
 
 
 PEERS = {
-    "original": Peer("written anew: a connection per batch, an INSERT per punch", original.main, share=0.1),
+    "original": Peer("first version: a connection per batch, an INSERT per punch", original.main, share=0.1),
     "powertools": Peer("Powertools' BatchProcessor, an INSERT and a commit per punch", powertools.main, share=0.1),
     "powertools_1": Peer("the same in one transaction (unsafe)", powertools.main_in_one_transaction, share=0.1),
-    "handler": Peer("handler.main: read, checked, stored, logged", handler.main),
-    "copy": Peer("the limit: COPY of prepared text", copy.main, copy.prepare),
+    "handler": Peer("handler.main: read, check, store and log", handler.main),
+    "copy": Peer("upper limit: COPY of prepared text", copy.main, copy.prepare),
 }
 
 
 def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
-    """Time each peer at each batch size, and at each distance if there are any, round by round.
+    """Measure each implementation at each batch size, and at each distance, round by round.
 
     Raises:
-        RuntimeError: somebody did not store all, so that the figure would be worth nothing; or a proxy does not start.
+        RuntimeError: an implementation did not store all punches, or a proxy did not start.
     """
     with contextlib.ExitStack() as stack:
         cases = list(_build_cases(server, sizes)) if not sizes.distance else []
@@ -72,7 +72,7 @@ def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
 
 
 def build_tables(rows: Sequence[Measurement], distances: Sequence[float] = ()) -> list[ResultTable]:
-    """Compare the handler with its peers, in a table for each distance."""
+    """Return a table for each distance that compares the handler with the other implementations."""
     rows = add_figure(
         rows, "round_trip_ms", lambda row: median(rows, "round_trip_ms", distance=row.facts.get("distance"))
     )
@@ -81,7 +81,7 @@ def build_tables(rows: Sequence[Measurement], distances: Sequence[float] = ()) -
 
 
 def _multiple(rows: Sequence[Measurement], facts: Mapping[str, Any], handler_batch: int) -> float | None:
-    """Give the handler's speed at a batch size as a multiple of what has some facts, where both were measured."""
+    """Return the handler's rows/s at a batch size as a multiple of those with `facts`, or None if one is missing."""
     handler_speed = median(rows, "rows_per_second", distance=facts.get("distance"), peer="handler", batch=handler_batch)
     speed = median(rows, "rows_per_second", **facts)
     return None if handler_speed is None or speed is None else handler_speed / speed
@@ -101,21 +101,21 @@ def _build_table(rows: Sequence[Measurement], distance: float | None) -> ResultT
 def _build_cases(
     server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None
 ) -> Iterator[BenchCase]:
-    where = {} if distance is None else {"distance": distance}
-    if where:
-        yield BenchCase({**where, "peer": "select 1"}, partial(_measure_round_trip, server, folder))
+    distance_fact = {} if distance is None else {"distance": distance}
+    if distance_fact:
+        yield BenchCase({**distance_fact, "peer": "select 1"}, partial(_measure_round_trip, server, folder))
     for batch in sizes.batch:
         for name, peer in PEERS.items():
             share = peer.share
-            if where:  # as many batches of each size
+            if distance_fact:  # the same number of batches of each size
                 share = (batch / max(sizes.batch) if peer.share == 1 else _DISTANCE_SHARE) / 5
             count = int(sizes.punches * share)
-            facts = {**where, "peer": name, "batch": batch, "punches": count}
+            facts = {**distance_fact, "peer": name, "batch": batch, "punches": count}
             yield BenchCase(facts, partial(_measure_case, server, folder, name, batch, count))
 
 
 def _measure_case(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
-    """Drain into an empty table; a punch beforehand connects those that keep a connection."""
+    """Drain into an empty table. A first punch is not measured: it opens connections that are kept."""
     peer = PEERS[name]
     server.use_database("drain", folder)
     server.truncate()
@@ -128,7 +128,7 @@ def _measure_case(server: Server, folder: str | None, name: str, batch: int, cou
 
 
 def _measure_round_trip(server: Server, folder: str | None) -> dict[str, float]:
-    """Time statements that do nothing."""
+    """Measure the median of statements that do nothing."""
     server.use_database("drain", folder)
     results = []
     with peers.connection().cursor() as cursor:
@@ -142,13 +142,13 @@ def _measure_round_trip(server: Server, folder: str | None) -> dict[str, float]:
 def run(
     server: Server, count: int, parts: Iterable[Any], main: Callable[[Any, Any], object] = handler.main
 ) -> dict[str, float]:
-    """Drain some batches; return rows/s, and the CPU of a row in microseconds: this process's and PostgreSQL's.
+    """Drain batches; return rows/s, and the CPU time of a row in microseconds, of this process and of PostgreSQL.
 
     Args:
-        server: for its CPU time.
-        count: of the punches.
-        parts: lists of their batches. Making them is not measured.
-        main: the function that takes a batch.
+        server: the server, for its CPU time.
+        count: number of punches.
+        parts: lists of batches. Creating a list is not measured.
+        main: function that stores a batch.
 
     Raises:
         RuntimeError: a batch has failures.

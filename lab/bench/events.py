@@ -1,4 +1,4 @@
-"""Batches as Lambda hands them over, and Lambda's context."""
+"""Events and context as Lambda passes them to the handler."""
 
 import json
 import random
@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-DEFAULT_EMPLOYEES = 1_000_000  # of whom each punch is one's, where nothing else is said
-_MAX_PUNCHES_IN_MEMORY = 10_000  # punches that are in memory, about
+DEFAULT_EMPLOYEES = 1_000_000
+_MAX_PUNCHES_IN_MEMORY = 10_000  # approximately
 
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
-"""Makes the id of a punch; None: the punch has none, and gets one that is derived from its employee and instant."""
+"""Creates the id of a punch; None: it has none, and gets one that is derived from its employee and instant."""
 
 
 class Context:
-    """Lambda's, as far as the handler looks at it."""
+    """Lambda's context object, with the attributes that the handler uses."""
 
     aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return plenty."""
+        """Return a constant minute."""
         return 60_000
 
 
@@ -34,13 +34,13 @@ def uuid4() -> str:
 def make_event(
     size: int, new_id: NewId = uuid4, employees: int = DEFAULT_EMPLOYEES, *, at_present: bool = False
 ) -> Event:
-    """Make a batch of good punches, all new.
+    """Return an event with a batch of new, good punches.
 
     Args:
-        size: how many.
-        new_id: makes the id of each.
-        employees: of the company; each punch is of one at random.
-        at_present: each punch has an instant of its own, instead of one that is past. Those without an id always have.
+        size: number of punches.
+        new_id: creates the id of each punch.
+        employees: number of employees; each punch is of a random one.
+        at_present: each punch has the current instant, not a constant past one. Punches without an id always have it.
     """
     instant = _current_instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
     now = str(time.time_ns() // 1_000_000)
@@ -53,7 +53,7 @@ def make_event(
                     {
                         **({"id": new_id()} if new_id else {}),
                         "ponto": instant(),
-                        "usuarioId": random.randint(1, employees),  # noqa: S311  an employee, no secret
+                        "usuarioId": random.randint(1, employees),  # noqa: S311  not a secret
                         "offline": True,
                     }
                 ),
@@ -70,16 +70,16 @@ def _current_instant() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def make_events(punches: int, batch: int, new_id: NewId = uuid4, **how: Any) -> Iterator[list[Event]]:
-    """Give the batches of many punches, some at a time, so that they need not all be in memory.
+def make_events(punches: int, batch: int, new_id: NewId = uuid4, **options: Any) -> Iterator[list[Event]]:
+    """Yield lists of events, each small enough for the memory.
 
     Args:
-        punches: how many in all.
-        batch: how many an event has; the last one has the rest.
-        new_id: makes the id of each.
-        how: as of `event`.
+        punches: number of punches in all events.
+        batch: punches of an event; the last one has the rest.
+        new_id: creates the id of each punch.
+        options: see `make_event`.
     """
     sizes = [min(batch, punches - start) for start in range(0, punches, batch)]
     step = max(1, _MAX_PUNCHES_IN_MEMORY // batch)
     for start in range(0, len(sizes), step):
-        yield [make_event(size, new_id, **how) for size in sizes[start : start + step]]
+        yield [make_event(size, new_id, **options) for size in sizes[start : start + step]]

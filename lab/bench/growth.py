@@ -1,4 +1,4 @@
-"""Whether the drain, and what slices read, slow down as the table grows, with random ids and with ids in order."""
+"""Benchmark of the drain, and of queries of slices, on growing tables with random ids and with ids in order."""
 
 import statistics
 import sys
@@ -23,13 +23,13 @@ from tools.kit.ids import uuid7
 
 BATCH = 100
 READINGS: dict[str, Reading] = extensions.collect("bench", "READINGS")
-_READING_COUNT = 21  # that each is read in each case, of employees at random
+_READING_COUNT = 21  # readings in each case, of random employees
 
-# Kind of ids -> who makes them here, and in PostgreSQL.
+# Kind of ids -> function that creates one, and SQL expression.
 IDS: dict[str, tuple[NewId, str]] = {
     "UUIDv4": (uuid4, "gen_random_uuid()"),
     "UUIDv7": (uuid7, "uuidv7(recebida_em - now())"),
-    # Of the same order as ponto/derived_id.py makes them: the digest is as good as random.
+    # In the same order as those of ponto/derived_id.py, whose digest is replaced by random bits.
     "derived": (
         None,
         "overlay(overlay(gen_random_uuid()::text placing '8' from 15) placing overlay(lpad(to_hex((extract(epoch from"
@@ -45,8 +45,7 @@ _COLUMNS = {
     **{name: ResultColumn(f"ms {reading.description}", digits=1) for name, reading in READINGS.items()},
 }
 
-# In the order of their receipt, a year of it until now; into a table without its indexes, which are made afterwards:
-# three times as fast.
+# Rows of the past year, in the order of receipt. The indexes are created after the insert: that is three times as fast.
 _FILL = """
 alter table ponto.batida drop constraint batida_pkey;
 drop index ponto.batida_semana_usuario_id_idx;
@@ -59,7 +58,7 @@ from generate_series(1, {rows}) as number
 alter table ponto.batida add constraint batida_pkey primary key (id);
 """
 
-# What the drain reads of both indexes, read into the buffers as far as these hold it, as on a server that is in use.
+# Read the parts of both indexes that the drain reads into the buffers, as on a server in use.
 _WARM = """
 set enable_seqscan = off;
 select count(*) from (select id from ponto.batida order by id offset 0) as key;
@@ -69,7 +68,7 @@ reset enable_seqscan;
 
 
 def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
-    """Time the handler, and readings, on an empty table and on larger ones, round by round."""
+    """Measure the handler and the readings on an empty table and on larger ones, round by round."""
     cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
         for ids in sizes.ids or IDS:
@@ -95,25 +94,25 @@ def _measure_case(server: Server, database: str, ids: str, rows: int, sizes: Siz
     server.use_database(database)
     if rows == 0:
         server.truncate()
-    coming = partial(make_events, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
-    run(server, 10 * BATCH, coming(10 * BATCH))  # the connection, and what it caches
+    events = partial(make_events, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
+    run(server, 10 * BATCH, events(10 * BATCH))  # not measured: it fills the caches of the connection
     punches = sizes.punches // 5
-    before = server.query("select pg_current_wal_insert_lsn()")
-    results = run(server, punches, coming(punches))
-    results["log_bytes"] = float(server.query(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
+    start_lsn = server.query("select pg_current_wal_insert_lsn()")
+    results = run(server, punches, events(punches))
+    results["log_bytes"] = float(server.query(f"select pg_current_wal_insert_lsn() - '{start_lsn}'")) / punches
     for name, reading in READINGS.items():
         results[name] = statistics.median(reading.measure(server, sizes.employees) for _ in range(_READING_COUNT))
     return results
 
 
 def fill(server: Server, ids: str, rows: int, employees: int) -> None:
-    """Fill the table of the database in use, which is empty, and read its indexes.
+    """Fill the empty table of the database in use with punches of the past year, and read its indexes.
 
     Args:
-        server: the database.
-        ids: their kind.
-        rows: how many.
-        employees: whose punches they are, received in the year before.
+        server: the server.
+        ids: kind of ids.
+        rows: number of rows.
+        employees: number of employees.
     """
     started_at = time.perf_counter()
     index = server.query("select pg_get_indexdef('ponto.batida_semana_usuario_id_idx'::regclass)")
@@ -121,5 +120,5 @@ def fill(server: Server, ids: str, rows: int, employees: int) -> None:
     server.query(index)
     server.query("vacuum analyze ponto.batida")
     server.query(_WARM)
-    took = time.perf_counter() - started_at
-    print(f"growth: filled {rows:,} rows of {ids} in {took:.0f} s", file=sys.stderr, flush=True)
+    seconds = time.perf_counter() - started_at
+    print(f"growth: filled {rows:,} rows of {ids} in {seconds:.0f} s", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The harness: what is measured runs round by round, and becomes medians and tables."""
+"""Harness of the benchmarks: interleaved rounds, medians and tables."""
 
 import statistics
 import sys
@@ -11,7 +11,7 @@ from tools.kit.output import print_result
 
 
 class Sizes(NamedTuple):
-    """How much of everything is measured."""
+    """Sizes of the benchmarks."""
 
     punches: int
     batch: tuple[int, ...]
@@ -20,55 +20,55 @@ class Sizes(NamedTuple):
     starts: int
     employees: int
     months: int
-    distance: tuple[float, ...] = ()  # ms of a round trip
-    ids: tuple[str, ...] = ()  # kinds of them; empty: all
+    distance: tuple[float, ...] = ()  # round trips in milliseconds
+    ids: tuple[str, ...] = ()  # kinds of ids; empty: all
 
 
 class Spread(NamedTuple):
-    """What some runs of the same came to."""
+    """Median, minimum and maximum of repeated runs."""
 
     median: float
     least: float
     most: float
 
     def format(self, digits: int) -> str:
-        """Write it with so many decimals; of runs that are all the same, the one figure."""
+        """Format the figures with `digits` decimals; only the median if all runs are equal."""
         if self.least == self.most:
             return f"{self.median:,.{digits}f}"
         return f"{self.median:,.{digits}f} ({self.least:,.{digits}f} to {self.most:,.{digits}f})"
 
 
 def summarize_values(values: Iterable[float]) -> Spread:
-    """Summarize runs.
+    """Return the spread of the values of some runs.
 
     Raises:
-        statistics.StatisticsError: there are none.
+        statistics.StatisticsError: there are no values.
     """
-    results = sorted(values)
-    return Spread(statistics.median(results), results[0], results[-1])
+    ordered = sorted(values)
+    return Spread(statistics.median(ordered), ordered[0], ordered[-1])
 
 
 class BenchCase(NamedTuple):
-    """What is measured side by side with others."""
+    """Case of a benchmark."""
 
-    facts: dict[str, Any]  # what tells it from the others, by name
-    run: Callable[[], Mapping[str, float]]  # measures it once; gives figures by name
+    facts: dict[str, Any]  # by name; they identify the case
+    run: Callable[[], Mapping[str, float]]  # measures it once, and returns figures by name
 
 
 class Measurement(NamedTuple):
-    """What the runs of a case came to."""
+    """Figures of all runs of a case."""
 
     facts: dict[str, Any]
     figures: dict[str, Spread]
 
 
 def measure_cases(part: str, cases: Sequence[BenchCase], rounds: int) -> list[Measurement]:
-    """Run all in turn, round by round, so that what the machine does meanwhile befalls all alike.
+    """Run all cases in turn, round by round, so that other load of the machine affects them equally.
 
     Args:
-        part: names what is measured, on standard error.
-        cases: in this order.
-        rounds: how often.
+        part: name of the benchmark, for progress on standard error.
+        cases: in the order in which they run.
+        rounds: number of runs of each case.
     """
     runs: list[list[Mapping[str, float]]] = [[] for _ in cases]
     for round_ in range(rounds):
@@ -83,7 +83,7 @@ def measure_cases(part: str, cases: Sequence[BenchCase], rounds: int) -> list[Me
 
 
 def median(rows: Iterable[Measurement], figure: str, /, **facts: Any) -> float | None:
-    """Give the median of a figure in the first row with some facts; None: it was not measured."""
+    """Return the median of a figure in the first row with `facts`, or None if it was not measured."""
     for row in rows:
         if figure in row.figures and all(row.facts.get(name) == fact for name, fact in facts.items()):
             return row.figures[figure].median
@@ -93,18 +93,18 @@ def median(rows: Iterable[Measurement], figure: str, /, **facts: Any) -> float |
 def add_figure(
     rows: Iterable[Measurement], name: str, value: Callable[[Measurement], float | None]
 ) -> list[Measurement]:
-    """Add to each row a figure that follows from the others, where there is one."""
-    results = []
+    """Return the rows with an additional figure; `value` computes it for a row, or returns None."""
+    new_rows = []
     for row in rows:
         figure = value(row)
-        results.append(
+        new_rows.append(
             row if figure is None else Measurement(row.facts, row.figures | {name: summarize_values([figure])})
         )
-    return results
+    return new_rows
 
 
 class ResultColumn(NamedTuple):
-    """How a fact or a figure is shown."""
+    """Column of a fact or figure."""
 
     heading: str
     digits: int = 0
@@ -112,18 +112,20 @@ class ResultColumn(NamedTuple):
 
 
 class ResultTable(NamedTuple):
-    """Rows, and which of their facts and figures are shown."""
+    """Rows of measurements, with the columns to print."""
 
     columns: dict[str, ResultColumn]  # by the name of the fact or figure
     rows: list[Measurement]
     title: str = ""
-    note: Sequence[str] = ()  # lines below it
+    note: Sequence[str] = ()  # lines below the table
 
 
 def print_table(table: ResultTable) -> None:
     """Print a table on standard output."""
-    texts = {name for row in table.rows for name, fact in row.facts.items() if isinstance(fact, str)}
-    columns = [tables.Column(column.heading, align_right=name not in texts) for name, column in table.columns.items()]
+    text_columns = {name for row in table.rows for name, fact in row.facts.items() if isinstance(fact, str)}
+    columns = [
+        tables.Column(column.heading, align_right=name not in text_columns) for name, column in table.columns.items()
+    ]
     cells = [[_cell(row, name, column) for name, column in table.columns.items()] for row in table.rows]
     print_result(*([table.title, ""] if table.title else []))
     tables.show(columns, cells)
@@ -139,14 +141,16 @@ def _cell(row: Measurement, name: str, column: ResultColumn) -> str:
 
 
 class Part(NamedTuple):
-    """What `make bench` measures under a name; slices bring parts of their own."""
+    """Benchmark of `make bench`; slices can add some."""
 
-    description: str  # a line of its help
+    description: str  # for the help
     measure: Callable[[Server, Sizes], list[ResultTable]]
 
 
 class Reading(NamedTuple):
-    """What slices have `growth` time on each of its tables."""
+    """Query of a slice, which `growth` measures on each of its tables."""
 
     description: str
-    measure: Callable[[Server, int], float]  # of one of so many employees; gives ms
+    measure: Callable[
+        [Server, int], float
+    ]  # takes the number of employees, reads a random one, and returns milliseconds

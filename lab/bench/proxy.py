@@ -1,7 +1,7 @@
-"""A network before PostgreSQL: what passes arrives later by half a round trip, and any amount may be under way.
+"""Proxy before PostgreSQL that delays data by half a round trip in each direction, with unlimited bandwidth.
 
-A process of its own, so that it does not share the interpreter's lock with what is measured. It listens on a Unix
-socket in a private folder, as the server does: no other user of this machine can connect.
+It runs in a separate process, so that it does not share the interpreter's lock with the measured code. It listens on a
+Unix socket in a private folder, as the server does: no other user of this machine can connect.
 """
 
 import asyncio
@@ -17,22 +17,21 @@ from pathlib import Path
 
 from tools.local import socket_folder
 
-_MAX_CHUNK_BYTES = 1 << 16  # bytes read at once
+_MAX_CHUNK_BYTES = 1 << 16
 
 
 @contextmanager
 def run_proxy(server: str, milliseconds: float) -> Iterator[str]:
-    """Run a proxy, until the end of the context.
+    """Run a proxy for the context.
 
-    A connection's handshake takes a round trip, as TCP's does. Each chunk is passed on half a round trip after it came,
-    whatever else is under way.
+    Connecting takes a round trip, as with TCP. Each chunk is forwarded half a round trip after it was received.
 
     Args:
-        server: the path of the Unix socket before which it stands.
-        milliseconds: of a round trip; what the machine itself takes comes on top.
+        server: path of the Unix socket of the server.
+        milliseconds: round trip that the proxy adds.
 
     Yields:
-        The folder of its socket, which has the name of the server's.
+        The folder of the proxy's socket, which has the same name as that of the server.
     """
     folder = socket_folder.create()
     try:
@@ -53,8 +52,8 @@ def run_proxy(server: str, milliseconds: float) -> Iterator[str]:
 
 
 def _run(listener: socket.socket, server: str, round_trip: float) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
-    # Not epoll, which waits whole milliseconds.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends this process
+    # select, because epoll waits for whole milliseconds.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(_serve(listener, server, round_trip))
 
@@ -63,7 +62,7 @@ async def _serve(listener: socket.socket, server: str, round_trip: float) -> Non
     async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         with closing(to_client):
             await asyncio.sleep(round_trip)
-            with suppress(OSError):  # no server, or one side has broken off: so does the other
+            with suppress(OSError):  # there is no server, or one side has disconnected: close both
                 answer, to_server = await asyncio.open_unix_connection(server)
                 with closing(to_server):
                     await asyncio.gather(
@@ -79,7 +78,7 @@ async def _serve(listener: socket.socket, server: str, round_trip: float) -> Non
 
 
 async def _forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
-    """Pass on each chunk a while after it came, and in the end the end."""
+    """Forward each chunk, and at last the end of the stream, after a delay."""
     loop = asyncio.get_running_loop()
     pending_chunks: deque[bytes] = deque()
     while chunk := await source.read(_MAX_CHUNK_BYTES):

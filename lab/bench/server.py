@@ -1,4 +1,4 @@
-"""The PostgreSQL that is measured against: one of its own, configured as it comes, on a Unix socket."""
+"""Temporary PostgreSQL of the benchmarks, with its default settings, on a Unix socket."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from tools.local import postgres, socket_folder, temporary
 
 
 class Server:
-    """A running PostgreSQL with databases of the project's schema."""
+    """Running PostgreSQL with databases that have the schema of the project."""
 
     def __init__(self, postgresql: postgres.Postgres) -> None:
         self._postgresql = postgresql
@@ -29,18 +29,18 @@ class Server:
         return proxy.run_proxy(str(Path(self._postgresql.host) / socket_folder.SOCKET), milliseconds)
 
     def use_database(self, database: str, folder: str | None = None) -> None:
-        """Have the handler and the peers connect to a database, made with the project's schema if it is not there.
+        """Make the handler and its peers connect to a database, which is created if it does not exist.
 
         Args:
-            database: its name.
-            folder: of the socket by which they connect; the server's own if None, as this class itself always does.
+            database: name of the database.
+            folder: folder of the socket to which they connect; None: that of the server.
         """
         self.close()
         with closing(self._connect("postgres")) as connection, suppress(psycopg2.errors.DuplicateDatabase):
             connection.cursor().execute(f"create database {database}")
         for name in [name for name in os.environ if name.startswith(("DB_", "PG"))]:
             del os.environ[name]
-        # What the handler reads, and what libpq does, of which the peers make use.
+        # The handler reads DB_*, and libpq, which the peers use, reads PG*.
         host, user = folder or self._postgresql.host, postgres.USER
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
@@ -49,7 +49,7 @@ class Server:
         self._database = self._connect(database)
 
     def query(self, statement: str) -> Any:
-        """Run a statement; return the first value of its answer, if it has one."""
+        """Run a statement; return the first value of its result, or None."""
         assert self._database is not None, "use a database first"  # noqa: S101
         with self._database.cursor() as cursor:
             cursor.execute(statement)
@@ -57,17 +57,17 @@ class Server:
         return row[0] if row else None
 
     def row_count(self) -> int:
-        """Count the punches."""
+        """Return the number of punches."""
         return int(self.query("select count(*) from ponto.batida"))
 
     def truncate(self) -> None:
-        """Remove all punches, and write out what is unwritten, so that no run pays for the one before."""
-        # As a replica, for the table's trigger refuses it to everybody else.
+        """Remove all punches, and write a checkpoint, so that no run has to write pages of the one before."""
+        # In the role `replica` the trigger that forbids a truncate does not fire.
         self.query("set session_replication_role = replica; truncate ponto.batida; reset session_replication_role")
         self.query("checkpoint")
 
     def cpu_seconds(self) -> float:
-        """Give the CPU seconds of all its processes, those that ended included."""
+        """Return the CPU seconds of all server processes, those that have ended included."""
         times = self._postmaster.cpu_times()
         seconds: float = times.user + times.system + times.children_user + times.children_system
         for process in self._postmaster.children():
@@ -77,7 +77,7 @@ class Server:
         return seconds
 
     def close(self) -> None:
-        """Close its own connection, and have the handler and the peers drop those that they have kept."""
+        """Close the connection, and make the handler and its peers drop theirs."""
         handler.environment_drain.cache_clear()
         peers.connection.cache_clear()
         if self._database is not None:
@@ -85,7 +85,7 @@ class Server:
             self._database = None
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
-        # Wherever the environment has the others connect.
+        # Directly, even if the environment makes the handler connect through a proxy.
         connection = psycopg2.connect(host=self._postgresql.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection
@@ -93,21 +93,21 @@ class Server:
 
 @contextmanager
 def run_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Run a server in a folder of its own, and remove it. Sets the environment that the handler reads.
+    """Run a temporary server for the context, and set the environment variables that the handler reads.
 
     Args:
-        settings: of PostgreSQL, where its own are not wanted.
+        settings: settings of PostgreSQL, in place of its defaults.
 
     Yields:
         The server, with no database in use.
 
     Raises:
-        LocalError: PostgreSQL does not start: it has no such setting, or not that value.
+        LocalError: PostgreSQL did not start, for example because a setting is unknown.
     """
     environment = dict(os.environ)
     try:
         with temporary.temporary_server(settings) as started:
-            os.environ |= {"DLQ_URL": "unused: every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
+            os.environ |= {"DLQ_URL": "unused, because every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
             server = Server(started)
             try:
                 yield server

@@ -1,1 +1,1 @@
-"""make chaos: break the running local stack under load, and prove that nothing is lost."""
+"""`make chaos`: faults in the running local stack under load, and the proof that nothing is lost."""

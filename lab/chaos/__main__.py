@@ -1,6 +1,6 @@
-"""`make chaos`: break everything under the running local stack while clients punch, then prove what became of each.
+"""`make chaos`: injects faults into the running local stack under load, then checks the end of every message.
 
-The promise: after a 202 a punch ends as exactly one row, or in the dead-letter queue with its reason.
+After a 202, a punch must end as exactly one row, or in the dead-letter queue with a reason.
 """
 
 import contextlib
@@ -36,18 +36,20 @@ from tools.local.faults import DatabaseFaults, kill_worker
 _EPILOG = """examples:
   make chaos                                         20,000 punches, two to three minutes
   make chaos ARGS="--punches 2000 --clients 10"
-  make chaos ARGS="--seed 7 --state /tmp/ponto"      the same choices again, on another stack
+  make chaos ARGS="--seed 7 --state /tmp/ponto"      the same random choices, on another stack
 
-exit status: 0 every accepted message has exactly one end, 1 not so or not proven, 2 no stack runs, 130 after Ctrl-C
+exit status: 0 every accepted message has exactly one end, 1 it has not or the run failed, 2 no stack runs,
+130 after Ctrl-C
 """
 
-# Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
+# Minimum and maximum durations. A lock lasts longer than the lock timeout, 3 s; a freeze longer than the timeout of the
+# function, 10 s.
 _DURATION_SECONDS: dict[str, tuple[float, float]] = {FaultKind.LOCKED: (4, 6), FaultKind.FROZEN: (11, 13)}
 _DEFAULT_DURATION_SECONDS = (1, 4)
-_CALM_SECONDS = (1, 2)  # s between two faults
-_TICK_SECONDS = 0.25  # s
-_KILL_PROBABILITY = 0.15  # how likely a worker is killed, each tick
-_PROGRESS_SECONDS = 2  # s between lines of progress
+_CALM_SECONDS = (1, 2)  # between two faults
+_TICK_SECONDS = 0.25
+_KILL_PROBABILITY = 0.15  # that a worker is killed, at each tick
+_PROGRESS_SECONDS = 2  # between lines of progress
 
 
 class ChaosResult(NamedTuple):
@@ -55,14 +57,14 @@ class ChaosResult(NamedTuple):
 
     seed: int
     accepted: int
-    queued: int  # still in the queue when the waiting ended; they are among the lost
+    queued: int  # messages that stayed in the queue; the ledger counts them as lost
     ledger: Ledger
     seconds: float
     faults: dict[str, int]  # by kind
-    failed_tries: dict[str, int]  # of clients that ended without a 202
+    failed_tries: dict[str, int]  # requests without a 202, by reason
 
     def summary(self) -> dict[str, Any]:
-        """Return it for JSON: numbers, and the first few messages without exactly one end."""
+        """Return the numbers, and the first messages without exactly one end, for JSON."""
         ledger = self.ledger
         wrong = {"lost": ledger.lost, "stored_twice": ledger.stored_twice, "misplaced": ledger.misplaced}
         return {
@@ -71,31 +73,31 @@ class ChaosResult(NamedTuple):
             "stored": ledger.stored,
             "duplicates": ledger.duplicates,
             "dead_letters": ledger.dead_letters,
-            **{name: len(found) for name, found in wrong.items()},
+            **{name: len(messages) for name, messages in wrong.items()},
             "queued": self.queued,
             "seconds": round(self.seconds, 1),
             "faults": self.faults,
             "tries_without_202": self.failed_tries,
-            "examples": {name: found[:20] for name, found in wrong.items() if found},
+            "examples": {name: messages[:20] for name, messages in wrong.items() if messages},
         }
 
 
 class Chaos:
-    """One run."""
+    """One run of faults under load."""
 
     def __init__(self, address: Address, state: Path, punches: int, clients: int, seed: int) -> None:
-        """Choose the messages.
+        """Draw the messages.
 
         Args:
-            address: the running stack's.
-            state: its folder.
-            punches: how many messages are sent.
-            clients: how many at once.
-            seed: decides what is sent, and which fault comes when. Ids and employees are new in each run.
+            address: address of the running stack.
+            state: folder of the stack.
+            punches: number of messages.
+            clients: number of concurrent clients.
+            seed: determines the messages and the order of the faults, but not ids and employees, which are always new.
         """
         self._address = address
         self._seed = seed
-        self._rng, self._kill_rng = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
+        self._rng, self._kill_rng = Random(seed), Random(seed)  # noqa: S311  two, so that kills do not change the order of faults
         self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
         self._messages = make_messages(self._rng, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
@@ -108,7 +110,7 @@ class Chaos:
         self._printed_at = 0.0
 
     def run(self) -> ChaosResult:
-        """Do it all: break, mend, wait until the queue is empty, and find the end of each message.
+        """Inject faults under load, undo them, wait until the queue is empty, and find the end of each message.
 
         Raises:
             LocalError: the gateway refused a good punch.
@@ -135,7 +137,7 @@ class Chaos:
         )
 
     def _inject_faults(self) -> None:
-        """Do every fault in turn, in rounds, until all is sent and each has happened."""
+        """Inject the faults in random order, in rounds, until all messages are sent and each fault has occurred."""
         kinds = self._faults.kinds
         while True:
             for kind in self._rng.sample(list(kinds), len(kinds)):
@@ -146,20 +148,21 @@ class Chaos:
                 if len(self._fault_counts.keys() & kinds) == len(kinds) and not self._traffic.is_sending():
                     return
 
-    def _hold_fault(self, seconds: float, what: str) -> None:
-        """Let a fault last, while workers are killed."""
+    def _hold_fault(self, seconds: float, fault: str) -> None:
+        """Wait while a fault lasts, and kill workers at random."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._print_progress(what)
-            self._traffic.is_sending()  # for what it raises
+            self._print_progress(fault)
+            self._traffic.is_sending()  # it raises errors of the clients
             if self._kill_rng.random() < _KILL_PROBABILITY and kill_worker(self._emulator, self._kill_rng):
                 self._fault_counts[FaultKind.KILLED] += 1
             time.sleep(_TICK_SECONDS)
 
     def _wait_until_drained(self) -> int:
-        """Wait while the queue gets shorter, and return how many stayed in it.
+        """Wait as long as the queue gets shorter; return the number of messages that stay in it.
 
-        What failed last comes back after the visibility timeout, and is stored within a function's timeout.
+        A message that failed last is delivered again after the visibility timeout, and stored within the timeout of the
+        function.
         """
         shortest, deadline = sys.maxsize, 0.0
         while depth := self._depth():
@@ -176,17 +179,17 @@ class Chaos:
         connection = psycopg2.connect(self._address.database_url)
         with contextlib.closing(connection):
             rows = read_rows(connection, self._employees)
-        # Who hung up does not know the id of what may have been accepted; the body tells it is of this run.
+        # A client that disconnected does not know the id of its message; the body shows that it belongs to this run.
         bodies = {message.body for message in self._messages}
         reader = QueueReader(self._sqs, self._address.dlq_url)
         try:
             reader.receive_all()
-            ours = [found for found in reader.messages if found.message_id in accepted or found.body in bodies]
+            own_letters = [each for each in reader.messages if each.message_id in accepted or each.body in bodies]
             ledger = build_ledger(
-                accepted, rows, [DeadLetteredMessage(each.message_id, each.reason, each.body) for each in ours]
+                accepted, rows, [DeadLetteredMessage(each.message_id, each.reason, each.body) for each in own_letters]
             )
-            if ledger.is_clean:  # otherwise somebody wants to look at them
-                reader.delete(ours)
+            if ledger.is_clean:  # otherwise they are evidence
+                reader.delete(own_letters)
         finally:
             reader.put_back()
         return ledger
@@ -194,41 +197,42 @@ class Chaos:
     def _depth(self) -> int:
         return queue_reader.depth(self._sqs, self._address.queue_url).total
 
-    def _print_progress(self, what: str) -> None:
+    def _print_progress(self, fault: str) -> None:
         if time.monotonic() > self._printed_at + _PROGRESS_SECONDS:
             self._printed_at = time.monotonic()
             sent = f"accepted {len(self._traffic.accepted):,} of {len(self._messages):,}"
-            _print(f"{time.strftime('%H:%M:%S')}  {sent}  queued {self._depth():,}  {what}")
+            _print(f"{time.strftime('%H:%M:%S')}  {sent}  queued {self._depth():,}  {fault}")
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--punches", type=opt.POSITIVE, default=20_000, help="Messages to send.")
-@click.option("--clients", type=opt.POSITIVE, default=50, help="Connections at once.")
-@click.option("--seed", type=int, help="Of what is sent and which fault comes when (default: random).")
+@click.option("--punches", type=opt.POSITIVE, default=20_000, help="Number of messages to send.")
+@click.option("--clients", type=opt.POSITIVE, default=50, help="Number of concurrent connections.")
+@click.option("--seed", type=int, help="Seed of the messages and faults (default: random).")
 @opt.state
 def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> int:
-    """Break the running local stack under load, and prove that nothing is lost.
+    """Inject faults into the running local stack under load, and prove that nothing is lost.
 
-    Punches while workers are killed and the database is stopped, locked, frozen, made read-only, filled and closed;
-    then finds the end of every accepted message, and prints the summary as JSON. Writes chaos/summary.json into the
-    stack's folder. Dead letters of the run are taken from the queue once counted, if nothing was lost. The rows stay.
+    Clients punch while workers are killed and the database is stopped, locked, frozen, made read-only, left without
+    connections and closed. Then the end of every accepted message is determined, and a summary is printed as JSON and
+    written to chaos/summary.json in the folder of the stack. The rows stay; if nothing was lost, the dead letters of
+    the run are deleted.
     """
     emulator.isolate()
     state = state or STATE
     address = local_stack.find(state)
     seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
-    raise_on_first_signal(lambda _: _print("\nmending ..."))
+    raise_on_first_signal(lambda _: _print("\nundoing the faults ..."))
     try:
         result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:
         _print_error(str(error))
         return 1
     except (BotoCoreError, NoFinalResponseError, psycopg2.Error, psutil.Error) as error:
-        _print_error(f"the stack does not answer any more; look whether make run still runs: {error}")
+        _print_error(f"the stack no longer answers: {error}. Check that make run is still running")
         return 1
     except StopSignalError:
-        _print_error("stopped; everything is mended, nothing is proven")
+        _print_error("stopped: all faults are undone, and nothing is proven")
         return 130
 
     summary = result.summary()
@@ -237,7 +241,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     file.write_text(json.dumps(summary, indent=2) + "\n")
     print_json(camel_case(summary))
     if not result.ledger.is_clean:
-        _print_error(f"not every accepted message has exactly one end; {file} names some")
+        _print_error(f"some accepted messages do not have exactly one end; see {file}")
         return 1
     _print("every accepted message has exactly one end")
     return 0
@@ -249,12 +253,12 @@ def main() -> int:
 
 
 def _print(line: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be gone: what is broken is mended all the same
+    with contextlib.suppress(OSError):  # if the terminal is closed, the faults must still be undone
         print(line, file=sys.stderr, flush=True)
 
 
-def _print_error(what: str) -> None:
-    _print(f"make chaos: {what}")
+def _print_error(message: str) -> None:
+    _print(f"make chaos: {message}")
 
 
 if __name__ == "__main__":

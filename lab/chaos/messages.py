@@ -1,4 +1,4 @@
-"""The messages that `make chaos` sends: punches, duplicates, conflicts, and what the gateway would refuse."""
+"""Messages that `make chaos` sends: punches, duplicates, conflicts, and bodies that the gateway would refuse."""
 
 import json
 import uuid
@@ -11,9 +11,9 @@ from ponto.parser import FIELDS, Reason, parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tools.kit import event
 
-# How likely each kind of message is; the rest are new punches.
+# Shares of the messages; the rest are new punches.
 _DUPLICATE_PROBABILITY, _CONFLICT_PROBABILITY, _INVALID_PROBABILITY = 0.08, 0.03, 0.01
-_RECENT_MESSAGE_COUNT = 200  # messages among which duplicates find their like, so that the two meet
+_RECENT_MESSAGE_COUNT = 200  # messages that may be duplicated: recent ones, so that both are in the queue
 
 _FIRST_INSTANT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 _SAO_PAULO = timezone(timedelta(hours=-3))
@@ -53,41 +53,41 @@ INVALID_BODIES = {
     "year 10000": (Reason.INVALID, _body(**{_INSTANT_FIELD: "10000-01-01T00:00:00Z"})),
     **{detail: (Reason.INVALID, json.dumps(body)) for body, detail in event.INVALID},
 }
-"""Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
+"""Bodies that the gateway would refuse, by name, each with the reason of its dead letter."""
 
 
 def make_messages(rng: Random, punches: int, first_employee: int) -> list[SentMessage]:
-    """Return random messages, in order.
+    """Return random messages.
 
     Args:
-        chance: decides.
-        punches: how many messages.
-        first_employee: each new punch is of the next one.
+        rng: draws the messages.
+        punches: number of messages.
+        first_employee: employee of the first message; the next one has the next employee.
     """
     messages: list[SentMessage] = []
     for number in range(punches):
-        employee, kind = first_employee + number, rng.random()
+        employee_id, draw = first_employee + number, rng.random()
         recent = [message for message in messages[-_RECENT_MESSAGE_COUNT:] if message.punch]
         sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
-        if recent and kind < _DUPLICATE_PROBABILITY:
+        if recent and draw < _DUPLICATE_PROBABILITY:
             messages.append(rng.choice(recent))
-        elif sent_ids and kind < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY:
-            messages.append(_punch(rng, employee, rng.choice(sent_ids)))
-        elif kind < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY + _INVALID_PROBABILITY:
+        elif sent_ids and draw < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY:
+            messages.append(_punch(rng, employee_id, rng.choice(sent_ids)))
+        elif draw < _DUPLICATE_PROBABILITY + _CONFLICT_PROBABILITY + _INVALID_PROBABILITY:
             _, body = rng.choice(list(INVALID_BODIES.values()))
             messages.append(SentMessage(None, body))
         else:
-            messages.append(_punch(rng, employee, str(uuid.uuid4()) if rng.random() < 0.75 else None))
+            messages.append(_punch(rng, employee_id, str(uuid.uuid4()) if rng.random() < 0.75 else None))
     return messages
 
 
-def _punch(rng: Random, employee: int, punch_id: str | None) -> SentMessage:
+def _punch(rng: Random, employee_id: int, punch_id: str | None) -> SentMessage:
     instant = _FIRST_INSTANT + timedelta(milliseconds=rng.randrange(8 * 3_600_000))
-    written = instant.astimezone(rng.choice([UTC, _SAO_PAULO])).isoformat()
-    fields = event.body(employee, written)
+    timestamp = instant.astimezone(rng.choice([UTC, _SAO_PAULO])).isoformat()
+    fields = event.body(employee_id, timestamp)
     if punch_id is not None:
         fields["id"] = rng.choice([punch_id, punch_id.upper()])
     if rng.random() < 0.5:
         fields |= event.OPTIONAL_FIELDS
     text = json.dumps(fields)
-    return SentMessage(PunchKey(parse(text, UTC).id, employee, instant), text)
+    return SentMessage(PunchKey(parse(text, UTC).id, employee_id, instant), text)

@@ -1,4 +1,4 @@
-"""The clients of `make chaos`."""
+"""Clients of `make chaos`."""
 
 import contextlib
 import json
@@ -18,30 +18,30 @@ from tools.kit.client import Client
 from tools.kit.local_stack import Address
 from tools.local.errors import LocalError
 
-_SPREAD_SECONDS = 36  # over which the punches are spread, if the machine can: one round of all faults
-_TIMEOUT_SECONDS = 30  # for a connection to the gateway
-_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS, _GIVE_UP_SECONDS = 0.1, 4, 600  # s, of a client whose punch is not accepted
+_SPREAD_SECONDS = 36  # time over which the messages are spread: one round of all faults
+_TIMEOUT_SECONDS = 30  # of a connection to the gateway
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS, _GIVE_UP_SECONDS = 0.1, 4, 600  # of a client whose punch is not accepted
 _ACCEPTED = 202
-_HANG_UP_PROBABILITY = 0.01  # how likely a client goes away before the answer, and tries again
+_HANG_UP_PROBABILITY = 0.01  # that a client disconnects before the answer, and sends its punch again
 
 
 class Traffic:
-    """Clients that send a plan: punches over HTTP as the README tells clients to, the rest to the queue by hand."""
+    """Clients that send punches over HTTP as the README requires, and other messages directly to the queue."""
 
     def __init__(self, address: Address, messages: Sequence[SentMessage], clients: int, seed: int) -> None:
-        """Prepare the clients; `start` begins to send.
+        """Create the clients, which send when `start` is called.
 
         Args:
-            address: where to.
-            messages: what, in order.
-            clients: how many at once, with so many connections.
-            seed: decides who hangs up.
+            address: address of the stack.
+            messages: messages to send, in order.
+            clients: number of clients, each with its own connection.
+            seed: determines when clients disconnect.
         """
         self.accepted: dict[str, SentMessage] = {}  # by message id
-        self.failed_tries: Counter[str] = Counter()  # those that ended without a 202, by why
+        self.failed_tries: Counter[str] = Counter()  # requests without a 202, by reason
         self._address = address
         self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
-        # The README's clients begin with 1 s, and are not in such a hurry.
+        # The README requires a first wait of 1 s. A shorter one makes the test faster.
         self._client = Client(
             address.api_url,
             self._headers,
@@ -63,22 +63,22 @@ class Traffic:
         ]
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start to send."""
         self._started_at = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End, whatever is left to send."""
+        """Stop sending, even if messages remain."""
         self._stop.set()
         self._client.stop()
 
     def is_sending(self) -> bool:
-        """Return whether something is left to send.
+        """Return whether messages remain to be sent.
 
         Raises:
-            LocalError: an answer was none that a client can do something about.
-            GivenUpError: there was none for minutes.
+            LocalError: the gateway refused a good punch.
+            GivenUpError: a client got no 202 for ten minutes.
         """
         if self._error:
             raise self._error
@@ -93,8 +93,8 @@ class Traffic:
                     with self._lock:
                         sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
                     self.accepted[sent["MessageId"]] = message
-        except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to: `goes_on` does
-            if not self._stop.is_set():  # which ends a client's waiting
+        except Exception as error:  # noqa: BLE001  `is_sending` raises it in the main thread
+            if not self._stop.is_set():  # stopping makes clients raise
                 self._error = error
                 self.stop()
 
@@ -119,10 +119,10 @@ class Traffic:
         self.accepted[json.loads(answer.text)["messageId"]] = message
 
     def _send_and_disconnect(self, body: bytes) -> None:
-        """Send, and go away before the answer."""
+        """Send a request, and disconnect before the answer."""
         url = urllib.parse.urlsplit(self._address.api_url)
         connection = HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS)
-        with contextlib.suppress(OSError, HTTPError):  # it may be refused, too
+        with contextlib.suppress(OSError, HTTPError):  # the connection may be refused
             connection.request("POST", url.path, body, self._headers)
         connection.close()
         with self._lock:

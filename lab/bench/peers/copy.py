@@ -1,6 +1,6 @@
-"""The limit: PostgreSQL's COPY of rows that somebody has read, checked and written as text already.
+"""Upper limit: COPY of rows that were prepared as text before.
 
-No handler can do that, for COPY cannot skip a duplicate: it tells how much of the time is PostgreSQL's own.
+No handler can work so, because COPY cannot skip duplicates. It shows how much of the time PostgreSQL itself needs.
 """
 
 import io
@@ -14,7 +14,7 @@ _COPY = "copy ponto.batida (id, usuario_id, ponto, deslocamento, offline, recebi
 
 
 def prepare(event: Any) -> str:
-    """Write a batch as COPY's text; not part of what is measured."""
+    """Return a batch in the text format of COPY. This is not measured."""
     lines = []
     for record in event["Records"]:
         punch = json.loads(record["body"])
@@ -33,7 +33,7 @@ def prepare(event: Any) -> str:
     return "".join(lines)
 
 
-def main(text: str, context: object) -> None:  # noqa: ARG001  as the others
-    """Store a batch that was prepared."""
+def main(text: str, context: object) -> None:  # noqa: ARG001  signature of Lambda
+    """Store a prepared batch."""
     with connection().cursor() as cursor:
         cursor.copy_expert(_COPY, io.StringIO(text))

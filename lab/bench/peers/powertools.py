@@ -1,8 +1,7 @@
-"""AWS Powertools' batch processor, as its documentation shows it: a function per record, an INSERT each.
+"""Batch processor of AWS Powertools, used as its documentation shows: one call and one INSERT per record.
 
-`main` commits each record, without which the processor's answer would be wrong: a record that fails undoes those before
-it in its transaction, which the processor has counted as stored. `main_in_one_transaction` does that all the same, to
-tell what the commits cost.
+`main` commits each record. Otherwise a failing record would undo those before it in its transaction, which the
+processor has already reported as stored. `main_in_one_transaction` does so to measure the cost of the commits.
 """
 
 import json
@@ -24,12 +23,12 @@ _processor = BatchProcessor(event_type=EventType.SQS)
 
 
 def main(event: Any, context: Any) -> PartialItemFailureResponse:
-    """Store a batch, a transaction per record."""
+    """Store a batch with a transaction for each record."""
     return process_partial_response(event=event, record_handler=_store, processor=_processor, context=context)
 
 
 def main_in_one_transaction(event: Any, context: Any) -> PartialItemFailureResponse:
-    """Store a batch in one transaction."""
+    """Store a batch in one transaction, which is unsafe."""
     with connection().cursor() as cursor:
         cursor.execute("begin")
         answer = main(event, context)
