@@ -1,124 +1,124 @@
 /** What the page shows: today's punches and what became of them, warnings, and the settings as they are saved. */
 
 import * as database from "./database.js"
-import { REFUSED, stateOf, thank } from "./outcome.js"
-import { DAY_MS, isOverdue, isSilence, isSkewed } from "./rules.js"
-import { clockTime, element, locale, make, page } from "./state.js"
+import { REFUSED_STATES, stateElement, showPunchOutcome } from "./outcome.js"
+import { DAY_MS, isOverdue, isTimeout, isSkewed } from "./rules.js"
+import { clockTime, element, locale, createElement, page } from "./state.js"
 
-const SHOWN = 100 // punches of each state in the list
-const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
+const MAX_SHOWN = 100 // punches of each state in the list
+const LASTING_STATES = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
 
-function line(punch) {
-  const item = make("li", "")
+function punchItem(punch) {
+  const item = createElement("li", "")
   const at = new Date(punch.body.ponto)
   const shown = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
-  const state = stateOf(punch)
+  const state = stateElement(punch)
   const overdue = isOverdue(punch)
   state.className = `state ${overdue ? "overdue" : punch.state}`
-  item.append(make("time", shown, { dateTime: punch.body.ponto }), " ")
-  if (page.kiosk && (overdue || REFUSED.includes(punch.state)))
-    item.append(make("span", page.texts.whose(punch.body.usuarioId), { className: "whose" }), " ")
-  item.append(state, " ", make("span", page.texts.number(punch.body.sequencia), { className: "number" }))
+  item.append(createElement("time", shown, { dateTime: punch.body.ponto }), " ")
+  if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
+    item.append(createElement("span", page.texts.whose(punch.body.usuarioId), { className: "whose" }), " ")
+  item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
   return item
 }
 
-let drawing = null
-let outdated = false
+let drawingPromise = null
+let isOutdated = false
 
 /** Return the name of the text that says why punches wait, if anything keeps them. */
-function whyWaiting(retry) {
+function waitingReason(retry) {
   if (!navigator.onLine) return "offline"
   if (retry) return retry.answered ? "retrying" : "unanswered"
 }
 
 /** Draw everything. All that changes during a drawing is drawn by one more after it. */
 export function draw() {
-  outdated = true
-  drawing ??= drawAll()
-  return drawing
+  isOutdated = true
+  drawingPromise ??= drawAll()
+  return drawingPromise
 }
 
 async function drawAll() {
-  while (outdated) {
-    outdated = false
-    await drawNow().catch(broke)
+  while (isOutdated) {
+    isOutdated = false
+    await drawNow().catch(reportError)
   }
-  drawing = null
+  drawingPromise = null
 }
 
 async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
-  const [waiting, refused, conflicts] = await Promise.all(LASTING.map(database.count))
-  const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
-  const sent = await database.all("sent")
-  const accepted = [...sent.slice(-SHOWN), ...(await database.newest("recorded", SHOWN))]
+  const settings = await database.getSettings("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
+  const [waiting, refused, conflicts] = await Promise.all(LASTING_STATES.map(database.countPunches))
+  const lasting = (await Promise.all(LASTING_STATES.map(state => database.listNewestPunches(state, MAX_SHOWN)))).flat()
+  const sent = await database.listPunches("sent")
+  const accepted = [...sent.slice(-MAX_SHOWN), ...(await database.listNewestPunches("recorded", MAX_SHOWN))]
   const newestFirst = (one, other) => other.order - one.order
   const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
-  const earlier = [...lasting, ...sent.slice(0, SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
+  const earlier = [...lasting, ...sent.slice(0, MAX_SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
   const overdue = sent.filter(isOverdue).length
   const shown = todays.length + earlier.length
-  page.stuck ||= database.isSilent()
-  const thanked = [...lasting, ...accepted].find(({ body }) => body.id === page.thanked)
-  if (thanked) thank(thanked)
+  page.isStuck ||= database.isUnresponsive()
+  const thanked = [...lasting, ...accepted].find(({ body }) => body.id === page.shownPunchId)
+  if (thanked) showPunchOutcome(thanked)
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
-  element("todays").replaceChildren(...todays.map(line))
-  element("earlier").replaceChildren(...earlier.map(line))
+  element("todays").replaceChildren(...todays.map(punchItem))
+  element("earlier").replaceChildren(...earlier.map(punchItem))
   element("before").hidden = earlier.length === 0
-  warn([
-    !found.key && page.texts.noKey,
-    page.pool && !found.session && page.texts.notSignedIn,
-    found.key &&
-      found.refusedKey?.key === found.key &&
-      !(page.pool && !found.session) &&
-      page.texts.stopped(found.refusedKey.status),
-    waiting > 0 && page.texts[whyWaiting(found.retry)],
+  showWarnings([
+    !settings.key && page.texts.noKey,
+    page.hasUserPool && !settings.session && page.texts.notSignedIn,
+    settings.key &&
+      settings.refusedKey?.key === settings.key &&
+      !(page.hasUserPool && !settings.session) &&
+      page.texts.stopped(settings.refusedKey.status),
+    waiting > 0 && page.texts[waitingReason(settings.retry)],
     database.isFailing() && page.texts.broken,
-    found.restored && isRecent(found.restored.at) && page.texts.restored(found.restored.punches),
-    isSkewed(found.skew) && page.texts.skewed(found.skew),
+    settings.restored && isRecent(settings.restored.at) && page.texts.restored(settings.restored.punches),
+    isSkewed(settings.skew) && page.texts.skewed(settings.skew),
   ])
-  element("who").hidden = !page.pool
-  element("sign").textContent = found.session ? page.texts.signOut(found.session.employee) : page.texts.signIn
-  page.session = found.session !== null
-  element("employee").readOnly = page.session
-  if (page.session) element("employee").value = found.session.employee
-  element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
+  element("who").hidden = !page.hasUserPool
+  element("sign").textContent = settings.session ? page.texts.signOut(settings.session.employee) : page.texts.signIn
+  page.isSignedIn = settings.session !== null
+  element("employee").readOnly = page.isSignedIn
+  if (page.isSignedIn) element("employee").value = settings.session.employee
+  element("key-state").textContent = settings.key ? page.texts.keySet(settings.key.slice(-4)) : page.texts.keyUnset
   // Another tab may have saved something: what is shown is what is so, but for what somebody edits here.
-  if (page.kiosk !== (found.kiosk === true)) await show(!page.kiosk)
-  if (!page.edited.has("device")) element("device").value = found.device?.name ?? ""
-  if (!page.edited.has("kiosk")) element("kiosk").checked = found.kiosk === true
-  const locked = page.kiosk && found.pin !== null && !page.unlocked
-  if (!page.edited.has("pin")) element("pin").value = locked ? "" : (found.pin ?? "")
+  if (page.isKiosk !== (settings.kiosk === true)) await setKioskMode(!page.isKiosk)
+  if (!page.editedSettings.has("device")) element("device").value = settings.device?.name ?? ""
+  if (!page.editedSettings.has("kiosk")) element("kiosk").checked = settings.kiosk === true
+  const locked = page.isKiosk && settings.pin !== null && !page.isUnlocked
+  if (!page.editedSettings.has("pin")) element("pin").value = locked ? "" : (settings.pin ?? "")
   element("unlock").hidden = !locked
   element("unlocked").hidden = locked
-  element("device-state").textContent = found.device
-    ? page.texts.deviceState(found.device.dispositivo)
+  element("device-state").textContent = settings.device
+    ? page.texts.deviceState(settings.device.dispositivo)
     : page.texts.deviceUnset
 }
 
 /** Show warnings; what is there already is left alone, or it would be read out again. */
-function warn(texts) {
+function showWarnings(texts) {
   const wanted = texts.filter(Boolean)
   const warnings = element("warnings")
   for (const shown of [...warnings.children]) if (!wanted.includes(shown.textContent)) shown.remove()
   const there = Array.from(warnings.children, shown => shown.textContent)
-  warnings.append(...wanted.filter(text => !there.includes(text)).map(text => make("p", text)))
+  warnings.append(...wanted.filter(text => !there.includes(text)).map(text => createElement("p", text)))
 }
 
-export function broke(error) {
+export function reportError(error) {
   console.error(error)
-  page.stuck ||= isSilence(error)
-  warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
+  page.isStuck ||= isTimeout(error)
+  showWarnings([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
 }
 
-export async function show(kiosk) {
-  page.kiosk = kiosk
+export async function setKioskMode(kiosk) {
+  page.isKiosk = kiosk
   document.body.classList.toggle("kiosk", kiosk)
   element("pad").hidden = !kiosk
   element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk's own pad is enough
-  const { employee } = await database.remembered("employee")
+  const { employee } = await database.getSettings("employee")
   if (kiosk) element("employee").value = ""
   else element("employee").value ||= employee ?? "" // somebody may have begun to type
 }

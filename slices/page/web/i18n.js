@@ -177,7 +177,7 @@ export const TEXTS = {
  * @param {readonly string[]} wanted the browser's, best first
  * @returns {"pt-BR" | "en"}
  */
-export function choose(remembered, wanted) {
+export function chooseLanguage(remembered, wanted) {
   if (remembered in TEXTS) return remembered
   const first = wanted.find(each => /^(pt|en)\b/i.test(each)) ?? "pt"
   return /^en/i.test(first) ? "en" : "pt-BR"

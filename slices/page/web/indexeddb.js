@@ -1,20 +1,20 @@
 /** The first store: punches, and what is remembered by its name, in IndexedDB. */
 
-import { answered } from "./rules.js"
+import { withTimeout } from "./rules.js"
 
-let opening = null // the promise of a connection
-let opened = null // what it gave
+let connectionPromise = null // the promise of a connection
+let currentConnection = null // what it gave
 
 /** @returns {Promise<IDBDatabase>} the connection: the same one until the browser has closed it, or it is forgotten */
-export function open() {
-  opening ??= answered(connect(), "IndexedDB").then(
-    connection => (opened = connection),
+export function openConnection() {
+  connectionPromise ??= withTimeout(connect(), "IndexedDB").then(
+    connection => (currentConnection = connection),
     error => {
-      opening = null
+      connectionPromise = null
       throw error
     },
   )
-  return opening
+  return connectionPromise
 }
 
 function connect() {
@@ -28,7 +28,7 @@ function connect() {
     }
     request.onsuccess = () => {
       const connection = request.result
-      connection.onversionchange = connection.onclose = () => forget(connection) // or a newer page could not open it
+      connection.onversionchange = connection.onclose = () => closeConnection(connection) // or a newer page could not open it
       resolve(connection)
     }
     request.onerror = () => reject(request.error)
@@ -36,9 +36,9 @@ function connect() {
 }
 
 /** Close a connection, and open another one next time. */
-export function forget(connection) {
+export function closeConnection(connection) {
   connection.close()
-  if (connection === opened) opening = null
+  if (connection === currentConnection) connectionPromise = null
 }
 
 /**
@@ -46,7 +46,7 @@ export function forget(connection) {
  * there then.
  * @param {Error} error
  */
-export const isLost = error => ["InvalidStateError", "UnknownError"].includes(error.name)
+export const isConnectionLost = error => ["InvalidStateError", "UnknownError"].includes(error.name)
 
 /**
  * Run one transaction. It is on the disk when its promise is kept.
@@ -68,8 +68,8 @@ export function transact(connection, mode, work) {
       transaction.abort() // or what was asked for until then would be written
     }
   })
-  return answered(done, "IndexedDB")
+  return withTimeout(done, "IndexedDB")
 }
 
 /** Go on with the result of a request. */
-export const when = (request, then) => (request.onsuccess = () => then(request.result))
+export const onSuccess = (request, then) => (request.onsuccess = () => then(request.result))

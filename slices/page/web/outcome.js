@@ -1,50 +1,50 @@
 /** What the page says below the button, and a punch's state in words. */
 
-import { isOverdue, reasonOf } from "./rules.js"
-import { clockTime, element, make, page } from "./state.js"
+import { isOverdue, truncateReason } from "./rules.js"
+import { clockTime, element, createElement, page } from "./state.js"
 
-export const REFUSED = ["refused", "conflict"] // nothing is recorded
+export const REFUSED_STATES = ["refused", "conflict"] // nothing is recorded
 
 /**
  * Say something below the button.
  * @param {"good" | "bad" | "question" | ""} kind
  * @param {(string | Node)[]} parts
  */
-export function tell(kind, ...parts) {
+export function showOutcome(kind, ...parts) {
   element("outcome").className = kind
   element("outcome").replaceChildren(...parts)
   element("question").hidden = kind !== "question"
   element("employee").ariaInvalid = null
-  page.saidAt = performance.now()
-  page.thanked = page.asked = null
+  page.outcomeAt = performance.now()
+  page.shownPunchId = page.askedEmployee = null
 }
 
-export const silence = () => tell("")
+export const clearOutcome = () => showOutcome("")
 
 /** Say what has become of a punch, with thanks unless it is none. */
-export function thank(punch) {
+export function showPunchOutcome(punch) {
   const outcome = element("outcome")
-  const kind = REFUSED.includes(punch.state) ? "bad" : "good"
-  const state = stateOf(punch)
+  const kind = REFUSED_STATES.includes(punch.state) ? "bad" : "good"
+  const state = stateElement(punch)
   if (punch.state === "waiting") state.textContent = page.texts.kept
-  if (page.thanked !== punch.body.id || outcome.className !== kind) {
+  if (page.shownPunchId !== punch.body.id || outcome.className !== kind) {
     const punched = page.texts.punched(clockTime(new Date(punch.body.ponto)), punch.body.usuarioId)
-    tell(kind, kind === "good" ? page.texts.thanks : "", punched, state)
+    showOutcome(kind, kind === "good" ? page.texts.thanks : "", punched, state)
   } else if (outcome.lastChild.textContent !== state.textContent) outcome.lastChild.replaceWith(state) // this alone is read out
-  page.thanked = punch.body.id
+  page.shownPunchId = punch.body.id
 }
 
-export function ask(punch) {
+export function askToConfirm(punch) {
   const ago = Math.max(1, Math.round((Date.now() - Date.parse(punch.body.ponto)) / 1000))
-  tell("question", page.texts.again(ago))
-  page.asked = punch.body.usuarioId
+  showOutcome("question", page.texts.again(ago))
+  page.askedEmployee = punch.body.usuarioId
 }
 
 /** Return a punch's state in words. */
-export function stateOf(punch) {
-  const state = make("span", "")
+export function stateElement(punch) {
+  const state = createElement("span", "")
   if (punch.state === "refused") {
-    const reason = make("span", punch.reason, { lang: "en" }) // the API's own words
+    const reason = createElement("span", punch.reason, { lang: "en" }) // the API's own words
     state.append(page.texts.refused(punch.status, reason.textContent), reason)
   } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
   return state

@@ -1,23 +1,23 @@
 /** The page: a clock, a button, and what became of each punch of today. */
 
 import * as database from "./database.js"
-import { broke, draw, show } from "./drawing.js"
-import { choose, TEXTS } from "./i18n.js"
+import { reportError, draw, setKioskMode } from "./drawing.js"
+import { chooseLanguage, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
-import { ask, silence, tell, thank } from "./outcome.js"
-import { DAY_MS, employeeOf, isSilence, reasonOf, timestamp, uuid7 } from "./rules.js"
-import { hurry, MAX_WAIT_MS, reconcile, sync, wake } from "./sending.js"
-import { keyFromAddress, lock, save, take, unlock } from "./settings.js"
+import { askToConfirm, clearOutcome, showOutcome, showPunchOutcome } from "./outcome.js"
+import { DAY_MS, parseEmployee, isTimeout, truncateReason, timestamp, uuid7 } from "./rules.js"
+import { sendNow, MAX_WAIT_MS, reconcile, registerBackgroundSync, sendAndSchedule } from "./sending.js"
+import { takeKeyFromAddress, lockSettings, saveSettings, acceptKey, unlockSettings } from "./settings.js"
 import * as signIn from "./sign-in.js"
-import { clockTime, element, locale, make, page } from "./state.js"
+import { clockTime, element, locale, createElement, page } from "./state.js"
 
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
-const SHOWN_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
-const AGAIN_MS = 60_000 // between two punches of an employee, or the page asks
+const OUTCOME_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
+const CONFIRM_MS = 60_000 // between two punches of an employee, or the page asks
 
 /* Words */
 
-function speak(language) {
+function setLanguage(language) {
   page.texts = TEXTS[language]
   document.documentElement.lang = language
   document.title = page.texts.title
@@ -27,30 +27,30 @@ function speak(language) {
   element("language").textContent = name
   for (const key of element("pad").children) if (key.dataset.label) key.ariaLabel = page.texts[key.dataset.label]
   element("saved").textContent = element("proof-state").textContent = ""
-  tick()
+  updateClock()
 }
 
-function tick() {
+function updateClock() {
   const now = new Date()
   const time = clockTime(now)
   element("minutes").textContent = time.slice(0, 5)
   element("seconds").textContent = time.slice(5)
-  if (page.kiosk || page.asked !== null) rest()
+  if (page.isKiosk || page.askedEmployee !== null) resetWhenIdle()
   const date = `${locale()} ${now.toDateString()}`
   if (date === page.date) return
   element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
   if (page.date) {
-    silence()
+    clearOutcome()
     draw() // today has become yesterday
   }
   page.date = date
 }
 
 /** Forget what the last person has left. */
-function rest() {
-  if (performance.now() - page.saidAt > (page.kiosk ? SHOWN_MS : AGAIN_MS)) silence()
-  if (!page.kiosk || performance.now() - page.touched < IDLE_MS) return
-  empty()
+function resetWhenIdle() {
+  if (performance.now() - page.outcomeAt > (page.isKiosk ? OUTCOME_MS : CONFIRM_MS)) clearOutcome()
+  if (!page.isKiosk || performance.now() - page.touchedAt < IDLE_MS) return
+  clearEmployee()
   element("settings").open = false
   if (document.activeElement !== element("employee")) element("employee").focus({ preventScroll: true })
 }
@@ -58,72 +58,72 @@ function rest() {
 /* The button */
 
 async function press() {
-  if (page.asked !== null) return // neither another press nor a badge reader's Enter is an answer
+  if (page.askedEmployee !== null) return // neither another press nor a badge reader's Enter is an answer
   // A second press of the same person, or a reader that ends with two Enters.
-  if (page.kiosk && element("employee").value === "" && (page.writing > 0 || page.thanked !== null)) return
-  tick() // if this is a new day, it has begun before this
-  silence() // the same words as before are read out again
-  const employee = employeeOf(element("employee").value)
+  if (page.isKiosk && element("employee").value === "" && (page.writesInProgress > 0 || page.shownPunchId !== null)) return
+  updateClock() // if this is a new day, it has begun before this
+  clearOutcome() // the same words as before are read out again
+  const employee = parseEmployee(element("employee").value)
   if (employee === null) {
-    tell("bad", page.texts.noEmployee)
+    showOutcome("bad", page.texts.noEmployee)
     element("employee").ariaInvalid = "true"
     element("employee").focus()
     return
   }
-  if (page.kiosk) empty()
-  await keep(employee, AGAIN_MS)
+  if (page.isKiosk) clearEmployee()
+  await storePunch(employee, CONFIRM_MS)
 }
 
-async function keep(employee, apart) {
+async function storePunch(employee, minGapMs) {
   const now = new Date()
   const id = uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16)))
   let punch
-  page.writing++
+  page.writesInProgress++
   try {
-    const { retry } = await database.remembered("retry") // anew: the page may have drawn nothing yet
+    const { retry } = await database.getSettings("retry") // anew: the page may have drawn nothing yet
     const offline = !navigator.onLine || retry !== null
-    punch = await database.add({ id, usuarioId: employee, ponto: timestamp(now), offline }, apart)
+    punch = await database.addPunch({ id, usuarioId: employee, ponto: timestamp(now), offline }, minGapMs)
   } catch (error) {
-    page.stuck ||= isSilence(error)
-    const reason = isSilence(error) ? page.texts.silent : error.message
-    if (error.name === "TakeBackError") tell("bad", page.texts.unsure(reason))
-    else tell("bad", error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason))
+    page.isStuck ||= isTimeout(error)
+    const reason = isTimeout(error) ? page.texts.silent : error.message
+    if (error.name === "UncertainWriteError") showOutcome("bad", page.texts.unsure(reason))
+    else showOutcome("bad", error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason))
     return
   } finally {
-    page.writing--
+    page.writesInProgress--
   }
-  if (punch.body.id !== id) return ask(punch)
-  thank(punch)
-  if (!page.kiosk) database.remember("employee", employee).catch(console.error) // the punch is kept all the same
-  outbox.changed()
-  wake()
-  sync()
+  if (punch.body.id !== id) return askToConfirm(punch)
+  showPunchOutcome(punch)
+  if (!page.isKiosk) database.saveSetting("employee", employee).catch(console.error) // the punch is kept all the same
+  outbox.notifyChange()
+  sendAndSchedule()
+  registerBackgroundSync()
 }
 
-function reply(again) {
-  const employee = page.asked
-  silence()
+function answerQuestion(isConfirmed) {
+  const employee = page.askedEmployee
+  clearOutcome()
   element("press").focus({ preventScroll: true }) // what had it is hidden
-  if (again) keep(employee, 0)
+  if (isConfirmed) storePunch(employee, 0)
 }
 
 /** Leave the field to the next person. */
-function empty() {
-  if (!page.session) element("employee").value = ""
+function clearEmployee() {
+  if (!page.isSignedIn) element("employee").value = ""
 }
 
 /** Let digits and Enter reach the field wherever the focus is: keypads and badge readers do not look for it. */
-function route(event) {
+function routeKey(event) {
   const field = element("employee")
   const { key, target } = event
   const elsewhere = target !== field && target.matches("input:not([type=checkbox])") // in the settings
-  if (!(page.kiosk || page.asked !== null) || elsewhere || element("replace").open) return
+  if (!(page.isKiosk || page.askedEmployee !== null) || elsewhere || element("replace").open) return
   if (event.ctrlKey || event.altKey || event.metaKey) return
   if (/^\d$/.test(key)) {
-    silence()
+    clearOutcome()
     if (target === field) return
     field.focus() // where this digit goes, too
-    if (!page.kiosk) field.select()
+    if (!page.isKiosk) field.select()
   } else if (key === "Enter" && !target.closest("button, summary, input")) {
     event.preventDefault()
     if (!event.repeat) element("punch").requestSubmit()
@@ -132,13 +132,13 @@ function route(event) {
 
 function makePad() {
   const keys = [..."123456789", "clear", "0", "back"].map(name => {
-    const key = make("button", { clear: "C", back: "⌫" }[name] ?? name, { type: "button" })
+    const key = createElement("button", { clear: "C", back: "⌫" }[name] ?? name, { type: "button" })
     if (name.length > 1) key.dataset.label = name
     key.addEventListener("click", () => {
       const input = element("employee")
       const value = { clear: "", back: input.value.slice(0, -1) }[name] ?? input.value + name
       input.value = value.slice(0, input.maxLength)
-      silence()
+      clearOutcome()
     })
     return key
   })
@@ -148,67 +148,67 @@ function makePad() {
 /* Sign-in */
 
 /** Where the stage has a user pool: offer it, and take what it sent back. */
-async function joinPool() {
+async function offerSignIn() {
   const answer = new URLSearchParams(location.search)
-  const answered = answer.has("state")
-  if (answered) history.replaceState(null, "", location.pathname)
-  page.pool = (await signIn.userPool()) !== null
-  if (page.pool && answered) {
+  const isRedirect = answer.has("state")
+  if (isRedirect) history.replaceState(null, "", location.pathname)
+  page.hasUserPool = (await signIn.fetchUserPool()) !== null
+  if (page.hasUserPool && isRedirect) {
     try {
-      await signIn.finish(answer)
+      await signIn.finishSignIn(answer)
     } catch (error) {
-      notSignedIn(error)
+      showSignInError(error)
     }
   }
-  outbox.changed()
-  wake()
+  outbox.notifyChange()
+  sendAndSchedule()
 }
 
-const notSignedIn = error => tell("bad", page.texts.signInFailed(reasonOf(error.message)))
+const showSignInError = error => showOutcome("bad", page.texts.signInFailed(truncateReason(error.message)))
 
-async function sign() {
-  if (!page.session) return signIn.begin().catch(notSignedIn)
-  const { session } = await database.remembered("session")
-  await database.remember("session", null)
-  await database.remember("employee", null)
+async function signInOrOut() {
+  if (!page.isSignedIn) return signIn.startSignIn().catch(showSignInError)
+  const { session } = await database.getSettings("session")
+  await database.saveSetting("session", null)
+  await database.saveSetting("employee", null)
   element("employee").value = ""
-  outbox.changed()
+  outbox.notifyChange()
   element("sign").disabled = true // pressed again, it would break off the way to the user pool
-  element("sign").disabled = await signIn.leave(session)
+  element("sign").disabled = await signIn.signOut(session)
 }
 
 /* Storage */
 
-async function exportAll() {
-  const lines = (await database.everything()).map(punch => `${JSON.stringify(punch.body)}\n`)
+async function exportPunches() {
+  const lines = (await database.listAllPunches()).map(punch => `${JSON.stringify(punch.body)}\n`)
   const href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }))
   const download = `ponto-${timestamp(new Date()).slice(0, 19).replaceAll(":", "")}.ndjson`
-  make("a", "", { href, download }).click()
+  createElement("a", "", { href, download }).click()
   setTimeout(() => URL.revokeObjectURL(href), MAX_WAIT_MS)
 }
 
 /** Ask that the punches outlive a lack of space, and say whether they do. */
-async function persist() {
+async function requestPersistence() {
   const kept = (await navigator.storage?.persist?.()) ?? false
   element("storage").textContent = kept ? page.texts.persistent : page.texts.best
 }
 
 /* New versions */
 
-async function install() {
+async function installWorker() {
   if (!navigator.serviceWorker) return
   let registration = null
-  let controlled = navigator.serviceWorker.controller !== null
-  let replaced = false
+  let isControlled = navigator.serviceWorker.controller !== null
+  let isReplaced = false
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    replaced = controlled // the first worker of all brings no other version
-    controlled = true
+    isReplaced = isControlled // the first worker of all brings no other version
+    isControlled = true
   })
-  const looking = setInterval(() => {
-    const idle = page.writing === 0 && performance.now() - page.touched > IDLE_MS
-    const stuck = page.stuck && navigator.serviceWorker.controller !== null // without a worker there may be no page to load
-    if ((replaced || stuck) && idle) {
-      clearInterval(looking) // once: another one would break off the first while it loads
+  const timer = setInterval(() => {
+    const idle = page.writesInProgress === 0 && performance.now() - page.touchedAt > IDLE_MS
+    const stuck = page.isStuck && navigator.serviceWorker.controller !== null // without a worker there may be no page to load
+    if ((isReplaced || stuck) && idle) {
+      clearInterval(timer) // once: another one would break off the first while it loads
       location.reload()
     } else if (idle) registration?.waiting?.postMessage("take over")
   }, 1000)
@@ -220,12 +220,12 @@ async function install() {
 
 async function start() {
   makePad()
-  const link = keyFromAddress()
-  speak(choose(null, navigator.languages))
-  setInterval(tick, 250)
+  const linkKey = takeKeyFromAddress()
+  setLanguage(chooseLanguage(null, navigator.languages))
+  setInterval(updateClock, 250)
 
   for (const event of ["pointerdown", "keydown"])
-    addEventListener(event, () => (page.touched = performance.now()), { passive: true })
+    addEventListener(event, () => (page.touchedAt = performance.now()), { passive: true })
   element("punch").addEventListener("submit", event => (event.preventDefault(), press()))
   element("punch").addEventListener("keydown", event => {
     if (event.key === "Enter" && event.repeat) event.preventDefault() // a key that is held is one punch
@@ -233,52 +233,52 @@ async function start() {
   element("press").addEventListener("click", event => {
     if (event.detail > 1) event.preventDefault() // so is a double click
   })
-  addEventListener("keydown", route)
+  addEventListener("keydown", routeKey)
   addEventListener("click", event => {
     const mine = event.target.closest("#settings, #question, dialog")
-    if (page.kiosk && event.detail > 0 && !mine) element("employee").focus({ preventScroll: true }) // Enter is the field's again
+    if (page.isKiosk && event.detail > 0 && !mine) element("employee").focus({ preventScroll: true }) // Enter is the field's again
   })
-  element("employee").addEventListener("input", silence)
-  element("no").addEventListener("click", () => reply(false))
-  element("yes").addEventListener("click", () => reply(true))
-  element("unlock").addEventListener("submit", event => (event.preventDefault(), unlock().catch(broke)))
+  element("employee").addEventListener("input", clearOutcome)
+  element("no").addEventListener("click", () => answerQuestion(false))
+  element("yes").addEventListener("click", () => answerQuestion(true))
+  element("unlock").addEventListener("submit", event => (event.preventDefault(), unlockSettings().catch(reportError)))
   element("settings").addEventListener("toggle", () => {
-    if (!element("settings").open && (page.kiosk || page.unlocked)) lock()
+    if (!element("settings").open && (page.isKiosk || page.isUnlocked)) lockSettings()
   })
-  element("remembered").addEventListener("submit", event => (event.preventDefault(), save().catch(broke)))
-  element("export").addEventListener("click", () => exportAll().catch(broke))
-  element("sign").addEventListener("click", () => sign().catch(broke))
+  element("remembered").addEventListener("submit", event => (event.preventDefault(), saveSettings().catch(reportError)))
+  element("export").addEventListener("click", () => exportPunches().catch(reportError))
+  element("sign").addEventListener("click", () => signInOrOut().catch(reportError))
   element("language").addEventListener("click", () => {
     const [language] = page.texts.other
-    speak(language)
-    database.remember("language", language).then(draw).then(persist).catch(broke)
+    setLanguage(language)
+    database.saveSetting("language", language).then(draw).then(requestPersistence).catch(reportError)
   })
   addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers come back to a page as it was left
-  addEventListener("online", () => (draw(), hurry()))
+  addEventListener("online", () => (draw(), sendNow()))
   addEventListener("offline", draw)
-  addEventListener("hashchange", () => take(keyFromAddress()).catch(broke))
+  addEventListener("hashchange", () => acceptKey(takeKeyFromAddress()).catch(reportError))
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") hurry()
+    if (document.visibilityState === "visible") sendNow()
   })
-  element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
-  outbox.renewBy(signIn.renew)
+  element("remembered").addEventListener("input", event => page.editedSettings.add(event.target.id))
+  outbox.setTokenRenewal(signIn.renewToken)
   outbox.onChange(draw)
-  setInterval(() => reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
+  setInterval(() => reconcile().catch(reportError), DAY_MS) // a kiosk is never opened anew
 
   try {
-    const { language, kiosk, key } = await database.remembered("language", "kiosk", "key")
-    speak(choose(language, navigator.languages))
-    if (!key && !link) element("settings").open = true // never closed: somebody may have opened it meanwhile
-    await show(kiosk === true)
+    const { language, kiosk, key } = await database.getSettings("language", "kiosk", "key")
+    setLanguage(chooseLanguage(language, navigator.languages))
+    if (!key && !linkKey) element("settings").open = true // never closed: somebody may have opened it meanwhile
+    await setKioskMode(kiosk === true)
   } catch (error) {
-    broke(error)
+    reportError(error)
   }
   await draw()
-  joinPool().catch(console.error) // without network and without the worker nobody knows whether there is one
-  hurry()
-  take(link).catch(broke)
-  persist().catch(console.error)
-  install().catch(console.error) // the page works without, but not from nothing when offline
+  offerSignIn().catch(console.error) // without network and without the worker nobody knows whether there is one
+  sendNow()
+  acceptKey(linkKey).catch(reportError)
+  requestPersistence().catch(console.error)
+  installWorker().catch(console.error) // the page works without, but not from nothing when offline
 }
 
 start()

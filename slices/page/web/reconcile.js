@@ -1,25 +1,25 @@
 /** What is kept in both stores, and how the two are reconciled. Whoever calls this holds the lock of both. */
 
-import { transact, when } from "./indexeddb.js"
-import { NO_IDENTITY, identityOf, isSame, nameOf, needed, plan } from "./plan.js"
+import { transact, onSuccess } from "./indexeddb.js"
+import { NO_IDENTITY, identityName, isEqual, copyName, neededNames, plan } from "./plan.js"
 import * as replica from "./replica.js"
 
 /** Read the device, its key, whether it is a kiosk, and its PIN from the first store. */
-export function identity(connection) {
-  return transact(connection, "readonly", (_, settings, give) => {
+export function readIdentity(connection) {
+  return transact(connection, "readonly", (_, settings, setResult) => {
     const found = { ...NO_IDENTITY }
-    for (const name of Object.keys(NO_IDENTITY)) when(settings.get(name), value => (found[name] = value ?? NO_IDENTITY[name]))
-    give(found)
+    for (const name of Object.keys(NO_IDENTITY)) onSuccess(settings.get(name), value => (found[name] = value ?? NO_IDENTITY[name]))
+    setResult(found)
   })
 }
 
-export function putChanged(settings, before, after) {
-  for (const name of Object.keys(NO_IDENTITY)) if (!isSame(before[name], after[name])) settings.put(after[name], name)
+export function putChangedIdentity(settings, before, after) {
+  for (const name of Object.keys(NO_IDENTITY)) if (!isEqual(before[name], after[name])) settings.put(after[name], name)
 }
 
 /** Write the copy of a punch. Its order is the first store's own. */
-export function copy({ order, ...punch }) {
-  return replica.write(nameOf(punch), punch)
+export function writeCopy({ order, ...punch }) {
+  return replica.writeValue(copyName(punch), punch)
 }
 
 /**
@@ -27,33 +27,33 @@ export function copy({ order, ...punch }) {
  * @param {IDBDatabase} connection
  * @param {string[]} torn copies that were to be deleted: one that is still there is left alone, and reported at the end
  */
-export async function reconcileOver(connection, torn = []) {
-  const [kept, mine, found] = await Promise.all([
-    transact(connection, "readonly", (punches, _, give) => when(punches.getAll(), give)),
-    identity(connection),
-    replica.names(),
+export async function reconcileStores(connection, incomplete = []) {
+  const [punches, identity, found] = await Promise.all([
+    transact(connection, "readonly", (punches, _, setResult) => onSuccess(punches.getAll(), setResult)),
+    readIdentity(connection),
+    replica.listNames(),
   ])
-  const names = found.filter(name => !torn.includes(name))
-  const values = new Map(await replica.each(needed(kept, names), async name => [name, await replica.read(name)]))
+  const names = found.filter(name => !incomplete.includes(name))
+  const values = new Map(await replica.runInBatches(neededNames(punches, names), async name => [name, await replica.readValue(name)]))
   const broken = [...values.keys()].filter(name => values.get(name) === null)
   if (broken.length > 0) {
-    await replica.each(broken, replica.remove).catch(console.error)
-    return reconcileOver(connection, [...torn, ...broken]) // by what is whole
+    await replica.runInBatches(broken, replica.removeValue).catch(console.error)
+    return reconcileStores(connection, [...incomplete, ...broken]) // by what is whole
   }
-  await apply(connection, mine, plan({ kept, mine, names, values, torn }, Date.now()))
+  await applyPlan(connection, identity, plan({ punches, identity, names, values, incomplete }, Date.now()))
   if (names.length < found.length) throw new Error("a torn copy cannot be deleted")
 }
 
 /** Carry a plan out, in an order in which a kill at any point leaves nothing in neither store. */
-async function apply(connection, mine, { restored, dropped, copied, removed, agreed, isIdentityCopied, lost }) {
+async function applyPlan(connection, identity, { toRestore, toDelete, toCopy, namesToRemove, mergedIdentity, shouldCopyIdentity, lostCount }) {
   await transact(connection, "readwrite", (punches, settings) => {
-    for (const punch of restored) punches.put(punch)
-    putChanged(settings, mine, agreed)
-    if (lost !== null) settings.put({ at: Date.now(), punches: lost }, "restored")
+    for (const punch of toRestore) punches.put(punch)
+    putChangedIdentity(settings, identity, mergedIdentity)
+    if (lostCount !== null) settings.put({ at: Date.now(), punches: lostCount }, "restored")
   })
-  await replica.each(copied, copy)
-  if (isIdentityCopied) await replica.write(identityOf(agreed.revision), agreed)
-  if (dropped.length > 0)
-    await transact(connection, "readwrite", punches => dropped.forEach(({ order }) => punches.delete(order)))
-  await replica.each(removed, replica.remove)
+  await replica.runInBatches(toCopy, writeCopy)
+  if (shouldCopyIdentity) await replica.writeValue(identityName(mergedIdentity.revision), mergedIdentity)
+  if (toDelete.length > 0)
+    await transact(connection, "readwrite", punches => toDelete.forEach(({ order }) => punches.delete(order)))
+  await replica.runInBatches(namesToRemove, replica.removeValue)
 }

@@ -3,26 +3,26 @@
  * written over, for on a full disk the old value would be gone and the new one not there: callers take another name.
  */
 
-import { answered } from "./rules.js"
+import { withTimeout } from "./rules.js"
 
 const CACHE = "replica"
-const FOLDER = `${self.location.origin}/replica/` // nothing is served there
-const TOGETHER = 100 // entries that are written or read at the same time
+const URL_PREFIX = `${self.location.origin}/replica/` // nothing is served there
+const BATCH_SIZE = 100 // entries that are written or read at the same time
 
 /** @returns {Promise<string[]>} the names of all values */
-export async function names() {
-  return (await inCache(cache => cache.keys())).map(({ url }) => url.slice(FOLDER.length))
+export async function listNames() {
+  return (await withCache(cache => cache.keys())).map(({ url }) => url.slice(URL_PREFIX.length))
 }
 
 /** @returns {Promise<boolean>} whether there is a value, or a part of one */
-export async function has(name) {
-  return (await textOf(name)) !== null
+export async function hasValue(name) {
+  return (await readText(name)) !== null
 }
 
 /** @returns {Promise<any>} the value; null where there is none, or only a part of one */
-export async function read(name) {
+export async function readValue(name) {
   try {
-    return JSON.parse(await textOf(name))
+    return JSON.parse(await readText(name))
   } catch (error) {
     if (error instanceof SyntaxError) return null
     throw error
@@ -30,15 +30,15 @@ export async function read(name) {
 }
 
 /** Write a value, and read it back. */
-export async function write(name, value) {
+export async function writeValue(name, value) {
   const text = JSON.stringify(value)
-  await inCache(cache => cache.put(FOLDER + name, new Response(text)))
-  if ((await textOf(name)) !== text) throw new Error("the second copy could not be read back")
+  await withCache(cache => cache.put(URL_PREFIX + name, new Response(text)))
+  if ((await readText(name)) !== text) throw new Error("the second copy could not be read back")
 }
 
 /** Delete a value, if there is one. */
-export async function remove(name) {
-  await inCache(cache => cache.delete(FOLDER + name))
+export async function removeValue(name) {
+  await withCache(cache => cache.delete(URL_PREFIX + name))
 }
 
 /**
@@ -47,10 +47,10 @@ export async function remove(name) {
  * @param {(item: any) => Promise<any>} work
  * @returns {Promise<any[]>} the results; when one fails, those that were begun have ended
  */
-export async function each(items, work) {
+export async function runInBatches(items, work) {
   const results = []
-  for (let first = 0; first < items.length; first += TOGETHER) {
-    const done = await Promise.allSettled(items.slice(first, first + TOGETHER).map(work))
+  for (let first = 0; first < items.length; first += BATCH_SIZE) {
+    const done = await Promise.allSettled(items.slice(first, first + BATCH_SIZE).map(work))
     const failed = done.find(({ status }) => status === "rejected")
     if (failed) throw failed.reason
     results.push(...done.map(({ value }) => value))
@@ -59,11 +59,11 @@ export async function each(items, work) {
 }
 
 /** Opened anew each time: a cache that was deleted meanwhile would take what is put into it, and lose it. */
-const inCache = work => answered(caches.open(CACHE).then(work), "the cache")
+const withCache = work => withTimeout(caches.open(CACHE).then(work), "the cache")
 
-const textOf = name => answered(find(name), "the cache")
+const readText = name => withTimeout(findText(name), "the cache")
 
-async function find(name) {
-  const found = await caches.match(FOLDER + name, { cacheName: CACHE })
+async function findText(name) {
+  const found = await caches.match(URL_PREFIX + name, { cacheName: CACHE })
   return found ? found.text() : null
 }

@@ -1,14 +1,14 @@
 /** How a punch is written, what an answer means, and when to try again: no storage, no network, no page. */
 
-export const ANSWER_MS = 30_000 // the gateway itself gives up after 29 s
-const LONGEST_WAIT_MS = 300_000
-const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again after an hour
-const STORE_MS = 15_000 // a store that has not answered by then may never do so, and others wait for the lock
+export const RESPONSE_TIMEOUT_MS = 30_000 // the gateway itself gives up after 29 s
+const MAX_BACKOFF_MS = 300_000
+const MAX_RETRY_AFTER_MS = 3_600_000 // a server that asks for more is asked again after an hour
+const STORE_TIMEOUT_MS = 15_000 // a store that has not answered by then may never do so, and others wait for the lock
 export const DAY_MS = 24 * 3_600_000
-const SKEW_MS = 30_000 // the legal limit of a clock by program
-const SURE_MS = 10_000 // an answer that took longer says too little about the clock
-const LONGEST_ANSWER = 65_536 // bytes: a receipt has some hundred, tokens some thousand
-const LONGEST_REASON = 300 // characters
+const MAX_SKEW_MS = 30_000 // the legal limit of a clock by program
+const MAX_SKEW_REQUEST_MS = 10_000 // an answer that took longer says too little about the clock
+const MAX_RESPONSE_BYTES = 65_536 // bytes: a receipt has some hundred, tokens some thousand
+const MAX_REASON_LENGTH = 300 // characters
 
 /**
  * Make a UUIDv7: it sorts by time, and its time is this device's word.
@@ -39,13 +39,13 @@ export function timestamp(date, offset = -date.getTimezoneOffset()) {
 }
 
 /** Read an employee's number as it was typed; null when it is none. */
-export function employeeOf(text) {
+export function parseEmployee(text) {
   const number = /^\d{1,16}$/.test(text.trim()) ? Number(text) : 0
   return number >= 1 && Number.isSafeInteger(number) ? number : null
 }
 
 /** Leave out of a device's name, as it was typed, what the API refuses, and leave room for the suffix. */
-export function nameOf(text) {
+export function cleanDeviceName(text) {
   return Array.from(text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "").trim())
     .slice(0, 40)
     .join("")
@@ -57,7 +57,7 @@ export function nameOf(text) {
  * @param {number} status HTTP's; 0: there was no answer
  * @returns {"sent" | "refused" | "stop" | "again"}
  */
-export function meaning(status) {
+export function statusMeaning(status) {
   if (status === 202) return "sent"
   if (status === 400 || status === 413 || status === 415) return "refused"
   if (status === 401 || status === 403) return "stop"
@@ -70,13 +70,13 @@ export function meaning(status) {
  * @returns {Promise<any>} null: it is too long, or no JSON
  * @throws {Error} it broke off
  */
-export async function jsonOf(answer) {
+export async function readJson(answer) {
   const parts = []
   const reader = answer.body?.getReader()
-  let room = LONGEST_ANSWER
+  let remainingBytes = MAX_RESPONSE_BYTES
   for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
-    room -= part.value.length
-    if (room < 0) {
+    remainingBytes -= part.value.length
+    if (remainingBytes < 0) {
       await reader.cancel()
       return null
     }
@@ -94,8 +94,8 @@ export async function jsonOf(answer) {
  * @param {unknown} message as it was answered, or kept by an older page
  * @returns {string}
  */
-export function reasonOf(message) {
-  return typeof message === "string" ? Array.from(message.slice(0, 2 * LONGEST_REASON)).slice(0, LONGEST_REASON).join("") : ""
+export function truncateReason(message) {
+  return typeof message === "string" ? Array.from(message.slice(0, 2 * MAX_REASON_LENGTH)).slice(0, MAX_REASON_LENGTH).join("") : ""
 }
 
 /**
@@ -105,7 +105,7 @@ export function reasonOf(message) {
  * @param {object} body the punch's own
  * @returns {"recorded" | "conflict" | null} conflict: its id is another punch's; null: that is no receipt of this id
  */
-export function outcome(receipt, body) {
+export function receiptOutcome(receipt, body) {
   if (receipt?.situacao !== "gravada" || receipt.id !== body.id) return null
   const instant = Date.parse(receipt.ponto)
   if (!Number.isInteger(receipt.usuarioId) || Number.isNaN(instant)) return null
@@ -113,13 +113,13 @@ export function outcome(receipt, body) {
 }
 
 /** When a punch was accepted, in ms since the epoch. */
-export const sentAt = punch => punch.sentAt ?? Date.parse(punch.body.ponto)
+export const sentTime = punch => punch.sentAt ?? Date.parse(punch.body.ponto)
 
 /**
  * Whether a punch that was sent was still no row a day later, so that somebody has to look after it. A device that has not
  * asked since does not know.
  */
-export const isOverdue = punch => punch.state === "sent" && punch.missingAt - sentAt(punch) >= DAY_MS
+export const isOverdue = punch => punch.state === "sent" && punch.missingAt - sentTime(punch) >= DAY_MS
 
 /**
  * Read a Retry-After.
@@ -127,11 +127,11 @@ export const isOverdue = punch => punch.state === "sent" && punch.missingAt - se
  * @param {string | null} date the same answer's Date, which a date is counted from
  * @returns {number} ms; 0 when it asks for nothing
  */
-export function retryAfter(value, date) {
+export function parseRetryAfter(value, date) {
   if (!value) return 0
   const from = Date.parse(date ?? "") || Date.now()
-  const asked = /^\s*\d+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - from
-  return Math.min(Math.max(asked || 0, 0), LONGEST_ASKED_MS)
+  const retryAfterMs = /^\s*\d+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - from
+  return Math.min(Math.max(retryAfterMs || 0, 0), MAX_RETRY_AFTER_MS)
 }
 
 /**
@@ -141,9 +141,9 @@ export function retryAfter(value, date) {
  * @param {() => number} random from 0 to 1
  * @returns {number} ms
  */
-export function delay(attempts, asked, random = Math.random) {
-  const base = Math.min(1000 * 2 ** (attempts - 1), LONGEST_WAIT_MS)
-  return Math.max(base, asked) + Math.round(random() * base) // of a fraction, `left` could make nothing
+export function retryDelay(attempts, retryAfterMs, random = Math.random) {
+  const base = Math.min(1000 * 2 ** (attempts - 1), MAX_BACKOFF_MS)
+  return Math.max(base, retryAfterMs) + Math.round(random() * base) // of a fraction, `left` could make nothing
 }
 
 /**
@@ -153,10 +153,10 @@ export function delay(attempts, asked, random = Math.random) {
  * @returns {Promise<any>} the answer
  * @throws {DOMException} a `TimeoutError`
  */
-export async function answered(answer, store) {
+export async function withTimeout(answer, store) {
   let timer
   const silence = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new DOMException(`${store} does not answer`, "TimeoutError")), STORE_MS)
+    timer = setTimeout(() => reject(new DOMException(`${store} does not answer`, "TimeoutError")), STORE_TIMEOUT_MS)
   })
   try {
     return await Promise.race([answer, silence])
@@ -166,7 +166,7 @@ export async function answered(answer, store) {
 }
 
 /** Whether an error says that a store did not answer. */
-export const isSilence = error => [error.name, error.cause?.name].includes("TimeoutError")
+export const isTimeout = error => [error.name, error.cause?.name].includes("TimeoutError")
 
 /**
  * Say how much of a wait is left. Where the clock was set meanwhile, nothing: no wait becomes longer by that.
@@ -174,7 +174,7 @@ export const isSilence = error => [error.name, error.cause?.name].includes("Time
  * @param {number} now ms since the epoch
  * @returns {number} ms
  */
-export function left(retry, now) {
+export function remainingWait(retry, now) {
   const rest = retry ? retry.at - now : 0
   return rest > 0 && rest <= retry.delay ? rest : 0
 }
@@ -186,24 +186,24 @@ export function left(retry, now) {
  * @param {number} elapsed ms until the answer
  * @returns {number | null} ms, negative when behind; null when the answer does not say
  */
-export function skewOf(date, began, elapsed) {
+export function clockSkew(date, began, elapsed) {
   const server = Date.parse(date ?? "") + 500 // Date has no fractions
-  return Number.isNaN(server) || elapsed > SURE_MS ? null : began + elapsed / 2 - server
+  return Number.isNaN(server) || elapsed > MAX_SKEW_REQUEST_MS ? null : began + elapsed / 2 - server
 }
 
 /** Whether a difference between the clocks, in ms, is to be shown; null: it is not known. */
-export const isSkewed = skew => skew !== null && Math.abs(skew) > SKEW_MS
+export const isSkewed = skew => skew !== null && Math.abs(skew) > MAX_SKEW_MS
 
 /**
  * Read from a token who signed in. Nothing is verified: the API does that.
  * @param {unknown} token a JWT
  * @returns {number | null} null: it is no token, or has no employee's number written as the function writes it
  */
-export function employeeIn(token) {
+export function tokenEmployee(token) {
   try {
     const claims = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))
     const claim = JSON.parse(claims)["custom:usuarioId"] // digits are ASCII, whatever else the claims hold
-    const employee = employeeOf(claim)
+    const employee = parseEmployee(claim)
     return String(employee) === claim ? employee : null
   } catch {
     return null
@@ -211,12 +211,12 @@ export function employeeIn(token) {
 }
 
 /** Read the key that a link brings in its fragment, which no server sees: #key=... Null when there is none. */
-export function keyIn(fragment) {
-  return fragment.startsWith("#key=") ? keyOf(new URLSearchParams(fragment.slice(1)).get("key") ?? "") : null
+export function parseKeyFragment(fragment) {
+  return fragment.startsWith("#key=") ? parseKey(new URLSearchParams(fragment.slice(1)).get("key") ?? "") : null
 }
 
 /** Read a key, or the link that holds one, as it was typed or pasted; null when no API key looks like that. */
-export function keyOf(text) {
-  const given = text.includes("#key=") ? keyIn(text.slice(text.indexOf("#"))) ?? "" : text.trim()
+export function parseKey(text) {
+  const given = text.includes("#key=") ? parseKeyFragment(text.slice(text.indexOf("#"))) ?? "" : text.trim()
   return /^[!-~]{1,128}$/.test(given) ? given : null
 }

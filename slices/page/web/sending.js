@@ -1,54 +1,54 @@
 /** When the page sends: now, when a punch is due again, and in the background where the browser can. */
 
 import * as database from "./database.js"
-import { broke } from "./drawing.js"
+import { reportError } from "./drawing.js"
 import * as outbox from "./outbox.js"
 
 export const MAX_WAIT_MS = 60_000 // without a look at the outbox
 
-let sending, asking
+let sendTimer, receiptTimer
 
-export async function wake() {
-  clearTimeout(sending)
+export async function sendAndSchedule() {
+  clearTimeout(sendTimer)
   let wait = MAX_WAIT_MS
   try {
-    wait = Math.min((await outbox.flush()) ?? MAX_WAIT_MS, MAX_WAIT_MS)
+    wait = Math.min((await outbox.sendWaiting()) ?? MAX_WAIT_MS, MAX_WAIT_MS)
     askForReceipts()
     if (database.isFailing()) await reconcile()
   } catch (error) {
-    broke(error)
+    reportError(error)
   }
-  clearTimeout(sending) // another call may have set it meanwhile
-  sending = setTimeout(wake, wait)
+  clearTimeout(sendTimer) // another call may have set it meanwhile
+  sendTimer = setTimeout(sendAndSchedule, wait)
 }
 
-export const reconcile = () => database.reconcile().then(outbox.changed)
+export const reconcile = () => database.reconcile().then(outbox.notifyChange)
 
 async function askForReceipts() {
-  clearTimeout(asking)
+  clearTimeout(receiptTimer)
   let wait = MAX_WAIT_MS
   try {
-    const next = await outbox.collect()
+    const next = await outbox.collectReceipts()
     if (next === null) return
     wait = next
   } catch (error) {
-    broke(error)
+    reportError(error)
   }
-  clearTimeout(asking)
-  asking = setTimeout(askForReceipts, wait)
+  clearTimeout(receiptTimer)
+  receiptTimer = setTimeout(askForReceipts, wait)
 }
 
-export async function hurry() {
+export async function sendNow() {
   try {
-    await outbox.hurry(true)
+    await outbox.endWaits(true)
   } catch (error) {
-    broke(error)
+    reportError(error)
   }
-  wake()
+  sendAndSchedule()
 }
 
 /** Let the browser send when the network is back, the page closed or not, where it can do that. */
-export async function sync() {
+export async function registerBackgroundSync() {
   try {
     const registration = await navigator.serviceWorker.ready
     await registration.sync?.register("outbox")

@@ -3,20 +3,20 @@
 import * as database from "./database.js"
 import { draw } from "./drawing.js"
 import * as outbox from "./outbox.js"
-import { keyIn, keyOf, nameOf } from "./rules.js"
-import { hurry } from "./sending.js"
+import { parseKeyFragment, parseKey, cleanDeviceName } from "./rules.js"
+import { sendNow } from "./sending.js"
 import { element, page } from "./state.js"
 
-export async function take(key) {
+export async function acceptKey(key) {
   if (key === null) return
-  const { key: old } = await database.remembered("key")
-  if (old && old !== key && !(await confirmed())) return
-  await database.remember("key", key)
-  outbox.changed()
-  hurry()
+  const { key: old } = await database.getSettings("key")
+  if (old && old !== key && !(await confirmReplacement())) return
+  await database.saveSetting("key", key)
+  outbox.notifyChange()
+  sendNow()
 }
 
-function confirmed() {
+function confirmReplacement() {
   const dialog = element("replace")
   dialog.returnValue = "no"
   dialog.showModal()
@@ -26,16 +26,16 @@ function confirmed() {
 }
 
 /** Take the key out of the address, where it must not stay. */
-export function keyFromAddress() {
-  const key = keyIn(location.hash)
+export function takeKeyFromAddress() {
+  const key = parseKeyFragment(location.hash)
   if (location.hash.startsWith("#key=")) history.replaceState(null, "", location.pathname + location.search)
   return key
 }
 
-export async function save() {
+export async function saveSettings() {
   element("saved").textContent = "" // of an earlier time, if this one fails
   const typed = element("key").value
-  const key = typed.trim() === "" ? null : keyOf(typed)
+  const key = typed.trim() === "" ? null : parseKey(typed)
   element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null
   if (element("key").ariaInvalid) {
     element("saved").textContent = page.texts.keyWrong
@@ -43,39 +43,39 @@ export async function save() {
     return
   }
   const kiosk = element("kiosk").checked
-  if (page.edited.has("device")) await database.rename(nameOf(element("device").value))
+  if (page.editedSettings.has("device")) await database.renameDevice(cleanDeviceName(element("device").value))
   if (key !== null) {
-    await database.remember("key", key)
+    await database.saveSetting("key", key)
     element("key").value = ""
   }
-  if (page.edited.has("pin")) await database.remember("pin", element("pin").value.trim() || null)
-  page.unlocked = true // or a first PIN would hide that it is saved
-  await database.remember("kiosk", kiosk)
-  if (kiosk) await database.remember("employee", null)
-  page.edited.clear()
+  if (page.editedSettings.has("pin")) await database.saveSetting("pin", element("pin").value.trim() || null)
+  page.isUnlocked = true // or a first PIN would hide that it is saved
+  await database.saveSetting("kiosk", kiosk)
+  if (kiosk) await database.saveSetting("employee", null)
+  page.editedSettings.clear()
   await draw()
   element("saved").textContent = page.texts.saved
-  outbox.changed()
-  hurry()
+  outbox.notifyChange()
+  sendNow()
 }
 
-export async function unlock() {
+export async function unlockSettings() {
   const proof = element("proof").value.trim()
   element("proof").value = ""
   element("proof-state").textContent = ""
-  const { pin, key } = await database.remembered("pin", "key")
-  const isRight = proof === pin || (keyOf(proof) !== null && (keyOf(proof) === key || (await outbox.isKnown(keyOf(proof)))))
+  const { pin, key } = await database.getSettings("pin", "key")
+  const isRight = proof === pin || (parseKey(proof) !== null && (parseKey(proof) === key || (await outbox.isKeyValid(parseKey(proof)))))
   if (!element("settings").open) return // closed meanwhile: the next person has to prove it
-  page.unlocked = isRight
-  element("proof-state").textContent = page.unlocked ? "" : page.texts.proofWrong
+  page.isUnlocked = isRight
+  element("proof-state").textContent = page.isUnlocked ? "" : page.texts.proofWrong
   await draw()
-  element(page.unlocked ? "key" : "proof").focus()
+  element(page.isUnlocked ? "key" : "proof").focus()
 }
 
 /** Whoever opens the settings next has to know the PIN, too. */
-export function lock() {
-  page.unlocked = false
-  page.edited.clear()
+export function lockSettings() {
+  page.isUnlocked = false
+  page.editedSettings.clear()
   element("key").value = element("proof").value = element("proof-state").textContent = ""
   draw()
 }

@@ -1,32 +1,32 @@
 /** Sign-in by the stage's user pool, where it has one: OAuth's authorization code with PKCE (RFC 7636). */
 
 import * as database from "./database.js"
-import { ANSWER_MS, employeeIn, jsonOf } from "./rules.js"
+import { RESPONSE_TIMEOUT_MS, tokenEmployee, readJson } from "./rules.js"
 
-const HERE = new URL("./", import.meta.url).href // whither the user pool sends people back
-const NOBODY = "custom:usuarioId"
-const REVOKED_MS = 5000 // whoever signs out waits no longer for it
+const PAGE_URL = new URL("./", import.meta.url).href // whither the user pool sends people back
+const WRONG_EMPLOYEE = "custom:usuarioId"
+const REVOKE_TIMEOUT_MS = 5000 // whoever signs out waits no longer for it
 
 /**
  * @returns {Promise<{authorize: string, token: string, revoke: string, logout: string, client: string} | null>} where to sign
  *     in; null: nowhere
  */
-export async function userPool() {
-  const answer = await fetch(new URL("config.json", HERE), { signal: AbortSignal.timeout(ANSWER_MS) })
-  return (await jsonOf(answer)).signIn ?? null
+export async function fetchUserPool() {
+  const response = await fetch(new URL("config.json", PAGE_URL), { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) })
+  return (await readJson(response)).signIn ?? null
 }
 
 /** Go to the user pool's page. What `finish` needs stays on this device. */
-export async function begin() {
-  const pool = await userPool()
+export async function startSignIn() {
+  const pool = await fetchUserPool()
   const [verifier, state] = [random(), random()]
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))
-  await database.remember("signingIn", { verifier, state })
+  await database.saveSetting("signingIn", { verifier, state })
   const url = new URL(pool.authorize)
   url.search = new URLSearchParams({
     response_type: "code",
     client_id: pool.client,
-    redirect_uri: HERE,
+    redirect_uri: PAGE_URL,
     scope: "openid",
     state,
     code_challenge_method: "S256",
@@ -41,8 +41,8 @@ export async function begin() {
  * @param {{refresh: string | null} | null} session that has ended on this device
  * @returns {Promise<boolean>} false: without network the page stays
  */
-export async function leave(session) {
-  const pool = navigator.onLine ? await userPool().catch(() => null) : null // it fails where there is no network after all
+export async function signOut(session) {
+  const pool = navigator.onLine ? await fetchUserPool().catch(() => null) : null // it fails where there is no network after all
   if (!pool) return false
   if (session?.refresh) {
     await fetch(pool.revoke, {
@@ -50,12 +50,12 @@ export async function leave(session) {
       body: new URLSearchParams({ client_id: pool.client, token: session.refresh }),
       mode: "no-cors", // nobody promises that a page may read the answer, and there is nothing in it
       keepalive: true, // the page may be closed
-      signal: AbortSignal.timeout(REVOKED_MS),
+      signal: AbortSignal.timeout(REVOKE_TIMEOUT_MS),
       credentials: "omit",
     }).catch(console.error) // signed out here all the same
   }
   const url = new URL(pool.logout)
-  url.search = new URLSearchParams({ client_id: pool.client, logout_uri: HERE })
+  url.search = new URLSearchParams({ client_id: pool.client, logout_uri: PAGE_URL })
   location.assign(url)
   return true
 }
@@ -65,16 +65,16 @@ export async function leave(session) {
  * @param {URLSearchParams} answer of the page's address: a code, or an error
  * @returns {Promise<void>} once the session is kept
  */
-export async function finish(answer) {
-  const { signingIn } = await database.remembered("signingIn")
-  if (!signingIn || signingIn.state !== answer.get("state")) throw new Error("state") // not what this device began
-  await database.remember("signingIn", null)
-  if (!answer.has("code")) throw new Error(answer.get("error") ?? "code")
-  const status = await exchange({
+export async function finishSignIn(response) {
+  const { signingIn } = await database.getSettings("signingIn")
+  if (!signingIn || signingIn.state !== response.get("state")) throw new Error("state") // not what this device began
+  await database.saveSetting("signingIn", null)
+  if (!response.has("code")) throw new Error(response.get("error") ?? "code")
+  const status = await requestTokens({
     grant_type: "authorization_code",
-    code: answer.get("code"),
+    code: response.get("code"),
     code_verifier: signingIn.verifier,
-    redirect_uri: HERE,
+    redirect_uri: PAGE_URL,
   })
   if (status !== 200) throw new Error(String(status))
 }
@@ -84,38 +84,38 @@ export async function finish(answer) {
  * @param {{refresh: string | null}} session
  * @returns {Promise<"renewed" | "refused" | "again">}
  */
-export async function renew(session) {
+export async function renewToken(session) {
   if (!session.refresh) return "refused"
-  const status = await exchange({ grant_type: "refresh_token", refresh_token: session.refresh }, session)
+  const status = await requestTokens({ grant_type: "refresh_token", refresh_token: session.refresh }, session)
   if (status === 200) return "renewed"
-  return status === NOBODY || (status >= 400 && status < 500 && status !== 429) ? "refused" : "again"
+  return status === WRONG_EMPLOYEE || (status >= 400 && status < 500 && status !== 429) ? "refused" : "again"
 }
 
 /**
  * Ask for tokens, and keep them, unless the session that they renew has ended meanwhile: who signs out stays out.
  * Give the status, 0 when there was no answer; NOBODY when the token names no employee, or another than before.
  */
-async function exchange(fields, old = null) {
-  let answer, tokens
+async function requestTokens(parameters, oldSession = null) {
+  let response, tokens
   try {
-    const pool = await userPool()
-    answer = await fetch(pool.token, {
+    const pool = await fetchUserPool()
+    response = await fetch(pool.token, {
       method: "POST",
-      body: new URLSearchParams({ client_id: pool.client, ...fields }),
-      signal: AbortSignal.timeout(ANSWER_MS),
+      body: new URLSearchParams({ client_id: pool.client, ...parameters }),
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
       credentials: "omit",
     })
-    tokens = await jsonOf(answer)
+    tokens = await readJson(response)
   } catch {
     return 0
   }
   if (tokens === null) return 0 // that was something in between
-  if (answer.status !== 200) return answer.status
-  const employee = employeeIn(tokens.id_token)
-  if (employee === null || (old && employee !== old.employee)) return NOBODY
-  const session = { token: tokens.id_token, refresh: tokens.refresh_token ?? old?.refresh ?? null, employee }
-  await database.update(["session"], now =>
-    old && now.session?.token !== old.token ? {} : { session, refusedKey: null },
+  if (response.status !== 200) return response.status
+  const employee = tokenEmployee(tokens.id_token)
+  if (employee === null || (oldSession && employee !== oldSession.employee)) return WRONG_EMPLOYEE
+  const session = { token: tokens.id_token, refresh: tokens.refresh_token ?? oldSession?.refresh ?? null, employee }
+  await database.updateSettings(["session"], now =>
+    oldSession && now.session?.token !== oldSession.token ? {} : { session, refusedKey: null },
   )
   return 200
 }

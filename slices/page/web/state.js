@@ -3,21 +3,21 @@
 import { TEXTS } from "./i18n.js"
 
 export const element = id => document.getElementById(id)
-export const make = (tag, text, properties) => Object.assign(document.createElement(tag), { textContent: text, ...properties })
+export const createElement = (tag, text, properties) => Object.assign(document.createElement(tag), { textContent: text, ...properties })
 export const page = {
   texts: TEXTS["pt-BR"],
-  kiosk: false,
-  writing: 0, // punches that are being kept
-  touched: performance.now(),
+  isKiosk: false,
+  writesInProgress: 0, // punches that are being kept
+  touchedAt: performance.now(),
   date: "", // that the clock shows, and its language
-  edited: new Set(), // settings that are not saved yet
-  pool: false, // employees sign in
-  session: false, // one has
-  saidAt: 0, // when the page last said something below the button
-  thanked: null, // the id of the punch that it said it of
-  asked: null, // the employee who is asked whether to punch again
-  unlocked: false, // the settings, by the PIN
-  stuck: false, // a store does not answer, which after a full disk only another start of the page changes
+  editedSettings: new Set(), // settings that are not saved yet
+  hasUserPool: false, // employees sign in
+  isSignedIn: false, // one has
+  outcomeAt: 0, // when the page last said something below the button
+  shownPunchId: null, // the id of the punch that it said it of
+  askedEmployee: null, // the employee who is asked whether to punch again
+  isUnlocked: false, // the settings, by the PIN
+  isStuck: false, // a store does not answer, which after a full disk only another start of the page changes
 }
 
 export const locale = () => document.documentElement.lang

@@ -90,9 +90,9 @@ def test_the_background_sync_sends_after_a_long_outage_without_waiting(server: F
         expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
         page.evaluate(
             """async () => {
-                const { remember } = await import("./database.js")
+                const { saveSetting } = await import("./database.js")
                 await navigator.locks.request("outbox", () =>
-                    remember("retry", { attempts: 9, delay: 600_000, at: Date.now() + 590_000, answered: false }))
+                    saveSetting("retry", { attempts: 9, delay: 600_000, at: Date.now() + 590_000, answered: false }))
             }"""
         )
         server.is_api_down = False
@@ -171,10 +171,10 @@ def test_the_summary_counts_all_overdue_punches_although_only_a_hundred_are_list
     page = phone.open(worker=False)
     page.evaluate(
         """async () => {
-            const { add, mark } = await import("./database.js")
+            const { addPunch, updatePunch } = await import("./database.js")
             for (let number = 0; number < 101; number++) {
-                const { body } = await add({ id: crypto.randomUUID(), ponto: "2026-01-01T08:00:00Z" })
-                await mark(body.id, { state: "sent", sentAt: 0, missingAt: 86_400_000 })
+                const { body } = await addPunch({ id: crypto.randomUUID(), ponto: "2026-01-01T08:00:00Z" })
+                await updatePunch(body.id, { state: "sent", sentAt: 0, missingAt: 86_400_000 })
             }
             dispatchEvent(new Event("outbox"))
         }"""

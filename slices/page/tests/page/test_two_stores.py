@@ -33,10 +33,10 @@ RESTORED = "Faltava uma das duas cópias"
 
 _STORES = """
 async () => {
-    const first = await (await import("./database.js")).everything()
+    const first = await (await import("./database.js")).listAllPunches()
     const replica = await import("./replica.js")
-    const names = (await replica.names()).filter(name => name.startsWith("punch/"))
-    const second = await Promise.all(names.map(replica.read))
+    const names = (await replica.listNames()).filter(name => name.startsWith("punch/"))
+    const second = await Promise.all(names.map(replica.readValue))
     return [first, second].map(all =>
         all.map(({ body, state }) => [body.sequencia, body.id, state]).sort(([one], [other]) => one - other))
 }
@@ -268,12 +268,12 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     kept = punches_in_both_stores(page)
     page.evaluate(
         """async () => {
-            const { open } = await import("./indexeddb.js")
-            const { identity } = await import("./reconcile.js"), { identityOf, nameOf } = await import("./plan.js")
-            const [{ body }] = await (await import("./database.js")).everything()
-            const { revision } = await identity(await open())
-            const incomplete = [nameOf({ body, state: "sent" }), identityOf(revision + 1)]
-            incomplete.push(nameOf({ body: { ...body, sequencia: 3 }, state: "waiting" }))
+            const { openConnection } = await import("./indexeddb.js")
+            const { readIdentity } = await import("./reconcile.js"), { identityName, copyName } = await import("./plan.js")
+            const [{ body }] = await (await import("./database.js")).listAllPunches()
+            const { revision } = await readIdentity(await openConnection())
+            const incomplete = [copyName({ body, state: "sent" }), identityName(revision + 1)]
+            incomplete.push(copyName({ body: { ...body, sequencia: 3 }, state: "waiting" }))
             const cache = await caches.open("replica")
             for (const name of incomplete) await cache.put(`/replica/${name}`, new Response("{"))
         }"""
@@ -298,9 +298,9 @@ def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_the_others_ar
     press_repeatedly(page, 2)
     page.evaluate(
         """async () => {
-            const { nameOf } = await import("./plan.js")
-            const [, second] = await (await import("./database.js")).everything()
-            await (await caches.open("replica")).put(`/replica/${nameOf(second)}`, new Response("{"))
+            const { copyName } = await import("./plan.js")
+            const [, second] = await (await import("./database.js")).listAllPunches()
+            await (await caches.open("replica")).put(`/replica/${copyName(second)}`, new Response("{"))
         }"""
     )
 
@@ -424,7 +424,7 @@ def test_a_second_store_that_does_not_respond_delays_the_sending_only_once(serve
                 if (request.method === "POST") opensBeforeEachPunch.push(opens)
                 return send(address, request)
             }
-            return import("./database.js").then(database => database.remember("retry", null))
+            return import("./database.js").then(database => database.saveSetting("retry", null))
         }"""
     )
 

@@ -14,13 +14,13 @@ let order = 0
 let settings, punches, requests, answers, receipt, tokens
 
 globalThis.database = {
-  all: async state => punches.filter(punch => punch.state === state),
-  mark: async (id, changes) => void Object.assign(punches.find(({ body }) => body.id === id), changes),
-  oldestWaiting: async employee =>
+  listPunches: async state => punches.filter(punch => punch.state === state),
+  updatePunch: async (id, changes) => void Object.assign(punches.find(({ body }) => body.id === id), changes),
+  findOldestWaiting: async employee =>
     punches.find(({ state, body }) => state === "waiting" && (employee === null || body.usuarioId === employee)),
-  remember: async (name, value) => void (settings[name] = value),
-  remembered: async (...names) => Object.fromEntries(names.map(name => [name, settings[name] ?? null])),
-  update: async (names, change) => void Object.assign(settings, change(await database.remembered(...names))),
+  saveSetting: async (name, value) => void (settings[name] = value),
+  getSettings: async (...names) => Object.fromEntries(names.map(name => [name, settings[name] ?? null])),
+  updateSettings: async (names, change) => void Object.assign(settings, change(await database.getSettings(...names))),
 }
 const locks = { request: (_, ...more) => more.at(-1)({}) }
 Object.defineProperty(globalThis, "navigator", { value: { locks, onLine: true } })
@@ -54,9 +54,9 @@ globalThis.fetch = async (address, { method = "GET", headers = {}, body, signal 
   return new Response(text, { status, headers: given })
 }
 
-const { collect, flush, hurry, renewBy } = await import("./outbox.js")
-const { leave, renew } = await import("./sign-in.js")
-renewBy(renew)
+const { collectReceipts, endWaits, sendWaiting, setTokenRenewal } = await import("./outbox.js")
+const { renewToken, signOut } = await import("./sign-in.js")
+setTokenRenewal(renewToken)
 
 beforeEach(() => {
   now += 30 * DAY // the outbox remembers when it asked for what
@@ -75,7 +75,7 @@ function press(usuarioId = 123, ponto = new Date(now).toISOString()) {
 /** Press so often, and send as the page does: again after each wait. */
 async function sendAll(presses = 0) {
   for (let times = 0; times < presses; times++) press()
-  for (let wait = await flush(); wait !== null; wait = await flush()) now += wait
+  for (let wait = await sendWaiting(); wait !== null; wait = await sendWaiting()) now += wait
 }
 
 const states = () => punches.map(({ state }) => state)
@@ -112,18 +112,18 @@ test("silence is given up after the gateway's own 29 s, and what waits goes on",
 test("Retry-After is obeyed, whoever looks", async () => {
   answers = [[429, { "retry-after": "60" }]]
   press()
-  assert.ok((await flush()) >= MINUTE)
-  await hurry(true)
-  assert.ok((await flush()) >= MINUTE)
+  assert.ok((await sendWaiting()) >= MINUTE)
+  await endWaits(true)
+  assert.ok((await sendWaiting()) >= MINUTE)
   assert.equal(posts().length, 1)
 })
 
 test("who has had no answer tries again as soon as somebody looks", async () => {
   answers = ["silence"]
   press()
-  await flush()
-  await hurry(false)
-  await flush()
+  await sendWaiting()
+  await endWaits(false)
+  await sendWaiting()
   assert.deepEqual(states(), ["sent"])
 })
 
@@ -141,17 +141,17 @@ for (const status of [401, 403])
     answers = [status, status, status]
     press()
     press()
-    assert.equal(await flush(), 10 * MINUTE)
-    await hurry(false) // of the background: nobody has looked
-    assert.equal(await flush(), 10 * MINUTE)
-    await hurry(true)
-    assert.equal(await flush(), 10 * MINUTE)
+    assert.equal(await sendWaiting(), 10 * MINUTE)
+    await endWaits(false) // of the background: nobody has looked
+    assert.equal(await sendWaiting(), 10 * MINUTE)
+    await endWaits(true)
+    assert.equal(await sendWaiting(), 10 * MINUTE)
     now += 10 * MINUTE
-    assert.equal(await flush(), 10 * MINUTE)
+    assert.equal(await sendWaiting(), 10 * MINUTE)
     assert.deepEqual(numbers(), [1, 1, 1])
 
     settings.key = "second"
-    await flush()
+    await sendWaiting()
     assert.deepEqual(states(), ["sent", "sent"])
     assert.deepEqual(posts().map(({ key }) => key), ["first", "first", "first", "second", "second"])
     assert.equal(settings.refusedKey, null)
@@ -162,7 +162,7 @@ const row = ({ body: { id, usuarioId, ponto } }, changes = {}) => [200, {}, { si
 
 /** Ask for receipts as the page does, until a time has passed, or there is nothing to ask for. */
 async function askUntil(end) {
-  for (let wait = await collect(); wait !== null && now + wait < end; wait = await collect()) now += wait
+  for (let wait = await collectReceipts(); wait !== null && now + wait < end; wait = await collectReceipts()) now += wait
 }
 
 test("a punch is recorded once its receipt says so, and is not asked for again", async () => {
@@ -182,7 +182,7 @@ test("receipts are asked for while a later punch waits", async () => {
   receipt = row
   press()
   press()
-  await flush()
+  await sendWaiting()
   await askUntil(now + MINUTE)
   assert.deepEqual(states(), ["recorded", "waiting"])
 })
@@ -236,11 +236,11 @@ for (const [name, answer, outcome] of [
 ])
   test(`a renewal ${name}: ${outcome}`, async () => {
     tokens = () => answer
-    for (const ask of [flush, collect]) {
+    for (const ask of [sendWaiting, collectReceipts]) {
       signIn("old")
       settings.retry = settings.refusedKey = null
       press()
-      if (ask === collect) punches.at(-1).state = "sent"
+      if (ask === collectReceipts) punches.at(-1).state = "sent"
       receipt = () => 401
       answers = [401, 401]
       await ask()
@@ -276,7 +276,7 @@ test("who signs out while a token is renewed stays out", async () => {
   tokens = () => ((settings.session = null), [200, {}, { id_token: tokenOf(123) }])
   answers = [401, 401]
   press()
-  await flush()
+  await sendWaiting()
   assert.equal(settings.session, null)
   assert.equal(posts()[1].token, undefined)
 })
@@ -286,7 +286,7 @@ test("who signs out goes to the user pool though nobody answers the revocation, 
   const places = []
   globalThis.location = { assign: url => places.push(`${url.origin}${url.pathname}`) }
   console.error = () => {} // it says why
-  assert.equal(await leave({ refresh: "refresh" }), true)
+  assert.equal(await signOut({ refresh: "refresh" }), true)
   assert.deepEqual(places, [POOL.logout])
   assert.equal(String(requests.at(-1).body), "client_id=client&token=refresh")
   assert.ok(now - start < 10_000)

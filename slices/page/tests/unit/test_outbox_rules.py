@@ -7,7 +7,7 @@ from pathlib import Path
 from slices.page.site import WEB
 
 TESTS = Path(__file__).with_name("outbox.test.mjs")
-DATABASE_FUNCTIONS = ("all", "mark", "oldestWaiting", "remember", "remembered", "update")
+DATABASE_FUNCTIONS = ("findOldestWaiting", "getSettings", "listPunches", "saveSetting", "updatePunch", "updateSettings")
 
 
 def test_outbox_follows_the_responses(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_timestamp_is_local_time_with_its_offset() -> None:
 
 
 def test_only_202_is_an_acceptance_and_only_400_413_and_415_are_refusals() -> None:
-    meanings = evaluate("Array.from({length: 600}, (_, status) => rules.meaning(status))")
+    meanings = evaluate("Array.from({length: 600}, (_, status) => rules.statusMeaning(status))")
 
     statuses = {
         name: [status for status, meaning in enumerate(meanings) if meaning == name]
@@ -83,7 +83,7 @@ def test_a_receipt_is_compared_by_id_employee_and_instant() -> None:
     ]
 
     outcomes = evaluate(
-        f"{json.dumps([body for body, _ in receipts])}.map(body => rules.outcome(body, {json.dumps(punch)}))"
+        f"{json.dumps([body for body, _ in receipts])}.map(body => rules.receiptOutcome(body, {json.dumps(punch)}))"
     )
 
     assert outcomes == [expected for _, expected in receipts]
@@ -115,11 +115,11 @@ def test_a_refusal_explains_its_status_in_the_pages_language(language: str, show
 
 
 def test_waits_double_up_to_five_minutes_plus_a_random_part_of_the_same_length() -> None:
-    assert evaluate("[1, 2, 3, 8, 9, 10, 5000].map(failed => rules.delay(failed, 0, () => 0))") == [
+    assert evaluate("[1, 2, 3, 8, 9, 10, 5000].map(failed => rules.retryDelay(failed, 0, () => 0))") == [
         1000, 2000, 4000, 128_000, 256_000, 300_000, 300_000,
     ]  # fmt: skip
-    assert evaluate("[1, 3].map(failed => rules.delay(failed, 0, () => 0.5))") == [1500, 6000]
-    assert evaluate("[1, 10].map(failed => rules.delay(failed, 60_000, () => 0.5))") == [60_500, 450_000]
+    assert evaluate("[1, 3].map(failed => rules.retryDelay(failed, 0, () => 0.5))") == [1500, 6000]
+    assert evaluate("[1, 10].map(failed => rules.retryDelay(failed, 60_000, () => 0.5))") == [60_500, 450_000]
 
 
 def test_retry_after_is_seconds_or_a_date_by_the_servers_clock() -> None:
@@ -135,25 +135,25 @@ def test_retry_after_is_seconds_or_a_date_by_the_servers_clock() -> None:
     }
     date = '"Thu, 01 Oct 2026 11:00:00 GMT"'
 
-    result = evaluate(f"{json.dumps([*waits])}.map(value => rules.retryAfter(value, {date}))")
+    result = evaluate(f"{json.dumps([*waits])}.map(value => rules.parseRetryAfter(value, {date}))")
 
     assert result == [*waits.values()]
 
 
 def test_setting_the_clock_makes_no_wait_longer() -> None:
     retry = "{at: 10_000, delay: 4000}"
-    assert evaluate(f"[6000, 9000, 10_000, 5e9, 5000, -5e9].map(now => rules.left({retry}, now))") == [
+    assert evaluate(f"[6000, 9000, 10_000, 5e9, 5000, -5e9].map(now => rules.remainingWait({retry}, now))") == [
         4000, 1000, 0, 0, 0, 0,
     ]  # fmt: skip
-    assert evaluate("rules.left(null, 0)") == 0
+    assert evaluate("rules.remainingWait(null, 0)") == 0
 
 
 def test_the_clocks_are_compared_at_the_middle_of_a_quick_request() -> None:
     date = '"Thu, 01 Oct 2026 11:00:00 GMT"'
     began = f"Date.parse({date})"
 
-    assert evaluate(f"rules.skewOf({date}, {began} + 40_000, 1000)") == 40_000
-    assert evaluate(f"[rules.skewOf({date}, {began}, 20_000), rules.skewOf(null, 0, 1)]") == [None, None]
+    assert evaluate(f"rules.clockSkew({date}, {began} + 40_000, 1000)") == 40_000
+    assert evaluate(f"[rules.clockSkew({date}, {began}, 20_000), rules.clockSkew(null, 0, 1)]") == [None, None]
     assert evaluate("[30_000, -30_000, 30_001, -30_001, null].map(rules.isSkewed)") == [False, False, True, True, False]
 
 
@@ -171,7 +171,7 @@ def test_employee_numbers_are_integers_that_javascript_represents_exactly() -> N
         "१२",
         "9" * 17,
     ]
-    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, MAX_SAFE_INTEGER, *[None] * 8]
+    assert evaluate(f"{json.dumps(texts)}.map(rules.parseEmployee)") == [1, 123, MAX_SAFE_INTEGER, *[None] * 8]
 
 
 def test_the_tokens_employee_must_have_the_functions_format() -> None:
@@ -180,7 +180,7 @@ def test_the_tokens_employee_must_have_the_functions_format() -> None:
     invalid += [f'"{MAX_SAFE_INTEGER + 1}"', "undefined", "null", "[41]", "{}"]
     jwt = '"h." + btoa(JSON.stringify({ "custom:usuarioId": claim })) + ".s"'
 
-    employees = evaluate(f"[{', '.join(valid + invalid)}].map(claim => rules.employeeIn({jwt}))")
+    employees = evaluate(f"[{', '.join(valid + invalid)}].map(claim => rules.tokenEmployee({jwt}))")
 
     assert employees == [41, MAX_SAFE_INTEGER, *[None] * len(invalid)]
 
@@ -188,7 +188,7 @@ def test_the_tokens_employee_must_have_the_functions_format() -> None:
 def test_an_invalid_token_has_no_employee() -> None:
     tokens = ["", "garbage", "a.b.c", "a.e30.c", "a.bnVsbA.c", "a.W10.c", None, 41]
 
-    assert evaluate(f"{json.dumps(tokens)}.map(rules.employeeIn)") == [None] * len(tokens)
+    assert evaluate(f"{json.dumps(tokens)}.map(rules.tokenEmployee)") == [None] * len(tokens)
 
 
 def test_at_most_64_kib_of_a_response_are_read() -> None:
@@ -201,14 +201,14 @@ def test_at_most_64_kib_of_a_response_are_read() -> None:
         "new ReadableStream({ pull: stream => stream.enqueue(new Uint8Array(9999).fill(32)) })": None,  # without end
     }
 
-    documents = evaluate(f"await Promise.all([{', '.join(bodies)}].map(body => rules.jsonOf(new Response(body))))")
+    documents = evaluate(f"await Promise.all([{', '.join(bodies)}].map(body => rules.readJson(new Response(body))))")
 
     assert documents == [*bodies.values()]
 
 
 def test_a_device_name_with_its_suffix_is_accepted_by_the_api() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text())["properties"]["dispositivo"]
-    names = evaluate('["", " Portão\\u202e 1\\n", "x".repeat(99), "😀".repeat(99)].map(rules.nameOf)')
+    names = evaluate('["", " Portão\\u202e 1\\n", "x".repeat(99), "😀".repeat(99)].map(rules.cleanDeviceName)')
 
     assert names == ["", "Portão 1", "x" * 40, "😀" * 40]
     for name in names:
@@ -228,7 +228,7 @@ def test_a_key_is_entered_alone_or_in_a_link() -> None:
         "https://ponto.example/#key=": None,
     }
 
-    assert evaluate(f"{json.dumps([*keys])}.map(rules.keyOf)") == [*keys.values()]
+    assert evaluate(f"{json.dumps([*keys])}.map(rules.parseKey)") == [*keys.values()]
 
 
 def test_both_languages_have_the_same_texts() -> None:

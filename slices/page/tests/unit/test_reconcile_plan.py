@@ -11,35 +11,36 @@ NOW = 1_790_852_400_000  # 2026-10-01, ms since the epoch
 STATES = {"waiting": 0, "sent": 1, "recorded": 2}
 DEVICE = "web-abcdefgh"
 _RUN = """
-import { identityOf, nameOf, needed, plan } from "PLAN"
+import { identityName, copyName, neededNames, plan } from "PLAN"
 
-// Two stores in memory: what a plan is of, and what it does to them.
-const read = ({ kept, mine, replica }) => {
+// Two stores in memory, and the effect of a plan on them.
+const makePlan = ({ punches, identity, replica }) => {
   const names = Object.keys(replica)
-  const values = new Map(needed(kept, names).map(name => [name, replica[name]]))
-  return plan({ kept, mine, names, values, torn: [] }, NOW)
+  const values = new Map(neededNames(punches, names).map(name => [name, replica[name]]))
+  return plan({ punches, identity, names, values, incomplete: [] }, NOW)
 }
-const applied = ({ kept, replica }, { restored, dropped, copied, removed, agreed, isIdentityCopied }) => {
-  const known = new Map(kept.map(punch => [punch.order, punch]))
-  for (const punch of restored) known.set(punch.order ?? 1000 + known.size, { order: 1000 + known.size, ...punch })
-  for (const { order } of dropped) known.delete(order)
+const applyPlan = ({ punches, replica }, actions) => {
+  const { toRestore, toDelete, toCopy, namesToRemove, mergedIdentity, shouldCopyIdentity } = actions
+  const known = new Map(punches.map(punch => [punch.order, punch]))
+  for (const punch of toRestore) known.set(punch.order ?? 1000 + known.size, { order: 1000 + known.size, ...punch })
+  for (const { order } of toDelete) known.delete(order)
   const copies = { ...replica }
-  for (const { order, ...punch } of copied) copies[nameOf(punch)] = punch
-  if (isIdentityCopied) copies[identityOf(agreed.revision)] = agreed
-  for (const name of removed) delete copies[name]
-  return { kept: [...known.values()], mine: agreed, replica: copies }
+  for (const { order, ...punch } of toCopy) copies[copyName(punch)] = punch
+  if (shouldCopyIdentity) copies[identityName(mergedIdentity.revision)] = mergedIdentity
+  for (const name of namesToRemove) delete copies[name]
+  return { punches: [...known.values()], identity: mergedIdentity, replica: copies }
 }
-const found = STORES.map(stores => {
-  const first = read(stores)
-  const after = applied(stores, first)
-  return { first, after, second: read(after) }
+const results = STORES.map(stores => {
+  const first = makePlan(stores)
+  const after = applyPlan(stores, first)
+  return { first, after, second: makePlan(after) }
 })
-console.log(JSON.stringify(found))
+console.log(JSON.stringify(results))
 """
 
 
 def reconciled(stores: list[Any]) -> list[Any]:
-    """Give of each two stores the plan, what they are after it, and the plan of those."""
+    """Return for each pair of stores its plan, the stores after it, and the next plan."""
     code = (
         _RUN.replace("PLAN", (WEB / "plan.js").as_uri()).replace("NOW", str(NOW)).replace("STORES", json.dumps(stores))
     )
@@ -77,8 +78,8 @@ def in_stores(kept: str | None, copies: tuple[str, ...], mine: int, theirs: int,
     copied = [punch(state, is_old=is_old) for state in copies]
     replica = {name(found): found for found in copied}
     return {
-        "kept": [] if kept is None else [punch(kept, is_old=is_old) | {"order": 1}],
-        "mine": identity(mine, 8),
+        "punches": [] if kept is None else [punch(kept, is_old=is_old) | {"order": 1}],
+        "identity": identity(mine, 8),
         "replica": replica | ({f"identity/{theirs}": identity(theirs, 5)} if theirs else {}),
     }
 
@@ -104,8 +105,8 @@ def test_afterwards_both_have_the_furthest_state_and_the_later_identity_and_ther
         goes = is_gone and not is_late
         expected = [] if furthest is None or goes else [furthest]
         after, second = found["after"], found["second"]
-        assert [each["state"] for each in after["kept"]] == expected, case
-        own = after["mine"]
+        assert [each["state"] for each in after["punches"]] == expected, case
+        own = after["identity"]
         assert set(after["replica"]) == {
             *(f"punch/{DEVICE}/7/{state}" for state in expected),
             *([f"identity/{own['revision']}"] if own["revision"] else []),
@@ -116,8 +117,8 @@ def test_afterwards_both_have_the_furthest_state_and_the_later_identity_and_ther
         assert own["revision"] >= max(mine, theirs), case
         if own["device"]:
             assert own["device"]["next"] >= (8 if states or mine else 5), case
-        left = {what for what in ("restored", "dropped", "copied", "removed", "isIdentityCopied") if second[what]}
-        assert left == ({"dropped", "removed"} if is_late else set()), case
+        left = {what for what in ("toRestore", "toDelete", "toCopy", "namesToRemove", "shouldCopyIdentity") if second[what]}
+        assert left == ({"toDelete", "namesToRemove"} if is_late else set()), case
 
 
 def test_a_store_that_lost_something_is_told_of_with_the_number_of_punches_and_a_new_device_is_not() -> None:
@@ -127,7 +128,7 @@ def test_a_store_that_lost_something_is_told_of_with_the_number_of_punches_and_a
         lost = int(in_one and not (is_old and furthest == "recorded"))
         is_new = not mine and not theirs and not copies
         is_torn = not is_new and (lost > 0 or not mine or not theirs)
-        assert found["first"]["lost"] == (lost if is_torn else None), (kept, copies, mine, theirs, is_old)
+        assert found["first"]["lostCount"] == (lost if is_torn else None), (kept, copies, mine, theirs, is_old)
 
 
 def test_only_what_the_first_store_does_not_know_is_read_from_the_second() -> None:
@@ -135,8 +136,8 @@ def test_only_what_the_first_store_does_not_know_is_read_from_the_second() -> No
     copies = [punch("sent", number=1), punch("recorded", number=2), punch("waiting", number=3)]
     names = json.dumps([*map(name, copies), "identity/2", "identity/4"])
     code = f"""
-    import {{ needed }} from "{(WEB / "plan.js").as_uri()}"
-    console.log(JSON.stringify(needed({json.dumps(kept)}, {names})))
+    import {{ neededNames }} from "{(WEB / "plan.js").as_uri()}"
+    console.log(JSON.stringify(neededNames({json.dumps(kept)}, {names})))
     """
     result = subprocess.run(
         ["node", "--input-type=module", "-"], input=code, capture_output=True, text=True, check=True
