@@ -1,34 +1,34 @@
 /**
- * What this device keeps: its punches, and what it remembers. Each write is on the disk when its promise is kept.
+ * The data of this device: its punches and its settings. A write is on the disk when its promise is fulfilled.
  *
- * Punches, and what makes the device known, are kept twice: in IndexedDB, which is read, and in the replica. They share no
- * transaction, so whoever writes to both holds a lock. The replica is written first, for there alone a write can be taken
- * back when the disk is full; what was killed between the two is found in it, and goes on.
+ * Punches and the device's identity are stored twice: in IndexedDB, which is read, and in the replica. The stores share no
+ * transaction, so every write to both holds a lock. The replica is written first, because only there a write can be undone
+ * on a full disk. If the page is killed between the two writes, the next reconciliation copies the value from the replica.
  */
 
-import { closeConnection, isConnectionLost, openConnection, transact, onSuccess } from "./indexeddb.js"
-import { NO_IDENTITY, identityName, isEqual, copyName } from "./plan.js"
-import { writeCopy, readIdentity, putChangedIdentity, reconcileStores } from "./reconcile.js"
+import { closeConnection, isConnectionLost, onSuccess, openConnection, transact } from "./indexeddb.js"
+import { NO_IDENTITY, copyName, identityName, isEqual } from "./plan.js"
+import { putChangedIdentity, readIdentity, reconcileStores, writeCopy } from "./reconcile.js"
 import * as replica from "./replica.js"
 import { isTimeout } from "./rules.js"
 
 /**
- * A punch. `body` is what is sent, but for `enviado`.
+ * A punch. `body` is the JSON that is sent, without `enviado`.
  * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, sentAt?: number,
  *     missingAt?: number, status?: number, reason?: string}} Punch
- *     sentAt: ms since the epoch, when it was accepted; missingAt: likewise, when it was last found to be no row; status and
- *     reason of a refusal
+ *     sentAt: ms since the epoch, when the API accepted it; missingAt: ms since the epoch, when it last had no receipt;
+ *     status, reason: of a refusal
  */
 
 const SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
-const MAX_LOCK_WAIT_MS = 60_000 // a press waits no longer for the lock
-const STORES_LOCK = "stores" // the lock: of all tabs and the worker, one at a time writes to both
-let reconciledConnection = null // the connection over which it was tried
-let failure = null // of the second store, or of reconciling the two
+const MAX_LOCK_WAIT_MS = 60_000 // of a press
+const STORES_LOCK = "stores" // shared by all tabs and the worker; its holder may write to both stores
+let reconciledConnection = null // the connection over which the stores were last reconciled, successfully or not
+let failure = null // error of the second store or of the reconciliation
 
 /**
- * Work over a connection; over another one when the browser has lost the first.
+ * Calls a function with a connection, and once more with another one if the browser has lost the first.
  * @param {(connection: IDBDatabase) => Promise<any>} work
  */
 async function withConnection(work, tries = 2) {
@@ -43,18 +43,19 @@ async function withConnection(work, tries = 2) {
   }
 }
 
-/** Work while nobody else writes to both stores. What was opened anew, or failed last time, is reconciled before. */
+/** Calls a function while it holds the lock; reconciles the stores first, if the connection is new or the last try failed. */
 function withLock(work, { retries = true, ...options } = {}) {
   return navigator.locks.request(STORES_LOCK, options, () =>
     withConnection(async connection => {
-      if (connection !== reconciledConnection || (failure && retries)) await runNotingFailure(() => reconcileStores(connection))
+      if (connection !== reconciledConnection || (failure && retries))
+        await runNotingFailure(() => reconcileStores(connection))
       reconciledConnection = connection
       return work(connection)
     }),
   )
 }
 
-/** Note a failure instead of throwing it: the first store is enough to send by. */
+/** Calls a function, and stores its error in `failure` instead of throwing it: sending needs only the first store. */
 async function runNotingFailure(work) {
   try {
     await work()
@@ -65,7 +66,7 @@ async function runNotingFailure(work) {
   }
 }
 
-/** Run a transaction of the first store only. */
+/** Runs a transaction of the first store only. */
 function runTransaction(mode, work) {
   return withConnection(async connection => {
     if (connection !== reconciledConnection) await withLock(() => {})
@@ -73,17 +74,17 @@ function runTransaction(mode, work) {
   })
 }
 
-/** @returns {boolean} whether one of the two stores could not be written or read lately: no punch is kept until it can */
+/** @returns {boolean} whether a store failed at its last use; until it works again, no punch is accepted */
 export function isFailing() {
   return failure !== null
 }
 
-/** @returns {boolean} whether that is because it did not answer */
+/** @returns {boolean} whether a store failed because it did not respond in time */
 export function isUnresponsive() {
   return failure !== null && isTimeout(failure)
 }
 
-/** Change what is kept twice of the device: in both stores, or in none. */
+/** Changes the identity in both stores, or in neither. */
 async function updateIdentity(connection, change) {
   const before = await readIdentity(connection)
   const after = { ...before, ...change(before), revision: before.revision + 1 }
@@ -93,27 +94,28 @@ async function updateIdentity(connection, change) {
     await replica.writeValue(identityName(after.revision), after)
     await transact(connection, "readwrite", (_, settings) => putChangedIdentity(settings, before, after))
   } catch (error) {
-    await replica.removeValue(identityName(after.revision)).catch(() => (failure = error)) // reconciled later
+    await replica.removeValue(identityName(after.revision)).catch(() => (failure = error)) // the next reconciliation removes it
     throw error
   }
-  await runNotingFailure(() => replica.removeValue(identityName(before.revision))) // both have the later one
+  await runNotingFailure(() => replica.removeValue(identityName(before.revision))) // both stores have the new revision
   return after
 }
 
 /**
- * Give the device with its next number. A replica that was lost meanwhile, or that has this number of a press that was
- * killed, is reconciled before.
+ * Returns the device with its next number. If the replica was lost, or has this number already from a press that was killed,
+ * the stores are reconciled first.
  */
 async function nextDevice(connection) {
   const { device, revision } = await updateIdentity(connection, ({ device }) => ({ device: device ?? newDevice("") }))
   const next = { body: { ...device, sequencia: device.next }, state: "waiting" }
-  const [isUsed, isThere] = await Promise.all([replica.hasValue(copyName(next)), replica.hasValue(identityName(revision))])
-  if (isThere && !isUsed) return device
+  const names = [copyName(next), identityName(revision)]
+  const [isUsed, hasIdentity] = await Promise.all(names.map(replica.hasValue))
+  if (hasIdentity && !isUsed) return device
   await reconcileStores(connection)
   return (await readIdentity(connection)).device
 }
 
-/** Reconcile the two stores, though nothing was opened anew, or try it again. `isFailing` says how it went. */
+/** Reconciles the two stores; afterwards `isFailing` returns whether it failed. */
 export function reconcile() {
   if (!failure) reconciledConnection = null
   return withLock(() => {})
@@ -121,7 +123,7 @@ export function reconcile() {
 
 const stateRange = state => IDBKeyRange.bound([state, 0], [state, Infinity])
 
-/** A name of this installation: a phone that is set up anew is another device, not a copy. */
+/** Returns a device with a random suffix, so that a phone that is set up again is not taken for the old one. */
 function newDevice(name) {
   const random = crypto.getRandomValues(new Uint8Array(8))
   const suffix = Array.from(random, byte => SUFFIX_LETTERS[byte % SUFFIX_LETTERS.length]).join("")
@@ -129,11 +131,11 @@ function newDevice(name) {
 }
 
 /**
- * Keep a punch, with the device's next number, in both stores.
- * @param {object} body its fields but `dispositivo` and `sequencia`
- * @param {number} apart ms: where the employee has another punch that is less than this older, nothing is kept
- * @returns {Promise<Punch>} once it could be read back from both; or that other one. When it fails, neither has it, and its
- *     number is free; but for a `UncertainWriteError`, after which it may be there
+ * Stores a punch, with the device's next number, in both stores.
+ * @param {object} body the punch without `dispositivo` and `sequencia`
+ * @param {number} minGapMs nothing is stored if the employee has an earlier punch within this time
+ * @returns {Promise<Punch>} the punch, once it was read back from both stores; or that earlier punch
+ * @throws {Error} neither store has the punch, and its number is free; after an `UncertainWriteError` it may be stored
  */
 export function addPunch(body, minGapMs = 0) {
   const press = async connection => {
@@ -149,11 +151,13 @@ export function addPunch(body, minGapMs = 0) {
         settings.put({ ...device, next: device.next + 1 }, "device")
         onSuccess(punches.add(punch), setResult)
       })
-      const result = await transact(connection, "readonly", (punches, _, setResult) => onSuccess(punches.get(order), setResult))
-      if (!isEqual(result, { ...punch, order })) throw new Error("the punch could not be read back")
-      return result
+      const stored = await transact(connection, "readonly", (punches, _, setResult) =>
+        onSuccess(punches.get(order), setResult),
+      )
+      if (!isEqual(stored, { ...punch, order })) throw new Error("the punch could not be read back")
+      return stored
     } catch (error) {
-      if (isTimeout(error) && order === undefined) throw uncertainError(error) // it may be written yet
+      if (isTimeout(error) && order === undefined) throw uncertainError(error) // the write may still succeed
       await rollBack(connection, punch, device, order)
       throw error
     }
@@ -161,12 +165,12 @@ export function addPunch(body, minGapMs = 0) {
   return withLock(press, { signal: AbortSignal.timeout(MAX_LOCK_WAIT_MS) })
 }
 
-/** Give the newest punch of the same employee that is less than `apart` ms older, unless it was refused. */
+/** Finds the employee's newest punch that is less than `minGapMs` older and was not refused. */
 function findRecentPunch(connection, { usuarioId, ponto }, minGapMs) {
   return transact(connection, "readonly", (punches, _, setResult) =>
     onSuccess(punches.openCursor(null, "prev"), function step(cursor) {
       const age = cursor && Date.parse(ponto) - Date.parse(cursor.value.body.ponto)
-      if (!cursor || age < 0 || age >= minGapMs) return // so are all that are older
+      if (!cursor || age < 0 || age >= minGapMs) return // all others are older still
       const { state, body } = cursor.value
       if (body.usuarioId === usuarioId && !["refused", "conflict"].includes(state)) setResult(cursor.value)
       else cursor.continue()
@@ -187,13 +191,16 @@ async function rollBack(connection, punch, device, order) {
   }
 }
 
-/** Give the error of a press that may have been kept. What is left is reconciled before the next number is given. */
+/** Returns the error of a punch that may have been stored. `failure` makes the next press reconcile the stores first. */
 function uncertainError(error) {
   failure = error
   return Object.assign(new Error(error.message, { cause: error }), { name: "UncertainWriteError" })
 }
 
-/** @returns {Promise<Punch | undefined>} the oldest of an employee that is to be sent; of anybody, where that is null */
+/**
+ * @param {number | null} employee null for all employees
+ * @returns {Promise<Punch | undefined>} the oldest waiting punch
+ */
 export function findOldestWaiting(employee) {
   return runTransaction("readonly", (punches, _, setResult) =>
     onSuccess(punches.index("state").openCursor(stateRange("waiting")), function step(cursor) {
@@ -205,7 +212,7 @@ export function findOldestWaiting(employee) {
 }
 
 /**
- * Note what became of a punch. One that is gone, for somebody has cleared the storage, does not come back as half of it.
+ * Changes a punch, if it still exists: the user may have cleared the storage.
  * @param {string} id
  * @param {Partial<Punch>} changes
  */
@@ -219,31 +226,35 @@ export function updatePunch(id, changes) {
         punches.put({ ...punch, ...changes })
       })
     })
-    if (failure || before?.state === after?.state) return // reconciled later; when it was missing is found out again
+    if (failure || before?.state === after?.state) return // reconciled later; `missingAt` alone is not copied
     await runNotingFailure(async () => {
       await writeCopy(after)
       await replica.removeValue(copyName(before))
     })
   }
-  return withLock(work, { retries: false }) // or each punch that is sent would wait for a store that is silent
+  return withLock(work, { retries: false }) // otherwise a store that does not respond would delay each punch that is sent
 }
 
-/** @returns {Promise<Punch[]>} all in a state, oldest first */
+/** @returns {Promise<Punch[]>} the punches in a state, oldest first */
 export function listPunches(state) {
-  return runTransaction("readonly", (punches, _, setResult) => onSuccess(punches.index("state").getAll(stateRange(state)), setResult))
+  return runTransaction("readonly", (punches, _, setResult) =>
+    onSuccess(punches.index("state").getAll(stateRange(state)), setResult),
+  )
 }
 
-/** @returns {Promise<number>} how many are in a state */
+/** @returns {Promise<number>} the number of punches in a state */
 export function countPunches(state) {
-  return runTransaction("readonly", (punches, _, setResult) => onSuccess(punches.index("state").count(stateRange(state)), setResult))
+  return runTransaction("readonly", (punches, _, setResult) =>
+    onSuccess(punches.index("state").count(stateRange(state)), setResult),
+  )
 }
 
-/** @returns {Promise<Punch[]>} everything, oldest first */
+/** @returns {Promise<Punch[]>} all punches, oldest first */
 export function listAllPunches() {
   return runTransaction("readonly", (punches, _, setResult) => onSuccess(punches.getAll(), setResult))
 }
 
-/** @returns {Promise<Punch[]>} at most so many in a state, the newest first; however many there are, no more are read */
+/** @returns {Promise<Punch[]>} the newest punches in a state, newest first; reads no more than `limit` */
 export function listNewestPunches(state, limit) {
   return runTransaction("readonly", (punches, _, setResult) => {
     const result = []
@@ -255,7 +266,7 @@ export function listNewestPunches(state, limit) {
   })
 }
 
-/** @returns {Promise<Record<string, any>>} what is remembered by these names; null where nothing is */
+/** @returns {Promise<Record<string, any>>} the settings with these names; null for one that is not set */
 export function getSettings(...names) {
   return runTransaction("readonly", (_, settings, setResult) => {
     const result = {}
@@ -264,30 +275,30 @@ export function getSettings(...names) {
   })
 }
 
-/** Remember something by its name. */
+/** Saves a setting: in both stores if it belongs to the identity, otherwise in the first. */
 export function saveSetting(name, value) {
   if (name in NO_IDENTITY) return withLock(connection => updateIdentity(connection, () => ({ [name]: value })))
   return runTransaction("readwrite", (_, settings) => settings.put(value, name))
 }
 
 /**
- * Remember something by what is remembered when it is written, in one transaction: another tab may have been faster.
- * @param {string[]} names of what it depends on
- * @param {(found: Record<string, any>) => Record<string, any>} change gives what is to be remembered, by its name
+ * Changes settings depending on their values, in one transaction, because another tab may change them at the same time.
+ * @param {string[]} names of the settings that the change depends on
+ * @param {(settings: Record<string, any>) => Record<string, any>} change returns the new values by name
  */
 export function updateSettings(names, change) {
   return runTransaction("readwrite", (_, settings) => {
-    const result = {}
+    const values = {}
     for (const [index, name] of names.entries())
       onSuccess(settings.get(name), value => {
-        result[name] = value ?? null
+        values[name] = value ?? null
         if (index < names.length - 1) return
-        for (const [changed, given] of Object.entries(change(result))) settings.put(given, changed)
+        for (const [changedName, changedValue] of Object.entries(change(values))) settings.put(changedValue, changedName)
       })
   })
 }
 
-/** Name this device. Another name is another device, whose numbers begin at 1: none is missing of either. */
+/** Renames this device. With another name it counts as another device, and its numbers start at 1. */
 export function renameDevice(name) {
   return withLock(connection =>
     updateIdentity(connection, ({ device }) => (device?.name === name ? {} : { device: newDevice(name) })),

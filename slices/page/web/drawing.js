@@ -1,4 +1,4 @@
-/** What the page shows: today's punches and what became of them, warnings, and the settings as they are saved. */
+/** Display of the stored data: today's punches with their states, warnings, and the saved settings. */
 
 import * as database from "./database.js"
 import { REFUSED_STATES, stateElement, showPunchOutcome } from "./outcome.js"
@@ -6,7 +6,7 @@ import { DAY_MS, isOverdue, isTimeout, isSkewed } from "./rules.js"
 import { clockTime, element, locale, createElement, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
-const LASTING_STATES = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
+const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, as are the oldest in the state "sent"
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
@@ -28,13 +28,13 @@ function punchItem(punch) {
 let drawingPromise = null
 let isOutdated = false
 
-/** Return the name of the text that says why punches wait, if anything keeps them. */
+/** Returns the key of the text that explains why punches wait; undefined if nothing delays them. */
 function waitingReason(retry) {
   if (!navigator.onLine) return "offline"
   if (retry) return retry.answered ? "retrying" : "unanswered"
 }
 
-/** Draw everything. All that changes during a drawing is drawn by one more after it. */
+/** Draws everything. A change while the page is being drawn makes it draw once more afterwards. */
 export function draw() {
   isOutdated = true
   drawingPromise ??= drawAll()
@@ -85,7 +85,7 @@ async function drawNow() {
   element("employee").readOnly = page.isSignedIn
   if (page.isSignedIn) element("employee").value = settings.session.employee
   element("key-state").textContent = settings.key ? page.texts.keySet(settings.key.slice(-4)) : page.texts.keyUnset
-  // Another tab may have saved something: what is shown is what is so, but for what somebody edits here.
+  // Another tab may have saved settings: show them, except those that are being edited here.
   if (page.isKiosk !== (settings.kiosk === true)) await setKioskMode(!page.isKiosk)
   if (!page.editedSettings.has("device")) element("device").value = settings.device?.name ?? ""
   if (!page.editedSettings.has("kiosk")) element("kiosk").checked = settings.kiosk === true
@@ -98,27 +98,29 @@ async function drawNow() {
     : page.texts.deviceUnset
 }
 
-/** Show warnings; what is there already is left alone, or it would be read out again. */
+/** Shows warnings. Those that are already shown are not replaced, or a screen reader would read them again. */
 function showWarnings(texts) {
-  const wanted = texts.filter(Boolean)
+  const current = texts.filter(Boolean)
   const warnings = element("warnings")
-  for (const shown of [...warnings.children]) if (!wanted.includes(shown.textContent)) shown.remove()
-  const there = Array.from(warnings.children, shown => shown.textContent)
-  warnings.append(...wanted.filter(text => !there.includes(text)).map(text => createElement("p", text)))
+  for (const shown of [...warnings.children]) if (!current.includes(shown.textContent)) shown.remove()
+  const shownTexts = Array.from(warnings.children, shown => shown.textContent)
+  warnings.append(...current.filter(text => !shownTexts.includes(text)).map(text => createElement("p", text)))
 }
 
+/** Shows a warning that the stored data cannot be read or written. */
 export function reportError(error) {
   console.error(error)
   page.isStuck ||= isTimeout(error)
   showWarnings([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
 }
 
+/** Shows the page as a kiosk, or as the page of one employee. */
 export async function setKioskMode(kiosk) {
   page.isKiosk = kiosk
   document.body.classList.toggle("kiosk", kiosk)
   element("pad").hidden = !kiosk
-  element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk's own pad is enough
+  element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk has its own number pad
   const { employee } = await database.getSettings("employee")
   if (kiosk) element("employee").value = ""
-  else element("employee").value ||= employee ?? "" // somebody may have begun to type
+  else element("employee").value ||= employee ?? "" // keeps a number that is being typed
 }

@@ -1,4 +1,4 @@
-/** The page's texts. A function takes what it is about. */
+/** Texts of the page, by language. A text that depends on values is a function. */
 
 const span = (skew, [days, hours, minutes, seconds]) => {
   const total = Math.round(Math.abs(skew) / 1000)
@@ -33,7 +33,7 @@ export const TEXTS = {
     again: seconds => `Você bateu há ${seconds} s. De novo?`,
     no: "Não",
     yes: "Bater de novo",
-    noEmployee: "Digite a matrícula: um número inteiro, de 1 em diante.",
+    noEmployee: "Digite a matrícula: um número inteiro a partir de 1.",
     full: "A batida NÃO foi guardada: a memória deste aparelho está cheia. Libere espaço e bata de novo.",
     failed: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo; se falhar outra vez, libere espaço no aparelho e abra a página de novo.`,
     silent: "o armazenamento deste aparelho não responde",
@@ -60,7 +60,7 @@ export const TEXTS = {
     number: number => `nº ${number}`,
     noKey: "Este aparelho ainda não tem chave: as batidas ficam guardadas aqui. Digite ou cole a chave em Ajustes.",
     stopped: status =>
-      `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui. Ela é tentada de novo a cada 10 minutos; se continuar assim, peça outra e digite-a em Ajustes.`,
+      `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui. A página tenta de novo a cada 10 minutos; se a chave continuar recusada, peça outra e digite-a em Ajustes.`,
     offline: "Sem rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
     unanswered: "O servidor não responde; talvez falte rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
     retrying: "O servidor não recebe batidas agora: elas ficam guardadas aqui e são enviadas depois, automaticamente.",
@@ -68,26 +68,26 @@ export const TEXTS = {
       `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}, e a batida conta com a hora que ele mostra. Acerte-o; o servidor anota a diferença.`,
     broken: "Este navegador não consegue ler ou gravar os dados do aparelho. Libere espaço ou reinicie o navegador.",
     restored: punches =>
-      `Faltava uma das duas cópias do que este aparelho guarda${punches === 0 ? "" : punches === 1 ? ", com 1 batida" : `, com ${punches} batidas`}. Foi refeita a partir da outra. Se isto se repetir, libere espaço no aparelho.`,
-    persistent: "O navegador prometeu guardar os dados até que alguém os apague.",
+      `Uma das duas cópias dos dados deste aparelho se perdeu${punches === 0 ? "" : punches === 1 ? ", com 1 batida" : `, com ${punches} batidas`}. Ela foi refeita a partir da outra. Se isto se repetir, libere espaço no aparelho.`,
+    persistent: "O navegador guarda os dados até que alguém os apague.",
     best: "O navegador pode apagar os dados se faltar espaço: instale a página na tela inicial antes da primeira batida sem rede.",
-    keySet: end => `Há uma chave guardada, que termina em ${end}. Uma nova a substitui.`,
-    keyUnset: "Nenhuma chave guardada. Aceita também o link que a contém.",
-    keyWrong: "Isso não é uma chave: são letras e algarismos, sem espaços.",
-    deviceState: name => `O servidor o conhece por ${name}. Com um nome novo, a numeração recomeça.`,
-    deviceUnset: "Será completado por um sufixo só desta instalação.",
+    keySet: end => `Há uma chave guardada, que termina em ${end}. Uma chave nova a substitui.`,
+    keyUnset: "Nenhuma chave guardada. Você também pode colar o link que contém a chave.",
+    keyWrong: "Isso não é uma chave. Uma chave tem letras e algarismos, sem espaços.",
+    deviceState: name => `O servidor conhece este aparelho como ${name}. Com um nome novo, a numeração das batidas recomeça.`,
+    deviceUnset: "O nome recebe um sufixo próprio desta instalação.",
     pin: "PIN dos ajustes",
-    pinState: "Num quiosque, os ajustes e a exportação pedem este PIN; se está vazio, nada é pedido. É uma cerca, não uma fechadura: quem tem acesso ao navegador tem acesso aos dados. Esqueceu o PIN? Digite uma chave válida.",
+    pinState: "Num quiosque, os ajustes e a exportação pedem este PIN; se está vazio, nada é pedido. O PIN não impede quem tem acesso ao navegador de ler os dados. Esqueceu o PIN? Digite uma chave válida.",
     proof: "PIN, ou uma chave válida",
     proofWrong: "Isso não é nem o PIN nem uma chave que o servidor confirme agora.",
     unlock: "Abrir",
     saved: "Salvo.",
     signIn: "Entrar com a sua conta",
     signOut: employee => `Sair da conta da matrícula ${employee}`,
-    notSignedIn: "Ninguém entrou: as batidas ficam guardadas aqui e seguem quando o próprio empregado entrar.",
+    notSignedIn: "Ninguém entrou: as batidas ficam guardadas aqui e são enviadas quando cada empregado entrar com a própria conta.",
     signInFailed: reason => `Não foi possível entrar (${reason}). Tente de novo.`,
     replaceTitle: "Trocar a chave?",
-    replaceText: "O link traz outra chave, que não a guardada neste aparelho. Troque só se quem cuida do ponto lhe deu o link.",
+    replaceText: "O link contém uma chave diferente da que está guardada neste aparelho. Troque só se recebeu o link de quem cuida do ponto.",
     replaceNo: "Manter a guardada",
     replaceYes: "Trocar",
   },
@@ -100,7 +100,7 @@ export const TEXTS = {
     settings: "Settings",
     key: "Key of this device",
     device: "Name of this device",
-    kiosk: "Kiosk: number pad, a new person each time",
+    kiosk: "Kiosk: number pad on the screen, one person after another",
     save: "Save",
     export: "Export the punches of this device",
     clear: "Clear",
@@ -111,7 +111,7 @@ export const TEXTS = {
     again: seconds => `You punched ${seconds} s ago. Again?`,
     no: "No",
     yes: "Punch again",
-    noEmployee: "Enter the employee number: a whole number, from 1.",
+    noEmployee: "Enter the employee number: a whole number from 1.",
     full: "The punch was NOT kept: the storage of this device is full. Free some space and punch again.",
     failed: reason => `The punch was NOT kept: ${reason}. Punch again; if it fails once more, free some space on the device and open the page again.`,
     silent: "the storage of this device does not answer",
@@ -120,11 +120,11 @@ export const TEXTS = {
     sent: "sent",
     recorded: "recorded",
     refused: (status, reason) =>
-      `refused${status ? ` (${status})` : ""}${{ 400: ": not a valid punch", 413: ": too large" }[status] ?? ""}. Show this to whoever runs the time clock${reason ? ": " : "."}`,
-    overdue: "sent, not recorded yet. Show this to whoever runs the time clock.",
+      `refused${status ? ` (${status})` : ""}${{ 400: ": not a valid punch", 413: ": too large" }[status] ?? ""}. Show this to the person in charge of the time clock${reason ? ": " : "."}`,
+    overdue: "sent, not recorded yet. Show this to the person in charge of the time clock.",
     whose: employee => `employee ${employee}`,
     earlier: "Earlier days",
-    conflict: "not recorded: another punch has the same id. Show this to whoever runs the time clock.",
+    conflict: "not recorded: another punch has the same id. Show this to the person in charge of the time clock.",
     summary: (waiting, refused, conflicts, overdue, shown) =>
       [
         shown === 0 ? "No punch yet." : "",
@@ -138,47 +138,47 @@ export const TEXTS = {
     number: number => `no. ${number}`,
     noKey: "This device has no key yet: punches are kept here. Type or paste the key in Settings.",
     stopped: status =>
-      `The key of this device was refused (${status}). Punches are kept here. It is tried again every 10 minutes; if that goes on, ask for another and type it in Settings.`,
+      `The key of this device was refused (${status}). Punches are kept here. The page tries again every 10 minutes; if the key is still refused, ask for another one and type it in Settings.`,
     offline: "No network: punches are kept here and sent later, automatically.",
     unanswered: "The server does not answer; the network may be down: punches are kept here and sent later, automatically.",
-    retrying: "The server takes no punches right now: they are kept here and sent later, automatically.",
+    retrying: "The server does not accept punches right now: they are kept here and sent later, automatically.",
     skewed: skew =>
-      `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}, and a punch counts at the time that it shows. Set it; the server notes the difference.`,
+      `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}, and a punch counts at the time that it shows. Correct it; the server records the difference.`,
     broken: "This browser cannot read or write the device's data. Free some space or restart the browser.",
     restored: punches =>
-      `One of the two copies of what this device keeps was missing${punches === 0 ? "" : punches === 1 ? ", with 1 punch" : `, with ${punches} punches`}. It was made again from the other. If this goes on, free some space on the device.`,
-    persistent: "The browser has promised to keep the data until somebody deletes them.",
+      `One of the two copies of this device's data was lost${punches === 0 ? "" : punches === 1 ? ", with 1 punch" : `, with ${punches} punches`}. It was restored from the other. If this happens again, free some space on the device.`,
+    persistent: "The browser keeps the data until a user deletes them.",
     best: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
-    keySet: end => `A key is kept, ending in ${end}. A new one replaces it.`,
-    keyUnset: "No key is kept. The link that holds it will do too.",
-    keyWrong: "This is no key: it has letters and digits, and no spaces.",
-    deviceState: name => `The server knows it as ${name}. With a new name, the numbering begins again.`,
-    deviceUnset: "A suffix of this installation only will be added.",
+    keySet: end => `A key that ends in ${end} is saved. A new key replaces it.`,
+    keyUnset: "No key is saved. You can also paste the link that contains the key.",
+    keyWrong: "This is not a key. A key has letters and digits, and no spaces.",
+    deviceState: name => `The server knows this device as ${name}. With a new name, the numbers of the punches start again.`,
+    deviceUnset: "A suffix for this installation is added to the name.",
     pin: "PIN of the settings",
-    pinState: "In a kiosk, the settings and the export ask for this PIN; if it is empty, nothing is asked for. It is a fence, not a lock: whoever can use the browser can reach the data. Forgot the PIN? Type a valid key.",
+    pinState: "In a kiosk, the settings and the export ask for this PIN; if it is empty, nothing is asked for. The PIN does not keep a person who can use the browser from reading the data. Forgot the PIN? Type a valid key.",
     proof: "PIN, or a valid key",
     proofWrong: "This is neither the PIN nor a key that the server confirms now.",
     unlock: "Open",
     saved: "Saved.",
     signIn: "Sign in with your account",
     signOut: employee => `Sign employee ${employee} out`,
-    notSignedIn: "Nobody is signed in: punches are kept here, and go out when their own employee signs in.",
+    notSignedIn: "No employee is signed in: punches are kept here, and sent when each employee signs in.",
     signInFailed: reason => `Signing in failed (${reason}). Try again.`,
     replaceTitle: "Replace the key?",
-    replaceText: "The link brings another key than the one kept on this device. Replace it only if whoever runs the time clock gave you the link.",
-    replaceNo: "Keep the old one",
+    replaceText: "The link contains another key than the one saved on this device. Replace it only if you got the link from the person in charge of the time clock.",
+    replaceNo: "Keep the saved key",
     replaceYes: "Replace",
   },
 }
 
 /**
- * Choose a language.
- * @param {string | null} remembered
- * @param {readonly string[]} wanted the browser's, best first
+ * Returns the language of the page.
+ * @param {string | null} saved the employee's choice
+ * @param {readonly string[]} preferred the browser's languages, best first
  * @returns {"pt-BR" | "en"}
  */
-export function chooseLanguage(remembered, wanted) {
-  if (remembered in TEXTS) return remembered
-  const first = wanted.find(each => /^(pt|en)\b/i.test(each)) ?? "pt"
+export function chooseLanguage(saved, preferred) {
+  if (saved in TEXTS) return saved
+  const first = preferred.find(language => /^(pt|en)\b/i.test(language)) ?? "pt"
   return /^en/i.test(first) ? "en" : "pt-BR"
 }

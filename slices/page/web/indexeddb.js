@@ -1,11 +1,11 @@
-/** The first store: punches, and what is remembered by its name, in IndexedDB. */
+/** The first store, in IndexedDB: punches, and settings by their names. */
 
 import { withTimeout } from "./rules.js"
 
-let connectionPromise = null // the promise of a connection
-let currentConnection = null // what it gave
+let connectionPromise = null
+let currentConnection = null // result of connectionPromise
 
-/** @returns {Promise<IDBDatabase>} the connection: the same one until the browser has closed it, or it is forgotten */
+/** @returns {Promise<IDBDatabase>} the connection: the same one until the browser or `closeConnection` closes it */
 export function openConnection() {
   connectionPromise ??= withTimeout(connect(), "IndexedDB").then(
     connection => (currentConnection = connection),
@@ -28,48 +28,48 @@ function connect() {
     }
     request.onsuccess = () => {
       const connection = request.result
-      connection.onversionchange = connection.onclose = () => closeConnection(connection) // or a newer page could not open it
+      connection.onversionchange = connection.onclose = () => closeConnection(connection) // lets a newer page open the database
       resolve(connection)
     }
     request.onerror = () => reject(request.error)
   })
 }
 
-/** Close a connection, and open another one next time. */
+/** Closes a connection; the next `openConnection` opens another one. */
 export function closeConnection(connection) {
   connection.close()
   if (connection === currentConnection) connectionPromise = null
 }
 
 /**
- * Whether the browser has lost its connection to its own database, as it does now and then. Nothing of the transaction is
- * there then.
+ * Whether an error says that the browser has lost the connection to its database, which happens now and then. The
+ * transaction has then written nothing.
  * @param {Error} error
  */
 export const isConnectionLost = error => ["InvalidStateError", "UnknownError"].includes(error.name)
 
 /**
- * Run one transaction. It is on the disk when its promise is kept.
+ * Runs one transaction. It is on the disk when the promise is fulfilled.
  * @param {IDBDatabase} connection
  * @param {IDBTransactionMode} mode
- * @param {(punches: IDBObjectStore, settings: IDBObjectStore, give: (result: any) => void) => void} work
- * @returns {Promise<any>} what was given; kept once the transaction is complete
+ * @param {(punches: IDBObjectStore, settings: IDBObjectStore, setResult: (result: any) => void) => void} work
+ * @returns {Promise<any>} the result that `work` has set, once the transaction is complete
  */
 export function transact(connection, mode, work) {
-  const done = new Promise((resolve, reject) => {
+  const completion = new Promise((resolve, reject) => {
     const transaction = connection.transaction(["punches", "settings"], mode, { durability: "strict" })
     let result
     transaction.oncomplete = () => resolve(result)
-    transaction.onabort = () => reject(transaction.error ?? new DOMException("the transaction broke off", "AbortError"))
+    transaction.onabort = () => reject(transaction.error ?? new DOMException("the transaction was aborted", "AbortError"))
     try {
-      work(transaction.objectStore("punches"), transaction.objectStore("settings"), found => (result = found))
+      work(transaction.objectStore("punches"), transaction.objectStore("settings"), value => (result = value))
     } catch (error) {
       reject(error)
-      transaction.abort() // or what was asked for until then would be written
+      transaction.abort() // otherwise the requests until then would be written
     }
   })
-  return withTimeout(done, "IndexedDB")
+  return withTimeout(completion, "IndexedDB")
 }
 
-/** Go on with the result of a request. */
-export const onSuccess = (request, then) => (request.onsuccess = () => then(request.result))
+/** Calls a function with the result of a request. */
+export const onSuccess = (request, callback) => (request.onsuccess = () => callback(request.result))

@@ -1,51 +1,55 @@
-/** Sends what waits, oldest first: by one tab, or the worker, at a time. A punch is marked after its answer, never before. */
+/**
+ * Sending of the waiting punches, oldest first, by one tab or the worker at a time. A punch changes its state only after the
+ * API's response.
+ */
 
 import * as database from "./database.js"
 import {
-  RESPONSE_TIMEOUT_MS, DAY_MS, retryDelay, isOverdue, readJson, remainingWait, statusMeaning, receiptOutcome, truncateReason, parseRetryAfter, sentTime, clockSkew, timestamp,
+  DAY_MS, RESPONSE_TIMEOUT_MS, clockSkew, isOverdue, parseRetryAfter, readJson, receiptOutcome, remainingWait, retryDelay, sentTime,
+  statusMeaning, timestamp, truncateReason,
 } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
-const BUSY_RETRY_MS = 1000
-const RECEIPT_INTERVAL_MS = 200 // between two receipts: they share the key's throttle with the punches
+const BUSY_RETRY_MS = 1000 // while another tab sends
+const RECEIPT_INTERVAL_MS = 200 // between two requests: receipts and punches share the key's throttle
 const FIRST_RECEIPT_MS = 2000
 const MAX_RECEIPT_WAIT_MS = 600_000
-const RECEIPT_PERIOD_MS = 14 * DAY_MS // a dead letter is gone by then: what is no row will hardly be one
-const REFUSED_KEY_RETRY_MS = 600_000 // a refused key is tried again after this: it may have been enabled meanwhile
-const MIN_KEY_LENGTH = 20 // characters, by API Gateway
+const RECEIPT_PERIOD_MS = 14 * DAY_MS // by then a dead letter has expired, and the punch will probably never be a row
+const REFUSED_KEY_RETRY_MS = 600_000 // a refused key is tried again, because it may have been enabled
+const MIN_KEY_LENGTH = 20 // characters, API Gateway's minimum
 
 const channel = new BroadcastChannel("outbox")
 let renewToken = async () => "refused"
 
 /**
- * Say how a session gets another token when its own is refused.
- * @param {(session: object) => Promise<"renewed" | "refused" | "again">} callback keeps the token that it gets; again: it
- *     could not ask
+ * Sets the function that renews the token of a session.
+ * @param {(session: object) => Promise<"renewed" | "refused" | "again">} callback stores the new token; "again": the user
+ *     pool could not be asked
  */
 export function setTokenRenewal(callback) {
   renewToken = callback
 }
 
-/** Be told when something changes, whichever tab does it. */
+/** Calls a function at each change, in this tab or in another one. */
 export function onChange(listener) {
   channel.addEventListener("message", listener)
   addEventListener("outbox", listener)
 }
 
-/** Tell all tabs that something has changed. */
+/** Notifies all tabs of a change. */
 export function notifyChange() {
   channel.postMessage("changed")
   dispatchEvent(new Event("outbox"))
 }
 
 /**
- * Ask the API.
+ * Sends a request to the API.
  * @param {URL} address
  * @param {string} key
  * @param {{token: string} | null} session of an employee who signed in
- * @param {RequestInit} request
- * @returns {Promise<{status: number, body: any, asked: number, skew: number | null}>} status 0 when no whole answer came;
- *     asked: ms, by Retry-After
+ * @param {RequestInit} options
+ * @returns {Promise<{status: number, body: any, retryAfterMs: number, skew: number | null}>} status 0: no complete response;
+ *     skew: ms that this device's clock is ahead
  */
 async function request(address, key, session, options) {
   const requestedAt = Date.now()
@@ -65,25 +69,25 @@ async function request(address, key, session, options) {
     return {
       status: response.status,
       body,
-      asked: parseRetryAfter(response.headers.get("retry-after"), date),
+      retryAfterMs: parseRetryAfter(response.headers.get("retry-after"), date),
       skew: clockSkew(date, requestedAt, elapsed),
     }
   } catch {
-    return { status: 0, body: null, asked: 0, skew: null } // fetch does not say why, and it does not matter
+    return { status: 0, body: null, retryAfterMs: 0, skew: null } // fetch does not report the cause
   }
 }
 
-/** @returns {Promise<boolean>} whether the API knows a key; false, too, when there is no answer */
+/** @returns {Promise<boolean>} whether the API accepts a key; also false without a response */
 export async function isKeyValid(key) {
-  if (key.length < MIN_KEY_LENGTH) return false // what was typed may be somebody's PIN
+  if (key.length < MIN_KEY_LENGTH) return false // it may be a PIN, which is not sent
   const { session } = await database.getSettings("session")
-  const response = await request(new URL(`${API}/-`), key, session, {}) // the receipt of no punch
+  const response = await request(new URL(`${API}/-`), key, session, {}) // a valid key gets a 404
   return response.status === 404 && typeof response.body?.message === "string"
 }
 
 /**
- * Send all that waits, as far as it goes.
- * @returns {Promise<number | null>} ms after which to try again; null when nothing waits that could be sent
+ * Sends the waiting punches until one fails.
+ * @returns {Promise<number | null>} ms until the next attempt; null if there is nothing to send
  */
 export function sendWaiting() {
   return navigator.locks.request("outbox", { ifAvailable: true }, lock => (lock ? sendAll() : BUSY_RETRY_MS))
@@ -94,9 +98,10 @@ async function sendAll() {
   for (;;) {
     const { key, refusedKey, retry, session } = await database.getSettings("key", "refusedKey", "retry", "session")
     if (!key) return null
-    const wait = Math.max(remainingWait(retry, Date.now()), refusedKey?.key === key ? remainingWait(refusedKey, Date.now()) : 0)
+    const now = Date.now()
+    const wait = Math.max(remainingWait(retry, now), refusedKey?.key === key ? remainingWait(refusedKey, now) : 0)
     if (wait > 0) return wait
-    // Who signed in punches for nobody else: another's punches wait for their own sign-in.
+    // With a session only its employee's punches are sent; the others wait for a sign-in of their employees.
     const punch = await database.findOldestWaiting(session?.employee ?? null)
     if (!punch) return null
 
@@ -117,11 +122,11 @@ async function sendAll() {
         break
       case "stop":
         if (response.status === 401 && session && !hasRenewed) {
-          const receiptOutcome = await renewSession(session)
-          hasRenewed = receiptOutcome === "renewed"
+          const renewal = await renewSession(session)
+          hasRenewed = renewal === "renewed"
           if (hasRenewed) continue
-          if (receiptOutcome === "again") {
-            await scheduleRetry((retry?.attempts ?? 0) + 1, { asked: 0, status: 0 })
+          if (renewal === "again") {
+            await scheduleRetry((retry?.attempts ?? 0) + 1, { retryAfterMs: 0, status: 0 })
             notifyChange()
             continue
           }
@@ -142,19 +147,19 @@ async function sendAll() {
 
 const isSameSession = (session, other) => session?.token === other?.token
 
-/** Get another token for a session, or end it: one at a time, for sending and receipts may both find that it is too old. */
+/** Renews the token of a session, or ends the session. The lock is needed because sending and receipts may both do it. */
 function renewSession(session) {
   return navigator.locks.request("renewal", async () => {
     const { session: now } = await database.getSettings("session")
-    if (!isSameSession(now, session)) return "renewed" // or signed out
-    const receiptOutcome = await renewToken(session)
-    if (receiptOutcome === "refused")
+    if (!isSameSession(now, session)) return "renewed" // meanwhile, or the employee has signed out
+    const renewal = await renewToken(session)
+    if (renewal === "refused")
       await database.updateSettings(["session"], now => (isSameSession(now.session, session) ? { session: null } : {}))
-    return receiptOutcome
+    return renewal
   })
 }
 
-/** Stop for a while, unless there is another key or a sign-in by now: those were not refused. */
+/** Stops the sending for a while, unless there is another key or session by now, which was not refused. */
 function noteRefusedKey(key, session, status) {
   return database.updateSettings(["key", "session"], now =>
     now.key === key && (now.session === null || isSameSession(now.session, session))
@@ -164,30 +169,32 @@ function noteRefusedKey(key, session, status) {
 }
 
 function scheduleRetry(attempts, response) {
-  const wait = retryDelay(attempts, response.asked)
+  const wait = retryDelay(attempts, response.retryAfterMs)
   return database.saveSetting("retry", { attempts, delay: wait, at: Date.now() + wait, answered: response.status !== 0 })
 }
 
 /**
- * Try at once what no server asked to put off.
- * @param {boolean} refused a refused key, too: the network is back, or somebody looks
+ * Ends all waits that no server asked for.
+ * @param {boolean} includeRefusedKey also try a refused key again: the network is back, or the page is visible again
  */
-export function endWaits(refused) {
+export function endWaits(includeRefusedKey) {
   return database.updateSettings(["retry", "refusedKey"], ({ retry, refusedKey }) => ({
     ...(retry && !retry.answered && { retry: { ...retry, at: 0 } }),
-    ...(refused && refusedKey && { refusedKey: { ...refusedKey, at: 0 } }),
+    ...(includeRefusedKey && refusedKey && { refusedKey: { ...refusedKey, at: 0 } }),
   }))
 }
 
-const receipts = new Map() // order -> {asked: how often, due: by performance.now()}
-let pause = { until: 0, attempts: 0 } // no receipt is asked for before
+const receipts = new Map() // punch.order -> {requests: number of requests, due: next request, by performance.now()}
+let pause = { until: 0, attempts: 0 } // of all requests for receipts, until a time of performance.now()
 
 /**
- * Ask whether what was sent is a row by now.
- * @returns {Promise<number | null>} ms after which to ask again; null when there is nothing to ask for
+ * Requests the receipts of the sent punches that are due.
+ * @returns {Promise<number | null>} ms until the next request; null if no receipt is missing
  */
 export function collectReceipts() {
-  return navigator.locks.request("receipts", { ifAvailable: true }, lock => (lock ? requestReceipts() : MAX_RECEIPT_WAIT_MS))
+  return navigator.locks.request("receipts", { ifAvailable: true }, lock =>
+    lock ? requestReceipts() : MAX_RECEIPT_WAIT_MS,
+  )
 }
 
 async function requestReceipts(hasRenewed = false) {
@@ -195,9 +202,9 @@ async function requestReceipts(hasRenewed = false) {
   const sent = (await database.listPunches("sent")).filter(punch => !session || punch.body.usuarioId === session.employee)
   if (!key || refusedKey?.key === key || sent.length === 0) return null
   const orders = new Set(sent.map(punch => punch.order))
-  for (const order of receipts.keys()) if (!orders.has(order)) receipts.delete(order) // another tab has got it
+  for (const order of receipts.keys()) if (!orders.has(order)) receipts.delete(order) // another tab has its receipt
   for (const punch of sent) {
-    const receipt = receipts.get(punch.order) ?? { asked: 0, due: performance.now() + FIRST_RECEIPT_MS }
+    const receipt = receipts.get(punch.order) ?? { requests: 0, due: performance.now() + FIRST_RECEIPT_MS }
     receipts.set(punch.order, receipt)
     if (performance.now() < Math.max(receipt.due, pause.until)) continue
     const response = await request(new URL(`${API}/${punch.body.id}`), key, session, {})
@@ -208,19 +215,19 @@ async function requestReceipts(hasRenewed = false) {
       notifyChange()
     } else if (response.status === 404) {
       const missingAt = Date.now()
-      const wait = Math.min(retryDelay(++receipt.asked, response.asked), MAX_RECEIPT_WAIT_MS)
-      // Rarely, but not never: this device's clock may have been wrong, then or now.
+      const wait = Math.min(retryDelay(++receipt.requests, response.retryAfterMs), MAX_RECEIPT_WAIT_MS)
+      // Old punches are requested once a day and not dropped, because this device's clock may have been wrong.
       receipt.due = performance.now() + (missingAt - sentTime(punch) > RECEIPT_PERIOD_MS ? DAY_MS : wait)
       await database.updatePunch(punch.body.id, { missingAt })
       if (isOverdue(punch) !== isOverdue({ ...punch, missingAt })) notifyChange()
     } else {
       if (response.status === 401 && session && !hasRenewed) {
-        const receiptOutcome = await renewSession(session)
-        if (receiptOutcome === "refused") notifyChange()
-        if (receiptOutcome === "renewed") return requestReceipts(true)
+        const renewal = await renewSession(session)
+        if (renewal === "refused") notifyChange()
+        if (renewal === "renewed") return requestReceipts(true)
       }
-      // The database resumes, there is no network, or something between answers: it says nothing of the punch.
-      pause.until = performance.now() + Math.min(retryDelay(++pause.attempts, response.asked), MAX_RECEIPT_WAIT_MS)
+      // The database is resuming, there is no network, or an intermediary responded: the punch's state is unknown.
+      pause.until = performance.now() + Math.min(retryDelay(++pause.attempts, response.retryAfterMs), MAX_RECEIPT_WAIT_MS)
       break
     }
     pause.attempts = 0

@@ -1,12 +1,12 @@
-/** What the page says below the button, and a punch's state in words. */
+/** The text below the button, and the text of a punch's state. */
 
 import { isOverdue, truncateReason } from "./rules.js"
 import { clockTime, element, createElement, page } from "./state.js"
 
-export const REFUSED_STATES = ["refused", "conflict"] // nothing is recorded
+export const REFUSED_STATES = ["refused", "conflict"] // of punches that will not be recorded
 
 /**
- * Say something below the button.
+ * Shows a text below the button.
  * @param {"good" | "bad" | "question" | ""} kind
  * @param {(string | Node)[]} parts
  */
@@ -21,7 +21,7 @@ export function showOutcome(kind, ...parts) {
 
 export const clearOutcome = () => showOutcome("")
 
-/** Say what has become of a punch, with thanks unless it is none. */
+/** Shows the state of a punch below the button, with thanks unless it will not be recorded. */
 export function showPunchOutcome(punch) {
   const outcome = element("outcome")
   const kind = REFUSED_STATES.includes(punch.state) ? "bad" : "good"
@@ -30,21 +30,24 @@ export function showPunchOutcome(punch) {
   if (page.shownPunchId !== punch.body.id || outcome.className !== kind) {
     const punched = page.texts.punched(clockTime(new Date(punch.body.ponto)), punch.body.usuarioId)
     showOutcome(kind, kind === "good" ? page.texts.thanks : "", punched, state)
-  } else if (outcome.lastChild.textContent !== state.textContent) outcome.lastChild.replaceWith(state) // this alone is read out
+  } else if (outcome.lastChild.textContent !== state.textContent) {
+    outcome.lastChild.replaceWith(state) // a screen reader reads only the state again
+  }
   page.shownPunchId = punch.body.id
 }
 
+/** Asks whether to punch again. */
 export function askToConfirm(punch) {
   const ago = Math.max(1, Math.round((Date.now() - Date.parse(punch.body.ponto)) / 1000))
   showOutcome("question", page.texts.again(ago))
   page.askedEmployee = punch.body.usuarioId
 }
 
-/** Return a punch's state in words. */
+/** Returns an element with the text of a punch's state. */
 export function stateElement(punch) {
   const state = createElement("span", "")
   if (punch.state === "refused") {
-    const reason = createElement("span", punch.reason, { lang: "en" }) // the API's own words
+    const reason = createElement("span", punch.reason, { lang: "en" }) // the API's message
     state.append(page.texts.refused(punch.status, reason.textContent), reason)
   } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
   return state

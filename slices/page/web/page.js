@@ -1,8 +1,8 @@
-/** The page: a clock, a button, and what became of each punch of today. */
+/** The page: a clock, a button, and the states of today's punches. */
 
 import * as database from "./database.js"
-import { reportError, draw, setKioskMode } from "./drawing.js"
-import { chooseLanguage, TEXTS } from "./i18n.js"
+import { draw, reportError, setKioskMode } from "./drawing.js"
+import { TEXTS, chooseLanguage } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import { askToConfirm, clearOutcome, showOutcome, showPunchOutcome } from "./outcome.js"
 import { DAY_MS, parseEmployee, isTimeout, truncateReason, timestamp, uuid7 } from "./rules.js"
@@ -11,11 +11,11 @@ import { takeKeyFromAddress, lockSettings, saveSettings, acceptKey, unlockSettin
 import * as signIn from "./sign-in.js"
 import { clockTime, element, locale, createElement, page } from "./state.js"
 
-const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
-const OUTCOME_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
-const CONFIRM_MS = 60_000 // between two punches of an employee, or the page asks
+const IDLE_MS = 30_000 // without a touch or a key; then a new version may take over
+const OUTCOME_MS = 10_000 // a kiosk shows a punch's state for this time; the next person should not see it
+const CONFIRM_MS = 60_000 // a second punch of an employee within this time needs confirmation
 
-/* Words */
+/* Texts and clock */
 
 function setLanguage(language) {
   page.texts = TEXTS[language]
@@ -41,12 +41,12 @@ function updateClock() {
   element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
   if (page.date) {
     clearOutcome()
-    draw() // today has become yesterday
+    draw() // today's punches become earlier ones
   }
   page.date = date
 }
 
-/** Forget what the last person has left. */
+/** Hides the outcome, and on an idle kiosk also clears the number and closes the settings. */
 function resetWhenIdle() {
   if (performance.now() - page.outcomeAt > (page.isKiosk ? OUTCOME_MS : CONFIRM_MS)) clearOutcome()
   if (!page.isKiosk || performance.now() - page.touchedAt < IDLE_MS) return
@@ -58,11 +58,11 @@ function resetWhenIdle() {
 /* The button */
 
 async function press() {
-  if (page.askedEmployee !== null) return // neither another press nor a badge reader's Enter is an answer
-  // A second press of the same person, or a reader that ends with two Enters.
+  if (page.askedEmployee !== null) return // another press or a badge reader's Enter does not answer the question
+  // On a kiosk: a second press of the same person, or a badge reader that sends two Enters.
   if (page.isKiosk && element("employee").value === "" && (page.writesInProgress > 0 || page.shownPunchId !== null)) return
-  updateClock() // if this is a new day, it has begun before this
-  clearOutcome() // the same words as before are read out again
+  updateClock() // a new day clears the outcome, which must happen before this press shows another one
+  clearOutcome() // so that a screen reader also reads the same text again
   const employee = parseEmployee(element("employee").value)
   if (employee === null) {
     showOutcome("bad", page.texts.noEmployee)
@@ -80,7 +80,7 @@ async function storePunch(employee, minGapMs) {
   let punch
   page.writesInProgress++
   try {
-    const { retry } = await database.getSettings("retry") // anew: the page may have drawn nothing yet
+    const { retry } = await database.getSettings("retry") // read again, because the page may not have been drawn yet
     const offline = !navigator.onLine || retry !== null
     punch = await database.addPunch({ id, usuarioId: employee, ponto: timestamp(now), offline }, minGapMs)
   } catch (error) {
@@ -94,7 +94,7 @@ async function storePunch(employee, minGapMs) {
   }
   if (punch.body.id !== id) return askToConfirm(punch)
   showPunchOutcome(punch)
-  if (!page.isKiosk) database.saveSetting("employee", employee).catch(console.error) // the punch is kept all the same
+  if (!page.isKiosk) database.saveSetting("employee", employee).catch(console.error) // the punch is stored anyway
   outbox.notifyChange()
   sendAndSchedule()
   registerBackgroundSync()
@@ -103,26 +103,26 @@ async function storePunch(employee, minGapMs) {
 function answerQuestion(isConfirmed) {
   const employee = page.askedEmployee
   clearOutcome()
-  element("press").focus({ preventScroll: true }) // what had it is hidden
+  element("press").focus({ preventScroll: true }) // the focused button is now hidden
   if (isConfirmed) storePunch(employee, 0)
 }
 
-/** Leave the field to the next person. */
+/** Clears the number field, unless an employee is signed in. */
 function clearEmployee() {
   if (!page.isSignedIn) element("employee").value = ""
 }
 
-/** Let digits and Enter reach the field wherever the focus is: keypads and badge readers do not look for it. */
+/** Sends digits and Enter to the number field wherever the focus is, for keypads and badge readers. */
 function routeKey(event) {
   const field = element("employee")
   const { key, target } = event
-  const elsewhere = target !== field && target.matches("input:not([type=checkbox])") // in the settings
-  if (!(page.isKiosk || page.askedEmployee !== null) || elsewhere || element("replace").open) return
+  const isSetting = target !== field && target.matches("input:not([type=checkbox])")
+  if (!(page.isKiosk || page.askedEmployee !== null) || isSetting || element("replace").open) return
   if (event.ctrlKey || event.altKey || event.metaKey) return
   if (/^\d$/.test(key)) {
     clearOutcome()
     if (target === field) return
-    field.focus() // where this digit goes, too
+    field.focus() // this digit is typed into it
     if (!page.isKiosk) field.select()
   } else if (key === "Enter" && !target.closest("button, summary, input")) {
     event.preventDefault()
@@ -147,15 +147,15 @@ function makePad() {
 
 /* Sign-in */
 
-/** Where the stage has a user pool: offer it, and take what it sent back. */
+/** Offers a sign-in if the stage has a user pool, and handles the pool's redirect. */
 async function offerSignIn() {
-  const answer = new URLSearchParams(location.search)
-  const isRedirect = answer.has("state")
+  const parameters = new URLSearchParams(location.search)
+  const isRedirect = parameters.has("state")
   if (isRedirect) history.replaceState(null, "", location.pathname)
   page.hasUserPool = (await signIn.fetchUserPool()) !== null
   if (page.hasUserPool && isRedirect) {
     try {
-      await signIn.finishSignIn(answer)
+      await signIn.finishSignIn(parameters)
     } catch (error) {
       showSignInError(error)
     }
@@ -173,7 +173,7 @@ async function signInOrOut() {
   await database.saveSetting("employee", null)
   element("employee").value = ""
   outbox.notifyChange()
-  element("sign").disabled = true // pressed again, it would break off the way to the user pool
+  element("sign").disabled = true // a second press would interrupt the navigation to the user pool
   element("sign").disabled = await signIn.signOut(session)
 }
 
@@ -187,7 +187,7 @@ async function exportPunches() {
   setTimeout(() => URL.revokeObjectURL(href), MAX_WAIT_MS)
 }
 
-/** Ask that the punches outlive a lack of space, and say whether they do. */
+/** Requests persistent storage, and shows whether the browser granted it. */
 async function requestPersistence() {
   const kept = (await navigator.storage?.persist?.()) ?? false
   element("storage").textContent = kept ? page.texts.persistent : page.texts.best
@@ -201,19 +201,20 @@ async function installWorker() {
   let isControlled = navigator.serviceWorker.controller !== null
   let isReplaced = false
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    isReplaced = isControlled // the first worker of all brings no other version
+    isReplaced = isControlled // the first worker of a page is of the same version
     isControlled = true
   })
   const timer = setInterval(() => {
-    const idle = page.writesInProgress === 0 && performance.now() - page.touchedAt > IDLE_MS
-    const stuck = page.isStuck && navigator.serviceWorker.controller !== null // without a worker there may be no page to load
-    if ((isReplaced || stuck) && idle) {
-      clearInterval(timer) // once: another one would break off the first while it loads
+    const isIdle = page.writesInProgress === 0 && performance.now() - page.touchedAt > IDLE_MS
+    // Without a worker and without network, a reload would lose the page.
+    const canReload = page.isStuck && navigator.serviceWorker.controller !== null
+    if ((isReplaced || canReload) && isIdle) {
+      clearInterval(timer) // a second reload would interrupt the first
       location.reload()
-    } else if (idle) registration?.waiting?.postMessage("take over")
+    } else if (isIdle) registration?.waiting?.postMessage("take over")
   }, 1000)
   registration = await navigator.serviceWorker.register("sw.js", { type: "module", updateViaCache: "none" })
-  setInterval(() => registration.update().catch(() => {}), 3_600_000) // without network there is none
+  setInterval(() => registration.update().catch(() => {}), 3_600_000) // fails without network
 }
 
 /* Start */
@@ -228,15 +229,16 @@ async function start() {
     addEventListener(event, () => (page.touchedAt = performance.now()), { passive: true })
   element("punch").addEventListener("submit", event => (event.preventDefault(), press()))
   element("punch").addEventListener("keydown", event => {
-    if (event.key === "Enter" && event.repeat) event.preventDefault() // a key that is held is one punch
+    if (event.key === "Enter" && event.repeat) event.preventDefault() // a held key is one punch
   })
   element("press").addEventListener("click", event => {
-    if (event.detail > 1) event.preventDefault() // so is a double click
+    if (event.detail > 1) event.preventDefault() // a double click is one punch
   })
   addEventListener("keydown", routeKey)
   addEventListener("click", event => {
-    const mine = event.target.closest("#settings, #question, dialog")
-    if (page.isKiosk && event.detail > 0 && !mine) element("employee").focus({ preventScroll: true }) // Enter is the field's again
+    const keepsFocus = event.target.closest("#settings, #question, dialog")
+    // After a click elsewhere, Enter must reach the number field again.
+    if (page.isKiosk && event.detail > 0 && !keepsFocus) element("employee").focus({ preventScroll: true })
   })
   element("employee").addEventListener("input", clearOutcome)
   element("no").addEventListener("click", () => answerQuestion(false))
@@ -253,7 +255,7 @@ async function start() {
     setLanguage(language)
     database.saveSetting("language", language).then(draw).then(requestPersistence).catch(reportError)
   })
-  addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers come back to a page as it was left
+  addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers restore a page as it was left
   addEventListener("online", () => (draw(), sendNow()))
   addEventListener("offline", draw)
   addEventListener("hashchange", () => acceptKey(takeKeyFromAddress()).catch(reportError))
@@ -263,22 +265,22 @@ async function start() {
   element("remembered").addEventListener("input", event => page.editedSettings.add(event.target.id))
   outbox.setTokenRenewal(signIn.renewToken)
   outbox.onChange(draw)
-  setInterval(() => reconcile().catch(reportError), DAY_MS) // a kiosk is never opened anew
+  setInterval(() => reconcile().catch(reportError), DAY_MS) // a kiosk is never reloaded
 
   try {
     const { language, kiosk, key } = await database.getSettings("language", "kiosk", "key")
     setLanguage(chooseLanguage(language, navigator.languages))
-    if (!key && !linkKey) element("settings").open = true // never closed: somebody may have opened it meanwhile
+    if (!key && !linkKey) element("settings").open = true // not closed otherwise: the user may have opened it
     await setKioskMode(kiosk === true)
   } catch (error) {
     reportError(error)
   }
   await draw()
-  offerSignIn().catch(console.error) // without network and without the worker nobody knows whether there is one
+  offerSignIn().catch(console.error) // unknown without network and without the worker's files
   sendNow()
   acceptKey(linkKey).catch(reportError)
   requestPersistence().catch(console.error)
-  installWorker().catch(console.error) // the page works without, but not from nothing when offline
+  installWorker().catch(console.error) // without the worker the page works, but cannot be opened offline
 }
 
 start()

@@ -1,66 +1,68 @@
 /**
- * What each of the two stores lacks that the other has: a plan, of what was read from both. Nothing is read or written here.
+ * The plan that reconciles the two stores, computed from the contents of both. This module reads and writes no store.
  *
- * In the replica a value's name says what it is of: "punch/DEVICE/NUMBER/STATE" and "identity/REVISION".
+ * The names of the replica's values are "punch/DEVICE/NUMBER/STATE" and "identity/REVISION".
  */
 
-const RETENTION_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long
+const RETENTION_MS = 60 * 24 * 3_600_000 // of recorded punches
 const STATE_ORDER = { waiting: 0, sent: 1, recorded: 2, refused: 2, conflict: 2 }
-export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // kept twice of the device
+export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // an identity is in both stores
 
 const joinName = (...parts) => parts.map(encodeURIComponent).join("/")
-const prefixOf = name => name.slice(0, name.lastIndexOf("/")) // a punch's: its device and number, without its state
-const lastPart = name => name.slice(name.lastIndexOf("/") + 1) // the state, or the revision
+const prefixOf = name => name.slice(0, name.lastIndexOf("/")) // of a punch: device and number, without the state
+const lastPart = name => name.slice(name.lastIndexOf("/") + 1) // state or revision
 const isMoreAdvanced = (state, other) => STATE_ORDER[state] > STATE_ORDER[other]
 export const copyName = ({ body, state }) => joinName("punch", body.dispositivo, body.sequencia, state)
 export const identityName = revision => joinName("identity", revision)
 export const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other)
 
 /**
- * Find which values of the replica a plan needs: those that are further than in the first store, or not in it.
- * @param {object[]} kept the punches of the first store
+ * Returns the names of the values that a plan needs: punches that are more advanced than in the first store or missing
+ * there, and the latest identity.
+ * @param {object[]} punches of the first store
  * @param {string[]} names of the replica's values
  * @returns {string[]}
  */
 export function neededNames(punches, names) {
-  const further = pairWithCopies(punches, names).filter(({ punch, copies }) => isCopyAhead(punch, copies))
+  const ahead = pairWithCopies(punches, names).filter(({ punch, copies }) => isCopyAhead(punch, copies))
   const latest = latestRevision(names)
-  return [...further.map(({ copies }) => copies[0]), ...(latest > 0 ? [identityName(latest)] : [])]
+  return [...ahead.map(({ copies }) => copies[0]), ...(latest > 0 ? [identityName(latest)] : [])]
 }
 
 /**
- * Plan how both stores get the further state of each punch, and the later identity. Recorded punches that are old go.
- * @param {object} both
- * @param {object[]} both.kept the punches of the first store
- * @param {object} both.mine its identity
- * @param {string[]} both.names of the replica's values
- * @param {Map<string, any>} both.values those that are `needed`
- * @param {string[]} both.torn names of values that could not be read: their numbers are used all the same
+ * Returns the actions after which both stores have the more advanced state of each punch and the later identity. Old
+ * recorded punches are deleted.
+ * @param {object} stores
+ * @param {object[]} stores.punches of the first store
+ * @param {object} stores.identity of the first store
+ * @param {string[]} stores.names of the replica's values
+ * @param {Map<string, any>} stores.values the replica's values of `neededNames`
+ * @param {string[]} stores.incomplete names of values that could not be read; their numbers count as used
  * @param {number} now ms since the epoch
- * @returns {object} what is to be done, as it is explained below
+ * @returns {object} the actions, as explained below
  */
 export function plan({ punches, identity, names, values, incomplete }, now) {
   const isOld = punch => punch.state === "recorded" && Date.parse(punch.body.ponto) <= now - RETENTION_MS
   const actions = {
-    toRestore: [], // punches for the first store
-    toDelete: [], // punches that leave it
-    toCopy: [], // punches for the replica
-    namesToRemove: [], // names that leave it
-    mergedIdentity: null, // the identity of both
-    shouldCopyIdentity: false, // it is to be written to the replica
-    lostCount: null, // how many punches one of the stores did not have; null: neither has lost anything
+    toRestore: [], // punches to write to the first store
+    toDelete: [], // punches to delete from it
+    toCopy: [], // punches to write to the replica
+    namesToRemove: [], // values to delete from it
+    mergedIdentity: null, // for both stores
+    shouldCopyIdentity: false, // the replica needs mergedIdentity
+    lostCount: null, // punches that were missing in one store; null if neither store has lost anything
   }
   let lost = 0
   for (const { punch, copies } of pairWithCopies(punches, names)) {
-    const [copy, ...behind] = copies
-    actions.namesToRemove.push(...behind)
+    const [copy, ...olderCopies] = copies
+    actions.namesToRemove.push(...olderCopies)
     if (isCopyAhead(punch, copies)) {
       const value = values.get(copy)
       if (!punch && isOld(value)) actions.namesToRemove.push(copy)
       else {
-        const isMine = punch?.body.id === value.body.id
-        actions.toRestore.push(isMine ? { ...punch, ...value } : value)
-        if (!isMine) lost++
+        const isSamePunch = punch?.body.id === value.body.id
+        actions.toRestore.push(isSamePunch ? { ...punch, ...value } : value)
+        if (!isSamePunch) lost++
       }
     } else if (isOld(punch)) {
       actions.toDelete.push(punch)
@@ -71,32 +73,33 @@ export function plan({ punches, identity, names, values, incomplete }, now) {
       else lost++
     }
   }
-  actions.toRestore.sort((one, other) => (one.body.id < other.body.id ? -1 : 1)) // their order in the first store
+  actions.toRestore.sort((one, other) => (one.body.id < other.body.id ? -1 : 1)) // ids sort by time
 
   const replicaIdentity = values.get(identityName(latestRevision(names))) ?? null
-  actions.mergedIdentity = mergeIdentities(identity, replicaIdentity ?? NO_IDENTITY, [...punches.map(copyName), ...names, ...incomplete])
+  const allNames = [...punches.map(copyName), ...names, ...incomplete]
+  actions.mergedIdentity = mergeIdentities(identity, replicaIdentity ?? NO_IDENTITY, allNames)
   actions.shouldCopyIdentity = !isEqual(replicaIdentity ?? NO_IDENTITY, actions.mergedIdentity)
   const current = identityName(actions.mergedIdentity.revision)
   actions.namesToRemove.push(...names.filter(name => name.startsWith("identity/") && name !== current))
-  const isFirst = identity.revision === 0 && names.length === 0 // nothing was ever kept twice here
-  if (!isFirst && (lost > 0 || identity.revision === 0 || !replicaIdentity)) actions.lostCount = lost
+  const isNewDevice = identity.revision === 0 && names.length === 0
+  if (!isNewDevice && (lost > 0 || identity.revision === 0 || !replicaIdentity)) actions.lostCount = lost
   return actions
 }
 
-/** Put each punch beside the names of its copies, the furthest first. */
+/** Returns each punch with the names of its copies, most advanced first. */
 function pairWithCopies(punches, names) {
   const copies = new Map()
   for (const name of names.filter(name => name.startsWith("punch/"))) {
     copies.set(prefixOf(name), [...(copies.get(prefixOf(name)) ?? []), name])
   }
-  for (const some of copies.values()) some.sort((one, other) => STATE_ORDER[lastPart(other)] - STATE_ORDER[lastPart(one)])
-  const found = punches.map(punch => {
+  for (const group of copies.values()) group.sort((one, other) => STATE_ORDER[lastPart(other)] - STATE_ORDER[lastPart(one)])
+  const pairs = punches.map(punch => {
     const prefix = prefixOf(copyName(punch))
-    const its = copies.get(prefix) ?? []
+    const group = copies.get(prefix) ?? []
     copies.delete(prefix)
-    return { punch, copies: its }
+    return { punch, copies: group }
   })
-  return [...found, ...Array.from(copies.values(), some => ({ punch: null, copies: some }))]
+  return [...pairs, ...Array.from(copies.values(), group => ({ punch: null, copies: group }))]
 }
 
 const isCopyAhead = (punch, [copy]) => !punch || (copy !== undefined && isMoreAdvanced(lastPart(copy), punch.state))
@@ -104,18 +107,19 @@ const isCopyAhead = (punch, [copy]) => !punch || (copy !== undefined && isMoreAd
 const latestRevision = names =>
   Math.max(0, ...names.filter(name => name.startsWith("identity/")).map(name => Number(lastPart(name))))
 
-/** Give what both stores are to have of the device: the later of the two, and a number after all that were used. */
+/** Returns the identity for both stores: the later of the two, with a next number after all used numbers. */
 function mergeIdentities(identity, replicaIdentity, names) {
-  const [later, earlier] = replicaIdentity.revision > identity.revision ? [replicaIdentity, identity] : [identity, replicaIdentity]
-  const agreed = { ...NO_IDENTITY, ...later }
+  const isReplicaLater = replicaIdentity.revision > identity.revision
+  const [later, earlier] = isReplicaLater ? [replicaIdentity, identity] : [identity, replicaIdentity]
+  const merged = { ...NO_IDENTITY, ...later }
   if (later.device) {
     const { dispositivo, next } = later.device
     const prefix = `${joinName("punch", dispositivo)}/`
     const used = names.filter(name => name.startsWith(prefix)).map(name => Number(lastPart(prefixOf(name))))
-    const others = earlier.device?.dispositivo === dispositivo ? earlier.device.next : 1
-    const after = used.reduce((most, number) => Math.max(most, number + 1), Math.max(next, others))
-    agreed.device = { ...later.device, next: after }
+    const earlierNext = earlier.device?.dispositivo === dispositivo ? earlier.device.next : 1
+    const firstUnused = used.reduce((max, number) => Math.max(max, number + 1), Math.max(next, earlierNext))
+    merged.device = { ...later.device, next: firstUnused }
   }
-  if (!isEqual(agreed, replicaIdentity)) agreed.revision = later.revision + 1
-  return agreed
+  if (!isEqual(merged, replicaIdentity)) merged.revision = later.revision + 1
+  return merged
 }

@@ -1,51 +1,57 @@
-/** What is kept in both stores, and how the two are reconciled. Whoever calls this holds the lock of both. */
+/** Reconciliation of the two stores. The caller holds the lock of both. */
 
-import { transact, onSuccess } from "./indexeddb.js"
-import { NO_IDENTITY, identityName, isEqual, copyName, neededNames, plan } from "./plan.js"
+import { onSuccess, transact } from "./indexeddb.js"
+import { NO_IDENTITY, copyName, identityName, isEqual, neededNames, plan } from "./plan.js"
 import * as replica from "./replica.js"
 
-/** Read the device, its key, whether it is a kiosk, and its PIN from the first store. */
+/** Returns the device, its key, whether it is a kiosk, and its PIN, from the first store. */
 export function readIdentity(connection) {
   return transact(connection, "readonly", (_, settings, setResult) => {
-    const found = { ...NO_IDENTITY }
-    for (const name of Object.keys(NO_IDENTITY)) onSuccess(settings.get(name), value => (found[name] = value ?? NO_IDENTITY[name]))
-    setResult(found)
+    const identity = { ...NO_IDENTITY }
+    for (const name of Object.keys(NO_IDENTITY))
+      onSuccess(settings.get(name), value => (identity[name] = value ?? NO_IDENTITY[name]))
+    setResult(identity)
   })
 }
 
+/** Writes the changed fields of an identity to the first store. */
 export function putChangedIdentity(settings, before, after) {
   for (const name of Object.keys(NO_IDENTITY)) if (!isEqual(before[name], after[name])) settings.put(after[name], name)
 }
 
-/** Write the copy of a punch. Its order is the first store's own. */
+/** Writes a punch to the replica, without its key in the first store. */
 export function writeCopy({ order, ...punch }) {
   return replica.writeValue(copyName(punch), punch)
 }
 
 /**
- * Give each store what only the other has. The further state wins. Recorded punches that are old are deleted from both.
+ * Writes to each store what only the other one has. The more advanced state of a punch wins. Old recorded punches are deleted
+ * from both.
  * @param {IDBDatabase} connection
- * @param {string[]} torn copies that were to be deleted: one that is still there is left alone, and reported at the end
+ * @param {string[]} incomplete names of incomplete copies that were deleted; if one still exists, it is ignored, and an
+ *     error is thrown at the end
  */
 export async function reconcileStores(connection, incomplete = []) {
-  const [punches, identity, found] = await Promise.all([
+  const [punches, identity, storedNames] = await Promise.all([
     transact(connection, "readonly", (punches, _, setResult) => onSuccess(punches.getAll(), setResult)),
     readIdentity(connection),
     replica.listNames(),
   ])
-  const names = found.filter(name => !incomplete.includes(name))
-  const values = new Map(await replica.runInBatches(neededNames(punches, names), async name => [name, await replica.readValue(name)]))
-  const broken = [...values.keys()].filter(name => values.get(name) === null)
-  if (broken.length > 0) {
-    await replica.runInBatches(broken, replica.removeValue).catch(console.error)
-    return reconcileStores(connection, [...incomplete, ...broken]) // by what is whole
+  const names = storedNames.filter(name => !incomplete.includes(name))
+  const readEntry = async name => [name, await replica.readValue(name)]
+  const values = new Map(await replica.runInBatches(neededNames(punches, names), readEntry))
+  const unreadable = [...values.keys()].filter(name => values.get(name) === null)
+  if (unreadable.length > 0) {
+    await replica.runInBatches(unreadable, replica.removeValue).catch(console.error)
+    return reconcileStores(connection, [...incomplete, ...unreadable])
   }
   await applyPlan(connection, identity, plan({ punches, identity, names, values, incomplete }, Date.now()))
-  if (names.length < found.length) throw new Error("a torn copy cannot be deleted")
+  if (names.length < storedNames.length) throw new Error("an incomplete copy cannot be deleted")
 }
 
-/** Carry a plan out, in an order in which a kill at any point leaves nothing in neither store. */
-async function applyPlan(connection, identity, { toRestore, toDelete, toCopy, namesToRemove, mergedIdentity, shouldCopyIdentity, lostCount }) {
+/** Applies a plan in an order in which every value is in at least one store, so that a kill at any point loses nothing. */
+async function applyPlan(connection, identity, actions) {
+  const { toRestore, toDelete, toCopy, namesToRemove, mergedIdentity, shouldCopyIdentity, lostCount } = actions
   await transact(connection, "readwrite", (punches, settings) => {
     for (const punch of toRestore) punches.put(punch)
     putChangedIdentity(settings, identity, mergedIdentity)

@@ -1,25 +1,25 @@
 /**
- * The second store: values by their names, one entry of a cache each. It shares no file with IndexedDB. No entry is ever
- * written over, for on a full disk the old value would be gone and the new one not there: callers take another name.
+ * The second store, in the Cache API: one entry for each value. It shares no file with IndexedDB. Entries are never
+ * overwritten, because on a full disk this could delete the old value without storing the new one: callers use another name.
  */
 
 import { withTimeout } from "./rules.js"
 
 const CACHE = "replica"
-const URL_PREFIX = `${self.location.origin}/replica/` // nothing is served there
-const BATCH_SIZE = 100 // entries that are written or read at the same time
+const URL_PREFIX = `${self.location.origin}/replica/` // no server is asked for these URLs
+const BATCH_SIZE = 100
 
 /** @returns {Promise<string[]>} the names of all values */
 export async function listNames() {
   return (await withCache(cache => cache.keys())).map(({ url }) => url.slice(URL_PREFIX.length))
 }
 
-/** @returns {Promise<boolean>} whether there is a value, or a part of one */
+/** @returns {Promise<boolean>} whether a value exists, complete or not */
 export async function hasValue(name) {
   return (await readText(name)) !== null
 }
 
-/** @returns {Promise<any>} the value; null where there is none, or only a part of one */
+/** @returns {Promise<any>} the value; null if it does not exist or is incomplete */
 export async function readValue(name) {
   try {
     return JSON.parse(await readText(name))
@@ -29,41 +29,42 @@ export async function readValue(name) {
   }
 }
 
-/** Write a value, and read it back. */
+/** Writes a value, and reads it back. */
 export async function writeValue(name, value) {
   const text = JSON.stringify(value)
   await withCache(cache => cache.put(URL_PREFIX + name, new Response(text)))
   if ((await readText(name)) !== text) throw new Error("the second copy could not be read back")
 }
 
-/** Delete a value, if there is one. */
+/** Deletes a value, if it exists. */
 export async function removeValue(name) {
   await withCache(cache => cache.delete(URL_PREFIX + name))
 }
 
 /**
- * Do the same with many names or values.
+ * Calls an async function for each item, in batches. If a call fails, the other calls of its batch have ended when the error
+ * is thrown.
  * @param {any[]} items
  * @param {(item: any) => Promise<any>} work
- * @returns {Promise<any[]>} the results; when one fails, those that were begun have ended
+ * @returns {Promise<any[]>} the results
  */
 export async function runInBatches(items, work) {
   const results = []
   for (let first = 0; first < items.length; first += BATCH_SIZE) {
-    const done = await Promise.allSettled(items.slice(first, first + BATCH_SIZE).map(work))
-    const failed = done.find(({ status }) => status === "rejected")
-    if (failed) throw failed.reason
-    results.push(...done.map(({ value }) => value))
+    const outcomes = await Promise.allSettled(items.slice(first, first + BATCH_SIZE).map(work))
+    const failure = outcomes.find(({ status }) => status === "rejected")
+    if (failure) throw failure.reason
+    results.push(...outcomes.map(({ value }) => value))
   }
   return results
 }
 
-/** Opened anew each time: a cache that was deleted meanwhile would take what is put into it, and lose it. */
+/** Opens the cache at each call: one that was deleted after it was opened would accept values, and lose them. */
 const withCache = work => withTimeout(caches.open(CACHE).then(work), "the cache")
 
 const readText = name => withTimeout(findText(name), "the cache")
 
 async function findText(name) {
-  const found = await caches.match(URL_PREFIX + name, { cacheName: CACHE })
-  return found ? found.text() : null
+  const response = await caches.match(URL_PREFIX + name, { cacheName: CACHE })
+  return response ? response.text() : null
 }

@@ -1,17 +1,17 @@
-/** How a punch is written, what an answer means, and when to try again: no storage, no network, no page. */
+/** Rules of the page: formats, the meaning of responses, and waits. This module uses no storage, network or document. */
 
-export const RESPONSE_TIMEOUT_MS = 30_000 // the gateway itself gives up after 29 s
+export const RESPONSE_TIMEOUT_MS = 30_000 // API Gateway gives up after 29 s
 const MAX_BACKOFF_MS = 300_000
-const MAX_RETRY_AFTER_MS = 3_600_000 // a server that asks for more is asked again after an hour
-const STORE_TIMEOUT_MS = 15_000 // a store that has not answered by then may never do so, and others wait for the lock
+const MAX_RETRY_AFTER_MS = 3_600_000 // a longer Retry-After is shortened to an hour
+const STORE_TIMEOUT_MS = 15_000 // after that a store may never respond, while others wait for the lock
 export const DAY_MS = 24 * 3_600_000
-const MAX_SKEW_MS = 30_000 // the legal limit of a clock by program
-const MAX_SKEW_REQUEST_MS = 10_000 // an answer that took longer says too little about the clock
-const MAX_RESPONSE_BYTES = 65_536 // bytes: a receipt has some hundred, tokens some thousand
+const MAX_SKEW_MS = 30_000 // the legal limit for a time clock in software
+const MAX_SKEW_REQUEST_MS = 10_000 // after a longer request the comparison of the clocks is too inexact
+const MAX_RESPONSE_BYTES = 65_536 // a receipt has some hundred bytes, tokens some thousand
 const MAX_REASON_LENGTH = 300 // characters
 
 /**
- * Make a UUIDv7: it sorts by time, and its time is this device's word.
+ * Creates a UUIDv7, with the time of this device's clock.
  * @param {number} now ms since the epoch
  * @param {Uint8Array} random 16 bytes
  * @returns {string} in lower case
@@ -26,9 +26,9 @@ export function uuid7(now, random) {
 }
 
 /**
- * Write an instant as local time with its offset, to the millisecond: 2026-10-01T08:00:00.000-03:00.
+ * Formats an instant as local time with its offset, to the millisecond: 2026-10-01T08:00:00.000-03:00.
  * @param {Date} date
- * @param {number} offset minutes east of UTC; the device's own unless given
+ * @param {number} offset minutes east of UTC; by default this device's
  * @returns {string}
  */
 export function timestamp(date, offset = -date.getTimezoneOffset()) {
@@ -38,13 +38,13 @@ export function timestamp(date, offset = -date.getTimezoneOffset()) {
   return `${local}${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
 }
 
-/** Read an employee's number as it was typed; null when it is none. */
+/** Parses the employee number that was typed; returns null if it is invalid. */
 export function parseEmployee(text) {
   const number = /^\d{1,16}$/.test(text.trim()) ? Number(text) : 0
   return number >= 1 && Number.isSafeInteger(number) ? number : null
 }
 
-/** Leave out of a device's name, as it was typed, what the API refuses, and leave room for the suffix. */
+/** Removes from a device name the characters that the API refuses, and limits its length to leave room for the suffix. */
 export function cleanDeviceName(text) {
   return Array.from(text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "").trim())
     .slice(0, 40)
@@ -53,26 +53,26 @@ export function cleanDeviceName(text) {
 }
 
 /**
- * Say what becomes of a punch by the answer to its POST.
- * @param {number} status HTTP's; 0: there was no answer
+ * Returns the meaning of the response to the POST of a punch.
+ * @param {number} status of HTTP; 0: there was no response
  * @returns {"sent" | "refused" | "stop" | "again"}
  */
 export function statusMeaning(status) {
   if (status === 202) return "sent"
   if (status === 400 || status === 413 || status === 415) return "refused"
   if (status === 401 || status === 403) return "stop"
-  return "again" // 408, 429, 5xx, none, and what only a server between can have answered: a 200, a 404
+  return "again" // 408, 429, 5xx, none, and those that only an intermediary can have sent, such as 200 and 404
 }
 
 /**
- * Read the JSON of an answer. Of a longer one than any of ours no more is read, however much comes.
- * @param {Response} answer
- * @returns {Promise<any>} null: it is too long, or no JSON
- * @throws {Error} it broke off
+ * Parses the JSON of a response, and stops reading when it is longer than any response of the API.
+ * @param {Response} response
+ * @returns {Promise<any>} null: it is too long, or not JSON
+ * @throws {Error} the connection was interrupted
  */
-export async function readJson(answer) {
+export async function readJson(response) {
   const parts = []
-  const reader = answer.body?.getReader()
+  const reader = response.body?.getReader()
   let remainingBytes = MAX_RESPONSE_BYTES
   for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
     remainingBytes -= part.value.length
@@ -90,20 +90,20 @@ export async function readJson(answer) {
 }
 
 /**
- * Cut the reason of a refusal to what a person reads: a text without end would keep the page from being drawn.
- * @param {unknown} message as it was answered, or kept by an older page
+ * Shortens the reason of a refusal to a readable length: a very long text would block the page.
+ * @param {unknown} message of the response, or of a punch that an older version stored
  * @returns {string}
  */
 export function truncateReason(message) {
-  return typeof message === "string" ? Array.from(message.slice(0, 2 * MAX_REASON_LENGTH)).slice(0, MAX_REASON_LENGTH).join("") : ""
+  if (typeof message !== "string") return ""
+  return Array.from(message.slice(0, 2 * MAX_REASON_LENGTH)).slice(0, MAX_REASON_LENGTH).join("")
 }
 
 /**
- * Say what becomes of a punch by a receipt, the body of a 200. Instants are compared, however they are written, to the
- * millisecond, which is all that this page writes.
- * @param {any} receipt
- * @param {object} body the punch's own
- * @returns {"recorded" | "conflict" | null} conflict: its id is another punch's; null: that is no receipt of this id
+ * Returns the new state of a punch with a receipt. Instants are compared to the millisecond, the precision of this page.
+ * @param {any} receipt the body of a 200
+ * @param {object} body of the punch
+ * @returns {"recorded" | "conflict" | null} conflict: another punch has the same id; null: not a receipt of this id
  */
 export function receiptOutcome(receipt, body) {
   if (receipt?.situacao !== "gravada" || receipt.id !== body.id) return null
@@ -112,20 +112,20 @@ export function receiptOutcome(receipt, body) {
   return receipt.usuarioId === body.usuarioId && instant === Date.parse(body.ponto) ? "recorded" : "conflict"
 }
 
-/** When a punch was accepted, in ms since the epoch. */
+/** Returns the time when a punch was accepted, in ms since the epoch. */
 export const sentTime = punch => punch.sentAt ?? Date.parse(punch.body.ponto)
 
 /**
- * Whether a punch that was sent was still no row a day later, so that somebody has to look after it. A device that has not
- * asked since does not know.
+ * Whether a punch had no receipt a day after it was sent, so that the employee has to report it. Without a request for the
+ * receipt since then, it is not overdue.
  */
 export const isOverdue = punch => punch.state === "sent" && punch.missingAt - sentTime(punch) >= DAY_MS
 
 /**
- * Read a Retry-After.
- * @param {string | null} value the header: seconds or a date
- * @param {string | null} date the same answer's Date, which a date is counted from
- * @returns {number} ms; 0 when it asks for nothing
+ * Parses a Retry-After.
+ * @param {string | null} value of the header: seconds or a date
+ * @param {string | null} date the response's Date header, to which a date is relative
+ * @returns {number} ms; 0 without a valid value
  */
 export function parseRetryAfter(value, date) {
   if (!value) return 0
@@ -135,42 +135,43 @@ export function parseRetryAfter(value, date) {
 }
 
 /**
- * Say how long to wait: 1 s, 2 s, 4 s, ... and as much again at random, so that devices do not come back together.
- * @param {number} attempts those that have failed, 1 or more
- * @param {number} asked by Retry-After, ms; the random part comes on top
- * @param {() => number} random from 0 to 1
+ * Returns the wait before the next attempt: 1 s, 2 s, 4 s, ... plus a random part of up to the same length, so that devices
+ * do not return at the same time.
+ * @param {number} attempts number of failed attempts, 1 or more
+ * @param {number} retryAfterMs minimum, to which the random part is added
+ * @param {() => number} random returns a number from 0 to 1
  * @returns {number} ms
  */
 export function retryDelay(attempts, retryAfterMs, random = Math.random) {
   const base = Math.min(1000 * 2 ** (attempts - 1), MAX_BACKOFF_MS)
-  return Math.max(base, retryAfterMs) + Math.round(random() * base) // of a fraction, `left` could make nothing
+  return Math.max(base, retryAfterMs) + Math.round(random() * base) // an integer, because `remainingWait` compares it exactly
 }
 
 /**
- * Wait for a store, but not for ever: after a full disk some requests are never answered.
- * @param {Promise<any>} answer
+ * Waits for a store for a limited time: after a full disk some requests never end.
+ * @param {Promise<any>} result of the store
  * @param {string} store its name
- * @returns {Promise<any>} the answer
+ * @returns {Promise<any>} the result
  * @throws {DOMException} a `TimeoutError`
  */
-export async function withTimeout(answer, store) {
+export async function withTimeout(result, store) {
   let timer
-  const silence = new Promise((_, reject) => {
+  const timeout = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new DOMException(`${store} does not answer`, "TimeoutError")), STORE_TIMEOUT_MS)
   })
   try {
-    return await Promise.race([answer, silence])
+    return await Promise.race([result, timeout])
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Whether an error says that a store did not answer. */
+/** Whether an error says that a store did not respond in time. */
 export const isTimeout = error => [error.name, error.cause?.name].includes("TimeoutError")
 
 /**
- * Say how much of a wait is left. Where the clock was set meanwhile, nothing: no wait becomes longer by that.
- * @param {{at: number, delay: number} | null} retry when it ends, ms since the epoch, and how long it was
+ * Returns the rest of a wait: 0 if the clock was set back meanwhile, so that no wait becomes longer.
+ * @param {{at: number, delay: number} | null} retry its end, in ms since the epoch, and its length in ms
  * @param {number} now ms since the epoch
  * @returns {number} ms
  */
@@ -180,29 +181,29 @@ export function remainingWait(retry, now) {
 }
 
 /**
- * Tell how far this device's clock is ahead of the server's.
- * @param {string | null} date the answer's Date
+ * Returns by how much this device's clock is ahead of the server's.
+ * @param {string | null} date the response's Date header
  * @param {number} began ms since the epoch, when the request was sent
- * @param {number} elapsed ms until the answer
- * @returns {number | null} ms, negative when behind; null when the answer does not say
+ * @param {number} elapsed ms until the response
+ * @returns {number | null} ms, negative if behind; null if it is unknown
  */
 export function clockSkew(date, began, elapsed) {
-  const server = Date.parse(date ?? "") + 500 // Date has no fractions
+  const server = Date.parse(date ?? "") + 500 // Date has whole seconds
   return Number.isNaN(server) || elapsed > MAX_SKEW_REQUEST_MS ? null : began + elapsed / 2 - server
 }
 
-/** Whether a difference between the clocks, in ms, is to be shown; null: it is not known. */
+/** Whether a difference of the clocks (ms, null if unknown) is large enough for a warning. */
 export const isSkewed = skew => skew !== null && Math.abs(skew) > MAX_SKEW_MS
 
 /**
- * Read from a token who signed in. Nothing is verified: the API does that.
+ * Returns the employee of an ID token. The signature is not verified here; the API does that.
  * @param {unknown} token a JWT
- * @returns {number | null} null: it is no token, or has no employee's number written as the function writes it
+ * @returns {number | null} null: not a token, or its claim is not an employee number in the API's format
  */
 export function tokenEmployee(token) {
   try {
     const claims = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))
-    const claim = JSON.parse(claims)["custom:usuarioId"] // digits are ASCII, whatever else the claims hold
+    const claim = JSON.parse(claims)["custom:usuarioId"] // other claims may be garbled by atob, but digits are ASCII
     const employee = parseEmployee(claim)
     return String(employee) === claim ? employee : null
   } catch {
@@ -210,13 +211,13 @@ export function tokenEmployee(token) {
   }
 }
 
-/** Read the key that a link brings in its fragment, which no server sees: #key=... Null when there is none. */
+/** Returns the key of a link's fragment, #key=..., which browsers send to no server; null without one. */
 export function parseKeyFragment(fragment) {
   return fragment.startsWith("#key=") ? parseKey(new URLSearchParams(fragment.slice(1)).get("key") ?? "") : null
 }
 
-/** Read a key, or the link that holds one, as it was typed or pasted; null when no API key looks like that. */
+/** Parses a key, or a link with a key, that was typed or pasted; returns null if it cannot be an API key. */
 export function parseKey(text) {
-  const given = text.includes("#key=") ? parseKeyFragment(text.slice(text.indexOf("#"))) ?? "" : text.trim()
-  return /^[!-~]{1,128}$/.test(given) ? given : null
+  const key = text.includes("#key=") ? parseKeyFragment(text.slice(text.indexOf("#"))) ?? "" : text.trim()
+  return /^[!-~]{1,128}$/.test(key) ? key : null
 }

@@ -1,13 +1,14 @@
-/** When the page sends: now, when a punch is due again, and in the background where the browser can. */
+/** Times at which the page sends: at once, when an attempt is due, and in the background if the browser supports it. */
 
 import * as database from "./database.js"
 import { reportError } from "./drawing.js"
 import * as outbox from "./outbox.js"
 
-export const MAX_WAIT_MS = 60_000 // without a look at the outbox
+export const MAX_WAIT_MS = 60_000 // between two checks of the outbox
 
 let sendTimer, receiptTimer
 
+/** Sends the waiting punches, and schedules the next call. */
 export async function sendAndSchedule() {
   clearTimeout(sendTimer)
   let wait = MAX_WAIT_MS
@@ -18,7 +19,7 @@ export async function sendAndSchedule() {
   } catch (error) {
     reportError(error)
   }
-  clearTimeout(sendTimer) // another call may have set it meanwhile
+  clearTimeout(sendTimer) // another call may have set it
   sendTimer = setTimeout(sendAndSchedule, wait)
 }
 
@@ -38,6 +39,7 @@ async function askForReceipts() {
   receiptTimer = setTimeout(askForReceipts, wait)
 }
 
+/** Sends without the waits that no server asked for. */
 export async function sendNow() {
   try {
     await outbox.endWaits(true)
@@ -47,12 +49,12 @@ export async function sendNow() {
   sendAndSchedule()
 }
 
-/** Let the browser send when the network is back, the page closed or not, where it can do that. */
+/** Requests a background sync: the browser sends when the network is back, even if the page is closed. */
 export async function registerBackgroundSync() {
   try {
     const registration = await navigator.serviceWorker.ready
     await registration.sync?.register("outbox")
   } catch {
-    // It is a bonus: not allowed, or not to be had here.
+    // Background sync is optional: the browser does not support or allow it.
   }
 }

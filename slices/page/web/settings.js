@@ -7,6 +7,7 @@ import { parseKeyFragment, parseKey, cleanDeviceName } from "./rules.js"
 import { sendNow } from "./sending.js"
 import { element, page } from "./state.js"
 
+/** Saves the key of a link; asks first if it would replace another one. */
 export async function acceptKey(key) {
   if (key === null) return
   const { key: old } = await database.getSettings("key")
@@ -25,15 +26,16 @@ function confirmReplacement() {
   )
 }
 
-/** Take the key out of the address, where it must not stay. */
+/** Returns the key of the page's address, and removes it from there. */
 export function takeKeyFromAddress() {
   const key = parseKeyFragment(location.hash)
   if (location.hash.startsWith("#key=")) history.replaceState(null, "", location.pathname + location.search)
   return key
 }
 
+/** Saves the settings that were edited. */
 export async function saveSettings() {
-  element("saved").textContent = "" // of an earlier time, if this one fails
+  element("saved").textContent = "" // the result of an earlier save, in case this one fails
   const typed = element("key").value
   const key = typed.trim() === "" ? null : parseKey(typed)
   element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null
@@ -49,7 +51,7 @@ export async function saveSettings() {
     element("key").value = ""
   }
   if (page.editedSettings.has("pin")) await database.saveSetting("pin", element("pin").value.trim() || null)
-  page.isUnlocked = true // or a first PIN would hide that it is saved
+  page.isUnlocked = true // otherwise a new PIN would hide the settings and the message
   await database.saveSetting("kiosk", kiosk)
   if (kiosk) await database.saveSetting("employee", null)
   page.editedSettings.clear()
@@ -59,20 +61,23 @@ export async function saveSettings() {
   sendNow()
 }
 
+/** Unlocks the settings if the PIN or a valid key was entered. */
 export async function unlockSettings() {
   const proof = element("proof").value.trim()
   element("proof").value = ""
   element("proof-state").textContent = ""
   const { pin, key } = await database.getSettings("pin", "key")
-  const isRight = proof === pin || (parseKey(proof) !== null && (parseKey(proof) === key || (await outbox.isKeyValid(parseKey(proof)))))
-  if (!element("settings").open) return // closed meanwhile: the next person has to prove it
-  page.isUnlocked = isRight
+  const enteredKey = parseKey(proof)
+  const isValid =
+    proof === pin || (enteredKey !== null && (enteredKey === key || (await outbox.isKeyValid(enteredKey))))
+  if (!element("settings").open) return // closed meanwhile: the next person has to enter the PIN
+  page.isUnlocked = isValid
   element("proof-state").textContent = page.isUnlocked ? "" : page.texts.proofWrong
   await draw()
   element(page.isUnlocked ? "key" : "proof").focus()
 }
 
-/** Whoever opens the settings next has to know the PIN, too. */
+/** Locks the settings again, so that the next person has to enter the PIN. */
 export function lockSettings() {
   page.isUnlocked = false
   page.editedSettings.clear()

@@ -1,22 +1,22 @@
-/** Sign-in by the stage's user pool, where it has one: OAuth's authorization code with PKCE (RFC 7636). */
+/** Sign-in by the stage's user pool, if it has one: OAuth's authorization code grant with PKCE (RFC 7636). */
 
 import * as database from "./database.js"
 import { RESPONSE_TIMEOUT_MS, tokenEmployee, readJson } from "./rules.js"
 
-const PAGE_URL = new URL("./", import.meta.url).href // whither the user pool sends people back
-const WRONG_EMPLOYEE = "custom:usuarioId"
-const REVOKE_TIMEOUT_MS = 5000 // whoever signs out waits no longer for it
+const PAGE_URL = new URL("./", import.meta.url).href // redirect URI
+const WRONG_EMPLOYEE = "custom:usuarioId" // result in place of a status
+const REVOKE_TIMEOUT_MS = 5000 // longest delay of a sign-out
 
 /**
- * @returns {Promise<{authorize: string, token: string, revoke: string, logout: string, client: string} | null>} where to sign
- *     in; null: nowhere
+ * @returns {Promise<{authorize: string, token: string, revoke: string, logout: string, client: string} | null>} URLs of the
+ *     user pool's endpoints, and the id of the app client; null without a user pool
  */
 export async function fetchUserPool() {
   const response = await fetch(new URL("config.json", PAGE_URL), { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) })
   return (await readJson(response)).signIn ?? null
 }
 
-/** Go to the user pool's page. What `finish` needs stays on this device. */
+/** Goes to the user pool's page. The verifier and the state for `finishSignIn` are stored on this device. */
 export async function startSignIn() {
   const pool = await fetchUserPool()
   const [verifier, state] = [random(), random()]
@@ -36,23 +36,23 @@ export async function startSignIn() {
 }
 
 /**
- * Go to the user pool to sign out there, too: its cookie would let the next person in as the last one, without a password.
- * The token that gets others is revoked on the way.
+ * Revokes the refresh token and goes to the user pool's logout endpoint. Otherwise the pool's cookie would sign the next
+ * person in as the last one, without a password.
  * @param {{refresh: string | null} | null} session that has ended on this device
- * @returns {Promise<boolean>} false: without network the page stays
+ * @returns {Promise<boolean>} false: there is no network, and the page stays
  */
 export async function signOut(session) {
-  const pool = navigator.onLine ? await fetchUserPool().catch(() => null) : null // it fails where there is no network after all
+  const pool = navigator.onLine ? await fetchUserPool().catch(() => null) : null // onLine may be true without a network
   if (!pool) return false
   if (session?.refresh) {
     await fetch(pool.revoke, {
       method: "POST",
       body: new URLSearchParams({ client_id: pool.client, token: session.refresh }),
-      mode: "no-cors", // nobody promises that a page may read the answer, and there is nothing in it
-      keepalive: true, // the page may be closed
+      mode: "no-cors", // the response is empty, and may lack the CORS headers
+      keepalive: true, // also if the page is closed
       signal: AbortSignal.timeout(REVOKE_TIMEOUT_MS),
       credentials: "omit",
-    }).catch(console.error) // signed out here all the same
+    }).catch(console.error) // the device signs out anyway
   }
   const url = new URL(pool.logout)
   url.search = new URLSearchParams({ client_id: pool.client, logout_uri: PAGE_URL })
@@ -61,13 +61,13 @@ export async function signOut(session) {
 }
 
 /**
- * Take what the user pool sent back.
- * @param {URLSearchParams} answer of the page's address: a code, or an error
- * @returns {Promise<void>} once the session is kept
+ * Handles the user pool's redirect to the page.
+ * @param {URLSearchParams} response of the page's address: a code, or an error
+ * @returns {Promise<void>} fulfilled when the session is stored
  */
 export async function finishSignIn(response) {
   const { signingIn } = await database.getSettings("signingIn")
-  if (!signingIn || signingIn.state !== response.get("state")) throw new Error("state") // not what this device began
+  if (!signingIn || signingIn.state !== response.get("state")) throw new Error("state") // not a sign-in that this device has started
   await database.saveSetting("signingIn", null)
   if (!response.has("code")) throw new Error(response.get("error") ?? "code")
   const status = await requestTokens({
@@ -80,7 +80,7 @@ export async function finishSignIn(response) {
 }
 
 /**
- * Get another token for a session whose token is too old. One that does not name the same employee is a refusal.
+ * Renews an expired token. A new token of another employee counts as a refusal.
  * @param {{refresh: string | null}} session
  * @returns {Promise<"renewed" | "refused" | "again">}
  */
@@ -92,8 +92,9 @@ export async function renewToken(session) {
 }
 
 /**
- * Ask for tokens, and keep them, unless the session that they renew has ended meanwhile: who signs out stays out.
- * Give the status, 0 when there was no answer; NOBODY when the token names no employee, or another than before.
+ * Requests tokens, and stores them as the session, unless the session to renew has ended meanwhile by a sign-out.
+ * @returns {Promise<number | string>} the HTTP status; 0 without a response; WRONG_EMPLOYEE if the token has no employee, or
+ *     another one than the session
  */
 async function requestTokens(parameters, oldSession = null) {
   let response, tokens
@@ -109,7 +110,7 @@ async function requestTokens(parameters, oldSession = null) {
   } catch {
     return 0
   }
-  if (tokens === null) return 0 // that was something in between
+  if (tokens === null) return 0 // the response of an intermediary
   if (response.status !== 200) return response.status
   const employee = tokenEmployee(tokens.id_token)
   if (employee === null || (oldSession && employee !== oldSession.employee)) return WRONG_EMPLOYEE

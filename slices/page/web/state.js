@@ -1,4 +1,4 @@
-/** What the modules of the page share: its elements, its state, and how it writes a time. */
+/** State and helpers that the page's modules share. */
 
 import { TEXTS } from "./i18n.js"
 
@@ -7,18 +7,18 @@ export const createElement = (tag, text, properties) => Object.assign(document.c
 export const page = {
   texts: TEXTS["pt-BR"],
   isKiosk: false,
-  writesInProgress: 0, // punches that are being kept
-  touchedAt: performance.now(),
-  date: "", // that the clock shows, and its language
-  editedSettings: new Set(), // settings that are not saved yet
-  hasUserPool: false, // employees sign in
-  isSignedIn: false, // one has
-  outcomeAt: 0, // when the page last said something below the button
-  shownPunchId: null, // the id of the punch that it said it of
-  askedEmployee: null, // the employee who is asked whether to punch again
-  isUnlocked: false, // the settings, by the PIN
-  isStuck: false, // a store does not answer, which after a full disk only another start of the page changes
+  writesInProgress: 0, // punches that are being stored
+  touchedAt: performance.now(), // last touch or key
+  date: "", // shown language and date
+  editedSettings: new Set(), // names of changed settings that are not saved yet
+  hasUserPool: false, // employees can sign in
+  isSignedIn: false,
+  outcomeAt: 0, // time of the text below the button, by performance.now()
+  shownPunchId: null, // id of the punch that this text is about
+  askedEmployee: null, // employee who is asked whether to punch again
+  isUnlocked: false, // the settings, by the PIN or a key
+  isStuck: false, // a store does not respond; after a full disk only a reload of the page changes this
 }
 
 export const locale = () => document.documentElement.lang
-export const clockTime = date => date.toTimeString().slice(0, 8) // for both languages; a locale's takes a phone milliseconds
+export const clockTime = date => date.toTimeString().slice(0, 8) // toLocaleTimeString takes milliseconds on a phone

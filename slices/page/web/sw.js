@@ -1,10 +1,10 @@
-/** Keeps the page for when there is no network, one version as a whole, and sends in the background where browsers do. */
+/** Service worker: caches one complete version of the page for offline use, and sends punches by background sync. */
 
-import { sendWaiting, endWaits, setTokenRenewal } from "./outbox.js"
+import { endWaits, sendWaiting, setTokenRenewal } from "./outbox.js"
 import { renewToken } from "./sign-in.js"
 
-// File -> its SHA-256, in base64, the page's with its policy before it: whoever serves this file writes them here, so that
-// a change of any is a new version.
+// File -> SHA-256 in base64. The page's covers its Content-Security-Policy and its body. The server of this file inserts them
+// here, so a change of any file makes a new version.
 const SHELL = {}
 const CACHE_NAME = `shell ${SHELL["sw.js"]}`
 
@@ -22,17 +22,17 @@ self.addEventListener("fetch", event => {
   const { request } = event
   const url = new URL(request.url)
   const file = url.href.replace(/[?#].*$/, "").slice(new URL("./", self.location.href).href.length)
-  // The worker itself is the browser's matter; a punch or a receipt is never answered from here.
+  // The browser handles the worker's file itself. Punches and receipts always go to the server.
   if (request.method !== "GET" || !(file in SHELL) || file === "sw.js") return
-  event.respondWith(answer(file, url.origin + url.pathname, event))
+  event.respondWith(respond(file, url.origin + url.pathname, event))
 })
 
 /**
- * Give a file as it is kept. A copy of the answer, not itself: Chromium would add the compiled script to what is kept, and on a
- * full disk lose both. One that the browser has dropped comes from the network, and is kept again, without the page waiting: on
- * a full disk that may never end.
+ * Responds with a cached file. The response is a copy: with the cached one itself, Chromium would add the compiled script to
+ * the cache entry, and on a full disk lose both. A file that the browser has deleted comes from the network, and is cached
+ * again without a delay for the page, because on a full disk the write may never end.
  */
-async function answer(file, address, event) {
+async function respond(file, address, event) {
   const cached = await caches.match(address, { cacheName: CACHE_NAME })
   if (cached) return new Response(cached.body, cached)
   const response = await fetch(event.request)
@@ -44,40 +44,40 @@ async function cacheAgain(file, address, response) {
   if (await isOfThisVersion(file, response)) await putAll([[address, response]])
 }
 
-/** Fetch all files, and keep all or none: one of another version breaks it off, and the browser tries again later. */
+/** Fetches all files, and caches all or none: after a file of another version it fails, and the browser tries again later. */
 async function cacheAll() {
   const files = await Promise.all(
     Object.keys(SHELL)
       .filter(file => file !== "sw.js")
       .map(async file => {
         const url = new URL(file || "./", self.location.href)
-        const answer = await fetch(url, { cache: "reload" }) // after a 304 browsers would keep the old policy
-        if (!(await isOfThisVersion(file, answer))) throw new Error(`another version of ${url}`)
-        return [url, answer]
+        const response = await fetch(url, { cache: "reload" }) // after a 304 browsers would keep the old policy
+        if (!(await isOfThisVersion(file, response))) throw new Error(`another version of ${url}`)
+        return [url, response]
       }),
   )
   await putAll(files)
 }
 
-/** Whether an answer is the file of this version. */
-async function isOfThisVersion(file, answer) {
-  const policy = file === "" ? answer.headers.get("content-security-policy") : ""
-  const whole = new Blob([policy ?? "", await answer.clone().arrayBuffer()])
-  const digest = await crypto.subtle.digest("SHA-256", await whole.arrayBuffer())
+/** Whether a response is this version's file. */
+async function isOfThisVersion(file, response) {
+  const policy = file === "" ? response.headers.get("content-security-policy") : ""
+  const content = new Blob([policy ?? "", await response.clone().arrayBuffer()])
+  const digest = await crypto.subtle.digest("SHA-256", await content.arrayBuffer())
   return btoa(String.fromCharCode(...new Uint8Array(digest))) === SHELL[file]
 }
 
 async function putAll(files) {
   const cache = await caches.open(CACHE_NAME)
-  for (const [address, answer] of files) await cache.put(address, answer)
+  for (const [address, response] of files) await cache.put(address, response)
 }
 
 async function deleteOldCaches() {
   for (const name of await caches.keys()) if (name.startsWith("shell ") && name !== CACHE_NAME) await caches.delete(name)
 }
 
-/** The browser tries again by itself when this fails. */
+/** Handles a background sync. The browser repeats it when the promise is rejected. */
 async function sendInBackground() {
-  await endWaits(false) // each punch asks for this event, which comes at once where there is a network
-  if ((await sendWaiting()) !== null) throw new Error("some punches still wait")
+  await endWaits(false) // a refused key keeps its wait, because each punch triggers this event
+  if ((await sendWaiting()) !== null) throw new Error("some punches are still waiting")
 }

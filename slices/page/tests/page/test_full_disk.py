@@ -49,7 +49,7 @@ _EMPLOYEE = 41
 _TIMEOUT_MS = 60_000  # a browser that starts on a full disk may show nothing
 _PARALLEL_RUNS = 3  # mostly they wait
 _LOOKS = 8  # while the disk is full, and again later; at each the page writes the time of its next attempt
-_RESTORED = "Faltava uma das duas cópias"
+_RESTORED = "Uma das duas cópias dos dados"
 _RUNS = 2  # of each case on each disk
 
 

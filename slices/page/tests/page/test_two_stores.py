@@ -29,7 +29,7 @@ from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY = "#key=first"
-RESTORED = "Faltava uma das duas cópias"
+RESTORED = "Uma das duas cópias dos dados"
 
 _STORES = """
 async () => {
@@ -92,7 +92,7 @@ def test_a_lost_store_is_restored_from_the_other(server: FakeServer, phone: Phon
 
     for store in CACHE_STORAGE, INDEXED_DB:
         phone.reopen_without_stores(page, store)
-        expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} do que este aparelho guarda, com 4 batidas")
+        expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} deste aparelho se perdeu, com 4 batidas")
         wait_for_states(page, *shown)
         assert punches_in_both_stores(page) == kept
         assert export_punches(page) == file

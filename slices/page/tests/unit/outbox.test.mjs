@@ -1,6 +1,6 @@
 /**
- * What the outbox does by what a server answers: a copy of the page's files, which `test_outbox_rules.py` makes, with a
- * database in memory, a server that answers what a test plans, and a clock that goes on while the outbox waits.
+ * Tests of the outbox, run by `test_outbox_rules.py` on a copy of the page's files: with a database in memory, planned
+ * responses of the server, and a clock that advances while the outbox waits.
  */
 
 import assert from "node:assert/strict"
@@ -11,7 +11,7 @@ const DAY = 24 * 60 * MINUTE
 const POOL = { token: "https://pool/token", revoke: "https://pool/revoke", logout: "https://pool/logout", client: "client" }
 let now = Date.parse("2026-10-01T11:00:00Z")
 let order = 0
-let settings, punches, requests, answers, receipt, tokens
+let settings, punches, requests, plannedResponses, receiptResponse, tokenResponse
 
 globalThis.database = {
   listPunches: async state => punches.filter(punch => punch.state === state),
@@ -35,23 +35,23 @@ globalThis.setTimeout = (work, ms) => {
   now += ms
   queueMicrotask(work)
 }
-/** An answer is a status, or [status, headers, body]; "silence": none comes within the time that the request has. */
+/** A response is a status, or [status, headers, body], or "timeout". */
 globalThis.fetch = async (address, { method = "GET", headers = {}, body, signal }) => {
   const name = String(address).replace(/.*\//, "")
   requests.push({ at: now, name, method, key: headers["x-api-key"], token: headers.authorization, body })
-  let answer
-  if (name === "config.json") answer = [200, {}, { signIn: POOL }]
-  else if (name === "revoke") answer = "silence"
-  else if (name === "token") answer = await tokens(body)
-  else if (method === "POST") answer = (await answers.shift()) ?? 202
-  else answer = receipt(punches.find(punch => punch.body.id === name))
-  if (answer === "silence") {
+  let response
+  if (name === "config.json") response = [200, {}, { signIn: POOL }]
+  else if (name === "revoke") response = "timeout"
+  else if (name === "token") response = await tokenResponse(body)
+  else if (method === "POST") response = (await plannedResponses.shift()) ?? 202
+  else response = receiptResponse(punches.find(punch => punch.body.id === name))
+  if (response === "timeout") {
     now += signal.ms
     throw new DOMException("", "TimeoutError")
   }
-  const [status, given, content] = [answer].flat()
+  const [status, responseHeaders, content] = [response].flat()
   const text = typeof content === "string" ? content : JSON.stringify(content ?? { message: `made up: ${status}` })
-  return new Response(text, { status, headers: given })
+  return new Response(text, { status, headers: responseHeaders })
 }
 
 const { collectReceipts, endWaits, sendWaiting, setTokenRenewal } = await import("./outbox.js")
@@ -59,20 +59,20 @@ const { renewToken, signOut } = await import("./sign-in.js")
 setTokenRenewal(renewToken)
 
 beforeEach(() => {
-  now += 30 * DAY // the outbox remembers when it asked for what
+  now += 30 * DAY // the outbox keeps the times of its requests from test to test
   settings = { key: "first" }
   punches = []
   requests = []
-  answers = []
-  receipt = () => 404
-  tokens = () => assert.fail("no token is asked for")
+  plannedResponses = []
+  receiptResponse = () => 404
+  tokenResponse = () => assert.fail("unexpected request for a token")
 })
 
 function press(usuarioId = 123, ponto = new Date(now).toISOString()) {
   punches.push({ order: ++order, state: "waiting", body: { id: `${order}`, usuarioId, ponto, sequencia: punches.length + 1 } })
 }
 
-/** Press so often, and send as the page does: again after each wait. */
+/** Presses the button several times, and sends as the page does: again after each wait. */
 async function sendAll(presses = 0) {
   for (let times = 0; times < presses; times++) press()
   for (let wait = await sendWaiting(); wait !== null; wait = await sendWaiting()) now += wait
@@ -82,35 +82,35 @@ const states = () => punches.map(({ state }) => state)
 const posts = () => requests.filter(({ method, name }) => method === "POST" && name === "ponto")
 const receipts = () => requests.filter(({ method, name }) => method === "GET" && name !== "config.json")
 const numbers = () => posts().map(({ body }) => JSON.parse(body).sequencia)
-const wait = index => posts()[index + 1].at - posts()[index].at
-/** Sign in as an employee with a token that the server takes, or one that is too old. */
+const waitAfter = index => posts()[index + 1].at - posts()[index].at
+/** Stores a session with a token. */
 const signIn = (token, employee = 123) => (settings.session = { token, refresh: "refresh", employee })
 const tokenOf = employee => `h.${btoa(JSON.stringify({ "custom:usuarioId": String(employee) }))}.s`
 
-test("what is no answer of the queue's is tried again under its id, later each time", async () => {
-  answers = [408, 429, 500, 503, 404, 200, 301]
+test("after a failure a punch is sent again with the same id, after longer and longer waits", async () => {
+  plannedResponses = [408, 429, 500, 503, 404, 200, 301]
 
   await sendAll(2)
 
   assert.deepEqual(states(), ["sent", "sent"])
   assert.deepEqual(numbers(), [1, 1, 1, 1, 1, 1, 1, 1, 2])
-  const waits = Array.from({ length: 7 }, (_, index) => wait(index))
+  const waits = Array.from({ length: 7 }, (_, index) => waitAfter(index))
   assert.ok(waits.every((wait, attempt) => wait >= 1000 * 2 ** attempt), String(waits))
   assert.equal(settings.retry, null)
 })
 
-test("silence is given up after the gateway's own 29 s, and what waits goes on", async () => {
-  answers = ["silence"]
+test("a request times out after more than the gateway's 29 s, and then the sending continues", async () => {
+  plannedResponses = ["timeout"]
   await sendAll(2)
   assert.deepEqual(numbers(), [1, 1, 2])
-  assert.ok(wait(0) > 29_000 && wait(0) < MINUTE)
+  assert.ok(waitAfter(0) > 29_000 && waitAfter(0) < MINUTE)
   const [{ enviado, ...first }, { enviado: later, ...second }] = posts().map(({ body }) => JSON.parse(body))
   assert.deepEqual(first, second)
-  assert.ok(later > enviado) // the same punch, sent at another time
+  assert.ok(later > enviado) // only the time of sending differs
 })
 
-test("Retry-After is obeyed, whoever looks", async () => {
-  answers = [[429, { "retry-after": "60" }]]
+test("Retry-After is obeyed even when the page becomes visible", async () => {
+  plannedResponses = [[429, { "retry-after": "60" }]]
   press()
   assert.ok((await sendWaiting()) >= MINUTE)
   await endWaits(true)
@@ -118,8 +118,8 @@ test("Retry-After is obeyed, whoever looks", async () => {
   assert.equal(posts().length, 1)
 })
 
-test("who has had no answer tries again as soon as somebody looks", async () => {
-  answers = ["silence"]
+test("after a timeout the next attempt comes as soon as the page becomes visible", async () => {
+  plannedResponses = ["timeout"]
   press()
   await sendWaiting()
   await endWaits(false)
@@ -127,8 +127,8 @@ test("who has had no answer tries again as soon as somebody looks", async () => 
   assert.deepEqual(states(), ["sent"])
 })
 
-test("what is refused keeps its status and its reason, and the next one goes on", async () => {
-  answers = [400, [413, {}, { message: "x".repeat(400) }], 415]
+test("a refused punch keeps its status and reason, and the next punch is sent", async () => {
+  plannedResponses = [400, [413, {}, { message: "x".repeat(400) }], 415]
   await sendAll(4)
   assert.deepEqual(states(), ["refused", "refused", "refused", "sent"])
   assert.deepEqual(punches.slice(0, 3).map(({ status }) => status), [400, 413, 415])
@@ -137,12 +137,12 @@ test("what is refused keeps its status and its reason, and the next one goes on"
 })
 
 for (const status of [401, 403])
-  test(`after a ${status} one punch tries the key: each 10 minutes, when somebody looks, and when there is another`, async () => {
-    answers = [status, status, status]
+  test(`after a ${status} the key is tried with one punch: every 10 minutes, at a look at the page, and with another key`, async () => {
+    plannedResponses = [status, status, status]
     press()
     press()
     assert.equal(await sendWaiting(), 10 * MINUTE)
-    await endWaits(false) // of the background: nobody has looked
+    await endWaits(false) // by the background sync
     assert.equal(await sendWaiting(), 10 * MINUTE)
     await endWaits(true)
     assert.equal(await sendWaiting(), 10 * MINUTE)
@@ -157,51 +157,51 @@ for (const status of [401, 403])
     assert.equal(settings.refusedKey, null)
   })
 
-/** The answer of a punch that is a row, as the function writes it. */
-const row = ({ body: { id, usuarioId, ponto } }, changes = {}) => [200, {}, { situacao: "gravada", id, usuarioId, ponto, ...changes }]
+/** Returns the response with the receipt of a punch, in the function's format. */
+const receiptOf = ({ body: { id, usuarioId, ponto } }, changes = {}) => [200, {}, { situacao: "gravada", id, usuarioId, ponto, ...changes }]
 
-/** Ask for receipts as the page does, until a time has passed, or there is nothing to ask for. */
-async function askUntil(end) {
+/** Requests receipts as the page does, until a time or until no receipt is missing. */
+async function requestReceiptsUntil(end) {
   for (let wait = await collectReceipts(); wait !== null && now + wait < end; wait = await collectReceipts()) now += wait
 }
 
-test("a punch is recorded once its receipt says so, and is not asked for again", async () => {
-  const before = [503, 404, [200, {}, { situacao: "gravada", id: "of another" }]]
-  receipt = punch => before.shift() ?? row(punch)
+test("a punch with a receipt is recorded, and its receipt is not requested again", async () => {
+  const firstResponses = [503, 404, [200, {}, { situacao: "gravada", id: "of another" }]]
+  receiptResponse = punch => firstResponses.shift() ?? receiptOf(punch)
   await sendAll(2)
-  await askUntil(now + DAY)
+  await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded", "recorded"])
-  const asked = receipts().length
+  const requestCount = receipts().length
   await sendAll(1)
-  await askUntil(now + DAY)
-  assert.deepEqual(new Set(receipts().slice(asked).map(({ name }) => name)), new Set([punches[2].body.id]))
+  await requestReceiptsUntil(now + DAY)
+  assert.deepEqual(new Set(receipts().slice(requestCount).map(({ name }) => name)), new Set([punches[2].body.id]))
 })
 
-test("receipts are asked for while a later punch waits", async () => {
-  answers = [202, [500, { "retry-after": "3600" }]]
-  receipt = row
+test("receipts are requested while a later punch waits", async () => {
+  plannedResponses = [202, [500, { "retry-after": "3600" }]]
+  receiptResponse = receiptOf
   press()
   press()
   await sendWaiting()
-  await askUntil(now + MINUTE)
+  await requestReceiptsUntil(now + MINUTE)
   assert.deepEqual(states(), ["recorded", "waiting"])
 })
 
-test("a receipt of another punch is a conflict, which is neither sent nor asked for again", async () => {
-  receipt = punch => row(punch, [{}, { usuarioId: 124 }, { ponto: "2026-10-01T12:00:00.001Z" }][punch.body.sequencia - 1])
+test("a receipt of another punch is a conflict, which is neither sent nor requested again", async () => {
+  receiptResponse = punch => receiptOf(punch, [{}, { usuarioId: 124 }, { ponto: "2026-10-01T12:00:00.001Z" }][punch.body.sequencia - 1])
   await sendAll(3)
-  await askUntil(now + DAY)
+  await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded", "conflict", "conflict"])
-  const asked = requests.length
+  const requestCount = requests.length
   await sendAll()
-  await askUntil(now + DAY)
-  assert.equal(requests.length, asked)
+  await requestReceiptsUntil(now + DAY)
+  assert.equal(requests.length, requestCount)
 })
 
-test("a receipt is asked for each 10 minutes, and two weeks after its punch was sent once a day", async () => {
+test("a missing receipt is requested every 10 minutes, and two weeks after its punch was sent once a day", async () => {
   const start = now
   await sendAll(1)
-  await askUntil(start + 20 * DAY)
+  await requestReceiptsUntil(start + 20 * DAY)
   const times = receipts().map(({ at }) => at)
   const waits = times.slice(1).map((at, index) => at - times[index])
   const early = waits.filter((_, index) => times[index] - start < 14 * DAY)
@@ -210,82 +210,82 @@ test("a receipt is asked for each 10 minutes, and two weeks after its punch was 
   assert.equal(waits.length - early.length, 5)
 })
 
-test("a token that is too old is renewed, for punches and for receipts", async () => {
+test("an expired token is renewed, for punches and for receipts", async () => {
   signIn("old")
-  tokens = fields => {
+  tokenResponse = fields => {
     assert.equal(String(fields), "client_id=client&grant_type=refresh_token&refresh_token=refresh")
     return [200, {}, { id_token: tokenOf(123) }]
   }
-  answers = [401]
+  plannedResponses = [401]
   await sendAll(1)
   assert.deepEqual(posts().map(({ token }) => token), ["old", tokenOf(123)])
   signIn("old")
-  receipt = punch => (settings.session.token === "old" ? 401 : row(punch))
-  await askUntil(now + DAY)
+  receiptResponse = punch => (settings.session.token === "old" ? 401 : receiptOf(punch))
+  await requestReceiptsUntil(now + DAY)
   assert.deepEqual(states(), ["recorded"])
 })
 
-for (const [name, answer, outcome] of [
+for (const [name, response, outcome] of [
   ["of another employee", [200, {}, { id_token: tokenOf(124) }], "refused"],
   ["without an employee", [200, {}, { id_token: "no token" }], "refused"],
   ["that is refused", [400, {}, { error: "invalid_grant" }], "refused"],
   ["that is throttled", [429, {}, {}], "again"],
   ["that fails", [500, {}, {}], "again"],
-  ["that something in between answers", [200, {}, "<html>"], "again"],
-  ["without an answer", "silence", "again"],
+  ["answered by an intermediary", [200, {}, "<html>"], "again"],
+  ["without an answer", "timeout", "again"],
 ])
   test(`a renewal ${name}: ${outcome}`, async () => {
-    tokens = () => answer
-    for (const ask of [sendWaiting, collectReceipts]) {
+    tokenResponse = () => response
+    for (const run of [sendWaiting, collectReceipts]) {
       signIn("old")
       settings.retry = settings.refusedKey = null
       press()
-      if (ask === collectReceipts) punches.at(-1).state = "sent"
-      receipt = () => 401
-      answers = [401, 401]
-      await ask()
+      if (run === collectReceipts) punches.at(-1).state = "sent"
+      receiptResponse = () => 401
+      plannedResponses = [401, 401]
+      await run()
       now += MINUTE
-      const wait = await ask()
+      const wait = await run()
       if (outcome === "refused") assert.equal(settings.session, null)
       else {
         assert.equal(settings.session.token, "old")
-        assert.ok(wait < 10 * MINUTE) // it is tried again
+        assert.ok(wait < 10 * MINUTE) // the next attempt is scheduled
         assert.equal(settings.refusedKey ?? null, null)
       }
       assert.ok(states().every(state => state !== "refused"))
     }
   })
 
-test("what is refused before a sign-in, or ended by an older session, stops no newer one", async () => {
+test("a refusal of an older session or before the sign-in does not stop a newer session", async () => {
   press()
-  answers = [Promise.resolve().then(() => (signIn("new"), 401))]
+  plannedResponses = [Promise.resolve().then(() => (signIn("new"), 401))]
   await sendAll()
   assert.deepEqual(posts().map(({ token }) => token), [undefined, "new"])
-  assert.ok(wait(0) < MINUTE)
+  assert.ok(waitAfter(0) < MINUTE)
 
   signIn("old")
-  tokens = () => (signIn("newer"), [400, {}, { error: "invalid_grant" }])
-  answers = [401]
+  tokenResponse = () => (signIn("newer"), [400, {}, { error: "invalid_grant" }])
+  plannedResponses = [401]
   await sendAll(1)
   assert.equal(settings.session.token, "newer")
   assert.deepEqual(states(), ["sent", "sent"])
 })
 
-test("who signs out while a token is renewed stays out", async () => {
+test("a sign-out while a token is being renewed is not undone", async () => {
   signIn("old")
-  tokens = () => ((settings.session = null), [200, {}, { id_token: tokenOf(123) }])
-  answers = [401, 401]
+  tokenResponse = () => ((settings.session = null), [200, {}, { id_token: tokenOf(123) }])
+  plannedResponses = [401, 401]
   press()
   await sendWaiting()
   assert.equal(settings.session, null)
   assert.equal(posts()[1].token, undefined)
 })
 
-test("who signs out goes to the user pool though nobody answers the revocation, and within seconds", async () => {
+test("a sign-out goes to the user pool within seconds although the revocation gets no response", async () => {
   const start = now
   const places = []
   globalThis.location = { assign: url => places.push(`${url.origin}${url.pathname}`) }
-  console.error = () => {} // it says why
+  console.error = () => {} // the reported error is expected
   assert.equal(await signOut({ refresh: "refresh" }), true)
   assert.deepEqual(places, [POOL.logout])
   assert.equal(String(requests.at(-1).body), "client_id=client&token=refresh")

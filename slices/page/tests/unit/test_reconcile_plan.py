@@ -3,8 +3,7 @@
 import itertools
 import json
 import subprocess
-from typing import Any
-
+from typing import Any, NamedTuple
 from slices.page.site import WEB
 
 NOW = 1_790_852_400_000  # 2026-10-01, ms since the epoch
@@ -39,7 +38,7 @@ console.log(JSON.stringify(results))
 """
 
 
-def reconciled(stores: list[Any]) -> list[Any]:
+def run_plans(stores: list[Any]) -> list[Any]:
     """Return for each pair of stores its plan, the stores after it, and the next plan."""
     code = (
         _RUN.replace("PLAN", (WEB / "plan.js").as_uri()).replace("NOW", str(NOW)).replace("STORES", json.dumps(stores))
@@ -47,8 +46,8 @@ def reconciled(stores: list[Any]) -> list[Any]:
     command = ["node", "--no-warnings", "--input-type=module", "-"]
     result = subprocess.run(command, input=code, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    found: list[Any] = json.loads(result.stdout)
-    return found
+    results: list[Any] = json.loads(result.stdout)
+    return results
 
 
 def punch(state: str, *, is_old: bool = False, number: int = 7) -> dict[str, Any]:
@@ -59,12 +58,12 @@ def punch(state: str, *, is_old: bool = False, number: int = 7) -> dict[str, Any
     }
 
 
-def name(found: dict[str, Any]) -> str:
-    return f"punch/{DEVICE}/{found['body']['sequencia']}/{found['state']}"
+def copy_name(value: dict[str, Any]) -> str:
+    return f"punch/{DEVICE}/{value['body']['sequencia']}/{value['state']}"
 
 
-def identity(revision: int, following: int = 1) -> dict[str, Any]:
-    device = {"name": "", "dispositivo": DEVICE, "next": following} if revision else None
+def identity(revision: int, next_number: int = 1) -> dict[str, Any]:
+    device = {"name": "", "dispositivo": DEVICE, "next": next_number} if revision else None
     return {
         "device": device,
         "key": f"of {revision}" if revision else None,
@@ -74,70 +73,88 @@ def identity(revision: int, following: int = 1) -> dict[str, Any]:
     }
 
 
-def in_stores(kept: str | None, copies: tuple[str, ...], mine: int, theirs: int, *, is_old: bool) -> dict[str, Any]:
-    copied = [punch(state, is_old=is_old) for state in copies]
-    replica = {name(found): found for found in copied}
-    return {
-        "punches": [] if kept is None else [punch(kept, is_old=is_old) | {"order": 1}],
-        "identity": identity(mine, 8),
-        "replica": replica | ({f"identity/{theirs}": identity(theirs, 5)} if theirs else {}),
-    }
+class Case(NamedTuple):
+    """Contents of the two stores."""
+
+    state: str | None  # of the punch in the first store
+    copies: tuple[str, ...]  # states of the punch in the replica
+    revision: int  # of the identity in the first store; 0: none
+    replica_revision: int  # likewise in the replica
+    is_old: bool  # the punch is older than 60 days
+
+    @property
+    def most_advanced(self) -> str | None:
+        """Most advanced state of the punch in either store."""
+        states = [*self.copies, *([self.state] if self.state else [])]
+        return max(states, key=STATES.__getitem__, default=None)
+
+    def stores(self) -> dict[str, Any]:
+        """Return the stores as the script expects them."""
+        copies = [punch(state, is_old=self.is_old) for state in self.copies]
+        replica = {copy_name(copy): copy for copy in copies}
+        if self.replica_revision:
+            replica[f"identity/{self.replica_revision}"] = identity(self.replica_revision, 5)
+        return {
+            "punches": [] if self.state is None else [punch(self.state, is_old=self.is_old) | {"order": 1}],
+            "identity": identity(self.revision, 8),
+            "replica": replica,
+        }
 
 
 CASES = [
-    (kept, copies, mine, theirs, is_old)
-    for kept in (None, *STATES)
+    Case(state, copies, revision, replica_revision, is_old)
+    for state in (None, *STATES)
     for count in range(len(STATES) + 1)
     for copies in itertools.combinations(STATES, count)
-    for mine, theirs in itertools.product((0, 3), (0, 2, 3, 4))
+    for revision, replica_revision in itertools.product((0, 3), (0, 2, 3, 4))
     for is_old in (False, True)
 ]
-STORES = [in_stores(kept, copies, mine, theirs, is_old=is_old) for kept, copies, mine, theirs, is_old in CASES]
+STORES = [case.stores() for case in CASES]
 
 
-def test_afterwards_both_have_the_furthest_state_and_the_later_identity_and_there_is_nothing_left_to_do() -> None:
-    for (kept, copies, mine, theirs, is_old), found in zip(CASES, reconciled(STORES), strict=True):
-        case = (kept, copies, mine, theirs, is_old)
-        states = [*copies, *([kept] if kept else [])]
-        furthest = max(states, key=STATES.__getitem__, default=None)
-        is_gone = is_old and furthest == "recorded"
-        is_late = is_gone and kept in ("waiting", "sent")  # it goes once it is recorded in both
-        goes = is_gone and not is_late
-        expected = [] if furthest is None or goes else [furthest]
-        after, second = found["after"], found["second"]
-        assert [each["state"] for each in after["punches"]] == expected, case
-        own = after["identity"]
+def test_a_plan_gives_both_stores_the_most_advanced_state_and_the_later_identity() -> None:
+    for case, result in zip(CASES, run_plans(STORES), strict=True):
+        is_expired = case.is_old and case.most_advanced == "recorded"
+        is_deleted_later = is_expired and case.state in (
+            "waiting",
+            "sent",
+        )  # only after both stores have the last state
+        is_deleted = is_expired and not is_deleted_later
+        expected = [] if case.most_advanced is None or is_deleted else [case.most_advanced]
+        after, second = result["after"], result["second"]
+        assert [stored["state"] for stored in after["punches"]] == expected, case
+        merged = after["identity"]
         assert set(after["replica"]) == {
             *(f"punch/{DEVICE}/7/{state}" for state in expected),
-            *([f"identity/{own['revision']}"] if own["revision"] else []),
+            *([f"identity/{merged['revision']}"] if merged["revision"] else []),
         }, case
-        if own["revision"]:
-            assert after["replica"][f"identity/{own['revision']}"] == own, case
-            assert own["key"] == f"of {max(mine, theirs)}", case
-        assert own["revision"] >= max(mine, theirs), case
-        if own["device"]:
-            assert own["device"]["next"] >= (8 if states or mine else 5), case
-        left = {what for what in ("toRestore", "toDelete", "toCopy", "namesToRemove", "shouldCopyIdentity") if second[what]}
-        assert left == ({"toDelete", "namesToRemove"} if is_late else set()), case
+        if merged["revision"]:
+            assert after["replica"][f"identity/{merged['revision']}"] == merged, case
+            assert merged["key"] == f"of {max(case.revision, case.replica_revision)}", case
+        assert merged["revision"] >= max(case.revision, case.replica_revision), case
+        if merged["device"]:
+            assert merged["device"]["next"] >= (8 if case.most_advanced or case.revision else 5), case
+        actions = ("toRestore", "toDelete", "toCopy", "namesToRemove", "shouldCopyIdentity")
+        remaining = {action for action in actions if second[action]}
+        assert remaining == ({"toDelete", "namesToRemove"} if is_deleted_later else set()), case
 
 
-def test_a_store_that_lost_something_is_told_of_with_the_number_of_punches_and_a_new_device_is_not() -> None:
-    for (kept, copies, mine, theirs, is_old), found in zip(CASES, reconciled(STORES), strict=True):
-        in_one = bool(kept) != bool(copies)
-        furthest = max((*copies, *([kept] if kept else [])), key=STATES.__getitem__, default=None)
-        lost = int(in_one and not (is_old and furthest == "recorded"))
-        is_new = not mine and not theirs and not copies
-        is_torn = not is_new and (lost > 0 or not mine or not theirs)
-        assert found["first"]["lostCount"] == (lost if is_torn else None), (kept, copies, mine, theirs, is_old)
+def test_a_loss_is_counted_in_punches_and_a_new_device_has_lost_nothing() -> None:
+    for case, result in zip(CASES, run_plans(STORES), strict=True):
+        is_in_one_store = bool(case.state) != bool(case.copies)
+        lost = int(is_in_one_store and not (case.is_old and case.most_advanced == "recorded"))
+        is_new_device = not case.revision and not case.replica_revision and not case.copies
+        has_loss = not is_new_device and (lost > 0 or not case.revision or not case.replica_revision)
+        assert result["first"]["lostCount"] == (lost if has_loss else None), case
 
 
-def test_only_what_the_first_store_does_not_know_is_read_from_the_second() -> None:
-    kept = [punch("sent", number=number) | {"order": number} for number in (1, 2)]
+def test_only_values_that_the_first_store_lacks_are_read_from_the_replica() -> None:
+    punches = [punch("sent", number=number) | {"order": number} for number in (1, 2)]
     copies = [punch("sent", number=1), punch("recorded", number=2), punch("waiting", number=3)]
-    names = json.dumps([*map(name, copies), "identity/2", "identity/4"])
+    names = json.dumps([*map(copy_name, copies), "identity/2", "identity/4"])
     code = f"""
     import {{ neededNames }} from "{(WEB / "plan.js").as_uri()}"
-    console.log(JSON.stringify(neededNames({json.dumps(kept)}, {names})))
+    console.log(JSON.stringify(neededNames({json.dumps(punches)}, {names})))
     """
     result = subprocess.run(
         ["node", "--input-type=module", "-"], input=code, capture_output=True, text=True, check=True
