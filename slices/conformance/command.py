@@ -187,7 +187,7 @@ def read_expected_punches(file: Path, count: int) -> ExpectedPunches:
                 counts_without_id[punch.employee_id, getattr(punch, INSTANT_COLUMN)] += 1
         except (ValueError, AttributeError, KeyError, InvalidPunchError):
             raise CommandError(
-                f"{file}, line {number}: not an object with an id, or with {' and '.join(_REQUIRED_FIELDS)}"
+                f"{file}, line {number}: expected an object with id, or with {' and '.join(_REQUIRED_FIELDS)}"
             ) from None
     return ExpectedPunches(max(count, len(ids) + counts_without_id.total()), frozenset(ids), counts_without_id)
 

@@ -30,7 +30,7 @@ class Page(Slice):
         )
         second_update = SecondUpdate("SiteDistribution", "site=false", reason)
         return DeployHook(
-            publish, second_update, LocalFiles("page_url", "Punch on this page, which keeps the key", site.files)
+            publish, second_update, LocalFiles("page_url", "Punch on this page, which stores the key", site.files)
         )
 
 

@@ -75,7 +75,7 @@ class Client:
         self._url = url
         self._clock = clock
         self._headers = {"x-api-key": key}
-        self._random = Random(seed)  # noqa: S311  chance that repeats
+        self._random = Random(seed)  # noqa: S311  it has to be reproducible
 
     def run(self, punches: Iterable[Body]) -> None:
         """Send all punches."""

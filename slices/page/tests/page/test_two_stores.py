@@ -269,7 +269,8 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     page.evaluate(
         """async () => {
             const { openConnection } = await import("./indexeddb.js")
-            const { readIdentity } = await import("./reconcile.js"), { identityName, copyName } = await import("./plan.js")
+            const { readIdentity } = await import("./reconcile.js")
+            const { identityName, copyName } = await import("./plan.js")
             const [{ body }] = await (await import("./database.js")).listAllPunches()
             const { revision } = await readIdentity(await openConnection())
             const incomplete = [copyName({ body, state: "sent" }), identityName(revision + 1)]

@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 from typing import Any, NamedTuple
+
 from slices.page.site import WEB
 
 NOW = 1_790_852_400_000  # 2026-10-01, ms since the epoch
