@@ -30,7 +30,7 @@ class Response(NamedTuple):
     headers: dict[str, str]  # by lower-case name
 
 
-def sent(body: object) -> SentMessage:
+def expected_message(body: object) -> SentMessage:
     """Tell what `Client.post` sends of a punch that it is given as an object."""
     text = json.dumps(body)
     punch = parse(text, ZoneInfo("America/Sao_Paulo"))
@@ -53,14 +53,14 @@ class Client:
             below: what follows the path `/ponto`.
             headers: besides the content type and the key.
         """
-        sent = {"content-type": "application/json", "x-api-key": self.address.api_key}
+        default = {"content-type": "application/json", "x-api-key": self.address.api_key}
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         with urllib3.PoolManager() as connections:
             answer = connections.request(
                 method,
                 self.address.api_url + below,
                 body=body if isinstance(body, bytes) else json.dumps(body).encode(),
-                headers={name: value for name, value in (sent | given).items() if value is not None},
+                headers={name: value for name, value in (default | given).items() if value is not None},
                 retries=False,
                 timeout=DEADLINE,
             )
@@ -80,17 +80,17 @@ class Client:
 
     def rows(self, *employees: int) -> list[StoredPunch]:
         """The punches of some employees, the earliest first."""
-        found = self.rows_of(range(min(employees), max(employees) + 1))
+        found = self.rows_in_range(range(min(employees), max(employees) + 1))
         return [row for row in found if row.punch.employee_id in employees]
 
-    def rows_of(self, employees: range) -> list[StoredPunch]:
+    def rows_in_range(self, employees: range) -> list[StoredPunch]:
         """The punches of employees that a run has to itself, the earliest first."""
         with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
             return read_rows(connection, employees)
 
     def judge(self, accepted: Mapping[str, SentMessage]) -> Ledger:
         """Find the end of messages, by their ids."""
-        employees = {sent.punch.employee_id for sent in accepted.values() if sent.punch}
+        employees = {message.punch.employee_id for message in accepted.values() if message.punch}
         dead_letters = []
         if self.depth(self.address.dlq_url):
             with queue_reader.open_reader(self.sqs, self.address.dlq_url) as reader:

@@ -55,7 +55,7 @@ def stack(deployed: Deployed) -> Stack:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _left_by_the_module(request: pytest.FixtureRequest) -> Iterator[None]:
+def _require_unchanged_systems(request: pytest.FixtureRequest) -> Iterator[None]:
     """Require that a module leaves the systems as they were deployed, so that its order does not matter."""
     yield
     items = [item for item in request.session.items if item.path == request.path]

@@ -110,7 +110,7 @@ def state() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ponto run "))
     state = folder / "state"
     yield state
-    left = processes_of(state)
+    left = find_processes(state)
     for process in left:
         process.kill()
     psutil.wait_procs(left, DEADLINE)
@@ -132,7 +132,7 @@ def start(state: Path) -> Iterator[Start]:
         yield start
 
 
-def processes_of(state: Path) -> list[psutil.Process]:
+def find_processes(state: Path) -> list[psutil.Process]:
     """All processes that name the folder in their command line or environment, or work below it."""
     found = []
     for process in psutil.process_iter():
@@ -177,7 +177,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     stopping = run.output().splitlines()[run.output().splitlines().index("stopping ...") :]
     assert stopping[-1] == "stopped; rows and queued punches are kept for the next time"
     assert all("so far" in line for line in stopping[1:-1])  # as on a machine with much else to do
-    assert processes_of(state) == []
+    assert find_processes(state) == []
     assert not (state / "stack.json").exists()
 
     run = start(port)
@@ -196,7 +196,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert run.process.wait(DEADLINE) == 1
     assert "The emulator ended by itself" in run.output()
     assert "Traceback" not in run.output()
-    assert processes_of(state) == []
+    assert find_processes(state) == []
 
     # What it took along is said, then and at the next start.
     lost = r"what the emulator was given since .* is lost: queued punches, dead letters, and keys of `ponto keys`"
@@ -205,7 +205,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.wait_until("starting PostgreSQL")
     assert re.search(f"the last run ended before everything was saved: {lost}", run.output())
     assert run.stop(signal.SIGHUP) == 0
-    assert processes_of(state) == []
+    assert find_processes(state) == []
 
 
 @needs("curl")
@@ -224,7 +224,7 @@ def test_on_a_full_disk_it_keeps_a_dead_letter_made_by_the_printed_command_until
     assert run.stop(signal.SIGINT) == 3
     assert "make run: Not everything could be saved. Not saved: 1 of 1 dead letters; " in run.output()
     assert "kept for the next time" not in run.output()
-    assert processes_of(state) == []
+    assert find_processes(state) == []
 
 
 def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Path, start: Start) -> None:
@@ -232,7 +232,7 @@ def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Pat
         return [
             process
             for process in psutil.process_iter(["cmdline"])
-            if "deploy" in (process.info["cmdline"] or ()) and process in processes_of(state)
+            if "deploy" in (process.info["cmdline"] or ()) and process in find_processes(state)
         ]
 
     port = emulator.find_free_port()
@@ -252,7 +252,7 @@ def test_a_start_ends_the_sls_of_a_killed_one_and_ctrl_c_ends_its_own(state: Pat
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
     run.wait_until("deploying")
     assert run.stop(signal.SIGINT) == 0
-    wait_for(lambda: processes_of(state) == [], "what was killed to be gone")
+    wait_for(lambda: find_processes(state) == [], "what was killed to be gone")
 
 
 def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: Start) -> None:
@@ -265,7 +265,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: St
         assert run.process.wait(DEADLINE) == 1
 
     assert f"Port {port} is in use" in run.output()
-    assert processes_of(state) == []
+    assert find_processes(state) == []
     assert not state.exists()
 
 
@@ -285,7 +285,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
     assert run.process.wait(DEADLINE) == 1
     assert "sls deploy --stage local" in run.output()
     assert "batidaPonto.handler" in run.output()
-    assert processes_of(state) == []
+    assert find_processes(state) == []
 
 
 def test_a_first_start_without_a_network_names_the_network(

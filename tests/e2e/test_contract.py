@@ -38,7 +38,7 @@ CLIENTS = 8
 ZONE = ZoneInfo("America/Sao_Paulo")  # the stage's
 
 EXISTING = (ROOT / "ponto" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
-UNKNOWABLE = {f"{name}: contains a lone surrogate" for name in NAMES}
+DETAILS_BEYOND_SCHEMA = {f"{name}: contains a lone surrogate" for name in NAMES}
 """Why a body that the schema admits may become a dead letter: what no schema can say. Of days the schema knows all."""
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ T = TypeVar("T")
 # What the schema says
 
 
-def is_a_punch(body: bytes) -> bool:
+def is_valid_punch(body: bytes) -> bool:
     """Return whether a body is UTF-8, and JSON text that the schema admits."""
     try:
         return is_admitted(body.decode())
@@ -55,7 +55,7 @@ def is_a_punch(body: bytes) -> bool:
         return False
 
 
-def is_read_in_two_ways(body: bytes) -> bool:
+def is_ambiguous_for_emulator(body: bytes) -> bool:
     """Return whether the emulator, which reads by Python's own JSON, may admit what AWS refuses.
 
     NaN for a number; UTF-16 and UTF-32; a byte order mark; half a surrogate pair as bytes. AWS's documents say that a
@@ -78,42 +78,48 @@ def is_beyond_sqs(body: bytes) -> bool:
 # Bodies
 
 NUMBERS = ["Infinity", "-Infinity", "1e400", "-0", "01", "+1", "1.", ".5", "0x1", "1_0", "1.0", "1e0", "1E1"]
-AROUND = [
+BODY_WRAPPERS = [
     *(b" \n%s\r\n\t", b"[%s]", b"%s,", b"%s%s", b"(%s)", b"/**/%s", b"%s//"),
     *(b"%s\x00", b"%s\xff\xfe", b"%s&Action=DeleteQueue", b"%s\r\n\r\nAction=DeleteQueue", b"%s%%0AAction=DeleteQueue"),
     *(b"Action=SendMessage&MessageBody=%s", b"MessageBody=%s&Action=SendMessage"),
 ]
-IN_A_TEXT = [
+RAW_TEXT = [
     *(b"\n", b"\t", b"\x00", b"\x1b", b"\x7f", b"\xc0\xaf", b"\xff", b"\xef\xbf\xbe", b"\xf0\x9f\x98\x80"),
     *(rb"\ud800", rb"\udc00\ud800", rb"\ud83d\ude00", rb"\u0000", rb"\u2028", rb"\u202e"),
 ]
 
 
-def _samples() -> list[bytes]:
+def _create_bodies() -> list[bytes]:
     """Make bodies: good ones, their neighbours, and anything, the same every time but for their ids."""
     chosen = [
-        *_drawn(good_bodies(), 300),
-        *(_good() | {name: value} for name, values in BAD_VALUES.items() for value in values),
-        *(_good() | fields for fields in LIMITS),
-        *_drawn(edited_bodies(), 300),
-        *_drawn(any_json(), 100),
+        *_draw_examples(good_bodies(), 300),
+        *(_create_good_body() | {name: value} for name, values in BAD_VALUES.items() for value in values),
+        *(_create_good_body() | fields for fields in LIMITS),
+        *_draw_examples(edited_bodies(), 300),
+        *_draw_examples(any_json(), 100),
     ]
     bodies = [
-        _json(each | _new_id() if isinstance(each, dict) and is_a_punch(_json(each)) else each) for each in chosen
+        _encode_json(each | _new_id() if isinstance(each, dict) and is_valid_punch(_encode_json(each)) else each)
+        for each in chosen
     ]
-    bodies += _drawn(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 100)
+    bodies += _draw_examples(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 100)
     numeric = [name for name, rule in FIELDS.items() if rule["type"] in ("integer", "number")]
-    bodies += [_with_raw(name, number.encode()) for name in numeric for number in NUMBERS]
-    bodies += [_with_raw(name, b'"%s"' % raw) for name in NAMES or ["id"] for raw in IN_A_TEXT]
-    bodies += [_with_raw(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 500, 20_000)]
-    bodies += [each.replace(b"%s", _json(_good())).replace(b"%%", b"%") for each in AROUND]
-    bodies += [_json(_good())[:length] for length in range(0, len(_json(_good())), 5)]
-    bodies += [b'{"id":1,' + _json(_good())[1:], _json(_good())[:-1] + b',"id":1}']  # of a repeated key the last counts
+    bodies += [_set_raw_value(name, number.encode()) for name in numeric for number in NUMBERS]
+    bodies += [_set_raw_value(name, b'"%s"' % raw) for name in NAMES or ["id"] for raw in RAW_TEXT]
+    bodies += [_set_raw_value(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 500, 20_000)]
+    bodies += [each.replace(b"%s", _encode_json(_create_good_body())).replace(b"%%", b"%") for each in BODY_WRAPPERS]
+    bodies += [
+        _encode_json(_create_good_body())[:length] for length in range(0, len(_encode_json(_create_good_body())), 5)
+    ]
+    bodies += [
+        b'{"id":1,' + _encode_json(_create_good_body())[1:],
+        _encode_json(_create_good_body())[:-1] + b',"id":1}',
+    ]  # of a repeated key the last counts
     random.Random(20_261_001).shuffle(bodies)  # noqa: S311  repeatable, not secret
-    return [body for body in bodies if not is_read_in_two_ways(body)]
+    return [body for body in bodies if not is_ambiguous_for_emulator(body)]
 
 
-def _drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
+def _draw_examples(strategy: st.SearchStrategy[T], count: int) -> list[T]:
     """Draw from a strategy of hypothesis, the same every time."""
     found: list[T] = []
 
@@ -138,17 +144,17 @@ def _new_id() -> Body:
     return {"id": str(uuid.uuid4())}
 
 
-def _good() -> Body:
+def _create_good_body() -> Body:
     return event.VALID[0] | _new_id()
 
 
-def _json(body: Any) -> bytes:
+def _encode_json(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-def _with_raw(name: str, value: bytes) -> bytes:
+def _set_raw_value(name: str, value: bytes) -> bytes:
     """Return a good body with these bytes as the JSON of one value."""
-    return _json(_good() | {name: "THIS"}).replace(b'"THIS"', value)
+    return _encode_json(_create_good_body() | {name: "THIS"}).replace(b'"THIS"', value)
 
 
 # Their answers
@@ -190,7 +196,7 @@ def drained(deployed: Deployed) -> Drained:
         return Answered(body, answer.status, answer.json())
 
     with urllib3.PoolManager(maxsize=CLIENTS) as connections, ThreadPoolExecutor(CLIENTS) as pool:
-        answered = list(pool.map(post, _samples()))
+        answered = list(pool.map(post, _create_bodies()))
     client.wait_until_drained()
     dead_letters = {}
     for message in client.take_dead_letters():
@@ -202,14 +208,14 @@ def drained(deployed: Deployed) -> Drained:
 def test_each_answer_is_what_the_schema_says(drained: Drained) -> None:
     expected = {True: 202, False: 400}
     known = [each for each in drained.answered if not is_beyond_sqs(each.body)]
-    assert min(sum(is_a_punch(each.body) is admitted for each in known) for admitted in expected) > 300
-    assert [each for each in known if each.status != expected[is_a_punch(each.body)]] == []
+    assert min(sum(is_valid_punch(each.body) is admitted for each in known) for admitted in expected) > 300
+    assert [each for each in known if each.status != expected[is_valid_punch(each.body)]] == []
     assert {each.status for each in drained.answered} == {202, 400}
     refused = [each.answer["message"] for each in drained.answered if each.status == 400]
     assert all(message.startswith("there is an error in your request: ") for message in refused)
 
 
-def differing(punch: Punch, stored: Mapping[str, object]) -> list[str]:
+def differing_columns(punch: Punch, stored: Mapping[str, object]) -> list[str]:
     """Return the columns by which a punch is not that of a row."""
     return [column for column, value in punch.comparison_key.items() if stored[column] != value]
 
@@ -227,7 +233,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
         except InvalidPunchError as error:
             expected[each.message_id] = DeadLetter(error.reason, error.detail, body)
     assert bool(expected) == bool(NAMES)
-    assert {dead_letter.detail for dead_letter in expected.values()} <= UNKNOWABLE
+    assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
     ids = {punch.id: punch.employee_id for punch in punches.values()}
     rows = client.query(f"select id::text, {SUBJECT_COLUMN} from ponto.batida where id = any(%s::uuid[])", list(ids))
@@ -236,7 +242,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
     assert len(ids) > 100  # without an id, equal punches are one
     for each in accepted:  # of an event that is more than its id is made of, one may contradict another
         punch = punches.get(each.message_id)
-        if punch and (other := differing(punch, stored[punch.id])):
+        if punch and (other := differing_columns(punch, stored[punch.id])):
             detail = f"id {punch.id} belongs to a punch with another {' and '.join(other)}"
             expected[each.message_id] = DeadLetter("conflict", detail, each.body.decode())
     assert drained.dead_letters == expected

@@ -36,14 +36,14 @@ def employee() -> int:
     return next(EMPLOYEES)
 
 
-def punch_of(employee: int, **more: object) -> dict[str, object]:
+def create_punch(employee: int, **more: object) -> dict[str, object]:
     return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
 
 
 def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     client: Client, ponto: Run, run: Run, employee: int
 ) -> None:
-    first = punch_of(employee)
+    first = create_punch(employee)
     second = json.dumps(event.body(employee, "2026-10-01T09:00:00Z", id=first["id"]), indent=3)
     client.post(first)
     client.wait_until_drained()
@@ -69,7 +69,7 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
 
 def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: Client, run: Run, employee: int) -> None:
     with client.refusing(employee):
-        message_id = client.post(punch_of(employee)).body["messageId"]
+        message_id = client.post(create_punch(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     (dead_letter,) = run("list", "--reason", "refused", "--json").json["deadLetters"]
 
@@ -84,7 +84,7 @@ def test_dead_letters_become_rows_with_the_time_of_their_first_receipt(client: C
     employees = [next(EMPLOYEES) for _ in range(40)]
     ids = set()
     for start in range(0, 40, 10):
-        bodies = [json.dumps(punch_of(employee)) for employee in employees[start : start + 10]]
+        bodies = [json.dumps(create_punch(employee)) for employee in employees[start : start + 10]]
         sent = client.sqs.send_message_batch(
             QueueUrl=client.address.dlq_url,
             Entries=[{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)],
@@ -106,7 +106,7 @@ def test_dead_letters_become_rows_with_the_time_of_their_first_receipt(client: C
 def test_a_paused_drain_leaves_accepted_punches_in_the_queue_as_the_trace_says_and_a_resumed_one_stores_them(
     client: Client, ponto: Run, run: Run, employee: int
 ) -> None:
-    waiting = punch_of(employee)
+    waiting = create_punch(employee)
     paused = run("pause")
     try:
         assert client.post(waiting).status == 202

@@ -17,7 +17,7 @@ from tests.commands import Result, run_process
 from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
 from tests.postgres.servers import Server
-from tests.postgres.tls import Authority, Front
+from tests.postgres.tls import Authority, TlsRelay
 from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit.packaging import copy_project
 from tools.local import emulator
@@ -33,7 +33,7 @@ class Account(NamedTuple):
     aws: emulator.Emulator
     api: rds_api.Rds
     login: rds_login.Rds
-    before: Front  # of the cluster
+    front: TlsRelay  # of the cluster
     environment: Mapping[str, str]
 
     def run(self, *words: str) -> Result:
@@ -43,7 +43,7 @@ class Account(NamedTuple):
 @pytest.fixture
 def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """Give an account that has nothing but an emulator of AWS with an RDS, and a PostgreSQL that is the cluster's."""
-    server.owner(OWNER)
+    server.create_owner(OWNER)
     server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
     state = Path(tempfile.mkdtemp(prefix="ponto-express-"))
     try:
@@ -55,19 +55,19 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         certificate = authority.server(rds_login.HOST)
         certificate = certificate.rename(state / "server.pem")  # with its key, which is not packaged
         try:
-            with rds_api.serving() as (api, url), login.running(certificate) as before:
+            with rds_api.serving() as (api, url), login.running(certificate) as front:
                 # The emulator's functions have one key, which begins with the account's number.
                 key = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
                 login.keys[ACCOUNT] = key
                 api.looks = 0
-                api.endpoint = (rds_login.HOST, before.port)
+                api.endpoint = (rds_login.HOST, front.port)
                 environment = aws.environment() | {
                     "AWS_ENDPOINT_URL_RDS": url,
                     "LOCAL_PIP_CACHE": str(state / "pip"),
                     "SLS_AWS_MONITORING_FREQUENCY": "250",
                     "NODE_OPTIONS": quick_package(),
                 }
-                yield Account(project, aws, api, login, before, environment)
+                yield Account(project, aws, api, login, front, environment)
         finally:
             aws.stop()
     finally:
@@ -87,7 +87,7 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     rows = server.ask(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
     assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
-    assert {*account.before.connections} == {"TLS"}
+    assert {*account.front.connections} == {"TLS"}
 
     account.api.asked.clear()
     removed = account.run("remove", "--yes")

@@ -14,7 +14,7 @@ import pytest
 
 from lab.chaos.messages import INVALID_BODIES
 from loadtest.ledger import Ledger
-from tests.e2e.client import EMPLOYEES, Client, Response, sent
+from tests.e2e.client import EMPLOYEES, Client, Response, expected_message
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
@@ -54,8 +54,8 @@ def punch(employee: int, **more: Any) -> dict[str, Any]:
 
 def send(client: Client, body: str) -> str:
     """Put a message on the queue by hand; return its id."""
-    sent = client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
-    return str(sent["MessageId"])
+    response = client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
+    return str(response["MessageId"])
 
 
 def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
@@ -85,7 +85,7 @@ def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thir
     # function held that was killed, or that could not shorten it, waits for that, as it happens on a machine with much
     # else to do.
     # The workers run before it: a start is not what is timed.
-    _let_each_worker_work(client)
+    _warm_up_workers(client)
     punches = [punch(next(EMPLOYEES)) for _ in range(400)]
     before = len(deployed.stack.aws.log.read_text())
     started_at = time.monotonic()
@@ -110,7 +110,7 @@ def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thir
 
     took = time.monotonic() - returned
     accepted_ids = (answer.body["messageId"] for answer in answers)
-    found = client.judge(dict(zip(accepted_ids, map(sent, punches), strict=True)))
+    found = client.judge(dict(zip(accepted_ids, map(expected_message, punches), strict=True)))
     assert found == Ledger(len(punches), 0, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
     if took > 30 + accepted - returned:
@@ -118,7 +118,7 @@ def test_a_database_that_was_locked_for_five_seconds_has_all_punches_within_thir
         assert "timed out after" in log or "redelivery: " in log, log
 
 
-def _let_each_worker_work(client: Client) -> None:
+def _warm_up_workers(client: Client) -> None:
     with ThreadPoolExecutor(10) as clients:
         list(clients.map(client.post, [punch(next(EMPLOYEES)) for _ in range(100)]))
     client.wait_until_drained()
@@ -146,7 +146,7 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     known = variables | {"RETRY_DELAYS": "", "VISIBILITY_TIMEOUT": "1"}
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": known})
-    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_with_killer(package))
+    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_add_killer(package))
     yield
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
@@ -154,7 +154,7 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
 
 
-def _with_killer(package: bytes) -> bytes:
+def _add_killer(package: bytes) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(package)) as deployed, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as deadly:
         for name in deployed.namelist():

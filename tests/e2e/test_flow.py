@@ -10,7 +10,7 @@ from tests.commands import run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.page import browsers
-from tests.page.axe import require_nothing
+from tests.page.axe import require_no_violations
 from tests.waiting import wait_for
 from tools.kit import event
 from tools.local import flow, watch
@@ -72,9 +72,9 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
     address = client.address
     url = f"{address.aws_endpoint_url}{flow.PATH}"
     with (
-        browsers.started() as playwright,
-        browsers.launched(playwright) as browser,
-        browsers.window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
+        browsers.start_playwright() as playwright,
+        browsers.launch_browser(playwright) as browser,
+        browsers.open_window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
     ):
         page = screen.open(f"#key={flow.key(address.aws_access_key_id)}")
         expect(page.locator("#state")).to_have_text("All is stored.")
@@ -97,5 +97,5 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
         wait_for(lambda: number(page, "stored") == before["stored"] + PUNCHES + 1, "every row")
         assert number(page, "accepted") == before["accepted"] + PUNCHES + 3
         assert number(page, "duplicates") == before["duplicates"] + 1
-        require_nothing(page)
+        require_no_violations(page)
         assert screen.messages == []

@@ -137,7 +137,7 @@ def sender(paused: Client) -> Iterator[Sender]:
     assert paused.depth(paused.address.dlq_url) == 0
 
 
-def written(*, escaped: bool = False, **more: object) -> bytes:
+def create_body(*, escaped: bool = False, **more: object) -> bytes:
     punch = event.body(next(EMPLOYEES), "2026-10-01T08:00:00Z", **more)
     return json.dumps(punch, ensure_ascii=escaped).encode()
 
@@ -148,22 +148,22 @@ def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
     for text in (*PAYLOADS, *mixtures):
         space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9))).encode()
         for escaped in (False, True):
-            body = space + written(escaped=escaped, **in_names(text[:64])) + space
+            body = space + create_body(escaped=escaped, **in_names(text[:64])) + space
 
             sender.require_stored(sender.send(body), body)
 
 
 def test_a_body_up_to_the_limit_of_the_queue_is_stored_whole_and_a_larger_one_not_in_part(sender: Sender) -> None:
     for size in (LIMIT - 1, LIMIT):
-        body = written().ljust(size)
+        body = create_body().ljust(size)
         sender.require_stored(sender.send(body), body)
     too_large = {"message": f"there is an error in your request: it is larger than {LIMIT} bytes"}
     for size in (LIMIT + 1, 2**20 + 1):
-        assert sender.send(written().ljust(size)) == (413, too_large)
+        assert sender.send(create_body().ljust(size)) == (413, too_large)
 
 
 def test_the_query_string_reaches_nothing(sender: Sender) -> None:
-    body = written()
+    body = create_body()
     for payload in PAYLOADS:
         given = urllib.parse.quote(payload, safe="&=+;%$(){}.'!:/")
         for query in (f"?{given}", f"?x={given}", f"?MessageBody=x&{given}"):
@@ -179,7 +179,7 @@ def test_the_query_string_reaches_nothing(sender: Sender) -> None:
     ],
 )
 def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
-    body = written()
+    body = create_body()
     for payload in ("&Action=DeleteQueue&DelaySeconds=900", "%0d%0aAction: DeleteQueue", "$input.body#set($x=1)"):
         sender.require_stored(sender.send(body, sender.headers((name, payload))), body)
 
@@ -196,7 +196,7 @@ def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
     ids=repr,
 )
 def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, content_type: str, status: int) -> None:
-    body = written(**in_names("ação &Action=DeleteQueue"))
+    body = create_body(**in_names("ação &Action=DeleteQueue"))
 
     sent = sender.send(body, sender.headers(content_type=content_type))
 
@@ -207,7 +207,7 @@ def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, con
 
 @pytest.mark.parametrize("right_first", [True, False])
 def test_two_keys_are_one_or_refused(sender: Sender, right_first: bool) -> None:
-    body = written()
+    body = create_body()
     keys = [sender.key, "wrong"] if right_first else ["wrong", sender.key]
 
     sent = sender.send(body, [("content-type", JSON), *(("x-api-key", key) for key in keys)])

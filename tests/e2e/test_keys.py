@@ -18,7 +18,7 @@ from tools.kit.local_stack import STAGE
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
 
-Thing = tuple[str, str]  # key or plan, and its id
+KeyOrPlan = tuple[str, str]  # key or plan, and its id
 DENIED = refusal("AccessDeniedException")
 TOO_MANY = refusal("LimitExceededException")
 
@@ -33,7 +33,7 @@ class Gateway:
         self.used: dict[str, list[list[int]]] = {}  # what GetUsage, which the emulator lacks, says of a key
         self.instead["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
 
-    def everything(self) -> set[Thing]:
+    def list_keys_and_plans(self) -> set[KeyOrPlan]:
         """All keys and usage plans of the account."""
         found = {("key", key["id"]) for key in self.api.get_api_keys(limit=500)["items"]}
         return found | {("plan", plan["id"]) for plan in self.api.get_usage_plans(limit=500)["items"]}
@@ -45,15 +45,15 @@ class Gateway:
     def value(self, key_id: str) -> str:
         return self.api.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
-    def delete(self, thing: Thing) -> None:
-        kind, identifier = thing
+    def delete(self, key_or_plan: KeyOrPlan) -> None:
+        kind, identifier = key_or_plan
         if kind == "key":
             self.api.delete_api_key(apiKey=identifier)
         else:
             self.api.delete_usage_plan(usagePlanId=identifier)
 
 
-class Other(NamedTuple):
+class OtherDeployment(NamedTuple):
     """Another deployment in the same account."""
 
     state: Path
@@ -65,23 +65,23 @@ def gateway(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gat
     api = deployed.stack.client("apigateway")
     with monkeypatch.context() as patch:
         gateway = Gateway(api, patch)
-        before = gateway.everything()
+        before = gateway.list_keys_and_plans()
         yield gateway
-    for thing in gateway.everything() - before:
-        gateway.delete(thing)
+    for key_or_plan in gateway.list_keys_and_plans() - before:
+        gateway.delete(key_or_plan)
 
 
 @pytest.fixture
-def before(gateway: Gateway) -> set[Thing]:
+def before(gateway: Gateway) -> set[KeyOrPlan]:
     """What the template made, and other tests."""
-    return gateway.everything()
+    return gateway.list_keys_and_plans()
 
 
 @pytest.fixture
-def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[Other]:
+def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[OtherDeployment]:
     api_id = gateway.api.create_rest_api(name="another")["id"]
     address = deployed.stack.address._asdict() | {"api_id": api_id}
-    yield Other(write_stack(tmp_path, **address), api_id)
+    yield OtherDeployment(write_stack(tmp_path, **address), api_id)
     gateway.api.delete_rest_api(restApiId=api_id)
 
 
@@ -116,37 +116,37 @@ def test_a_key_has_a_plan_of_its_own_with_its_limits_and_its_value_alone_goes_to
     assert value not in result.err + caplog.text
 
 
-def test_two_keys_of_a_stage_have_two_names(prod: Other, gateway: Gateway, run: Run) -> None:
+def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
-    before = gateway.everything()
+    before = gateway.list_keys_and_plans()
 
     again = run("create", "gate-1")
 
     assert again.status == 2
     assert "there is a key gate-1 already" in again.err
-    assert gateway.everything() == before
+    assert gateway.list_keys_and_plans() == before
     assert run("create", "gate-1", "--state", prod.state).status == 0
     run("revoke", "gate-1", "--yes")
     assert run("create", "gate-1").status == 0
 
 
 @pytest.mark.parametrize(
-    ("operation", "error", "said"),
+    ("operation", "error", "message"),
     [
         ("CreateUsagePlan", TOO_MANY, "AWS allows 300 in an account and region: revoke keys that nobody uses"),
         ("CreateUsagePlanKey", KeyboardInterrupt(), "stopped"),
     ],
 )
 def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
-    before: set[Thing], gateway: Gateway, run: Run, operation: str, error: BaseException, said: str
+    before: set[KeyOrPlan], gateway: Gateway, run: Run, operation: str, error: BaseException, message: str
 ) -> None:
     gateway.instead[operation] = error
 
     result = run("create", "gate-1")
 
-    assert (result.status, result.out) == (130 if said == "stopped" else 2, "")
-    assert said in result.err
-    assert gateway.everything() == before
+    assert (result.status, result.out) == (130 if message == "stopped" else 2, "")
+    assert message in result.err
+    assert gateway.list_keys_and_plans() == before
 
 
 def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
@@ -197,39 +197,39 @@ def test_a_use_that_the_api_does_not_tell_is_no_zero_and_a_disabled_key_is_told(
 # revoke
 
 
-@pytest.mark.parametrize(("by", "forget"), [("name", False), ("id", True)])
+@pytest.mark.parametrize(("key_field", "forget"), [("name", False), ("id", True)])
 def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
-    prod: Other, gateway: Gateway, run: Run, by: str, forget: bool
+    prod: OtherDeployment, gateway: Gateway, run: Run, key_field: str, forget: bool
 ) -> None:
     run("create", "gate-1", "--state", prod.state)
     run("create", "gate-2")
-    before = gateway.everything()
+    before = gateway.list_keys_and_plans()
     made = run("create", "gate-1", "--json").json
     gateway.calls.made.clear()
 
-    result = run("revoke", made[by], "--yes", *["--forget"] * forget)
+    result = run("revoke", made[key_field], "--yes", *["--forget"] * forget)
 
     assert result.status == 0
     changes = [call for call in gateway.calls.operations if not call.startswith(("Get", "Describe"))]
     assert changes == ["UpdateApiKey", *["DeleteApiKey"] * forget, "UpdateUsagePlan", "DeleteUsagePlan"]
     if forget:
-        assert gateway.everything() == before
+        assert gateway.list_keys_and_plans() == before
     else:  # it tells which id its name had
-        assert gateway.everything() == before | {("key", made["id"])}
+        assert gateway.list_keys_and_plans() == before | {("key", made["id"])}
         assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] is False
 
 
 def test_what_this_command_did_not_make_is_neither_listed_nor_touched(
-    prod: Other, before: set[Thing], gateway: Gateway, run: Run
+    prod: OtherDeployment, before: set[KeyOrPlan], gateway: Gateway, run: Run
 ) -> None:
     run("create", "gate-9", "--state", prod.state)
-    there = gateway.everything()
+    existing = gateway.list_keys_and_plans()
 
     for name in ("", "gate-9", "batida-ponto-local/gate-9", *(identifier for _, identifier in before)):
         result = run("revoke", name, "--yes")
         assert (result.status, result.out) == (1, ""), name
 
-    assert gateway.everything() == there
+    assert gateway.list_keys_and_plans() == existing
     assert run("list").out == "0 keys made by this command\n"
 
 

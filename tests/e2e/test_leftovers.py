@@ -32,13 +32,13 @@ def state() -> Iterator[Path]:
             process.kill()
     while STARTED:
         STARTED.pop().process.wait()
-    while CALLS:
-        CALLS.pop().close()
+    while OPEN_CALLS:
+        OPEN_CALLS.pop().close()
     shutil.rmtree(folder)
 
 
 STARTED: list[Emulator] = []
-CALLS: list[socket.socket] = []  # that have no answer
+OPEN_CALLS: list[socket.socket] = []  # that have no answer
 
 
 def start(state: Path, port: int) -> Emulator:
@@ -50,13 +50,13 @@ def start(state: Path, port: int) -> Emulator:
     return aws
 
 
-def count(aws: Emulator) -> int:
+def count_messages(aws: Emulator) -> int:
     sqs = aws.client("sqs")
     urls = sqs.list_queues().get("QueueUrls", [])
     return sum(depth(sqs, url).visible for url in urls)
 
 
-def put(aws: Emulator, messages: int, size: int = 10) -> None:
+def put_messages(aws: Emulator, messages: int, size: int = 10) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="punches")["QueueUrl"]
     for first in range(0, messages, 10):
@@ -64,7 +64,7 @@ def put(aws: Emulator, messages: int, size: int = 10) -> None:
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
-def run_away(_: Emulator) -> None:
+def keep_running(_: Emulator) -> None:
     """Its run was killed, and it goes on."""
 
 
@@ -72,34 +72,34 @@ def freeze(aws: Emulator) -> None:
     aws.process.send_signal(signal.SIGSTOP)
 
 
-def ending(aws: Emulator) -> None:
+def terminate(aws: Emulator) -> None:
     aws.process.terminate()
 
 
-def ending_and_frozen(aws: Emulator) -> None:
+def terminate_and_freeze(aws: Emulator) -> None:
     aws.process.terminate()
     aws.process.send_signal(signal.SIGSTOP)
 
 
-def zombie(aws: Emulator) -> None:
+def kill(aws: Emulator) -> None:
     aws.process.kill()  # and nobody asks how it ended
 
 
-LEFT: list[Callable[[Emulator], None]] = [run_away, freeze, ending, ending_and_frozen, zombie]
+WAYS_TO_LEAVE: list[Callable[[Emulator], None]] = [keep_running, freeze, terminate, terminate_and_freeze, kill]
 
 
 def test_each_start_comes_up_at_the_first_try_whatever_the_one_before_left(state: Path) -> None:
     port = emulator.find_free_port()
     kept = 0
-    for leave in LEFT:
+    for leave in WAYS_TO_LEAVE:
         aws = start(state, port)
-        assert count(aws) == kept, leave
+        assert count_messages(aws) == kept, leave
         assert saved.unsaved_since(state)
-        put(aws, 1)
+        put_messages(aws, 1)
         leave(aws)
-        kept += leave is not zombie  # killed, it loses what it was given
+        kept += leave is not kill  # killed, it loses what it was given
     aws = start(state, port)
-    assert count(aws) == kept
+    assert count_messages(aws) == kept
     aws.stop()
     assert not aws.is_running()
     assert saved.unsaved_since(state) is None
@@ -118,10 +118,10 @@ def start_with_unsaved_messages(state: Path) -> Emulator:
     """Start one that holds 800 messages, of which 70 are saved, and cannot save."""
     port = emulator.find_free_port()
     aws = start(state, port)
-    put(aws, 70)
+    put_messages(aws, 70)
     aws.stop()
     aws = start(state, port)
-    put(aws, 730, 1_000)
+    put_messages(aws, 730, 1_000)
     fill_disk(aws)
     return aws
 
@@ -151,11 +151,11 @@ def test_an_emulator_of_a_killed_run_that_cannot_save_is_waited_for_until_it_can
     assert f"{who}, has not saved 730 of 800 messages of punches; the state of " in failing
     assert "it tries again each second. Ctrl-C ends this command, and that process goes on." in failing
     again = start(state, aws.port)
-    assert count(again) == 800
+    assert count_messages(again) == 800
     again.stop()
 
 
-def deploy_what_never_ends(aws: Emulator) -> None:
+def deploy_hanging_resources(aws: Emulator) -> None:
     """A function that hangs, called once and by three events, and two stacks that wait for what does not come."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
@@ -183,8 +183,8 @@ def deploy_what_never_ends(aws: Emulator) -> None:
     body = json.dumps({}).encode()
     head = f"POST /2015-03-31/functions/hangs/invocations HTTP/1.1\r\nHost: {emulator.HOST}:{aws.port}\r\n"
     key = f"Authorization: AWS4-HMAC-SHA256 Credential={aws.key}/20261001/us-east-1/lambda/aws4_request\r\n"
-    CALLS.append(socket.create_connection((emulator.HOST, aws.port)))
-    CALLS[-1].sendall(f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    OPEN_CALLS.append(socket.create_connection((emulator.HOST, aws.port)))
+    OPEN_CALLS[-1].sendall(f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
 def workers(aws: Emulator) -> list[psutil.Process]:
@@ -193,8 +193,8 @@ def workers(aws: Emulator) -> list[psutil.Process]:
 
 def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_punch(state: Path) -> None:
     aws = start(state, emulator.find_free_port())
-    put(aws, 20)
-    deploy_what_never_ends(aws)
+    put_messages(aws, 20)
+    deploy_hanging_resources(aws)
     wait_for(lambda: len(workers(aws)) >= 2, "the called function and the custom resource's")
     left = workers(aws)
 
@@ -210,5 +210,5 @@ def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_
     assert saved.unsaved_since(state) is None
     wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left), "their end")
     again = start(state, aws.port)
-    assert count(again) == 20
+    assert count_messages(again) == 20
     again.stop()

@@ -17,7 +17,7 @@ import pytest
 from loadtest.ledger import Ledger
 from ponto.parser import FIELDS, parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
-from tests.e2e.client import EMPLOYEES, Client, sent
+from tests.e2e.client import EMPLOYEES, Client, expected_message
 from tests.e2e.deployed import Deployed
 from tools.kit import event
 from tools.kit.project import ROOT
@@ -39,10 +39,10 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
     assert answer.body["message"] == "accepted"
     client.wait_until_drained()
     punch = parse(json.dumps(body | {FIELDS[INSTANT_COLUMN].name: "2026-10-01T08:00:00-03:00"}), UTC)
-    sent = {column: getattr(punch, column) for column, field in FIELDS.items() if field.name in body}
-    columns = ", ".join((*sent, "mensagem_id"))
+    expected = {column: getattr(punch, column) for column, field in FIELDS.items() if field.name in body}
+    columns = ", ".join((*expected, "mensagem_id"))
     found = client.query(f"select {columns} from ponto.batida where {SUBJECT_COLUMN} = %s", employee)
-    assert found == [(*sent.values(), answer.body["messageId"])]
+    assert found == [(*expected.values(), answer.body["messageId"])]
     sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
     assert client.query(sessions) == [("ponto_function",)]  # the role that may only add
     assert client.query("show fsync") == [("on",)]  # a stored row outlives a power cut
@@ -61,7 +61,9 @@ def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Clie
     assert Counter(answer.status for answer in answers) == {202: 700, 400: 40}
     client.wait_until_drained()
     posted = zip(answers, bodies, strict=True)
-    found = client.judge({answer.body["messageId"]: sent(body) for answer, body in posted if answer.status == 202})
+    found = client.judge(
+        {answer.body["messageId"]: expected_message(body) for answer, body in posted if answer.status == 202}
+    )
     assert found == Ledger(600, 100, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
 

@@ -9,7 +9,7 @@ _FINDINGS = """axe.run({ resultTypes: ["violations"] }).then(found =>
   found.violations.map(each => [each.id, ...each.nodes.map(node => node.html)]))"""
 
 
-def require_nothing(page: Page) -> None:
+def require_no_violations(page: Page) -> None:
     """Hold the page, as it is now, to axe's rules and to its width."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE.read_text(encoding="utf-8"))

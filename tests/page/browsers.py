@@ -44,7 +44,7 @@ class Window:
 
 
 @contextmanager
-def started() -> Iterator[Playwright]:
+def start_playwright() -> Iterator[Playwright]:
     """Start Playwright, where there is a Chromium."""
     chromium.find()
     with sync_playwright() as playwright:
@@ -52,7 +52,7 @@ def started() -> Iterator[Playwright]:
 
 
 @contextmanager
-def launched(playwright: Playwright) -> Iterator[Browser]:
+def launch_browser(playwright: Playwright) -> Iterator[Browser]:
     """Start a browser for many windows."""
     browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
     try:
@@ -64,19 +64,19 @@ def launched(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """Start Playwright."""
-    with started() as playwright:
+    with start_playwright() as playwright:
         yield playwright
 
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Start one browser for all windows."""
-    with launched(playwright) as browser:
+    with launch_browser(playwright) as browser:
         yield browser
 
 
 @contextmanager
-def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
+def open_window(browser: Browser, url: str, **options: Any) -> Iterator[Window]:
     """Give a window.
 
     Args:
@@ -84,7 +84,7 @@ def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
         url: the page's.
         how: playwright's: locale, color_scheme, viewport, service_workers.
     """
-    context = browser.new_context(**how)
+    context = browser.new_context(**options)
     try:
         yield Window(context, url)
     finally:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.page import view
-from tests.page.browsers import window
-from tests.page.pictures import HOW, at, folder, take
+from tests.page.browsers import open_window
+from tests.page.pictures import BROWSER_OPTIONS, instant_at, picture_folder, take_picture
 from tools.kit.project import ROOT
 
 pytestmark = pytest.mark.nightly
@@ -44,11 +44,11 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
         "api": {"url": "http://127.0.0.1/ponto", "key": "made-up"},
         "example": {"body": {}, "whose": "usuarioId", "when": "ponto"},
         "lastDeadLetters": [
-            {"reason": "malformed", "detail": "body: not JSON, character 0", "received": at("07:58:12")},
+            {"reason": "malformed", "detail": "body: not JSON, character 0", "received": instant_at("07:58:12")},
             {
                 "reason": "conflict",
                 "detail": "id 0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e belongs to a punch with another ponto",
-                "received": at("07:41:40"),
+                "received": instant_at("07:41:40"),
             },
         ],
     }
@@ -62,12 +62,12 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
     looks.append(next(made_up))
     numbers |= looks[-1]
     with (
-        view.made(now) as stack,
-        window(browser, stack.url, viewport={"width": 900, "height": 400}, **HOW) as screen,
+        view.serve_view(now) as stack,
+        open_window(browser, stack.url, viewport={"width": 900, "height": 400}, **BROWSER_OPTIONS) as screen,
     ):
-        screen.context.clock.install(time=at("08:00:00"))
+        screen.context.clock.install(time=instant_at("08:00:00"))
         page = screen.open(f"#key={view.KEY}")
-        page.clock.pause_at(at("08:00:10"))
+        page.clock.pause_at(instant_at("08:00:10"))
         for look in made_up:
             expect(page.locator("#accepted output")).to_have_text(f"{numbers['accepted']:,}")
             looks.append(look)
@@ -75,4 +75,4 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
             page.clock.run_for(1000)
         expect(page.locator("#state")).to_have_text("The queue drains.")
         expect(page.locator("#accepted output")).to_have_text(f"{numbers['accepted']:,}")
-        take(page, "section", folder(ROOT / "docs", tmp_path) / "flow.png")
+        take_picture(page, "section", picture_folder(ROOT / "docs", tmp_path) / "flow.png")

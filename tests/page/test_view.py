@@ -12,14 +12,14 @@ from playwright.sync_api import Browser, Page, expect
 from ponto.parser import FIELDS, parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.page import view
-from tests.page.axe import require_nothing
-from tests.page.browsers import Window, window
-from tests.page.view import Made, made
+from tests.page.axe import require_no_violations
+from tests.page.browsers import Window, open_window
+from tests.page.view import FakeStack, serve_view
 from tests.waiting import wait_for
 from tools.kit import event
 
 KEY = f"#key={view.KEY}"
-ASK_AGAIN = "Each start has another key. Open the link that make run printed last: it ends in #key="
+WRONG_KEY_MESSAGE = "Each start has another key. Open the link that make run printed last: it ends in #key="
 UNKNOWN = ["\N{EN DASH}"] * 5
 NUMBERS: dict[str, Any] = {
     "accepted": 1200,
@@ -38,7 +38,7 @@ NUMBERS: dict[str, Any] = {
     "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
     "example": {"body": event.body(1, ""), "whose": FIELDS[SUBJECT_COLUMN].name, "when": FIELDS[INSTANT_COLUMN].name},
 }
-LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
+DEAD_LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
 
 
 @pytest.fixture
@@ -48,21 +48,21 @@ def numbers() -> dict[str, Any]:
 
 
 @pytest.fixture
-def stack(numbers: dict[str, Any]) -> Iterator[Made]:
-    with made(lambda: numbers) as stack:
+def stack(numbers: dict[str, Any]) -> Iterator[FakeStack]:
+    with serve_view(lambda: numbers) as stack:
         yield stack
 
 
 @pytest.fixture
-def screen(browser: Browser, stack: Made) -> Iterator[Window]:
-    with window(browser, stack.url, locale="en") as screen:
+def screen(browser: Browser, stack: FakeStack) -> Iterator[Window]:
+    with open_window(browser, stack.url, locale="en") as screen:
         yield screen
 
 
-def require_nothing_at_any_width(page: Page) -> None:
+def require_no_violations_at_any_width(page: Page) -> None:
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
-        require_nothing(page)
+        require_no_violations(page)
 
 
 def require_unknown(page: Page) -> None:
@@ -70,7 +70,7 @@ def require_unknown(page: Page) -> None:
     expect(page.locator("#send")).to_be_disabled()
     expect(page.locator("#stop")).to_be_disabled()
     assert "".join(page.locator(".rate, #letters, #scale").all_inner_texts()) == ""
-    require_nothing_at_any_width(page)
+    require_no_violations_at_any_width(page)
 
 
 def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dict[str, Any], screen: Window) -> None:
@@ -85,12 +85,12 @@ def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(numbers: dic
         (0, 1006, "Dead letters, not stored: 1,006.", "bad"),
         (0, 0, "All is stored.", "good"),
     ):
-        numbers |= {"waiting": waiting, "deadLetters": dead, "lastDeadLetters": [LETTER] * min(dead, 8)}
+        numbers |= {"waiting": waiting, "deadLetters": dead, "lastDeadLetters": [DEAD_LETTER] * min(dead, 8)}
 
         expect(page.locator("#state")).to_have_text(sentence)
         expect(page.locator("#state")).to_have_class(kind)
         expect(page.locator("#accepted output")).to_have_text("1,200")
-        require_nothing_at_any_width(page)
+        require_no_violations_at_any_width(page)
 
 
 def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_found_twice(
@@ -106,7 +106,7 @@ def test_the_verdict_is_shown_once_nothing_waits_and_a_loss_only_when_it_is_foun
     numbers |= {"waiting": 0, "verdict": {"accepted": 1205, "rows": 1199, "duplicates": 1, "deadLetters": 4, "lost": 1}}
     expect(verdict).to_have_text("1,205 accepted, 1,199 rows, 1 duplicate, 4 dead letters, 1 lost")
     expect(verdict).to_have_class("bad")
-    require_nothing_at_any_width(page)
+    require_no_violations_at_any_width(page)
     numbers |= {"stored": 1101, "verdict": {"lost": None}}
     expect(verdict).to_have_text("")
     assert screen.messages == []
@@ -117,7 +117,7 @@ def test_without_this_starts_key_there_are_no_numbers_until_its_link_is_opened_i
     fragment: str, screen: Window
 ) -> None:
     page = screen.open(fragment)
-    expect(page.locator("#state")).to_have_text(ASK_AGAIN)
+    expect(page.locator("#state")).to_have_text(WRONG_KEY_MESSAGE)
     require_unknown(page)
 
     page.goto(screen.url + KEY)
@@ -145,7 +145,7 @@ def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any
     assert into[-1].startswith("119.5,")
 
 
-def test_it_sends_punches_each_with_an_id_of_version_7(stack: Made, screen: Window) -> None:
+def test_it_sends_punches_each_with_an_id_of_version_7(stack: FakeStack, screen: Window) -> None:
     page = screen.open(KEY)
     page.locator("#send").evaluate("button => { button.dataset.punches = 50 }")
 
@@ -161,7 +161,7 @@ def test_it_sends_punches_each_with_an_id_of_version_7(stack: Made, screen: Wind
 
 
 def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
-    stack: Made, numbers: dict[str, Any], screen: Window
+    stack: FakeStack, numbers: dict[str, Any], screen: Window
 ) -> None:
     page = screen.open(KEY)
     expect(page.locator("#send")).to_be_enabled()

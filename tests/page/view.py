@@ -12,7 +12,7 @@ from tools.local import flow
 KEY = "kept"
 
 
-class Made:
+class FakeStack:
     """A stack whose numbers are made up."""
 
     def __init__(self, numbers: Callable[[], dict[str, Any]]) -> None:
@@ -39,9 +39,9 @@ class Made:
 
 
 @contextmanager
-def made(numbers: Callable[[], dict[str, Any]]) -> Iterator[Made]:
+def serve_view(numbers: Callable[[], dict[str, Any]]) -> Iterator[FakeStack]:
     """Serve the view for as long as the context lasts."""
-    stack = Made(numbers)
+    stack = FakeStack(numbers)
     with answering(stack.answer) as origin:
         stack.url = origin + flow.PATH
         yield stack

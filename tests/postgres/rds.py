@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl, urlsplit
 from ponto.iam_login import generate_token
 from tests.database import ask
 from tests.postgres.servers import Server
-from tests.postgres.tls import Front
+from tests.postgres.tls import TlsRelay
 
 HOST = "localhost"
 REGION = "sa-east-1"
 
 _ASK_PASSWORD = b"R" + (8).to_bytes(4) + (3).to_bytes(4)  # in clear, as PAM wants it
-_GOOD_FOR = 900  # s
+_TOKEN_LIFETIME_SECONDS = 900  # s
 _MEMBER = """
 select exists (select from pg_roles where rolname = 'rds_iam')
     and exists (select from pg_roles where rolname = %s and pg_has_role(oid, 'rds_iam', 'member'))
@@ -47,26 +47,26 @@ class Rds:
         self.tokens: list[str] = []  # that came
         self.refused: list[list[str]] = []  # why each that was refused
         self.port = 0
-        self.takes_options = True  # RDS Proxy does not
+        self.supports_options = True  # RDS Proxy does not
 
     @contextlib.contextmanager
-    def running(self, certificate: Path | None) -> Iterator[Front]:
+    def running(self, certificate: Path | None) -> Iterator[TlsRelay]:
         """Serve until the end of the context.
 
         Args:
-            certificate: as of `Front`.
+            certificate: as of `TlsRelay`.
         """
-        with Front(self.server.as_superuser()["host"], certificate, self._admit).running() as where:
+        with TlsRelay(self.server.as_superuser()["host"], certificate, self._admit).running() as where:
             self.port = where.port
             yield where
 
     def _admit(self, client: socket.socket) -> bytes | None:
-        size = _exactly(client, 4)
-        startup = _exactly(client, int.from_bytes(size) - 4)
+        size = _receive_exactly(client, 4)
+        startup = _receive_exactly(client, int.from_bytes(size) - 4)
         words = startup[4:].decode().split("\0")  # behind the protocol's version
-        said = dict(zip(words[::2], words[1::2], strict=False))
-        user = said["user"]
-        if not self.takes_options and "options" in said:
+        fields = dict(zip(words[::2], words[1::2], strict=False))
+        user = fields["user"]
+        if not self.supports_options and "options" in fields:
             _refuse(
                 client, "0A000", "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options."
             )
@@ -74,37 +74,37 @@ class Rds:
         if ask(self.server.as_superuser(), _MEMBER, user) == [(False,)]:
             return size + startup
         client.sendall(_ASK_PASSWORD)
-        kind, size_of_token = _exactly(client, 1), _exactly(client, 4)
+        kind, size_of_token = _receive_exactly(client, 1), _receive_exactly(client, 4)
         assert kind == b"p"
-        password = _exactly(client, int.from_bytes(size_of_token) - 4).rstrip(b"\0").decode()
+        password = _receive_exactly(client, int.from_bytes(size_of_token) - 4).rstrip(b"\0").decode()
         self.tokens.append(password)
-        why = self._wrong(password, user)
-        if not why:
+        faults = self._find_token_faults(password, user)
+        if not faults:
             return size + startup
-        self.refused.append(why)
+        self.refused.append(faults)
         _refuse(client, "28000", f'PAM authentication failed for user "{user}"')
         return None
 
-    def _wrong(self, password: str, user: str) -> list[str]:
+    def _find_token_faults(self, password: str, user: str) -> list[str]:
         """Return what is wrong with a token."""
-        said = dict(parse_qsl(urlsplit(f"https://{password}").query))
-        access_key = said.get("X-Amz-Credential", "").partition("/")[0]
+        fields = dict(parse_qsl(urlsplit(f"https://{password}").query))
+        access_key = fields.get("X-Amz-Credential", "").partition("/")[0]
         key = self.keys.get(access_key)
         if key is None:
             return ["access key"]
-        at = datetime.strptime(said["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        at = datetime.strptime(fields["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         environment = {
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": access_key,
             "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_SESSION_TOKEN": key.session_token,
         }
-        right = {
+        checks = {
             "token": password == generate_token(HOST, self.port, user, environment, at),
-            "age": abs(time.time() - at.timestamp()) <= _GOOD_FOR,
+            "age": abs(time.time() - at.timestamp()) <= _TOKEN_LIFETIME_SECONDS,
             "rds-db:connect": user in key.roles,
         }
-        return [what for what, is_right in right.items() if not is_right]
+        return [what for what, is_right in checks.items() if not is_right]
 
 
 def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
@@ -112,7 +112,7 @@ def _refuse(client: socket.socket, sqlstate: str, message: str) -> None:
     client.sendall(b"E" + (4 + len(text)).to_bytes(4) + text)
 
 
-def _exactly(client: socket.socket, size: int) -> bytes:
+def _receive_exactly(client: socket.socket, size: int) -> bytes:
     """Read so many bytes.
 
     Raises:

@@ -34,7 +34,7 @@ where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'p', 'v', 'm', '
 """
 
 # What no role of a function may do.
-ANYBODY = [
+STATEMENTS_REFUSED_TO_ALL_ROLES = [
     "drop table batida",
     "create table more ()",
     "create temporary table more ()",
@@ -43,7 +43,7 @@ ANYBODY = [
 ]
 
 
-def not_refused(way: dict[str, str], statements: Iterable[str]) -> list[str]:
+def filter_permitted(way: dict[str, str], statements: Iterable[str]) -> list[str]:
     """Return those of the statements for which a user does not lack the right."""
 
     def is_refused(statement: str) -> bool:
@@ -75,7 +75,7 @@ class Server:
         """Run a statement as superuser."""
         return ask(self.as_superuser(database), statement)
 
-    def owner(self, name: str, attributes: str = "createrole createdb") -> dict[str, str]:
+    def create_owner(self, name: str, attributes: str = "createrole createdb") -> dict[str, str]:
         """Make a user, by default with what Aurora's master user may do, and a database of its own.
 
         Returns:
@@ -86,14 +86,14 @@ class Server:
         self.ask(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
         return self.as_superuser(name) | {"user": name, "password": name}
 
-    def do_what_is_printed(self, error: Exception, database: str = "postgres") -> None:
+    def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
         """Run the statements that an error asks an administrator to run; roles that it names may not exist."""
         [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
         for statement in statements.removesuffix("; and try again").split("; "):
             with suppress(psycopg2.errors.UndefinedObject):
                 self.ask(statement.removeprefix("and, where they exist: "), database)
 
-    def rights(self, role: str, database: str) -> set[tuple[Any, ...]]:
+    def privileges(self, role: str, database: str) -> set[tuple[Any, ...]]:
         """What a role may do with what of ours: relation, column (None: all of it), privilege."""
         return set(self.ask(_RIGHTS.replace("ROLE", role), database))
 

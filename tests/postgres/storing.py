@@ -24,17 +24,21 @@ STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, 
 _NOT_COMPUTED = dict.fromkeys(column for column in Punch._fields if column not in FIELDS)
 
 
-def entry(whose: int = 1, when: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
+def entry(employee_id: int = 1, instant: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:
     """Make an entry, by default of a new punch; `more` are columns."""
     columns: dict[str, Any] = {**_NOT_COMPUTED, "id": punch_id or str(uuid.uuid4()), **more}
-    return Entry(parse(punch(whose, when.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS)
+    return Entry(
+        parse(punch(employee_id, instant.isoformat()), UTC)._replace(**columns), str(uuid.uuid4()), RECEIVED_MS
+    )
 
 
 def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
     return [outcome.status for outcome in outcomes]
 
 
-def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: datetime = EIGHT, **columns: Any) -> str:
+def add_punch(
+    database: Connection | Mapping[str, Any] | str, employee_id: int = 1, instant: datetime = EIGHT, **columns: Any
+) -> str:
     """Add a row as somebody with the right to do so; give its id.
 
     Args:
@@ -43,7 +47,7 @@ def add(database: Connection | Mapping[str, Any] | str, whose: int = 1, when: da
         when: as of `entry`.
         columns: others of the table, or other values.
     """
-    row = entry(whose, when).punch._asdict() | columns
+    row = entry(employee_id, instant).punch._asdict() | columns
     statement = sql.SQL("insert into ponto.batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
     )
@@ -61,6 +65,6 @@ TEXTS = [column for column, field in FIELDS.items() if field.keywords.get("maxLe
 """Columns with room for a text of 64 characters: an event may have none."""
 
 
-def in_texts(value: str | None) -> dict[str, Any]:
+def fill_texts(value: str | None) -> dict[str, Any]:
     """Return a value for each of these columns."""
     return dict.fromkeys(TEXTS, value)

@@ -11,7 +11,7 @@ from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.database import Database, migrations
 from tests.events import DeadLetterQueue, punch, record
 from tests.functions import Functions
-from tests.postgres.storing import TEXTS, add
+from tests.postgres.storing import TEXTS, add_punch
 from tests.strategies import FIELDS, NAMES, in_names
 from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
 
@@ -19,9 +19,9 @@ EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
 
 
-def derived(whose: int) -> str:
+def derive_punch_id(employee_id: int) -> str:
     """Return the id of somebody's punch that came without one."""
-    return parse(punch(whose), UTC).id
+    return parse(punch(employee_id), UTC).id
 
 
 class Stage:
@@ -30,7 +30,7 @@ class Stage:
     def __init__(self, database: Database, queue: DeadLetterQueue) -> None:
         self.queue = queue
         self.ask = database.ask
-        self.add = partial(add, database.session)
+        self.add = partial(add_punch, database.session)
         self.functions = Functions(database.url, database.owner["user"])
         self.functions.environment["DLQ_URL"] = queue.url
         self.deliver = self.functions.deliver
@@ -70,9 +70,9 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
 
     assert stage.rows() == {
         B: (7, EIGHT, "earlier"),
-        derived(1): (1, EIGHT, "local time"),
+        derive_punch_id(1): (1, EIGHT, "local time"),
         A: (2, EIGHT, "full"),
-        derived(5): (5, EIGHT, "last"),
+        derive_punch_id(5): (5, EIGHT, "last"),
     }
     dead_letters = stage.queue.dead_letters()
     assert len(dead_letters) == 4 + len(INVALID)
@@ -90,7 +90,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
 
 
 def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage) -> None:
-    colleagues = derived(1)
+    colleagues = derive_punch_id(1)
     assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
 
     assert stage.rows() == {colleagues: (1, EIGHT, "colleague")}
@@ -162,15 +162,18 @@ def test_schema_makes_an_empty_database_ready_for_the_batch_that_came_before_it(
         assert stage.functions.call("schema", event) == {"applied": [], "notices": []}
 
     assert stage.deliver(batch[0]) == []
-    assert stage.rows() == {derived(1): (1, EIGHT, "good")}
+    assert stage.rows() == {derive_punch_id(1): (1, EIGHT, "good")}
     assert [dead_letter.message_id for dead_letter in queue.dead_letters()] == ["malformed"]
 
 
 def test_schema_tells_whether_a_punch_is_a_row(stage: Stage) -> None:
     assert stage.deliver(record(punch(1), "good")) == []
 
-    for event in ({"action": "find", "id": derived(1)}, {"find": derived(1)}):  # the latter of the release before
+    for event in (
+        {"action": "find", "id": derive_punch_id(1)},
+        {"find": derive_punch_id(1)},
+    ):  # the latter of the release before
         assert stage.functions.call("schema", event) == {"found": True}
-    assert stage.functions.call("schema", {"action": "find", "id": derived(2)}) == {"found": False}
+    assert stage.functions.call("schema", {"action": "find", "id": derive_punch_id(2)}) == {"found": False}
     with pytest.raises(ValueError, match="not a UUID"):
         stage.functions.call("schema", {"action": "find", "id": "' or true"})

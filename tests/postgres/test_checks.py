@@ -19,7 +19,7 @@ from ponto.punch import TIME_COLUMNS, Punch
 from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
-from tests.postgres.storing import STORED, add
+from tests.postgres.storing import STORED, add_punch
 from tests.strategies import LIMITS, TIMES, good_bodies
 from tools.kit.event import VALID
 
@@ -30,7 +30,9 @@ EDGES = [
     *({name: instant} for name in TIMES for instant in (EARLIEST, LATEST)),
     *({name: f"2026-10-01T08:00{offset}"} for name in TIMES for offset in ("+14:59", "-14:59")),
 ]
-LONGEST = {column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords}
+MAX_TEXT_LENGTHS = {
+    column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords
+}
 """How many characters a column of text takes."""
 
 
@@ -89,8 +91,8 @@ BEYOND: list[tuple[str, Any]] = [
     *(("recebida_em", instant) for instant in ("-infinity", "33658-09-27T01:46:39Z")),
     *(
         (column, text)
-        for column, longest in LONGEST.items()
-        for text in ("x" * (longest + 1), "\U0001f600" * (longest + 1), "a\nb", "\x9b31m", "a\u202eb")
+        for column, max_length in MAX_TEXT_LENGTHS.items()
+        for text in ("x" * (max_length + 1), "\U0001f600" * (max_length + 1), "a\nb", "\x9b31m", "a\u202eb")
     ),
     *(
         (column, beyond)
@@ -118,7 +120,7 @@ def violated(function: Connection, column: str, value: Any) -> str | None:
     """Return the name of the check that refuses a value; None: it is stored."""
     columns: dict[str, Any] = {column: value}
     try:
-        add(function, **columns)
+        add_punch(function, **columns)
     except psycopg2.errors.CheckViolation as error:
         return error.diag.constraint_name
     return None
@@ -129,9 +131,9 @@ def test_what_is_just_beyond_the_wire_is_refused_by_the_database_itself(function
     assert refused == [(column, f"batida_{column}_check") for column, _ in BEYOND]
 
 
-@pytest.mark.parametrize(("column", "longest"), LONGEST.items())
+@pytest.mark.parametrize(("column", "max_length"), MAX_TEXT_LENGTHS.items())
 def test_the_database_admits_the_same_characters_in_a_name_as_the_parser(
-    function: Connection, store: Store, column: str, longest: int
+    function: Connection, store: Store, column: str, max_length: int
 ) -> None:
     admitted, refused = [], []
     for character in map(chr, [*range(1, 0xD800), *range(0xE000, 0x1_0000), 0x1F600, 0x10FFFF]):
@@ -142,7 +144,7 @@ def test_the_database_admits_the_same_characters_in_a_name_as_the_parser(
             refused.append(character)
 
     punch = parse(json.dumps(GOOD), UTC)
-    names = ["".join(admitted[start : start + longest]) for start in range(0, len(admitted), longest)]
+    names = ["".join(admitted[start : start + max_length]) for start in range(0, len(admitted), max_length)]
     texts: list[dict[str, Any]] = [{column: text} for text in names]
     entries = [entry(punch._replace(**each)) for each in texts]
     assert store.save(entries) == [STORED] * len(names)
@@ -153,4 +155,4 @@ def test_the_database_admits_the_same_characters_in_a_name_as_the_parser(
 @pytest.mark.parametrize("value", ["2020-01-01", None])
 def test_nobody_but_the_database_says_when_a_row_was_written(function: Connection, value: object) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        add(function, gravada_em=value)
+        add_punch(function, gravada_em=value)

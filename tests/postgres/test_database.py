@@ -11,7 +11,7 @@ from psycopg2.extensions import parse_dsn
 
 from tests.commands import write_stack
 from tests.database import ask, export
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 from tools.kit import commands, database, local_stack
 from tools.kit.errors import CommandError
 from tools.kit.target import TargetOptions
@@ -55,7 +55,7 @@ def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
         ask(parse_dsn(migrated_url), f"drop owned by {name}; drop role {name}")
 
 
-def one(connection: psycopg2.extensions.connection, statement: str) -> Any:
+def fetch_value(connection: psycopg2.extensions.connection, statement: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         row = cursor.fetchone()
@@ -70,19 +70,19 @@ def refusal(target_options: TargetOptions, *, read_only: bool = True) -> str:
     return str(caught.value)
 
 
-def run(*words: str, understood: Callable[[TargetOptions], None] = lambda _: None) -> int:
+def run(*words: str, receive_options: Callable[[TargetOptions], None] = lambda _: None) -> int:
     @commands.command(epilog="")
     @database.options()
     def look(target_options: TargetOptions) -> None:
-        understood(target_options)
+        receive_options(target_options)
 
     return commands.run(look, "look", words)
 
 
-def asked(*words: str) -> TargetOptions:
+def parse_options(*words: str) -> TargetOptions:
     """Return what a command understands."""
     found: list[TargetOptions] = []
-    assert run(*words, understood=found.append) == 0
+    assert run(*words, receive_options=found.append) == 0
     return found[0]
 
 
@@ -91,26 +91,26 @@ def asked(*words: str) -> TargetOptions:
 
 def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
     with database.connect(TargetOptions(state=stack), read_only=True) as connection:
-        assert one(connection, "select session_user") == "ponto_reader"
-        assert one(connection, "select current_setting('application_name')") == "ponto"
+        assert fetch_value(connection, "select session_user") == "ponto_reader"
+        assert fetch_value(connection, "select current_setting('application_name')") == "ponto"
     with database.connect(TargetOptions(state=stack), read_only=False) as connection:
-        assert one(connection, "select session_user") == "postgres"
-        assert one(connection, "select current_setting('transaction_read_only')") == "off"
+        assert fetch_value(connection, "select session_user") == "postgres"
+        assert fetch_value(connection, "select current_setting('transaction_read_only')") == "off"
 
 
 def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: Path) -> None:
     with pytest.MonkeyPatch.context() as tunnel:
         tunnel.setenv("PGHOSTADDR", "127.0.0.1")
         with database.connect(TargetOptions(state=stack), read_only=False) as connection:
-            assert one(connection, "select inet_server_addr()") is None
+            assert fetch_value(connection, "select inet_server_addr()") is None
 
 
 @pytest.mark.usefixtures("deployment")
 def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
     with database.connect(ENVIRONMENT, read_only=True) as connection:
         connection.rollback()  # which must not give the rights back
-        assert one(connection, "select current_user") == "ponto_reader"
-        assert one(connection, "select current_setting('statement_timeout')") == "10min"
+        assert fetch_value(connection, "select current_user") == "ponto_reader"
+        assert fetch_value(connection, "select current_setting('statement_timeout')") == "10min"
 
 
 def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights(
@@ -118,8 +118,8 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
 ) -> None:
     deployment.setenv("DB_USER", role("analyst"))
     with database.connect(ENVIRONMENT, read_only=True) as connection:
-        assert one(connection, "select current_user") == "analyst"
-        assert one(connection, "select current_setting('transaction_read_only')") == "on"
+        assert fetch_value(connection, "select current_user") == "analyst"
+        assert fetch_value(connection, "select current_setting('transaction_read_only')") == "on"
     assert capsys.readouterr().err == "ponto: not a member of ponto_reader; reading with this user's own rights\n"
 
 
@@ -132,7 +132,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
     with database.connect(TargetOptions(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
-            add(connection)
+            add_punch(connection)
 
 
 @pytest.mark.parametrize("words", [(), ("--state",)], ids=str)
@@ -141,18 +141,18 @@ def test_without_its_name_the_database_of_the_environment_is_never_meant(
 ) -> None:
     environment.setenv("DB_HOST", "db.example.com")
     environment.setattr(local_stack, "STATE", stack)
-    where = asked(*words, *[str(stack)] * len(words))
+    where = parse_options(*words, *[str(stack)] * len(words))
     assert database.find(where).is_local
 
 
 @pytest.mark.usefixtures("deployment")
 def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setattr(local_stack, "STATE", stack)
-    assert not database.find(asked("--database", "env")).is_local
+    assert not database.find(parse_options("--database", "env")).is_local
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--database", "env", "--state", "there"), "--database is not allowed with --state"),
         (("--database", "prod"), "'prod' is not 'env'"),
@@ -162,29 +162,29 @@ def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, envir
     ids=str,
 )
 def test_options_that_name_no_database_are_refused(
-    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*words) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
     for commit in (False, True):
         with database.connect(TargetOptions(state=stack), read_only=False) as connection:
-            add(connection)
+            add_punch(connection)
             if commit:
                 connection.commit()
         with database.connect(TargetOptions(state=stack), read_only=True) as connection:
-            assert one(connection, "select count(*) from ponto.batida") == int(commit)
+            assert fetch_value(connection, "select count(*) from ponto.batida") == int(commit)
 
 
 # What it says when it cannot
 
 
 def test_no_local_stack_is_said(tmp_path: Path) -> None:
-    said = refusal(asked("--state", str(tmp_path)))
-    assert said.startswith("no local stack runs")
-    assert said.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
+    message = refusal(parse_options("--state", str(tmp_path)))
+    assert message.startswith("no local stack runs")
+    assert message.endswith("; start it with make run, or name another deployment, such as --stage dev (see --help)")
 
 
 def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, deployment: pytest.MonkeyPatch) -> None:
@@ -203,9 +203,9 @@ def test_database_that_does_not_answer_is_named_with_what_to_do(tmp_path: Path, 
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")
-    said = refusal(ENVIRONMENT)
-    assert 'database "absent" does not exist' in said
-    assert "CANARY" not in said
+    message = refusal(ENVIRONMENT)
+    assert 'database "absent" does not exist' in message
+    assert "CANARY" not in message
 
 
 def test_a_database_without_the_migrations_is_said(
@@ -220,18 +220,18 @@ def test_a_database_without_the_migrations_is_said(
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "message"),
     [
         ("select pg_sleep(30)", "longer than 1 s; give a larger --timeout"),
         ("select pg_terminate_backend(pg_backend_pid())", r"broke off: .*repeat the command"),
     ],
 )
-def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: str) -> None:
+def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, message: str) -> None:
     with (
-        pytest.raises(CommandError, match=said),
+        pytest.raises(CommandError, match=message),
         database.connect(TargetOptions(state=stack, timeout_seconds=1), read_only=True) as connection,
     ):
-        one(connection, statement)
+        fetch_value(connection, statement)
 
 
 def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
@@ -240,4 +240,4 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
         pytest.raises(CommandError, match="permission denied for table batida; sign in as another user"),
         database.connect(ENVIRONMENT, read_only=False) as connection,
     ):
-        one(connection, "select count(*) from ponto.batida")
+        fetch_value(connection, "select count(*) from ponto.batida")

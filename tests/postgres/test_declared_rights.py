@@ -7,7 +7,7 @@ import pytest
 from ponto.admin.migrations import REFERENCE, migrate
 from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, ask
-from tests.postgres.hostile import ZONE, migrated
+from tests.postgres.hostile_server import ZONE, create_migrated_database
 from tests.postgres.servers import Server
 
 DEFAULTS = """
@@ -39,7 +39,7 @@ def grantees(server: Server) -> set[str]:
 
 
 def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     server.ask("create role app login password 'app'")
     ask(owner, DEFAULTS)
 
@@ -50,7 +50,7 @@ def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> 
 
 
 def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role app")
     ask(
         owner,
@@ -71,29 +71,29 @@ def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(ser
         "revoked: execute on function ponto.fuso_padrao() from app",
         "revoked: update on table ponto.batida from ponto_function",
     }
-    assert server.rights("app", "master") == set()
-    assert not any(right == "update" for *_, right in server.rights("ponto_function", "master"))
+    assert server.privileges("app", "master") == set()
+    assert not any(right == "update" for *_, right in server.privileges("ponto_function", "master"))
 
 
 def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to_end_it(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role analyst")
     ask(owner, "grant usage on schema ponto to analyst; grant select on ponto.batida to analyst")
     ask(owner, "grant select on ponto.falha to ponto_reader")
 
     for _ in range(2):
         [usage, select] = [notice for notice in migrate(owner, ZONE, SCHEMA).notices if "by hand" in notice]
-        assert server.rights("analyst", "master") >= {("batida", None, "select")}
-    assert ("falha", None, "select") not in server.rights("ponto_reader", "master")  # its rights are declared
+        assert server.privileges("analyst", "master") >= {("batida", None, "select")}
+    assert ("falha", None, "select") not in server.privileges("ponto_reader", "master")  # its rights are declared
 
     for notice in (usage, select):
         ask(owner, notice.partition("to revoke it, run: ")[2])
     assert migrate(owner, ZONE, SCHEMA).notices == []
-    assert server.rights("analyst", "master") == set()
+    assert server.privileges("analyst", "master") == set()
 
 
 def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role app")
     ask(owner, "grant insert on all tables in schema ponto to app")
     ask(owner, "grant truncate on ponto.falha to ponto_function")  # as a newer release may declare
@@ -103,13 +103,13 @@ def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Serv
     notices = migrate(owner, ZONE, SCHEMA).notices
 
     assert "revoked: insert on table ponto.batida from app" in notices
-    assert server.rights("app", "master") == set()
-    function_rights = server.rights("ponto_function", "master")
+    assert server.privileges("app", "master") == set()
+    function_rights = server.privileges("ponto_function", "master")
     assert {("batida", "id", "insert"), ("falha", None, "truncate")} <= function_rights
 
 
 def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role eve; create role ana")
     ask(owner, "grant ponto_function to eve; grant ponto_reader to ana")
 
@@ -120,27 +120,27 @@ def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
 
 
 def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     ask(owner, "revoke insert (id) on ponto.batida from ponto_function")
 
     migrate(owner, ZONE, SCHEMA)
 
-    assert ("batida", "id", "insert") in server.rights("ponto_function", "master")
+    assert ("batida", "id", "insert") in server.privileges("ponto_function", "master")
 
 
 def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, tmp_path: Path) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_people nologin;\n")
     (tmp_path / "privileges.sql").write_text(
         "grant usage on schema ponto to ponto_people;\ngrant select on ponto.batida to ponto_people;\n"
     )
     migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
     server.ask("create role person login in role ponto_people")
-    assert ("batida", "id", "select") in server.rights("person", "master")
+    assert ("batida", "id", "select") in server.privileges("person", "master")
 
     migrate(owner, ZONE, REFERENCE)
 
-    assert server.rights("person", "master") == set()
+    assert server.privileges("person", "master") == set()
     assert grantees(server) == {"master", "ponto_function", "ponto_reader"}
 
 
@@ -148,7 +148,7 @@ def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, 
 def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
     server: Server, tmp_path: Path, declaration: str
 ) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     (tmp_path / "privileges.sql").write_text(declaration)
 
     with pytest.raises(MigrationError, match=r"^privileges of people: (relation|division by zero)"):

@@ -28,7 +28,7 @@ from tools.local.postgres import Postgres
 
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_seconds=2, statement_ms=500, lock_ms=200)
-OFTEN = 200  # receives: an outage of a day
+MANY_RECEIVES = 200  # receives: an outage of a day
 
 
 class System:
@@ -110,14 +110,14 @@ def sessions(server: Postgres) -> list[psutil.Process]:
 # The database is away
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
+@pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
 def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_and_is_stored_once_after(
-    server: Postgres, make: Make, kind: str, kept: bool
+    server: Postgres, make: Make, kind: str, keeps_connection: bool
 ) -> None:
     wait_for(lambda: not sessions(server), "those of the test before to end")
-    system, batch = make(parse_dsn(server.url)), punches(receives=OFTEN)
-    if kept:
+    system, batch = make(parse_dsn(server.url)), punches(receives=MANY_RECEIVES)
+    if keeps_connection:
         assert system.deliver(*punches(1)) == []
 
     with DatabaseFaults(server).kinds[kind]():
@@ -144,12 +144,12 @@ def test_a_crash_between_two_batches_costs_the_second_no_failure(server: Postgre
 # The way to it breaks
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
+@pytest.mark.parametrize("keeps_connection", [True, False], ids=["connection kept", "connection new"])
 def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_row(
-    database: Database, make: Make, proxy: Proxy, kept: bool
+    database: Database, make: Make, proxy: Proxy, keeps_connection: bool
 ) -> None:
     system, batch = make(database.owner, through=proxy), punches()
-    if kept:
+    if keeps_connection:
         assert system.deliver(*punches(1)) == []
 
     proxy.cut_after = b"insert into ponto.batida"
@@ -157,7 +157,7 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
 
     assert proxy.cuts == 1
     assert system.stored(*batch) == ids(batch)  # though nobody was told
-    assert sorted(back) == ([] if kept else ids(batch))  # a kept connection is replaced, and asked again
+    assert sorted(back) == ([] if keeps_connection else ids(batch))  # a kept connection is replaced, and asked again
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []

@@ -40,7 +40,7 @@ class System:
     def __init__(self, rds: Rds, certificates: Path) -> None:
         self.rds = rds
         self.queue = DeadLetterQueue()
-        rds.server.owner(OWNER)
+        rds.server.create_owner(OWNER)
         rds.server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
         for role in (OWNER, FUNCTION, READER):
             rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION, frozenset({role}))
@@ -204,7 +204,7 @@ def test_no_token_is_in_what_an_exception_says(system: System) -> None:
 
 
 def test_where_a_proxy_takes_no_settings_when_a_session_begins_it_gets_them_afterwards(system: System) -> None:
-    system.rds.takes_options = False
+    system.rds.supports_options = False
     assert system.apply_schema()["applied"] == migrations()
     assert system.deliver(new_punch()) == []
     assert "rows" in system.read()

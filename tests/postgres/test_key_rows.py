@@ -8,7 +8,7 @@ import pytest
 
 from tests.aws import Calls
 from tests.commands import Result, Run, runner, write_stack_on
-from tests.postgres.storing import TEXTS, add, in_texts
+from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import local_stack
 
 KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
@@ -44,9 +44,11 @@ def run(
     migrated_url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     del calls
-    for number, (whose, received, key) in enumerate(ROWS, 1):
-        columns = in_texts("gate") | {"id": f"{9 - number:08}-0000-4000-8000-{number:012}"}  # later ones first
-        add(migrated_url, whose, datetime.fromisoformat(received), recebida_em=received, chave=key, **columns)
+    for number, (employee_id, received, key) in enumerate(ROWS, 1):
+        columns = fill_texts("gate") | {"id": f"{9 - number:08}-0000-4000-8000-{number:012}"}  # later ones first
+        add_punch(
+            migrated_url, employee_id, datetime.fromisoformat(received), recebida_em=received, chave=key, **columns
+        )
     monkeypatch.setattr(local_stack, "STATE", write_stack_on(tmp_path, migrated_url))
     return runner(capsys, "keys", "rows")
 

@@ -14,7 +14,7 @@ from loadtest import proof
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
 from tests.functions import Functions
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 from tools.kit import reader, target
 from tools.kit.functions import FunctionBusyError
 
@@ -29,10 +29,10 @@ def table(
         where = target.TargetOptions(state=write_stack_on(tmp_path, migrated_url))
         return proof.RunTable(lambda: reader.open_reader(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
-    return by_function()
+    return function_table()
 
 
-def by_function() -> proof.RunTable:
+def function_table() -> proof.RunTable:
     functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
     return proof.RunTable(
         lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-read", "local", 60)), FIRST
@@ -46,11 +46,11 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     monkeypatch.setattr(proof, "_MAX_EMPLOYEES_PER_READ", 2)
     now = datetime.now(UTC)
     for employee in (FIRST, FIRST + 1, FIRST + 4):
-        add(migrated_url, employee, now)
-    add(migrated_url, FIRST + 4, now + timedelta(seconds=1))
+        add_punch(migrated_url, employee, now)
+    add_punch(migrated_url, FIRST + 4, now + timedelta(seconds=1))
     for other in (FIRST - 1, FIRST + proof.EMPLOYEES_PER_RUN):
-        add(migrated_url, other, now)
-    add(migrated_url, FIRST, now - timedelta(days=8))  # of a run before
+        add_punch(migrated_url, other, now)
+    add_punch(migrated_url, FIRST, now - timedelta(days=8))  # of a run before
 
     assert table.count() == 4
     rows = table.rows()
@@ -70,12 +70,12 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
         return function.invoke(client, asked)
 
     Calls(monkeypatch).instead["Invoke"] = answer
-    table, system = by_function(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
+    table, system = function_table(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
     with pytest.raises(FunctionBusyError):  # nothing is known yet
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
-    add(migrated_url, FIRST, datetime.now(UTC), id=punch)
+    add_punch(migrated_url, FIRST, datetime.now(UTC), id=punch)
     assert table.count() == 0  # as before
 
     ledger, rows = proof.wait(table, system, {punch: FIRST}, 60, lambda: None)

@@ -15,7 +15,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.commands import Result, Run, write_stack_on
 from tests.database import ask
-from tests.postgres.storing import TEXTS, add
+from tests.postgres.storing import TEXTS, add_punch
 from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.project import ROOT
 from tools.local import postgres, rows
@@ -30,7 +30,7 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
     ask(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
     for text in ("\u009b2J\u202eab", "gate", LONG):
         columns: dict[str, Any] = {column: text}
-        add(migrated_url, 7, **columns)
+        add_punch(migrated_url, 7, **columns)
     write_stack_on(tmp_path, migrated_url)
 
     shown = subprocess.run(

@@ -39,7 +39,7 @@ _AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
 @pytest.fixture(scope="module")
-def lasting() -> Iterator[postgres.Postgres]:
+def kept_server() -> Iterator[postgres.Postgres]:
     """Start a server with one row, for tests that leave it running."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         server = postgres.start(Path(name) / "postgres", postgres.UNSAFE_SETTINGS)
@@ -49,7 +49,7 @@ def lasting() -> Iterator[postgres.Postgres]:
 
 
 @pytest.fixture(scope="module")
-def stopped() -> Iterator[Path]:
+def data_folder() -> Iterator[Path]:
     """Make a data folder, for tests that leave no server on it."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         data = Path(name) / "postgres"
@@ -63,13 +63,13 @@ def test_only_the_project_s_own_folder_is_written_and_no_user_added(folder: Path
     for private in (folder / "closed", folder / "closed" / "project", state, scratch):
         private.mkdir(mode=0o700)
     parents = [state, *state.parents]
-    before = [_rights(parent) for parent in parents]
+    before = [_ownership(parent) for parent in parents]
     users = Path("/etc/passwd").read_bytes()
     data = state / "postgres"
 
     found = _start_elsewhere(data, TMPDIR=str(scratch))
     try:
-        assert [_rights(parent) for parent in parents] == before
+        assert [_ownership(parent) for parent in parents] == before
         assert Path("/etc/passwd").read_bytes() == users
         assert list(scratch.iterdir()) == []
         assert list(state.iterdir()) == [data]
@@ -113,18 +113,18 @@ def test_any_path_will_do(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
-def test_the_log_has_no_values_of_statements(lasting: postgres.Postgres, name: str) -> None:
-    assert _ask(lasting, f"show {name}") == postgres.LOG_SETTINGS[name]
+def test_the_log_has_no_values_of_statements(kept_server: postgres.Postgres, name: str) -> None:
+    assert _ask(kept_server, f"show {name}") == postgres.LOG_SETTINGS[name]
 
 
-def test_it_listens_on_no_port(lasting: postgres.Postgres) -> None:
-    assert _ask(lasting, "show listen_addresses") == ""
-    assert psutil.Process(lasting.pid).net_connections("tcp") == []
+def test_it_listens_on_no_port(kept_server: postgres.Postgres) -> None:
+    assert _ask(kept_server, "show listen_addresses") == ""
+    assert psutil.Process(kept_server.pid).net_connections("tcp") == []
 
 
 @pytest.mark.root
 def test_another_user_has_a_server_of_their_own_and_none_of_ours(
-    lasting: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
+    kept_server: postgres.Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
@@ -132,7 +132,7 @@ def test_another_user_has_a_server_of_their_own_and_none_of_ours(
         monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(Path(name))))
         os.chown(name, other.pw_uid, other.pw_gid)
 
-        found = _start_elsewhere(Path(name) / "postgres", before=_AS_NOBODY, TMPDIR=name)
+        found = _start_elsewhere(Path(name) / "postgres", command_prefix=_AS_NOBODY, TMPDIR=name)
 
         theirs = postgres.attach(Path(name) / "postgres")
         try:
@@ -141,7 +141,7 @@ def test_another_user_has_a_server_of_their_own_and_none_of_ours(
         finally:
             theirs.stop()
     entering = subprocess.run(
-        [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", lasting.url],
+        [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", kept_server.url],
         capture_output=True,
         text=True,
         check=False,
@@ -164,7 +164,7 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     path = f"{forbidden.parent}:{os.environ['PATH']}"
     data = closed / "postgres"
     postgres.start(data, postgres.UNSAFE_SETTINGS).stop()
-    before = _rights(closed), _rights(folder)
+    before = _ownership(closed), _ownership(folder)
 
     with monkeypatch.context() as without:
         without.setenv("PATH", path)
@@ -185,7 +185,7 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     assert data.owner() == "root"
     assert _ask(server, "select it from kept") == 1
     server.stop()
-    assert (_rights(closed), _rights(folder)) == before
+    assert (_ownership(closed), _ownership(folder)) == before
 
     monkeypatch.setenv("PATH", path)
     closed.chmod(0o755)
@@ -278,13 +278,13 @@ LEFTOVERS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]
 
 @pytest.mark.parametrize("starts", [1, pytest.param(10, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", LEFTOVERS)
-def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres, kind: str, starts: int) -> None:
+def test_it_starts_at_the_first_try_whatever_was_left(kept_server: postgres.Postgres, kind: str, starts: int) -> None:
     for _ in range(starts):
-        with LEFTOVERS[kind](lasting):
-            again = postgres.start(lasting.data, postgres.UNSAFE_SETTINGS)
+        with LEFTOVERS[kind](kept_server):
+            again = postgres.start(kept_server.data, postgres.UNSAFE_SETTINGS)
 
             assert _ask(again, "select it from kept") == 1
-            for process in postgres._processes(lasting.data):
+            for process in postgres._processes(kept_server.data):
                 with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
                     assert again.pid in (process.pid, process.ppid())
 
@@ -316,15 +316,17 @@ def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -
         ("wal_level", "minimal", "WAL streaming (max_wal_senders > 0) requires"),
     ],
 )
-def test_what_stops_it_from_starting_is_said_in_one_sentence(stopped: Path, name: str, value: str, reason: str) -> None:
+def test_what_stops_it_from_starting_is_said_in_one_sentence(
+    data_folder: Path, name: str, value: str, reason: str
+) -> None:
     with pytest.raises(LocalError) as caught:
-        postgres.start(stopped, {name: value})
+        postgres.start(data_folder, {name: value})
 
     unquoted = str(caught.value).replace('"', "")  # versions differ
     assert unquoted.startswith(f"PostgreSQL did not start: {reason}")
-    assert str(caught.value).endswith(f"; its log is {stopped / 'log'}")
+    assert str(caught.value).endswith(f"; its log is {data_folder / 'log'}")
     assert "\n" not in str(caught.value)
-    assert postgres._processes(stopped) == []
+    assert postgres._processes(data_folder) == []
 
 
 def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
@@ -356,9 +358,9 @@ def _copy_programs(folder: Path) -> Path:
     return folder / programs.relative_to(wheel.parent)
 
 
-def _start_elsewhere(data: Path, *, TMPDIR: str, before: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
+def _start_elsewhere(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
     started = subprocess.run(
-        [*before, sys.executable, "-c", _START, str(data)],
+        [*command_prefix, sys.executable, "-c", _START, str(data)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": TMPDIR},
         capture_output=True,
@@ -378,7 +380,7 @@ def _ask(server: postgres.Postgres, statement: str) -> Any:
             return cursor.fetchall()[0][0] if cursor.description else None
 
 
-def _rights(path: Path) -> tuple[int, int, int]:
+def _ownership(path: Path) -> tuple[int, int, int]:
     found = path.stat()
     return found.st_mode, found.st_uid, found.st_gid
 

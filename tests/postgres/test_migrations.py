@@ -28,9 +28,8 @@ from tests.postgres.storing import entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
-ALL = migrations(REFERENCE)
-LAST = max(path.name for path in REFERENCE["ponto"].glob("[0-9]*.sql"))
-ONE_MORE = "create index concurrently one_more on batida (chave);"
+MIGRATIONS = migrations(REFERENCE)
+CREATE_INDEX = "create index concurrently one_more on batida (chave);"
 
 Run = Callable[..., MigrationResult]
 
@@ -74,15 +73,15 @@ def test_files_of_a_schema_have_names_that_the_migrations_read() -> None:
 
 @pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
 def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database, path: Path) -> None:
-    index = path.name.partition("_")[2].removesuffix(".concurrently.sql")
+    index_name = path.name.partition("_")[2].removesuffix(".concurrently.sql")
     statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
-    assert statements.startswith(f"create index concurrently {index}\n")
+    assert statements.startswith(f"create index concurrently {index_name}\n")
     assert statements.count(";") == 1
-    assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index) == [(True,)]
+    assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index_name) == [(True,)]
 
 
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
-    assert run() == MigrationResult(ALL, [])
+    assert run() == MigrationResult(MIGRATIONS, [])
     assert run() == MigrationResult([], [])
 
 
@@ -95,7 +94,7 @@ def test_every_column_is_described(database: Database) -> None:
 
 
 def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
-    storing.add(database.session)
+    storing.add_punch(database.session)
     kept = database.ask("table batida")
 
     for operation, statement in (
@@ -115,7 +114,7 @@ def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
 
 def test_the_table_shows_the_stages_local_time_and_another_without_a_migration(empty: Database, run: Run) -> None:
     run()
-    storing.add(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
+    storing.add_punch(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
     shown = f"select {INSTANT_COLUMN}::text from batida"
     assert ask(empty.owner, shown) == [("2026-10-01 08:00:00-03",)]
 
@@ -147,7 +146,7 @@ def test_a_migration_that_was_edited_is_refused(empty: Database, run: Run, schem
     assert relations(empty) == before
 
 
-def add(path: Path, statements: str) -> None:
+def write_file(path: Path, statements: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(statements, encoding="utf-8")
 
@@ -156,7 +155,7 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
     empty: Database, run: Run, schema: Path
 ) -> None:
     with_next = schema / "9000_next.sql"
-    add(with_next, "create table late ()")
+    write_file(with_next, "create table late ()")
     view = schema / "views" / "90_next.sql"
     view.write_text("create view next as select 1 as one;\n")
     run(schema=schema)
@@ -177,8 +176,8 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
 def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_concurrently(
     empty: Database, run: Run, schema: Path
 ) -> None:
-    add(schema / "9000_one_more.concurrently.sql", ONE_MORE)
-    add(schema / "8000_bad.sql", "create table late (); select 1 / 0")
+    write_file(schema / "9000_one_more.concurrently.sql", CREATE_INDEX)
+    write_file(schema / "8000_bad.sql", "create table late (); select 1 / 0")
 
     with pytest.raises(MigrationError, match=r"^ponto/8000_bad\.sql: division by zero"):
         run(schema=schema)
@@ -191,7 +190,7 @@ def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_c
 
     assert empty.ask("select max(nome) from migracao") == [("ponto/9000_one_more.concurrently.sql",)]
     (schema / "9001_bad.sql").unlink()
-    assert run(schema=schema).applied == [name for name in ALL if "/views/" in name]
+    assert run(schema=schema).applied == [name for name in MIGRATIONS if "/views/" in name]
 
 
 def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Database, run: Run) -> None:
@@ -212,7 +211,7 @@ def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Databas
     assert empty.ask("select count(*) from pg_namespace where nspname = 'ponto'") == [(0,)]
 
 
-def until_one_waits_for(empty: Database, locktype: str) -> None:
+def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
     waits = (
         "select count(*) from pg_locks where not granted and locktype = %s"
         " and database = (select oid from pg_database where datname = current_database())"
@@ -229,15 +228,15 @@ class Stage:
     def __init__(self, empty: Database, folder: Path) -> None:
         self.folders = {name: folder / name for name in ("first_one", "another")}
         for name, path in self.folders.items():
-            add(path / "roles.sql", f"create role ponto_{name} login;\n")
-            add(path / "0001_table.sql", f"create table {name} ();\ngrant select on {name} to ponto_{name};\n")
-            add(path / "views" / "01_view.sql", f"create view {name}_view as select from {name};\n")
+            write_file(path / "roles.sql", f"create role ponto_{name} login;\n")
+            write_file(path / "0001_table.sql", f"create table {name} ();\ngrant select on {name} to ponto_{name};\n")
+            write_file(path / "views" / "01_view.sql", f"create view {name}_view as select from {name};\n")
         self._empty = empty
 
     def run(self, *names: str) -> MigrationResult:
         return migrate(self._empty.owner, ZONE, REFERENCE | {name: self.folders[name] for name in names})
 
-    def signs_in(self, name: str) -> list[tuple[bool]]:
+    def can_log_in(self, name: str) -> list[tuple[bool]]:
         return self._empty.ask("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
 
 
@@ -250,16 +249,16 @@ def stage(empty: Database, tmp_path: Path) -> Iterator[Stage]:
 
 def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: Stage) -> None:
     assert stage.run("first_one", "another").applied == [
-        *(name for name in ALL if "/views/" not in name),
+        *(name for name in MIGRATIONS if "/views/" not in name),
         "first_one/0001_table.sql",
         "another/0001_table.sql",
-        *(name for name in ALL if "/views/" in name),
+        *(name for name in MIGRATIONS if "/views/" in name),
         "first_one/views/01_view.sql",
         "another/views/01_view.sql",
     ]
 
-    add(stage.folders["another"] / "0002_more.sql", "create table more ();\n")
-    add(stage.folders["first_one"] / "0000_late.sql", "create table late ();\n")
+    write_file(stage.folders["another"] / "0002_more.sql", "create table more ();\n")
+    write_file(stage.folders["first_one"] / "0000_late.sql", "create table late ();\n")
     with pytest.raises(MigrationError, match=r"^first_one/0000_late\.sql: precedes first_one/0001_table\.sql"):
         stage.run("first_one", "another")
     (stage.folders["first_one"] / "0000_late.sql").unlink()
@@ -277,11 +276,11 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
 
     assert stage.run("another").notices == gone
     assert stage.run("another") == MigrationResult([], gone)
-    assert (stage.signs_in("first_one"), stage.signs_in("another")) == ([(False,)], [(True,)])
+    assert (stage.can_log_in("first_one"), stage.can_log_in("another")) == ([(False,)], [(True,)])
     assert empty.ask("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
 
     assert stage.run("first_one", "another") == MigrationResult(["first_one/views/01_view.sql"], [])
-    assert stage.signs_in("first_one") == [(True,)]
+    assert stage.can_log_in("first_one") == [(True,)]
     assert empty.ask("select kept from first_one") == [(1,)]
     assert stage.run("first_one", "another") == MigrationResult([], [])
 
@@ -293,14 +292,14 @@ def test_a_role_that_another_slice_has_too_signs_in_when_one_goes(stage: Stage) 
 
     for _ in range(2):
         stage.run("another")
-        assert stage.signs_in("first_one") == [(True,)]
+        assert stage.can_log_in("first_one") == [(True,)]
     stage.run()
-    assert stage.signs_in("first_one") == [(False,)]
+    assert stage.can_log_in("first_one") == [(False,)]
 
 
 def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database, stage: Stage) -> None:
     newer = stage.folders["first_one"] / "0002_newer.sql"
-    add(newer, "create table newer ();\n")
+    write_file(newer, "create table newer ();\n")
     stage.run("first_one")
     newer.unlink()
 
@@ -310,7 +309,7 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     assert done.notices == [
         "the schema is newer than this code, so its views stay as they are: it has first_one/0002_newer.sql"
     ]
-    add(stage.folders["first_one"] / "0003_next.sql", "create table next ();\n")
+    write_file(stage.folders["first_one"] / "0003_next.sql", "create table next ();\n")
     with pytest.raises(
         MigrationError, match=r"^first_one/0002_newer\.sql: was applied .* has first_one/0003_next\.sql"
     ):
@@ -320,9 +319,9 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
 
 def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: Database, stage: Stage) -> None:
     for name, folder in stage.folders.items():
-        add(folder / "privileges.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
+        write_file(folder / "privileges.sql", f"grant insert on ponto.{name} to ponto_{name};\n")
     newer = stage.folders["first_one"] / "0002_newer.sql"
-    add(newer, "create table newer ();\n")
+    write_file(newer, "create table newer ();\n")
     stage.run("first_one", "another")
     newer.unlink()
 
@@ -336,7 +335,7 @@ def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: 
 
 def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, stage: Stage) -> None:
     stage.run("first_one", "another")
-    add(
+    write_file(
         stage.folders["another"] / "views" / "00_same.sql",
         "-- replaces: first_one/views/01_view.sql\ncreate or replace view first_one_view as select 1 as one;\n",
     )
@@ -383,7 +382,7 @@ def test_slice_without_schema_folder_is_refused(name: str, tmp_path: Path) -> No
 
 # Locks
 
-HURRIED = LOCK_RETRY_POLICY._replace(lock_timeout_ms=300, pause_seconds=0.3, idle_timeout_ms=1_000)
+FAST_RETRY_POLICY = LOCK_RETRY_POLICY._replace(lock_timeout_ms=300, pause_seconds=0.3, idle_timeout_ms=1_000)
 NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
 
 
@@ -396,7 +395,7 @@ def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection
         yield connection
 
 
-def save_one(empty: Database) -> tuple[Outcome, float]:
+def save_entry(empty: Database) -> tuple[Outcome, float]:
     """Store a punch as the function does; tell how long it took, in seconds."""
     with closing(Store(lambda: empty.function)) as store:
         began = time.monotonic()
@@ -418,10 +417,10 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
     (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
     with ThreadPoolExecutor() as threads:
         try:
-            migrated = threads.submit(run, schema=schema, retry_policy=HURRIED._replace(tries=100))
+            migrated = threads.submit(run, schema=schema, retry_policy=FAST_RETRY_POLICY._replace(tries=100))
             for _ in range(3):
-                until_one_waits_for(empty, "relation")
-                outcome, seconds = save_one(empty)
+                wait_for_lock_waiter(empty, "relation")
+                outcome, seconds = save_entry(empty)
                 assert outcome == Outcome(Status.STORED)
                 assert seconds < 2.5
                 assert not migrated.done()
@@ -437,7 +436,7 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
     (schema / "9001_more.sql").write_text(NEEDS_THE_TABLE)
 
     with pytest.raises(MigrationError) as caught:
-        run(schema=schema, retry_policy=HURRIED._replace(tries=2))
+        run(schema=schema, retry_policy=FAST_RETRY_POLICY._replace(tries=2))
 
     assert str(caught.value) == (
         "ponto/9001_more.sql: timed out waiting for a lock, 2 times after 0.3 s; "
@@ -445,7 +444,7 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
         "The step was rolled back; try again when that transaction has ended."
     )
     assert not {"early", "done"} & relations(empty)
-    assert save_one(empty)[0] == Outcome(Status.STORED)
+    assert save_entry(empty)[0] == Outcome(Status.STORED)
 
 
 def test_a_run_waits_for_another_more_than_once_and_succeeds_when_that_ends(
@@ -478,23 +477,23 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
 
 
 @pytest.fixture
-def one_more(schema: Path) -> Path:
+def schema_with_index(schema: Path) -> Path:
     """Return the migrations with an index more, and what follows it."""
-    (schema / "9000_one_more.concurrently.sql").write_text(ONE_MORE)
+    (schema / "9000_one_more.concurrently.sql").write_text(CREATE_INDEX)
     (schema / "9001_after.sql").write_text("create table after ()")
     return schema
 
 
-NEW = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"]
+NEW_MIGRATIONS = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"]
 
 
-def index(empty: Database) -> list[tuple[bool]]:
-    """Return whether the index of `one_more` is valid, if there is one."""
+def index_validity(empty: Database) -> list[tuple[bool]]:
+    """Return whether the index of `schema_with_index` is valid, if there is one."""
     return empty.ask("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
 
 
 @contextmanager
-def an_old_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]:
+def open_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]:
     """Keep a transaction open that began before the index, so that its build has to wait."""
     with closing(empty.connect(application_name="a report")) as connection:
         connection.set_session(isolation_level="REPEATABLE READ")
@@ -503,52 +502,54 @@ def an_old_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]
 
 
 def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
-    empty: Database, run: Run, one_more: Path
+    empty: Database, run: Run, schema_with_index: Path
 ) -> None:
     run()
     with ThreadPoolExecutor() as threads:
-        with an_old_snapshot(empty):
-            first = threads.submit(run, schema=one_more)
-            wait_for(lambda: index(empty) == [(False,)], "the build to have begun")
-            second = threads.submit(run, schema=one_more)
-            until_one_waits_for(empty, "advisory")
+        with open_snapshot(empty):
+            first = threads.submit(run, schema=schema_with_index)
+            wait_for(lambda: index_validity(empty) == [(False,)], "the build to have begun")
+            second = threads.submit(run, schema=schema_with_index)
+            wait_for_lock_waiter(empty, "advisory")
 
-            outcome, _ = save_one(empty)
+            outcome, _ = save_entry(empty)
 
             assert outcome == Outcome(Status.STORED)
             assert not first.done()
-        assert first.result() == MigrationResult(NEW, [])
+        assert first.result() == MigrationResult(NEW_MIGRATIONS, [])
         assert second.result() == MigrationResult([], [])
-    assert index(empty) == [(True,)]
+    assert index_validity(empty) == [(True,)]
 
 
 def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
-    empty: Database, run: Run, one_more: Path
+    empty: Database, run: Run, schema_with_index: Path
 ) -> None:
     run()
-    with ThreadPoolExecutor() as threads, an_old_snapshot(empty):
-        broken = threads.submit(run, schema=one_more)
-        wait_for(lambda: index(empty) == [(False,)], "the build to have begun")
+    with ThreadPoolExecutor() as threads, open_snapshot(empty):
+        broken = threads.submit(run, schema=schema_with_index)
+        wait_for(lambda: index_validity(empty) == [(False,)], "the build to have begun")
         empty.ask(
             "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
             " and datname = current_database()"
         )
         with pytest.raises(MigrationError, match=r"(?s)^ponto/9000_one_more\.concurrently\.sql: .* are applied\.$"):
             broken.result()
-    assert index(empty) == [(False,)]
+    assert index_validity(empty) == [(False,)]
     assert "after" not in relations(empty)
 
-    assert run(schema=one_more) == MigrationResult(NEW, [])
+    assert run(schema=schema_with_index) == MigrationResult(NEW_MIGRATIONS, [])
 
-    assert index(empty) == [(True,)]
+    assert index_validity(empty) == [(True,)]
 
 
-def test_an_index_that_was_completed_without_its_run_is_kept(empty: Database, run: Run, one_more: Path) -> None:
+def test_an_index_that_was_completed_without_its_run_is_kept(
+    empty: Database, run: Run, schema_with_index: Path
+) -> None:
     run()
-    empty.ask(ONE_MORE)
+    empty.ask(CREATE_INDEX)
     before = empty.ask("select to_regclass('one_more')::oid")
 
-    assert run(schema=one_more) == MigrationResult(NEW, [])
+    assert run(schema=schema_with_index) == MigrationResult(NEW_MIGRATIONS, [])
 
     assert empty.ask("select to_regclass('one_more')::oid") == before
 

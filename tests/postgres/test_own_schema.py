@@ -20,9 +20,16 @@ from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask
-from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, migrated, plant, signed_in
+from tests.postgres.hostile_server import (
+    EMPLOYEE,
+    PUNCH,
+    ZONE,
+    create_migrated_database,
+    login_parameters,
+    plant_objects,
+)
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, add, entry, statuses
+from tests.postgres.storing import QUICK, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -30,21 +37,21 @@ _CREATES = re.compile(r"^create (?:or replace )?function ponto\.(\w+)", re.MULTI
 
 
 def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_into_and_read(server: Server) -> None:
-    owner = server.owner("master")
-    plant(server, "master")
+    owner = server.create_owner("master")
+    plant_objects(server, "master")
     with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
         ask(owner, "select clock_timestamp()")  # the trap works
 
     assert migrate(owner, ZONE, SCHEMA).applied
     server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
-    with closing(Store(lambda: signed_in("ponto_function", owner), QUICK)) as store:
+    with closing(Store(lambda: login_parameters("ponto_function", owner), QUICK)) as store:
         first = entry(EMPLOYEE, punch_id=PUNCH)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
         assert store.record_failing(["message"], float("inf")) == {}
     result, log = query_function.handle(
         {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0},
-        lambda: signed_in("ponto_reader", owner),
+        lambda: login_parameters("ponto_reader", owner),
         60,
         REFERENCE,
     )
@@ -94,7 +101,7 @@ PROBLEMS = [
 
 
 def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_what_is_printed(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role other")
     for before, problem in PROBLEMS:
         server.ask(before, "master")
@@ -107,13 +114,13 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
             with pytest.raises(SchemaNotExclusiveError, match=re.escape(problem)) as caught:
                 run()
 
-        server.do_what_is_printed(caught.value, "master")
+        server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
     assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 
 
 def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask(
         "create role other; create publication rows for tables in schema ponto;"
         "set role other; alter default privileges in schema ponto grant select on tables to public",
@@ -125,7 +132,7 @@ def test_default_privileges_and_publications_stop_no_migration(server: Server) -
 
 
 def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     ask(owner, "alter database master set default_transaction_isolation = serializable")
 
     with connect_as_owner(owner) as connection, connection.cursor() as session:
@@ -134,7 +141,7 @@ def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: S
 
 
 def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     server.ask(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
 
     with pytest.raises(MigrationError, match='"master" may not run `create schema ponto`') as caught:
@@ -146,7 +153,7 @@ def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(
 
 def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
     """Those that the planner inlines are bound when they are created; all others name their search path."""
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     functions = ask(
         owner,
         "select proname, lanname, prosqlbody is not null, proconfig from pg_proc"
@@ -164,7 +171,7 @@ def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
 
 
 def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     server.ask("create role app login; grant usage on schema ponto to app", "master")
     server.ask("grant trigger on ponto.migracao_papel to app; grant create on schema public to app", "master")
     evil = """
@@ -195,7 +202,7 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
 
 
 def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
     arguments: dict[str, Any] = owner
     with closing(psycopg2.connect(**arguments)) as writer, writer.cursor() as cursor:
         lock_and_check_tables(cursor, all_tables=True)
@@ -207,7 +214,7 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
                 " for each row execute function ponto.batida_append_only()",
                 "master",
             )
-        add(owner, EMPLOYEE)  # inserts go on
+        add_punch(owner, EMPLOYEE)  # inserts go on
 
 
 SCANS = """
@@ -221,13 +228,13 @@ migrate(json.loads(sys.argv[1]), "UTC", SCHEMA)
 
 
 def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -> None:
-    owner = migrated(server)
+    owner = create_migrated_database(server)
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
     assert ask(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
         (0, EMPLOYEE)
     ]
-    assert server.rights("scans_function", "master") == set()  # on what is in the schema ponto
+    assert server.privileges("scans_function", "master") == set()  # on what is in the schema ponto
     ask(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

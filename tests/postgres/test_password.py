@@ -16,7 +16,7 @@ from tests.postgres.servers import Server
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-OWNER, FUNCTION, REPORTS = "owner's", "function's", "reports'"  # secrets
+OWNER, FUNCTION, READER = "owner's", "function's", "reports'"  # secrets
 
 
 class System:
@@ -28,9 +28,9 @@ class System:
         self._server = server
         self._secrets: SecretsManagerClient = boto3.client("secretsmanager")
         self._arns: dict[str, str] = {}
-        owner = server.owner("master")
-        self.put(OWNER, "master", "master")
-        self.put(FUNCTION, "ponto_function", "CANARY-1")
+        owner = server.create_owner("master")
+        self.put_secret(OWNER, "master", "master")
+        self.put_secret(FUNCTION, "ponto_function", "CANARY-1")
         self.functions = Functions(make_dsn(host=owner["host"], dbname=owner["dbname"]), "")
         self.functions.environment["DLQ_URL"] = self.queue.url
         session: Any = boto3.DEFAULT_SESSION
@@ -39,7 +39,7 @@ class System:
     def _fetch(self, params: dict[str, str], **_: object) -> None:
         self.fetched += [name for name, arn in self._arns.items() if arn == params["SecretId"]]
 
-    def put(self, name: str, user: str, password: str) -> None:
+    def put_secret(self, name: str, user: str, password: str) -> None:
         """Write a secret, as a rotation does."""
         content = json.dumps({"username": user, "password": password})
         if name in self._arns:
@@ -54,7 +54,7 @@ class System:
 
     def apply_schema(self) -> Any:
         """Call the schema function."""
-        self._use(OWNER, FUNCTION_SECRET_ARN=self._arns[FUNCTION], READ_SECRET_ARN=self._arns.get(REPORTS, ""))
+        self._use(OWNER, FUNCTION_SECRET_ARN=self._arns[FUNCTION], READ_SECRET_ARN=self._arns.get(READER, ""))
         return self.functions.call("schema", {})
 
     def deliver(self, *records: Record) -> list[str]:
@@ -64,7 +64,7 @@ class System:
 
     def read(self) -> str:
         """Call the function that reads; return why it does not, or nothing."""
-        self._use(REPORTS)
+        self._use(READER)
         return str(self.functions.call("read", {"read": {"zone": {}}, "timeout": 0}).get("why", ""))
 
     def end_sessions(self) -> None:
@@ -97,7 +97,7 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
 
 def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next_schema(system: System) -> None:
     system.apply_schema()
-    system.put(REPORTS, "ponto_reader", "CANARY-R")
+    system.put_secret(READER, "ponto_reader", "CANARY-R")
     assert system.read() == "sign-in"
 
     assert system.apply_schema() == {
@@ -112,12 +112,12 @@ def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next
 def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:
     system.apply_schema()
     for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):
-        system.put(FUNCTION, name, "CANARY-2")
+        system.put_secret(FUNCTION, name, "CANARY-2")
         with pytest.raises(MigrationError, match=f"has the username {name!r}; it must be ponto_f") as caught:
             system.apply_schema()
         assert "CANARY" not in str(caught.value)
 
-    system.put(FUNCTION, "ponto_function", "CANARY-1")
+    system.put_secret(FUNCTION, "ponto_function", "CANARY-1")
     system.apply_schema()  # as the owner, whose password is the same
 
 
@@ -126,7 +126,7 @@ def test_a_rotated_password_costs_a_running_function_no_failure(system: System) 
     assert system.deliver(new_punch()) == []
 
     for number in (2, 3):
-        system.put(FUNCTION, "ponto_function", f"CANARY-{number}")
+        system.put_secret(FUNCTION, "ponto_function", f"CANARY-{number}")
         system.apply_schema()
         assert system.deliver(new_punch()) == []  # what is open stays so
         system.end_sessions()

@@ -19,7 +19,7 @@ from tests import commands
 from tests.aws import Calls, refusal
 from tests.commands import write_stack_on
 from tests.functions import Functions
-from tests.postgres.storing import add, in_texts
+from tests.postgres.storing import add_punch, fill_texts
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 CATALOGUE = enabled.statements()
@@ -30,7 +30,7 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Answer invocations of a function by calls of the handler, on a database with rows of a key."""
     for days in range(4):
         at = BEGIN + timedelta(days=days)
-        add(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **in_texts("=gate"))
+        add_punch(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **fill_texts("=gate"))
     calls = Calls(monkeypatch)
     calls.instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return calls
@@ -42,16 +42,16 @@ def ask(
     return query_function.handle(event, lambda: parse_dsn(url) | {"user": user}, seconds, catalogue, **more)
 
 
-def with_sql(**statements: str) -> Catalogue:
+def replace_sql(**statements: str) -> Catalogue:
     """Return the catalogue with other statements under some names."""
     return CATALOGUE._replace(sql={**CATALOGUE.sql, **statements})
 
 
-def event_of(timeout: float = 0, **read: Any) -> dict[str, Any]:
+def create_event(timeout: float = 0, **read: Any) -> dict[str, Any]:
     return {"read": {name: to_json_values(values) for name, values in read.items()}, "timeout": timeout}
 
 
-def handle_few(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
+def handle_with_small_limit(event: Any, parameters: Any, seconds: float, catalogue: Catalogue) -> Any:
     """Run statements as if a result had room for three employees."""
     of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
     is_too_large = any(employees is None or len(employees) > 3 for employees in of)
@@ -60,14 +60,14 @@ def handle_few(event: Any, parameters: Any, seconds: float, catalogue: Catalogue
 
 
 def test_it_reads_as_its_own_role_and_cannot_write(migrated_url: str) -> None:
-    who = with_sql(zone="select session_user || current_setting('transaction_read_only')")
-    answer, _ = ask(migrated_url, event_of(zone={}), who)
+    who = replace_sql(zone="select session_user || current_setting('transaction_read_only')")
+    answer, _ = ask(migrated_url, create_event(zone={}), who)
     assert list(packed_rows.unpack(answer["rows"]["zone"])) == [("ponto_readeron",)]
 
-    insert = with_sql(zone="insert into batida (id) values (gen_random_uuid())")
-    answer, _ = ask(migrated_url, event_of(zone={}), insert, user="postgres")
+    insert = replace_sql(zone="insert into batida (id) values (gen_random_uuid())")
+    answer, _ = ask(migrated_url, create_event(zone={}), insert, user="postgres")
     assert answer["sqlstate"] in ("25006", "42601")
-    answer, _ = ask(migrated_url, event_of(zone={}), with_sql(zone="select * from pg_authid"))
+    answer, _ = ask(migrated_url, create_event(zone={}), replace_sql(zone="select * from pg_authid"))
     assert answer["sqlstate"] == "42501"
 
 
@@ -98,7 +98,7 @@ def test_error_of_the_function_is_logged_by_type_and_place_only(migrated_url: st
         def __getitem__(self, name: str) -> str:
             raise KeyError("a value")
 
-    answer, stats = ask(migrated_url, event_of(zone={}), CATALOGUE._replace(sql=Failing()))
+    answer, stats = ask(migrated_url, create_event(zone={}), CATALOGUE._replace(sql=Failing()))
 
     assert answer["why"] == ErrorCode.FAILED
     assert stats.error.startswith("KeyError at test_reader.py:")
@@ -111,16 +111,16 @@ def test_error_of_the_function_is_logged_by_type_and_place_only(migrated_url: st
 def test_a_statement_leaves_the_function_the_time_to_answer(
     migrated_url: str, timeout: int, least_ms: int, most_ms: int
 ) -> None:
-    limit = with_sql(zone="select setting::int from pg_settings where name = 'statement_timeout'")
+    limit = replace_sql(zone="select setting::int from pg_settings where name = 'statement_timeout'")
 
-    answer, _ = ask(migrated_url, event_of(timeout, zone={}), limit, 30)
+    answer, _ = ask(migrated_url, create_event(timeout, zone={}), limit, 30)
 
     [(limit_ms,)] = packed_rows.unpack(answer["rows"]["zone"])
     assert least_ms <= limit_ms <= most_ms
 
 
 def test_a_statement_for_which_no_time_is_left_is_canceled(migrated_url: str) -> None:
-    answer, _ = ask(migrated_url, event_of(zone={}), with_sql(zone="select pg_sleep(1)"), 1)
+    answer, _ = ask(migrated_url, create_event(zone={}), replace_sql(zone="select pg_sleep(1)"), 1)
 
     assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
 
@@ -130,7 +130,7 @@ def test_one_deadline_holds_for_all_parts_of_an_answer(migrated_url: str) -> Non
     slow = f"select {each} from generate_series(1, 30 * {packed_rows.MAX_CHUNK_ROWS}) as n"
     begin = time.monotonic()
 
-    answer, _ = ask(migrated_url, event_of(2, zone={}, now={}), with_sql(zone=slow, now=slow), 100)
+    answer, _ = ask(migrated_url, create_event(2, zone={}, now={}), replace_sql(zone=slow, now=slow), 100)
 
     assert (answer["why"], answer["sqlstate"]) == (ErrorCode.FAILED, "57014")
     assert time.monotonic() - begin < 30  # all of it takes a minute
@@ -140,7 +140,7 @@ def test_a_secret_that_cannot_be_read_is_said() -> None:
     def parameters() -> dict[str, str]:
         raise refusal("AccessDeniedException", "not the secret")
 
-    answer, done = query_function.handle(event_of(zone={}), parameters, 60, CATALOGUE)
+    answer, done = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
 
     assert answer["why"] == ErrorCode.FAILED
     assert "the password cannot be read" in answer["message"]
@@ -164,11 +164,11 @@ def test_the_rows_of_a_key_come_in_order_by_ranges_too(
 ) -> None:
     calls.instead["GetApiKeys"] = {"items": []}
     function = Functions(migrated_url, "ponto_reader")
-    function.handle = handle_few
+    function.handle = handle_with_small_limit
     calls.instead["Invoke"] = function.invoke
     for number in range(1, 61):
         received = BEGIN + timedelta(seconds=number // 9)
-        add(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")
+        add_punch(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")
     run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_on(tmp_path, migrated_url), "--json")
 
     found = run("--stage", "local")

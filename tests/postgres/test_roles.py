@@ -17,28 +17,28 @@ from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
-from tests.postgres.servers import ANYBODY, Server, not_refused
-from tests.postgres.storing import QUICK, STORED, add, entry
+from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
+from tests.postgres.storing import QUICK, STORED, add_punch, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
-ALL = migrations()
+MIGRATIONS = migrations()
 
 
 @pytest.fixture
 def owner(server: Server) -> dict[str, str]:
     """Return the way of an owner like Aurora's master user to a migrated database."""
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     migrate(owner, ZONE, SCHEMA)
     return owner
 
 
 @pytest.fixture
 def function(owner: dict[str, str]) -> dict[str, str]:
-    return sign_in(owner, "ponto_function")
+    return set_role_password(owner, "ponto_function")
 
 
-def sign_in(owner: dict[str, str], role: str) -> dict[str, str]:
+def set_role_password(owner: dict[str, str], role: str) -> dict[str, str]:
     """Set the password of a role; return its way to the owner's database."""
     set_password(owner, role, "its own")
     return {**owner, "user": role, "password": "its own"}
@@ -49,12 +49,12 @@ def sign_in(owner: dict[str, str], role: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["superuser", "Aurora's master user"])
 def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server: Server, kind: str) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     if kind == "superuser":
         owner |= {"user": "postgres"}
         server.ask("alter database master owner to postgres")
 
-    assert migrate(owner, ZONE, SCHEMA).applied == ALL
+    assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
 
     for role in ROLES:
         way = {**owner, "user": role, "password": "one"}
@@ -75,16 +75,16 @@ def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Se
 
     migrated = migrate({**owner, "dbname": "second"}, ZONE, SCHEMA)
 
-    assert migrated.applied == ALL
+    assert migrated.applied == MIGRATIONS
     assert "NOTICE:  role ponto_function already existed: its password was removed" in migrated.notices
 
-    second = sign_in({**owner, "dbname": "second"}, "ponto_function")
+    second = set_role_password({**owner, "dbname": "second"}, "ponto_function")
     for database in ("master", "second"):
         assert ask({**second, "dbname": database}, "select id from batida") == []
 
 
 def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     server.ask("create database second owner master")
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
     arguments: dict[str, Any] = server.as_superuser("master")
@@ -98,17 +98,17 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
         finally:
             first.commit()
             first.close()
-        assert second.result().applied == ALL
+        assert second.result().applied == MIGRATIONS
         both = [
             threads.submit(migrate, owner, ZONE, SCHEMA),
             threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA),
         ]
-    assert [migrated.result().applied for migrated in both] == [ALL, []]
+    assert [migrated.result().applied for migrated in both] == [MIGRATIONS, []]
 
 
 @pytest.mark.usefixtures("owner")
 def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Server) -> None:
-    second = server.owner("second")
+    second = server.create_owner("second")
 
     with pytest.raises(MigrationError, match=r"ponto_function is used in database master of master.* ROLE_PREFIX"):
         migrate(second, ZONE, SCHEMA)
@@ -141,12 +141,12 @@ PREPARED = {
 }
 
 
-@pytest.mark.parametrize(("before", "problem"), PREPARED.values(), ids=PREPARED)
+@pytest.mark.parametrize(("setup_statement", "problem"), PREPARED.values(), ids=PREPARED)
 def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_their_access(
-    server: Server, before: str, problem: str
+    server: Server, setup_statement: str, problem: str
 ) -> None:
-    owner = server.owner("master")
-    server.ask(before)
+    owner = server.create_owner("master")
+    server.ask(setup_statement)
     server.ask("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
 
     with pytest.raises(
@@ -155,14 +155,14 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
         migrate(owner, ZONE, REFERENCE)
     assert ask(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
-    server.do_what_is_printed(caught.value)
+    server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask({**owner, "user": "ponto_function", "password": "known"}, "select 1")
 
 
 @pytest.mark.parametrize(
-    ("attributes", "before", "lacks"),
+    ("attributes", "setup_statement", "lacks"),
     [
         ("", "select", "create role ponto_"),
         ("createrole", "create role ponto_function; create role ponto_reader", "alter role ponto_function login"),
@@ -170,22 +170,22 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
     ids=["no right to create roles", "roles of an administrator"],
 )
 def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
-    server: Server, attributes: str, before: str, lacks: str
+    server: Server, attributes: str, setup_statement: str, lacks: str
 ) -> None:
-    owner = server.owner("clerk", attributes)
-    server.ask(before)
+    owner = server.create_owner("clerk", attributes)
+    server.ask(setup_statement)
 
     with pytest.raises(MigrationError, match=f'"clerk" may not run `{lacks}') as caught:
         migrate(owner, ZONE, REFERENCE)
     assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
-    server.do_what_is_printed(caught.value)
+    server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
-    assert ask(sign_in(owner, "ponto_function"), "select id from ponto.batida") == []
+    assert ask(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
 
 
 def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
     migrate(owner, ZONE, REFERENCE | {"gone": tmp_path})
     server.ask("revoke ponto_gone from master")
@@ -197,16 +197,16 @@ def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(s
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     server.ask("revoke all on database master from public; revoke all on schema public from public", "master")
 
-    assert migrate(owner, ZONE, SCHEMA) == (ALL, [])
+    assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
 
-    assert ask(sign_in(owner, "ponto_function"), "select id from batida") == []
+    assert ask(set_role_password(owner, "ponto_function"), "select id from batida") == []
 
 
 @pytest.mark.parametrize(
-    "before",
+    "setup_statement",
     [
         "create schema theirs; create table theirs.orders ()",
         "alter database master owner to postgres; grant create on database master to master;"
@@ -215,10 +215,10 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
     ids=["others use it too", "somebody else owns it"],
 )
 def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_says_so(
-    server: Server, before: str
+    server: Server, setup_statement: str
 ) -> None:
-    owner = server.owner("master")
-    server.ask(before, "master")
+    owner = server.create_owner("master")
+    server.ask(setup_statement, "master")
 
     [notice] = migrate(owner, ZONE, SCHEMA).notices
 
@@ -231,7 +231,7 @@ def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_say
 
 @pytest.mark.usefixtures("owner")
 def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
-    assert server.rights("ponto_function", "master") == {
+    assert server.privileges("ponto_function", "master") == {
         *(("batida", name, "select") for name in ("id", *entry().punch.comparison_key, "mensagem_id")),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
@@ -241,13 +241,13 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
         ("falha", "mensagem_id", "insert"),
     }
 
-    assert {privilege for *_, privilege in server.rights("ponto_reader", "master")} == {"select"}
+    assert {privilege for *_, privilege in server.privileges("ponto_reader", "master")} == {"select"}
 
 
 # Beside what the rights above are for.
 REFUSED = {
     "ponto_function": [
-        *ANYBODY,
+        *STATEMENTS_REFUSED_TO_ALL_ROLES,
         f"insert into batida (id) values (gen_random_uuid()) on conflict (id) do update set {SUBJECT_COLUMN} = 2",
         "begin; lock table batida in row exclusive mode",
         "begin; lock table batida in access exclusive mode",
@@ -258,18 +258,18 @@ REFUSED = {
         "set role ponto_reader",
         "set session_replication_role = replica",
     ],
-    "ponto_reader": [*ANYBODY, "set role ponto_function"],
+    "ponto_reader": [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_function"],
 }
 
 
 def test_a_role_is_refused_whatever_else(owner: dict[str, str]) -> None:
     for role, statements in REFUSED.items():
-        assert not_refused(sign_in(owner, role), statements) == []
+        assert filter_permitted(set_role_password(owner, role), statements) == []
 
 
 def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
     past = datetime(1999, 12, 31, tzinfo=UTC)
-    add(function, 7, past, recebida_em=past, mensagem_id="forged")
+    add_punch(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
         f"select {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida",
         "select lo_create(0)",
@@ -290,7 +290,7 @@ def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_ca
     for (each,) in ask(owner, named):
         ask(owner, f"revoke execute on function {each} from public")
     for role in ROLES:
-        way = sign_in(owner, role)
+        way = set_role_password(owner, role)
         for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
             [(answer,)] = ask(way, f"begin read only; select {call}")
             assert answer
@@ -311,7 +311,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
 
 # What is set each time
 
-UNKNOWN = dict.fromkeys(ROLES)
+UNKNOWN_CONCURRENCY = dict.fromkeys(ROLES)
 SETTINGS = (
     "select rolname, case setdatabase when 0 then null else datname end, setconfig"
     " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
@@ -322,7 +322,7 @@ SETTINGS = (
 def test_settings_that_a_role_made_for_itself_are_taken_back(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    reports = sign_in(owner, "ponto_reader")
+    reports = set_role_password(owner, "ponto_reader")
     ask(function, "alter role ponto_function set search_path = pg_temp, public")
     ask(function, "alter role ponto_function in database master set default_transaction_read_only = on")
     ask(reports, "alter role ponto_reader set timezone = 'UTC'")
@@ -330,7 +330,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
-    notices = reset_role_limits(owner, UNKNOWN)
+    notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
 
     assert notices == [
         "NOTICE:  settings reset: ponto_function in database master",
@@ -338,24 +338,24 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
         "NOTICE:  settings reset: ponto_reader",
     ]
     assert server.ask(SETTINGS) == []
-    assert reset_role_limits(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
 
 
 def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
     server: Server, owner: dict[str, str]
 ) -> None:
-    assert reset_role_limits(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert server.ask(SETTINGS) == []
     server.ask("grant set on parameter temp_file_limit to master")
 
-    assert reset_role_limits(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
     server.ask("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
-    assert reset_role_limits(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reader"]
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == ["NOTICE:  settings reset: ponto_reader"]
     assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
-    assert reset_role_limits(owner, UNKNOWN) == []
-    assert ask(sign_in(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
+    assert ask(set_role_password(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
@@ -364,7 +364,7 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     def limits() -> dict[str, int]:
         return dict(server.ask("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin"))
 
-    assert reset_role_limits(owner, UNKNOWN) == []
+    assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
     assert limits() == unlimited
 
@@ -387,8 +387,8 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
 
 # How they sign in
 
-BY_IAM = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
-BY_PASSWORD = [f"NOTICE:  logs in with a password: {role}" for role in sorted(ROLES)]
+IAM_NOTICES = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
+PASSWORD_NOTICES = [f"NOTICE:  logs in with a password: {role}" for role in sorted(ROLES)]
 GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_has_role(oid, 'rds_iam', 'member')"
 
 
@@ -399,17 +399,17 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
     server.ask("create role rds_iam; grant rds_iam to master with admin option")
     assert set_login_method(owner, ROLES, uses_iam=False) == []
 
-    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], uses_iam=True) == BY_IAM
+    assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], uses_iam=True) == IAM_NOTICES
     server.ask("alter role master nocreaterole")
     assert set_login_method(owner, ROLES, uses_iam=True) == []  # nothing to alter
     server.ask("alter role master createrole")
     assert server.ask(GRANTED_IAM) == [(len(ROLES),)]
 
-    assert set_login_method(owner, ROLES, uses_iam=False) == BY_PASSWORD
+    assert set_login_method(owner, ROLES, uses_iam=False) == PASSWORD_NOTICES
     assert set_login_method(owner, ROLES, uses_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(function, "select")
-    assert ask(sign_in(owner, "ponto_function"), "select 1") == [(1,)]
+    assert ask(set_role_password(owner, "ponto_function"), "select 1") == [(1,)]
 
 
 def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
@@ -418,7 +418,7 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
 
 
 @pytest.mark.parametrize(
-    ("before", "alter", "lacks"),
+    ("setup_statement", "alter", "lacks"),
     [
         (
             "alter role master nocreaterole",
@@ -445,13 +445,17 @@ def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) 
     ids=["limits", "login by IAM", "login by password", "an indirect member of rds_iam"],
 )
 def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
-    server: Server, owner: dict[str, str], before: str, alter: Callable[[dict[str, str]], list[str]], lacks: str
+    server: Server,
+    owner: dict[str, str],
+    setup_statement: str,
+    alter: Callable[[dict[str, str]], list[str]],
+    lacks: str,
 ) -> None:
-    server.ask(before)
+    server.ask(setup_statement)
     with pytest.raises(MigrationError, match=lacks) as caught:
         alter(owner)
 
-    server.do_what_is_printed(caught.value)
+    server.run_printed_statements(caught.value)
 
     alter(owner)
     assert alter(owner) == []
@@ -479,7 +483,7 @@ def test_the_password_of_a_role_that_is_not_there_or_not_ones_own_is_refused(
     for name in ("nobody", 'no"body', "nobody; drop role ponto_reader"):
         with pytest.raises(psycopg2.errors.UndefinedObject, match=re.escape(f'role "{name}" does not exist')):
             set_password(owner, name, "CANARY")
-    second = server.owner("second")
+    second = server.create_owner("second")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="ADMIN option") as caught:
         set_password(second, "ponto_function", "CANARY")
     assert "SCRAM" not in str(caught.value)

@@ -15,13 +15,13 @@ from ponto.parser import FIELDS
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
 from tests.postgres.servers import Server
-from tests.postgres.storing import QUICK, add, entry, in_texts
+from tests.postgres.storing import QUICK, add_punch, entry, fill_texts
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
-USUAL = [
+DEFAULT_SETTINGS = [
     ("log_min_error_statement", "error"),
     ("log_error_verbosity", "'default'"),  # the word alone would reset it
     ("log_parameter_max_length_on_error", "-1"),
@@ -36,10 +36,10 @@ SECRET: dict[str, Any] = {
         for column, field in FIELDS.items()
         if field.type == "number" and field.keywords["minimum"] <= 12.3456789 <= field.keywords["maximum"]
     },
-    **in_texts("UNSEEN"),
+    **fill_texts("UNSEEN"),
 }
 """Values that are good, easy to find, and found nowhere else in a log."""
-SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
+SECRET_PATTERN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
 
 Log = Callable[[], str]
 
@@ -62,7 +62,7 @@ def settings() -> list[tuple[str, str]]:
 @pytest.fixture
 def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
     """Yield the function's store, whose statements fail on a server of these settings."""
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     migrate(owner, "America/Sao_Paulo")
     configure(server, settings)
     way = server.as_superuser("master")  # who meets the same failures as the function
@@ -99,9 +99,9 @@ def send_a_bad_value(store: Store, _: Server) -> None:
 def repeat_an_id(_: Store, server: Server) -> None:
     arguments = server.as_superuser("master")
     row = {SUBJECT_COLUMN: SECRET[SUBJECT_COLUMN], INSTANT_COLUMN: SECRET[INSTANT_COLUMN], "id": str(uuid.UUID(int=1))}
-    add(arguments, **row)
+    add_punch(arguments, **row)
     with pytest.raises(psycopg2.errors.UniqueViolation):
-        add(arguments, **row)
+        add_punch(arguments, **row)
 
 
 FAILURES = {
@@ -113,10 +113,12 @@ FAILURES = {
 
 
 def test_the_documents_name_all_settings() -> None:
-    assert [name for name, _ in SETTINGS] == [name for name, _ in USUAL]
+    assert [name for name, _ in SETTINGS] == [name for name, _ in DEFAULT_SETTINGS]
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, USUAL], ids=["the documents' settings", "usual settings, and it would"])
+@pytest.mark.parametrize(
+    "settings", [SETTINGS, DEFAULT_SETTINGS], ids=["the documents' settings", "usual settings, and it would"]
+)
 def test_the_log_holds_no_employee_instant_or_position_of_a_punch_that_failed(
     server: Server, store: Store, log: Log, settings: list[tuple[str, str]]
 ) -> None:
@@ -127,8 +129,10 @@ def test_the_log_holds_no_employee_instant_or_position_of_a_punch_that_failed(
         found = log()[seen:]
         seen += len(found)
         assert message in found
-        assert bool(SHOWN.findall(found)) is (settings == USUAL), message
-        assert ("STATEMENT" in found.replace("LOG:  statement: alter table", "")) is (settings == USUAL), message
+        assert bool(SECRET_PATTERN.findall(found)) is (settings == DEFAULT_SETTINGS), message
+        assert ("STATEMENT" in found.replace("LOG:  statement: alter table", "")) is (settings == DEFAULT_SETTINGS), (
+            message
+        )
 
 
 def test_what_a_message_itself_quotes_stays_in_the_log(store: Store, log: Log) -> None:

@@ -28,7 +28,7 @@ from ponto.store import Entry, Outcome, QueryFailedError, Status, Store
 from ponto.testing import InMemoryStore
 from tests.database import Database
 from tests.events import RECEIVED_MS
-from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add, entry, statuses
+from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, TEXTS, add_punch, entry, statuses
 from tests.waiting import wait_for
 from tools.kit.event import CONFLICTING, EQUIVALENT, OPTIONAL_FIELDS, VALID
 
@@ -39,13 +39,13 @@ def punches(database: Database) -> list[tuple[str, int, datetime]]:
     return database.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida order by id")
 
 
-def of(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
+def entry_from_body(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
     """Make an entry of a body, by default under an id of its own."""
     punch = parse(json.dumps(body), UTC)._replace(id=punch_id or str(uuid.uuid4()))
     return Entry(punch, str(uuid.uuid4()), RECEIVED_MS)
 
 
-def pid(database: Database) -> int | None:
+def session_pid(database: Database) -> int | None:
     """Of the store's session, if it has one."""
     return next((pid for (pid,) in database.ask(f"select pid {SESSION}")), None)
 
@@ -55,36 +55,36 @@ def wait_for_the_store_to_wait(database: Database) -> None:
 
 
 def end_session(database: Database) -> None:
-    ended = pid(database)
+    ended = session_pid(database)
     assert database.ask("select pg_terminate_backend(%s)", ended) == [(True,)]
-    wait_for(lambda: pid(database) != ended, "the session to be gone")
+    wait_for(lambda: session_pid(database) != ended, "the session to be gone")
 
 
 @pytest.fixture
-def patient(database: Database) -> Iterator[Store]:
+def patient_store(database: Database) -> Iterator[Store]:
     """Yield a store that waits for a lock for as long as a busy machine needs to take it away."""
     with closing(Store(lambda: database.function, Timeouts(statement_ms=120_000, lock_ms=60_000))) as store:
         yield store
 
 
 @pytest.fixture
-def other(database: Database) -> Iterator[Connection]:
+def other_session(database: Database) -> Iterator[Connection]:
     """Yield another session, in a transaction."""
     with closing(database.connect()) as connection:
         yield connection
 
 
 @pytest.fixture
-def statements(patient: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def statements(patient_store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what the patient store sends, as it is sent."""
     sent: list[str] = []
-    run = patient._session._run
+    run = patient_store._session._run
 
     def recording(on: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         sent.append(statement)
         return run(on, statement, values)
 
-    monkeypatch.setattr(patient._session, "_run", recording)
+    monkeypatch.setattr(patient_store._session, "_run", recording)
     return sent
 
 
@@ -92,7 +92,7 @@ def statements(patient: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_every_column_holds_what_came(store: Store, database: Database) -> None:
-    full = of(VALID[-1])._replace(api_key_id="k4r2p0x9ab")
+    full = entry_from_body(VALID[-1])._replace(api_key_id="k4r2p0x9ab")
     before = datetime.now(UTC)
 
     assert store.save([full]) == [STORED]
@@ -127,12 +127,12 @@ def test_no_entries_need_no_connection() -> None:
 
 
 def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
-    patient: Store, database: Database, statements: list[str]
+    patient_store: Store, database: Database, statements: list[str]
 ) -> None:
     sessions = set()
     for _ in range(3):
-        assert patient.save([entry() for _ in range(100)]) == [STORED] * 100
-        sessions.add(pid(database))
+        assert patient_store.save([entry() for _ in range(100)]) == [STORED] * 100
+        sessions.add(session_pid(database))
 
     assert len(sessions) == 1
     assert len(statements) == 3
@@ -144,10 +144,10 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
 
 def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(store: Store, database: Database) -> None:
     for body, same in (*EQUIVALENT, *((body, body | OPTIONAL_FIELDS) for body in VALID)):
-        first = of(body)
+        first = entry_from_body(body)
         store.save([first])
 
-        again = of(same, first.punch.id)._replace(api_key_id="another")
+        again = entry_from_body(same, first.punch.id)._replace(api_key_id="another")
         assert store.save([entry(), again]) == [STORED, DUPLICATE]
         columns = ", ".join((*Punch._fields, "chave"))
         assert database.ask(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
@@ -172,17 +172,17 @@ def test_a_new_copy_of_a_message_is_another_one(store: Store) -> None:
     assert store.save([copies[0], other, copies[1]]) == [DUPLICATE, STORED, DUPLICATE]
 
 
-@pytest.mark.parametrize(("one", "other", "what"), CONFLICTING)
+@pytest.mark.parametrize(("stored_body", "new_body", "difference"), CONFLICTING)
 def test_another_punch_under_a_taken_id_is_a_conflict_that_tells_what_differs(
-    store: Store, database: Database, one: dict[str, Any], other: dict[str, Any], what: str
+    store: Store, database: Database, stored_body: dict[str, Any], new_body: dict[str, Any], difference: str
 ) -> None:
-    first = of(one)
+    first = entry_from_body(stored_body)
     store.save([first])
     kept = punches(database)
 
-    [outcome] = store.save([of(other, first.punch.id)])
+    [outcome] = store.save([entry_from_body(new_body, first.punch.id)])
 
-    assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {what}")
+    assert outcome == Outcome(Status.CONFLICT, f"id {first.punch.id} belongs to a punch with another {difference}")
     assert punches(database) == kept
 
 
@@ -224,26 +224,31 @@ def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database)
 
 
 @pytest.mark.parametrize(
-    ("theirs", "commit", "status"),
+    ("other_employee", "commit", "status"),
     [(1, True, Status.DUPLICATE), (2, True, Status.CONFLICT), (1, False, Status.STORED)],
     ids=["the same, committed", "another, committed", "rolled back"],
 )
 def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_does(
-    patient: Store, database: Database, other: Connection, theirs: int, commit: bool, status: Status
+    patient_store: Store,
+    database: Database,
+    other_session: Connection,
+    other_employee: int,
+    commit: bool,
+    status: Status,
 ) -> None:
-    ours = entry(1)
-    add(other, theirs, id=ours.punch.id)
+    contested = entry(1)
+    add_punch(other_session, other_employee, id=contested.punch.id)
     with ThreadPoolExecutor() as threads:
-        saved = threads.submit(patient.save, [entry(), ours, entry()])
+        saved = threads.submit(patient_store.save, [entry(), contested, entry()])
         wait_for_the_store_to_wait(database)
         if commit:
-            other.commit()
+            other_session.commit()
         else:
-            other.rollback()
+            other_session.rollback()
         outcomes = saved.result()
 
     assert statuses(outcomes) == [Status.STORED, status, Status.STORED]
-    assert [row[1] for row in punches(database) if row[0] == ours.punch.id] == [theirs if commit else 1]
+    assert [row[1] for row in punches(database) if row[0] == contested.punch.id] == [other_employee if commit else 1]
 
 
 @pytest.mark.parametrize("where", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
@@ -309,7 +314,7 @@ def test_a_statement_that_takes_too_long_fails(database: Database) -> None:
 def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: Database) -> None:
     store = Store(lambda: database.function, Timeouts(idle_ms=50))
     store.save([entry()])
-    wait_for(lambda: pid(database) is None, "the session to be gone")
+    wait_for(lambda: session_pid(database) is None, "the session to be gone")
 
     assert store.save([entry()]) == [STORED]
 
@@ -414,7 +419,7 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     if poison == {"api_key_id": "wide"}:
         database.ask(WIDE)
     store.save([entry()])
-    session = pid(database)
+    session = session_pid(database)
     entries = [entry() for _ in range(9)]
     came = {name: value for name, value in poison.items() if name in Entry._fields}
     entries.insert(6, entry(**{name: poison[name] for name in poison.keys() - came})._replace(**came))
@@ -426,7 +431,7 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert "secret" not in outcomes[6].detail
     assert len(outcomes[6].detail) <= 200
     assert len(punches(database)) == 10
-    assert pid(database) == session  # the connection is in use still
+    assert session_pid(database) == session  # the connection is in use still
 
 
 def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
@@ -515,13 +520,13 @@ def test_past_the_deadline_no_statement_is_started(store: Store, database: Datab
 
 
 def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
-    patient: Store, database: Database, statements: list[str], monkeypatch: pytest.MonkeyPatch
+    patient_store: Store, database: Database, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry()._replace(api_key_id="\x00")]
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(statements) < 2 else 10.0)
     monkeypatch.setattr("ponto.connection.time", clock)
 
-    outcomes = patient.save(entries, deadline=5)
+    outcomes = patient_store.save(entries, deadline=5)
 
     assert statuses(outcomes) == [Status.STORED] * 2 + [Status.FAILED] * 3
     assert len(punches(database)) == 2

@@ -19,7 +19,7 @@ from psycopg2.extensions import parse_dsn
 from ponto.config import load_database
 from ponto.store import Outcome, Status, Store
 from tests.postgres.storing import QUICK, entry
-from tests.postgres.tls import Authority, Front
+from tests.postgres.tls import Authority, TlsRelay
 from tools.kit import osls
 from tools.kit.project import ROOT
 
@@ -29,7 +29,7 @@ YEAR = 365 * 86_400  # s
 STORED = Outcome(Status.STORED)
 
 Save = Callable[..., Outcome]
-Serve = Callable[[Path | None], Front]
+Serve = Callable[[Path | None], TlsRelay]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def serve(migrated_url: str) -> Iterator[Serve]:
     """Yield what puts TLS before the database, with a certificate, or no TLS."""
     with contextlib.ExitStack() as fronts:
-        yield lambda certificate: fronts.enter_context(Front(parse_dsn(migrated_url)["host"], certificate).running())
+        yield lambda certificate: fronts.enter_context(TlsRelay(parse_dsn(migrated_url)["host"], certificate).running())
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
     """
     monkeypatch.setitem(sys.modules, "rds_config", None)
 
-    def save(where: Front, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
+    def save(where: TlsRelay, host: str = "localhost", rds_certificates: Path = BUNDLE, **environment: str) -> Outcome:
         settings = {
             "DB_HOST": host,
             "DB_PORT": str(where.port),

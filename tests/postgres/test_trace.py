@@ -17,14 +17,14 @@ from tests.commands import Result, Run, runner, write_stack_on
 from tests.database import ask
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
-from tests.postgres.storing import TEXTS, add, in_texts
+from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import queue_reader
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
 MESSAGE = "5fea7756-0ea4-451a-a703-a558b933e274"
-GATE = "gate-1" if TEXTS else None  # what the row says besides
+DEVICE = "gate-1" if TEXTS else None  # what the row says besides
 ROWS: list[tuple[int, str, dict[str, Any]]] = [
     (7, "2026-11-24T11:00:01.234Z", {"id": ID, "gravada_em": "2026-11-24T11:00:02Z", "mensagem_id": "m1"}),
     (7, "2026-11-24T23:00Z", {"id": NIGHT, "recebida_em": None, "chave": None}),
@@ -39,7 +39,7 @@ ROW = {
     "written": "2026-11-24T11:00:02.000Z",
     "key": "k1",
     "messageId": "m1",
-    "device": GATE,
+    "device": DEVICE,
 }
 DAY = ("--employee", 7, "--day", "2026-11-24")
 DENIED = refusal("AccessDenied")
@@ -50,7 +50,7 @@ def rows(result: Result) -> list[dict[str, Any]]:
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
 
 
-def derived_of(body: str) -> str:
+def derive_punch_id(body: str) -> str:
     """Return the id that a punch without one gets."""
     return parse(body, UTC).id
 
@@ -97,23 +97,23 @@ class Stage:
 
 @pytest.fixture
 def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
-    for whose, received, columns in ROWS:
+    for employee_id, received, columns in ROWS:
         at = datetime.fromisoformat(received).replace(second=0, microsecond=0)
-        came = {"recebida_em": received, "gravada_em": at, "chave": "k1", **in_texts(GATE)}
-        add(migrated_url, whose, at, **came | columns)
+        came = {"recebida_em": received, "gravada_em": at, "chave": "k1", **fill_texts(DEVICE)}
+        add_punch(migrated_url, employee_id, at, **came | columns)
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         yield Stage(migrated_url, Calls(monkeypatch), capsys)
 
 
-def measured(namespace: str, name: str, value: float) -> None:
+def put_metric(namespace: str, name: str, value: float) -> None:
     """Put into CloudWatch a figure of a minute ago."""
     dimensions = {"Name": "FunctionName", "Value": "batida-ponto-dev-batidaPonto"}
     if namespace == "AWS/SQS":
         dimensions = {"Name": "QueueName", "Value": "punches"}
-    when = datetime.now(UTC) - timedelta(minutes=1)
-    data: Any = {"MetricName": name, "Dimensions": [dimensions], "Timestamp": when, "Value": value}
+    instant = datetime.now(UTC) - timedelta(minutes=1)
+    data: Any = {"MetricName": name, "Dimensions": [dimensions], "Timestamp": instant, "Value": value}
     boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
 
 
@@ -137,13 +137,13 @@ def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_mess
         "  written   2026-11-24T11:00:02.000Z",
         "  key       k1",
         "  message   m1",
-        f"  device    {GATE or '(none)'}",
+        f"  device    {DEVICE or '(none)'}",
     ]
 
 
 @pytest.mark.parametrize("age", [timedelta(minutes=5), timedelta(hours=5), timedelta(days=5)], ids=str)
 def test_row_is_found_by_id_of_message_that_brought_it(dev: Stage, migrated_url: str, age: timedelta) -> None:
-    punch_id = add(migrated_url, recebida_em=datetime.now(UTC) - age, mensagem_id=MESSAGE)
+    punch_id = add_punch(migrated_url, recebida_em=datetime.now(UTC) - age, mensagem_id=MESSAGE)
 
     result = dev.run(MESSAGE.upper(), "--json")
 
@@ -153,7 +153,7 @@ def test_row_is_found_by_id_of_message_that_brought_it(dev: Stage, migrated_url:
 
 def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrated_url: str) -> None:
     received = datetime.now(UTC) - timedelta(days=40)
-    add(migrated_url, recebida_em=received, mensagem_id=MESSAGE)
+    add_punch(migrated_url, recebida_em=received, mensagem_id=MESSAGE)
 
     by_default = dev.run(MESSAGE)
 
@@ -164,7 +164,7 @@ def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrate
 
 
 def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -> None:
-    first = add(migrated_url, mensagem_id="first")
+    first = add_punch(migrated_url, mensagem_id="first")
     ask(
         migrated_url,
         """
@@ -227,7 +227,7 @@ def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cl
     [
         (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
         # Without an offset it is the stage's time, America/Sao_Paulo.
-        (punch(7, "2026-11-24T09:00:00"), [derived_of(punch(7, "2026-11-24T12:00:00Z"))]),
+        (punch(7, "2026-11-24T09:00:00"), [derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))]),
         (json.dumps({"id": NOWHERE}), [NOWHERE]),
     ],
     ids=["its id", "derived, in the stage's time", "no punch"],
@@ -268,7 +268,7 @@ def test_a_dead_letter_with_a_source_key_is_found_by_the_id_of_that_key_alone(de
         return [each["id"] for each in dev.run(identifier, "--json").json["deadLetters"]]
 
     assert [found(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [[each] for each in of_clock]
-    assert found(derived_of(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
+    assert found(derive_punch_id(punch(7, "2026-11-24T12:00:00Z"))) == [unreadable]
 
 
 def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_when(dev: Stage) -> None:
@@ -295,7 +295,7 @@ def test_of_what_is_neither_it_says_how_many_wait_and_what_it_cannot_know(dev: S
         dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody=punch())
     dev.sqs.receive_message(QueueUrl=dev.queue_url)
     dev.reject("{")
-    measured("AWS/SQS", "ApproximateAgeOfOldestMessage", 754)
+    put_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", 754)
 
     result = dev.run(NOWHERE, "--json")
 
@@ -331,7 +331,7 @@ def test_a_paused_drain_is_said(dev: Stage) -> None:
 )
 def test_a_drain_that_fails_is_said(dev: Stage, namespace: str, name: str) -> None:
     assert "failing: CloudWatch has no failure" in dev.run(NOWHERE).out
-    measured(namespace, name, 1)
+    put_metric(namespace, name, 1)
 
     assert "failing: yes" in dev.run(NOWHERE).out
     assert dev.run(NOWHERE, "--json").json["queue"]["failing"]

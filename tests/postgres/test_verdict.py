@@ -4,14 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 from tools.local import verdict
 
 A, B, C = (str(uuid4()) for _ in range(3))
 
 
 def test_each_accepted_message_is_a_row_or_a_duplicate_or_a_dead_letter_or_lost(migrated_url: str) -> None:
-    add(migrated_url, id=A, mensagem_id="row")
+    add_punch(migrated_url, id=A, mensagem_id="row")
 
     accepted = {"row": A, "again": A, "conflict": A, "invalid": None, "gone": B}
     found = verdict.judge(migrated_url, accepted, dead={"conflict", "invalid"})
@@ -20,8 +20,8 @@ def test_each_accepted_message_is_a_row_or_a_duplicate_or_a_dead_letter_or_lost(
 
 
 def test_a_duplicate_and_a_row_of_an_earlier_run_hide_no_loss(migrated_url: str) -> None:
-    add(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
-    add(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
+    add_punch(migrated_url, id=A, mensagem_id="accepted by the earlier run, as was its duplicate")
+    add_punch(migrated_url, id=B, mensagem_id="the earlier run's, stored in this one")
 
     found = verdict.judge(migrated_url, {"gone": C}, dead=set())
 
@@ -29,7 +29,7 @@ def test_a_duplicate_and_a_row_of_an_earlier_run_hide_no_loss(migrated_url: str)
 
 
 def test_a_dead_letter_that_was_sent_back_and_stored_is_a_row_alone(migrated_url: str) -> None:
-    add(migrated_url, id=A, mensagem_id="sent back")
+    add_punch(migrated_url, id=A, mensagem_id="sent back")
 
     found = verdict.judge(migrated_url, {"sent back": A, "deleted": B}, dead={"sent back", "deleted"})
 
@@ -40,7 +40,7 @@ def test_a_dead_letter_that_was_sent_back_and_stored_is_a_row_alone(migrated_url
 def test_what_became_of_a_punch_whose_id_is_not_known_is_told_by_its_row_alone(
     message_id: str, lost: int | None, migrated_url: str
 ) -> None:
-    add(migrated_url, id=A, mensagem_id="row")
+    add_punch(migrated_url, id=A, mensagem_id="row")
 
     assert verdict.judge(migrated_url, {message_id: None}, dead=set()).lost == lost
 

@@ -59,7 +59,7 @@ class Authority:
         return certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-class Front(Relay):
+class TlsRelay(Relay):
     """A relay that ends TLS."""
 
     def __init__(self, server: str, certificate: Path | None, admit: Admit = lambda _: b"") -> None:

@@ -8,7 +8,7 @@ import pytest
 from ponto.admin.migrations import REFERENCE, migrate
 from tests.database import Database, ask
 from tests.postgres.servers import Server
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 
 
 @pytest.mark.parametrize("minutes", [-900, 900])
@@ -19,11 +19,11 @@ def test_an_offset_that_no_time_of_the_wire_has_is_refused_by_the_database_itsel
         closing(database.connect(user="ponto_function")) as function,
         pytest.raises(psycopg2.errors.CheckViolation, match="batida_deslocamento_check"),
     ):
-        add(function, deslocamento=minutes)
+        add_punch(function, deslocamento=minutes)
 
 
 def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     server.ask(
         "alter database master set standard_conforming_strings = off;"
         "alter database master set transform_null_equals = on"

@@ -10,25 +10,25 @@ from slices import enabled
 from slices.corrections.write import Correction, write_corrections
 from slices.reports import employees
 from tests.database import ROLES, SCHEMA
-from tests.postgres.hostile import EMPLOYEE, PUNCH, ZONE, plant, signed_in
+from tests.postgres.hostile_server import EMPLOYEE, PUNCH, ZONE, login_parameters, plant_objects
 from tests.postgres.servers import Server
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 
 ANA = {"usuario_id": EMPLOYEE, "nome": "Ana", "cpf": None, "fuso": "Asia/Tokyo", "corte": "04:00"}
 
 
 def test_planted_functions_are_not_called(server: Server) -> None:
-    owner = server.owner("master")
-    plant(server, "master")
+    owner = server.create_owner("master")
+    plant_objects(server, "master")
     migrate(owner, ZONE, SCHEMA)
     server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
     server.ask("alter database master reset search_path")  # for the row that this test writes
-    add(owner, EMPLOYEE, id=PUNCH)
+    add_punch(owner, EMPLOYEE, id=PUNCH)
     server.ask("alter database master set search_path = public, pg_catalog")
 
     assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
     correction = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
-    with closing(connect(signed_in("ponto_corrections", owner), "test")) as database:
+    with closing(connect(login_parameters("ponto_corrections", owner), "test")) as database:
         assert len(write_corrections(database, [correction], "arn:of:ana")) == 1
     month = date(2026, 10, 1)
     values: dict[str, dict[str, object]] = {
@@ -36,7 +36,9 @@ def test_planted_functions_are_not_called(server: Server) -> None:
         "correction_list": {"mes": month},
     }
     request = {"read": {name: statements.to_json_values(each) for name, each in values.items()}, "timeout": 0}
-    result, log = query_function.handle(request, lambda: signed_in("ponto_reader", owner), 60, enabled.statements())
+    result, log = query_function.handle(
+        request, lambda: login_parameters("ponto_reader", owner), 60, enabled.statements()
+    )
 
     assert log.error == ""
     assert len(list(packed_rows.unpack(result["rows"]["correction_list"]))) == 1

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from tests.postgres import hostile
-from tests.postgres.servers import ANYBODY, Server, not_refused
+from tests.postgres import hostile_server
+from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
 
 CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
 
 
 def test_roles_write_corrections_and_read_only_what_that_needs(server: Server) -> None:
-    owner = hostile.migrated(server)
+    owner = hostile_server.create_migrated_database(server)
 
     own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
     read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
     read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
     correctors = own | read | {("funcionario", "corte", "select")}
-    assert server.rights("ponto_correctors", "master") == correctors
-    assert server.rights("ponto_corrections", "master") == own | read | {("correcao", "autor", "insert")}
+    assert server.privileges("ponto_correctors", "master") == correctors
+    assert server.privileges("ponto_corrections", "master") == own | read | {("correcao", "autor", "insert")}
     statements = [
-        *ANYBODY,
+        *STATEMENTS_REFUSED_TO_ALL_ROLES,
         "insert into batida (id) values (gen_random_uuid())",
         "insert into correcao (criada_em) values (now())",
         "alter table correcao disable trigger regras",
         "set role ponto_reader",
         "set session_replication_role = replica",
     ]
-    assert not_refused(hostile.signed_in("ponto_corrections", owner), statements) == []
+    assert filter_permitted(hostile_server.login_parameters("ponto_corrections", owner), statements) == []

@@ -17,7 +17,7 @@ from slices.page.tests.page.phones import punch
 from tests.e2e.client import Client
 from tests.e2e.deployed import deploy
 from tests.page import browsers
-from tests.page.pictures import HOW, folder
+from tests.page.pictures import BROWSER_OPTIONS, picture_folder
 from tests.waiting import DEADLINE
 from tools.kit.project import ROOT
 from tools.local import flow
@@ -150,13 +150,13 @@ def write_gif(frames: list[Image.Image], file: Path) -> str:
 def test_the_database_is_stopped_and_nothing_is_lost(
     language: str, browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = HOW | {"locale": language, "device_scale_factor": DEVICE_SCALE_FACTOR}
+    options = BROWSER_OPTIONS | {"locale": language, "device_scale_factor": DEVICE_SCALE_FACTOR}
     with (
         deploy() as deployed,  # a separate deployment, because the recording starts with empty tables
-        browsers.window(
+        browsers.open_window(
             browser, "about:blank", viewport={"width": VIEW["width"] + PHONE["width"], "height": 60}, **options
         ) as captions,
-        browsers.window(
+        browsers.open_window(
             browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **options
         ) as others,
         phones.new_phone(browser, deployed.stack.address.root_url, viewport=PHONE, **options) as phone,
@@ -189,7 +189,7 @@ def test_the_database_is_stopped_and_nothing_is_lost(
         accepted, [(rows,)] = displayed_number(view, "accepted"), client.query("select count(*) from ponto.batida")
         shown = view.locator("#verdict").inner_text()
 
-    file = folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"
+    file = picture_folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"
     summary = write_gif(select_frames(recorder.frames), file)
     with capsys.disabled():
         sys.stdout.write(f"\n{summary}\n")

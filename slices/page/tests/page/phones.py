@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, Playwright, expect
 
-from tests.page.browsers import MS, Window, window
+from tests.page.browsers import MS, Window, open_window
 from tests.waiting import wait_for
 from tools.develop import chromium
 
@@ -149,7 +149,7 @@ def new_phone(browser: Browser, url: str, **options: Any) -> Iterator[Phone]:
         url: of the page.
         options: of Playwright's `new_context`, such as locale, color_scheme, viewport, service_workers.
     """
-    with window(browser, url, **_DEFAULT_OPTIONS | options) as new:
+    with open_window(browser, url, **_DEFAULT_OPTIONS | options) as new:
         yield Phone(new.context, url)
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, PlannedResponse
 from slices.page.tests.page.phones import clock_script, make_kiosk, press_repeatedly, punch
-from tests.page.axe import require_nothing
+from tests.page.axe import require_no_violations
 from tests.serving import json_answer
 
 MAX_EMPLOYEE_ID = 9_007_199_254_740_991
@@ -29,11 +29,11 @@ def require_appearance(page: Page, language: str, scheme: str, *sizes: tuple[str
         page.evaluate("size => document.documentElement.style.setProperty('font-size', size)", size)
         page.locator("#employee").focus()
         page.keyboard.press("Tab")
-        require_nothing(page)
+        require_no_violations(page)
     page.evaluate("document.documentElement.style.removeProperty('font-size')")
     page.goto(page.url + "#key=other")
     page.locator("#replace").wait_for()
-    require_nothing(page)
+    require_no_violations(page)
     page.locator("#replace [value=no]").click()
     expect(page.locator("#replace")).to_be_hidden()
 

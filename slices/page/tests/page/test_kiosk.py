@@ -19,7 +19,7 @@ from slices.page.tests.page.phones import (
     wait_for_states,
     wait_until_drawn,
 )
-from tests.page.axe import require_nothing
+from tests.page.axe import require_no_violations
 from tests.serving import json_answer
 from tests.waiting import DEADLINE
 
@@ -128,11 +128,11 @@ def test_a_kiosks_settings_and_export_require_the_pin_after_the_loss_of_either_s
     enter_proof(page, "1357")
     expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave que o servidor confirme")
     require_locked(page)
-    require_nothing(page)
+    require_no_violations(page)
     enter_proof(page, PIN)
     expect(page.locator("#device")).to_be_visible()
     assert export_punches(page) == b""
-    require_nothing(page)
+    require_no_violations(page)
 
     page.locator("#settings summary").click()
     page.locator("#settings summary").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Route
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, accept
 from slices.page.tests.page.phones import punch, wait_for_states
-from tests.page.pictures import HOW, at, folder, take
+from tests.page.pictures import BROWSER_OPTIONS, instant_at, picture_folder, take_picture
 from tests.serving import Response
 
 PAGE = Path(__file__).parents[2]
@@ -27,16 +27,16 @@ def test_the_page_at_the_end_of_a_day(server: FakeServer, browser: Browser, tmp_
         return accept(path, headers, body) if is_later else server.accept_and_record(path, headers, body)
 
     server.api = record_the_first_two
-    with phones.new_phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
+    with phones.new_phone(browser, server.url, viewport={"width": 390, "height": 760}, **BROWSER_OPTIONS) as phone:
         phone.context.route(re.compile("/ponto"), remove_date)
-        phone.context.clock.install(time=at("08:00:00"))
+        phone.context.clock.install(time=instant_at("08:00:00"))
         page = phone.open("#key=made-up", worker=False)
         states: list[str] = []
         for time, state in DAY:
-            page.clock.set_system_time(at(time))
+            page.clock.set_system_time(instant_at(time))
             punch(page, 1042)
             states.insert(0, state)
             wait_for_states(page, *states)
         assert page.locator("#warnings p").count() == 0
         page.mouse.move(0, 0)
-        take(page, "section", folder(PAGE, tmp_path) / "page.png")
+        take_picture(page, "section", picture_folder(PAGE, tmp_path) / "page.png")

@@ -16,7 +16,7 @@ from slices.page import site
 from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, accept
 from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
-from tests.page.axe import require_nothing
+from tests.page.axe import require_no_violations
 from tests.serving import Request, Response, answering, json_answer
 from tests.waiting import DEADLINE, wait_for
 
@@ -134,7 +134,7 @@ def test_an_employee_who_signs_in_punches_with_their_own_number(
 ) -> None:
     page = phone.open(KEY, worker=False)
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
-    require_nothing(page)
+    require_no_violations(page)
     sign_in(page, pool, ANA)
 
     expect(page.locator("#employee")).to_have_value(str(ANA))
@@ -143,7 +143,7 @@ def test_an_employee_who_signs_in_punches_with_their_own_number(
     punch(page)
     wait_for_states(page, SENT)
     expect(page.locator("#warnings")).to_have_text("")
-    require_nothing(page)
+    require_no_violations(page)
     authorization, token = pool.requests
     assert authorization | {"state": "", "code_challenge": ""} == {
         "response_type": "code",

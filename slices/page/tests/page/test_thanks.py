@@ -18,7 +18,7 @@ from slices.page.tests.page.phones import (
     refusal_text,
     wait_for_states,
 )
-from tests.page.axe import require_nothing
+from tests.page.axe import require_no_violations
 from tests.serving import json_answer
 
 EMPLOYEE = 123
@@ -158,7 +158,7 @@ def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(server: Fak
             expect(page.locator("#outcome")).to_have_class("question")
             for shown in ("#outcome", "#no", "#yes"):
                 expect(page.locator(shown)).to_be_in_viewport(ratio=1)
-            require_nothing(page)
+            require_no_violations(page)
             page.locator("#no").click()
             page.locator("#language").click()
 
@@ -172,7 +172,7 @@ def test_a_second_punch_within_a_minute_is_not_stored_without_confirmation(serve
     for _ in range(40):
         page.locator("#press").click()
     expect_outcome(page, "question", r"^Você bateu há (8|9|\d\d) s\. De novo\?$")
-    require_nothing(page)
+    require_no_violations(page)
     page.get_by_role("button", name="Não").click()
     expect_outcome(page, "", "^$")
     expect(page.get_by_role("button", name=PUNCH_AGAIN)).to_be_hidden()
@@ -304,4 +304,4 @@ def test_thanks_on_a_small_screen_are_visible_and_cover_no_key_below_a_warning(
         expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
         bottom, top = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
         assert bottom <= top
-        require_nothing(page)
+        require_no_violations(page)

@@ -1,14 +1,14 @@
 """Rights of the role of the function for receipts."""
 
-from tests.postgres import hostile
-from tests.postgres.servers import ANYBODY, Server, not_refused
+from tests.postgres import hostile_server
+from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
 
 
 def test_role_reads_only_the_columns_of_a_receipt(server: Server) -> None:
-    owner = hostile.migrated(server)
+    owner = hostile_server.create_migrated_database(server)
 
-    assert server.rights("ponto_receipts", "master") == {
+    assert server.privileges("ponto_receipts", "master") == {
         ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
     }
-    statements = [*ANYBODY, "set role ponto_reader", "set role ponto_function"]
-    assert not_refused(hostile.signed_in("ponto_receipts", owner), statements) == []
+    statements = [*STATEMENTS_REFUSED_TO_ALL_ROLES, "set role ponto_reader", "set role ponto_function"]
+    assert filter_permitted(hostile_server.login_parameters("ponto_receipts", owner), statements) == []

@@ -22,7 +22,7 @@ from tests.aws import Calls, refusal, returned
 from tests.commands import write_stack_on
 from tests.events import aws_environment
 from tests.functions import Functions
-from tests.postgres.test_reader import CATALOGUE, ask, event_of, handle_few, with_sql
+from tests.postgres.test_reader import CATALOGUE, ask, create_event, handle_with_small_limit, replace_sql
 from tools.kit import reader as kit_reader
 from tools.kit.errors import CommandError
 from tools.kit.rows import ZONE
@@ -77,7 +77,7 @@ def run(
 @pytest.fixture
 def few(function: Functions) -> None:
     """Let a result have room for three employees."""
-    function.handle = handle_few
+    function.handle = handle_with_small_limit
 
 
 def handle_with(catalogue: Catalogue) -> Any:
@@ -150,11 +150,11 @@ def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
     )
 
-    answer, done = ask(url, event_of(totals=of_november()), max_bytes=100_000)
+    answer, done = ask(url, create_event(totals=of_november()), max_bytes=100_000)
 
     assert (answer["why"], done.error) == (ErrorCode.TOO_LARGE, "too large")
     assert done.rows < 9_000
-    assert "rows" in ask(url, event_of(totals=of_november()), max_bytes=400_000)[0]
+    assert "rows" in ask(url, create_event(totals=of_november()), max_bytes=400_000)[0]
 
 
 # One transaction that only reads, as its own role
@@ -168,7 +168,7 @@ def test_all_statements_of_a_request_are_of_one_instant(url: str) -> None:
             return super().__getitem__(name)
 
     catalogue = CATALOGUE._replace(sql=Changing(CATALOGUE.sql))
-    answer, _ = ask(url, event_of(totals=of_november(), cards=of_november()), catalogue)
+    answer, _ = ask(url, create_event(totals=of_november(), cards=of_november()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
     assert names[0] == names[1] != {"another", None}
@@ -201,7 +201,7 @@ def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: 
 
 
 def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, function: Functions) -> None:
-    function.handle = handle_with(with_sql(zone="select pg_sleep(30)"))
+    function.handle = handle_with(replace_sql(zone="select pg_sleep(30)"))
 
     result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
 
@@ -342,5 +342,5 @@ def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
 
     assert len(polls) == 1
     day = date(2026, 11, 3)
-    answer, _ = ask(url, event_of(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}))
+    answer, _ = ask(url, create_event(punched={"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}))
     assert list(packed_rows.unpack(answer["rows"]["punched"])) == [(True,)]

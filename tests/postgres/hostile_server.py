@@ -6,7 +6,7 @@ from ponto.admin.migrations import migrate
 from ponto.admin.roles import set_password
 from tests.database import ROLES, SCHEMA
 from tests.postgres.servers import Server
-from tests.postgres.storing import add
+from tests.postgres.storing import add_punch
 from tools.kit.project import ROOT
 
 ZONE = "America/Sao_Paulo"
@@ -57,7 +57,7 @@ select
 """
 
 
-def plant(server: Server, database: str) -> None:
+def plant_objects(server: Server, database: str) -> None:
     """Allow everybody to create in `public`, search it first, and plant there what our statements could find."""
     server.ask("create role mallory login", database)
     server.ask(f"alter database {database} set search_path = public, pg_catalog")
@@ -78,16 +78,16 @@ def _planted_statements() -> str:
     ) + "".join(f"create table public.{name} (id int); " for name in (*tables, "migracao_papel"))
 
 
-def migrated(server: Server) -> dict[str, str]:
+def create_migrated_database(server: Server) -> dict[str, str]:
     """Return libpq's keywords of the owner of a migrated database in which there is a punch."""
-    owner = server.owner("master")
+    owner = server.create_owner("master")
     migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
         set_password(owner, role, "its own")
-    add(owner, EMPLOYEE, id=PUNCH)
+    add_punch(owner, EMPLOYEE, id=PUNCH)
     return owner
 
 
-def signed_in(role: str, owner: dict[str, str]) -> dict[str, str]:
+def login_parameters(role: str, owner: dict[str, str]) -> dict[str, str]:
     """Return libpq's keywords of a role in the database of an owner."""
     return {**owner, "user": role, "password": "its own"}
