@@ -1,9 +1,10 @@
 /**
  * The data of this device: its punches and its settings. A write is on the disk when its promise is fulfilled.
  *
- * Punches and the device's identity are stored twice: in IndexedDB, which is read, and in the replica. The stores share no
- * transaction, so every write to both holds a lock. The replica is written first, because only there a write can be undone
- * on a full disk. If the page is killed between the two writes, the next reconciliation copies the value from the replica.
+ * Punches and the identity (device name, numbering, key, kiosk mode, PIN) are stored twice: in IndexedDB, which is read, and
+ * in the replica. The stores share no transaction, so every write to both holds a lock. The replica is written first, because
+ * only there a write can be undone on a full disk. If the page is killed between the two writes, the next reconciliation
+ * copies the value from the replica.
  */
 
 import { closeConnection, isConnectionLost, onSuccess, openConnection, transact } from "./indexeddb.js"

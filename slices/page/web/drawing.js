@@ -1,9 +1,9 @@
 /** Display of the stored data: today's punches with their states, warnings, and the saved settings. */
 
 import * as database from "./database.js"
-import { REFUSED_STATES, stateElement, showPunchOutcome } from "./outcome.js"
-import { DAY_MS, isOverdue, isTimeout, isSkewed } from "./rules.js"
-import { clockTime, element, locale, createElement, page } from "./state.js"
+import { REFUSED_STATES, showPunchOutcome, stateElement } from "./outcome.js"
+import { DAY_MS, isOverdue, isSkewed, isTimeout } from "./rules.js"
+import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const MAX_SHOWN = 100 // punches of each state in the list
 const LASTING_STATES = ["waiting", "refused", "conflict"] // listed on later days too, as are the oldest in the state "sent"

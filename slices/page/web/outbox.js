@@ -5,8 +5,8 @@
 
 import * as database from "./database.js"
 import {
-  DAY_MS, RESPONSE_TIMEOUT_MS, clockSkew, isOverdue, parseRetryAfter, readJson, receiptOutcome, remainingWait, retryDelay, sentTime,
-  statusMeaning, timestamp, truncateReason,
+  DAY_MS, RESPONSE_TIMEOUT_MS, clockSkew, isOverdue, parseRetryAfter, readJson, receiptOutcome, remainingWait,
+  retryDelay, sentTime, statusMeaning, timestamp, truncateReason,
 } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)

@@ -1,7 +1,7 @@
 /** The text below the button, and the text of a punch's state. */
 
 import { isOverdue, truncateReason } from "./rules.js"
-import { clockTime, element, createElement, page } from "./state.js"
+import { clockTime, createElement, element, page } from "./state.js"
 
 export const REFUSED_STATES = ["refused", "conflict"] // of punches that will not be recorded
 

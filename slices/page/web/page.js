@@ -5,11 +5,11 @@ import { draw, reportError, setKioskMode } from "./drawing.js"
 import { TEXTS, chooseLanguage } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import { askToConfirm, clearOutcome, showOutcome, showPunchOutcome } from "./outcome.js"
-import { DAY_MS, parseEmployee, isTimeout, truncateReason, timestamp, uuid7 } from "./rules.js"
-import { sendNow, MAX_WAIT_MS, reconcile, registerBackgroundSync, sendAndSchedule } from "./sending.js"
-import { takeKeyFromAddress, lockSettings, saveSettings, acceptKey, unlockSettings } from "./settings.js"
+import { DAY_MS, isTimeout, parseEmployee, timestamp, truncateReason, uuid7 } from "./rules.js"
+import { MAX_WAIT_MS, reconcile, registerBackgroundSync, sendAndSchedule, sendNow } from "./sending.js"
+import { acceptKey, lockSettings, saveSettings, takeKeyFromAddress, unlockSettings } from "./settings.js"
 import * as signIn from "./sign-in.js"
-import { clockTime, element, locale, createElement, page } from "./state.js"
+import { clockTime, createElement, element, locale, page } from "./state.js"
 
 const IDLE_MS = 30_000 // without a touch or a key; then a new version may take over
 const OUTCOME_MS = 10_000 // a kiosk shows a punch's state for this time; the next person should not see it

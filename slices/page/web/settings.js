@@ -3,7 +3,7 @@
 import * as database from "./database.js"
 import { draw } from "./drawing.js"
 import * as outbox from "./outbox.js"
-import { parseKeyFragment, parseKey, cleanDeviceName } from "./rules.js"
+import { cleanDeviceName, parseKey, parseKeyFragment } from "./rules.js"
 import { sendNow } from "./sending.js"
 import { element, page } from "./state.js"
 

@@ -1,7 +1,7 @@
 /** Sign-in by the stage's user pool, if it has one: OAuth's authorization code grant with PKCE (RFC 7636). */
 
 import * as database from "./database.js"
-import { RESPONSE_TIMEOUT_MS, tokenEmployee, readJson } from "./rules.js"
+import { RESPONSE_TIMEOUT_MS, readJson, tokenEmployee } from "./rules.js"
 
 const PAGE_URL = new URL("./", import.meta.url).href // redirect URI
 const WRONG_EMPLOYEE = "custom:usuarioId" // result in place of a status
