@@ -41,7 +41,7 @@ exit status: 0 done, 1 refused, and nothing was written, 2 the request or the de
 _FILE_COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
 
 _OPTION_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
-"""Names of the commands' options and arguments by field of the API."""
+"""Options and arguments of the commands, by field of the API."""
 
 _MAX_UTC_OFFSET = timedelta(hours=15)
 
@@ -65,7 +65,7 @@ def correct() -> None:
 
 
 def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options and the clock that all commands take that write one correction."""
+    """Add the options of a command that writes one correction, and pass it the clock."""
 
     @wraps(command)
     def call(collaborators: Collaborators, *args: Any, **values: Any) -> Any:
@@ -77,7 +77,7 @@ def _writing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "identifier",
         metavar="UUID",
         show_default=False,
-        help="Id of the correction (default: derived): version 8, beginning with c.",
+        help="Id of the correction, a UUID of version 8 that begins with c (default: a derived id).",
     )
     return reason(identifier(opt.as_json(reader.options(pass_collaborators(call)))))
 
@@ -207,7 +207,7 @@ def _write_correction(
 
 @contextmanager
 def _report_refusal(*, as_json: bool) -> Iterator[None]:
-    """Report why the correction of a command is refused, with the names of the command's options."""
+    """Convert the refusal of a command's only correction to an error that names the command's options."""
     try:
         yield
     except CorrectionsRefusedError as error:
@@ -222,11 +222,11 @@ def _find_punch_id(target_options: reader.TargetOptions, employee_id: int, at: d
     """Return the id of the only punch, sent or added, of an employee in a minute.
 
     Args:
-        at: in the minute; naive: in the employee's time zone.
+        at: time within the minute; if naive, in the employee's time zone.
 
     Raises:
         CorrectionsRefusedError: none counts, or several do.
-        CommandError: see `reader.opened`.
+        CommandError: see `reader.open_reader`.
     """
     minute = at.replace(second=0, microsecond=0)
     margin = timedelta(0) if minute.tzinfo else _MAX_UTC_OFFSET
@@ -259,7 +259,7 @@ def _print_result(stored: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, 
 
 
 def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
-    """Return a line of a file as a JSON object of the API, which refuses an invalid employee's number."""
+    """Return the cells of a line as a JSON object of the API. An invalid employee number stays text, and is refused."""
     number = cells["usuario_id"]
     employee_id = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
     return {"usuarioId": employee_id or None} | {
@@ -267,7 +267,7 @@ def _parse_cells(cells: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _cells(row: ListedCorrectionRow) -> list[str]:
+def _to_cells(row: ListedCorrectionRow) -> list[str]:
     what = f"{_ACTION_NAMES[row.tipo]}{', undone' if row.desfeita else ''}"
     return [row.id, what, str(row.usuario_id), f"{row.local:%Y-%m-%d %H:%M}", row.motivo, row.autor]
 
@@ -291,7 +291,7 @@ def _to_json(row: ListedCorrectionRow) -> dict[str, Any]:
     "list",
     epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n",
     columns=_COLUMNS,
-    to_cells=_cells,
+    to_cells=_to_cells,
     to_json=_to_json,
     empty="no corrections",
 )

@@ -95,7 +95,7 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
     except CorrectionsRefusedError as error:
         raise _refusal_error(409, "nothing was written", error.reasons) from None
     except psycopg2.errors.LockNotAvailable as error:
-        message = f"{error_message(error)}; nothing was written: send it again"
+        message = f"{error_message(error)}; nothing was written: send the request again"
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
         if is_refused(error):

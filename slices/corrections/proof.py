@@ -31,7 +31,7 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
         clock: measures the waits between attempts.
 
     Returns:
-        The result to print; None if IAM does not allow the deployer to write corrections, which is printed.
+        The result to print; None, after a printed notice, if IAM does not allow the deployer to write corrections.
 
     Raises:
         CommandError: the API answered anything else.
@@ -48,7 +48,7 @@ def prove(session: "boto3.Session", stage: str, url: str, clock: Clock = CLOCK) 
             outcome = f"the test correction was not refused, although {unknown_id}, which it undoes, does not exist"
         except CorrectionsRefusedError as refused:
             outcome = refused.reasons[0]
-            if unknown_id in outcome:  # only the table names it; an invalid form is refused before
+            if unknown_id in outcome:  # the reason is the table's, which names the id
                 return _PROVEN
         except NotAllowedError as error:
             if _IAM_DENIAL in str(error):

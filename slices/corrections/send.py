@@ -115,39 +115,39 @@ def post_corrections(
         clock=clock,
     )
     try:
-        answer = client.send(body.encode())
+        response = client.send(body.encode())
     except NoFinalResponseError as error:
         detail = f": {error.response.message}" if error.response.message else ""
         raise CommandError(f"{url} {error}{detail}; try again: no correction is added twice") from None
     try:
-        fields = json.loads(answer.text)
+        fields = json.loads(response.text)
     except ValueError:
         fields = {}
-    if answer.status == 200 and "correcoes" in fields:
+    if response.status == 200 and "correcoes" in fields:
         stored: list[dict[str, Any]] = fields["correcoes"]
         return stored
     if reasons := {each["posicao"]: each["razao"] for each in fields.get("recusadas", ())}:
         raise CorrectionsRefusedError(reasons)
-    problem = f"the API answered {answer.status}: {answer.message or 'no corrections'}"
-    if answer.status == 403:
+    problem = f"the API answered {response.status}: {response.message or 'no corrections'}"
+    if response.status == 403:
         role = f"use a --profile that assumes the role CorrectorRoleArn of the outputs of stack {stack_name(stage)}"
         raise NotAllowedError(f"{problem}; {role} (slices/corrections/README.md#rights)")
-    raise CommandError(f"{problem}; deploy stage {stage}" if answer.status == 404 else problem)
+    raise CommandError(f"{problem}; deploy stage {stage}" if response.status == 404 else problem)
 
 
 def _wait_notice() -> Callable[[ApiResponse], None]:
     """Return a callback that reports the first wait, and is silent on further ones."""
     reported = list[ApiResponse]()
 
-    def report(answer: ApiResponse) -> None:
+    def report(response: ApiResponse) -> None:
         if not reported:
-            problem = f"answered {answer.status}" if answer.status else "does not answer"
-            detail = f" ({answer.message})" if answer.message else ""
+            problem = f"answered {response.status}" if response.status else "does not answer"
+            detail = f" ({response.message})" if response.message else ""
             print_status(
                 f"ponto: the API {problem}{detail}. A function that was not called for weeks takes up to two minutes "
                 f"to start, a paused database 15 to 40 s to resume. Waiting for {_MAX_WAIT_SECONDS} s at most ..."
             )
-        reported.append(answer)
+        reported.append(response)
 
     return report
 

@@ -1,4 +1,4 @@
-"""Additions of corrections to commands and functions."""
+"""The corrections slice: its commands, statements and hooks."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class CorrectionsSlice(ReportsExtension):
-    """A command, statements, notes of `ponto trace`, a smoke test of `ponto deploy`, and data of `ponto demo`."""
+    """Adds `ponto correct`, notes of `ponto trace`, a smoke test of `ponto deploy`, and data of `ponto demo`."""
 
     def commands(self) -> "Mapping[str, LazyCommand]":
         """Return `ponto correct`."""

@@ -35,8 +35,8 @@ def read_notes(source: Reader, request: TraceRequest, rows: Sequence[PunchRow]) 
             "correction": correction or None,
         },
         lines=[
-            *(f"added time {each.local:%Y-%m-%d %H:%M} local, by correction {each.id}" for each in additions),
-            *([f"{request.id} is a correction's id ({correction}): ponto correct list"] if correction else []),
+            *(f"added punch at {each.local:%Y-%m-%d %H:%M} local time, by correction {each.id}" for each in additions),
+            *([f"{request.id} is the id of a correction ({correction}): see ponto correct list"] if correction else []),
         ],
         has_id=bool(correction),
     )

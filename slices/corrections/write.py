@@ -1,6 +1,6 @@
 """Parsing corrections, and writing them in one transaction.
 
-This module checks the form of a correction. The triggers of the table check everything else (`schema/0002_regras.sql`),
+This module checks the form of a correction. The table's triggers check everything else (`schema/0002_regras.sql`),
 so the same rules apply to corrections that are written by other clients, such as psql.
 """
 
@@ -22,9 +22,9 @@ _SQL = {path.stem: read_sql(path) for path in (Path(__file__).parent / "sql").gl
 MAX_CORRECTIONS = 300
 """Corrections in one transaction."""
 
-MIN_REASON_CHARACTERS = 3  # that are visible
+MIN_REASON_CHARACTERS = 3  # visible ones
 MAX_REASON_CHARACTERS = 200
-_BLANKS = re.compile(f"[{fields.INVISIBLE_CHARACTERS}]")
+_INVISIBLE_CHARACTERS = re.compile(f"[{fields.INVISIBLE_CHARACTERS}]")
 
 
 class Correction(NamedTuple):
@@ -58,17 +58,17 @@ class CorrectionsRefusedError(Exception):
         self.reasons = reasons
 
 
-_read_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").parse
+_parse_display_text = fields.display_text("", MAX_REASON_CHARACTERS, "").parse
 
 
-def _read_reason(value: object) -> str:
-    text: str = _read_display_text(value)
-    if len(_BLANKS.sub("", text)) < MIN_REASON_CHARACTERS or text != text.strip():
+def _parse_reason(value: object) -> str:
+    text: str = _parse_display_text(value)
+    if len(_INVISIBLE_CHARACTERS.sub("", text)) < MIN_REASON_CHARACTERS or text != text.strip():
         raise ValueError
     return text
 
 
-def _read_id(value: object) -> str:
+def _parse_id(value: object) -> str:
     correction_id = fields.parse_any_uuid(value)
     if (correction_id[0], correction_id[14]) != ("c", "8"):
         raise ValueError
@@ -79,8 +79,8 @@ def _refuse(_: object) -> str:
     raise ValueError
 
 
-def _text_field(name: str, rule: str, read: Callable[[object], str], *, required: bool = True) -> fields.Field:
-    return fields.Field(name, "", "string", {}, rule, read, required)
+def _text_field(name: str, error: str, parse: Callable[[object], str], *, required: bool = True) -> fields.Field:
+    return fields.Field(name, "", "string", {}, error, parse, required)
 
 
 _FIELDS = {
@@ -91,16 +91,16 @@ _FIELDS = {
         "motivo",
         f"must be {MIN_REASON_CHARACTERS} to {MAX_REASON_CHARACTERS} printable characters on one line, at least "
         f"{MIN_REASON_CHARACTERS} of them visible, without leading or trailing spaces",
-        _read_reason,
+        _parse_reason,
     ),
-    "id": _text_field("id", "must be a UUID of version 8 that begins with c", _read_id, required=False),
+    "id": _text_field("id", "must be a UUID of version 8 that begins with c", _parse_id, required=False),
 }
 
 
 def _kind_fields(kind: str, *absent: str) -> dict[str, fields.Field]:
-    """Return the fields of a kind of correction, with those that it must not have as fields that refuse any value."""
-    rule = f"must be absent for {kind}"
-    return _FIELDS | {column: _text_field(_FIELDS[column].name, rule, _refuse, required=False) for column in absent}
+    """Return the fields of a kind of correction. The absent ones refuse any value."""
+    error = f"must be absent for {kind}"
+    return _FIELDS | {column: _text_field(_FIELDS[column].name, error, _refuse, required=False) for column in absent}
 
 
 _FIELDS_BY_KIND = {

@@ -23,7 +23,7 @@ NO_LIST_MESSAGE = "this stage has no sign-in for employees, and so no list of th
 UNAVAILABLE_MESSAGE = "the database does not answer yet: try again later; a punch that was answered 202 is safe"
 
 
-@cache  # once per execution environment, with the connection that it keeps
+@cache  # one per execution environment, so that requests share its connection
 def create_receipts() -> Receipts:
     """Return the receipts of the database that the environment names. Does not connect yet.
 

@@ -33,10 +33,10 @@ LIST_PERIOD = timedelta(hours=48)
 """Age up to which received punches are listed."""
 
 MAX_LIST_RECEIPTS = 500
-"""Length of a list."""
+"""Maximum length of a list."""
 
 _RETRY_PAUSE_SECONDS = 5  # after a failure; requests during the pause fail at once
-_RANDOM_UUID_VERSIONS = "47"  # of UUIDs
+_RANDOM_UUID_VERSIONS = "47"  # 4 and 7
 _FIELD_NAMES = [  # in the order of the columns of receipt.sql
     *(field.name for column, field in FIELDS.items() if field.required or column == "id"),
     "recebidaEm",
@@ -90,10 +90,14 @@ class Receipts:
         return _to_json(rows[0]) if rows else None
 
     def find_recent(self, employee_id: int | None) -> list[dict[str, object]]:
-        """Return the receipts of an employee's recently received punches, newest first; none for None."""
+        """Return the receipts of an employee's punches that were received within `LIST_PERIOD`, newest first.
+
+        Args:
+            employee_id: of the employee who signed in; None: the account has no number, and the list is empty.
+        """
         if employee_id is None:
             return []
-        values = {"employee_id": employee_id, "since": LIST_PERIOD, "limit": MAX_LIST_RECEIPTS}
+        values = {"employee_id": employee_id, "max_age": LIST_PERIOD, "limit": MAX_LIST_RECEIPTS}
         return [_to_json(row) for row in self._execute(_RECEIPT_LIST_SQL, values)]
 
     def close(self) -> None:

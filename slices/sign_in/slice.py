@@ -1,4 +1,4 @@
-"""Object of the slice, which adds nothing to commands and functions."""
+"""The sign-in slice, which adds nothing to the commands and to the functions of the reference."""
 
 from slices.definition import Slice
 

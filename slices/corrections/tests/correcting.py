@@ -40,7 +40,7 @@ class CorrectionsDatabase(reporting.Database):
         self.ask(
             "set session_replication_role = replica;"  # no trigger
             "insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
-            " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s);"
+            " values (%s, %s, %s, %s, %s, 'forgotten', 'ana', %s);"
             "set session_replication_role = origin",
             *(id_, usuario_id, tipo, instants[0], alvo, instants[1]),
         )

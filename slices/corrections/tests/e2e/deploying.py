@@ -5,6 +5,6 @@ from typing import Any
 from tools.local.emulator import Emulator
 
 
-def check(_: Emulator, done: Any) -> None:
+def check(_: Emulator, output: Any) -> None:
     """Check the output of `ponto deploy --json` about corrections."""
-    assert done["correctionsProven"] is True
+    assert output["correctionsProven"] is True

@@ -138,7 +138,7 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
         holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
     assert (response["statusCode"], json.loads(response["body"])["message"]) == (
         503,
-        f"corrections wait for {holder}; nothing was written: send it again",
+        f"corrections wait for {holder}; nothing was written: send the request again",
     )
     assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
     assert rows(database) == []

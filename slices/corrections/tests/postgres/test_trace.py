@@ -28,8 +28,8 @@ def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, 
     assert shown.status == 0
     assert f"row {ID}: disregarded by correction {disregarding}\n" in shown.out
     assert f"row {NIGHT}\n" in shown.out
-    assert shown.out.count("added time") == 1
-    assert f"added time 2026-11-24 17:00 local, by correction {adding}\n" in shown.out
+    assert shown.out.count("added punch") == 1
+    assert f"added punch at 2026-11-24 17:00 local time, by correction {adding}\n" in shown.out
     assert shown.out.count("not known: ") == 1
     found = dev.run(*DAY, "--json").json
     assert found["additions"] == [{"id": adding, "local": "2026-11-24T17:00"}]
@@ -38,6 +38,6 @@ def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, 
     by_id = dev.run(adding)
     assert (by_id.status, by_id.out) == (
         1,
-        f"{adding} is a correction's id (inclusao of employee 7): ponto correct list\n",
+        f"{adding} is the id of a correction (inclusao of employee 7): see ponto correct list\n",
     )
     assert dev.run(adding, "--json").json["correction"] == "inclusao of employee 7"

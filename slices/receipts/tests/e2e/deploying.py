@@ -7,7 +7,7 @@ from tools.deploy.proof import request_until
 from tools.local.emulator import Emulator
 
 
-def check_second_deploy(aws: Emulator, done: Any) -> None:
-    """Check that `GET /ponto` lists no punches; `done` is the output of `ponto deploy --json`."""
-    key = aws.client("apigateway").get_api_key(apiKey=done["keyId"], includeValue=True)["value"]
-    assert request_until(done["url"], key, None, expected=404) == {"message": NO_LIST_MESSAGE}
+def check_second_deploy(aws: Emulator, output: Any) -> None:
+    """Check that `GET /ponto` lists no punches; `output` is that of `ponto deploy --json`."""
+    key = aws.client("apigateway").get_api_key(apiKey=output["keyId"], includeValue=True)["value"]
+    assert request_until(output["url"], key, None, expected=404) == {"message": NO_LIST_MESSAGE}

@@ -262,7 +262,7 @@ def test_list_goes_by_the_time_of_receipt_not_of_the_punch(
     database.ask("set enable_seqscan = off")
     statement = read_sql(openapi.FILE.with_name("sql") / "receipts.sql") % {
         "employee_id": 7,
-        "since": "interval '2 days'",
+        "max_age": "interval '2 days'",
         "limit": 500,
     }
     plan = "\n".join(line for (line,) in database.ask("explain " + statement))
