@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 Call = Callable[[], Any]
 
 
-class Made(NamedTuple):
+class RecordedCall(NamedTuple):
     """A call of a client."""
 
     operation: str  # as AWS names it: SendMessage
@@ -24,16 +24,16 @@ class Calls:
     """All calls of all clients, from here on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.made: list[Made] = []
+        self.history: list[RecordedCall] = []
         # Operation -> what happens instead: an error, an answer, or a function, which gets the call, to make or not,
         # and its parameters.
-        self.instead: dict[str, Any] = {}
+        self.stubs: dict[str, Any] = {}
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, parameters: Any) -> Any:
             key = client._get_credentials()
-            self.made.append(Made(operation, parameters, key.access_key if key else ""))
-            instead = self.instead.get(operation)
+            self.history.append(RecordedCall(operation, parameters, key.access_key if key else ""))
+            instead = self.stubs.get(operation)
             if isinstance(instead, BaseException):
                 raise instead
             if callable(instead):
@@ -45,14 +45,14 @@ class Calls:
     @property
     def operations(self) -> list[str]:
         """The names of all that were called."""
-        return [made.operation for made in self.made]
+        return [made.operation for made in self.history]
 
-    def of(self, operation: str) -> list[Made]:
+    def by_operation(self, operation: str) -> list[RecordedCall]:
         """Return the calls of an operation."""
-        return [made for made in self.made if made.operation == operation]
+        return [made for made in self.history if made.operation == operation]
 
 
-def at_once(call: Call, parameters: dict[str, Any]) -> Any:
+def skip_long_polling(call: Call, parameters: dict[str, Any]) -> Any:
     """Receive messages without waiting for more."""
     parameters["WaitTimeSeconds"] = 0
     return call()
@@ -73,7 +73,7 @@ def stack(**outputs: str) -> Any:
     return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": named}]}
 
 
-def returned(payload: object, *, failed: bool = False) -> Callable[..., Any]:
+def invoke_stub(payload: object, *, failed: bool = False) -> Callable[..., Any]:
     """Write Lambda's answers of a function that returns, or fails with, one thing whenever it is invoked."""
 
     def answer(*_: object) -> Any:

@@ -22,7 +22,7 @@ from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
 
-class Result(NamedTuple):
+class CommandResult(NamedTuple):
     status: int
     out: str
     err: str
@@ -32,7 +32,7 @@ class Result(NamedTuple):
         return json.loads(self.out)
 
 
-Run = Callable[..., Result]
+Run = Callable[..., CommandResult]
 
 
 def needs(program: str) -> pytest.MarkDecorator:
@@ -57,20 +57,20 @@ def runner(
     Its argument `typed` is what somebody at a terminal answers; None: nobody is there.
     """
 
-    def run(*words: object, typed: str | None = None, collaborators: object = collaborators) -> Result:
+    def run(*words: object, typed: str | None = None, collaborators: object = collaborators) -> CommandResult:
         capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(_Typed(typed.encode())))
-            return Result(main([str(word) for word in (*before, *words)], collaborators), *capsys.readouterr())
+            return CommandResult(main([str(word) for word in (*before, *words)], collaborators), *capsys.readouterr())
 
     return run
 
 
-def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Result:
+def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> CommandResult:
     """Run `ponto` as a process of its own, with this process' environment by default."""
     command = [sys.executable, "-m", "tools.cli", *map(str, words)]
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    return Result(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 class _Typed(io.BytesIO):
@@ -89,37 +89,37 @@ class Terminal(io.StringIO):
         return True
 
 
-class Line(NamedTuple):
+class CommandLine(NamedTuple):
     """A command as a command line reaches it."""
 
     root: click.Command
     name: str  # of the root, as a user calls it: `ponto`, `make chaos`
-    words: tuple[str, ...]  # that lead to it from there
+    subcommands: tuple[str, ...]  # names of the groups and the command below `root`
     command: click.Command
 
     def __str__(self) -> str:
-        return " ".join((self.name, *self.words))
+        return " ".join((self.name, *self.subcommands))
 
 
-def every_command() -> list[Line]:
+def all_commands() -> list[CommandLine]:
     """Find each command and group that some `main` gives to `commands.run`."""
-    found = [Line(cli.ponto, "ponto", (), cli.ponto)]
+    found = [CommandLine(cli.ponto, "ponto", (), cli.ponto)]
     for folder in ("tools", "lab", "loadtest"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             text = file.read_text(encoding="utf-8")
             for command, name in re.findall(r'return commands\.run\((\w+), "([^"]+)"', text):
                 module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
                 root = getattr(module, command)
-                found += [] if root is cli.ponto else [Line(root, name, (), root)]
+                found += [] if root is cli.ponto else [CommandLine(root, name, (), root)]
     return [line for root in found for line in _within(root)]
 
 
-def _within(line: Line) -> Iterator[Line]:
+def _within(line: CommandLine) -> Iterator[CommandLine]:
     yield line
     if isinstance(line.command, click.Group):
         for name, each in line.command.commands.items():
             command = each.load() if isinstance(each, LazyCommand) else each
-            yield from _within(line._replace(words=(*line.words, name), command=command))
+            yield from _within(line._replace(subcommands=(*line.subcommands, name), command=command))
 
 
 def write_stack(folder: Path, **fields: str | int) -> Path:
@@ -129,7 +129,7 @@ def write_stack(folder: Path, **fields: str | int) -> Path:
     return folder
 
 
-def write_stack_on(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
+def write_stack_with_database(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
     """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
     return write_stack(
         folder,
@@ -147,7 +147,7 @@ class FakeSls:
     def __init__(self) -> None:
         self.status = 0  # with which all but packaging ends
         self.while_running: Callable[[], object] = lambda: None  # what happens meanwhile
-        self.ran: list[tuple[str, Sequence[str]]] = []  # commands, and their options
+        self.invocations: list[tuple[str, Sequence[str]]] = []  # commands, and their options
         self.is_protected = False  # the stage
         self.template: dict[str, Any] = {
             "Resources": {
@@ -161,7 +161,7 @@ class FakeSls:
 
     def __call__(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
         assert environment["AWS_SECRET_ACCESS_KEY"]
-        self.ran.append((command, options))
+        self.invocations.append((command, options))
         if command == "package":
             self._package(Path(options[options.index("--package") + 1]))
             return 0
@@ -171,7 +171,7 @@ class FakeSls:
     @property
     def commands(self) -> list[str]:
         """The commands that were run."""
-        return [command for command, _ in self.ran]
+        return [command for command, _ in self.invocations]
 
     def add(self, logical_id: str, kind: str, **properties: Any) -> None:
         """Add a resource to the template."""

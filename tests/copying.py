@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.database import Database
-from tests.documents import commands
+from tests.documents import split_commands
 from tools.kit.project import ROOT
 
 
@@ -24,7 +24,7 @@ def copy_rows(document: Path, heading: str, older: Database, new: Database, fold
     """
     section = document.read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
     (block, *_) = re.findall(r"^```sh aws\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    calls = [words for words in map(shlex.split, commands(block)) if words[0] == "psql"]
+    calls = [words for words in map(shlex.split, split_commands(block)) if words[0] == "psql"]
     columns = ",".join(name for (name,) in _psql(older, calls[0], folder))
     for database, words in zip((older, new), calls[1:], strict=True):
         _psql(database, [word.replace("$COLUMNS", columns) for word in words], folder)

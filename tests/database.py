@@ -31,7 +31,7 @@ ROLES = {
     **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
 }
 """Each function's role, and how its variables in the environment of `schema` begin."""
-OF_THE_SCHEMA = {
+SCHEMA_ENVIRONMENT = {
     "SLICES": ",".join(enabled.schema_folders()),
     "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
 }
@@ -69,7 +69,7 @@ class Database:
         session: psycopg2.extensions.connection = psycopg2.connect(self.url, **more)
         return session
 
-    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement, or several, and give the rows of the last."""
         return _rows(self.session, statement, values)
 
@@ -77,7 +77,7 @@ class Database:
         self.session.close()
 
 
-def ask(database: Mapping[str, Any] | str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+def execute(database: Mapping[str, Any] | str, statement: str, *values: object) -> list[tuple[Any, ...]]:
     """Run a statement, or several, on a connection of its own, and give the rows of the last.
 
     Args:
@@ -132,7 +132,7 @@ def postgres() -> Iterator[str]:
 def template_database(postgres: str) -> str:
     """Return the name of a database with all migrations applied, to be cloned."""
     name = "ponto_template"
-    ask(parse_dsn(postgres), f"create database {name}")
+    execute(parse_dsn(postgres), f"create database {name}")
     migrate(parse_dsn(_url(postgres, name)), TIME_ZONE, SCHEMA)
     return name
 
@@ -178,10 +178,10 @@ def cloned(postgres: str, template: str) -> Iterator[str]:
         statements.append(f"alter database {name} set timezone = '{TIME_ZONE}'")
     try:
         for statement in statements:
-            ask(server, statement)
+            execute(server, statement)
         yield _url(postgres, name)
     finally:
-        ask(server, f"drop database if exists {name} with (force)")
+        execute(server, f"drop database if exists {name} with (force)")
 
 
 def _url(postgres: str, name: str) -> str:

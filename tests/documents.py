@@ -50,7 +50,7 @@ def prose(document: Path) -> str:
     return _FENCE.sub("", document.read_text(encoding="utf-8"))
 
 
-def commands(text: str) -> Iterator[str]:
+def split_commands(text: str) -> Iterator[str]:
     """Give the single commands of a block: without comments, joined across lines, and parted at && and |.
 
     Those within $(...) come first, on their own; where they stood, their output is `x`.
@@ -58,7 +58,7 @@ def commands(text: str) -> Iterator[str]:
     for written in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"^\w+\(\) \{ (.*); \}$", r"\1", written)  # what a function of the shell does
         while inner := re.search(r"\$\(([^()]*)\)", line):
-            yield from commands(inner[1])
+            yield from split_commands(inner[1])
             line = f"{line[: inner.start()]}x{line[inner.end() :]}"
         words: list[str] = []
         for word in [*_words(line), ";"]:
@@ -75,7 +75,7 @@ def commands_in_prose(document: Path) -> list[str]:
     return [code for code in re.findall(r"`([^`\n]+)`", prose(document)) if code.startswith(_KNOWN) and " " in code]
 
 
-def resolved(command: str) -> str:
+def expand_make(command: str) -> str:
     """What a command comes to: a `make` target that runs a module becomes that command, with its ARGS."""
     match shlex.split(command):
         case ["make", target, *words] if (recipe := _recipes().get(target, "")).startswith(("python -m", "ponto")):
@@ -84,9 +84,9 @@ def resolved(command: str) -> str:
     return command.removeprefix(".venv/bin/")
 
 
-def mistake(command: str) -> str | None:
+def find_mistake(command: str) -> str | None:
     """Say why a command cannot be run as it is written; None when it can, or when nothing here can judge it."""
-    match shlex.split(resolved(command)):
+    match shlex.split(expand_make(command)):
         case ["make", target, *_] if target not in _recipes():
             return f"no target {target}"
         case ["ponto", *words]:
@@ -100,7 +100,7 @@ def mistake(command: str) -> str | None:
     return None
 
 
-def slugs(document: Path) -> set[str]:
+def heading_anchors(document: Path) -> set[str]:
     """The anchors that GitHub gives to a document's headings."""
     found: set[str] = set()
     for title in re.findall(r"^#{1,6} (.+)$", prose(document), re.MULTILINE):
@@ -127,7 +127,7 @@ def derived_ids(columns: str = r"(\d+) \| (\S+Z)") -> list[tuple[str, ...]]:
     return vectors
 
 
-def derived_ids_in(language: str) -> str:
+def derived_id_code(language: str) -> str:
     """Return the published code for them."""
     [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]
     return code

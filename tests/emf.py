@@ -15,7 +15,7 @@ class Metric(NamedTuple):
     unit: str
 
 
-def metrics(text: str) -> dict[tuple[str, str], Metric]:
+def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
     """Read a line, after checking it against the specification.
 
     Returns:

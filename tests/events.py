@@ -25,24 +25,26 @@ Record = dict[str, Any]
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
-def punch(whose: int = 1, when: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
+def punch(employee_id: int = 1, instant: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
     """Return the body of a good punch; `more` are fields."""
-    return json.dumps(body(whose, when, **more))
+    return json.dumps(body(employee_id, instant, **more))
 
 
-def new_punch(receives: int = 1) -> Record:
+def new_punch(receive_count: int = 1) -> Record:
     """Return a message with a new punch."""
-    return record(punch(id=str(uuid.uuid4())), receives=receives)
+    return record(punch(id=str(uuid.uuid4())), receive_count=receive_count)
 
 
-def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
+def record(
+    text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receive_count: int = 1
+) -> Record:
     """Return a message as Lambda hands it over, parts that the function does not use included."""
     return {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
         "body": text,
         "attributes": {
-            "ApproximateReceiveCount": str(receives),
+            "ApproximateReceiveCount": str(receive_count),
             "SentTimestamp": str(received_ms),
             "SenderId": "AROAEXAMPLE:BackplaneAssumeRoleSession",
             "ApproximateFirstReceiveTimestamp": str(received_ms + 20),
@@ -55,9 +57,11 @@ def record(text: str, message_id: str | None = None, received_ms: int = RECEIVED
     }
 
 
-def message(text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Message:
+def message(
+    text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receive_count: int = 1
+) -> Message:
     """Return a message as the function reads it; the arguments are those of `record`."""
-    [read] = read_messages(sqs_event(record(text, message_id, received_ms, receives=receives)))
+    [read] = read_messages(sqs_event(record(text, message_id, received_ms, receive_count=receive_count)))
     return read
 
 

@@ -14,10 +14,10 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.reader import query_function
-from tests.database import OF_THE_SCHEMA
+from tests.database import SCHEMA_ENVIRONMENT
 from tests.events import Context, Record, sqs_event
 
-BY_IAM = {
+IAM_LOGIN_ENVIRONMENT = {
     "DB_LOGIN": "iam",
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "ASIANOBODY",
@@ -38,7 +38,7 @@ class Functions:
             "DB_NAME": parameters["dbname"],
             "DB_USER": user,
             "TIME_ZONE": "America/Sao_Paulo",
-            **OF_THE_SCHEMA,
+            **SCHEMA_ENVIRONMENT,
         }
         self.handle: Callable[..., Any] = query_function.handle
         """What `read` runs statements with."""
@@ -66,7 +66,7 @@ class Functions:
             return function(event, Context())
 
     def invoke(self, _: object, asked: Mapping[str, Any]) -> Any:
-        """Answer a client of Lambda; see `tests.aws.Calls.instead`."""
+        """Answer a client of Lambda; see `tests.aws.Calls.stubs`."""
         stack, _, name = asked["FunctionName"].rpartition("-")
         assert stack == "batida-ponto-local"
         return {"Payload": io.BytesIO(json.dumps(self.call(name, json.loads(asked["Payload"]))).encode())}

@@ -39,7 +39,7 @@ NO_POLICY: Any = {"Statement": []}
 """Of a resource that has none."""
 
 
-def may(
+def is_allowed(
     who: Principal,
     action: str,
     resource: str,
@@ -143,7 +143,7 @@ def as_list(value: Any) -> list[Any]:
 # The policies of the templates, with values in the place of references
 
 
-def arn_of(template: Template, name: str) -> str:
+def get_arn(template: Template, name: str) -> str:
     """An ARN as CloudFormation might give it to a resource of prod."""
     made = template.resources[name]
     physical = f"{_STACK}-{name}-A1B2C3"
@@ -164,25 +164,25 @@ def arn_of(template: Template, name: str) -> str:
     raise AssertionError(made["Type"])
 
 
-def role_of(template: Template, name: str, boundary: Documents | None = None) -> Principal:
+def get_role(template: Template, name: str, boundary: Documents | None = None) -> Principal:
     """A role of prod, with the policies that it is written with, and those that it or they name."""
     role = template.properties(name)
     policies = [each["PolicyDocument"] for each in role["Policies"]]
     for managed, properties in template.by_type("AWS::IAM::ManagedPolicy").items():
         if {"Ref": managed} in role.get("ManagedPolicyArns", []) or {"Ref": name} in properties.get("Roles", []):
             policies.append(properties["PolicyDocument"])
-    return Principal(arn_of(template, name), policy_of(template, policies), boundary)
+    return Principal(get_arn(template, name), resolve_policy(template, policies), boundary)
 
 
-def policy_of(template: Template, document: Any) -> Any:
+def resolve_policy(template: Template, document: Any) -> Any:
     """A policy of prod."""
-    names = {name: arn_of(template, name) for name in template.resources}
+    names = {name: get_arn(template, name) for name in template.resources}
     secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
     cluster = {"MasterUserSecret.SecretArn": secret, "DBClusterResourceId": "cluster-A1B2C3"}
     return _resolved(document, names | {f"DatabaseCluster.{name}": value for name, value in cluster.items()}, {})
 
 
-class DeployingRole(NamedTuple):
+class DeployRole(NamedTuple):
     """Resources of .github/deploy-role.yml."""
 
     trust: Any
@@ -191,7 +191,7 @@ class DeployingRole(NamedTuple):
     stages_boundary: Documents  # of each role that it makes
 
 
-def deploying_role(**parameters: str) -> DeployingRole:
+def get_deploy_role(**parameters: str) -> DeployRole:
     """Return the role as CloudFormation makes it with these parameters.
 
     Raises:
@@ -216,7 +216,7 @@ def deploying_role(**parameters: str) -> DeployingRole:
     managed = json.loads(aws_managed_policies_data)  # AWS's own
     limits = [made["DeployLimits"]["PolicyDocument"]]
     assert names["DeployLimits"] in role["ManagedPolicyArns"]
-    return DeployingRole(
+    return DeployRole(
         role["AssumeRolePolicyDocument"],
         Principal(
             names["DeployRole"],

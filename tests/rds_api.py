@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import botocore_stubber
 
-from tests.serving import Request, Response, answering
+from tests.serving import Request, Response, http_server
 
 _NAMESPACE = "http://rds.amazonaws.com/doc/2014-10-31/"
 _URL = "https://rds.us-east-1.amazonaws.com/"
@@ -28,23 +28,23 @@ class Rds:
     """RDS of an account."""
 
     def __init__(self) -> None:
-        self.looks = 1  # for which a state lasts
+        self.polls_per_state = 1  # for which a state lasts
         self.endpoint: tuple[str, int] | None = None  # of the clusters; None: a name that nobody can look up
-        self.asked: list[str] = []  # operations, in order
-        self.refused: dict[str, tuple[str, str]] = {}  # operation -> code and message
-        self.throttled: dict[str, int] = {}  # operation -> how many times more
-        self.ignored: set[str] = set()  # parameters of ModifyDBCluster that are taken, and change nothing
+        self.operations: list[str] = []  # operations, in order
+        self.errors: dict[str, tuple[str, str]] = {}  # operation -> code and message
+        self.throttle_counts: dict[str, int] = {}  # operation -> how many times more
+        self.ignored_parameters: set[str] = set()  # parameters of ModifyDBCluster that are taken, and change nothing
         self._express: set[str] = set()
         self._status: dict[str, str] = {}  # of a cluster or an instance that is not simply available
         self._unapplied: set[str] = set()  # clusters whose parameter group waits for a restart
         self._due: list[tuple[int, Callable[[], object]]] = []
 
     @property
-    def made(self) -> list[str]:
+    def changes(self) -> list[str]:
         """The operations that change something."""
-        return [each for each in self.asked if not each.startswith("Describe")]
+        return [each for each in self.operations if not each.startswith("Describe")]
 
-    def settle(self) -> None:
+    def finish_changes(self) -> None:
         """Finish all changes that are in progress."""
         due, self._due = self._due, []
         for _, step in due:
@@ -54,12 +54,12 @@ class Rds:
         """Answer a call of RDS' query protocol."""
         given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         operation = given["Action"]
-        self.asked.append(operation)
-        if self.throttled.get(operation, 0):
-            self.throttled[operation] -= 1
+        self.operations.append(operation)
+        if self.throttle_counts.get(operation, 0):
+            self.throttle_counts[operation] -= 1
             return _refusal("Throttling", "Rate exceeded")
-        if operation in self.refused:
-            return _refusal(*self.refused[operation])
+        if operation in self.errors:
+            return _refusal(*self.errors[operation])
         own = {
             "CreateDBCluster": self._create,
             "ModifyDBCluster": self._modify,
@@ -105,7 +105,7 @@ class Rds:
             del self._status[name]
             if "DBClusterParameterGroupName" in given:  # what it waits for is said later than it is available
                 self._later(1, lambda: self._unapplied.add(name))
-            if not self.ignored & given.keys():
+            if not self.ignored_parameters & given.keys():
                 _moto(given)
 
         # It is called available, with what was, before the change begins.
@@ -178,7 +178,7 @@ class Rds:
 
     def _later(self, states: int, step: Callable[[], object]) -> None:
         """Take a step once so many states have lasted."""
-        self._due.append((states * self.looks, step))
+        self._due.append((states * self.polls_per_state, step))
 
     def _seen(self, response: Response) -> Response:
         """Put into moto's answer what it does not know."""
@@ -252,7 +252,7 @@ def _empty(operation: str) -> Response:
 
 
 @contextmanager
-def in_process() -> Iterator[Rds]:
+def mock_rds() -> Iterator[Rds]:
     """Answer boto3's calls where moto answers those of the other services, for as long as the context lasts."""
     rds = Rds()
 
@@ -266,8 +266,8 @@ def in_process() -> Iterator[Rds]:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[Rds, str]]:
+def serve_rds() -> Iterator[tuple[Rds, str]]:
     """Listen for as long as the context lasts; give its address, too, for AWS_ENDPOINT_URL_RDS."""
     rds = Rds()
-    with answering(rds.answer) as url:
+    with http_server(rds.answer) as url:
         yield rds, url

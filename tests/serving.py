@@ -30,7 +30,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def answering(answer: Callable[[Request], Response | None]) -> Iterator[str]:
+def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
     """Listen for as long as the context lasts; give the address, without a path. No connection is kept.
 
     Args:
@@ -67,6 +67,6 @@ def answering(answer: Callable[[Request], Response | None]) -> Iterator[str]:
             thread.join()
 
 
-def json_answer(status: int, body: object) -> Response:
+def json_response(status: int, body: object) -> Response:
     """Make an answer as the gateway has it."""
     return status, {"content-type": "application/json"}, json.dumps(body).encode()

@@ -15,15 +15,17 @@ Body = dict[str, Any]
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
-NAMES = [name for name, rule in FIELDS.items() if "maxLength" in rule]
+TEXT_FIELDS = [name for name, rule in FIELDS.items() if "maxLength" in rule]
 """Fields with text: names for people."""
-TIMES = [name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").keywords["pattern"]]
+TIMESTAMP_FIELDS = [
+    name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").keywords["pattern"]
+]
 """Fields with a date and time."""
 
 
-def in_names(text: str) -> Body:
+def fill_text_fields(text: str) -> Body:
     """Return a text of up to 64 characters for each field that has room for it: an event may have none."""
-    return {name: text for name in NAMES if FIELDS[name]["maxLength"] >= 64}
+    return {name: text for name in TEXT_FIELDS if FIELDS[name]["maxLength"] >= 64}
 
 
 _timestamps: list[Any] = [
@@ -84,7 +86,7 @@ def _names_just_admitted(longest: int) -> list[str]:
 BAD_VALUES: dict[str, list[Any]] = {
     name: _BAD_OF_TYPE[rule["type"]] + _beyond(rule) for name, rule in FIELDS.items()
 } | {
-    **dict.fromkeys(TIMES, _timestamps),
+    **dict.fromkeys(TIMESTAMP_FIELDS, _timestamps),
     "id": [
         *(None, 1, [], "", "00000000-0000-0000-0000-000000000000", "0199a0b1c2d37e4f8a5b6c7d8e9f0a1b"),
         *("{0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b}", "urn:uuid:0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
@@ -96,9 +98,9 @@ BAD_VALUES: dict[str, list[Any]] = {
 }
 
 # Fields that are just admitted.
-LIMITS: list[Body] = [
+BOUNDARY_VALUES: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
-    *({name: text} for name in NAMES for text in _names_just_admitted(FIELDS[name]["maxLength"])),
+    *({name: text} for name in TEXT_FIELDS for text in _names_just_admitted(FIELDS[name]["maxLength"])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
@@ -176,7 +178,7 @@ _scalars: st.SearchStrategy[Any] = (
 )
 
 
-def any_json() -> st.SearchStrategy[Any]:
+def json_values() -> st.SearchStrategy[Any]:
     """Whatever `json.dumps` can write, with the names of fields more often than chance would have it."""
     names = st.sampled_from(sorted(FIELDS)) | st.text(max_size=10)
     return st.recursive(
@@ -200,7 +202,7 @@ def edited_bodies(draw: st.DrawFn) -> Body:
     elif edit == "rename":
         body[draw(st.sampled_from(sorted(FIELDS)) | st.just(name.upper()))] = body.pop(name)
     elif edit == "replace":
-        body[name] = draw(any_json())
+        body[name] = draw(json_values())
     elif isinstance(value, str):
         body[name] = draw(_with_one_character_changed(value))
     elif not isinstance(value, bool):

@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 300  # s; whatever is not there by then does not come
+DEADLINE_SECONDS = 300  # s; whatever is not there by then does not come
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Poll until a condition holds; fail when it never does. `what` completes "waited 300 s for ..."."""
-    end = time.monotonic() + DEADLINE
+def wait_for(condition: Callable[[], object], description: str) -> None:
+    """Poll until a condition holds; fail when it never does. `description` completes "waited 300 s for ..."."""
+    end = time.monotonic() + DEADLINE_SECONDS
     pause = 0.02  # s, and longer later: a look takes processor time from what is waited for
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"waited {DEADLINE} s for {what}")
+            raise AssertionError(f"waited {DEADLINE_SECONDS} s for {description}")
         time.sleep(pause)
         pause = min(1.1 * pause, 0.1)
 
 
 @contextmanager
-def started(command: Sequence[str | Path], **how: Any) -> Iterator[subprocess.Popen[Any]]:
+def background_process(command: Sequence[str | Path], **how: Any) -> Iterator[subprocess.Popen[Any]]:
     """Run a process by `subprocess.Popen` beside a test, which it does not outlive, however the test ends."""
     with subprocess.Popen(command, **how) as process:
         try:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
-from tests.waiting import DEADLINE, started, wait_for
+from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
 from tools.kit import event
 from tools.kit.output import camel_case
 from tools.kit.project import ROOT
@@ -53,13 +53,13 @@ def test_its_terminal_is_closed_while_postgresql_stands_still_and_it_mends_every
     arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
     with (
         said.open("wb") as output,
-        started([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,
+        background_process([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,
     ):
         wait_for(lambda: run.poll() is not None or said.read_text().endswith("  frozen\n"), "the fault to have begun")
 
         run.send_signal(signal.SIGHUP)
 
-        assert run.wait(DEADLINE) == 130
+        assert run.wait(DEADLINE_SECONDS) == 130
     client.post(event.body(999_999, "2026-10-01T08:00:00Z"))
     client.wait_until_drained()
     assert len(client.rows(999_999)) == 1

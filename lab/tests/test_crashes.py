@@ -39,7 +39,7 @@ def test_receives_of_suspects_last_as_long_as_those_of_an_outage(compile_stage: 
 
     spread = [deployed.visibility_timeout_seconds] * 3
     spread += [
-        spread_delay_seconds(message(punch(), receives=receives), deployed.visibility_timeout_seconds)
+        spread_delay_seconds(message(punch(), receive_count=receives), deployed.visibility_timeout_seconds)
         for receives in range(4, deployed.max_receive_count)
     ]
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.waiting import DEADLINE, started
+from tests.waiting import DEADLINE_SECONDS, background_process
 
 # Prints its state, and reads its standard input to wait: first for the end of its work, then for that of its cleanup.
 PROGRAM = """
@@ -22,7 +22,7 @@ finally:
 
 def test_a_second_sigterm_does_not_interrupt_the_undoing() -> None:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with started([sys.executable, "-c", PROGRAM], text=True, **pipes) as process:
+    with background_process([sys.executable, "-c", PROGRAM], text=True, **pipes) as process:
         assert process.stdout
         assert process.stdout.readline() == "up\n"
         process.terminate()
@@ -30,5 +30,5 @@ def test_a_second_sigterm_does_not_interrupt_the_undoing() -> None:
 
         process.terminate()
 
-        assert process.communicate("\n", DEADLINE)[0] == "undone\n"
+        assert process.communicate("\n", DEADLINE_SECONDS)[0] == "undone\n"
         assert process.returncode == 143

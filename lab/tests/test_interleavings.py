@@ -15,7 +15,7 @@ from lab.interleavings.command import InterleavingsCollaborators, explore_orders
 from lab.interleavings.runs import Run, ScenarioRunner, open_runner
 from lab.interleavings.scenarios import MUTANTS, SCENARIOS
 from tests.clock import TickingClock
-from tests.waiting import started
+from tests.waiting import background_process
 from tools.kit.clock import CLOCK, Clock
 from tools.kit.project import ROOT
 
@@ -142,7 +142,9 @@ def test_make_interleavings_ends_soon_with_all_its_processes(
     words = ["make", "-o", "setup-run", "interleavings", "ARGS=--only same --only overlap"]
     # Without the variables of a make that runs the tests.
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "ARGS"}
-    with started(words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True) as process:
+    with background_process(
+        words, cwd=ROOT, env=own, start_new_session=True, stdout=PIPE, stderr=STDOUT, text=True
+    ) as process:
         assert process.stdout
         # One scenario has ended, so that only one process is left.
         next(line for line in process.stdout if line.startswith("same: 24 "))

@@ -29,7 +29,7 @@ from ponto.admin.migrations import migrate
 from ponto.connection import SET_SETTINGS
 from tests.postgres.proxy import Proxy
 from tests.postgres.storing import entry
-from tests.waiting import DEADLINE, wait_for
+from tests.waiting import DEADLINE_SECONDS, wait_for
 from tools.local import temporary
 from tools.local.faults import DatabaseFaults
 from tools.local.postgres import Postgres
@@ -162,7 +162,7 @@ def test_a_server_that_crashes(server: Postgres, real: Connection, simulated: Cr
     with closing(psycopg2.connect(server.url)) as other:
         wait_for(lambda: _is_idle(other, session.pid), "the session to have sent everything")
     session.send_signal(signal.SIGQUIT)
-    session.wait(DEADLINE)
+    session.wait(DEADLINE_SECONDS)
     with DatabaseFaults(server).stopped(), socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # by TCP: a stopped server has no Unix socket
         port = unused.getsockname()[1]

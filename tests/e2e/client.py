@@ -15,8 +15,8 @@ from loadtest.rows import read_rows
 from ponto.parser import parse
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from tests.aws import receive_all
-from tests.database import ask
-from tests.waiting import DEADLINE, wait_for
+from tests.database import execute
+from tests.waiting import DEADLINE_SECONDS, wait_for
 from tools.kit import queue_reader
 from tools.local.stack import Stack
 
@@ -62,7 +62,7 @@ class Client:
                 body=body if isinstance(body, bytes) else json.dumps(body).encode(),
                 headers={name: value for name, value in (default | given).items() if value is not None},
                 retries=False,
-                timeout=DEADLINE,
+                timeout=DEADLINE_SECONDS,
             )
         return Response(
             answer.status,
@@ -76,7 +76,7 @@ class Client:
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement, or several, on the stack's database, and give the rows of the last."""
-        return ask(self.address.database_url, statement, *values)
+        return execute(self.address.database_url, statement, *values)
 
     def rows(self, *employees: int) -> list[StoredPunch]:
         """The punches of some employees, the earliest first."""

@@ -20,8 +20,8 @@ import pytest
 
 from ponto.punch import SUBJECT_COLUMN
 from tests.commands import needs
-from tests.database import ask
-from tests.waiting import DEADLINE, started, wait_for
+from tests.database import execute
+from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
 from tools.kit.files import tail
 from tools.kit.project import ROOT
 from tools.local import emulator
@@ -90,7 +90,7 @@ class Run:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal; return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(DEADLINE)
+        return self.process.wait(DEADLINE_SECONDS)
 
 
 def shell(command: str, status: int = 0) -> str:
@@ -113,7 +113,7 @@ def state() -> Iterator[Path]:
     left = find_processes(state)
     for process in left:
         process.kill()
-    psutil.wait_procs(left, DEADLINE)
+    psutil.wait_procs(left, DEADLINE_SECONDS)
     shutil.rmtree(folder)
 
 
@@ -126,7 +126,9 @@ def start(state: Path) -> Iterator[Start]:
         def start(port: int, root: Path = ROOT) -> Run:
             command = [sys.executable, "-m", "tools.local", "--port", str(port), "--state", str(state)]
             with output.open("wb") as file:
-                process = runs.enter_context(started(command, cwd=root, stdout=file, stderr=subprocess.STDOUT))
+                process = runs.enter_context(
+                    background_process(command, cwd=root, stdout=file, stderr=subprocess.STDOUT)
+                )
             return Run(state, process, output)
 
         yield start
@@ -168,7 +170,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
         assert shell(f"{get} --output {os.devnull} --write-out '%{{http_code}}'") == "200"
     run.punch()
     run.wait_until("accepted 2")  # the same punch again
-    assert ask(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
@@ -187,13 +189,13 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a key of its own
     assert again | {"pid": first["pid"]} == first
     assert run.view_key() != first_view
-    assert ask(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
+    assert execute(run.address()["database_url"], f"select {SUBJECT_COLUMN} from ponto.batida") == [(123,)]
     run.punch()
     run.wait_until("accepted 1")
 
     # A part that dies takes the rest along, with a word about it.
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)
-    assert run.process.wait(DEADLINE) == 1
+    assert run.process.wait(DEADLINE_SECONDS) == 1
     assert "The emulator ended by itself" in run.output()
     assert "Traceback" not in run.output()
     assert find_processes(state) == []
@@ -262,7 +264,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: St
         port = taken.getsockname()[1]
         run = start(port)
 
-        assert run.process.wait(DEADLINE) == 1
+        assert run.process.wait(DEADLINE_SECONDS) == 1
 
     assert f"Port {port} is in use" in run.output()
     assert find_processes(state) == []
@@ -282,7 +284,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
 
     run = start(emulator.find_free_port(), root=project)
 
-    assert run.process.wait(DEADLINE) == 1
+    assert run.process.wait(DEADLINE_SECONDS) == 1
     assert "sls deploy --stage local" in run.output()
     assert "batidaPonto.handler" in run.output()
     assert find_processes(state) == []
@@ -296,7 +298,7 @@ def test_a_first_start_without_a_network_names_the_network(
 
     run = start(emulator.find_free_port())
 
-    assert run.process.wait(DEADLINE) == 1
+    assert run.process.wait(DEADLINE_SECONDS) == 1
     said = run.output().splitlines()[-1]
     assert said.startswith("make run: no network, or no way through it to the packages (Connection refused). ")
     assert said.endswith(f" {state}/deploy.log")

@@ -21,16 +21,16 @@ from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.strategies import (
     BAD_VALUES,
+    BOUNDARY_VALUES,
     FIELDS,
-    LIMITS,
-    NAMES,
+    TEXT_FIELDS,
     Body,
-    any_json,
     edited_bodies,
     good_bodies,
     is_admitted,
+    json_values,
 )
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.kit import event
 from tools.kit.project import ROOT
 
@@ -38,7 +38,7 @@ CLIENTS = 8
 ZONE = ZoneInfo("America/Sao_Paulo")  # the stage's
 
 EXISTING = (ROOT / "ponto" / "sql" / "existing.sql").read_text(encoding="utf-8").replace("%(ids)s", "%s")
-DETAILS_BEYOND_SCHEMA = {f"{name}: contains a lone surrogate" for name in NAMES}
+DETAILS_BEYOND_SCHEMA = {f"{name}: contains a lone surrogate" for name in TEXT_FIELDS}
 """Why a body that the schema admits may become a dead letter: what no schema can say. Of days the schema knows all."""
 
 T = TypeVar("T")
@@ -94,9 +94,9 @@ def _create_bodies() -> list[bytes]:
     chosen = [
         *_draw_examples(good_bodies(), 300),
         *(_create_good_body() | {name: value} for name, values in BAD_VALUES.items() for value in values),
-        *(_create_good_body() | fields for fields in LIMITS),
+        *(_create_good_body() | fields for fields in BOUNDARY_VALUES),
         *_draw_examples(edited_bodies(), 300),
-        *_draw_examples(any_json(), 100),
+        *_draw_examples(json_values(), 100),
     ]
     bodies = [
         _encode_json(each | _new_id() if isinstance(each, dict) and is_valid_punch(_encode_json(each)) else each)
@@ -105,7 +105,7 @@ def _create_bodies() -> list[bytes]:
     bodies += _draw_examples(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), 100)
     numeric = [name for name, rule in FIELDS.items() if rule["type"] in ("integer", "number")]
     bodies += [_set_raw_value(name, number.encode()) for name in numeric for number in NUMBERS]
-    bodies += [_set_raw_value(name, b'"%s"' % raw) for name in NAMES or ["id"] for raw in RAW_TEXT]
+    bodies += [_set_raw_value(name, b'"%s"' % raw) for name in TEXT_FIELDS or ["id"] for raw in RAW_TEXT]
     bodies += [_set_raw_value(name, b"[" * depth + b"]" * depth) for name in FIELDS for depth in (1, 500, 20_000)]
     bodies += [each.replace(b"%s", _encode_json(_create_good_body())).replace(b"%%", b"%") for each in BODY_WRAPPERS]
     bodies += [
@@ -191,7 +191,7 @@ def drained(deployed: Deployed) -> Drained:
 
     def post(body: bytes) -> Answered:
         answer = connections.request(
-            "POST", client.address.api_url, body=body, headers=headers, retries=False, timeout=DEADLINE
+            "POST", client.address.api_url, body=body, headers=headers, retries=False, timeout=DEADLINE_SECONDS
         )
         return Answered(body, answer.status, answer.json())
 
@@ -232,7 +232,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
             punches[each.message_id] = parse(body, ZONE)
         except InvalidPunchError as error:
             expected[each.message_id] = DeadLetter(error.reason, error.detail, body)
-    assert bool(expected) == bool(NAMES)
+    assert bool(expected) == bool(TEXT_FIELDS)
     assert {dead_letter.detail for dead_letter in expected.values()} <= DETAILS_BEYOND_SCHEMA
 
     ids = {punch.id: punch.employee_id for punch in punches.values()}

@@ -21,7 +21,7 @@ BLOCK = next(block for block in documents.blocks(ROOT / "docs" / "releasing.md")
 
 def create(folder: Path) -> Path:
     """Do what the page says, up to `make run`; git finds this repository's last commit under the address."""
-    words, *_ = documents.commands(BLOCK.text)
+    words, *_ = documents.split_commands(BLOCK.text)
     _, url, _, name = words.removeprefix("npx osls create ").split(" ")
     script = BLOCK.text.replace("npx osls create", "osls create").partition("make run")[0]
     assert "git grep -lz" in script

@@ -12,8 +12,8 @@ import pytest
 
 from ponto.punch import SUBJECT_COLUMN
 from slices import enabled
-from tests.commands import Result, run_process
-from tests.database import ask, migrations
+from tests.commands import CommandResult, run_process
+from tests.database import execute, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE_ID
 from tools.kit import osls
 from tools.kit.packaging import copy_project
@@ -26,13 +26,13 @@ class Account(NamedTuple):
     aws: emulator.Emulator
     database: postgres.Postgres
 
-    def deploy(self, *words: str, database_host: str = "") -> Result:
+    def deploy(self, *words: str, database_host: str = "") -> CommandResult:
         return self._run("deploy", *words, database_host=database_host)
 
-    def remove(self) -> Result:
+    def remove(self) -> CommandResult:
         return self._run("remove", "--yes")
 
-    def _run(self, *words: str, database_host: str = "") -> Result:
+    def _run(self, *words: str, database_host: str = "") -> CommandResult:
         environment = self.aws.environment() | {
             "LOCAL_DB_HOST": database_host or self.database.host,
             "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # for all that this test deploys
@@ -42,7 +42,7 @@ class Account(NamedTuple):
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        return ask(self.database.url, f"select id::text, {SUBJECT_COLUMN} from ponto.batida")
+        return execute(self.database.url, f"select id::text, {SUBJECT_COLUMN} from ponto.batida")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from ponto.punch import SUBJECT_COLUMN
 from tests import rds_api
-from tests.commands import Result, run_process
+from tests.commands import CommandResult, run_process
 from tests.database import ROLES, migrations
 from tests.postgres import rds as rds_login
 from tests.postgres.servers import Server
@@ -36,7 +36,7 @@ class Account(NamedTuple):
     front: TlsRelay  # of the cluster
     environment: Mapping[str, str]
 
-    def run(self, *words: str) -> Result:
+    def run(self, *words: str) -> CommandResult:
         return run_process(*words, "--stage", "local", cwd=self.project, env=self.environment)
 
 
@@ -44,7 +44,7 @@ class Account(NamedTuple):
 def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """Give an account that has nothing but an emulator of AWS with an RDS, and a PostgreSQL that is the cluster's."""
     server.create_owner(OWNER)
-    server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
+    server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
     state = Path(tempfile.mkdtemp(prefix="ponto-express-"))
     try:
         project = copy_project(state / "project", with_requirements=True)
@@ -55,11 +55,11 @@ def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
         certificate = authority.server(rds_login.HOST)
         certificate = certificate.rename(state / "server.pem")  # with its key, which is not packaged
         try:
-            with rds_api.serving() as (api, url), login.running(certificate) as front:
+            with rds_api.serve_rds() as (api, url), login.running(certificate) as front:
                 # The emulator's functions have one key, which begins with the account's number.
                 key = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
                 login.keys[ACCOUNT] = key
-                api.looks = 0
+                api.polls_per_state = 0
                 api.endpoint = (rds_login.HOST, front.port)
                 environment = aws.environment() | {
                     "AWS_ENDPOINT_URL_RDS": url,
@@ -84,13 +84,13 @@ def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Acc
     assert done.err.index("making the cluster") < done.err.index("sls deploy")
     assert done.json["applied"] == migrations()
     assert f"database created: {DATABASE}" in done.err
-    rows = server.ask(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
+    rows = server.execute(f"select id::text, {SUBJECT_COLUMN} from ponto.batida", DATABASE)
     assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE_ID)]
     assert account.login.refused == []
     assert {*account.front.connections} == {"TLS"}
 
-    account.api.asked.clear()
+    account.api.operations.clear()
     removed = account.run("remove", "--yes")
     assert removed.status == 0, removed.err
-    assert account.api.made == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+    assert account.api.changes == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
     assert account.run("remove", "--yes").err.endswith("is --stage, --region or --profile another?\n")  # all is gone

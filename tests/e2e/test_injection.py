@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.strategies import in_names
-from tests.waiting import DEADLINE
+from tests.strategies import fill_text_fields
+from tests.waiting import DEADLINE_SECONDS
 from tools.dlq import event_source
 from tools.kit import event, target
 
@@ -75,7 +75,7 @@ class Sender:
 
     def send(self, body: bytes, headers: Sequence[tuple[str, str]] | None = None, query: str = "") -> Sent:
         """POST; headers are sent in order, repeated ones too, and none is added but Host and Content-Length."""
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE)
+        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE_SECONDS)
         try:
             connection.putrequest("POST", self._url.path + query, skip_accept_encoding=True)
             for name, value in self.headers() if headers is None else headers:
@@ -148,7 +148,7 @@ def test_any_mixture_is_stored_byte_for_byte(sender: Sender) -> None:
     for text in (*PAYLOADS, *mixtures):
         space = "".join(chance.choices([" ", "\n", "\r", "\t"], k=chance.randrange(9))).encode()
         for escaped in (False, True):
-            body = space + create_body(escaped=escaped, **in_names(text[:64])) + space
+            body = space + create_body(escaped=escaped, **fill_text_fields(text[:64])) + space
 
             sender.require_stored(sender.send(body), body)
 
@@ -196,7 +196,7 @@ def test_a_header_reaches_nothing(sender: Sender, name: str) -> None:
     ids=repr,
 )
 def test_a_body_of_another_content_type_than_json_is_refused(sender: Sender, content_type: str, status: int) -> None:
-    body = create_body(**in_names("ação &Action=DeleteQueue"))
+    body = create_body(**fill_text_fields("ação &Action=DeleteQueue"))
 
     sent = sender.send(body, sender.headers(content_type=content_type))
 

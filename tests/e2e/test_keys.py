@@ -29,9 +29,9 @@ class Gateway:
     def __init__(self, api: "APIGatewayClient", monkeypatch: pytest.MonkeyPatch) -> None:
         self.api = api
         self.calls = Calls(monkeypatch)
-        self.instead = self.calls.instead
+        self.stubs = self.calls.stubs
         self.used: dict[str, list[list[int]]] = {}  # what GetUsage, which the emulator lacks, says of a key
-        self.instead["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
+        self.stubs["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
 
     def list_keys_and_plans(self) -> set[KeyOrPlan]:
         """All keys and usage plans of the account."""
@@ -140,7 +140,7 @@ def test_two_keys_of_a_stage_have_two_names(prod: OtherDeployment, gateway: Gate
 def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
     before: set[KeyOrPlan], gateway: Gateway, run: Run, operation: str, error: BaseException, message: str
 ) -> None:
-    gateway.instead[operation] = error
+    gateway.stubs[operation] = error
 
     result = run("create", "gate-1")
 
@@ -150,7 +150,7 @@ def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
 
 
 def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
-    gateway.instead |= {"CreateUsagePlan": DENIED, "DeleteApiKey": DENIED}
+    gateway.stubs |= {"CreateUsagePlan": DENIED, "DeleteApiKey": DENIED}
 
     result = run("create", "gate-1")
 
@@ -184,7 +184,7 @@ def test_a_use_that_the_api_does_not_tell_is_no_zero_and_a_disabled_key_is_told(
     made = run("create", "gate-1", "--json").json
     operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
     gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
-    gateway.instead["GetUsage"] = DENIED
+    gateway.stubs["GetUsage"] = DENIED
 
     table, machines = run("list"), run("list", "--json")
 
@@ -205,7 +205,7 @@ def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
     run("create", "gate-2")
     before = gateway.list_keys_and_plans()
     made = run("create", "gate-1", "--json").json
-    gateway.calls.made.clear()
+    gateway.calls.history.clear()
 
     result = run("revoke", made[key_field], "--yes", *["--forget"] * forget)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.develop import chromium
 
-MS = 1000 * DEADLINE
+MS = 1000 * DEADLINE_SECONDS
 expect.set_options(timeout=MS)
 
 

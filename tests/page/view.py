@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.serving import Request, Response, answering, json_answer
+from tests.serving import Request, Response, http_server, json_response
 from tools.kit import static
 from tools.local import flow
 
@@ -28,20 +28,20 @@ class FakeStack:
             return None
         if request.method == "POST":
             self.accepted.append(json.loads(request.body))
-            return json_answer(202, {"message": "accepted"})
+            return json_response(202, {"message": "accepted"})
         name = request.path.removeprefix(flow.PATH)
         if file := static.files(flow.FOLDER).get(name):
             return 200, file.headers, file.body
         has_key = request.headers.get("x-run") == KEY
         numbers = self._numbers()
         found = numbers.get("verdict", {"lost": None}) if name == "verdict" else numbers
-        return json_answer(200, found) if has_key else json_answer(403, {"message": "no"})
+        return json_response(200, found) if has_key else json_response(403, {"message": "no"})
 
 
 @contextmanager
 def serve_view(numbers: Callable[[], dict[str, Any]]) -> Iterator[FakeStack]:
     """Serve the view for as long as the context lasts."""
     stack = FakeStack(numbers)
-    with answering(stack.answer) as origin:
+    with http_server(stack.answer) as origin:
         stack.url = origin + flow.PATH
         yield stack

@@ -59,10 +59,10 @@ select
 
 def plant_objects(server: Server, database: str) -> None:
     """Allow everybody to create in `public`, search it first, and plant there what our statements could find."""
-    server.ask("create role mallory login", database)
-    server.ask(f"alter database {database} set search_path = public, pg_catalog")
-    server.ask("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
-    functions, operators = server.ask(_PLANTED, database)[0]
+    server.execute("create role mallory login", database)
+    server.execute(f"alter database {database} set search_path = public, pg_catalog")
+    server.execute("grant create on schema public to public; set role mallory;" + _planted_statements(), database)
+    functions, operators = server.execute(_PLANTED, database)[0]
     assert functions > 40
     assert operators > 10
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from ponto.iam_login import generate_token
-from tests.database import ask
+from tests.database import execute
 from tests.postgres.servers import Server
 from tests.postgres.tls import TlsRelay
 
@@ -71,7 +71,7 @@ class Rds:
                 client, "0A000", "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options."
             )
             return None
-        if ask(self.server.as_superuser(), _MEMBER, user) == [(False,)]:
+        if execute(self.server.as_superuser(), _MEMBER, user) == [(False,)]:
             return size + startup
         client.sendall(_ASK_PASSWORD)
         kind, size_of_token = _receive_exactly(client, 1), _receive_exactly(client, 4)

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from ponto.store import Store
-from tests.database import Database, ask
+from tests.database import Database, execute
 from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
 
@@ -48,7 +48,7 @@ def filter_permitted(way: dict[str, str], statements: Iterable[str]) -> list[str
 
     def is_refused(statement: str) -> bool:
         try:
-            ask(way, statement)
+            execute(way, statement)
         except psycopg2.errors.InsufficientPrivilege:
             return True
         return False
@@ -71,9 +71,9 @@ class Server:
         """libpq's keywords of the superuser."""
         return {"host": self._running.host, "dbname": database, "user": postgres.USER}
 
-    def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as superuser."""
-        return ask(self.as_superuser(database), statement)
+        return execute(self.as_superuser(database), statement)
 
     def create_owner(self, name: str, attributes: str = "createrole createdb") -> dict[str, str]:
         """Make a user, by default with what Aurora's master user may do, and a database of its own.
@@ -81,9 +81,9 @@ class Server:
         Returns:
             libpq's keywords of the owner.
         """
-        self.ask(f"create role {name} login password '{name}' {attributes}")
-        self.ask(f"create database {name} owner {name}")
-        self.ask(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
+        self.execute(f"create role {name} login password '{name}' {attributes}")
+        self.execute(f"create database {name} owner {name}")
+        self.execute(f"alter database {name} set search_path = ponto, public")  # for the tests' own statements
         return self.as_superuser(name) | {"user": name, "password": name}
 
     def run_printed_statements(self, error: Exception, database: str = "postgres") -> None:
@@ -91,21 +91,22 @@ class Server:
         [_, statements] = re.split(r"As an administrator(?:, check these objects, then run|, run): ", str(error))
         for statement in statements.removesuffix("; and try again").split("; "):
             with suppress(psycopg2.errors.UndefinedObject):
-                self.ask(statement.removeprefix("and, where they exist: "), database)
+                self.execute(statement.removeprefix("and, where they exist: "), database)
 
     def privileges(self, role: str, database: str) -> set[tuple[Any, ...]]:
         """What a role may do with what of ours: relation, column (None: all of it), privilege."""
-        return set(self.ask(_RIGHTS.replace("ROLE", role), database))
+        return set(self.execute(_RIGHTS.replace("ROLE", role), database))
 
     def clear(self) -> None:
         """Drop all databases and roles of a test."""
-        for (name,) in self.ask("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
-            self.ask(f'drop database "{name}" with (force)')
+        for (name,) in self.execute("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
+            self.execute(f'drop database "{name}" with (force)')
         roles = [
-            name for (name,) in self.ask("select quote_ident(rolname) from pg_roles where rolname !~ '^(postgres|pg_)'")
+            name
+            for (name,) in self.execute("select quote_ident(rolname) from pg_roles where rolname !~ '^(postgres|pg_)'")
         ]
         if roles:
-            self.ask(f"drop owned by {', '.join(roles)} cascade; drop role {', '.join(roles)}")
+            self.execute(f"drop owned by {', '.join(roles)} cascade; drop role {', '.join(roles)}")
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +114,7 @@ def _scram() -> Iterator[Server]:
     with temporary.unsafe_server() as running:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
-        server.ask("select pg_reload_conf()")
+        server.execute("select pg_reload_conf()")
         server.clear()  # it was made with a database
         yield server
 
@@ -135,6 +136,6 @@ def store(database: Database) -> Iterator[Store]:
 @pytest.fixture
 def person(database: Database) -> Iterator[str]:
     """Yield a login of somebody's own, who may write corrections."""
-    database.ask("create role ana login in role ponto_correctors")
+    database.execute("create role ana login in role ponto_correctors")
     yield "ana"
-    database.ask("drop role ana")
+    database.execute("drop role ana")

@@ -12,7 +12,7 @@ from tests.database import Database, migrations
 from tests.events import DeadLetterQueue, punch, record
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add_punch
-from tests.strategies import FIELDS, NAMES, in_names
+from tests.strategies import FIELDS, TEXT_FIELDS, fill_text_fields
 from tools.kit.event import INVALID, OPTIONAL_FIELDS, VALID
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
@@ -29,14 +29,14 @@ class Stage:
 
     def __init__(self, database: Database, queue: DeadLetterQueue) -> None:
         self.queue = queue
-        self.ask = database.ask
+        self.execute = database.execute
         self.add = partial(add_punch, database.session)
         self.functions = Functions(database.url, database.owner["user"])
         self.functions.environment["DLQ_URL"] = queue.url
         self.deliver = self.functions.deliver
 
     def rows(self) -> dict[str, tuple[int, datetime, str]]:
-        found = self.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
+        found = self.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN}, mensagem_id from batida")
         return {row[0]: row[1:] for row in found}
 
 
@@ -44,7 +44,7 @@ class Stage:
 def stage(database: Database, queue: DeadLetterQueue) -> Stage:
     # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
     # known to be.
-    database.ask(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
+    database.execute(f"alter table batida add check (1 / ({SUBJECT_COLUMN} - 13) <= 1)")
     return Stage(database, queue)
 
 
@@ -53,7 +53,7 @@ def stage(database: Database, queue: DeadLetterQueue) -> Stage:
 
 def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: Stage) -> None:
     assert stage.deliver(record(punch(7, id=B), "earlier")) == []
-    full = in_names("Relógio 日 \U0001f600")
+    full = fill_text_fields("Relógio 日 \U0001f600")
     bodies = {
         "local time": punch(1, "2026-10-01T08:00:00"),
         "same in UTC": punch(1, "2026-10-01T11:00Z"),
@@ -113,21 +113,21 @@ def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage
 )
 def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     refused = [
-        *(record(json.dumps(VALID[0] | {name: text}), name) for name in FIELDS.keys() - set(NAMES)),
+        *(record(json.dumps(VALID[0] | {name: text}), name) for name in FIELDS.keys() - set(TEXT_FIELDS)),
         record(json.dumps(VALID[0] | {text: 1}), "a name"),
         record(punch(424_242).replace("424242", text), "number"),
     ]
-    stored = record(punch(2, **in_names(text)), f"message {text}")
+    stored = record(punch(2, **fill_text_fields(text)), f"message {text}")
     assert stage.deliver(*refused, stored) == []
     columns = ", ".join((SUBJECT_COLUMN, "mensagem_id", *TEXTS))
-    assert stage.ask(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
+    assert stage.execute(f"select {columns} from batida") == [(2, f"message {text}", *[text] * len(TEXTS))]
     assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
         each["messageId"]: each["body"] for each in refused
     }
 
 
 def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(stage: Stage) -> None:
-    stage.ask(
+    stage.execute(
         f"alter table batida add column turno text check (turno is not null or {SUBJECT_COLUMN} <> 7);"
         "create unique index one_a_message on batida (mensagem_id);"
     )
@@ -143,7 +143,7 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
         'CheckViolation (SQLSTATE 23514): new row for relation "batida" violates check constraint "batida_check"',
         'UniqueViolation (SQLSTATE 23505): duplicate key value violates unique constraint "one_a_message"',
     ]
-    stage.ask("alter table batida drop column turno; drop index one_a_message")
+    stage.execute("alter table batida drop column turno; drop index one_a_message")
     assert stage.deliver(*batch) == []
 
 

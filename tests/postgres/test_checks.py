@@ -20,15 +20,15 @@ from ponto.store import Entry, Store
 from tests.database import Database
 from tests.events import RECEIVED_MS
 from tests.postgres.storing import STORED, add_punch
-from tests.strategies import LIMITS, TIMES, good_bodies
+from tests.strategies import BOUNDARY_VALUES, TIMESTAMP_FIELDS, good_bodies
 from tools.kit.event import VALID
 
 GOOD = VALID[0]
 EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
 EDGES = [
-    *LIMITS,
-    *({name: instant} for name in TIMES for instant in (EARLIEST, LATEST)),
-    *({name: f"2026-10-01T08:00{offset}"} for name in TIMES for offset in ("+14:59", "-14:59")),
+    *BOUNDARY_VALUES,
+    *({name: instant} for name in TIMESTAMP_FIELDS for instant in (EARLIEST, LATEST)),
+    *({name: f"2026-10-01T08:00{offset}"} for name in TIMESTAMP_FIELDS for offset in ("+14:59", "-14:59")),
 ]
 MAX_TEXT_LENGTHS = {
     column: field.keywords["maxLength"] for column, field in FIELDS.items() if "maxLength" in field.keywords
@@ -52,7 +52,7 @@ def test_what_the_wire_delivers_at_its_edges_is_stored_whatever_the_stages_zone(
     cases: list[tuple[dict[str, Any], tzinfo]] = [
         *((fields, UTC) for fields in EDGES),
         *(
-            (dict.fromkeys(TIMES, instant), ZoneInfo(zone))
+            (dict.fromkeys(TIMESTAMP_FIELDS, instant), ZoneInfo(zone))
             for zone in ("Pacific/Kiritimati", "Etc/GMT+12", "Asia/Manila", "America/Juneau", "Pacific/Apia")
             for instant in ("1900-01-01T00:00", "2999-12-31T23:59:59.999999")
         ),
@@ -71,7 +71,7 @@ def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: di
     assert store.save([any_punch]) == [STORED]
 
     columns = ", ".join(Punch._fields)
-    found = database.ask(f"select {columns} from batida where id = %s", any_punch.punch.id)
+    found = database.execute(f"select {columns} from batida where id = %s", any_punch.punch.id)
     assert found == [any_punch.punch]
 
 

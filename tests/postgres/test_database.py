@@ -10,7 +10,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import write_stack
-from tests.database import ask, export
+from tests.database import execute, export
 from tests.postgres.storing import add_punch
 from tools.kit import commands, database, local_stack
 from tools.kit.errors import CommandError
@@ -46,13 +46,13 @@ def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
     made: list[str] = []
 
     def make(name: str) -> str:
-        ask(parse_dsn(migrated_url), f"create role {name} login; grant usage on schema ponto to {name}")
+        execute(parse_dsn(migrated_url), f"create role {name} login; grant usage on schema ponto to {name}")
         made.append(name)
         return name
 
     yield make
     for name in made:
-        ask(parse_dsn(migrated_url), f"drop owned by {name}; drop role {name}")
+        execute(parse_dsn(migrated_url), f"drop owned by {name}; drop role {name}")
 
 
 def fetch_value(connection: psycopg2.extensions.connection, statement: str) -> Any:
@@ -128,7 +128,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
     stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
-    ask(parse_dsn(migrated_url), "grant insert on batida to clerk, ponto_reader")
+    execute(parse_dsn(migrated_url), "grant insert on batida to clerk, ponto_reader")
     with database.connect(TargetOptions(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
@@ -211,7 +211,7 @@ def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
 def test_a_database_without_the_migrations_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
-    ask(parse_dsn(migrated_url), "alter table batida rename to other")
+    execute(parse_dsn(migrated_url), "alter table batida rename to other")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
     assert "make run" in refusal(TargetOptions(state=stack))
     deployment.setattr(database, "_READER", "absent_role")

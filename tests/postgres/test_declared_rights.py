@@ -6,7 +6,7 @@ import pytest
 
 from ponto.admin.migrations import REFERENCE, migrate
 from ponto.admin.owner import MigrationError
-from tests.database import SCHEMA, ask
+from tests.database import SCHEMA, execute
 from tests.postgres.hostile_server import ZONE, create_migrated_database
 from tests.postgres.servers import Server
 
@@ -35,24 +35,24 @@ def grantees(server: Server) -> set[str]:
         from pg_attribute join pg_class on pg_class.oid = attrelid cross join aclexplode(attacl)
         where relnamespace = 'ponto'::regnamespace
     """
-    return {name for (name,) in server.ask(with_rights, "master")}
+    return {name for (name,) in server.execute(with_rights, "master")}
 
 
 def test_default_privileges_of_the_owner_give_nobody_a_right(server: Server) -> None:
     owner = server.create_owner("master")
-    server.ask("create role app login password 'app'")
-    ask(owner, DEFAULTS)
+    server.execute("create role app login password 'app'")
+    execute(owner, DEFAULTS)
 
     assert migrate(owner, ZONE, SCHEMA).notices == []
 
-    roles = {role for (role,) in ask(owner, "select nome from ponto.migracao_papel")}
+    roles = {role for (role,) in execute(owner, "select nome from ponto.migracao_papel")}
     assert grantees(server) == {"master", *roles}
 
 
 def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role app")
-    ask(
+    server.execute("create role app")
+    execute(
         owner,
         "grant usage, create on schema ponto to app; revoke create on schema ponto from app;"
         "grant insert, update, delete, truncate, references, trigger on ponto.batida to app;"
@@ -77,9 +77,9 @@ def test_rights_to_change_that_were_granted_by_hand_are_revoked_and_reported(ser
 
 def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to_end_it(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role analyst")
-    ask(owner, "grant usage on schema ponto to analyst; grant select on ponto.batida to analyst")
-    ask(owner, "grant select on ponto.falha to ponto_reader")
+    server.execute("create role analyst")
+    execute(owner, "grant usage on schema ponto to analyst; grant select on ponto.batida to analyst")
+    execute(owner, "grant select on ponto.falha to ponto_reader")
 
     for _ in range(2):
         [usage, select] = [notice for notice in migrate(owner, ZONE, SCHEMA).notices if "by hand" in notice]
@@ -87,18 +87,18 @@ def test_a_right_to_read_that_was_granted_by_hand_stays_and_each_run_says_how_to
     assert ("falha", None, "select") not in server.privileges("ponto_reader", "master")  # its rights are declared
 
     for notice in (usage, select):
-        ask(owner, notice.partition("to revoke it, run: ")[2])
+        execute(owner, notice.partition("to revoke it, run: ")[2])
     assert migrate(owner, ZONE, SCHEMA).notices == []
     assert server.privileges("analyst", "master") == set()
 
 
 def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role app")
-    ask(owner, "grant insert on all tables in schema ponto to app")
-    ask(owner, "grant truncate on ponto.falha to ponto_function")  # as a newer release may declare
-    ask(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
-    ask(owner, "insert into ponto.migracao_papel (nome, fatia, oid) values ('app', 'ponto', 0)")
+    server.execute("create role app")
+    execute(owner, "grant insert on all tables in schema ponto to app")
+    execute(owner, "grant truncate on ponto.falha to ponto_function")  # as a newer release may declare
+    execute(owner, "insert into ponto.migracao (nome, checksum) values ('ponto/9999_x.sql', '')")
+    execute(owner, "insert into ponto.migracao_papel (nome, fatia, oid) values ('app', 'ponto', 0)")
 
     notices = migrate(owner, ZONE, SCHEMA).notices
 
@@ -110,8 +110,8 @@ def test_a_row_that_makes_the_schema_look_newer_keeps_nobodys_right(server: Serv
 
 def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role eve; create role ana")
-    ask(owner, "grant ponto_function to eve; grant ponto_reader to ana")
+    server.execute("create role eve; create role ana")
+    execute(owner, "grant ponto_function to eve; grant ponto_reader to ana")
 
     assert migrate(owner, ZONE, SCHEMA).notices == [
         "eve is a member of ponto_function and so has the privileges of that function; "
@@ -121,7 +121,7 @@ def test_a_member_of_a_functions_role_is_reported(server: Server) -> None:
 
 def test_a_right_that_was_taken_away_comes_back(server: Server) -> None:
     owner = create_migrated_database(server)
-    ask(owner, "revoke insert (id) on ponto.batida from ponto_function")
+    execute(owner, "revoke insert (id) on ponto.batida from ponto_function")
 
     migrate(owner, ZONE, SCHEMA)
 
@@ -135,7 +135,7 @@ def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, 
         "grant usage on schema ponto to ponto_people;\ngrant select on ponto.batida to ponto_people;\n"
     )
     migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
-    server.ask("create role person login in role ponto_people")
+    server.execute("create role person login in role ponto_people")
     assert ("batida", "id", "select") in server.privileges("person", "master")
 
     migrate(owner, ZONE, REFERENCE)

@@ -18,7 +18,7 @@ from ponto.drain import Drain
 from ponto.message import read_messages
 from ponto.redelivery import Redelivery
 from ponto.store import Store
-from tests.database import Database, ask
+from tests.database import Database, execute
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
@@ -48,7 +48,7 @@ class System:
     def stored(self, *records: Record) -> list[str]:
         """The message ids of the rows that these records brought, one for each row."""
         wanted = {each["messageId"] for each in records}
-        rows = ask(self._parameters, "select mensagem_id from ponto.batida")
+        rows = execute(self._parameters, "select mensagem_id from ponto.batida")
         return sorted(found for (found,) in rows if found in wanted)
 
 

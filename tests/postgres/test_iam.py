@@ -41,7 +41,7 @@ class System:
         self.rds = rds
         self.queue = DeadLetterQueue()
         rds.server.create_owner(OWNER)
-        rds.server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
+        rds.server.execute(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
         for role in (OWNER, FUNCTION, READER):
             rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION, frozenset({role}))
         self.functions = Functions(make_dsn(host=HOST, dbname=OWNER), "")
@@ -87,7 +87,9 @@ class System:
 
     def end_sessions(self) -> None:
         """End what the functions have open, as idling does."""
-        self.rds.server.ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
+        self.rds.server.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'"
+        )
 
 
 def refusal(role: str) -> str:
@@ -107,15 +109,15 @@ def system(server: Server, tmp_path: Path) -> Iterator[System]:
 def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are_read(system: System) -> None:
     assert system.apply_schema() == {"applied": migrations(), "notices": GRANTED}
     assert system.apply_schema() == {"applied": [], "notices": []}
-    assert system.rds.server.ask("select count(*) from pg_authid where rolname ~ '^ponto_' and rolpassword > ''") == [
-        (0,)
-    ]
+    assert system.rds.server.execute(
+        "select count(*) from pg_authid where rolname ~ '^ponto_' and rolpassword > ''"
+    ) == [(0,)]
 
     for _ in range(3):
         assert system.deliver(new_punch(), new_punch()) == []
         system.end_sessions()
 
-    assert system.rds.server.ask("select count(*) from batida", OWNER) == [(6,)]
+    assert system.rds.server.execute("select count(*) from batida", OWNER) == [(6,)]
     assert "rows" in system.read()
     assert system.queue.dead_letters() == []
     assert system.rds.refused == []
@@ -227,7 +229,7 @@ def test_schema_makes_the_database_where_there_is_none(system: System) -> None:
     assert system.apply_schema() == {"applied": [], "notices": []}
 
     assert system.deliver(new_punch()) == []
-    assert system.rds.server.ask("select pg_get_userbyid(datdba) from pg_database where datname = 'Ponto-db'") == [
+    assert system.rds.server.execute("select pg_get_userbyid(datdba) from pg_database where datname = 'Ponto-db'") == [
         (OWNER,)
     ]
 
@@ -239,4 +241,4 @@ def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) 
         for _ in range(3):
             made = list(threads.map(lambda _: create_database(parameters, "postgres"), range(4)))
             assert sorted(made) == [[], [], [], ["database created: pontodb"]]
-            system.rds.server.ask("drop database pontodb")
+            system.rds.server.execute("drop database pontodb")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.aws import Calls
-from tests.commands import Result, Run, runner, write_stack_on
+from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.postgres.storing import TEXTS, add_punch, fill_texts
 from tools.kit import local_stack
 
@@ -35,7 +35,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         return {"items": [{"id": key, "name": name} for key, name in KEYS.items() if name.startswith(prefix)]}
 
     calls = Calls(monkeypatch)
-    calls.instead["GetApiKeys"] = keys
+    calls.stubs["GetApiKeys"] = keys
     return calls
 
 
@@ -49,11 +49,11 @@ def run(
         add_punch(
             migrated_url, employee_id, datetime.fromisoformat(received), recebida_em=received, chave=key, **columns
         )
-    monkeypatch.setattr(local_stack, "STATE", write_stack_on(tmp_path, migrated_url))
+    monkeypatch.setattr(local_stack, "STATE", write_stack_with_database(tmp_path, migrated_url))
     return runner(capsys, "keys", "rows")
 
 
-def numbers(result: Result) -> list[int]:
+def numbers(result: CommandResult) -> list[int]:
     return [int(row["id"][-1]) for row in result.json["rows"]]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from loadtest import proof
 from tests.aws import Calls, refusal
-from tests.commands import write_stack_on
+from tests.commands import write_stack_with_database
 from tests.functions import Functions
 from tests.postgres.storing import add_punch
 from tools.kit import reader, target
@@ -26,9 +26,9 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.RunTable:
     if request.param == "direct":
-        where = target.TargetOptions(state=write_stack_on(tmp_path, migrated_url))
+        where = target.TargetOptions(state=write_stack_with_database(tmp_path, migrated_url))
         return proof.RunTable(lambda: reader.open_reader(where), FIRST)
-    Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
+    Calls(monkeypatch).stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return function_table()
 
 
@@ -69,7 +69,7 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
             raise refusal("TooManyRequestsException")
         return function.invoke(client, asked)
 
-    Calls(monkeypatch).instead["Invoke"] = answer
+    Calls(monkeypatch).stubs["Invoke"] = answer
     table, system = function_table(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
     with pytest.raises(FunctionBusyError):  # nothing is known yet
         table.count()

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from tests.commands import Result, Run, write_stack_on
-from tests.database import ask
+from tests.commands import CommandResult, Run, write_stack_with_database
+from tests.database import execute
 from tests.postgres.storing import TEXTS, add_punch
 from tools.kit.event import DISPLAYED_COLUMNS
 from tools.kit.project import ROOT
@@ -27,11 +27,11 @@ LONG = "a device whose name has sixty-four characters, which is the most"
 def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
     migrated_url: str, tmp_path: Path, column: str
 ) -> None:
-    ask(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
+    execute(migrated_url, f"alter table batida drop constraint if exists batida_{column}_check")  # it may refuse a name
     for text in ("\u009b2J\u202eab", "gate", LONG):
         columns: dict[str, Any] = {column: text}
         add_punch(migrated_url, 7, **columns)
-    write_stack_on(tmp_path, migrated_url)
+    write_stack_with_database(tmp_path, migrated_url)
 
     shown = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
@@ -50,17 +50,17 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(
 @pytest.fixture
 def state(migrated_url: str, tmp_path: Path) -> Path:
     """Return the folder of a stack that runs, and has stored nothing."""
-    return write_stack_on(tmp_path, migrated_url)
+    return write_stack_with_database(tmp_path, migrated_url)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    return lambda *words: Result(rows.main([str(word) for word in words]), *capsys.readouterr())
+    return lambda *words: CommandResult(rows.main([str(word) for word in words]), *capsys.readouterr())
 
 
 def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, migrated_url: str, run: Run) -> None:
     name = parse_dsn(migrated_url)["dbname"]
-    ask(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
+    execute(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
 
     refused = run("--state", state)
 
@@ -80,7 +80,7 @@ def test_a_database_that_stands_still_is_not_waited_for(
     silent.bind(str(state / ".s.PGSQL.5432"))
     with closing(silent):
         silent.listen()
-        write_stack_on(state, f"postgresql://postgres@/pontodb?host={state}")
+        write_stack_with_database(state, f"postgresql://postgres@/pontodb?host={state}")
         frozen = run("--state", state)
 
     assert [locked.status, frozen.status] == [1, 1]

@@ -18,7 +18,7 @@ import psutil
 import psycopg2
 import pytest
 
-from tests.waiting import started, wait_for
+from tests.waiting import background_process, wait_for
 from tools.kit.project import ROOT
 from tools.local import postgres, postgres_programs
 from tools.local.errors import LocalError
@@ -237,7 +237,7 @@ def _reused(server: postgres.Postgres) -> Iterator[None]:
     files = [server.data / "postmaster.pid", Path(server.host) / ".s.PGSQL.5432.lock"]
     contents = [file.read_text().split("\n", 1)[1] for file in files]
     server.crash()
-    with started(["sleep", "infinity"]) as other:
+    with background_process(["sleep", "infinity"]) as other:
         for file, content in zip(files, contents, strict=True):
             file.write_text(f"{other.pid}\n{content}")
         assert not server.is_running()
@@ -259,7 +259,7 @@ def _starting(server: postgres.Postgres) -> Iterator[None]:
     """The run was killed before its server, which goes on, had written its process id."""
     server.stop()
     stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *postgres.command(server.data)]
-    with started(stopped, cwd=server.data, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+    with background_process(stopped, cwd=server.data, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stand still")
         assert not (server.data / "postmaster.pid").exists()
         yield
@@ -293,7 +293,7 @@ def test_it_starts_at_the_first_try_whatever_was_left(kept_server: postgres.Post
 def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -> None:
     data, half = folder / "postgres", folder / "postgres.new"
     command = [sys.executable, "-c", _START, str(data)]
-    with started(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
+    with background_process(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
         wait_for((half / "PG_VERSION").exists, "a half of it")
     for process in postgres._processes(data):
         with contextlib.suppress(psutil.NoSuchProcess):  # without its parent it ends, sooner or later
@@ -359,7 +359,7 @@ def _copy_programs(folder: Path) -> Path:
 
 
 def _start_elsewhere(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
-    started = subprocess.run(
+    completed = subprocess.run(
         [*command_prefix, sys.executable, "-c", _START, str(data)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": TMPDIR},
@@ -367,8 +367,8 @@ def _start_elsewhere(data: Path, *, TMPDIR: str, command_prefix: Sequence[str] =
         text=True,
         check=False,
     )
-    assert started.returncode == 0, started.stderr
-    found: dict[str, Any] = json.loads(started.stdout)
+    assert completed.returncode == 0, completed.stderr
+    found: dict[str, Any] = json.loads(completed.stdout)
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ponto.parser import parse
 from ponto.punch import INSTANT_COLUMN
-from tests.database import ask
+from tests.database import execute
 from tests.events import punch
 
 FIRST = datetime(1970, 1, 1)  # what was before is revised: PostgreSQL's release of the zones may differ from Python's
@@ -32,4 +32,4 @@ def test_local_times_around_every_change_of_offset_are_read_as_postgresql_reads_
     read = [getattr(parse(punch(1, at.isoformat()), tz), INSTANT_COLUMN).astimezone(UTC) for at in local]
 
     converted = "select local at time zone %s from unnest(%s::timestamp[]) with ordinality as t(local, n) order by n"
-    assert read == [instant for (instant,) in ask(postgres, converted, zone, local)]
+    assert read == [instant for (instant,) in execute(postgres, converted, zone, local)]

@@ -21,8 +21,8 @@ from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.punch import INSTANT_COLUMN
 from ponto.store import Outcome, Status, Store
-from tests.database import SCHEMA, Database, ask, migrations
-from tests.documents import derived_ids_in
+from tests.database import SCHEMA, Database, execute, migrations
+from tests.documents import derived_id_code
 from tests.postgres import storing
 from tests.postgres.storing import entry
 from tests.waiting import wait_for
@@ -52,7 +52,7 @@ def relations(empty: Database) -> set[str]:
     """Return every relation, function and type of the database's own."""
     return {
         name
-        for (name,) in empty.ask(
+        for (name,) in empty.execute(
             "select relname from pg_class where relnamespace = to_regnamespace('ponto')"
             " union select proname from pg_proc where pronamespace = to_regnamespace('ponto')"
         )
@@ -77,7 +77,7 @@ def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(d
     statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
     assert statements.startswith(f"create index concurrently {index_name}\n")
     assert statements.count(";") == 1
-    assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index_name) == [(True,)]
+    assert database.execute("select indisvalid from pg_index where indexrelid = %s::regclass", index_name) == [(True,)]
 
 
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
@@ -90,12 +90,12 @@ def test_every_column_is_described(database: Database) -> None:
         "select attname from pg_attribute"
         " where attrelid = 'batida'::regclass and attnum > 0 and col_description(attrelid, attnum) is null"
     )
-    assert database.ask(undescribed) == []
+    assert database.execute(undescribed) == []
 
 
 def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
     storing.add_punch(database.session)
-    kept = database.ask("table batida")
+    kept = database.execute("table batida")
 
     for operation, statement in (
         ("UPDATE", "update batida set chave = '2'"),
@@ -104,9 +104,9 @@ def test_rows_cannot_be_changed_or_removed(database: Database) -> None:
         ("UPDATE", "insert into batida select * from batida on conflict (id) do update set chave = excluded.chave"),
     ):
         with pytest.raises(psycopg2.errors.RaiseException, match=f"{operation} refused: rows of batida are never"):
-            database.ask(statement)
+            database.execute(statement)
 
-    assert database.ask("table batida") == kept
+    assert database.execute("table batida") == kept
 
 
 # The time zone
@@ -116,11 +116,11 @@ def test_the_table_shows_the_stages_local_time_and_another_without_a_migration(e
     run()
     storing.add_punch(empty.session, 1, datetime(2026, 10, 1, 11, tzinfo=UTC))
     shown = f"select {INSTANT_COLUMN}::text from batida"
-    assert ask(empty.owner, shown) == [("2026-10-01 08:00:00-03",)]
+    assert execute(empty.owner, shown) == [("2026-10-01 08:00:00-03",)]
 
     assert run("America/Noronha").applied == []
 
-    assert ask(empty.owner, shown) == [("2026-10-01 09:00:00-02",)]
+    assert execute(empty.owner, shown) == [("2026-10-01 09:00:00-02",)]
 
 
 def test_an_unknown_time_zone_is_refused_and_nothing_is_left(empty: Database, run: Run) -> None:
@@ -188,13 +188,13 @@ def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_c
     with pytest.raises(MigrationError, match=r"^ponto/9001_bad\.sql: division by zero"):
         run(schema=schema)
 
-    assert empty.ask("select max(nome) from migracao") == [("ponto/9000_one_more.concurrently.sql",)]
+    assert empty.execute("select max(nome) from migracao") == [("ponto/9000_one_more.concurrently.sql",)]
     (schema / "9001_bad.sql").unlink()
     assert run(schema=schema).applied == [name for name in MIGRATIONS if "/views/" in name]
 
 
 def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Database, run: Run) -> None:
-    empty.ask(
+    empty.execute(
         "create table migracao (nome text primary key, checksum text not null, aplicada_em timestamptz default now());"
         "insert into migracao values ('0001_batida.sql', ''), ('0002_roles.sql', ''), ('0003_reports.sql', '');"
         "create table batida (id uuid primary key)"
@@ -208,7 +208,7 @@ def test_a_database_of_the_release_candidate_is_refused_unchanged(empty: Databas
         run()
 
     assert relations(empty) == set()
-    assert empty.ask("select count(*) from pg_namespace where nspname = 'ponto'") == [(0,)]
+    assert empty.execute("select count(*) from pg_namespace where nspname = 'ponto'") == [(0,)]
 
 
 def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
@@ -216,7 +216,7 @@ def wait_for_lock_waiter(empty: Database, locktype: str) -> None:
         "select count(*) from pg_locks where not granted and locktype = %s"
         " and database = (select oid from pg_database where datname = current_database())"
     )
-    wait_for(lambda: empty.ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
+    wait_for(lambda: empty.execute(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
 
 # Slices
@@ -237,14 +237,14 @@ class Stage:
         return migrate(self._empty.owner, ZONE, REFERENCE | {name: self.folders[name] for name in names})
 
     def can_log_in(self, name: str) -> list[tuple[bool]]:
-        return self._empty.ask("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
+        return self._empty.execute("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
 
 
 @pytest.fixture
 def stage(empty: Database, tmp_path: Path) -> Iterator[Stage]:
     yield Stage(empty, tmp_path)
     roles = "ponto_first_one, ponto_another"
-    empty.ask(f"drop owned by {roles}; drop role {roles}")
+    empty.execute(f"drop owned by {roles}; drop role {roles}")
 
 
 def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: Stage) -> None:
@@ -269,7 +269,7 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
     empty: Database, stage: Stage
 ) -> None:
     stage.run("first_one", "another")
-    empty.ask("alter table first_one add column kept int; insert into first_one values (1)")
+    empty.execute("alter table first_one add column kept int; insert into first_one values (1)")
     gone = [
         "slices/first_one was removed: its tables stay, and its roles lose their privileges and can no longer log in"
     ]
@@ -277,11 +277,11 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
     assert stage.run("another").notices == gone
     assert stage.run("another") == MigrationResult([], gone)
     assert (stage.can_log_in("first_one"), stage.can_log_in("another")) == ([(False,)], [(True,)])
-    assert empty.ask("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
+    assert empty.execute("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
 
     assert stage.run("first_one", "another") == MigrationResult(["first_one/views/01_view.sql"], [])
     assert stage.can_log_in("first_one") == [(True,)]
-    assert empty.ask("select kept from first_one") == [(1,)]
+    assert empty.execute("select kept from first_one") == [(1,)]
     assert stage.run("first_one", "another") == MigrationResult([], [])
 
 
@@ -330,7 +330,7 @@ def test_role_of_a_slice_that_is_gone_loses_its_rights_in_a_newer_schema(empty: 
     rights = (
         "select has_table_privilege('ponto_' || name, name, 'insert') from unnest(array['first_one', 'another']) name"
     )
-    assert empty.ask(rights) == [(True,), (False,)]
+    assert empty.execute(rights) == [(True,), (False,)]
 
 
 def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, stage: Stage) -> None:
@@ -341,16 +341,16 @@ def test_file_that_replaces_another_is_applied_in_its_place(empty: Database, sta
     )
 
     assert stage.run("first_one", "another").applied == ["another/views/00_same.sql"]
-    assert empty.ask("select one from first_one_view") == [(1,)]
+    assert empty.execute("select one from first_one_view") == [(1,)]
 
     stage.run("first_one")
     with pytest.raises(psycopg2.errors.UndefinedColumn):
-        empty.ask("select one from first_one_view")
+        empty.execute("select one from first_one_view")
 
 
 def test_wrong_file_is_no_reason_to_drop_the_views_of_others(empty: Database, stage: Stage) -> None:
     stage.run("first_one", "another")
-    empty.ask("create view public.others as select * from first_one_view")
+    empty.execute("create view public.others as select * from first_one_view")
     (stage.folders["first_one"] / "views" / "01_view.sql").write_text("create or replace view first_one_view as selec;")
 
     with pytest.raises(MigrationError, match="01_view") as caught:
@@ -365,12 +365,12 @@ def test_object_that_two_files_created_gets_the_definition_of_the_file_that_stay
     view = stage.folders["first_one"] / "views" / "01_view.sql"
     view.write_text("create or replace view first_one_view as select 1 as one;\n")
     stage.run("first_one", "another")
-    empty.ask("create or replace view first_one_view as select 2 as one")  # as by a file of an earlier release
-    empty.ask("insert into migracao_repetivel values ('another/views/02.sql', '', array['view first_one_view'])")
+    empty.execute("create or replace view first_one_view as select 2 as one")  # as by a file of an earlier release
+    empty.execute("insert into migracao_repetivel values ('another/views/02.sql', '', array['view first_one_view'])")
 
     assert stage.run("first_one", "another").applied == ["first_one/views/01_view.sql"]
 
-    assert empty.ask("select one from first_one_view") == [(1,)]
+    assert empty.execute("select one from first_one_view") == [(1,)]
 
 
 @pytest.mark.parametrize("name", ["typo", "ponto", "../elsewhere", "/elsewhere", " first_one", ""])
@@ -470,7 +470,7 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
 
     run(schema=schema)
 
-    assert empty.ask("table limits") == [("5s",)]
+    assert empty.execute("table limits") == [("5s",)]
 
 
 # Indexes that are built concurrently
@@ -489,7 +489,7 @@ NEW_MIGRATIONS = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"
 
 def index_validity(empty: Database) -> list[tuple[bool]]:
     """Return whether the index of `schema_with_index` is valid, if there is one."""
-    return empty.ask("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
+    return empty.execute("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
 
 
 @contextmanager
@@ -528,7 +528,7 @@ def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
     with ThreadPoolExecutor() as threads, open_snapshot(empty):
         broken = threads.submit(run, schema=schema_with_index)
         wait_for(lambda: index_validity(empty) == [(False,)], "the build to have begun")
-        empty.ask(
+        empty.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
             " and datname = current_database()"
         )
@@ -546,12 +546,12 @@ def test_an_index_that_was_completed_without_its_run_is_kept(
     empty: Database, run: Run, schema_with_index: Path
 ) -> None:
     run()
-    empty.ask(CREATE_INDEX)
-    before = empty.ask("select to_regclass('one_more')::oid")
+    empty.execute(CREATE_INDEX)
+    before = empty.execute("select to_regclass('one_more')::oid")
 
     assert run(schema=schema_with_index) == MigrationResult(NEW_MIGRATIONS, [])
 
-    assert empty.ask("select to_regclass('one_more')::oid") == before
+    assert empty.execute("select to_regclass('one_more')::oid") == before
 
 
 # Derived ids
@@ -560,11 +560,13 @@ def test_an_index_that_was_completed_without_its_run_is_kept(
 @pytest.fixture
 def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
     """Return the migration's own function, which is the document's, whatever a session's settings are."""
-    code = derived_ids_in("sql")
+    code = derived_id_code("sql")
     assert code in (REFERENCE["ponto"] / "0002_original_rows.sql").read_text()
-    empty.ask(f"set timezone = '{ZONE}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
-    empty.ask(code)
-    return lambda usuario_id, instant: str(empty.ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
+    empty.execute(f"set timezone = '{ZONE}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
+    empty.execute(code)
+    return lambda usuario_id, instant: str(
+        empty.execute("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0]
+    )
 
 
 @given(

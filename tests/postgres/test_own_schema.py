@@ -19,7 +19,7 @@ from ponto.punch import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
 from ponto.reader.statements import REFERENCE
 from ponto.store import Status, Store
-from tests.database import ROLES, SCHEMA, ask
+from tests.database import ROLES, SCHEMA, execute
 from tests.postgres.hostile_server import (
     EMPLOYEE,
     PUNCH,
@@ -40,10 +40,10 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
     owner = server.create_owner("master")
     plant_objects(server, "master")
     with pytest.raises(psycopg2.errors.RaiseException, match="planted"):
-        ask(owner, "select clock_timestamp()")  # the trap works
+        execute(owner, "select clock_timestamp()")  # the trap works
 
     assert migrate(owner, ZONE, SCHEMA).applied
-    server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
+    server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
     with closing(Store(lambda: login_parameters("ponto_function", owner), QUICK)) as store:
         first = entry(EMPLOYEE, punch_id=PUNCH)
         assert statuses(store.save([first])) == [Status.STORED]
@@ -102,9 +102,9 @@ PROBLEMS = [
 
 def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_what_is_printed(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role other")
+    server.execute("create role other")
     for before, problem in PROBLEMS:
-        server.ask(before, "master")
+        server.execute(before, "master")
 
         for run in (
             lambda: migrate(owner, ZONE, SCHEMA),
@@ -116,12 +116,12 @@ def test_a_schema_that_others_could_use_is_refused_until_an_administrator_did_wh
 
         server.run_printed_statements(caught.value, "master")
         assert migrate(owner, ZONE, SCHEMA).applied == []
-    assert ask(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
+    assert execute(owner, f"select {SUBJECT_COLUMN} from ponto.batida") == [(EMPLOYEE,)]
 
 
 def test_default_privileges_and_publications_stop_no_migration(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask(
+    server.execute(
         "create role other; create publication rows for tables in schema ponto;"
         "set role other; alter default privileges in schema ponto grant select on tables to public",
         "master",
@@ -133,7 +133,7 @@ def test_default_privileges_and_publications_stop_no_migration(server: Server) -
 
 def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: Server) -> None:
     owner = create_migrated_database(server)
-    ask(owner, "alter database master set default_transaction_isolation = serializable")
+    execute(owner, "alter database master set default_transaction_isolation = serializable")
 
     with connect_as_owner(owner) as connection, connection.cursor() as session:
         session.execute("show transaction_isolation")
@@ -142,19 +142,19 @@ def test_each_statement_of_the_owner_sees_what_was_committed_before_it(server: S
 
 def test_an_owner_who_may_not_create_schemas_is_told_what_an_administrator_runs(server: Server) -> None:
     owner = server.create_owner("master")
-    server.ask(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
+    server.execute(f"alter database master owner to postgres; alter database master set timezone = '{ZONE}'")
 
     with pytest.raises(MigrationError, match='"master" may not run `create schema ponto`') as caught:
         migrate(owner, ZONE, SCHEMA)
 
-    server.ask(re.findall(r"create schema \S+ authorization \S+(?=;)", str(caught.value))[0], "master")
+    server.execute(re.findall(r"create schema \S+ authorization \S+(?=;)", str(caught.value))[0], "master")
     assert migrate(owner, ZONE, SCHEMA).applied
 
 
 def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
     """Those that the planner inlines are bound when they are created; all others name their search path."""
     owner = create_migrated_database(server)
-    functions = ask(
+    functions = execute(
         owner,
         "select proname, lanname, prosqlbody is not null, proconfig from pg_proc"
         " join pg_language on pg_language.oid = prolang where pronamespace = 'ponto'::regnamespace",
@@ -172,8 +172,8 @@ def test_functions_find_built_ins_only_where_they_are(server: Server) -> None:
 
 def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) -> None:
     owner = create_migrated_database(server)
-    server.ask("create role app login; grant usage on schema ponto to app", "master")
-    server.ask("grant trigger on ponto.migracao_papel to app; grant create on schema public to app", "master")
+    server.execute("create role app login; grant usage on schema ponto to app", "master")
+    server.execute("grant trigger on ponto.migracao_papel to app; grant create on schema public to app", "master")
     evil = """
         create function public.evil() returns trigger language plpgsql as $$
         begin
@@ -192,13 +192,13 @@ def test_a_trigger_that_is_committed_after_the_check_never_runs(server: Server) 
         intruder.autocommit = True
         cursor.execute("set role app; select pg_advisory_lock(0x626174696461)")
         run = threads.submit(migrate, owner, ZONE, SCHEMA)
-        wait_for(lambda: server.ask(waits, "master") == [(1,)], "the migrations to wait behind their check")
+        wait_for(lambda: server.execute(waits, "master") == [(1,)], "the migrations to wait behind their check")
         cursor.execute(evil)
         cursor.execute("select pg_advisory_unlock_all()")
         with pytest.raises(SchemaNotExclusiveError, match=r"trigger evil on ponto\.migracao_papel"):
             run.result()
 
-    assert server.ask("select is_called from public.runs", "master") == [(False,)]
+    assert server.execute("select is_called from public.runs", "master") == [(False,)]
 
 
 def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
@@ -208,7 +208,7 @@ def test_no_trigger_is_added_between_check_and_write(server: Server) -> None:
         lock_and_check_tables(cursor, all_tables=True)
 
         with pytest.raises(psycopg2.errors.LockNotAvailable):
-            server.ask(
+            server.execute(
                 "set lock_timeout = '100ms';"
                 "create trigger late before insert on ponto.batida"
                 " for each row execute function ponto.batida_append_only()",
@@ -232,9 +232,9 @@ def test_two_intakes_share_a_database_under_names_of_their_own(server: Server) -
 
     subprocess.run([sys.executable, "-c", SCANS, json.dumps(owner)], cwd=ROOT, check=True)
 
-    assert ask(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
+    assert execute(owner, f"select (select count(*) from scans.batida), {SUBJECT_COLUMN} from ponto.batida") == [
         (0, EMPLOYEE)
     ]
     assert server.privileges("scans_function", "master") == set()  # on what is in the schema ponto
-    ask(owner, "set role scans_reader; select * from scans.batida")
+    execute(owner, "set role scans_reader; select * from scans.batida")
     assert migrate(owner, ZONE, SCHEMA) == ([], [])

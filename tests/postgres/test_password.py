@@ -69,10 +69,10 @@ class System:
 
     def end_sessions(self) -> None:
         """End what the function has open, as idling does."""
-        self._server.ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
+        self._server.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
 
     def stored(self) -> int:
-        return int(self._server.ask("select count(*) from batida", "master")[0][0])
+        return int(self._server.execute("select count(*) from batida", "master")[0][0])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ponto.reader.statements import Catalogue, to_json_values
 from slices import enabled
 from tests import commands
 from tests.aws import Calls, refusal
-from tests.commands import write_stack_on
+from tests.commands import write_stack_with_database
 from tests.functions import Functions
 from tests.postgres.storing import add_punch, fill_texts
 
@@ -32,7 +32,7 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
         at = BEGIN + timedelta(days=days)
         add_punch(migrated_url, 108, at, recebida_em=at + timedelta(seconds=2), chave="gate", **fill_texts("=gate"))
     calls = Calls(monkeypatch)
-    calls.instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
+    calls.stubs["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return calls
 
 
@@ -150,8 +150,8 @@ def test_a_secret_that_cannot_be_read_is_said() -> None:
 def test_the_rows_of_a_key_are_the_same_by_the_function(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls.instead["GetApiKeys"] = {"items": []}
-    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_on(tmp_path, migrated_url))
+    calls.stubs["GetApiKeys"] = {"items": []}
+    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_with_database(tmp_path, migrated_url))
     direct = run("--json")
     assert len(direct.json["rows"]) == 4
 
@@ -162,14 +162,16 @@ def test_the_rows_of_a_key_are_the_same_by_the_function(
 def test_the_rows_of_a_key_come_in_order_by_ranges_too(
     calls: Calls, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls.instead["GetApiKeys"] = {"items": []}
+    calls.stubs["GetApiKeys"] = {"items": []}
     function = Functions(migrated_url, "ponto_reader")
     function.handle = handle_with_small_limit
-    calls.instead["Invoke"] = function.invoke
+    calls.stubs["Invoke"] = function.invoke
     for number in range(1, 61):
         received = BEGIN + timedelta(seconds=number // 9)
         add_punch(migrated_url, 200 + number % 9, BEGIN, recebida_em=received, chave="gate")
-    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack_on(tmp_path, migrated_url), "--json")
+    run = commands.runner(
+        capsys, "keys", "rows", "gate", "--state", write_stack_with_database(tmp_path, migrated_url), "--json"
+    )
 
     found = run("--stage", "local")
 

@@ -16,7 +16,7 @@ from ponto.admin.owner import MigrationError
 from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
 from ponto.store import Status, Store
-from tests.database import ROLES, SCHEMA, ask, migrations
+from tests.database import ROLES, SCHEMA, execute, migrations
 from tests.postgres.servers import STATEMENTS_REFUSED_TO_ALL_ROLES, Server, filter_permitted
 from tests.postgres.storing import QUICK, STORED, add_punch, entry
 from tests.waiting import wait_for
@@ -52,17 +52,17 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
     owner = server.create_owner("master")
     if kind == "superuser":
         owner |= {"user": "postgres"}
-        server.ask("alter database master owner to postgres")
+        server.execute("alter database master owner to postgres")
 
     assert migrate(owner, ZONE, SCHEMA).applied == MIGRATIONS
 
     for role in ROLES:
         way = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-            ask(way, "select")
+            execute(way, "select")
         set_password(owner, role, "one")
-        assert ask(way, "select current_user") == [(role,)]
-    assert server.ask(
+        assert execute(way, "select current_user") == [(role,)]
+    assert server.execute(
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
     ) == [(False,) * 5]
@@ -70,8 +70,8 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 
 
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
-    server.ask("create database second owner master")
-    server.ask("alter database second set search_path = ponto")
+    server.execute("create database second owner master")
+    server.execute("alter database second set search_path = ponto")
 
     migrated = migrate({**owner, "dbname": "second"}, ZONE, SCHEMA)
 
@@ -80,12 +80,12 @@ def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Se
 
     second = set_role_password({**owner, "dbname": "second"}, "ponto_function")
     for database in ("master", "second"):
-        assert ask({**second, "dbname": database}, "select id from batida") == []
+        assert execute({**second, "dbname": database}, "select id from batida") == []
 
 
 def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
     owner = server.create_owner("master")
-    server.ask("create database second owner master")
+    server.execute("create database second owner master")
     waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
     arguments: dict[str, Any] = server.as_superuser("master")
     first = psycopg2.connect(**arguments)
@@ -94,7 +94,7 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
             cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
             cursor.execute("create table used (); grant select on used to ponto_function, ponto_reader")
             second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
-            wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
+            wait_for(lambda: server.execute(waits) == [(1,)], "the second to wait for the first")
         finally:
             first.commit()
             first.close()
@@ -113,7 +113,7 @@ def test_roles_that_the_database_of_another_owner_uses_are_refused(server: Serve
     with pytest.raises(MigrationError, match=r"ponto_function is used in database master of master.* ROLE_PREFIX"):
         migrate(second, ZONE, SCHEMA)
 
-    assert ask(second, "select from pg_namespace where nspname = 'ponto'") == []
+    assert execute(second, "select from pg_namespace where nspname = 'ponto'") == []
 
 
 # Beside roles of functions that others created before, and their owner may grant.
@@ -146,19 +146,19 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
     server: Server, setup_statement: str, problem: str
 ) -> None:
     owner = server.create_owner("master")
-    server.ask(setup_statement)
-    server.ask("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
+    server.execute(setup_statement)
+    server.execute("create role ponto_reader; grant ponto_function, ponto_reader to master with admin option")
 
     with pytest.raises(
         MigrationError, match=rf"others created roles with the names of this project: .*{problem}"
     ) as caught:
         migrate(owner, ZONE, REFERENCE)
-    assert ask(owner, "select from pg_namespace where nspname = 'ponto'") == []
+    assert execute(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        ask({**owner, "user": "ponto_function", "password": "known"}, "select 1")
+        execute({**owner, "user": "ponto_function", "password": "known"}, "select 1")
 
 
 @pytest.mark.parametrize(
@@ -173,36 +173,36 @@ def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
     server: Server, attributes: str, setup_statement: str, lacks: str
 ) -> None:
     owner = server.create_owner("clerk", attributes)
-    server.ask(setup_statement)
+    server.execute(setup_statement)
 
     with pytest.raises(MigrationError, match=f'"clerk" may not run `{lacks}') as caught:
         migrate(owner, ZONE, REFERENCE)
-    assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
+    assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
     server.run_printed_statements(caught.value)
     assert migrate(owner, ZONE, REFERENCE).applied
-    assert ask(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
+    assert execute(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
 
 
 def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
     owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
     migrate(owner, ZONE, REFERENCE | {"gone": tmp_path})
-    server.ask("revoke ponto_gone from master")
+    server.execute("revoke ponto_gone from master")
 
     with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
         migrate(owner, ZONE, REFERENCE)
-    server.ask("alter role ponto_gone nologin")  # as by another stage's migrations
+    server.execute("alter role ponto_gone nologin")  # as by another stage's migrations
     assert migrate(owner, ZONE, REFERENCE) == MigrationResult([], [])
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
     owner = server.create_owner("master")
-    server.ask("revoke all on database master from public; revoke all on schema public from public", "master")
+    server.execute("revoke all on database master from public; revoke all on schema public from public", "master")
 
     assert migrate(owner, ZONE, SCHEMA) == (MIGRATIONS, [])
 
-    assert ask(set_role_password(owner, "ponto_function"), "select id from batida") == []
+    assert execute(set_role_password(owner, "ponto_function"), "select id from batida") == []
 
 
 @pytest.mark.parametrize(
@@ -218,12 +218,12 @@ def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_say
     server: Server, setup_statement: str
 ) -> None:
     owner = server.create_owner("master")
-    server.ask(setup_statement, "master")
+    server.execute(setup_statement, "master")
 
     [notice] = migrate(owner, ZONE, SCHEMA).notices
 
     assert "revoke temporary on database master from public" in notice
-    assert server.ask("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
+    assert server.execute("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
 
 
 # What they may do
@@ -279,7 +279,7 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
         "alter role ponto_function set search_path = pg_temp",
         "alter role ponto_function password 'another'",
     ):
-        ask(function, statement)
+        execute(function, statement)
 
 
 def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_cannot_revoke_that(
@@ -287,12 +287,12 @@ def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_ca
 ) -> None:
     # These functions are a superuser's: that is a warning, and no effect. Their arguments differ between versions.
     named = "select oid::regprocedure::text from pg_proc where proname ~ '^pg_(export_snapshot|logical_emit_message)$'"
-    for (each,) in ask(owner, named):
-        ask(owner, f"revoke execute on function {each} from public")
+    for (each,) in execute(owner, named):
+        execute(owner, f"revoke execute on function {each} from public")
     for role in ROLES:
         way = set_role_password(owner, role)
         for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
-            [(answer,)] = ask(way, f"begin read only; select {call}")
+            [(answer,)] = execute(way, f"begin read only; select {call}")
             assert answer
 
 
@@ -323,11 +323,11 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
     reports = set_role_password(owner, "ponto_reader")
-    ask(function, "alter role ponto_function set search_path = pg_temp, public")
-    ask(function, "alter role ponto_function in database master set default_transaction_read_only = on")
-    ask(reports, "alter role ponto_reader set timezone = 'UTC'")
-    server.ask("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")  # now last
-    assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
+    execute(function, "alter role ponto_function set search_path = pg_temp, public")
+    execute(function, "alter role ponto_function in database master set default_transaction_read_only = on")
+    execute(reports, "alter role ponto_reader set timezone = 'UTC'")
+    server.execute("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")  # now last
+    assert len(server.execute(SETTINGS)) == 3  # whoever takes a function over can do that
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
     notices = reset_role_limits(owner, UNKNOWN_CONCURRENCY)
@@ -337,7 +337,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
         "NOTICE:  settings reset: ponto_function",
         "NOTICE:  settings reset: ponto_reader",
     ]
-    assert server.ask(SETTINGS) == []
+    assert server.execute(SETTINGS) == []
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
 
@@ -346,23 +346,25 @@ def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
     server: Server, owner: dict[str, str]
 ) -> None:
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert server.ask(SETTINGS) == []
-    server.ask("grant set on parameter temp_file_limit to master")
+    assert server.execute(SETTINGS) == []
+    server.execute("grant set on parameter temp_file_limit to master")
 
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
-    server.ask("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
+    assert server.execute(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
+    server.execute("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == ["NOTICE:  settings reset: ponto_reader"]
-    assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
+    assert server.execute(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
-    assert ask(set_role_password(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
+    assert execute(set_role_password(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
     def limits() -> dict[str, int]:
-        return dict(server.ask("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin"))
+        return dict(
+            server.execute("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin")
+        )
 
     assert reset_role_limits(owner, UNKNOWN_CONCURRENCY) == []
     unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
@@ -396,20 +398,20 @@ def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_anot
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
     assert set_login_method(owner, ROLES, uses_iam=False) == []  # as where there is no rds_iam
-    server.ask("create role rds_iam; grant rds_iam to master with admin option")
+    server.execute("create role rds_iam; grant rds_iam to master with admin option")
     assert set_login_method(owner, ROLES, uses_iam=False) == []
 
     assert set_login_method(owner, [*ROLES, "ponto_of_no_slice"], uses_iam=True) == IAM_NOTICES
-    server.ask("alter role master nocreaterole")
+    server.execute("alter role master nocreaterole")
     assert set_login_method(owner, ROLES, uses_iam=True) == []  # nothing to alter
-    server.ask("alter role master createrole")
-    assert server.ask(GRANTED_IAM) == [(len(ROLES),)]
+    server.execute("alter role master createrole")
+    assert server.execute(GRANTED_IAM) == [(len(ROLES),)]
 
     assert set_login_method(owner, ROLES, uses_iam=False) == PASSWORD_NOTICES
     assert set_login_method(owner, ROLES, uses_iam=False) == []
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        ask(function, "select")
-    assert ask(set_role_password(owner, "ponto_function"), "select 1") == [(1,)]
+        execute(function, "select")
+    assert execute(set_role_password(owner, "ponto_function"), "select 1") == [(1,)]
 
 
 def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
@@ -451,7 +453,7 @@ def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
     alter: Callable[[dict[str, str]], list[str]],
     lacks: str,
 ) -> None:
-    server.ask(setup_statement)
+    server.execute(setup_statement)
     with pytest.raises(MigrationError, match=lacks) as caught:
         alter(owner)
 
@@ -466,11 +468,11 @@ def test_what_an_owner_may_not_alter_an_administrator_is_told_to(
 
 def test_the_server_never_sees_a_password(server: Server, owner: dict[str, str]) -> None:
     before = len(server.log.read_text(errors="replace"))  # what other tests have left
-    server.ask("alter role master set log_statement = 'all'")
+    server.execute("alter role master set log_statement = 'all'")
     set_password(owner, "ponto_function", "CANARY 'ç\\")
 
-    assert ask({**owner, "user": "ponto_function", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
-    [(stored,)] = server.ask("select rolpassword from pg_authid where rolname = 'ponto_function'")
+    assert execute({**owner, "user": "ponto_function", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
+    [(stored,)] = server.execute("select rolpassword from pg_authid where rolname = 'ponto_function'")
     assert stored.startswith("SCRAM-SHA-256$")
     log = server.log.read_text(errors="replace")[before:]
     assert "SCRAM-SHA-256$" in log

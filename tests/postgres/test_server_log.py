@@ -46,10 +46,10 @@ Log = Callable[[], str]
 
 def configure(server: Server, settings: list[tuple[str, str]]) -> None:
     for name, value in settings:
-        server.ask(f"alter system set {name} = {value}")
-    server.ask("select pg_reload_conf()")
+        server.execute(f"alter system set {name} = {value}")
+    server.execute("select pg_reload_conf()")
     wait_for(
-        lambda: all(server.ask(f"show {name}") == [(value.strip("'"),)] for name, value in settings), "the settings"
+        lambda: all(server.execute(f"show {name}") == [(value.strip("'"),)] for name, value in settings), "the settings"
     )
 
 
@@ -69,8 +69,8 @@ def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
     with closing(Store(lambda: way, QUICK)) as store:
         yield store
     for name, _ in settings:
-        server.ask(f"alter system reset {name}")
-    server.ask("select pg_reload_conf()")
+        server.execute(f"alter system reset {name}")
+    server.execute("select pg_reload_conf()")
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's
 
 
 def break_check(store: Store, server: Server) -> None:
-    server.ask(f"alter table batida add constraint newer check ({SUBJECT_COLUMN} < 1000) not valid", "master")
+    server.execute(f"alter table batida add constraint newer check ({SUBJECT_COLUMN} < 1000) not valid", "master")
     store.save([entry(**SECRET)])
 
 

@@ -36,7 +36,7 @@ SESSION = "from pg_stat_activity where datname = current_database() and applicat
 
 
 def punches(database: Database) -> list[tuple[str, int, datetime]]:
-    return database.ask(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida order by id")
+    return database.execute(f"select id, {SUBJECT_COLUMN}, {INSTANT_COLUMN} from batida order by id")
 
 
 def entry_from_body(body: Mapping[str, Any], punch_id: str | None = None) -> Entry:
@@ -47,16 +47,18 @@ def entry_from_body(body: Mapping[str, Any], punch_id: str | None = None) -> Ent
 
 def session_pid(database: Database) -> int | None:
     """Of the store's session, if it has one."""
-    return next((pid for (pid,) in database.ask(f"select pid {SESSION}")), None)
+    return next((pid for (pid,) in database.execute(f"select pid {SESSION}")), None)
 
 
 def wait_for_the_store_to_wait(database: Database) -> None:
-    wait_for(lambda: database.ask(f"select pid {SESSION} and wait_event_type = 'Lock'"), "the store to wait for a lock")
+    wait_for(
+        lambda: database.execute(f"select pid {SESSION} and wait_event_type = 'Lock'"), "the store to wait for a lock"
+    )
 
 
 def end_session(database: Database) -> None:
     ended = session_pid(database)
-    assert database.ask("select pg_terminate_backend(%s)", ended) == [(True,)]
+    assert database.execute("select pg_terminate_backend(%s)", ended) == [(True,)]
     wait_for(lambda: session_pid(database) != ended, "the session to be gone")
 
 
@@ -98,7 +100,7 @@ def test_every_column_holds_what_came(store: Store, database: Database) -> None:
     assert store.save([full]) == [STORED]
 
     columns = ", ".join([*Punch._fields, "mensagem_id", "chave", "recebida_em", "gravada_em"])
-    [row] = database.ask(f"select {columns} from batida")
+    [row] = database.execute(f"select {columns} from batida")
     assert row[:-4] == full.punch
     assert row[-4:-2] == (full.message_id, "k4r2p0x9ab")
     assert row[-2] == datetime(2026, 10, 1, 11, 0, 1, 234_000, tzinfo=UTC)
@@ -112,14 +114,14 @@ def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: 
 
     assert store.save([only]) == [STORED]
 
-    [(received,)] = database.ask("select recebida_em from batida where id = %s", only.punch.id)
+    [(received,)] = database.execute("select recebida_em from batida where id = %s", only.punch.id)
     assert received == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
 def test_the_time_of_writing_is_the_rows_own_not_that_of_the_statement(store: Store, database: Database) -> None:
     store.save([entry() for _ in range(100)])
 
-    assert database.ask("select count(distinct gravada_em) > 1 from batida") == [(True,)]
+    assert database.execute("select count(distinct gravada_em) > 1 from batida") == [(True,)]
 
 
 def test_no_entries_need_no_connection() -> None:
@@ -150,7 +152,7 @@ def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(stor
         again = entry_from_body(same, first.punch.id)._replace(api_key_id="another")
         assert store.save([entry(), again]) == [STORED, DUPLICATE]
         columns = ", ".join((*Punch._fields, "chave"))
-        assert database.ask(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
+        assert database.execute(f"select {columns} from batida where id = %s", first.punch.id) == [(*first.punch, None)]
 
 
 def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch(store: Store) -> None:
@@ -200,14 +202,14 @@ _ENTRIES = st.builds(
 def test_any_batches_have_the_outcomes_of_the_store_in_memory(
     store: Store, database: Database, batches: list[list[Entry]]
 ) -> None:
-    database.ask("set session_replication_role = replica; truncate batida")  # without the trigger that refuses it
+    database.execute("set session_replication_role = replica; truncate batida")  # without the trigger that refuses it
     in_memory = InMemoryStore([])
 
     for batch in batches:
         assert store.save(batch) == in_memory.save(batch)
 
     expected = [(each.punch.id, each.punch.employee_id, each.message_id) for each in in_memory.rows.values()]
-    assert sorted(expected) == database.ask(f"select id, {SUBJECT_COLUMN}, mensagem_id from batida order by id")
+    assert sorted(expected) == database.execute(f"select id, {SUBJECT_COLUMN}, mensagem_id from batida order by id")
 
 
 def test_a_repeat_of_a_refused_punch_is_stored(store: Store, database: Database) -> None:
@@ -288,20 +290,20 @@ LOCK = "begin; lock table batida in access exclusive mode"
 
 def test_a_locked_table_fails_the_batch_at_once_and_the_next_try_stores_it(store: Store, database: Database) -> None:
     entries = [entry(), entry()]
-    database.ask(LOCK)
+    database.execute(LOCK)
     began = time.monotonic()
 
     detail = "LockNotAvailable (SQLSTATE 55P03): canceling statement due to lock timeout"
     assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
 
     assert time.monotonic() - began < 1.5
-    database.ask("rollback")
+    database.execute("rollback")
     assert store.save(entries) == [STORED, STORED]
 
 
 def test_a_statement_that_takes_too_long_fails(database: Database) -> None:
     store = Store(lambda: database.function, QUICK._replace(statement_ms=100, lock_ms=0))
-    database.ask(LOCK)
+    database.execute(LOCK)
 
     [outcome] = store.save([entry()])
 
@@ -344,15 +346,15 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
 ) -> None:
     soon = time.monotonic() + 60
     assert store.record_failing(["a", "b"], soon) == {}
-    database.ask("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
-    database.ask("insert into falha values ('old', now() - interval '15 days')")
+    database.execute("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
+    database.execute("insert into falha values ('old', now() - interval '15 days')")
 
     found = store.record_failing(["a", "b", "c", "c"], soon)
 
     assert found.keys() == {"a", "b"}
     assert 31 * 60 <= found["a"] < 32 * 60
     assert 0 < found["b"] < 60
-    assert database.ask("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
+    assert database.execute("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
     end_session(database)
     assert store.record_failing(["c"], soon).keys() == {"c"}  # on a fresh connection
 
@@ -417,7 +419,7 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     store: Store, database: Database, poison: dict[str, Any], status: Status, detail: str
 ) -> None:
     if poison == {"api_key_id": "wide"}:
-        database.ask(WIDE)
+        database.execute(WIDE)
     store.save([entry()])
     session = session_pid(database)
     entries = [entry() for _ in range(9)]
@@ -500,14 +502,14 @@ def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
 @pytest.mark.parametrize("where", ["database", "role"])
 def test_what_is_answered_for_is_on_disk_whatever_the_servers_default(database: Database, where: str) -> None:
     name = database.owner["dbname"] if where == "database" else "ponto_function"
-    database.ask(f"alter {where} {name} set synchronous_commit = off")
+    database.execute(f"alter {where} {name} set synchronous_commit = off")
     try:
         store = Store(lambda: database.function, QUICK)
         store.save([entry()])
         assert store._session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
         store.close()
     finally:
-        database.ask(f"alter {where} {name} reset synchronous_commit")
+        database.execute(f"alter {where} {name} reset synchronous_commit")
 
 
 # Time

@@ -13,8 +13,8 @@ import pytest
 from ponto.parser import parse
 from ponto.reader.statements import REFERENCE
 from tests.aws import Calls, refusal, stack
-from tests.commands import Result, Run, runner, write_stack_on
-from tests.database import ask
+from tests.commands import CommandResult, Run, runner, write_stack_with_database
+from tests.database import execute
 from tests.events import RECEIVED_MS, aws, punch
 from tests.functions import Functions
 from tests.postgres.storing import TEXTS, add_punch, fill_texts
@@ -45,7 +45,7 @@ DAY = ("--employee", 7, "--day", "2026-11-24")
 DENIED = refusal("AccessDenied")
 
 
-def rows(result: Result) -> list[dict[str, Any]]:
+def rows(result: CommandResult) -> list[dict[str, Any]]:
     """Return what the reference says of rows; slices may say more."""
     return [{name: row[name] for name in ROW} for row in result.json["rows"]]
 
@@ -69,8 +69,8 @@ class Stage:
         self.functions = Functions(url, "ponto_reader")
         self.mapping: dict[str, Any] = {"State": "Enabled"}
         self.calls = calls
-        self.instead = calls.instead
-        self.instead |= {
+        self.stubs = calls.stubs
+        self.stubs |= {
             "DescribeStacks": stack(
                 PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url, ApiId="abc", ApiUrl="https://abc"
             ),
@@ -80,7 +80,7 @@ class Stage:
         }
         self._ponto = runner(capsys, "trace")
 
-    def run(self, *words: object) -> Result:
+    def run(self, *words: object) -> CommandResult:
         return self._ponto("--stage", "dev", *words)
 
     def dead_letter(self, body: str, **attributes: object) -> str:
@@ -165,7 +165,7 @@ def test_row_of_message_received_earlier_is_found_with_since(dev: Stage, migrate
 
 def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -> None:
     first = add_punch(migrated_url, mensagem_id="first")
-    ask(
+    execute(
         migrated_url,
         """
         insert into batida
@@ -176,14 +176,14 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         """,
         first,
     )
-    ask(migrated_url, "vacuum analyze batida")
+    execute(migrated_url, "vacuum analyze batida")
     statement = REFERENCE.sql["message"].replace("%(message_id)s", "'24990'")
     statement = statement.replace("%(since)s", "now() - interval '31 days'")
 
-    plan = ask(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]
+    plan = execute(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]
 
     assert plan["Actual Rows"] == 1
-    ((pages,),) = ask(migrated_url, "select pg_relation_size('batida') / 8192")
+    ((pages,),) = execute(migrated_url, "select pg_relation_size('batida') / 8192")
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < pages / 3
 
 
@@ -200,14 +200,14 @@ def test_without_a_stage_the_local_stack_is_looked_at_which_has_no_figures_of_cl
     dev: Stage, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
-    state = write_stack_on(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
+    state = write_stack_with_database(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
     run: Run = runner(capsys, "trace", "--state", state)
-    dev.instead["Invoke"] = DENIED
+    dev.stubs["Invoke"] = DENIED
 
     assert rows(run(ID, "--json")) == [ROW]
 
     shown = run(NOWHERE)
-    assert (shown.status, dev.calls.of("GetMetricStatistics")) == (1, [])
+    assert (shown.status, dev.calls.by_operation("GetMetricStatistics")) == (1, [])
     not_known = f"whether the drain fails: the local stack has no CloudWatch; its log is {state / 'emulator.log'}"
     assert f"not known: how long the oldest punch has waited, and {not_known}\n" in shown.out
     assert "CloudWatch's figures" not in shown.out
@@ -353,7 +353,7 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
     dev: Stage, operation: str, words: list[str], what: str
 ) -> None:
     identifier = dev.reject(punch(id=NOWHERE))
-    dev.instead[operation] = DENIED
+    dev.stubs[operation] = DENIED
     if operation.startswith("Get"):
         words = list(map(str, DAY))
 

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import psutil
 import pytest
 
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.develop.templates import SWITCHES
 from tools.kit import osls, parameters, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
@@ -84,7 +84,7 @@ class OslsProcess:
     """
 
     def __init__(
-        self, sls: Path = ROOT / "node_modules" / ".bin" / "sls", seconds: Sequence[float] = (60, DEADLINE)
+        self, sls: Path = ROOT / "node_modules" / ".bin" / "sls", seconds: Sequence[float] = (60, DEADLINE_SECONDS)
     ) -> None:
         """Start the process.
 

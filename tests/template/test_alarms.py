@@ -14,7 +14,7 @@ from ponto import log
 from ponto.drain import Failure, Processed
 from ponto.punch import Punch
 from ponto.store import Entry
-from tests.emf import metrics as embedded
+from tests.emf import parse_metrics as embedded
 from tests.events import message
 from tests.template.cloudwatch import (
     ALARM,

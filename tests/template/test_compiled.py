@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.template.compiled import OslsProcess, PackageStage
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Package, PackagingError, package
 
@@ -31,7 +31,7 @@ def test_a_run_that_does_not_end_is_reported_and_done_by_another_process(tmp_pat
     """)
 
     with (
-        closing(OslsProcess(sls, seconds=(2, DEADLINE))) as one,
+        closing(OslsProcess(sls, seconds=(2, DEADLINE_SECONDS))) as one,
         pytest.warns(UserWarning, match="within 2 s, with .*tried.* open, and was killed: .*--stage"),
     ):
         assert one.output(tmp_path, ["package", "--stage", "prod"], os.environ) == (0, "packaged\n")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ponto import __version__
-from tests.database import OF_THE_SCHEMA
+from tests.database import SCHEMA_ENVIRONMENT
 from tests.template.cloudwatch import ALARM, alarms
 from tests.template.compiled import ARN, TOPIC, CompileStage, PackageStage
 from tools.deploy import command as deploy
@@ -216,7 +216,7 @@ def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_rol
 ) -> None:
     function = package_with_slices(stage).template().resources["SchemaLambdaFunction"]
     variables = function["Properties"]["Environment"]["Variables"]
-    assert {name: variables[name] for name in OF_THE_SCHEMA} == OF_THE_SCHEMA
+    assert {name: variables[name] for name in SCHEMA_ENVIRONMENT} == SCHEMA_ENVIRONMENT
 
 
 @pytest.mark.parametrize("parameters", [[], SWITCHES, ["dbLogin=secret"]], ids=["plain", "all on", "passwords"])

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.serving import Request, Response, answering
+from tests.serving import Request, Response, http_server
 from tests.template.compiled import OslsProcess, copy_without_requirements
 from tools.kit.osls import stack_name
 from tools.kit.packaging import NO_AWS
@@ -67,7 +67,7 @@ class Account:
 def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, osls_process: OslsProcess) -> Iterator[Account]:
     project = copy_without_requirements(tmp_path_factory.mktemp("deployed"), with_slices=False)
     account = Account(aws, osls_process, project)
-    with answering(account.answer) as account.rds_url:
+    with http_server(account.answer) as account.rds_url:
         yield account
 
 

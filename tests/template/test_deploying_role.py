@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
-from tests.iam import ACCOUNT, ADMINISTRATOR, Principal, as_list, deploying_role, may, trusts_token
+from tests.iam import ACCOUNT, ADMINISTRATOR, Principal, as_list, get_deploy_role, is_allowed, trusts_token
 from tests.template.compiled import ARN, PackageStage
 from tools.develop.templates import SWITCHES
 
-DEPLOYING_ROLE = deploying_role(Repository="acme/clock", Stage="prod")
+DEPLOYING_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
 DEPLOYER = DEPLOYING_ROLE.principal
 BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOYING_ROLE.limits])
 """A principal who may do all that the boundary and the limits admit."""
@@ -139,8 +139,8 @@ DENIED: dict[str, list[ActionRequest]] = {
 def test_the_boundary_denies_what_acts_as_or_changes_somebody_else(requests: list[ActionRequest]) -> None:
     without = BOUNDED._replace(policies=ADMINISTRATOR.policies, boundary=None)
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in requests if not may(without, *one[:2], policy=trust, request=one[2])] == []
-    assert [one for one in requests if may(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if not is_allowed(without, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if is_allowed(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
 
 
 # Beside what CloudFormation does.
@@ -194,7 +194,7 @@ ADMITTED: dict[str, list[ActionRequest]] = {
 @pytest.mark.parametrize("requests", ADMITTED.values(), ids=ADMITTED.keys())
 def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[ActionRequest]) -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in requests if not may(DEPLOYER, *one[:2], policy=trust, request=one[2])] == []
+    assert [one for one in requests if not is_allowed(DEPLOYER, *one[:2], policy=trust, request=one[2])] == []
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(
     actions = {action for kind in kinds for action in handler_actions(kind)}
     assert len(actions) > 100
 
-    def is_allowed(action: str) -> bool:
+    def deployer_may(action: str) -> bool:
         resources = own.get(action.partition(":")[0], ["*"])
-        return any(may(DEPLOYER, action, resource, request=request) for resource in resources)
+        return any(is_allowed(DEPLOYER, action, resource, request=request) for resource in resources)
 
     # The first would free a role from its boundary; for the second there is UpdateRole.
-    assert {action for action in actions if not is_allowed(action)} == {
+    assert {action for action in actions if not deployer_may(action)} == {
         "iam:DeleteRolePermissionsBoundary",
         "iam:UpdateRoleDescription",
     }
@@ -270,7 +270,7 @@ def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others
     others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     request = {"lambda:FunctionArn": f"{FUNCTION}payroll"}
-    admitted = {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=request)}
+    admitted = {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", others, request=request)}
     assert admitted == HARMLESS[service] & names
 
 
@@ -285,7 +285,7 @@ def test_each_action_that_is_no_read_is_denied_on_what_another_stack_made(servic
     others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:batida-ponto-eu"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     assert len(names) > 10
-    assert {name for name in names if may(BOUNDED, f"{service}:{name}", others, request=OTHER_STACK)} == set()
+    assert {name for name in names if is_allowed(BOUNDED, f"{service}:{name}", others, request=OTHER_STACK)} == set()
 
 
 @pytest.mark.parametrize("name", ["cluster:batida-ponto-eu", "cluster:batida-ponto-production", "db:payroll-1"])
@@ -294,15 +294,15 @@ def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) 
     names = {each for each in service_actions()["rds"] if not each.startswith((*READS, *CREATES))}
     names |= {"addroletodbcluster", "createdbclustersnapshot", "createdbsnapshot"}
     assert len(names) > 60
-    assert {each for each in names if may(BOUNDED, f"rds:{each}", others)} == set()
+    assert {each for each in names if is_allowed(BOUNDED, f"rds:{each}", others)} == set()
 
 
 def test_deploying_role_gives_rights_to_roles_with_the_boundary_only() -> None:
     role = f"{ROLE}batida-ponto-prod-ReadRole-1"
     for action in ("AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"):
-        assert may(DEPLOYER, f"iam:{action}", role, request=BOUNDARY_CONDITION)
-        assert not may(DEPLOYER, f"iam:{action}", role)
-    assert not may(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=BOUNDARY_CONDITION)
+        assert is_allowed(DEPLOYER, f"iam:{action}", role, request=BOUNDARY_CONDITION)
+        assert not is_allowed(DEPLOYER, f"iam:{action}", role)
+    assert not is_allowed(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=BOUNDARY_CONDITION)
 
 
 def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
@@ -320,7 +320,7 @@ def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
         *("secretsmanager:GetSecretValue", "kms:Decrypt", "xray:PutTelemetryRecords", "xray:PutTraceSegments"),
         "rds-db:connect",
     }
-    assert not may(Principal("", ADMINISTRATOR.policies, [boundary]), "rds-db:connect", f"{RDS_USER}payroll")
+    assert not is_allowed(Principal("", ADMINISTRATOR.policies, [boundary]), "rds-db:connect", f"{RDS_USER}payroll")
 
 
 NAME_SUBJECT = "repo:acme/clock:environment:prod"
@@ -334,7 +334,7 @@ ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"  # of repositories made, r
 def test_the_deploying_role_is_given_to_this_repositorys_environment_and_to_no_other(
     numbers: dict[str, str], expected: set[str]
 ) -> None:
-    trust = deploying_role(Repository="acme/clock", **numbers).trust
+    trust = get_deploy_role(Repository="acme/clock", **numbers).trust
     others = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
     others += ["repo:acme@11/clock@23:environment:prod", "repo:acme@12/clock@22:environment:prod", "repo:acme/clock"]
     subjects = {NAME_SUBJECT, ID_SUBJECT, *others}
@@ -347,14 +347,14 @@ def test_the_deploying_role_is_given_to_this_repositorys_environment_and_to_no_o
 def test_owner_id_and_repository_id_go_together() -> None:
     for name in ("OwnerId", "RepositoryId"):
         with pytest.raises(ValueError, match="OwnerId and RepositoryId go together"):
-            deploying_role(Repository="acme/clock", **{name: "11"})
+            get_deploy_role(Repository="acme/clock", **{name: "11"})
 
 
 @pytest.mark.parametrize("stage", ["deploy", "deploy-prod"])
 def test_no_stage_has_the_name_of_a_deploying_roles_stack(stage: str) -> None:
-    assert deploying_role(Repository="acme/clock", Stage=f"my-{stage}")
+    assert get_deploy_role(Repository="acme/clock", Stage=f"my-{stage}")
     with pytest.raises(ValueError, match="Stage does not match"):
-        deploying_role(Repository="acme/clock", Stage=stage)
+        get_deploy_role(Repository="acme/clock", Stage=stage)
 
 
 def test_each_action_that_the_boundary_names_exists() -> None:
@@ -380,6 +380,6 @@ def service_actions() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("stage", ["prod", "s" * 30])
 def test_each_policy_is_short_enough_for_iam(stage: str) -> None:
-    role = deploying_role(Repository="acme/clock", Stage=stage)
+    role = get_deploy_role(Repository="acme/clock", Stage=stage)
     for document in (*(role.principal.boundary or []), *role.limits, *role.stages_boundary):
         assert len(json.dumps(document, separators=(",", ":"))) <= MAX_POLICY_CHARACTERS

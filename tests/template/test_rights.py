@@ -9,12 +9,12 @@ from tests.iam import (
     ADMINISTRATOR,
     Documents,
     Principal,
-    arn_of,
     as_list,
-    deploying_role,
-    may,
-    policy_of,
-    role_of,
+    get_arn,
+    get_deploy_role,
+    get_role,
+    is_allowed,
+    resolve_policy,
 )
 from tests.template.compiled import ARN, CompileStage, PackageStage
 from tools.develop.templates import SWITCHES
@@ -182,7 +182,7 @@ def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slice
     assert not any(key in policy for policy in policies.values() for key in ("Users", "Groups"))
 
 
-DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
+DEPLOYING = get_deploy_role(Repository="acme/clock", Stage="prod")
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,15 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
     granted = {
         (name, action, resource)
         for name in template.by_type("AWS::IAM::Role")
-        for document in role_of(template, name).policies
+        for document in get_role(template, name).policies
         for statement in document["Statement"]
         if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
     assert {name for name, *_ in granted} == template.by_type("AWS::IAM::Role").keys()
-    bounded = {name: role_of(template, name, DEPLOYING.stages_boundary) for name, *_ in granted}
-    assert {each for each in granted if not may(bounded[each[0]], *each[1:])} == set()
+    bounded = {name: get_role(template, name, DEPLOYING.stages_boundary) for name, *_ in granted}
+    assert {each for each in granted if not is_allowed(bounded[each[0]], *each[1:])} == set()
 
 
 @pytest.mark.parametrize(
@@ -221,19 +221,19 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
 def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and_not_otherwise(
     prod: Template, deployer: Principal, boundary: Documents | None
 ) -> None:
-    queue = arn_of(prod, "PunchQueue")
-    of_queue = policy_of(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
-    trust = policy_of(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
-    operator = role_of(prod, "OperatorRole", boundary)
-    assert not may(deployer, "sqs:SendMessage", queue, of_queue)
-    assert may(deployer, "sts:AssumeRole", operator.arn, trust)
-    assert may(operator, "sqs:SendMessage", queue, of_queue)
+    queue = get_arn(prod, "PunchQueue")
+    of_queue = resolve_policy(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
+    trust = resolve_policy(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
+    operator = get_role(prod, "OperatorRole", boundary)
+    assert not is_allowed(deployer, "sqs:SendMessage", queue, of_queue)
+    assert is_allowed(deployer, "sts:AssumeRole", operator.arn, trust)
+    assert is_allowed(operator, "sqs:SendMessage", queue, of_queue)
 
     # And nothing else: neither with a right that is not theirs, nor beyond a boundary, nor as another role.
-    assert not may(operator, "sqs:ReceiveMessage", queue, of_queue)
-    assert not may(operator._replace(boundary=[]), "sqs:SendMessage", queue, of_queue)
-    assert not may(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
-    assert not may(role_of(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
+    assert not is_allowed(operator, "sqs:ReceiveMessage", queue, of_queue)
+    assert not is_allowed(operator._replace(boundary=[]), "sqs:SendMessage", queue, of_queue)
+    assert not is_allowed(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
+    assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
 
 
 @pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
@@ -246,10 +246,10 @@ def test_lambda_manages_the_interfaces_of_a_function_and_the_functions_own_code_
     found = template.by_type("AWS::Lambda::Function")
     assert len(found) >= 3
     for name, function in found.items():
-        role = role_of(template, function["Role"]["Fn::GetAtt"][0])
+        role = get_role(template, function["Role"]["Fn::GetAtt"][0])
         for action in allowed["Action"]:
-            assert may(role, action, "*")
-            assert not may(role, action, "*", function=arn_of(template, name))
+            assert is_allowed(role, action, "*")
+            assert not is_allowed(role, action, "*", function=get_arn(template, name))
 
 
 def test_rights_are_given_nowhere_else(template: Template) -> None:

@@ -17,7 +17,7 @@ import pytest
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import router  # type: ignore[import-untyped]
 
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.kit import deploy_hook
 from tools.local import emulator
 from tools.local.emulator import Emulator
@@ -70,7 +70,7 @@ class Stranger:
 
     def __init__(self, running: Emulator) -> None:
         self._address = (emulator.HOST, running.port)
-        self.connection = http.client.HTTPConnection(*self._address, timeout=DEADLINE)
+        self.connection = http.client.HTTPConnection(*self._address, timeout=DEADLINE_SECONDS)
 
     def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
         self.connection.request(
@@ -81,7 +81,7 @@ class Stranger:
 
     def connect(self, head: str) -> socket.socket:
         """Open a connection and send this."""
-        opened = socket.create_connection(self._address, timeout=DEADLINE)
+        opened = socket.create_connection(self._address, timeout=DEADLINE_SECONDS)
         opened.sendall(head.replace("HOST", "{}:{}".format(*self._address)).replace("\n", "\r\n").encode())
         return opened
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.waiting import started
+from tests.waiting import background_process
 from tools.kit.project import ROOT
 
 
@@ -24,7 +24,7 @@ def test_only_a_running_stack_of_the_checkout_stops_make_clean(tmp_path: Path) -
     clean = [sys.executable, "-m", "tools.local.clean"]
     own, other = checkout(tmp_path / "own"), checkout(tmp_path / "other")
 
-    with started(words, cwd=own, stdout=subprocess.PIPE) as running:
+    with background_process(words, cwd=own, stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()  # it is up
         refused = subprocess.run(clean, cwd=own, capture_output=True, text=True, check=False)
@@ -40,7 +40,7 @@ def test_running_postgresql_of_the_checkout_stops_make_clean(tmp_path: Path) -> 
     data.mkdir(parents=True)
     words = ["/usr/bin/postgres", "-c", "print(flush=True); import signal; signal.pause()"]
 
-    with started(words, executable=sys.executable, cwd=data, stdout=subprocess.PIPE) as running:
+    with background_process(words, executable=sys.executable, cwd=data, stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()  # it is up
         words = [sys.executable, "-m", "tools.local.clean"]

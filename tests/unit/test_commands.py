@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 
-from tests.commands import Line, every_command, write_stack
-from tests.waiting import DEADLINE
+from tests.commands import CommandLine, all_commands, write_stack
+from tests.waiting import DEADLINE_SECONDS
 from tools import cli
 from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
@@ -70,14 +70,14 @@ def test_help_shows_the_examples_as_they_stand(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")
 
 
-@pytest.mark.parametrize("line", every_command(), ids=str)
+@pytest.mark.parametrize("line", all_commands(), ids=str)
 @pytest.mark.parametrize("columns", [80, 200])
 def test_help_fits_80_columns_and_cuts_nothing(
-    line: Line, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: CommandLine, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
 
-    assert commands.run(line.root, line.name, [*line.words, "--help"]) == 0
+    assert commands.run(line.root, line.name, [*line.subcommands, "--help"]) == 0
     usage, *printed = capsys.readouterr().out.splitlines()
     assert len(usage) <= 80
     assert [text for text in printed if len(text) > 80 or text.endswith("...")] == []
@@ -219,7 +219,7 @@ def test_a_wrong_value_is_named_with_what_it_should_be(kind: click.ParamType[Any
 def test_an_instant_may_be_said_by_how_long_ago_it_was() -> None:
     before = round(1_000 * time.time())
 
-    assert 0 <= options.INSTANT_MS.convert("30m", None, None) + 1_800_000 - before < 1_000 * DEADLINE
+    assert 0 <= options.INSTANT_MS.convert("30m", None, None) + 1_800_000 - before < 1_000 * DEADLINE_SECONDS
 
 
 @pytest.mark.parametrize("text", ["{}", '{"pid": 1, "colour": "red"}', "[]", "", "{"])

@@ -10,11 +10,11 @@ from ponto.crash_suspects import divide_by_crash_risk, growing_parts, spread_del
 from ponto.message import Message
 from tests.events import message
 
-SUSPECTS = [message("{}", str(number), receives=9) for number in range(1_100)]
+SUSPECTS = [message("{}", str(number), receive_count=9) for number in range(1_100)]
 
 
 def received(times: int, message_id: str = "m") -> Message:
-    return message("{}", message_id, receives=times)
+    return message("{}", message_id, receive_count=times)
 
 
 def first_received(read: Message, seconds: float) -> Message:

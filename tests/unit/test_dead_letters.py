@@ -107,7 +107,7 @@ def test_more_than_one_call_holds_are_all_sent_by_one_client(queue: DeadLetterQu
 def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(
     queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Calls(monkeypatch).instead["SendMessageBatch"] = {
+    Calls(monkeypatch).stubs["SendMessageBatch"] = {
         "Successful": [{"Id": "1", "MessageId": "a", "MD5OfMessageBody": "b"}],
         "Failed": [
             {"Id": "0", "Code": "InternalError", "SenderFault": False},
@@ -125,11 +125,11 @@ def test_a_refused_call_fails_its_own_messages_only(queue: DeadLetterQueue, monk
     calls, rejected = Calls(monkeypatch), rejections(25)
 
     def refuse_the_second(send: Call, _: object) -> object:
-        if len(calls.made) == 2:
+        if len(calls.history) == 2:
             raise refusal("AccessDenied")
         return send()
 
-    calls.instead["SendMessageBatch"] = refuse_the_second
+    calls.stubs["SendMessageBatch"] = refuse_the_second
     unsent = DeadLetters(queue.url).send(rejected, soon())
     assert list(unsent) == ids(rejected)[10:20]
     assert all("AccessDenied" in why for why in unsent.values())

@@ -19,7 +19,7 @@ from botocore.exceptions import NoCredentialsError
 
 from ponto.parser import FIELDS
 from ponto.punch import SUBJECT_COLUMN
-from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
+from tests.aws import NO_STACK, Calls, invoke_stub, receive_all, refusal, stack
 from tests.clock import FakeClock
 from tests.commands import FakeSls, runner, write_sls
 from tests.events import aws
@@ -49,12 +49,12 @@ class Prod:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
-        self.instead = self.calls.instead
-        self.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
-        self.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
+        self.stubs = self.calls.stubs
+        self.stubs |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        self.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.sls = FakeSls()
         self.sls.is_protected = True
-        self.ran = self.sls.ran
+        self.invocations = self.sls.invocations
         self.hooks: list[DeployHook] = []
         self.migrated: list[str] = []
         collaborators = Collaborators(run_sls=self.sls, deploy_hooks=lambda: self.hooks)
@@ -62,7 +62,7 @@ class Prod:
 
     def store(self) -> None:
         """Create the stage, which stores what it is sent."""
-        self.instead |= {
+        self.stubs |= {
             "DescribeStacks": stack(**OUTPUTS, ApiUrl=URL, ApiKeyId="k"),
             "GetApiKey": {"value": "the key"},
             "Invoke": self._invoke,
@@ -70,7 +70,7 @@ class Prod:
 
     def _invoke(self, _: object, given: Mapping[str, str]) -> Any:
         is_search = json.loads(given["Payload"])["action"] == "find"
-        return returned({"found": True} if is_search else {"applied": self.migrated, "notices": []})()
+        return invoke_stub({"found": True} if is_search else {"applied": self.migrated, "notices": []})()
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
-    prod.instead["GetAccountSettings"] = {"AccountLimit": limit}
+    prod.stubs["GetAccountSettings"] = {"AccountLimit": limit}
 
     result = prod.run()
 
@@ -145,7 +145,7 @@ def test_a_stage_whose_name_is_the_beginning_of_anothers_is_refused(
 
     assert (f"the names of stage {stage} and stage {other} overlap" in result.err) is overlaps
     assert prod.sls.commands == ["package"] if overlaps else ["package", "deploy"]
-    prod.ran.clear()
+    prod.invocations.clear()
     prod.run("--yes", "--force", "--stage", stage)
     assert prod.sls.commands == ["package", "deploy"]
 
@@ -178,7 +178,7 @@ def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
     prod: Prod, operation: str, unchecked: str, leaves_open: str
 ) -> None:
     prod.sls.add_cluster()
-    prod.instead[operation] = refusal("AccessDenied", "not you", operation)
+    prod.stubs[operation] = refusal("AccessDenied", "not you", operation)
     said = prod.run("--yes").err
     assert f"not checked: {unchecked}, for AWS refused {operation}: AccessDenied: not you\n{leaves_open}" in said
     assert prod.sls.commands == ["package", "deploy"]
@@ -187,7 +187,7 @@ def test_what_may_not_be_looked_at_is_said_and_the_deploy_goes_on(
 def test_an_account_on_the_free_plan_deploys_nothing_and_the_line_that_does_works_as_pasted(prod: Prod) -> None:
     prod.sls.add("Drain", "AWS::Lambda::Function", **RESERVED)
     prod.sls.add_cluster()
-    prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
+    prod.stubs["GetAccountPlanState"] = {"accountPlanType": "FREE"}
     given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
     result = prod.run(*given)
     assert (result.status, prod.sls.commands) == (2, ["package"])
@@ -219,7 +219,7 @@ def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_u
     if has_gate:
         prod.sls.add("Gate", "AWS::Gate")
     if status:
-        prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
+        prod.stubs["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
     said = prod.run("--yes", "--param", "deletionProtection=true").err
 
@@ -227,8 +227,8 @@ def test_a_first_cluster_is_protected_and_what_aws_may_refuse_made_by_a_second_u
     changed = given + [f"--param={each}" for each in first]  # of two values for one the last counts
     update = [("package", "first", changed), ("deploy", "first", changed)] if first else []
     region = ["--stage", "prod", "--region", "us-east-1", "--package"]
-    assert all(options[:5] == region for _, options in prod.ran)
-    ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.ran]
+    assert all(options[:5] == region for _, options in prod.invocations)
+    ran = [(command, Path(options[5]).name, options[6:]) for command, options in prod.invocations]
     assert ran == [("package", "package", given), *update, ("deploy", "package", given)]
     assert ("AWS refuses gates to some accounts" in said) == ("gate=false" in first)
 
@@ -264,11 +264,11 @@ def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
     result = prod.run("--stage", "local")
     assert result.status == 2
     assert "stage local is for the emulator" in result.err
-    assert prod.calls.made == []
+    assert prod.calls.history == []
 
 
 def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> None:
-    prod.instead |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
+    prod.stubs |= {"DescribeStacks": stack(**OUTPUTS), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
     result = prod.run("--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
@@ -515,13 +515,13 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     gateway.answers = [(404, "{}"), (401, '{"message":"Unauthorized"}')]
     deployed = deployment(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
     calls = prod.calls
-    calls.made.clear()
+    calls.history.clear()
 
     message_id = proof.prove_sign_in(deployed, URL, "the key", PUNCH, FakeClock())
 
     assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
-    (assumed,), (sent,) = calls.of("AssumeRole"), calls.of("SendMessage")
+    (assumed,), (sent,) = calls.by_operation("AssumeRole"), calls.by_operation("SendMessage")
     assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
     assert sent.signer.startswith("ASIA")
     assert sent.signer != assumed.signer
@@ -552,17 +552,17 @@ def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wan
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (returned({"found": False}), r"is no row after 0 s.\n.*ponto dlq list --stage dev"),
-        (returned({"errorMessage": "no right\n"}, failed=True), r"no right\n.*sls logs --stage dev -f schema"),
+        (invoke_stub({"found": False}), r"is no row after 0 s.\n.*ponto dlq list --stage dev"),
+        (invoke_stub({"errorMessage": "no right\n"}, failed=True), r"no right\n.*sls logs --stage dev -f schema"),
     ],
     ids=["no row", "schema failed"],
 )
 def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: Prod, answer: Any, said: str) -> None:
-    prod.instead["Invoke"] = answer
+    prod.stubs["Invoke"] = answer
     with pytest.raises(CommandError, match=said) as failure:
         proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
-    (invoked,) = prod.calls.made
+    (invoked,) = prod.calls.history
     assert invoked.parameters == {
         "FunctionName": "batida-ponto-dev-schema",
         "Payload": '{"action": "find", "id": "punch"}',

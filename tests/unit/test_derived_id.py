@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.derived_id import InvalidSourceKeyError, derive_id, derive_source_id
-from tests.documents import derived_ids, derived_ids_in
+from tests.documents import derived_id_code, derived_ids
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_python_derives_the_documents_ids(key: int | str, instant: str, derived:
 def test_javascript_derives_the_documents_ids() -> None:
     asked = json.dumps([(key, instant) for key, instant, _ in VECTORS])
     script = (
-        f"{derived_ids_in('js')}\n"
+        f"{derived_id_code('js')}\n"
         f"Promise.all({asked}.map((each) => deriveId(...each))).then((ids) => console.log(JSON.stringify(ids)));"
     )
 

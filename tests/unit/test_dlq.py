@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from ponto.parser import FIELDS, parse
 from ponto.punch import SUBJECT_COLUMN
-from tests.aws import Call, Calls, at_once, receive_all, refusal, stack
+from tests.aws import Call, Calls, receive_all, refusal, skip_long_polling, stack
 from tests.clock import FakeClock
-from tests.commands import Result, runner
+from tests.commands import CommandResult, runner
 from tests.events import RECEIVED_MS, aws
 from tests.events import punch as body_of
-from tests.strategies import any_json, in_names
+from tests.strategies import fill_text_fields, json_values
 from tools.dlq.command import print_details, print_table
 from tools.kit.collaborators import Collaborators
 from tools.kit.dead_letters import DeadLetter, Source, read, reasons
@@ -36,7 +36,11 @@ ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 PUNCH_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 WHOSE_FIELD = FIELDS[SUBJECT_COLUMN].name
 # As no program writes it: a re-encoded JSON would not have its spaces, an escape, a key twice.
-PUNCH = body_of(7, "2026-10-01T08:00:00Z", **in_names("portão 日")).replace("\\u65e5", "\u65e5").replace(", ", ",  ", 1)
+PUNCH = (
+    body_of(7, "2026-10-01T08:00:00Z", **fill_text_fields("portão 日"))
+    .replace("\\u65e5", "\u65e5")
+    .replace(", ", ",  ", 1)
+)
 PUNCH = f'{PUNCH[:-1]}, "{WHOSE_FIELD}": 7}}\n'
 EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
@@ -63,17 +67,17 @@ class Stage:
         self.drain_changed: dict[str, datetime] = {}
         self._ponto = runner(capsys, "dlq", collaborators=Collaborators(FakeClock()))
         self.calls = Calls(monkeypatch)
-        self.instead = self.calls.instead
-        self.instead |= {
+        self.stubs = self.calls.stubs
+        self.stubs |= {
             "DescribeStacks": lambda *_: stack(**self.outputs),
             "Invoke": {"StatusCode": 202},
-            "ReceiveMessage": at_once,
+            "ReceiveMessage": skip_long_polling,
             "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
             "GetEventSourceMapping": self._mapping,
             "UpdateEventSourceMapping": self._switch,
         }
 
-    def run(self, verb: str, *words: object, typed: str | None = None) -> Result:
+    def run(self, verb: str, *words: object, typed: str | None = None) -> CommandResult:
         return self._ponto(verb, "--stage", "dev", *words, typed=typed)
 
     def reject(self, reason: str = "invalid", body: str = PUNCH, **more: Any) -> str:
@@ -259,14 +263,14 @@ def test_whatever_was_received_is_visible_again(dev: Stage, stopped: bool) -> No
     sent = {dev.reject() for _ in range(12)}
 
     def stop_at_the_second(receive: Call, asked: Any) -> Any:
-        if len(dev.calls.of("ReceiveMessage")) == 2:
+        if len(dev.calls.by_operation("ReceiveMessage")) == 2:
             raise KeyboardInterrupt
-        return at_once(receive, asked)
+        return skip_long_polling(receive, asked)
 
     if stopped:
-        dev.instead["ReceiveMessage"] = stop_at_the_second
+        dev.stubs["ReceiveMessage"] = stop_at_the_second
     assert dev.run("list").status == (130 if stopped else 0)
-    dev.instead.pop("ReceiveMessage", None)
+    dev.stubs.pop("ReceiveMessage", None)
     assert dev.dead_letters() == sent
 
 
@@ -279,7 +283,7 @@ def test_dead_letters_that_cannot_be_put_back_are_counted(dev: Stage) -> None:
             raise ReadTimeoutError(endpoint_url="https://sqs")
         return change()
 
-    dev.instead["ChangeMessageVisibilityBatch"] = fail_first
+    dev.stubs["ChangeMessageVisibilityBatch"] = fail_first
     result = dev.run("list", "--json")
 
     assert result.json["totals"] == {"invalid": 12}
@@ -307,13 +311,13 @@ def test_dead_letter_received_twice_is_one_and_an_empty_answer_is_not_the_end(
         dev.reject()
 
     def receive_twice(receive: Call, asked: Any) -> Any:
-        if len(dev.calls.of("ReceiveMessage")) % 2:
+        if len(dev.calls.by_operation("ReceiveMessage")) % 2:
             return {}
         asked |= {"VisibilityTimeout": 0, "WaitTimeSeconds": 0}
         answer = receive()
         return answer | {"Messages": 2 * answer.get("Messages", [])}
 
-    dev.instead["ReceiveMessage"] = receive_twice
+    dev.stubs["ReceiveMessage"] = receive_twice
     assert dev.run("list", "--json").json["totals"] == {"invalid": 3}
     assert dev.run(*words.split()).out.startswith(said)
     assert [len(file.read_text().splitlines()) for file in tmp_path.iterdir()] == [3] * words.startswith("purge")
@@ -340,7 +344,7 @@ def test_everything_of_a_dead_letter_is_shown_by_the_beginning_of_its_id(dev: St
     result = dev.run("show", identifier[:8])
 
     assert result.status == 0
-    names = [f'  "{name}": "{text}"' for name, text in in_names("portão 日").items()]
+    names = [f'  "{name}": "{text}"' for name, text in fill_text_fields("portão 日").items()]
     for shown in (identifier, ORIGINAL_ID, RECEIVED, "SentTimestamp", *names):
         assert shown in result.out
 
@@ -369,12 +373,12 @@ def test_a_dead_letter_is_found_by_the_message_id_of_the_202_which_a_client_with
     assert dev.run("show", sent, "--json").json["messageId"] == sent
     dev.reject()
     other = dev.reject()
-    sent_before = len(dev.calls.of("SendMessageBatch"))
+    sent_before = len(dev.calls.by_operation("SendMessageBatch"))
     for verb in ("show", "redrive"):
         ambiguous = dev.run(verb, ORIGINAL_ID)
         assert ambiguous.status == 2
         assert other in ambiguous.err
-    assert len(dev.calls.of("SendMessageBatch")) == sent_before
+    assert len(dev.calls.by_operation("SendMessageBatch")) == sent_before
 
 
 @pytest.mark.parametrize(
@@ -457,14 +461,14 @@ def test_an_event_is_listed_and_invoked_again_and_no_other_dead_letter_is_sent(d
     assert found["employee"] is None
 
     assert dev.run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
-    (invoked,) = dev.calls.of("Invoke")
+    (invoked,) = dev.calls.by_operation("Invoke")
     assert json.loads(invoked.parameters.pop("Payload")) == EVENT
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-batidaPonto", "InvocationType": "Event"}
     assert (dev.queued(), dev.dead_letters()) == ([], {other})
 
 
-_records = {"requestContext": any_json(), "requestPayload": any_json(), "responsePayload": any_json()}
-_bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, any_json() | st.fixed_dictionaries(_records))
+_records = {"requestContext": json_values(), "requestPayload": json_values(), "responsePayload": json_values()}
+_bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, json_values() | st.fixed_dictionaries(_records))
 
 
 def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
@@ -505,7 +509,7 @@ def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, mon
     result = dev.run("redrive", "--all", "--json")
 
     assert result.json["failed"] == {kept: "the event cannot be read: RecursionError"}
-    assert len(dev.calls.of("Invoke")) == 1
+    assert len(dev.calls.by_operation("Invoke")) == 1
 
 
 def test_a_dry_run_shows_what_would_go_and_sends_nothing(dev: Stage) -> None:
@@ -532,7 +536,7 @@ def test_what_the_function_rejected_comes_back_until_its_cause_is_corrected_whic
         dev.reject(reason)
     dev.send(PUNCH)
     if words == "--json":
-        dev.instead["SendMessageBatch"] = KeyboardInterrupt()
+        dev.stubs["SendMessageBatch"] = KeyboardInterrupt()
 
     result = dev.run("redrive", "--all", *words.split())
 
@@ -560,7 +564,7 @@ def test_dead_letters_are_named_in_one_way(dev: Stage, words: list[str]) -> None
 
     assert result.status == 2
     assert "name the dead letters in one way: --all, --reason, or ids" in result.err
-    assert dev.calls.made == []
+    assert dev.calls.history == []
 
 
 def test_killed_between_send_and_delete_nothing_is_lost_and_only_one_call_is_repeated_with_the_same_ids_and_times(
@@ -570,13 +574,13 @@ def test_killed_between_send_and_delete_nothing_is_lost_and_only_one_call_is_rep
         dev.send(PUNCH.replace("7", str(number + 1)))
 
     def kill_at_the_second(delete: Call, _: Any) -> Any:
-        if len(dev.calls.of("DeleteMessageBatch")) == 2:
+        if len(dev.calls.by_operation("DeleteMessageBatch")) == 2:
             raise KeyboardInterrupt
         return delete()
 
-    dev.instead["DeleteMessageBatch"] = kill_at_the_second
+    dev.stubs["DeleteMessageBatch"] = kill_at_the_second
     assert dev.run("redrive", "--all").status == 130
-    del dev.instead["DeleteMessageBatch"]
+    del dev.stubs["DeleteMessageBatch"]
     assert dev.run("redrive", "--all").out == "15 redriven, 0 failed\n"
 
     copies = defaultdict[str, list[Any]](list)
@@ -596,7 +600,7 @@ def test_messages_that_sqs_does_not_take_stay_and_are_named(dev: Stage) -> None:
         taken = [{"Id": identifier} for body, identifier in ids.items() if body != "03"]
         return {"Successful": taken, "Failed": failed}
 
-    dev.instead["SendMessageBatch"] = refuse_one
+    dev.stubs["SendMessageBatch"] = refuse_one
     result = dev.run("redrive", "--all")
 
     assert result.status == 1
@@ -623,7 +627,7 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
         ({}, "SQS does not say"),
         (DENIED, "AWS refused Operation: AccessDenied: not you"),
     ):
-        dev.instead["DeleteMessageBatch"] = answer
+        dev.stubs["DeleteMessageBatch"] = answer
         result = dev.run(*words.split(), "--json")
         assert result.status == 1
         assert result.json["failed"] == {identifier: why + error}
@@ -642,7 +646,7 @@ def test_a_message_that_is_too_large_does_not_keep_its_neighbours(dev: Stage) ->
             raise refusal("InvalidParameterValue", "Message must be shorter than 2048 bytes")
         return send()
 
-    dev.instead["SendMessageBatch"] = refuse_call
+    dev.stubs["SendMessageBatch"] = refuse_call
     result = dev.run("redrive", "--all", "--json")
 
     assert result.status == 1
@@ -655,14 +659,14 @@ def test_a_right_that_is_missing_is_said_once_for_all_and_nothing_is_deleted(dev
     for _ in range(12):
         dev.reject()
     dev.asynchronous()
-    dev.instead |= {"SendMessageBatch": DENIED, "Invoke": DENIED}
+    dev.stubs |= {"SendMessageBatch": DENIED, "Invoke": DENIED}
 
     result = dev.run("redrive", "--all")
 
     assert result.status == 1
     assert result.out.startswith("0 redriven, 13 failed\n")
     assert result.out.count("AccessDenied") == 1
-    assert len(dev.calls.of("SendMessageBatch")) == 2
+    assert len(dev.calls.by_operation("SendMessageBatch")) == 2
     assert len(dev.dead_letters()) == 13
 
 
@@ -673,12 +677,12 @@ def test_only_what_is_sent_back_is_sent_as_the_operators_role(dev: Stage) -> Non
 
     for words in (["list"], ["redrive", "--all", "--dry-run"]):  # nobody takes on a role to look
         assert dev.run(*words).status == 0
-    assert not dev.calls.of("AssumeRole")
+    assert not dev.calls.by_operation("AssumeRole")
     assert dev.run("redrive", "--all").out.startswith("2 redriven, 0 failed\n")
 
-    (assumed,) = dev.calls.of("AssumeRole")
+    (assumed,) = dev.calls.by_operation("AssumeRole")
     assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-redrive"}
-    (sent,) = (made for made in dev.calls.made if made.signer != assumed.signer)
+    (sent,) = (made for made in dev.calls.history if made.signer != assumed.signer)
     assert sent.operation == "SendMessageBatch"
     assert len(dev.queued()) == 1
 
@@ -686,13 +690,13 @@ def test_only_what_is_sent_back_is_sent_as_the_operators_role(dev: Stage) -> Non
 def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_dead_letter_is_hidden(dev: Stage) -> None:
     dev.outputs["OperatorRoleArn"] = OPERATOR
     dev.reject()
-    dev.instead["AssumeRole"] = DENIED
+    dev.stubs["AssumeRole"] = DENIED
 
     result = dev.run("redrive", "--all")
 
     assert (result.status, result.out) == (2, "")
     assert f"let IAM allow sts:AssumeRole on {OPERATOR}" in result.err
-    assert not dev.calls.of("ReceiveMessage")
+    assert not dev.calls.by_operation("ReceiveMessage")
 
 
 # export
@@ -729,7 +733,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_a_dead_letter_is_hidden
     assert result.status == 2
     assert said in result.err
     assert (tmp_path / "old.jsonl").read_text() == "old"
-    assert not dev.calls.of("ReceiveMessage")
+    assert not dev.calls.by_operation("ReceiveMessage")
 
 
 @pytest.mark.parametrize("words", ["export --force", "purge --older-than 1h --yes --export"])
@@ -768,7 +772,7 @@ def test_a_purge_exports_and_then_deletes_what_is_old(
         exported = any(old in file.read_text() for file in tmp_path.iterdir())
         return delete()
 
-    dev.instead["DeleteMessageBatch"] = delete_after_the_export
+    dev.stubs["DeleteMessageBatch"] = delete_after_the_export
 
     result = dev.run("purge", "--older-than", "1h", "--yes", "--json")
 
@@ -814,13 +818,13 @@ def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(dev: Stage)
     assert result.status == 0
     assert "paused: no batch begins" in result.out
     assert "at most 4 days" in result.out  # moto's default retention
-    assert len(dev.calls.of("GetEventSourceMapping")) == 3
+    assert len(dev.calls.by_operation("GetEventSourceMapping")) == 3
     assert dev.run("pause", "--json").json == {"drain": "paused", "changed": False}
     assert dev.run("resume").out.startswith("running again")
     dev.drain_changed = {"LastModified": datetime.now(UTC) - timedelta(days=12)}
     # One that runs is not asked since when.
     assert dev.run("resume", "--json").json == {"drain": "running", "changed": False}
-    assert len(dev.calls.of("UpdateEventSourceMapping")) == 2
+    assert len(dev.calls.by_operation("UpdateEventSourceMapping")) == 2
 
 
 def paused(dev: Stage, days: float, retention_days: int = 9) -> None:
@@ -839,7 +843,7 @@ def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_m
     result = dev.run("resume")
 
     assert result.status == status
-    assert len(dev.calls.of("UpdateEventSourceMapping")) == 1 - status
+    assert len(dev.calls.by_operation("UpdateEventSourceMapping")) == 1 - status
     if status:
         assert f"paused for {days:.1f} of the 9 days that the queue keeps a punch" in result.err
         assert "failed for 31 hours" in result.err
@@ -891,19 +895,19 @@ def test_what_waited_before_the_last_pause_counts_too(
     result = dev.run("resume")
 
     assert result.status == status
-    assert len(dev.calls.of("UpdateEventSourceMapping")) == 1 - status
+    assert len(dev.calls.by_operation("UpdateEventSourceMapping")) == 1 - status
     if status:
         assert "the oldest punch has waited for 8.0 of the 9 days that the queue keeps a punch" in result.err
     else:
         not_known = "CloudWatch has no age of the oldest punch: only the pause was counted"
         assert (not_known in result.out) == (waiting is None)
     # moto has figures of any period; AWS keeps those of less than five minutes for some hours or days only
-    assert {asked.parameters["Period"] for asked in dev.calls.of("GetMetricStatistics")} == {300}
+    assert {asked.parameters["Period"] for asked in dev.calls.by_operation("GetMetricStatistics")} == {300}
 
 
 def test_who_may_not_ask_for_ages_resumes_by_force_only(dev: Stage) -> None:
     paused(dev, 2)
-    dev.instead["GetMetricStatistics"] = DENIED
+    dev.stubs["GetMetricStatistics"] = DENIED
 
     result = dev.run("resume")
 
@@ -927,7 +931,7 @@ def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> No
         states[request["UUID"]] = "Disabled"
         return {}
 
-    dev.instead |= {
+    dev.stubs |= {
         "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": name} for name in states]},
         "GetEventSourceMapping": lambda _, request: {"UUID": request["UUID"], "State": states[request["UUID"]]},
         "UpdateEventSourceMapping": disable,
@@ -941,7 +945,7 @@ def test_pause_disables_each_event_source_mapping_of_the_drain(dev: Stage) -> No
 def test_a_drain_that_cannot_be_paused_is_said(dev: Stage) -> None:
     dev.drain = ["Disabling"]
     late = dev.run("pause")
-    dev.instead["ListEventSourceMappings"] = {"EventSourceMappings": []}
+    dev.stubs["ListEventSourceMappings"] = {"EventSourceMappings": []}
     absent = dev.run("pause")
 
     assert (late.status, absent.status) == (1, 2)
@@ -969,7 +973,7 @@ EXPIRED = refusal("ExpiredToken", "The security token is expired")
 )
 def test_a_deployment_that_cannot_be_asked_is_one_line(dev: Stage, words: str, answer: Any, said: str) -> None:
     if answer:
-        dev.instead["DescribeStacks"] = answer
+        dev.stubs["DescribeStacks"] = answer
 
     result = dev.run("list", *words.split())
 

@@ -10,7 +10,7 @@ import yaml
 
 from ponto.parser import Reason
 from slices import enabled
-from tests.documents import blocks, commands, commands_in_prose, mistake, resolved, slugs
+from tests.documents import blocks, commands_in_prose, expand_make, find_mistake, heading_anchors, split_commands
 from tools.develop.docs.tables import leaf_commands
 from tools.kit import parameters, slices
 from tools.kit.dead_letters import Source
@@ -50,7 +50,7 @@ def shell(document: Path, *marks: str) -> list[str]:
         command
         for block in blocks(document)
         if block.language == "sh" and block.mark in marks
-        for command in commands(block.text)
+        for command in split_commands(block.text)
     ]
 
 
@@ -58,8 +58,8 @@ def shell(document: Path, *marks: str) -> list[str]:
 def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document: Path) -> None:
     if document.name == "CHANGELOG.md":  # commands of slices that may be gone
         return
-    wrong = {command: mistake(command) for command in shell(document, "", "aws")}
-    wrong_in_prose = {command: mistake(command) or "" for command in commands_in_prose(document)}
+    wrong = {command: find_mistake(command) for command in shell(document, "", "aws")}
+    wrong_in_prose = {command: find_mistake(command) or "" for command in commands_in_prose(document)}
 
     assert [f"{command}: {text}" for command, text in wrong.items() if text] == []
     # A sentence may name a command without all that it needs.
@@ -69,7 +69,7 @@ def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document:
 
 @each_document
 def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path) -> None:
-    local = [command for command in map(resolved, shell(document, "")) if not command.startswith(KNOWN)]
+    local = [command for command in map(expand_make, shell(document, "")) if not command.startswith(KNOWN)]
 
     assert [command for command in local if not is_run_by_a_test(command)] == []
     assert [block for block in blocks(document) if not block.language or block.mark not in {"", "aws"}] == []
@@ -97,7 +97,7 @@ def test_sections_that_code_names_exist() -> None:
     }
 
     assert ("docs/operations.md", "copy-the-rows-of-an-older-stage") in named
-    assert [(page, anchor) for page, anchor in named if anchor not in slugs(ROOT / page)] == []
+    assert [(page, anchor) for page, anchor in named if anchor not in heading_anchors(ROOT / page)] == []
 
 
 @each_document
@@ -171,10 +171,10 @@ def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
     ],
 )
 def test_mistake_is_named(command: str, what: str) -> None:
-    assert what in (mistake(command) or "")
+    assert what in (find_mistake(command) or "")
 
 
 def test_every_command_of_a_line_is_judged() -> None:
     line = "X=$(aws sts get-caller-identity) make run | head"
-    assert list(commands(line)) == ["aws sts get-caller-identity", "X=x make run", "head"]
-    assert list(commands("f() { aws s3 ls; }")) == ["aws s3 ls"]
+    assert list(split_commands(line)) == ["aws sts get-caller-identity", "X=x make run", "head"]
+    assert list(split_commands("f() { aws s3 ls; }")) == ["aws s3 ls"]

@@ -23,7 +23,7 @@ VISIBILITY_SECONDS = 451
 
 
 def message(employee: int, receives: int = 1, **attributes: Claim | None) -> Message:
-    made = record(punch(employee), f"m{employee}", receives=receives)
+    made = record(punch(employee), f"m{employee}", receive_count=receives)
     made["messageAttributes"] = {name: claim for name, claim in attributes.items() if claim is not None}
     [read] = read_messages(sqs_event(made))
     return read

@@ -10,9 +10,9 @@ import pytest
 
 from tests.aws import Calls, refusal
 from tests.clock import FakeClock
-from tests.commands import FakeSls, Result, runner
+from tests.commands import CommandResult, FakeSls, runner
 from tests.events import aws
-from tests.rds_api import Rds, in_process
+from tests.rds_api import Rds, mock_rds
 from tools.kit.collaborators import Collaborators
 from tools.kit.deploy_hook import DeployHook, DeployResult, SecondUpdate
 
@@ -43,7 +43,7 @@ class Dev:
     def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.rds = rds
         self.calls = Calls(monkeypatch)
-        self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
+        self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.described: dict[str, Any] | None = DESCRIBED  # None: the stack makes the cluster
         self.fake_sls = FakeSls()
         self.clock = FakeClock()
@@ -54,12 +54,12 @@ class Dev:
     @property
     def sls(self) -> list[str]:
         """The commands that osls ran, with their parameters."""
-        ran = self.fake_sls.ran
+        ran = self.fake_sls.invocations
         return [" ".join((name, *(each for each in options if each.startswith("--param")))) for name, options in ran]
 
-    def deploy(self, *words: str) -> Result:
+    def deploy(self, *words: str) -> CommandResult:
         """Deploy; the stack that osls does not make is missed afterwards, with status 1."""
-        self.fake_sls.ran.clear()
+        self.fake_sls.invocations.clear()
         self.fake_sls.template["Metadata"] = {"ExpressCluster": self.described} if self.described else {}
         if not self.described:
             self.fake_sls.add_cluster()
@@ -67,13 +67,13 @@ class Dev:
 
     def make(self) -> None:
         """Create all of the cluster, and no stack."""
-        self.rds.looks = 0
+        self.rds.polls_per_state = 0
         self.deploy()
-        self.rds.looks = 1
-        self.rds.asked.clear()
+        self.rds.polls_per_state = 1
+        self.rds.operations.clear()
 
-    def remove(self) -> Result:
-        self.fake_sls.ran.clear()
+    def remove(self) -> CommandResult:
+        self.fake_sls.invocations.clear()
         return runner(self._capsys, "remove", "--stage", "dev", "--yes", collaborators=self._collaborators)()
 
     def cluster(self) -> Any:
@@ -97,7 +97,7 @@ class Dev:
                 raise Killed
             return made
 
-        self.calls.instead[operation] = call
+        self.calls.stubs[operation] = call
 
     def stack(self, database: str) -> None:
         """Create a stack, which `sls remove` deletes."""
@@ -118,7 +118,7 @@ class Dev:
 
 @pytest.fixture
 def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
-    with aws(), in_process() as rds:
+    with aws(), mock_rds() as rds:
         yield Dev(rds, monkeypatch, capsys)
 
 
@@ -153,7 +153,7 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
 
     assert seen == [True]
     assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
-    (asked,) = dev.calls.of("CreateDBCluster")
+    (asked,) = dev.calls.by_operation("CreateDBCluster")
     assert asked.parameters == {
         "DBClusterIdentifier": NAME,
         "Engine": "aurora-postgresql",
@@ -162,17 +162,17 @@ def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_
         CAPACITY: DESCRIBED[CAPACITY],
         "Tags": [{"Key": key, "Value": value} for key, value in {**OWN, "whenDeleted": "Delete"}.items()],
     }
-    (group,) = dev.calls.of("CreateDBClusterParameterGroup")
+    (group,) = dev.calls.by_operation("CreateDBClusterParameterGroup")
     assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # of the version that AWS chose
     assert said.index("its writer creating") < said.index("changing its protection from deletion (on)")
-    assert {*dev.rds.made} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
-    assert dev.rds.made.count("ModifyDBCluster") == 3
+    assert {*dev.rds.changes} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
+    assert dev.rds.changes.count("ModifyDBCluster") == 3
 
 
 def test_the_writer_is_waited_for_too(dev: Dev) -> None:
     dev.described = DESCRIBED | {"DeletionProtection": False, "BackupRetentionPeriod": 1}  # as AWS makes it
-    dev.rds.refused["CreateDBClusterParameterGroup"] = ("Denied", "no")
-    dev.rds.looks = 5
+    dev.rds.errors["CreateDBClusterParameterGroup"] = ("Denied", "no")
+    dev.rds.polls_per_state = 5
     seen = []
 
     def look() -> None:
@@ -217,7 +217,7 @@ def test_a_changed_parameter_changes_that_alone(dev: Dev, wanted: dict[str, Any]
     dev.make()
     dev.described = DESCRIBED | wanted
     dev.deploy()
-    assert dev.rds.made == changed
+    assert dev.rds.changes == changed
     assert is_complete(dev)
 
 
@@ -241,19 +241,19 @@ def test_a_deploy_that_was_killed_is_gone_on_with(dev: Dev, operation: str, time
         dev.deploy()
     assert dev.sls == ["package"]
 
-    dev.calls.instead.pop(operation)
+    dev.calls.stubs.pop(operation)
     dev.deploy()
 
     assert dev.sls == ["package", "deploy"]
     assert is_complete(dev)
-    assert dev.rds.asked.count("CreateDBCluster") == 1
+    assert dev.rds.operations.count("CreateDBCluster") == 1
 
 
 def test_a_throttle_is_waited_for(dev: Dev) -> None:
     throttled = ("DescribeDBClusters", "CreateDBCluster", "ModifyDBCluster")
-    dev.rds.throttled |= dict.fromkeys(throttled, 1)
+    dev.rds.throttle_counts |= dict.fromkeys(throttled, 1)
     dev.deploy()
-    assert not any(dev.rds.throttled.values())
+    assert not any(dev.rds.throttle_counts.values())
     assert is_complete(dev)
 
 
@@ -262,7 +262,7 @@ def test_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) 
         real()
         return real()
 
-    dev.calls.instead["CreateDBCluster"] = twice
+    dev.calls.stubs["CreateDBCluster"] = twice
     dev.deploy()
     assert is_complete(dev)
 
@@ -285,20 +285,20 @@ def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_rem
     boto3.client("rds").create_db_cluster(
         DBClusterIdentifier=NAME, Engine="aurora-postgresql", MasterUsername="ponto", **other
     )
-    dev.rds.asked.clear()
+    dev.rds.operations.clear()
 
     result = dev.deploy()
-    assert (result.status, dev.sls, dev.rds.made) == (2, ["package"], [])
+    assert (result.status, dev.sls, dev.rds.changes) == (2, ["package"], [])
     assert f"there is a cluster {NAME} that is not of this stage" in result.err
 
     removed = dev.remove()
-    assert (removed.status, dev.rds.made) == (2, [])
+    assert (removed.status, dev.rds.changes) == (2, [])
     assert f"no stack {NAME} in us-east-1" in removed.err
 
 
 def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(dev: Dev) -> None:
     said = "To use Aurora clusters with free plan accounts you need to set ..."
-    dev.rds.refused["CreateDBCluster"] = ("FreeTierRestrictionError", said)
+    dev.rds.errors["CreateDBCluster"] = ("FreeTierRestrictionError", said)
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"ponto: AWS refused CreateDBCluster: FreeTierRestrictionError: {said}\n" in result.err
@@ -319,14 +319,14 @@ GROUP = "the parameter group that keeps punches out of its log"
 def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(
     dev: Dev, operation: str, undone: list[str]
 ) -> None:
-    dev.rds.refused[operation] = ("Denied", "no")
+    dev.rds.errors[operation] = ("Denied", "no")
     said = dev.deploy().err
     assert re.findall(rf"not done: (.*): AWS refused {operation}: Denied: no\n", said) == undone
     assert dev.sls == ["package", "deploy"]
 
 
 def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(dev: Dev) -> None:
-    dev.rds.ignored = {"BackupRetentionPeriod"}
+    dev.rds.ignored_parameters = {"BackupRetentionPeriod"}
     said = dev.deploy().err
     assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 300 s" in said
     assert re.search(r"  the change is not made yet, \d+ s so far\n", said)
@@ -334,7 +334,7 @@ def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end
 
 
 def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev) -> None:
-    dev.rds.looks = 1_000_000
+    dev.rds.polls_per_state = 1_000_000
     result = dev.deploy()
     assert (result.status, dev.sls) == (2, ["package"])
     assert f"the cluster {NAME} did not become available: after 900 s the cluster is creating" in result.err
@@ -358,11 +358,11 @@ def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> Non
     own = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
     rds.create_db_cluster_parameter_group(**own)
     rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="ours")
-    dev.rds.settle()
-    dev.rds.asked.clear()
+    dev.rds.finish_changes()
+    dev.rds.operations.clear()
     said = dev.deploy().err
     assert "left as it is: the parameter group ours, which somebody gave the cluster" in said
-    assert dev.rds.made == []
+    assert dev.rds.changes == []
 
 
 def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_it(dev: Dev) -> None:
@@ -372,9 +372,9 @@ def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_
     assert "database: express, as the stack has it" in said
 
     dev.stack("create")
-    dev.rds.asked.clear()
+    dev.rds.operations.clear()
     result = dev.deploy("--param", "database=express")
-    assert (result.status, dev.sls, dev.rds.asked) == (2, ["package --param=database=express"], [])
+    assert (result.status, dev.sls, dev.rds.operations) == (2, ["package --param=database=express"], [])
     assert f"the punches of {NAME} are in the database of 'create', and 'express' is another" in result.err
 
     dev.described = DESCRIBED | {"LeaveDatabase": True}
@@ -389,7 +389,7 @@ def test_a_stage_from_before_the_first_version_gets_no_cluster_beside_its_databa
     for leaves in (False, True):
         dev.described = DESCRIBED | {"LeaveDatabase": leaves}
         result = dev.deploy()
-        assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
+        assert (result.status, dev.sls, dev.rds.changes) == (2, [], [])
         assert f"{NAME} was deployed by a version before 1.0, and cannot be updated: deploy another" in result.err
 
 
@@ -409,7 +409,7 @@ def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_e
 def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev) -> None:
     for stage in ("Dev", "a--b", "x" * 40):
         result = dev.deploy("--stage", stage)
-        assert (result.status, dev.sls, dev.rds.asked) == (2, ["package"], [])
+        assert (result.status, dev.sls, dev.rds.operations) == (2, ["package"], [])
         assert f"--stage {stage}: its cluster would be batida-ponto-{stage}, and RDS takes" in result.err
 
 
@@ -423,22 +423,22 @@ def test_a_removal_deletes_the_stack_and_then_instances_cluster_and_parameter_gr
     dev.stack("express")
     reader = {"DBInstanceIdentifier": f"{NAME}-reader", "DBClusterIdentifier": NAME, "Engine": "aurora-postgresql"}
     boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)  # which somebody added
-    dev.rds.asked.clear()
+    dev.rds.operations.clear()
     before = list[str]()
 
     def delete_stack(real: Callable[[], Any], _: Any) -> Any:
         before.append(dev.cluster()["Status"])
         return real()
 
-    dev.calls.instead["DeleteStack"] = delete_stack
+    dev.calls.stubs["DeleteStack"] = delete_stack
 
     result = dev.remove()
 
     assert (result.status, dev.sls, before) == (0, ["remove"], ["available"])
     deletions = ["DeleteDBInstance", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
-    assert dev.rds.made == deletions
+    assert dev.rds.changes == deletions
     assert (dev.cluster(), dev.groups()) == (None, [])
-    (asked,) = dev.calls.of("DeleteDBCluster")
+    (asked,) = dev.calls.by_operation("DeleteDBCluster")
     assert asked.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
     again = dev.remove()
     assert (again.status, dev.sls) == (2, [])
@@ -455,7 +455,7 @@ def test_a_removal_that_was_killed_is_gone_on_with(dev: Dev, operation: str) -> 
     dev.kill_after(operation, times=1)
     with pytest.raises(Killed):
         dev.remove()
-    dev.calls.instead.pop(operation)
+    dev.calls.stubs.pop(operation)
     is_done = operation == REMOVING[-1]
 
     result = dev.remove()
@@ -478,10 +478,10 @@ def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_depl
     dev.make()
     dev.stack("express")
     result = dev.remove()
-    assert (result.status, dev.sls, dev.rds.made) == (0, ["remove"], [])
+    assert (result.status, dev.sls, dev.rds.changes) == (0, ["remove"], [])
     assert f"kept the cluster {NAME} (whenDeleted: Retain)" in result.err
     dev.deploy()
-    assert dev.rds.made == []
+    assert dev.rds.changes == []
     assert is_complete(dev)
 
 
@@ -489,14 +489,14 @@ def test_a_cluster_that_is_protected_is_left_alone_with_its_stack(dev: Dev) -> N
     dev.make()
     dev.stack("express")
     result = dev.remove()
-    assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
+    assert (result.status, dev.sls, dev.rds.changes) == (2, [], [])
     assert f"the cluster {NAME} is protected from deletion. Deploy with --param deletionProtection=false" in result.err
 
 
 def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
     unprotected(dev)
     dev.stack("express")
-    dev.rds.refused["DeleteDBCluster"] = ("AccessDenied", "not you")
+    dev.rds.errors["DeleteDBCluster"] = ("AccessDenied", "not you")
     result = dev.remove()
     assert (result.status, result.out) == (1, "")
     assert "AWS refused DeleteDBCluster: AccessDenied: not you\n  Mend the cause, and run this again" in result.err
@@ -505,13 +505,13 @@ def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
 @pytest.mark.parametrize("database", ["create", "existing"])
 def test_a_stage_of_another_database_is_removed_without_asking_rds(dev: Dev, database: str) -> None:
     dev.stack(database)
-    dev.calls.instead["DescribeDBClusters"] = refusal("AccessDenied")
+    dev.calls.stubs["DescribeDBClusters"] = refusal("AccessDenied")
     assert dev.remove().status == 0
-    assert dev.rds.asked == []
+    assert dev.rds.operations == []
 
 
 def test_the_question_says_that_the_punches_go(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
     unprotected(dev)
     asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
-    assert (asked.status, dev.rds.made) == (2, [])
+    assert (asked.status, dev.rds.changes) == (2, [])
     assert f"does not keep, the cluster {NAME} with all punches. Type dev to remove it" in asked.err

@@ -12,8 +12,8 @@ from botocore.stub import Stubber
 
 from tests.aws import NO_STACK, Calls, refusal, stack
 from tests.clock import FakeClock
-from tests.commands import FakeSls, Result, runner
-from tests.documents import mistake
+from tests.commands import CommandResult, FakeSls, runner
+from tests.documents import find_mistake
 from tests.events import aws
 from tools.deploy import failed_events, leftovers
 from tools.kit.collaborators import Collaborators
@@ -52,7 +52,7 @@ class Dev:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls = Calls(monkeypatch)
-        self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
+        self.calls.stubs["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.sls = FakeSls()
         self.clock = FakeClock(datetime.now(UTC) + timedelta(hours=1))
         self._capsys = capsys
@@ -60,9 +60,9 @@ class Dev:
     def fail(self, **answers: Any) -> None:
         """Make `sls deploy` fail, after which AWS gives these answers."""
         self.sls.status = 1
-        self.sls.while_running = lambda: self.calls.instead.update(answers)
+        self.sls.while_running = lambda: self.calls.stubs.update(answers)
 
-    def run(self, command: str, *words: str) -> Result:
+    def run(self, command: str, *words: str) -> CommandResult:
         collaborators = Collaborators(self.clock, self.sls)
         return runner(self._capsys, command, "--stage", "dev", *words, collaborators=collaborators)()
 
@@ -74,7 +74,7 @@ def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev) -> None:
-    dev.calls.instead["DescribeStacks"] = NO_STACK
+    dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
         DescribeStacks=described("CREATE_CHANGESET:c", status="REVIEW_IN_PROGRESS"),
         DescribeEvents={"OperationEvents": [validation_error()]},
@@ -85,7 +85,7 @@ def test_a_change_set_that_fails_validation_is_explained_by_its_events(dev: Dev)
     assert result.status == 2
     assert REASON in result.err.splitlines()
     assert "ponto: sls deploy failed, as it says above" in result.err
-    assert [made.parameters for made in dev.calls.of("DescribeEvents")] == [
+    assert [made.parameters for made in dev.calls.by_operation("DescribeEvents")] == [
         {"StackName": STACK_ID, "Filters": {"FailedEvents": True}}
     ]
     assert "DeleteStack" not in dev.calls.operations
@@ -99,7 +99,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
     later: Any = {"Timestamp": now + timedelta(minutes=1), "OperationId": "u"}
     failed = later | {"LogicalResourceId": "Vpc", "ResourceType": "AWS::EC2::VPC", "ResourceStatusReason": "limit"}
     cancelled = later | {"LogicalResourceId": "Topic", "ResourceStatusReason": "Resource creation cancelled"}
-    dev.calls.instead["DescribeStacks"] = described("UPDATE_STACK:listed")
+    dev.calls.stubs["DescribeStacks"] = described("UPDATE_STACK:listed")
     dev.fail(DescribeEvents={"OperationEvents": [cancelled, failed, warning, listed, old]})
 
     lines = dev.run("deploy").err.splitlines()
@@ -110,7 +110,7 @@ def test_only_failures_of_this_deploy_are_shown_oldest_first(dev: Dev) -> None:
 
 
 def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(dev: Dev) -> None:
-    dev.calls.instead |= {
+    dev.calls.stubs |= {
         "DescribeStacks": described("UPDATE_STACK:c"),
         "DescribeEvents": {"OperationEvents": [validation_error()]},
     }
@@ -119,7 +119,7 @@ def test_a_failure_before_cloudformation_did_anything_shows_no_earlier_reason(de
 
 
 def test_without_the_right_to_see_events_the_failure_of_sls_stays(dev: Dev) -> None:
-    dev.calls.instead["DescribeStacks"] = NO_STACK
+    dev.calls.stubs["DescribeStacks"] = NO_STACK
     dev.fail(
         DescribeStacks=described("CREATE_CHANGESET:c"),
         DescribeEvents=refusal("AccessDenied", "not you", "DescribeEvents"),
@@ -159,7 +159,7 @@ def abandon(dev: Dev, *, stack: str = STACK) -> str:
     created: str = boto3.client("cloudformation").create_change_set(
         StackName=stack, ChangeSetName=f"{stack}-change-set", ChangeSetType="CREATE", TemplateBody=template
     )["StackId"]
-    dev.calls.made.clear()
+    dev.calls.history.clear()
     return created
 
 
@@ -179,7 +179,7 @@ def test_a_stack_that_was_never_created_is_deleted_before_the_next_deploy(dev: D
     assert status_of(another) == "REVIEW_IN_PROGRESS"
     assert f"deleting the stack {STACK}" in result.err
     deletion = dev.calls.operations.index("DeleteStack")  # by the id, as the wait for its end
-    assert [made.parameters for made in dev.calls.made[deletion : deletion + 2]] == [{"StackName": stack_id}] * 2
+    assert [made.parameters for made in dev.calls.history[deletion : deletion + 2]] == [{"StackName": stack_id}] * 2
 
 
 def test_a_stack_that_was_never_created_is_removed_without_sls(dev: Dev) -> None:
@@ -191,7 +191,7 @@ def test_a_stack_that_was_never_created_is_removed_without_sls(dev: Dev) -> None
 
 def test_a_stack_that_another_deploy_creates_meanwhile_is_not_removed(dev: Dev) -> None:
     statuses = iter(["REVIEW_IN_PROGRESS"] * 2)  # of the looks before the removal
-    dev.calls.instead["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
+    dev.calls.stubs["DescribeStacks"] = lambda *_: described(status=next(statuses, "CREATE_IN_PROGRESS"))
     result = dev.run("remove", "--yes")
     assert (result.status, dev.sls.commands) == (2, [])
     assert f"a deploy creates the stack {STACK} now" in result.err
@@ -212,9 +212,9 @@ def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
     dev: Dev, command: Sequence[str], change_sets: Sequence[str], age_seconds: int, reason: str
 ) -> None:
     stacks = described(status="REVIEW_IN_PROGRESS")
-    dev.calls.instead["DescribeStacks"] = stacks
+    dev.calls.stubs["DescribeStacks"] = stacks
     dev.clock = FakeClock(stacks["Stacks"][0]["CreationTime"] + timedelta(seconds=age_seconds))
-    dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
+    dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": status} for status in change_sets]}
 
     result = dev.run(*command)
 
@@ -227,14 +227,14 @@ def test_a_stack_that_another_deploy_may_be_creating_is_not_deleted(
 def test_a_young_stack_whose_change_set_failed_is_deleted_at_once(dev: Dev) -> None:
     dev.clock = FakeClock()
     stack_id = abandon(dev)
-    dev.calls.instead["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
+    dev.calls.stubs["ListChangeSets"] = {"Summaries": [{"Status": "FAILED"}]}
     dev.run("deploy")
     assert status_of(stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"])
 def test_a_stack_in_any_other_state_is_never_deleted(dev: Dev, status: str) -> None:
-    dev.calls.instead["DescribeStacks"] = described(status=status)
+    dev.calls.stubs["DescribeStacks"] = described(status=status)
     dev.run("deploy")
     assert "DeleteStack" not in dev.calls.operations
 
@@ -249,7 +249,7 @@ def test_a_stage_that_is_not_confirmed_keeps_its_stack(dev: Dev) -> None:
 def test_a_stack_that_cannot_be_deleted_stops_the_deploy(dev: Dev) -> None:
     abandon(dev)
     left = described(status="DELETE_FAILED")
-    dev.calls.instead["DeleteStack"] = lambda *_: dev.calls.instead.update(DescribeStacks=left)
+    dev.calls.stubs["DeleteStack"] = lambda *_: dev.calls.stubs.update(DescribeStacks=left)
     result = dev.run("deploy")
     assert (result.status, dev.sls.commands) == (2, ["package"])
     assert f"ponto: the stack {STACK} is not deleted: " in result.err
@@ -297,7 +297,7 @@ def test_what_a_failed_deploy_left_is_named_before_another_makes_a_second_vpc(de
 
 def test_leftovers_are_named_where_they_exhaust_the_quota_of_vpcs(dev: Dev) -> None:
     vpc, *_ = leave_network()
-    dev.calls.instead["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
+    dev.calls.stubs["GetServiceQuota"] = {"Quota": {"Value": 1.0}}
     dev.sls.add("Vpc", "AWS::EC2::VPC")
     said = dev.run("deploy").err
     assert said.index(f"delete-vpc --vpc-id {vpc}") < said.index("ponto: the account has 2 of at most 1 networks")
@@ -329,7 +329,7 @@ def test_what_belongs_to_the_stack_or_is_deleted_is_not_left_over(dev: Dev) -> N
     def resources(real: Callable[[], Any], _: Any) -> Any:
         return {"ResourceTagMappingList": [*real()["ResourceTagMappingList"], listed]}
 
-    dev.calls.instead["GetResources"] = resources
+    dev.calls.stubs["GetResources"] = resources
 
     assert re.findall(r"--vpc-id (\S+)", dev.run("deploy").err) == [vpc]
 
@@ -364,7 +364,7 @@ def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> No
             raise refusal("NotFoundException", operation="DescribeKey")
         return {"KeyMetadata": {"KeyState": "PendingDeletion" if given["KeyId"] == "pending" else "Enabled"}}
 
-    dev.calls.instead |= {
+    dev.calls.stubs |= {
         "GetResources": {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": []} for arn in arns]},
         "DescribeKey": describe_key,
         "ListStackResources": {"StackResourceSummaries": [dict(zip(keys, each, strict=True)) for each in stack]},
@@ -379,7 +379,7 @@ def test_leftovers_of_all_kinds_are_named_with_what_deletes_them(dev: Dev) -> No
 
 def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
     queues = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
-    dev.calls.instead["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
+    dev.calls.stubs["DescribeStacks"] = stack(**queues, ApiId="abc", Database="create")
     dev.run("deploy")
     assert dev.sls.commands == ["package", "deploy"]
     assert "GetResources" not in dev.calls.operations
@@ -387,4 +387,4 @@ def test_a_complete_stage_is_not_searched_for_leftovers(dev: Dev) -> None:
 
 @pytest.mark.parametrize("kind", leftovers.DELETE_COMMANDS)
 def test_the_command_line_of_aws_knows_the_command_that_deletes_a_leftover(kind: str) -> None:
-    assert mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None
+    assert find_mistake(f"aws {leftovers.DELETE_COMMANDS[kind]}") is None

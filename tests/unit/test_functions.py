@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.aws import Calls, refusal, returned
+from tests.aws import Calls, invoke_stub, refusal
 from tests.clock import FakeClock
 from tests.commands import Run, runner
 from tests.events import aws, aws_environment
@@ -40,7 +40,7 @@ def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence
     run: Run, calls: Calls, code: str
 ) -> None:
     # The first call wakes it, the second finds it Pending.
-    calls.instead["Invoke"] = Mock(side_effect=[refusal(code), refusal(code), returned(MIGRATED)()])
+    calls.stubs["Invoke"] = Mock(side_effect=[refusal(code), refusal(code), invoke_stub(MIGRATED)()])
     result = run("--json")
     assert (result.status, result.json) == (0, MIGRATED)
     assert result.err.count("is not ready: one that nobody called for weeks takes up to two minutes") == 1
@@ -48,18 +48,18 @@ def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence
 
 
 def test_a_function_that_does_not_get_ready_is_given_up(run: Run, calls: Calls) -> None:
-    calls.instead["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
+    calls.stubs["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
     result = run()
-    assert (result.status, len(calls.of("Invoke"))) == (2, 38)  # one in 5 s, for 180 s
+    assert (result.status, len(calls.by_operation("Invoke"))) == (2, 38)  # one in 5 s, for 180 s
     assert "AWS refused Invoke: ResourceNotReadyException: not yet" in result.err
 
 
 def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, calls: Calls) -> None:
-    calls.instead["Invoke"] = returned(MIGRATED)
+    calls.stubs["Invoke"] = invoke_stub(MIGRATED)
     assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]
-    calls.instead["Invoke"] = returned({"applied": [], "notices": []})
+    calls.stubs["Invoke"] = invoke_stub({"applied": [], "notices": []})
     assert run().out == "applied: nothing to do\n"
-    assert calls.of("Invoke")[0].parameters == {
+    assert calls.by_operation("Invoke")[0].parameters == {
         "FunctionName": "batida-ponto-dev-schema",
         "Payload": '{"action": "migrate"}',
     }
@@ -69,11 +69,11 @@ def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, ca
     ("answer", "status", "said"),
     [
         (
-            returned({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True),
+            invoke_stub({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True),
             1,
             r"dev-schema failed: 0006_roles.sql: permission denied\n  Its log: npx sls logs --stage dev -f schema",
         ),
-        (returned({"errorType": "Runtime.ExitError"}, failed=True), 1, "dev-schema failed: Runtime.ExitError"),
+        (invoke_stub({"errorType": "Runtime.ExitError"}, failed=True), 1, "dev-schema failed: Runtime.ExitError"),
         (refusal("ResourceNotFoundException"), 2, "is not in this account and region; deploy stage dev"),
         (refusal("AccessDeniedException", "not you", "Invoke"), 2, "AWS refused Invoke: AccessDeniedException"),
     ],
@@ -81,9 +81,9 @@ def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, ca
 def test_a_schema_that_failed_is_told_from_one_that_was_not_invoked(
     run: Run, calls: Calls, answer: Any, status: int, said: str
 ) -> None:
-    calls.instead["Invoke"] = answer
+    calls.stubs["Invoke"] = answer
     result = run()
-    assert (result.status, result.out, len(calls.made)) == (status, "", 1)
+    assert (result.status, result.out, len(calls.history)) == (status, "", 1)
     assert said.replace(r"\n", "\n") in result.err
 
 

@@ -28,7 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         gateway.create_deployment(restApiId=api["id"], stageName="dev")
         calls = Calls(monkeypatch)
         queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
-        calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"], ApiUrl="https://api")
+        calls.stubs["DescribeStacks"] = stack(**queues, ApiId=api["id"], ApiUrl="https://api")
         yield calls
 
 
@@ -56,14 +56,14 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
             raise error
         return call()
 
-    calls.instead["UpdateUsagePlan"] = update
+    calls.stubs["UpdateUsagePlan"] = update
 
     done = run("revoke", "gate-1", "--yes")
 
     assert done.status == 0
     assert "key gate-1 (" in done.out
     assert done.err.count(f"{DISABLED}. Its usage plan goes as soon as AWS admits it") == 1
-    assert len(calls.of("UpdateUsagePlan")) == 3
+    assert len(calls.by_operation("UpdateUsagePlan")) == 3
     assert boto3.client("apigateway").get_usage_plans()["items"] == []
 
 
@@ -78,7 +78,7 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
 def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
     calls: Calls, run: Run, operation: str, error: Exception
 ) -> None:
-    calls.instead[operation] = error
+    calls.stubs[operation] = error
 
     failed = run("revoke", "gate-1", "--yes", "--forget")
 
@@ -86,12 +86,12 @@ def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
     assert f"AWS refused {operation}: " in failed.err
     assert f"{DISABLED}; repeat the command" in " ".join(failed.err.split())
     assert not is_enabled()
-    del calls.instead[operation]
+    del calls.stubs[operation]
     assert run("revoke", "gate-1", "--yes", "--forget").status == 0
 
 
 def test_a_key_that_could_not_be_disabled_is_not_said_to_be(calls: Calls, run: Run) -> None:
-    calls.instead["UpdateApiKey"] = refusal("AccessDeniedException", "not you", "UpdateApiKey")
+    calls.stubs["UpdateApiKey"] = refusal("AccessDeniedException", "not you", "UpdateApiKey")
     failed = run("revoke", "gate-1", "--yes")
     assert failed.status == 2
     assert "is disabled" not in failed.err
@@ -102,9 +102,9 @@ def test_half_revoked_key_is_revoked_by_the_same_command_again(calls: Calls, run
     gateway = boto3.client("apigateway")
     [plan] = gateway.get_usage_plans()["items"]
     [key] = gateway.get_api_keys()["items"]
-    calls.instead["UpdateUsagePlan"] = refusal("AccessDeniedException", "not you", "UpdateUsagePlan")
+    calls.stubs["UpdateUsagePlan"] = refusal("AccessDeniedException", "not you", "UpdateUsagePlan")
     assert run("revoke", "gate-1", "--yes", "--forget").status == 1
-    del calls.instead["UpdateUsagePlan"]
+    del calls.stubs["UpdateUsagePlan"]
     gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])  # as AWS does with a deleted key
 
     again = run("revoke", "gate-1", "--yes", "--forget")

@@ -7,13 +7,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.documents import links, prose, slugs
+from tests.documents import heading_anchors, links, prose
 from tools.kit import slices
 from tools.kit.project import DOCUMENTS, ROOT
 
 NAMED = re.compile(r"`((?:ponto|resources|slices|tests|tools|docs|lab|loadtest|web)/[\w./-]+\.\w+)(?:::\w+)?`")
 
-anchors = cache(slugs)
+anchors = cache(heading_anchors)
 
 
 def dependents(name: str) -> set[str]:

@@ -20,7 +20,7 @@ from loadtest import jmeter, proof, results, system
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.ledger import PunchKey, StoredPunch
 from loadtest.system import System
-from tests.aws import Calls, returned, stack
+from tests.aws import Calls, invoke_stub, stack
 from tests.commands import runner
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
@@ -393,7 +393,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     calls = Calls(monkeypatch)
-    calls.instead = {
+    calls.stubs = {
         "GetCallerIdentity": {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ana"},
         "DescribeStacks": stack(**OUTPUTS),
         "GetResources": {"items": [{"id": "r1", "path": "/ponto"}]},
@@ -409,13 +409,13 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
     host = "abc.execute-api.us-east-1.amazonaws.com"
     assert found.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
     assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
-    calls.instead["Invoke"] = returned({"why": "not asked", "message": "there is no such statement"})
+    calls.stubs["Invoke"] = invoke_stub({"why": "not asked", "message": "there is no such statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read is of another version"):
         proof.RunTable(found.reader, FIRST).count()
 
 
 def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
-    calls.instead["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
+    calls.stubs["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
 
     with pytest.raises(CommandError, match="takes punches of employees who signed in only"):
         system.find("dev", TargetOptions())
@@ -427,7 +427,7 @@ def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
 ) -> None:
     with pytest.raises(CommandError, match="start it with make run, or name another deployment"):
         system.find(stage, TargetOptions(state=tmp_path))
-    assert not calls.made
+    assert not calls.history
 
 
 def test_only_a_stage_of_the_command_line_leaves_the_local_stack() -> None:

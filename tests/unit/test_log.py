@@ -13,7 +13,7 @@ from ponto.message import Message, Origin
 from ponto.parser import Reason
 from ponto.punch import Punch
 from ponto.store import Entry
-from tests.emf import Metric, metrics
+from tests.emf import Metric, parse_metrics
 from tests.events import RECEIVED_MS, message
 
 ABSENT: dict[str, Any] = dict.fromkeys(Punch._fields)
@@ -97,7 +97,7 @@ def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.Capt
 
 
 def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
-    assert metrics(printed(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
+    assert parse_metrics(printed(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
     assert "redriven" not in logged(capsys)
 
 
@@ -137,7 +137,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     }
     times = {"milliseconds": 12.3, "oldestMilliseconds": 5 * SECOND, "oldestFailedMilliseconds": 6 * SECOND}
     dimensions = {"FunctionName": FUNCTION}
-    assert metrics(text) == {
+    assert parse_metrics(text) == {
         **{("BatidaPonto", name): Metric(dimensions, value, "Count") for name, value in counts.items()},
         **{("BatidaPonto", name): Metric(dimensions, value, "Milliseconds") for name, value in times.items()},
     }

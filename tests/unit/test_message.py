@@ -14,7 +14,7 @@ def read(made: Record) -> Message:
 
 
 def test_messages_of_an_sqs_event_are_returned_in_order() -> None:
-    messages = read_messages(sqs_event(record("{}", "m1", receives=7), record("", "m2")))
+    messages = read_messages(sqs_event(record("{}", "m1", receive_count=7), record("", "m2")))
 
     assert [(message.id, message.body, message.receive_count) for message in messages] == [
         ("m1", "{}", 7),

@@ -98,10 +98,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 
 def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
     outputs = {name: f"of {name}" for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
-    calls.instead["DescribeStacks"] = stack(**outputs)
+    calls.stubs["DescribeStacks"] = stack(**outputs)
 
     assert osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev") == outputs
-    assert calls.made[0].parameters == {"StackName": "batida-ponto-dev"}
+    assert calls.history[0].parameters == {"StackName": "batida-ponto-dev"}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
 def test_a_stack_that_is_not_there_or_not_complete_is_named_with_its_region(
     calls: Calls, answer: Any, message: str
 ) -> None:
-    calls.instead["DescribeStacks"] = answer
+    calls.stubs["DescribeStacks"] = answer
     with pytest.raises(CommandError) as error:
         osls.stack_outputs(boto3.client("cloudformation", "sa-east-1"), "dev")
     assert str(error.value) == message

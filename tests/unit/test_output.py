@@ -10,7 +10,7 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.commands import Line, Terminal, every_command
+from tests.commands import CommandLine, Terminal, all_commands
 from tools.kit import commands, tables
 from tools.kit.console import Console, progress
 from tools.kit.errors import CommandError
@@ -26,7 +26,7 @@ MOVING = (  # a cursor, or the order of what is read: C0, C1, overrides, isolate
     *(0x200E, 0x200F, 0x061C, 0x2028, 0x2029, 0xD800),
 )
 
-LINES = every_command()
+LINES = all_commands()
 
 
 def _refused() -> ClientError:
@@ -45,7 +45,7 @@ def is_harmless(text: str) -> bool:
 )
 @pytest.mark.parametrize("line", LINES, ids=str)
 def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
-    line: Line,
+    line: CommandLine,
     error: Callable[[], Exception],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -69,7 +69,7 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
 
     with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):  # so that they are there again at the end
         try:
-            assert commands.run(line.root, line.name, line.words) == 2
+            assert commands.run(line.root, line.name, line.subcommands) == 2
         except ValueError:
             traceback.print_exc()
 
@@ -82,12 +82,12 @@ def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
 
 @pytest.mark.parametrize("line", LINES, ids=str)
 def test_what_a_command_was_asked_is_repeated_harmlessly(
-    line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: CommandLine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(click.Command, "invoke", lambda *_: None)  # no group's own, which leads to its commands
 
     for word in (HOSTILE, f"--{HOSTILE}", f"--month={HOSTILE}", f"--stage={HOSTILE}"):
-        assert commands.run(line.root, line.name, [*line.words, word]) in (0, 2)
+        assert commands.run(line.root, line.name, [*line.subcommands, word]) in (0, 2)
     printed = capsys.readouterr()
     assert is_harmless(printed.out + printed.err)
 

@@ -13,7 +13,7 @@ import pytest
 
 from ponto import log
 from ponto.drain import Processed
-from tests.commands import Result
+from tests.commands import CommandResult
 from tools.cli import main
 from tools.kit import parameters, slices
 from tools.kit.gateway_limits import LOWER_LIMIT_REGIONS, default_limits
@@ -45,14 +45,14 @@ STAGE = StageSettings(
 )
 MONTH = Month()
 
-Run = Callable[[str], Result]
+Run = Callable[[str], CommandResult]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(words: str) -> Result:
+    def run(words: str) -> CommandResult:
         status = main(["plan", *shlex.split(words)])
-        return Result(status, *capsys.readouterr())
+        return CommandResult(status, *capsys.readouterr())
 
     return run
 

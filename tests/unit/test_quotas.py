@@ -31,7 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     """The calls to moto's AWS, which has no stack."""
     with aws():
         calls = Calls(monkeypatch)
-        calls.instead["DescribeStackResource"] = NO_STACK
+        calls.stubs["DescribeStackResource"] = NO_STACK
         yield calls
 
 
@@ -85,7 +85,7 @@ def test_a_template_tells_what_it_takes() -> None:
     ],
 )
 def test_what_leaves_enough_or_takes_no_more_is_deployed(calls: Calls, unreserved: int, reserved: int) -> None:
-    calls.instead |= limits(unreserved) | reserves(reserved)
+    calls.stubs |= limits(unreserved) | reserves(reserved)
     demand(FIVE)
 
 
@@ -97,7 +97,7 @@ def test_what_leaves_enough_or_takes_no_more_is_deployed(calls: Calls, unreserve
 def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
     calls: Calls, unreserved: int, limit: int, reserved: int, more: int, value: int
 ) -> None:
-    calls.instead |= limits(unreserved, limit) | (reserves(reserved) if reserved else {})  # else there is no function
+    calls.stubs |= limits(unreserved, limit) | (reserves(reserved) if reserved else {})  # else there is no function
     with pytest.raises(CommandError) as refused:
         demand(FIVE)
     assert refused.value.status == 2
@@ -126,10 +126,10 @@ def test_a_network_too_many_stops_the_deploy_unless_the_stack_has_it_already(cal
     assert "the account has 5 of at most 5 networks (VPCs) in us-east-1, and this stage makes one" in str(refused.value)
     assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6 --region us-east-1" in str(refused.value)
 
-    calls.instead |= is_there("UPDATE_COMPLETE")
+    calls.stubs |= is_there("UPDATE_COMPLETE")
     demand(NETWORK)
 
-    calls.instead |= is_there("DELETE_COMPLETE")
+    calls.stubs |= is_there("DELETE_COMPLETE")
     with pytest.raises(CommandError, match="the account has 5 of at most 5"):
         demand(NETWORK)
 
@@ -139,7 +139,7 @@ def plan(kind: str) -> Any:
 
 
 def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_made(calls: Calls) -> None:
-    calls.instead |= limits(1_000) | plan("FREE")
+    calls.stubs |= limits(1_000) | plan("FREE")
     with pytest.raises(CommandError) as refused:
         demand(CLUSTER)
     assert refused.value.status == 2
@@ -153,10 +153,10 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
     demand(NOTHING)  # database: existing
     assert calls.operations.count("GetAccountPlanState") == 1
     for paid in (plan("PAID"), {"GetAccountPlanState": refusal("ResourceNotFoundException")}):  # older than plans
-        calls.instead |= paid
+        calls.stubs |= paid
         demand(CLUSTER)
 
-    calls.instead |= limits(10, 10) | plan("FREE")
+    calls.stubs |= limits(10, 10) | plan("FREE")
     large = FIVE._replace(creates_cluster=True, maximum_acu=8, unverified_parameters=("gate=false",))
     line = "again: database=express reservedConcurrency=none gate=false maximumAcu=4\n"
     with pytest.raises(CommandError, match=line):
@@ -166,7 +166,7 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
 def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
     calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls.instead |= limits(1_000) | plan("FREE")
+    calls.stubs |= limits(1_000) | plan("FREE")
     express = NOTHING._replace(is_express=True, maximum_acu=4, backup_days=1)
     demand(express)
     assert capsys.readouterr().err == ""
@@ -178,10 +178,10 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
 
     with pytest.raises(CommandError, match=r"4 ACU at most, and maximumAcu is 8\. Deploy with --param maximumAcu=4"):
         demand(express._replace(maximum_acu=8))
-    calls.instead |= limits(10, 10)
+    calls.stubs |= limits(10, 10)
     with pytest.raises(CommandError, match="\nagain: maximumAcu=4 reservedConcurrency=none\n"):
         demand(express._replace(maximum_acu=8, reserved={DRAIN: 5}))
-    calls.instead |= plan("PAID")
+    calls.stubs |= plan("PAID")
     demand(express._replace(maximum_acu=8))
 
 
@@ -195,7 +195,7 @@ def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
 def test_a_plan_that_cannot_be_asked_for_stops_nothing(
     calls: Calls, capsys: pytest.CaptureFixture[str], error: Exception, why: str
 ) -> None:
-    calls.instead["GetAccountPlanState"] = error
+    calls.stubs["GetAccountPlanState"] = error
     demand(CLUSTER)
     assert capsys.readouterr().err.startswith(f"not checked: the account's plan, for {why}")
 
@@ -203,7 +203,7 @@ def test_a_plan_that_cannot_be_asked_for_stops_nothing(
 def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
     calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls.instead |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
+    calls.stubs |= limits(10, 10) | {"GetServiceQuota": {"Quota": {"Value": 1.0}}}
     both = r"(?s)functions at once.*networks \(VPCs\)"
     with pytest.raises(CommandError, match=both) as refused:
         demand(BOTH)
@@ -228,7 +228,7 @@ def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
 def test_what_may_not_be_asked_is_said_and_left_unchecked(
     calls: Calls, capsys: pytest.CaptureFixture[str], operation: str, what: str
 ) -> None:
-    calls.instead |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
+    calls.stubs |= limits(1_000) | {operation: refusal("AccessDeniedException", "not you", operation)}
     demand(BOTH._replace(throttles=THROTTLES))
     reason = f"AWS refused {operation}: AccessDeniedException: not you"
     assert capsys.readouterr().err == f"not checked: {what}, for {reason}\n"
@@ -279,11 +279,11 @@ def offers(*, aurora: str = "abcd", sqs: str = "abcd", default_subnets: str = ""
 def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
     calls: Calls, network: Network, region: Any, lacking: str, instead: str
 ) -> None:
-    calls.instead |= region
+    calls.stubs |= region
 
     with pytest.raises(CommandError) as refused:
         demand(NOTHING._replace(network=network))
-    calls.instead |= is_there("CREATE_COMPLETE")
+    calls.stubs |= is_there("CREATE_COMPLETE")
     demand(NOTHING._replace(network=network))  # which the stack has already
 
     said = str(refused.value)
@@ -301,12 +301,12 @@ def test_zone_that_lacks_what_the_stage_needs_stops_the_deploy_and_names_others(
     ],
 )
 def test_zones_that_offer_what_the_stage_needs_are_deployed(calls: Calls, network: Network) -> None:
-    calls.instead |= offers(aurora="acd" if network.engine_version else "", sqs="acd")
+    calls.stubs |= offers(aurora="acd" if network.engine_version else "", sqs="acd")
     demand(NOTHING._replace(network=network))
 
 
 def test_region_without_two_suitable_zones_is_refused(calls: Calls) -> None:
-    calls.instead |= offers(aurora="b")
+    calls.stubs |= offers(aurora="b")
     with pytest.raises(CommandError, match="No two zones of us-east-1 offer all that it needs") as refused:
         demand(NOTHING._replace(network=PRIVATE))
     assert "again:" not in str(refused.value)
@@ -320,7 +320,7 @@ def gateway(limits: ThrottleLimits) -> Any:
 
 
 def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(calls: Calls) -> None:
-    calls.instead |= gateway(LOWER_LIMITS)
+    calls.stubs |= gateway(LOWER_LIMITS)
     with pytest.raises(CommandError) as refused:
         demand(THROTTLED)
     said = str(refused.value)
@@ -331,8 +331,8 @@ def test_burst_above_that_of_the_account_stops_the_deploy_and_says_what_fits(cal
 
 
 def test_account_whose_limits_were_raised_is_not_refused_whatever_its_region(calls: Calls) -> None:
-    calls.instead |= gateway(ThrottleLimits(4_000, 2_000))
+    calls.stubs |= gateway(ThrottleLimits(4_000, 2_000))
     require(boto3.Session(region_name="af-south-1"), STACK, THROTTLED, lambda *_: "")
-    calls.instead |= gateway(ThrottleLimits(1_500, 2_000))
+    calls.stubs |= gateway(ThrottleLimits(1_500, 2_000))
     with pytest.raises(CommandError, match="again: stageRateLimit=1500 keyRateLimit=1500\n"):
         demand(THROTTLED)

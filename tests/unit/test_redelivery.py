@@ -22,7 +22,7 @@ CHANGE = "ChangeMessageVisibilityBatch"
 
 def received(*times: int) -> list[Message]:
     """Return messages that were received so many times."""
-    return [message("{}", receives=receives)._replace(receipt_handle="handle") for receives in times]
+    return [message("{}", receive_count=receives)._replace(receipt_handle="handle") for receives in times]
 
 
 def no_client() -> NoReturn:
@@ -37,16 +37,16 @@ def shorten(messages: list[Message]) -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     with aws():
         calls = Calls(monkeypatch)
-        calls.instead[CHANGE] = lambda _, asked: {"Successful": [{"Id": each["Id"]} for each in asked["Entries"]]}
+        calls.stubs[CHANGE] = lambda _, asked: {"Successful": [{"Id": each["Id"]} for each in asked["Entries"]]}
         yield calls
 
 
 def hidden_seconds(calls: Calls) -> list[list[int]]:
     """Return the visibility timeouts of each call."""
-    for made in calls.of(CHANGE):
+    for made in calls.by_operation(CHANGE):
         assert made.parameters["QueueUrl"] == URL
         assert {each["ReceiptHandle"] for each in made.parameters["Entries"]} == {"handle"}
-    return [[each["VisibilityTimeout"] for each in made.parameters["Entries"]] for made in calls.of(CHANGE)]
+    return [[each["VisibilityTimeout"] for each in made.parameters["Entries"]] for made in calls.by_operation(CHANGE)]
 
 
 def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(calls: Calls) -> None:
@@ -82,17 +82,17 @@ def test_what_sqs_refuses_or_does_not_answer_for_is_told_after_all_calls(calls: 
     answers: Iterator[Any] = iter(
         [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
     )
-    calls.instead[CHANGE] = lambda *_: next(answers)
+    calls.stubs[CHANGE] = lambda *_: next(answers)
     with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, SQS does not say$"):
         shorten(received(*[1] * 12))
     assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
 
 
 def test_after_a_call_that_failed_no_other_is_begun(calls: Calls) -> None:
-    calls.instead[CHANGE] = refusal("AccessDenied")
+    calls.stubs[CHANGE] = refusal("AccessDenied")
     with pytest.raises(ClientError):
         shorten(received(*[1] * 12))
-    assert len(calls.made) == 1
+    assert len(calls.history) == 1
 
 
 def test_without_time_no_call_is_started_and_boto3_is_not_even_imported() -> None:

@@ -81,7 +81,7 @@ def test_empties_what_goes_with_the_stack_in_all_versions_and_then_removes_it(ru
     assert result.status == 0
     assert stage.full() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
     assert result.err.splitlines()[0].startswith("stage dev: account 123456789012, region us-east-1, as arn:")
-    assert sls.ran == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
+    assert sls.invocations == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
     assert result.out == "removed    dev, account 123456789012, region us-east-1\n"
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_questi
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
     assert "all that is in SiteBucket, UploadBucket." in asked
     assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
-    assert (stage.full(), sls.ran) == (set(stage.buckets), [])
+    assert (stage.full(), sls.invocations) == (set(stage.buckets), [])
 
 
 def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, sls: FakeSls) -> None:
@@ -104,7 +104,7 @@ def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, 
     result = run("--yes")
     assert result.status == 2
     assert "--param terminationProtection=false" in result.err
-    assert (stage.full(), sls.ran) == (set(stage.buckets), [])
+    assert (stage.full(), sls.invocations) == (set(stage.buckets), [])
 
 
 def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
@@ -131,7 +131,7 @@ def test_a_stage_that_is_not_there_is_said(run: Run) -> None:
 def test_an_object_that_cannot_be_deleted_is_named(run: Run, sls: FakeSls, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(BUCKETS)
     refused = {"Key": "a", "Code": "AccessDenied", "Message": "not you"}
-    Calls(monkeypatch).instead["DeleteObjects"] = {"Errors": [refused]}
+    Calls(monkeypatch).stubs["DeleteObjects"] = {"Errors": [refused]}
     result = run("--yes")
-    assert (result.status, sls.ran) == (1, [])
+    assert (result.status, sls.invocations) == (1, [])
     assert f"S3 does not delete a of {stage.buckets['SiteBucket']}: AccessDenied: not you" in result.err

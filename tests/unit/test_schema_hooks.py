@@ -8,10 +8,10 @@ import pytest
 from ponto.admin.actions import SchemaHooks, run
 from ponto.connection import Parameters
 from slices import enabled
-from tests.database import OF_THE_SCHEMA
+from tests.database import SCHEMA_ENVIRONMENT
 
 ENVIRONMENT = {
-    **OF_THE_SCHEMA,
+    **SCHEMA_ENVIRONMENT,
     "DB_HOST": "db",
     "DB_NAME": "ponto",
     "DB_USER": "owner",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.waiting import started, wait_for
+from tests.waiting import background_process, wait_for
 from tools.develop.install import Installer, NoNetworkError, SetupError, explain_network, install_set, uv_settings
 from tools.kit.project import ROOT
 
@@ -225,7 +225,7 @@ def test_ctrl_c_is_one_line_and_waits_for_the_installer(project: Path) -> None:
     python.chmod(0o755)
     (project / ".venv" / ".installed-tools").touch()
     command = [sys.executable, "-I", str(INSTALL), "run"]
-    with started(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+    with background_process(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
         wait_for((project / "started").exists, "the installer")
         os.killpg(process.pid, signal.SIGINT)
         _, printed = process.communicate()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tests.waiting import started
+from tests.waiting import background_process
 from tools.kit.osls import search_path
 from tools.kit.project import ROOT
 from tools.local import emulator, stack
@@ -43,7 +43,7 @@ def test_a_folder_with_other_things_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.fixture
 def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
     """Yield an emulator whose process lives and whose log is gone."""
-    with started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    with background_process([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key")
 
 

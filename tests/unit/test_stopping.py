@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.clock import FakeClock
-from tests.waiting import started
+from tests.waiting import background_process
 from tools.kit.stopping import StopSignalError, raise_on_first_signal
 from tools.local import __main__ as command
 from tools.local import emulator, saved
@@ -39,7 +39,7 @@ def stop(act: str, folder: Path) -> tuple[list[str], int]:
     printed: list[str] = []
     log = folder / "emulator.log"
     log.touch()
-    with started([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE) as process:
+    with background_process([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
         aws = emulator.Emulator(process, 1, folder, log, "key")

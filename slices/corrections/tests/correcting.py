@@ -37,7 +37,7 @@ class CorrectionsDatabase(reporting.Database):
         """
         id_ = id_ or correction_id(uuid.uuid4().int)
         instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
-        self.ask(
+        self.execute(
             "set session_replication_role = replica;"  # no trigger
             "insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
             " values (%s, %s, %s, %s, %s, 'forgotten', 'ana', %s);"
@@ -102,7 +102,7 @@ def store(database: CorrectionsDatabase, rows: list[HistoryRow]) -> None:
     """Insert rows of batida and correcao."""
     for row in rows:
         if row.kind in ("batida", "primeira"):
-            database.ask(
+            database.execute(
                 "insert into ponto.batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
                 *(row.id, row.ponto, None if row.kind == "primeira" else row.at, row.at),
             )

@@ -12,9 +12,9 @@ import pytest
 
 from slices.reports.report import period
 from tests import commands
-from tests.aws import Calls, at_once
+from tests.aws import Calls, skip_long_polling
 from tests.commands import Run as Run
-from tests.database import ask, cloned
+from tests.database import cloned, execute
 from tests.events import aws
 from tools.kit.project import ROOT
 
@@ -27,7 +27,7 @@ NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 
 def fill(url: str, statement: str | None = None, *values: object) -> None:
     """Run a statement in the database, or insert the company."""
-    ask(url, statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), *values)
+    execute(url, statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), *values)
 
 
 NUMBERS = """
@@ -83,7 +83,7 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A dead-letter queue with three messages; give its URL."""
     with aws():
-        Calls(monkeypatch).instead["ReceiveMessage"] = at_once
+        Calls(monkeypatch).stubs["ReceiveMessage"] = skip_long_polling
         sqs = boto3.client("sqs", region_name="us-east-1")
         queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         for reason, received, body in (

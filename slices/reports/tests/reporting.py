@@ -38,28 +38,28 @@ class Database(tests.database.Database):
 
     def __init__(self, url: str, time_zone: str = "Asia/Kathmandu") -> None:
         super().__init__(url)
-        self.ask("select set_config('timezone', %s, false)", time_zone)
+        self.execute("select set_config('timezone', %s, false)", time_zone)
         self.zones: dict[int, ZoneInfo] = {}  # of those who are employed
 
     def read(self, report: str, columns: str = "*") -> list[Row]:
         """Return the rows of a view, a table or a call of a function."""
-        return self.ask(f"select {columns} from {report}")
+        return self.execute(f"select {columns} from {report}")
 
     def explain(self, report: str) -> str:
-        return "\n".join(line for (line,) in self.ask("explain select * from " + report))
+        return "\n".join(line for (line,) in self.execute("explain select * from " + report))
 
     @contextmanager
     def trial(self) -> Iterator[None]:
         """Undo afterwards what happens inside."""
-        self.ask("begin")
+        self.execute("begin")
         try:
             yield
         finally:
-            self.ask("rollback")
+            self.execute("rollback")
 
     def employ(self, usuario_id: int, zone: ZoneInfo | None = None, cutoff: time | None = None) -> None:
         self.zones[usuario_id] = zone or SAO_PAULO
-        self.ask(
+        self.execute(
             "insert into ponto.funcionario (usuario_id, nome, fuso, corte) values (%s, %s, %s, %s)",
             usuario_id,
             f"Employee {usuario_id}",
@@ -91,7 +91,7 @@ class Database(tests.database.Database):
         for instant in instants_of(times, self.zones.get(usuario_id, SAO_PAULO)):
             receipt = None if received is None else instant + received
             ids.append(str(uuid.uuid4()))
-            self.ask(
+            self.execute(
                 "insert into ponto.batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em, gravada_em)"
                 " values (%s, %s, %s, %s, %s, %s, %s)",
                 ids[-1],
@@ -107,7 +107,7 @@ class Database(tests.database.Database):
     def begin(self, zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> None:
         """Employ somebody, and store punches that arrive in the given order."""
         self.employ(1, zone, cutoff)
-        self.ask(
+        self.execute(
             "insert into ponto.batida (id, usuario_id, ponto, recebida_em)"
             " select gen_random_uuid(), 1, at, greatest(at, '2000-01-01') from unnest(%s::timestamptz[]) as at",
             punches,

@@ -6,7 +6,7 @@ import psycopg2.errors
 import pytest
 
 from ponto.admin.migrations import REFERENCE, migrate
-from tests.database import Database, ask
+from tests.database import Database, execute
 from tests.postgres.servers import Server
 from tests.postgres.storing import add_punch
 
@@ -24,7 +24,7 @@ def test_an_offset_that_no_time_of_the_wire_has_is_refused_by_the_database_itsel
 
 def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None:
     owner = server.create_owner("master")
-    server.ask(
+    server.execute(
         "alter database master set standard_conforming_strings = off;"
         "alter database master set transform_null_equals = on"
     )
@@ -32,7 +32,7 @@ def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None
     migrate(owner, "America/Sao_Paulo", REFERENCE)
 
     with pytest.raises(psycopg2.errors.CheckViolation):
-        ask(
+        execute(
             owner,
             "set standard_conforming_strings = on; insert into ponto.batida (id, usuario_id, ponto, dispositivo)"
             " values (gen_random_uuid(), 1, now(), E'a\\u202eb')",

@@ -9,7 +9,7 @@ import pytest
 
 from ponto.punch import Punch
 from ponto.store import Entry, Status, Store
-from tests.database import ask
+from tests.database import execute
 from tests.documents import blocks
 from tools.kit.project import ROOT
 
@@ -47,34 +47,34 @@ def punch(url: str, *employees: int) -> None:
 def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123, 124, 123)
 
-    ask(migrated_url, erasure)
+    execute(migrated_url, erasure)
 
-    assert ask(migrated_url, "select usuario_id from batida") == [(124,)]
+    assert execute(migrated_url, "select usuario_id from batida") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        ask(migrated_url, "delete from batida")
+        execute(migrated_url, "delete from batida")
 
 
 def test_an_employee_is_erased_from_the_originals_table_too(migrated_url: str, erasure: str) -> None:
-    ask(
+    execute(
         migrated_url,
         "create table public.batida (usuario_id bigint); insert into public.batida values (123), (124)",
     )
 
-    ask(migrated_url, erasure)
+    execute(migrated_url, erasure)
 
-    assert ask(migrated_url, "select usuario_id from public.batida") == [(124,)]
+    assert execute(migrated_url, "select usuario_id from public.batida") == [(124,)]
 
 
 def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123)
-    ask(migrated_url, "create view public.batida as select usuario_id from ponto.batida group by usuario_id")
+    execute(migrated_url, "create view public.batida as select usuario_id from ponto.batida group by usuario_id")
 
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
-        ask(migrated_url, erasure)
+        execute(migrated_url, erasure)
 
-    assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
+    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        ask(migrated_url, "delete from batida")
+        execute(migrated_url, "delete from batida")
 
 
 def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
@@ -82,19 +82,19 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
 
     for role in ("ponto_function", "ponto_reader"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            ask(migrated_url, f"set role {role}; {erasure}")
+            execute(migrated_url, f"set role {role}; {erasure}")
 
-    assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
+    assert execute(migrated_url, "select usuario_id from batida") == [(123,)]
 
 
 def test_an_analyst_sees_the_figures_of_the_document_and_nothing_else(migrated_url: str) -> None:
     punch(migrated_url, 123)
     [figures] = [block.text for block in blocks(ROOT / "docs" / "operations.md") if "schema figures" in block.text]
     try:
-        ask(migrated_url, figures)
+        execute(migrated_url, figures)
 
-        assert ask(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(123,)]
+        assert execute(migrated_url, "set role analyst; select usuario_id from figures.punches") == [(123,)]
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            ask(migrated_url, "set role analyst; select usuario_id from ponto.batida")
+            execute(migrated_url, "set role analyst; select usuario_id from ponto.batida")
     finally:
-        ask(migrated_url, "drop owned by analyst; drop role analyst")
+        execute(migrated_url, "drop owned by analyst; drop role analyst")

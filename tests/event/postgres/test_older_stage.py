@@ -30,11 +30,11 @@ def test_punches_of_an_older_stage_are_copied_whole_and_once(
 ) -> None:
     columns = "id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao"
     rows = f"select {columns}, recebida_em, gravada_em, mensagem_id, chave from batida order by id"
-    empty.ask(PUNCHES)
-    empty.ask("alter table batida drop column sequencia")  # as if it were older than that
+    empty.execute(PUNCHES)
+    empty.execute("alter table batida drop column sequencia")  # as if it were older than that
 
     for _ in range(2):
         copy_rows(ROOT / "docs" / "operations.md", "Bring rows back", empty, database, tmp_path)
 
-    assert database.ask(rows) == empty.ask(rows)
-    assert database.ask("select sequencia from batida") == [(None,), (None,)]
+    assert database.execute(rows) == empty.execute(rows)
+    assert database.execute("select sequencia from batida") == [(None,), (None,)]

@@ -25,8 +25,8 @@ def run(empty: Database) -> Run:
 
 
 def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(empty: Database, run: Run) -> None:
-    empty.ask(ORIGINAL)
-    empty.ask(
+    empty.execute(ORIGINAL)
+    empty.execute(
         "insert into batida (usuario_id, ponto) values"
         " (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (2, '2020-10-05 08:00'),"
         " (1, '2020-10-05 12:00:00.123456'), (2147483647, '1900-01-01 00:00'), (1, '2999-12-31 23:59:59.999999'),"
@@ -34,7 +34,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(emp
         " (1, '1899-12-31 23:59:59.999999'), (1, '3000-01-01 00:00'),"
         " (1, 'infinity'), (1, '-infinity'), (1, '294276-12-31'), (1, '0044-03-15 BC'), (null, null)"
     )
-    before = empty.ask("select id, usuario_id, ponto::text from batida order by id")
+    before = empty.execute("select id, usuario_id, ponto::text from batida order by id")
 
     migrated = run()
 
@@ -42,9 +42,9 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(emp
         "NOTICE:  public.batida: 18 rows, 5 punches copied, 2 repeats,"
         " 11 left out (no employee above 0, no time from 1900 to 2999)"
     ]
-    assert empty.ask("select id, usuario_id, ponto::text from public.batida order by id") == before
+    assert empty.execute("select id, usuario_id, ponto::text from public.batida order by id") == before
     assert (
-        empty.ask(
+        empty.execute(
             "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em,"
             " mensagem_id from batida"
         )
@@ -57,36 +57,38 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(emp
         (2_147_483_647, datetime(1900, 1, 1, tzinfo=ZoneInfo(ZONE))),
         (1, datetime(2999, 12, 31, 23, 59, 59, 999_999, tzinfo=BRT)),
     }
-    copied = empty.ask("select id, usuario_id, ponto from batida")
+    copied = empty.execute("select id, usuario_id, ponto from batida")
     assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == local
     assert all(punch_id == derive_id(usuario_id, ponto) for punch_id, usuario_id, ponto in copied)
 
 
 def test_another_table_of_that_name_is_left_alone(empty: Database, run: Run) -> None:
-    empty.ask("create table batida (id serial primary key, quando date); insert into batida values (default, now())")
+    empty.execute(
+        "create table batida (id serial primary key, quando date); insert into batida values (default, now())"
+    )
 
     assert run().notices == []
 
-    assert empty.ask("select count(*) from public.batida") == [(1,)]
-    assert empty.ask("select count(*) from ponto.batida") == [(0,)]
+    assert empty.execute("select count(*) from public.batida") == [(1,)]
+    assert empty.execute("select count(*) from ponto.batida") == [(0,)]
 
 
 def test_a_view_of_the_first_versions_columns_is_not_read(empty: Database, run: Run) -> None:
-    empty.ask("create view batida as select 1 as id, 1 as usuario_id, timestamp '2020-10-05' as ponto, 1/0 as trap")
+    empty.execute("create view batida as select 1 as id, 1 as usuario_id, timestamp '2020-10-05' as ponto, 1/0 as trap")
 
     run()
 
-    assert empty.ask("select count(*) from ponto.batida") == [(0,)]
+    assert empty.execute("select count(*) from ponto.batida") == [(0,)]
 
 
 def test_the_table_of_another_owner_is_not_copied_and_the_notice_says_what_to_do(empty: Database, run: Run) -> None:
-    empty.ask(ORIGINAL + "create role other; alter table batida owner to other")
+    empty.execute(ORIGINAL + "create role other; alter table batida owner to other")
     try:
         notices = run().notices
 
         assert re.search(
             r"rows of public\.batida were not copied.*to other.*alter table public\.batida owner to", str(notices)
         )
-        assert empty.ask("select count(*) from ponto.batida") == [(0,)]
+        assert empty.execute("select count(*) from ponto.batida") == [(0,)]
     finally:
-        empty.ask("drop owned by other; drop role other")
+        empty.execute("drop owned by other; drop role other")

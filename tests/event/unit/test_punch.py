@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ponto.derived_id import derive_id
 from ponto.parser import FIELDS_REQUIRED_FIRST, InvalidPunchError, Reason, parse
 from ponto.punch import Punch
-from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
+from tests.strategies import BAD_VALUES, BOUNDARY_VALUES, FIELDS, edited_bodies, good_bodies, json_values
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
@@ -127,7 +127,7 @@ def test_local_time_that_occurs_twice_or_never_is_the_later_instant(zone: str, l
     assert read(ZoneInfo(zone), ponto=local).ponto.astimezone(UTC).isoformat() == utc
 
 
-@pytest.mark.parametrize("fields", LIMITS, ids=lambda fields: ascii(fields)[:40])
+@pytest.mark.parametrize("fields", BOUNDARY_VALUES, ids=lambda fields: ascii(fields)[:40])
 def test_values_at_the_limits_are_admitted(fields: dict[str, Any]) -> None:
     read(**fields)
 
@@ -220,7 +220,7 @@ def test_number_beyond_a_double_is_out_of_range(number: str) -> None:
     assert error.detail == "precisao: must be a number from 0 to 20037508"
 
 
-@given(edited_bodies() | any_json())
+@given(edited_bodies() | json_values())
 def test_detail_of_every_refusal_can_be_a_message_attribute(body: Any) -> None:
     detail = refused(json.dumps(body))
     if detail is None:

@@ -11,7 +11,7 @@ from slices.clocks.tests.clock_files import CLOCK, EIGHT, HardwareClock, cpf, mo
 from slices.imports.tests.e2e.test_uploads import Bucket
 from slices.imports.tests.e2e.test_uploads import bucket as bucket
 from slices.imports.tests.e2e.test_uploads import employee_ids as employee_ids
-from tests.commands import Result, run_process
+from tests.commands import CommandResult, run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
@@ -69,7 +69,7 @@ def test_two_punches_of_a_minute_stay_two_after_a_redrive(
     bucket: Bucket,
     employee_ids: list[int],
     tmp_path: Path,
-    run: Callable[..., Result],
+    run: Callable[..., CommandResult],
 ) -> None:
     (field,) = load_documents(employee_ids[:1], deployed, tmp_path)
     clock = HardwareClock(2009)  # local times

@@ -21,10 +21,10 @@ from slices.conformance.fault_script import Effect, FaultScript, InjectedFault
 from slices.conformance.rules import ExpectedPunches
 from slices.conformance.stub_api import HttpResponse
 from slices.conformance.tests.tools.clients import Client, NewIdClient, punch_bodies
-from tests.commands import Result, run_process
-from tests.serving import Request, answering
+from tests.commands import CommandResult, run_process
+from tests.serving import Request, http_server
 from tests.serving import Response as Reply
-from tests.waiting import DEADLINE, started, wait_for
+from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
 from tools import cli
 from tools.kit import event
 
@@ -39,10 +39,10 @@ class RunningCommand(NamedTuple):
     process: "subprocess.Popen[str]"
     url: str
 
-    def wait(self) -> Result:
+    def wait(self) -> CommandResult:
         """Wait for the command to end, and return its result."""
-        out, err = self.process.communicate(timeout=DEADLINE)
-        return Result(self.process.returncode, out, err)
+        out, err = self.process.communicate(timeout=DEADLINE_SECONDS)
+        return CommandResult(self.process.returncode, out, err)
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def run_command(*options: str) -> Iterator[RunningCommand]:
     """Run `ponto conformance`."""
     line = [sys.executable, "-m", "tools.cli", "conformance", "--listen", "127.0.0.1:0"]
     line += ["--time-scale", str(SCALE), *options]
-    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with background_process(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         first = process.stderr.readline() if process.stderr else ""
         match = re.search(r"http://\S+/ponto", first)
         assert match, first
@@ -132,7 +132,7 @@ def stack() -> Iterator[Stack]:
         status, text = (202, b'{"message":"accepted"}') if request.method == "POST" else (200, b"<p>page</p>")
         return status, {"x-own": "kept"}, text
 
-    with answering(answer) as url:
+    with http_server(answer) as url:
         yield Stack(f"{url}/stage/ponto", requests)
 
 
@@ -152,7 +152,7 @@ def send_request(
     proxy: FaultProxy, method: str = "POST", path: str = "/ponto", body: Any = VALID_BODY, **headers: str
 ) -> HttpResponse:
     """Send a request, and return the response with all of its headers."""
-    connection = http.client.HTTPConnection(proxy.url.split("/")[2], timeout=DEADLINE)
+    connection = http.client.HTTPConnection(proxy.url.split("/")[2], timeout=DEADLINE_SECONDS)
     try:
         connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
         answer = connection.getresponse()
@@ -164,7 +164,7 @@ def send_request(
 def connect(proxy: FaultProxy) -> socket.socket:
     """Open a connection without sending anything."""
     host, port = proxy.url.split("/")[2].split(":")
-    return socket.create_connection((host, int(port)), DEADLINE)
+    return socket.create_connection((host, int(port)), DEADLINE_SECONDS)
 
 
 def test_requests_and_responses_are_forwarded_unchanged(stack: Stack) -> None:
@@ -285,7 +285,7 @@ def test_an_answer_is_delivered_once_the_client_has_read_it(reads: bool) -> None
     with running_proxy() as proxy:
         with connect(proxy) as connection:
             connection.sendall(b"POST /ponto HTTP/1.1\r\nhost: kit\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
-            select.select([connection], [], [], DEADLINE)  # the response has arrived
+            select.select([connection], [], [], DEADLINE_SECONDS)  # the response has arrived
             while reads and connection.recv(4096):
                 pass
         wait_for(

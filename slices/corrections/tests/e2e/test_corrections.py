@@ -7,12 +7,12 @@ import pytest
 from slices.corrections import proof
 from slices.reports.tests.company import fill
 from tests import commands
-from tests.commands import Result
+from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.kit import local_stack
 
-Run = Callable[..., Result]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture

@@ -70,10 +70,10 @@ def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     until = since + hours * HOUR if hours else None
     with database.trial():
         database.begin(zone, cutoff, [])
-        database.ask("update funcionario set zona_mudou_em = %s", since)  # before, as the bound is not included
+        database.execute("update funcionario set zona_mudou_em = %s", since)  # before, as the bound is not included
         store(database, rows)
-        database.ask("update funcionario set fuso = %s, corte = %s", now_by[0].key, now_by[1])
-        ((has_moved,),) = database.ask("select zona_mudou_em > %s from funcionario", since)
+        database.execute("update funcionario set fuso = %s, corte = %s", now_by[0].key, now_by[1])
+        ((has_moved,),) = database.execute("select zona_mudou_em > %s from funcionario", since)
         listed = {month: changes(database, month, since, until) for month in MONTHS}
 
     then, now = counted_punches(rows, since), counted_punches(rows, until)

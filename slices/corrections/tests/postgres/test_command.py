@@ -13,7 +13,7 @@ from slices.corrections import send
 from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
-from tests.aws import Calls, returned, stack
+from tests.aws import Calls, invoke_stub, stack
 from tests.clock import FakeClock
 from tests.database import Database, export
 from tests.functions import Functions
@@ -27,7 +27,7 @@ URL = "https://ab12cd34.execute-api.sa-east-1.amazonaws.com/dev"
 
 @pytest.fixture
 def punched(database: Database) -> Database:
-    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
     return database
 
 
@@ -45,7 +45,7 @@ def correct(
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
-    return database.ask("select tipo, usuario_id, autor from correcao order by criada_em")
+    return database.execute("select tipo, usuario_id, autor from correcao order by criada_em")
 
 
 def test_login_is_the_author_and_lists_the_corrections_of_a_month(correct: commands.Run, punched: Database) -> None:
@@ -71,10 +71,10 @@ def test_login_is_the_author_and_lists_the_corrections_of_a_month(correct: comma
 
 def test_list_has_the_working_days_of_the_month_not_its_calendar_days(correct: commands.Run, punched: Database) -> None:
     reserved = 2**53 - 1
-    punched.ask(
+    punched.execute(
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, '2026-10-01 12:00Z')", reserved
     )
-    punched.ask(
+    punched.execute(
         "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, '2026-10-01 12:00Z', 'itself')",
         reserved,
     )
@@ -88,8 +88,8 @@ def test_list_has_the_working_days_of_the_month_not_its_calendar_days(correct: c
 
 
 def test_refusal_at_the_commit_is_reported(correct: commands.Run, punched: Database) -> None:
-    [(function,)] = punched.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
-    punched.ask(function.replace("1 minute", "0"))
+    [(function,)] = punched.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    punched.execute(function.replace("1 minute", "0"))
     late = correct(*ADD)
     assert (late.status, late.out) == (2, "")
     assert "took longer than a minute" in late.err
@@ -144,7 +144,7 @@ OTHER_PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
 def test_only_punch_of_a_minute_is_disregarded_without_its_id(
     correct: commands.Run, punched: Database, at: str
 ) -> None:
-    punched.ask(
+    punched.execute(
         "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), employee, at::timestamptz"
         " from (values (%s, '2026-10-01 07:59:59.9-03'), (%s, '2026-10-01 08:01-03'), (%s, '2026-10-01 08:00-03'))"
         " as other (employee, at)",
@@ -152,7 +152,7 @@ def test_only_punch_of_a_minute_is_disregarded_without_its_id(
     )
     words = ("disregard", "--employee", ANA, "--at", at, "--reason", "twice")
     assert correct(*words).status == 0
-    [(left_out, target)] = punched.ask("select id::text, alvo::text from correcao")
+    [(left_out, target)] = punched.execute("select id::text, alvo::text from correcao")
     assert target == PUNCH
 
     again = correct(*words)
@@ -164,7 +164,7 @@ def test_only_punch_of_a_minute_is_disregarded_without_its_id(
 def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
     correct: commands.Run, punched: Database
 ) -> None:
-    punched.ask(
+    punched.execute(
         "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00:31.25-03')", OTHER_PUNCH, ANA
     )
     added = correct("add", "--employee", ANA, "--at", "2026-10-01T08:00:59", "--reason", "no tablet", "--json").json
@@ -185,15 +185,15 @@ def test_several_punches_in_a_minute_are_listed_and_none_is_disregarded(
 
 
 def test_punches_of_a_repeated_hour_are_listed_with_their_offsets(correct: commands.Run, punched: Database) -> None:
-    punched.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    punched.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
     first, second = "01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000002"
     for identity, at in ((first, "2025-11-02 01:30-04"), (second, "2025-11-02 01:30-05")):
-        punched.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
+        punched.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
     words = ("disregard", "--employee", ANA, "--reason", "twice")
     refused = correct(*words, "--at", "2025-11-02T01:30")
     assert f"{first} (01:30:00-04:00), {second} (01:30:00-05:00); nothing was written" in refused.err
     assert correct(*words, "--at", "2025-11-02T01:30-05:00").status == 0
-    assert punched.ask("select alvo::text from correcao") == [(second,)]
+    assert punched.execute("select alvo::text from correcao") == [(second,)]
 
 
 @pytest.mark.parametrize(
@@ -299,9 +299,9 @@ def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs", "ApiId": "abc"}
     calls = Calls(monkeypatch)
-    calls.instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
+    calls.stubs["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
     reports = Functions(punched.url, "ponto_reader")
-    calls.instead["Invoke"] = lambda _, given: returned(reports.call("read", json.loads(given["Payload"])))()
+    calls.stubs["Invoke"] = lambda _, given: invoke_stub(reports.call("read", json.loads(given["Payload"])))()
     return FakeApi(monkeypatch, Functions(punched.url, "ponto_corrections"))
 
 
@@ -337,7 +337,7 @@ def test_disregard_on_a_stage_looks_up_the_punch_by_the_function(
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
     done = correct_on_aws(*words)
     assert (done.status, done.err) == (0, "")
-    assert punched.ask("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
+    assert punched.execute("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
 
 

@@ -3,7 +3,7 @@
 import psycopg2
 import pytest
 
-from tests.database import ask
+from tests.database import execute
 from tests.event.postgres.test_documents import erasure as erasure
 from tests.event.postgres.test_documents import erasure_of, punch
 from tools.kit.project import ROOT
@@ -13,13 +13,13 @@ PAGE = ROOT / "slices" / "corrections" / "README.md"
 
 def test_only_the_employees_corrections_are_erased(migrated_url: str) -> None:
     punch(migrated_url, 123, 124, 123)
-    ask(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
+    execute(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
 
-    ask(migrated_url, erasure_of(PAGE, "correcao"))
+    execute(migrated_url, erasure_of(PAGE, "correcao"))
 
-    assert ask(migrated_url, "select usuario_id from correcao") == [(124,)]
+    assert execute(migrated_url, "select usuario_id from correcao") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        ask(migrated_url, "delete from correcao")
+        execute(migrated_url, "delete from correcao")
 
 
 def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, erasure: str) -> None:
@@ -30,15 +30,15 @@ def test_missing_corrections_are_inserted_back_unchanged(migrated_url: str, eras
         "tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida where usuario_id = 123",
         "tipo, alvo, motivo) select 'anulacao', id, 'was right' from correcao where tipo = 'desconsideracao'",
     ):
-        ask(migrated_url, f"insert into correcao ({given}")
-    before = ask(migrated_url, "select * from correcao order by criada_em")
-    ask(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
-    ask(migrated_url, erasure)
-    ask(migrated_url, erasure_of(PAGE, "correcao"))
-    assert len(ask(migrated_url, "select id from correcao")) == 1
-    ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
+        execute(migrated_url, f"insert into correcao ({given}")
+    before = execute(migrated_url, "select * from correcao order by criada_em")
+    execute(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
+    execute(migrated_url, erasure)
+    execute(migrated_url, erasure_of(PAGE, "correcao"))
+    assert len(execute(migrated_url, "select id from correcao")) == 1
+    execute(migrated_url, "insert into batida select * from punches on conflict do nothing")
     insert = (PAGE.parent / "insert_back.sql").read_text(encoding="utf-8")
 
     for _ in range(2):
-        ask(migrated_url, f"create temp table back as select * from kept order by criada_em desc; {insert}")
-        assert ask(migrated_url, "select * from correcao order by criada_em") == before
+        execute(migrated_url, f"create temp table back as select * from kept order by criada_em desc; {insert}")
+        assert execute(migrated_url, "select * from correcao order by criada_em") == before

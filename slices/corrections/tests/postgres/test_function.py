@@ -14,7 +14,7 @@ from slices.corrections.function import TIMEOUTS, handle_request, main, open_con
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MAX_CORRECTIONS
 from tests.database import Database
-from tests.functions import BY_IAM, Functions
+from tests.functions import IAM_LOGIN_ENVIRONMENT, Functions
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
@@ -22,7 +22,7 @@ DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
 
 @pytest.fixture
 def function(database: Database) -> Functions:
-    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
     return Functions(database.url, "ponto_corrections")
 
 
@@ -43,7 +43,7 @@ def event(body: str, **identity: Any) -> dict[str, Any]:
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
-    return database.ask("select tipo, autor from correcao order by criada_em")
+    return database.execute("select tipo, autor from correcao order by criada_em")
 
 
 def test_author_is_the_aws_identity_and_a_retry_adds_nothing(function: Functions, database: Database) -> None:
@@ -95,7 +95,7 @@ def test_refused_corrections_have_reasons_and_nothing_is_written(function: Funct
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [1, 2])
     assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
 
-    database.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    database.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
     status, answer = post(function, {**ADDITION, "ponto": "2025-11-02T01:30"})  # as the clocks go back
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [0])
     assert "give the offset" in answer["recusadas"][0]["razao"]
@@ -155,7 +155,7 @@ def test_a_login_that_holds_the_corrections_lock_is_named(function: Functions, d
 def test_missing_right_or_migration_is_answered_500_with_what_to_run(
     function: Functions, database: Database, change: str, reason: str, error: str
 ) -> None:
-    database.ask(change)
+    database.execute(change)
     status, answer = post(function, ADDITION)
     assert status == 500
     assert reason in answer["message"]
@@ -164,7 +164,7 @@ def test_missing_right_or_migration_is_answered_500_with_what_to_run(
 
 
 def test_function_signs_in_by_iam_if_the_stage_does(function: Functions) -> None:
-    function.environment |= BY_IAM
+    function.environment |= IAM_LOGIN_ENVIRONMENT
     assert post(function, ADDITION)[0] == 200
 
 

@@ -21,10 +21,10 @@ def test_planted_functions_are_not_called(server: Server) -> None:
     owner = server.create_owner("master")
     plant_objects(server, "master")
     migrate(owner, ZONE, SCHEMA)
-    server.ask("".join(f"alter role {role} password 'its own';" for role in ROLES))
-    server.ask("alter database master reset search_path")  # for the row that this test writes
+    server.execute("".join(f"alter role {role} password 'its own';" for role in ROLES))
+    server.execute("alter database master reset search_path")  # for the row that this test writes
     add_punch(owner, EMPLOYEE, id=PUNCH)
-    server.ask("alter database master set search_path = public, pg_catalog")
+    server.execute("alter database master set search_path = public, pg_catalog")
 
     assert employees.load(owner, [ANA], dry_run=False)["counts"]["inserted"] == 1
     correction = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))

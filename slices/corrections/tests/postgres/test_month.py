@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from slices.reports.report.i18n import format_minutes
-from tests.commands import Result
+from tests.commands import CommandResult
 from tests.database import Database, export
-from tests.documents import blocks, commands
+from tests.documents import blocks, split_commands
 from tools.cli import main
 from tools.kit.project import ROOT
 
@@ -20,14 +20,14 @@ PAGE = ROOT / "slices" / "corrections" / "month.md"
 @pytest.fixture
 def printed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> dict[str, list[Result]]:
+) -> dict[str, list[CommandResult]]:
     """Run the page's commands in order on a separate database; return the results by command."""
     export(database.owner, monkeypatch)
     monkeypatch.setenv("COLUMNS", "160")  # so that each row of a table is one line
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    found: dict[str, list[Result]] = {}
-    for command in (each for block in blocks(PAGE) if block.language == "sh" for each in commands(block.text)):
+    found: dict[str, list[CommandResult]] = {}
+    for command in (each for block in blocks(PAGE) if block.language == "sh" for each in split_commands(block.text)):
         if command.startswith(". "):
             continue
         program, *words = map(os.path.expanduser, shlex.split(command))
@@ -37,11 +37,11 @@ def printed(
         elif words[1] == "exceptions":
             words.append("--no-queue")
         words += ["--database", "env"]
-        found.setdefault(command, []).append(Result(main(words), *capsys.readouterr()))
+        found.setdefault(command, []).append(CommandResult(main(words), *capsys.readouterr()))
     return found
 
 
-def test_commands_of_the_page_close_october(printed: dict[str, list[Result]]) -> None:
+def test_commands_of_the_page_close_october(printed: dict[str, list[CommandResult]]) -> None:
     assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
 
     def lines(start: str, *words: str) -> list[list[str]]:

@@ -42,7 +42,7 @@ CORRECTIONS_BACK = ROOT / "slices" / "corrections" / "README.md", "After a resto
 @pytest.fixture
 def older(empty: Database) -> Database:
     """Return the database of an older stage."""
-    empty.ask(PUNCHES + EMPLOYEES + CORRECTIONS)
+    empty.execute(PUNCHES + EMPLOYEES + CORRECTIONS)
     return empty
 
 
@@ -53,10 +53,10 @@ def test_rows_of_an_older_stage_are_copied_in_the_documented_order(
         copy_rows(*section, older, database, tmp_path)
 
     employees = "select usuario_id, nome, cpf, fuso, corte, zona_mudou_em from funcionario order by usuario_id"
-    assert database.ask(employees) == older.ask(employees)
+    assert database.execute(employees) == older.execute(employees)
     corrections = "select id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em from correcao order by id"
-    blank, *others = database.ask(corrections)
-    old_blank, *old_others = older.ask(corrections)
+    blank, *others = database.execute(corrections)
+    old_blank, *old_others = older.execute(corrections)
     assert others == old_others
     assert [*blank[:5], *blank[6:]] == [*old_blank[:5], *old_blank[6:]]
     assert (blank[5], old_blank[5]) == ("blank in the older stage", "\u3164\u3164\u3164")
@@ -68,9 +68,9 @@ def test_corrections_are_copied_once_their_employee_is_loaded(
     copy_rows(*PUNCHES_BACK, older, database, tmp_path)
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 3 is not known"):
         copy_rows(*CORRECTIONS_BACK, older, database, tmp_path)
-    assert database.ask("select count(*) from correcao") == [(0,)]
+    assert database.execute("select count(*) from correcao") == [(0,)]
 
-    database.ask("insert into funcionario (usuario_id, nome) values (3, 'Caio')")
+    database.execute("insert into funcionario (usuario_id, nome) values (3, 'Caio')")
     copy_rows(*CORRECTIONS_BACK, older, database, tmp_path)
 
-    assert database.ask("select count(*) from correcao") == [(5,)]
+    assert database.execute("select count(*) from correcao") == [(5,)]

@@ -27,7 +27,7 @@ def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
 
     found = json.loads(dev.text())
     assert (result.status, result.json["corrections"], result.json["timeCards"]) == (0, 5, 3)
-    assert [each["id"] for each in found["correcoes"]] == dev.ask(
+    assert [each["id"] for each in found["correcoes"]] == dev.execute(
         "select id::text from correcao where usuario_id = 106 order by criada_em"
     )
     assert set(found["correcoes"][0]) == dev.fields("correcao")

@@ -50,7 +50,7 @@ def test_disabled_slice_leaves_cards_of_punches_and_enabled_again_corrects_them(
 
     assert again.notices == []
     assert {name.partition("/")[0] for name in again.applied} == {"corrections"}
-    assert stage.ask("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
+    assert stage.execute("select from migracao_repetivel where nome = %s", f"reports/{REPLACED}") == []
     assert stage.card(1, "2026-11") == CORRECTED
 
 

@@ -22,7 +22,7 @@ from slices.corrections.write import (
     write_corrections,
 )
 from slices.reports.tests.reporting import CHANGES
-from tests.database import Database, ask
+from tests.database import Database, execute
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -38,8 +38,8 @@ CHOSEN = "c0000000-0000-8000-8000-000000000001"
 @pytest.fixture
 def corrected(database: Database) -> Database:
     """Return a database in which Ana has a punch, and Rui is an employee without punches."""
-    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
-    database.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Rui', 'America/Manaus')", RUI)
+    database.execute("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    database.execute("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Rui', 'America/Manaus')", RUI)
     return database
 
 
@@ -51,10 +51,10 @@ def write(
 
 
 def refusals(database: Database, *corrections: Correction) -> dict[int, str]:
-    before = database.ask("select count(*) from correcao")
+    before = database.execute("select count(*) from correcao")
     with pytest.raises(CorrectionsRefusedError) as caught:
         write(database, *corrections)
-    assert database.ask("select count(*) from correcao") == before  # all or nothing
+    assert database.execute("select count(*) from correcao") == before  # all or nothing
     return dict(caught.value.reasons)
 
 
@@ -90,14 +90,14 @@ def test_each_kind_is_a_row_with_author_and_employee(corrected: Database) -> Non
         (derive_id("desconsideracao", PUNCH, 0), ANA, None, True),
         (derive_id("anulacao", left_out.id, 0), ANA, None, True),
     ]
-    assert corrected.ask(
+    assert corrected.execute(
         "select id::text, usuario_id, tipo, ponto, alvo::text, motivo, autor from correcao order by criada_em"
     ) == [
         (added.id, ANA, "inclusao", AT_SIX, None, REASON, AUTHOR),
         (left_out.id, ANA, "desconsideracao", None, PUNCH, "twice", AUTHOR),
         (undone.id, ANA, "anulacao", None, left_out.id, "a mistake", AUTHOR),
     ]
-    assert corrected.ask("select id::text from batida") == [(PUNCH,)]
+    assert corrected.execute("select id::text from batida") == [(PUNCH,)]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_stored_times_are_returned_in_the_employees_zone(corrected: Database) ->
     ],
 )
 def test_repeated_or_skipped_local_time_is_refused(corrected: Database, local: str, reason: str) -> None:
-    corrected.ask("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
+    corrected.execute("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
     assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(reason)
 
     early, late = write(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
@@ -147,13 +147,13 @@ def test_repeated_or_skipped_local_time_is_refused(corrected: Database, local: s
 
 def test_local_times_around_clock_changes_are_those_of_zoneinfo(corrected: Database) -> None:
     for zone, day in CHANGES:
-        corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
+        corrected.execute("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
         for half_hours in range(5 * 48):
             local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
             at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
             expected = at[0] if at[0] == at[1] else "occurs twice" if at[0] < at[1] else "does not exist"
             try:
-                [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
+                [(found,)] = corrected.execute("select instante_local(%s, %s)", RUI, local)
             except psycopg2.errors.CheckViolation as error:
                 found = next((reason for reason in ("occurs twice", "does not exist") if reason in str(error)), error)
             assert found == expected, (zone, local)
@@ -251,13 +251,13 @@ def test_concurrent_corrections_wait_for_the_first_and_see_it(corrected: Databas
         retry = threads.submit(write, corrected, disregard())
         other = threads.submit(write, corrected, disregard(motivo="another reason"))
         try:
-            wait_for(lambda: corrected.ask(WAITING) == [(2,)], "both to wait for the first")
+            wait_for(lambda: corrected.execute(WAITING) == [(2,)], "both to wait for the first")
         finally:
             first.commit()
         assert [each.is_new for each in retry.result()] == [False]
         with pytest.raises(CorrectionsRefusedError):
             other.result()
-    assert corrected.ask("select count(*) from correcao") == [(1,)]
+    assert corrected.execute("select count(*) from correcao") == [(1,)]
 
 
 def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Database) -> None:
@@ -265,7 +265,7 @@ def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Data
         cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
         waiting = threads.submit(write, corrected, add())
         try:
-            wait_for(lambda: corrected.ask(WAITING) == [(1,)], "the other to wait for the first")
+            wait_for(lambda: corrected.execute(WAITING) == [(1,)], "the other to wait for the first")
             cursor.execute(
                 "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, %s, 'forgot')",
                 (RUI, SIX),
@@ -273,7 +273,7 @@ def test_corrections_have_instants_in_the_order_of_their_commits(corrected: Data
         finally:
             first.commit()
         waiting.result()
-    order = corrected.ask("select tipo, usuario_id from correcao order by criada_em")
+    order = corrected.execute("select tipo, usuario_id from correcao order by criada_em")
     assert order == [("desconsideracao", ANA), ("inclusao", RUI), ("inclusao", ANA)]
 
 
@@ -285,15 +285,15 @@ def test_repeatable_read_transaction_is_refused(corrected: Database) -> None:
 
 
 def test_commit_a_minute_after_the_insert_is_refused(corrected: Database) -> None:
-    [(function,)] = corrected.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
-    corrected.ask(function.replace("1 minute", "0"))
+    [(function,)] = corrected.execute("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    corrected.execute(function.replace("1 minute", "0"))
 
     with pytest.raises(psycopg2.errors.CheckViolation, match="longer than a minute"):
         write(corrected, add())
 
-    assert corrected.ask("select count(*) from correcao") == [(0,)]
+    assert corrected.execute("select count(*) from correcao") == [(0,)]
     # A restored correction was written long ago.
-    corrected.ask(
+    corrected.execute(
         "insert into correcao (tipo, alvo, motivo, criada_em)"
         " values ('desconsideracao', %s, 'twice', '2026-10-02 08:00Z')",
         PUNCH,
@@ -306,7 +306,9 @@ def test_commit_a_minute_after_the_insert_is_refused(corrected: Database) -> Non
 def test_personal_login_is_the_author_and_obeys_the_rules(corrected: Database, person: str) -> None:
     [added] = write(corrected, add(), author=None, user=person)
     assert added.is_new
-    assert corrected.ask("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [("ana", True)]
+    assert corrected.execute("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [
+        ("ana", True)
+    ]
     with pytest.raises(CorrectionsRefusedError, match="1 refused"):
         write(corrected, undo(PUNCH), author=None, user=person)
 
@@ -314,18 +316,18 @@ def test_personal_login_is_the_author_and_obeys_the_rules(corrected: Database, p
 @pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
 def test_personal_login_cannot_set_author_or_instant(corrected: Database, person: str, named: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask({**corrected.owner, "user": person}, f"insert into correcao ({named})")
+        execute({**corrected.owner, "user": person}, f"insert into correcao ({named})")
 
 
 def test_tables_of_an_earlier_schema_in_the_search_path_change_no_rule(corrected: Database, person: str) -> None:
-    corrected.ask("create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)")
-    corrected.ask("insert into shadow.funcionario values (999)")
+    corrected.execute("create schema shadow authorization ana; create table shadow.funcionario (usuario_id bigint)")
+    corrected.execute("insert into shadow.funcionario values (999)")
     with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
-        ask(
+        execute(
             {**corrected.owner, "user": person, "options": "-c search_path=shadow,ponto"},
             "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 999, now(), 'mine')",
         )
-    corrected.ask("drop schema shadow cascade")
+    corrected.execute("drop schema shadow cascade")
 
 
 # Its form
@@ -361,12 +363,12 @@ def test_table_refuses_an_invisible_reason(corrected: Database, motivo: str) -> 
 
 
 def test_table_and_function_treat_the_same_characters_as_invisible(corrected: Database) -> None:
-    [(rule,)] = corrected.ask(
+    [(rule,)] = corrected.execute(
         "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
     )
     assert f"regexp_replace(motivo, '[{INVISIBLE_CHARACTERS}]'::text, ''::text, 'g'::text)" in rule
     every = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
-    [(seen,)] = corrected.ask("select regexp_replace(%s, %s, '', 'g')", every, f"[{INVISIBLE_CHARACTERS}]")
+    [(seen,)] = corrected.execute("select regexp_replace(%s, %s, '', 'g')", every, f"[{INVISIBLE_CHARACTERS}]")
     assert seen == re.sub(f"[{INVISIBLE_CHARACTERS}]", "", every)
     assert {character for character in seen if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
 

@@ -1,13 +1,13 @@
 """`ponto trace` of corrected punches, and of corrections."""
 
-from tests.database import ask
+from tests.database import execute
 from tests.postgres.test_trace import DAY, ID, NIGHT, Stage
 from tests.postgres.test_trace import dev as dev
 
 
 def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, migrated_url: str) -> None:
     disregarding, adding, undone = (f"c0000000-0000-8000-8000-00000000000{last}" for last in range(3))
-    ask(
+    execute(
         migrated_url,
         """
         insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo) values
@@ -18,7 +18,7 @@ def test_trace_prints_corrections_of_a_day_and_recognises_their_ids(dev: Stage, 
         """,
         *(disregarding, ID, adding, undone, NIGHT),
     )
-    ask(
+    execute(
         migrated_url,
         "insert into correcao (usuario_id, tipo, alvo, motivo) values (7, 'anulacao', %s, 'it was')",
         undone,

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.iam import ACCOUNT, Principal, arn_of, may, policy_of, role_of
+from tests.iam import ACCOUNT, Principal, get_arn, get_role, is_allowed, resolve_policy
 from tests.template.compiled import SIGN_IN_PARAMETERS, CompileStage, PackageStage, slice_files
 from tests.template.function_role import require_function_role
 from tests.template.test_compiled_gateway import throttles
@@ -78,9 +78,9 @@ def test_documented_policy_has_the_rights_of_the_corrector_role(prod: Template) 
     readme = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     policies = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
     (policy,) = [each for each in policies if "Statement" in each]
-    values = {"<region>": "us-east-1", "<account>": ACCOUNT, "<ApiId>": arn_of(prod, "Api")}
+    values = {"<region>": "us-east-1", "<account>": ACCOUNT, "<ApiId>": get_arn(prod, "Api")}
     text = re.sub("<.*?>", lambda found: values[found[0]], json.dumps(policy))
-    (own,) = role_of(prod, "CorrectorRole").policies
+    (own,) = get_role(prod, "CorrectorRole").policies
     assert json.loads(text)["Statement"] == own["Statement"]
 
 
@@ -104,23 +104,25 @@ SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role"
 def test_corrector_role_requires_the_users_name_as_session_name(
     prod: Template, caller: str, session_name: str, *, expected: bool
 ) -> None:
-    trust = policy_of(prod, prod.properties("CorrectorRole")["AssumeRolePolicyDocument"])
+    trust = resolve_policy(prod, prod.properties("CorrectorRole")["AssumeRolePolicyDocument"])
     anything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     request = {"sts:RoleSessionName": session_name}
     assert (
-        may(Principal(caller, [anything]), "sts:AssumeRole", arn_of(prod, "CorrectorRole"), trust, request=request)
+        is_allowed(
+            Principal(caller, [anything]), "sts:AssumeRole", get_arn(prod, "CorrectorRole"), trust, request=request
+        )
         is expected
     )
 
 
 def test_only_the_gateway_may_invoke_the_function(prod: Template) -> None:
     function, method = (
-        arn_of(prod, "CorrectionLambdaFunction"),
-        policy_of(prod, {"Fn::Sub": f"{METHODS}/prod/POST/correcao"}),
+        get_arn(prod, "CorrectionLambdaFunction"),
+        resolve_policy(prod, {"Fn::Sub": f"{METHODS}/prod/POST/correcao"}),
     )
-    roles = {name: role_of(prod, name) for name in prod.by_type("AWS::IAM::Role")}
-    assert {name for name, role in roles.items() if may(role, "lambda:InvokeFunction", function)} == {"ApiRole"}
-    assert {name for name, role in roles.items() if may(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
+    roles = {name: get_role(prod, name) for name in prod.by_type("AWS::IAM::Role")}
+    assert {name for name, role in roles.items() if is_allowed(role, "lambda:InvokeFunction", function)} == {"ApiRole"}
+    assert {name for name, role in roles.items() if is_allowed(role, "execute-api:Invoke", method)} == {"CorrectorRole"}
 
 
 def test_function_has_separate_roles_in_iam_and_the_database(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.commands import Result
+from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
@@ -121,7 +121,7 @@ def test_file_is_stored_once_and_a_longer_one_adds_its_new_punches(
 
 
 def test_failed_file_is_dead_lettered_and_imported_by_a_redrive(
-    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], run: Callable[..., Result]
+    client: Client, stack: Stack, bucket: Bucket, employee_ids: list[int], run: Callable[..., CommandResult]
 ) -> None:
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]

@@ -9,8 +9,8 @@ from typing import Any
 
 from slices.imports.tests.unit.test_uploads import punch
 from tests.commands import write_stack
-from tests.serving import Request, Response, answering
-from tests.waiting import started, wait_for
+from tests.serving import Request, Response, http_server
+from tests.waiting import background_process, wait_for
 
 LINES = 6_001  # valid ones, between two that are refused
 
@@ -32,11 +32,11 @@ def test_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: Path
     file = tmp_path / "october.ndjson"
     good = [punch(employee_id) for employee_id in range(1, LINES + 1)]
     file.write_bytes(b"\n".join([b"{", *good, b"{"]))
-    with answering(accept) as url:
+    with http_server(accept) as url:
         words = [sys.executable, "-m", "tools.cli", "import", str(file), "--json"]
         words += ["--state", str(write_stack(tmp_path, api_url=f"{url}/ponto", api_key="key"))]
         for fast in (LINES // 3, 2 * LINES // 3):
-            with started(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            with background_process(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
                 wait_for(lambda least=fast - 500: progress(file).get("accepted", 0) > least, "progress")  # type: ignore[misc]
                 process.kill()
         fast = 10 * LINES

@@ -29,9 +29,9 @@ class Stage:
         self.missing = "NoSuchKey"  # error code for a missing object
         self.stored: dict[str, bytes] = {}
         self.misses = 0  # number of requests before the results exist
-        calls.instead["DescribeStacks"] = stack(**OUTPUTS, UploadBucketName=BUCKET)
-        calls.instead["PutObject"] = self._put
-        calls.instead["GetObject"] = self._get
+        calls.stubs["DescribeStacks"] = stack(**OUTPUTS, UploadBucketName=BUCKET)
+        calls.stubs["PutObject"] = self._put
+        calls.stubs["GetObject"] = self._get
 
     def _put(self, _: Callable[[], Any], parameters: Any) -> Any:
         assert parameters["Bucket"] == BUCKET
@@ -129,11 +129,11 @@ def test_invalid_file_is_not_uploaded(stage: Stage, run: Run, machine: Path) -> 
     done = run("import", machine)
     assert done.status == 2
     assert "line 4: not a number" in done.err
-    assert stage.calls.made == []
+    assert stage.calls.history == []
 
 
 def test_stage_without_a_bucket_is_an_error(stage: Stage, run: Run, machine: Path) -> None:
-    stage.calls.instead["DescribeStacks"] = stack(**OUTPUTS)
+    stage.calls.stubs["DescribeStacks"] = stack(**OUTPUTS)
     done = run("import", machine)
     assert done.status == 2
     assert "stage local has no bucket for files; set its parameter uploads to true and deploy" in done.err

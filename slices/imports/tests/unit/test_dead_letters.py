@@ -53,7 +53,7 @@ def test_event_is_listed_with_its_file_and_redriven(
     assert dead_letter["employee"] is None
 
     assert dev.run("redrive", "--reason", "file").status == 0
-    (invoked,) = dev.calls.of("Invoke")
+    (invoked,) = dev.calls.by_operation("Invoke")
     assert json.loads(invoked.parameters.pop("Payload")) == expected
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-importacao", "InvocationType": "Event"}
     assert (dev.queued(), dev.dead_letters()) == ([], set())

@@ -15,7 +15,7 @@ import pytest
 
 from slices.imports.tests.unit.test_uploads import file, punch
 from tests.clock import FakeClock
-from tests.commands import Result, write_stack
+from tests.commands import CommandResult, write_stack
 from tests.gateway import Response, answer_requests
 from tests.unit.test_files import THINGS, state
 from tools import cli
@@ -59,10 +59,10 @@ class ImportRun:
                 self.accepted.append(employee_id)
             return response
 
-    def run(self, *words: str) -> Result:
+    def run(self, *words: str) -> CommandResult:
         arguments = ["import", str(self.file), "--state", str(self.file.parent), *words]
         status = cli.main(arguments, Collaborators(self.clock))
-        done = Result(status, *self._capsys.readouterr())
+        done = CommandResult(status, *self._capsys.readouterr())
         assert "CANARY" not in done.out + done.err
         return done
 

@@ -322,7 +322,7 @@ def test_messages_have_employee_attribute_if_sign_in_is_required_and_a_message_g
 
     function.main(event("incoming/a", None), Context(RESERVE + 30))
 
-    (call,) = sqs.of("SendMessageBatch")
+    (call,) = sqs.by_operation("SendMessageBatch")
     entries = call.parameters["Entries"]
     assert [entry.get("MessageGroupId") for entry in entries] == [group] * 2
     attributes = [message.get("MessageAttributes") for message in received()]
@@ -342,7 +342,7 @@ def test_attributes_of_a_line_are_sent_with_the_employee_attribute() -> None:
 
 
 def test_only_entries_with_transient_errors_are_sent_again(sqs: Calls) -> None:
-    sqs.instead["SendMessageBatch"] = refuse({1: "InternalError", 8: "InternalError"}, {8: "InvalidSecurity"})
+    sqs.stubs["SendMessageBatch"] = refuse({1: "InternalError", 8: "InternalError"}, {8: "InvalidSecurity"})
     assert send(1, 10) == {}
     assert employee_ids() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
 
@@ -357,18 +357,18 @@ def test_only_entries_with_transient_errors_are_sent_again(sqs: Calls) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_call_with_transient_error_is_retried(sqs: Calls, error: Any) -> None:
-    sqs.instead["SendMessageBatch"] = refuse(error, error)
+    sqs.stubs["SendMessageBatch"] = refuse(error, error)
     assert send(1, 10) == {}
     assert employee_ids() == list(range(1, 11))
 
 
 def test_punch_rejected_by_the_queue_is_refused_and_others_are_sent(sqs: Calls) -> None:
     refused = client_error("InvalidMessageContents")
-    sqs.instead["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
+    sqs.stubs["SendMessageBatch"] = refuse(refused, {}, refused, refused)  # all, the first, the others, the second
     assert send(1, 3) == {2: "line: rejected by the queue: InvalidMessageContents"}
     assert employee_ids() == [1, 3]
 
-    sqs.instead["SendMessageBatch"] = refuse({5: "InvalidParameterValue"})
+    sqs.stubs["SendMessageBatch"] = refuse({5: "InvalidParameterValue"})
     assert send(4, 6) == {2: "line: rejected by the queue: InvalidParameterValue"}
     assert employee_ids() == [4, 6]
 
@@ -381,7 +381,7 @@ def test_punch_rejected_by_the_queue_is_refused_and_others_are_sent(sqs: Calls) 
     ],
 )
 def test_denied_access_or_lasting_errors_of_the_queue_fail_the_file(sqs: Calls, error: Any, message: str) -> None:
-    sqs.instead["SendMessageBatch"] = refuse(*[error] * 100)
+    sqs.stubs["SendMessageBatch"] = refuse(*[error] * 100)
     with pytest.raises(SendFailedError, match=message):
         send(1, 5, seconds=0.1)
 

@@ -18,7 +18,7 @@ from tests.e2e.client import Client
 from tests.e2e.deployed import deploy
 from tests.page import browsers
 from tests.page.pictures import BROWSER_OPTIONS, picture_folder
-from tests.waiting import DEADLINE
+from tests.waiting import DEADLINE_SECONDS
 from tools.kit.project import ROOT
 from tools.local import flow
 
@@ -118,7 +118,7 @@ class Recorder:
 
     def add_frames_until(self, condition: Callable[[], bool]) -> None:
         """Add frames until a condition holds."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, self._text()
             self.add_frame()

@@ -27,7 +27,7 @@ from slices.page.tests.page.phones import (
 )
 from tests.e2e.client import EMPLOYEES, Client
 from tests.serving import Response
-from tests.waiting import DEADLINE, wait_for
+from tests.waiting import DEADLINE_SECONDS, wait_for
 from tools.local.stack import Stack
 
 SPEED = 20  # factor of a page's clock, in tests that wait
@@ -41,7 +41,7 @@ def forward_to(page_url: str) -> ApiHandler:
         forwarded = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
         method = "GET" if body is None else "POST"
         response = urllib3.request(
-            method, page_url + path, body=body, headers=forwarded, retries=False, timeout=DEADLINE
+            method, page_url + path, body=body, headers=forwarded, retries=False, timeout=DEADLINE_SECONDS
         )
         rewritten = ("content-length", "date", "server", "connection", "transfer-encoding")
         return (

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from slices.page import site
-from tests.serving import Request, Response, answering, json_answer
-from tests.waiting import DEADLINE
+from tests.serving import Request, Response, http_server, json_response
+from tests.waiting import DEADLINE_SECONDS
 
 ApiHandler = Callable[[str, Mapping[str, str], bytes | None], Response]
 """Handler of the API's requests: path below the page's address, headers in lower case, and the body of a POST."""
@@ -42,7 +42,7 @@ class BlockedApi:
     def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """Wait for `release`, and return the response."""
         self.request_arrived.set()
-        self._is_released.wait(DEADLINE)
+        self._is_released.wait(DEADLINE_SECONDS)
         return self._api(path, headers, body)
 
     def release(self) -> None:
@@ -91,7 +91,7 @@ class FakeServer:
         with self.lock:
             planned = self.planned_responses.pop(0) if self.planned_responses else PlannedResponse()
         if planned.status:
-            status, headers, text = json_answer(planned.status, {"message": f"made up: {planned.status}"})
+            status, headers, text = json_response(planned.status, {"message": f"made up: {planned.status}"})
             headers = {**headers, **planned.headers}
         else:
             status, headers, text = self.api("ponto", request.headers, request.body)
@@ -112,17 +112,17 @@ class FakeServer:
         punch = next(request.body for request in self.punch_requests if path == f"ponto/{request.body['id']}")
         instant = datetime.fromisoformat(punch["ponto"]).astimezone(UTC).isoformat().replace("+00:00", "Z")
         receipt = {"situacao": "gravada", "id": punch["id"], "usuarioId": punch["usuarioId"], "ponto": instant}
-        return json_answer(200, receipt | changes)
+        return json_response(200, receipt | changes)
 
 
 @contextmanager
 def run_fake_server(api: ApiHandler) -> Iterator[FakeServer]:
     """Run a fake server until the context ends."""
     server = FakeServer(api)
-    with answering(server.answer) as server.origin:
+    with http_server(server.answer) as server.origin:
         yield server
 
 
 def accept(_path: str, _headers: Mapping[str, str], body: bytes | None) -> Response:
     """Accept every punch, and find no receipt: an `ApiHandler` of a stack that stores nothing."""
-    return json_answer(404, {"message": "not yet"}) if body is None else json_answer(202, {"message": "accepted"})
+    return json_response(404, {"message": "not yet"}) if body is None else json_response(202, {"message": "accepted"})

@@ -6,7 +6,7 @@ from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, PlannedResponse
 from slices.page.tests.page.phones import clock_script, make_kiosk, press_repeatedly, punch
 from tests.page.axe import require_no_violations
-from tests.serving import json_answer
+from tests.serving import json_response
 
 MAX_EMPLOYEE_ID = 9_007_199_254_740_991
 
@@ -46,11 +46,11 @@ def test_axe_finds_no_violation_and_nothing_overflows(server: FakeServer, browse
         PlannedResponse(500, {"Retry-After": "3600"}),
     ]
     server.api = lambda path, _, body: (
-        json_answer(202, {"message": "accepted"})
+        json_response(202, {"message": "accepted"})
         if body is not None
         else server.receipt(path)
         if path.endswith(server.punch_requests[1].body["id"])
-        else json_answer(404, {"message": "not yet"})
+        else json_response(404, {"message": "not yet"})
     )
     options = {"viewport": {"width": 320, "height": 640}, "service_workers": "block"}
     with phones.new_phone(browser, server.url, **options) as phone:

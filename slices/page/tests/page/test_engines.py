@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from slices.page.tests.page.fake_server import FakeServer
-from tests.waiting import DEADLINE, started, wait_for
+from tests.waiting import DEADLINE_SECONDS, background_process, wait_for
 from tools.local.emulator import find_free_port
 
 _SCRIPT = """
 const [done] = arguments, work = async () => { %s }
 work().then(value => done({ value }), error => done({ error: String(error) }))
 """
-_SESSION = {"timeouts": {"script": 1000 * DEADLINE}}
+_SESSION = {"timeouts": {"script": 1000 * DEADLINE_SECONDS}}
 _MINI_BROWSER = "*/webkit2gtk-*/MiniBrowser"  # below /usr/lib on Debian and Ubuntu
 
 Command = Callable[[str, dict[str, Any]], Any]
@@ -49,9 +49,11 @@ def firefox() -> Iterator[Tab]:
         (profile / "user.js").write_text('user_pref("marionette.port", 0);\n', encoding="utf-8")
         port = profile / "MarionetteActivePort"
         arguments: list[str | Path] = [program, "--headless", "--no-remote", "--marionette", "--profile", profile]
-        with started(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        with background_process(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             wait_for(lambda: port.exists() and port.read_text(encoding="utf-8"), "Firefox")
-            with socket.create_connection(("127.0.0.1", int(port.read_text(encoding="utf-8"))), DEADLINE) as connection:
+            with socket.create_connection(
+                ("127.0.0.1", int(port.read_text(encoding="utf-8"))), DEADLINE_SECONDS
+            ) as connection:
                 command = _marionette(connection)
                 command("NewSession", {"capabilities": {"alwaysMatch": _SESSION}})
                 yield _tab(command)
@@ -88,10 +90,10 @@ def webkit() -> Iterator[Tab]:
     session = {"webkitgtk:browserOptions": {"binary": str(binary), "args": ["--automation"]}}
     port = find_free_port()
     with (
-        started(
+        background_process(
             [xvfb, "-displayfd", "1", "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as display,
-        started([driver, f"--port={port}"], env=os.environ | {"DISPLAY": f":{_read_line(display)}"}),
+        background_process([driver, f"--port={port}"], env=os.environ | {"DISPLAY": f":{_read_line(display)}"}),
     ):
         wait_for(lambda: _is_listening(port), "WebKitWebDriver")
         address = f"http://127.0.0.1:{port}/session"
@@ -113,7 +115,7 @@ def _read_line(process: subprocess.Popen[bytes]) -> str:
 
 def _post(url: str, parameters: dict[str, Any]) -> Any:
     request = urllib.request.Request(url, json.dumps(parameters).encode())  # noqa: S310  always this machine
-    with urllib.request.urlopen(request, timeout=DEADLINE) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:  # noqa: S310
         return json.load(response)["value"]
 
 

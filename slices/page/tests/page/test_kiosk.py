@@ -20,8 +20,8 @@ from slices.page.tests.page.phones import (
     wait_until_drawn,
 )
 from tests.page.axe import require_no_violations
-from tests.serving import json_answer
-from tests.waiting import DEADLINE
+from tests.serving import json_response
+from tests.waiting import DEADLINE_SECONDS
 
 KEY = "#key=first"
 NEW_KEY = "another-key-of-40-characters-that-is-good"
@@ -166,8 +166,8 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
     def api(_path: str, headers: object, body: bytes | None) -> object:
         keys.append(headers["x-api-key"])  # type: ignore[index]
         if headers["x-api-key"] not in ("first", NEW_KEY):  # type: ignore[index]
-            return json_answer(403, {"message": "Forbidden"})
-        return json_answer(202 if body else 404, {"message": "made up"})
+            return json_response(403, {"message": "Forbidden"})
+        return json_response(202 if body else 404, {"message": "made up"})
 
     server.api = api  # type: ignore[assignment]
     page = open_kiosk(phone)
@@ -192,11 +192,11 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: FakeServ
 
 def test_settings_closed_before_the_server_confirms_the_key_stay_locked(server: FakeServer, phone: Phone) -> None:
     page = open_kiosk(phone)
-    server.api = held = BlockedApi(lambda *_: json_answer(404, {"message": "made up"}))
+    server.api = held = BlockedApi(lambda *_: json_response(404, {"message": "made up"}))
     page.locator("#settings summary").click()
     with page.expect_response(re.compile("/ponto/-$")):
         enter_proof(page, NEW_KEY)
-        assert held.request_arrived.wait(DEADLINE)
+        assert held.request_arrived.wait(DEADLINE_SECONDS)
         page.locator("#settings summary").click()
         expect(page.locator("#settings")).not_to_have_attribute("open", "")
         held.release()

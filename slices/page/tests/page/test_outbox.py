@@ -29,7 +29,7 @@ from slices.page.tests.page.phones import (
     trigger_visibility,
     wait_for_states,
 )
-from tests.serving import json_answer
+from tests.serving import json_response
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
@@ -39,7 +39,7 @@ KEY = "#key=first"
 def test_a_refusals_reason_is_shortened_and_the_next_punch_is_sent(server: FakeServer, phone: Phone) -> None:
     message: object = None
     server.api = lambda path, headers, body: (
-        json_answer(400, {"message": message})
+        json_response(400, {"message": message})
         if body and json.loads(body)["sequencia"] % 2
         else accept(path, headers, body)
     )

@@ -17,8 +17,8 @@ from slices.page.tests.page import phones
 from slices.page.tests.page.fake_server import FakeServer, accept
 from slices.page.tests.page.phones import SENT, WAITING, Phone, press_repeatedly, punch, wait_for_states
 from tests.page.axe import require_no_violations
-from tests.serving import Request, Response, answering, json_answer
-from tests.waiting import DEADLINE, wait_for
+from tests.serving import Request, Response, http_server, json_response
+from tests.waiting import DEADLINE_SECONDS, wait_for
 
 CLIENT = "app client"
 
@@ -95,7 +95,7 @@ class FakeUserPool:
 def run_fake_user_pool() -> Iterator[FakeUserPool]:
     """Run a fake user pool until the context ends."""
     pool = FakeUserPool()
-    with answering(pool.answer) as pool.origin:
+    with http_server(pool.answer) as pool.origin:
         yield pool
 
 
@@ -112,7 +112,7 @@ def pool(server: FakeServer) -> Iterator[FakeUserPool]:
         def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
             if headers.get("authorization") in user_pool.tokens[-1:]:
                 return accept(path, headers, body)
-            return json_answer(401, {"message": "Unauthorized"})
+            return json_response(401, {"message": "Unauthorized"})
 
         server.sign_in, server.api = user_pool.settings, api
         yield user_pool
@@ -259,7 +259,7 @@ def test_a_link_does_not_interrupt_a_sign_in(phone: Phone, pool: FakeUserPool) -
 
     def slow_redirect(path: str, fields: dict[str, str]) -> str:
         request_arrived.set()
-        is_released.wait(DEADLINE)
+        is_released.wait(DEADLINE_SECONDS)
         return redirect(path, fields)
 
     pool.redirect = slow_redirect  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ from slices.page.tests.page.phones import (
     wait_for_states,
 )
 from tests.page.axe import require_no_violations
-from tests.serving import json_answer
+from tests.serving import json_response
 
 EMPLOYEE = 123
 KEY = "#key=first"
@@ -59,7 +59,7 @@ def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(
     conflicts: bool, server: FakeServer, phone: Phone
 ) -> None:
     def conflicting_receipt(path: str, _headers: object, body: bytes | None) -> object:
-        return server.receipt(path, usuarioId=1) if body is None else json_answer(202, {})
+        return server.receipt(path, usuarioId=1) if body is None else json_response(202, {})
 
     server.planned_responses = [] if conflicts else [PlannedResponse(400)]
     server.api = conflicting_receipt  # type: ignore[assignment]

@@ -27,7 +27,7 @@ from slices.receipts.function import NOT_FOUND_MESSAGE, NOT_FOUND_RETRY_SECONDS,
 from slices.receipts.lookup import MAX_LIST_RECEIPTS, TIMEOUTS, Receipts, open_session
 from tests.database import Database
 from tests.events import RECEIVED_MS
-from tests.functions import BY_IAM, Functions
+from tests.functions import IAM_LOGIN_ENVIRONMENT, Functions
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
 from tools.kit.local_stack import Address
@@ -123,7 +123,7 @@ def test_receipt_has_the_values_of_the_row_and_is_not_cached(
 ) -> None:
     punch = entry(7, dispositivo="portão", latitude=1.0, longitude=2.0)
     store.save([punch])
-    [(written,)] = database.ask(
+    [(written,)] = database.execute(
         "select to_char(gravada_em at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from batida"
     )
 
@@ -242,7 +242,7 @@ def test_list_has_the_employees_punches_of_two_days_newest_first(
     own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
     insert_unreceived = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
-    [(copied,)] = database.ask(insert_unreceived)
+    [(copied,)] = database.execute(insert_unreceived)
 
     listed = sign_in_function.list(employee="5")
 
@@ -259,19 +259,19 @@ def test_list_goes_by_the_time_of_receipt_not_of_the_punch(
     store.save([entry(7, instant)._replace(received_ms=now) for instant in instants])
 
     assert len(sign_in_function.list(employee="7")) == len(instants)
-    database.ask("set enable_seqscan = off")
+    database.execute("set enable_seqscan = off")
     statement = read_sql(openapi.FILE.with_name("sql") / "receipts.sql") % {
         "employee_id": 7,
         "max_age": "interval '2 days'",
         "limit": 500,
     }
-    plan = "\n".join(line for (line,) in database.ask("explain " + statement))
+    plan = "\n".join(line for (line,) in database.execute("explain " + statement))
     assert "batida_semana_usuario_id_idx" in plan
     assert "batida_recebida_em_idx" not in plan
 
 
 def test_list_has_a_maximum_length(sign_in_function: ReceiptFunction, database: Database) -> None:
-    database.ask(
+    database.execute(
         "insert into batida (id, usuario_id, ponto, recebida_em)"
         " select gen_random_uuid(), 5, now(), now() from generate_series(1, %s)",
         MAX_LIST_RECEIPTS + 1,
@@ -290,10 +290,10 @@ def test_terminated_session_is_replaced_without_an_error(
     store.save([punch])
     sessions = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto receipts'"
     assert receipt_function.status(punch.punch.id) == 200
-    assert database.ask(f"select usename {sessions}") == [("ponto_receipts",)]
+    assert database.execute(f"select usename {sessions}") == [("ponto_receipts",)]
 
-    database.ask(f"select pg_terminate_backend(pid) {sessions}")
-    wait_for(lambda: not database.ask(f"select pid {sessions}"), "the session to be gone")
+    database.execute(f"select pg_terminate_backend(pid) {sessions}")
+    wait_for(lambda: not database.execute(f"select pid {sessions}"), "the session to be gone")
 
     assert receipt_function.status(punch.punch.id) == 200
     assert receipt_function.warnings == []
@@ -311,12 +311,12 @@ def test_failing_database_is_503_and_later_requests_fail_at_once(
     receipt_function: ReceiptFunction, database: Database, breaks: str, mends: str, reason: str
 ) -> None:
     name = database.owner["dbname"]
-    database.ask(breaks.format(name))
+    database.execute(breaks.format(name))
     try:
         answer = receipt_function.get(str(uuid.uuid4()))
         assert receipt_function.status(str(uuid.uuid4())) == 503  # at once, because no attempt is made
     finally:
-        database.ask(mends.format(name))
+        database.execute(mends.format(name))
 
     assert answer["statusCode"] == 503
     assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_RETRY_SECONDS)
@@ -361,6 +361,6 @@ def test_session_is_read_only_and_has_timeouts(receipt_function: ReceiptFunction
 def test_function_signs_in_by_iam_if_the_stage_does(functions: Functions, store: Store) -> None:
     punch = entry()
     store.save([punch])
-    functions.environment |= BY_IAM
+    functions.environment |= IAM_LOGIN_ENVIRONMENT
 
     assert functions.run(function.main, event(punch.punch.id))["statusCode"] == 200

@@ -9,7 +9,7 @@ import pytest
 from slices.reports.report import period
 from slices.reports.tests.company import NOW, fill
 from tests import commands
-from tests.commands import Result
+from tests.commands import CommandResult
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.local.stack import Stack
@@ -29,7 +29,7 @@ from unnest(%s) as employee,
     lateral (values (day + after)) as time (at)
 """
 
-Run = Callable[..., Result]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,18 @@ from slices.reports.demo import command as demo
 from slices.reports.demo.company import Company, DemoPunch
 from slices.reports.demo.people import FIRST_EMPLOYEE_ID
 from tests.clock import FakeClock
-from tests.commands import Result, runner, write_stack
+from tests.commands import CommandResult, runner, write_stack
 from tests.database import Database, export
 from tools.kit.collaborators import Collaborators
 from tools.plan.costs import ROW_BYTES
 
-Demo = Callable[..., Result]
+Demo = Callable[..., CommandResult]
 Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
 def ask(database: Database) -> Ask:
-    return database.ask
+    return database.execute
 
 
 @pytest.fixture

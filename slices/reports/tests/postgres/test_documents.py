@@ -1,6 +1,6 @@
 """The statements in the slice's documents, on a real database."""
 
-from tests.database import ask
+from tests.database import execute
 from tests.event.postgres.test_documents import erasure_of
 from tools.kit.project import ROOT
 
@@ -8,8 +8,8 @@ PAGE = ROOT / "slices" / "reports" / "README.md"
 
 
 def test_an_employees_name_is_erased_and_nobody_elses(migrated_url: str) -> None:
-    ask(migrated_url, "insert into funcionario (usuario_id, nome) values (123, 'a'), (124, 'b')")
+    execute(migrated_url, "insert into funcionario (usuario_id, nome) values (123, 'a'), (124, 'b')")
 
-    ask(migrated_url, erasure_of(PAGE, "funcionario"))
+    execute(migrated_url, erasure_of(PAGE, "funcionario"))
 
-    assert ask(migrated_url, "select usuario_id from funcionario") == [(124,)]
+    assert execute(migrated_url, "select usuario_id from funcionario") == [(124,)]

@@ -11,7 +11,7 @@ import pytest
 
 from ponto.store import Store
 from slices.reports.tests.company import Run, runner
-from tests.commands import write_stack_on
+from tests.commands import write_stack_with_database
 from tests.database import Database
 from tests.postgres.storing import entry
 
@@ -26,7 +26,7 @@ def number(database: Database, device: str | None, *numbers: int | None, receive
     """Store punches with these numbers, each punched and received a day after the one before."""
     for days, one in enumerate(numbers):
         at = received + days * DAY
-        database.ask(
+        database.execute(
             "insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em)"
             " values (gen_random_uuid(), 7, %s, %s, %s, %s)",
             *(at, device, one, at + RECEIVED),
@@ -34,12 +34,12 @@ def number(database: Database, device: str | None, *numbers: int | None, receive
 
 
 def gaps(database: Database, report: str = "lacunas") -> list[tuple[Any, ...]]:
-    return database.ask("select dispositivo, situacao, numero_inicial, numero_final, quantas from " + report)
+    return database.execute("select dispositivo, situacao, numero_inicial, numero_final, quantas from " + report)
 
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(write_stack_on(tmp_path, database.url), monkeypatch, capsys)
+    return runner(write_stack_with_database(tmp_path, database.url), monkeypatch, capsys)
 
 
 def test_of_twenty_thousand_punches_exactly_those_that_were_destroyed_are_named(
@@ -78,7 +78,7 @@ def test_a_gap_says_between_which_punches_and_since_when_it_shows(database: Data
     number(database, "gate", 1, 2, 5)
     number(database, "new", 3)
 
-    assert database.ask("select * from lacunas") == [
+    assert database.execute("select * from lacunas") == [
         ("gate", "faltam", 3, 4, 2, FIRST + DAY, FIRST + 2 * DAY, FIRST + 2 * DAY + RECEIVED),
         ("new", "faltam", 1, 2, 2, None, FIRST, FIRST + RECEIVED),
     ]
@@ -87,7 +87,7 @@ def test_a_gap_says_between_which_punches_and_since_when_it_shows(database: Data
 def test_a_number_that_came_under_several_ids_is_named_once(database: Database) -> None:
     number(database, "clone", 1, 2, 2, 2, 5, 5)
 
-    assert database.ask("select * from lacunas") == [
+    assert database.execute("select * from lacunas") == [
         ("clone", "repetida", 2, 2, 3, FIRST + DAY, FIRST + 3 * DAY, FIRST + 3 * DAY + RECEIVED),
         ("clone", "faltam", 3, 4, 2, FIRST + 3 * DAY, FIRST + 4 * DAY, FIRST + 4 * DAY + RECEIVED),
         ("clone", "repetida", 5, 5, 2, FIRST + 4 * DAY, FIRST + 5 * DAY, FIRST + 5 * DAY + RECEIVED),
@@ -98,7 +98,7 @@ def test_a_device_that_was_reset_is_a_stretch_and_not_a_row_for_each_number(data
     number(database, "reset", *range(1, 8), *range(1, 6), 4, received=FIRST + 20 * DAY)  # October from the eleventh on
     number(database, "another", 6, 6)
 
-    assert database.ask("select * from lacunas where dispositivo = 'reset'") == [
+    assert database.execute("select * from lacunas where dispositivo = 'reset'") == [
         ("reset", "repetida", a, b, times, FIRST + first * DAY, FIRST + last * DAY, FIRST + last * DAY + RECEIVED)
         for a, b, times, first, last in ((1, 3, 2, 20, 29), (4, 4, 3, 23, 32), (5, 5, 2, 24, 31))
     ]
@@ -140,7 +140,7 @@ def test_the_days_are_the_stages(database: Database) -> None:
     number(database, "gate", 1)
     number(database, "gate", 3, received=datetime(2026, 10, 1, 2, 59, 57, tzinfo=UTC))  # 23:59:59 in Sao Paulo
 
-    database.ask("set timezone = 'Asia/Kathmandu'")
+    database.execute("set timezone = 'Asia/Kathmandu'")
     assert gaps(database, "lacunas_recebidas('2026-09-30', '2026-09-30')") == [("gate", "faltam", 2, 2, 1)]
     assert gaps(database, "lacunas_recebidas('2026-10-01', '2026-10-01')") == []
 
@@ -148,11 +148,11 @@ def test_the_days_are_the_stages(database: Database) -> None:
 @pytest.mark.parametrize("report", ["lacunas", "lacunas_recebidas('2026-09-01', '2026-09-30')"])
 def test_the_role_of_reports_reads_them_by_indexes(database: Database, report: str) -> None:
     number(database, "gate", 2)
-    database.ask("set enable_seqscan = off")  # which a table of one row would get
+    database.execute("set enable_seqscan = off")  # which a table of one row would get
 
-    database.ask("set role ponto_reader")
+    database.execute("set role ponto_reader")
     assert gaps(database, report)
-    plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))
+    plan = "\n".join(line for (line,) in database.execute("explain select * from " + report))
     assert "Seq Scan on batida" not in plan
     assert "Function Scan" not in plan
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.aws import Calls
-from tests.commands import Result, runner, write_stack
+from tests.commands import CommandResult, runner, write_stack
 from tests.database import Database
 from tests.functions import Functions
 from tools.cli import main
@@ -20,14 +20,14 @@ ROWS = [
     (3, "Caio Exemplo", None, None, None),
 ]
 
-Load = Callable[..., Result]
+Load = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def functions(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
     """Let whoever invokes a function call the handler."""
     functions = Functions(migrated_url, "postgres")
-    Calls(monkeypatch).instead["Invoke"] = functions.invoke
+    Calls(monkeypatch).stubs["Invoke"] = functions.invoke
     return functions
 
 
@@ -44,17 +44,17 @@ def load(
     write_stack(tmp_path, database_url=migrated_url, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
     way = ["--stage", "local"] if request.param == "functions" else []
 
-    def load(text: str, *words: str) -> Result:
+    def load(text: str, *words: str) -> CommandResult:
         file = tmp_path / "employees.csv"
         file.write_text(text, encoding="utf-8")
         status = main(["load", "employees", str(file), "--state", str(tmp_path), *way, *words])
-        return Result(status, *capsys.readouterr())
+        return CommandResult(status, *capsys.readouterr())
 
     return load
 
 
 def stored(database: Database) -> list[tuple[Any, ...]]:
-    return database.ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
+    return database.execute("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
 
 
 def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: Database) -> None:
@@ -63,10 +63,10 @@ def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: D
     assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and unchanged 0\n"
     assert stored(database) == ROWS
 
-    before = database.ask("select xmin, ctid, * from funcionario order by usuario_id")
+    before = database.execute("select xmin, ctid, * from funcionario order by usuario_id")
     again = load(FILE, "--json")
     assert again.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
-    assert database.ask("select xmin, ctid, * from funcionario order by usuario_id") == before
+    assert database.execute("select xmin, ctid, * from funcionario order by usuario_id") == before
 
 
 def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, database: Database) -> None:
@@ -112,7 +112,7 @@ def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_to
 
 
 def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database: Database) -> None:
-    zones = [zone for (zone,) in database.ask("select name from pg_timezone_names order by name")]
+    zones = [zone for (zone,) in database.execute("select name from pg_timezone_names order by name")]
     assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
     for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # AT TIME ZONE takes them all
         assert load(f"{HEADER}1;X;;{zone};\n").status == 2
@@ -122,7 +122,7 @@ def test_the_standard_input_is_read(
     load: Load, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     load(FILE)  # makes the stack
-    database.ask("delete from funcionario")
+    database.execute("delete from funcionario")
     assert runner(capsys, "load", "employees", "-", "--state", tmp_path)(typed=FILE).status == 0
     assert stored(database) == ROWS
 

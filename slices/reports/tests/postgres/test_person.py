@@ -18,8 +18,8 @@ from slices.reports.tests.company import NOW
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests import commands
-from tests.aws import Calls, at_once, refusal, stack
-from tests.commands import Result, write_stack_on
+from tests.aws import Calls, refusal, skip_long_polling, stack
+from tests.commands import CommandResult, write_stack_with_database
 from tests.database import Database, export
 from tests.events import aws, punch
 from tests.functions import Functions
@@ -74,13 +74,13 @@ class Stage:
     def __init__(self, database: Database, calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.database = database
         self.functions = Functions(database.url, "ponto_reader")
-        self.instead = calls.instead
+        self.stubs = calls.stubs
         sqs: Any = boto3.client("sqs")
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.outputs = {"PunchQueueUrl": url, "DeadLetterQueueUrl": url, "ApiId": "abc", "ApiUrl": "https://abc"}
         self.outputs["BackupDays"] = "1"
-        self.instead |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
-        self.state = write_stack_on(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
+        self.stubs |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
+        self.state = write_stack_with_database(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
         self.folder = folder / "out"
         self._ponto = commands.runner(capsys, "person")
         self.letters = [
@@ -93,21 +93,21 @@ class Stage:
             )
         ]
 
-    def run(self, employee: int = 106, *words: object) -> Result:
+    def run(self, employee: int = 106, *words: object) -> CommandResult:
         """Ask the stage."""
         return self._ponto(employee, "--output", self.folder, "--stage", "dev", *words)
 
-    def run_directly(self, employee: int = 106, *words: object) -> Result:
+    def run_directly(self, employee: int = 106, *words: object) -> CommandResult:
         """Ask the database."""
         return self._ponto(employee, "--output", self.folder, "--state", self.state, *words)
 
-    def ask(self, statement: str, *values: object) -> list[Any]:
+    def execute(self, statement: str, *values: object) -> list[Any]:
         """Give the one column of a statement's rows."""
-        return [each for (each,) in self.database.ask(statement, *values)]
+        return [each for (each,) in self.database.execute(statement, *values)]
 
     def fields(self, table: str) -> set[str]:
         """Give what the file calls the columns of a table."""
-        columns = self.ask(
+        columns = self.execute(
             "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped", table
         )
         return set(camel_case(dict.fromkeys(columns)))
@@ -132,7 +132,7 @@ def dev(
         monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(period, "now", NOW.astimezone)
         calls = Calls(monkeypatch)
-        calls.instead["ReceiveMessage"] = at_once
+        calls.stubs["ReceiveMessage"] = skip_long_polling
         yield Stage(opened, calls, tmp_path, capsys)
 
 
@@ -149,7 +149,7 @@ def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) ->
         "deadLetters": 2,
     }
     assert found["funcionario"]["cpf"] == "39053344705"
-    assert [each["id"] for each in found["batidas"]] == dev.ask(
+    assert [each["id"] for each in found["batidas"]] == dev.execute(
         "select id::text from batida where usuario_id = 106 order by ponto, id"
     )
     assert found["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL
@@ -158,7 +158,7 @@ def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) ->
     assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 6]
     assert [each["id"] for each in found["naoGravadas"]] == [each["MessageId"] for each in dev.letters[:2]]
     assert "refused" in found["naoGravadas"][0]["body"]
-    of_others = dev.ask(
+    of_others = dev.execute(
         "select id::text from batida where usuario_id <> 106 union select nome from funcionario where usuario_id <> 106"
     )
     assert len(of_others) > 100
@@ -272,7 +272,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(dev:
 
 
 def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
-    dev.instead["ReceiveMessage"] = refusal("AccessDenied")
+    dev.stubs["ReceiveMessage"] = refusal("AccessDenied")
 
     result = dev.run()
 

@@ -57,9 +57,9 @@ class Stage:
     """A migrated database with two punches, and a copy of the migrations, to be changed."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        self.database, self.ask = database, database.ask
+        self.database, self.execute = database, database.execute
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in SCHEMA.items()}
-        self.ask(
+        self.execute(
             "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
             " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
         )
@@ -80,7 +80,7 @@ class Stage:
         assert self.state() == before
 
     def state(self) -> list[tuple[Any, ...]]:
-        return self.ask(STATE)
+        return self.execute(STATE)
 
     def change(self, name: str, old: str, new: str) -> None:
         file = self.file(name)
@@ -110,11 +110,11 @@ def stage(database: Database, tmp_path: Path) -> Stage:
 
 
 def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
-    recorded = {made for (objects,) in stage.ask("select objetos from migracao_repetivel") for made in objects}
+    recorded = {made for (objects,) in stage.execute("select objetos from migracao_repetivel") for made in objects}
 
     assert recorded == {
         f"{kind} {name}"
-        for kind, name in stage.ask(
+        for kind, name in stage.execute(
             "select case relkind when 'v' then 'view' else 'type' end, relname from pg_class"
             " where relnamespace = 'ponto'::regnamespace and relkind in ('v', 'c')"
             " union all select 'function', proname from pg_proc"
@@ -136,14 +136,14 @@ def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
 def test_what_can_be_replaced_is_applied_in_place_and_somebodys_own_view_sees_it(
     stage: Stage, file: str, old: str, new: str, query: str, rows: list[tuple[Any, ...]]
 ) -> None:
-    stage.ask(MINE)
-    identity = stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid")
+    stage.execute(MINE)
+    identity = stage.execute("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid")
     stage.change(file, old, new)
 
     assert stage.run() == MigrationResult([file], [])
 
-    assert stage.ask(query) == rows
-    assert stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid") == identity
+    assert stage.execute(query) == rows
+    assert stage.execute("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid") == identity
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,12 @@ def test_what_cannot_be_replaced_makes_all_of_it_anew_and_leaves_no_second(
 
     assert stage.run().applied == VIEWS
 
-    assert stage.ask(query) == rows
+    assert stage.execute(query) == rows
 
 
 def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: Stage) -> None:
     roles = "reader_of_reports, reader_of_a_column"
-    stage.ask(
+    stage.execute(
         "create role reader_of_reports; create role reader_of_a_column;"
         "grant select on jornada, batida_local to reader_of_reports with grant option;"
         "grant select (dia, repetidas) on jornada to reader_of_a_column"
@@ -198,7 +198,7 @@ def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: St
             " union all select proname, proacl::text from pg_proc where pronamespace = 'ponto'::regnamespace"
             " order by 1"
         )
-        before = stage.ask(rights)
+        before = stage.execute(rights)
         stage.drop_a_column()
 
         migrated = stage.run()
@@ -214,11 +214,11 @@ def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: St
             "to revoke it, run: revoke select (dia) on table ponto.jornada from reader_of_a_column cascade",
             "lost because its object was dropped: select (repetidas) on table ponto.jornada of reader_of_a_column",
         ]
-        assert stage.ask(rights) == before
-        assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
-        assert stage.ask("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
+        assert stage.execute(rights) == before
+        assert stage.execute("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
+        assert stage.execute("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
     finally:
-        stage.ask(f"drop owned by {roles}; drop role {roles}")
+        stage.execute(f"drop owned by {roles}; drop role {roles}")
 
 
 def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
@@ -235,8 +235,8 @@ def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
 
 
 def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: Stage) -> None:
-    stage.ask(MINE)
-    stage.ask("create view public.upon_mine as select * from mine")
+    stage.execute(MINE)
+    stage.execute("create view public.upon_mine as select * from mine")
     stage.drop_a_column()
 
     stage.refuse(
@@ -251,7 +251,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
         + "$"
     )
 
-    stage.ask("drop view mine cascade")
+    stage.execute("drop view mine cascade")
     assert stage.run().applied == VIEWS
 
 
@@ -266,7 +266,7 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_pl
 
 
 def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
-    stage.ask("create function media() returns int language sql return 1")
+    stage.execute("create function media() returns int language sql return 1")
     stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
 
     stage.refuse(f"^{NIGHT}: function media already exists, but was not created by this project")
@@ -279,4 +279,4 @@ def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> No
 
     assert stage.run().applied == ["ponto/9000_wider.sql", CUT_OFFS, PEAK]
 
-    assert stage.ask("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]
+    assert stage.execute("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]

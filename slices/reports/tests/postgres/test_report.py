@@ -33,10 +33,10 @@ from slices.reports.tests.company import numbered as numbered
 from slices.reports.tests.company import unchanged as unchanged
 from slices.reports.tests.company import url as url
 from tests import commands
-from tests.commands import Result, Terminal, write_stack_on
-from tests.database import OF_THE_SCHEMA, export
+from tests.commands import CommandResult, Terminal, write_stack_with_database
+from tests.database import SCHEMA_ENVIRONMENT, export
 from tests.functions import Functions
-from tests.waiting import DEADLINE, started
+from tests.waiting import DEADLINE_SECONDS, background_process
 from tools.kit import database as kit_database
 from tools.kit import target
 from tools.kit.project import ROOT
@@ -82,13 +82,13 @@ def run(
     queue = ("", "http://127.0.0.1:9")
     if "dlq" in request.fixturenames:
         queue = (request.getfixturevalue("dlq"), "https://sqs.us-east-1.amazonaws.com")
-    return runner(write_stack_on(tmp_path, database, *queue), monkeypatch, capsys)
+    return runner(write_stack_with_database(tmp_path, database, *queue), monkeypatch, capsys)
 
 
 @pytest.fixture
 def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the company's database as a report does."""
-    target_options = target.TargetOptions(state=write_stack_on(tmp_path, database), timeout_seconds=60)
+    target_options = target.TargetOptions(state=write_stack_with_database(tmp_path, database), timeout_seconds=60)
     with kit_database.connect(target_options, read_only=True) as connection:
         yield connection
 
@@ -149,7 +149,7 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
 
 
 def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages_and_tells_the_day(run: Run) -> None:
-    def between(start: str, end: str, *words: str) -> Result:
+    def between(start: str, end: str, *words: str) -> CommandResult:
         return run("peak", "--from", start, "--to", end, *words)
 
     found = between("2026-11-23T08:00", "2026-11-23T11:01Z", "--format", "json").json
@@ -204,7 +204,7 @@ def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: 
     assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*card).out
 
     functions = Functions(url, "postgres")
-    functions.environment |= OF_THE_SCHEMA | {"EMPLOYER": "Sol & Lua Ltda., 11222333000181"}
+    functions.environment |= SCHEMA_ENVIRONMENT | {"EMPLOYER": "Sol & Lua Ltda., 11222333000181"}
     functions.call("schema", {})
     of_the_stage = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
     assert f"\nEmployer: {of_the_stage}\n" in run(*card).out
@@ -286,7 +286,7 @@ def test_a_card_and_totals_as_of_an_instant_say_whose_zone_or_cut_off_changed_si
 
 
 def test_an_instant_at_which_rows_may_still_be_on_their_way_is_refused(run: Run) -> None:
-    def ago(seconds: int) -> Result:
+    def ago(seconds: int) -> CommandResult:
         return run(*TOTALS, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
 
     assert ago(125).status == 0
@@ -628,12 +628,12 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(migrated_url:
     people = "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, 200) as n"
     fill(migrated_url, people)
     fill(migrated_url, A_PUNCH)
-    words = ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_on(tmp_path, migrated_url))]
-    with started([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
+    words = ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_with_database(tmp_path, migrated_url))]
+    with background_process([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline()
         process.stdout.close()
 
         assert process.stderr.read() == b""
-        assert process.wait(DEADLINE) == 0
+        assert process.wait(DEADLINE_SECONDS) == 0

@@ -18,8 +18,8 @@ from ponto.reader.statements import Catalogue
 from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERS, Run, fill, runner, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
-from tests.aws import Calls, refusal, returned
-from tests.commands import write_stack_on
+from tests.aws import Calls, invoke_stub, refusal
+from tests.commands import write_stack_with_database
 from tests.events import aws_environment
 from tests.functions import Functions
 from tests.postgres.test_reader import CATALOGUE, ask, create_event, handle_with_small_limit, replace_sql
@@ -62,7 +62,7 @@ def function(database: str) -> Functions:
 def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Let whoever invokes a function call the handler."""
     calls = Calls(monkeypatch)
-    calls.instead["Invoke"] = function.invoke
+    calls.stubs["Invoke"] = function.invoke
     return calls
 
 
@@ -71,7 +71,7 @@ def run(
     database: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     del calls
-    return runner(write_stack_on(tmp_path, database), monkeypatch, capsys)
+    return runner(write_stack_with_database(tmp_path, database), monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def of_november(employees: list[int] | None = None) -> dict[str, Any]:
 )
 def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str, run: Run, calls: Calls) -> None:
     direct = run(*REPORTS[name], "--format", form)
-    assert not calls.made
+    assert not calls.history
 
     assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
     # At most the zone first, of which today's date is; then all else in one go, of one instant.
@@ -214,10 +214,10 @@ def test_a_database_that_resumes_is_waited_for_with_one_sentence(run: Run, funct
     there = function.environment["DB_HOST"]
 
     def invoke(*given: Any) -> Any:
-        function.environment["DB_HOST"] = "/nowhere" if len(calls.made) <= 2 else there
+        function.environment["DB_HOST"] = "/nowhere" if len(calls.history) <= 2 else there
         return function.invoke(*given)
 
-    calls.instead["Invoke"] = invoke
+    calls.stubs["Invoke"] = invoke
 
     result = run("totals", *MONTH, "--stage", "local")
 
@@ -247,15 +247,18 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
         ),
         (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
         (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
-        (returned({"errorMessage": "Task timed out after 900 s"}, failed=True), "failed: Task timed out after 900 s"),
-        (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
-        (returned({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
-        (returned({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
-        (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
+        (
+            invoke_stub({"errorMessage": "Task timed out after 900 s"}, failed=True),
+            "failed: Task timed out after 900 s",
+        ),
+        (invoke_stub({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
+        (invoke_stub({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
+        (invoke_stub({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
+        (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
 )
 def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
-    calls.instead["Invoke"] = answer
+    calls.stubs["Invoke"] = answer
 
     result = run("totals", *MONTH, "--stage", "dev")
 

@@ -12,7 +12,7 @@ from slices.reports.tests.company import MONTH, NOVEMBER, Run, runner, shared
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
-from tests.commands import write_stack_on
+from tests.commands import write_stack_with_database
 from tools.develop import chromium
 
 _PHONE, _SCREEN = (360, 740), (1280, 900)
@@ -77,7 +77,7 @@ def opened(
     browser: Browser,
 ) -> Iterator[Open]:
     """Make a report of the company, and open it."""
-    stack = write_stack_on(tmp_path, database, dlq, "https://sqs.us-east-1.amazonaws.com")
+    stack = write_stack_with_database(tmp_path, database, dlq, "https://sqs.us-east-1.amazonaws.com")
     run: Run = runner(stack, monkeypatch, capsys)
     page = browser.new_page()
 

@@ -214,7 +214,7 @@ def test_the_time_cards_of_all_are_those_of_each_one_after_the_other(database: D
 
 
 def test_the_totals_of_a_month(database: Database) -> None:
-    database.ask("insert into funcionario values (1, 'Ana', '11144477735', 'America/New_York', '12:00')")
+    database.execute("insert into funcionario values (1, 'Ana', '11144477735', 'America/New_York', '12:00')")
     database.employ(2)
     database.zones[1] = NEW_YORK
     database.punch(1, "2026-11-03 18:00 23:00 2026-11-04 18:00 23:00 2026-11-05 18:00 2026-12-01 18:00")
@@ -274,7 +274,7 @@ def test_the_exceptions_of_one_employee_are_those_that_all_have(database: Databa
 @pytest.mark.parametrize("month", ["infinity", "-infinity"])
 def test_a_month_without_end_has_no_days(database: Database, month: str) -> None:
     database.employ(1)
-    database.ask("set statement_timeout = '5s'")
+    database.execute("set statement_timeout = '5s'")
 
     assert database.read(f"dias_do_mes('{month}')") == []
     assert database.read(f"espelho(1, '{month}')") == []
@@ -286,7 +286,7 @@ def test_the_employee_of_deployments_is_in_no_report(database: Database) -> None
 
     for report in reports_of(DEPLOYMENT):
         assert database.read(report) == [], report
-    minutes = database.ask("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
+    minutes = database.execute("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
     assert {row[1:] for row in minutes} == {(0, 0, 0, 0, None)}
 
 
@@ -311,7 +311,9 @@ def test_a_punch_in_local_time_with_its_delays(database: Database) -> None:
 
 
 def test_the_view_of_punches_has_every_field_of_a_punch(database: Database) -> None:
-    columns = database.ask("select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0")
+    columns = database.execute(
+        "select attname from pg_attribute where attrelid = 'batida_local'::regclass and attnum > 0"
+    )
 
     assert {name for (name,) in columns} >= set(Punch._fields)
 
@@ -583,20 +585,20 @@ def test_a_punch_that_waited_for_months_leaves_the_queue_of_the_peak_at_no_less_
 
 
 def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(own: Database, migrated_url: str) -> None:
-    name = own.ask("select current_database()")[0][0]
-    own.ask(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
+    name = own.execute("select current_database()")[0][0]
+    own.execute(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
     try:
         other = Database(migrated_url, "Europe/Lisbon")
         try:
-            assert other.ask("select fuso_padrao()") == [("America/Sao_Paulo",)]
-            other.ask(f"alter database {name} set timezone = 'America/Noronha'")
-            assert other.ask("select fuso_padrao()") == [("America/Noronha",)]
-            other.ask(f"alter database {name} reset timezone")
-            assert other.ask("select fuso_padrao()") == [("UTC",)]
+            assert other.execute("select fuso_padrao()") == [("America/Sao_Paulo",)]
+            other.execute(f"alter database {name} set timezone = 'America/Noronha'")
+            assert other.execute("select fuso_padrao()") == [("America/Noronha",)]
+            other.execute(f"alter database {name} reset timezone")
+            assert other.execute("select fuso_padrao()") == [("UTC",)]
         finally:
             other.close()
     finally:
-        own.ask(f"alter role current_user in database {name} reset timezone")
+        own.execute(f"alter role current_user in database {name} reset timezone")
 
 
 # Employees
@@ -621,9 +623,9 @@ REFUSED = [
 def test_an_employee_who_cannot_be_is_refused(own: Database) -> None:
     for values, message in REFUSED:
         with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
-            own.ask("insert into funcionario values (" + values + ")")
+            own.execute("insert into funcionario values (" + values + ")")
 
-    assert own.ask("table funcionario") == []
+    assert own.execute("table funcionario") == []
 
 
 def test_a_zone_is_checked_when_it_is_changed_too(own: Database) -> None:
@@ -631,17 +633,17 @@ def test_a_zone_is_checked_when_it_is_changed_too(own: Database) -> None:
     own.employ(2)
 
     with pytest.raises(psycopg2.errors.CheckViolation, match='funcionario 2: fuso "X" is not a time zone'):
-        own.ask("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
+        own.execute("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
 
-    own.ask("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
-    own.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
+    own.execute("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
+    own.execute("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
 
 
 # The migrations
 
 
 def test_everything_is_described(database: Database) -> None:
-    undescribed = database.ask(
+    undescribed = database.execute(
         """
         select oid::regclass::text from pg_class
         where relnamespace = 'ponto'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
@@ -688,7 +690,7 @@ PLANS = [
 
 
 def test_a_report_reads_the_table_by_an_index_only(own: Database) -> None:
-    own.ask("set enable_seqscan = off")  # which an empty table would get
+    own.execute("set enable_seqscan = off")  # which an empty table would get
 
     for report, condition in PLANS:
         plan = own.explain(report)
@@ -702,14 +704,14 @@ def test_a_report_reads_the_table_by_an_index_only(own: Database) -> None:
 def sixty_days(postgres: str, template_database: str) -> Iterator[Database]:
     """Give 48,000 punches of 200 employees: enough for a plan as on a large table. Nothing is to be changed."""
     with cloned(postgres, template_database) as url, closing(Database(url, "UTC")) as database:
-        database.ask(
+        database.execute(
             "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
             " select gen_random_uuid(), employee, at, at, at"
             " from generate_series(timestamptz '2026-10-01 08:00Z', '2026-11-30 08:00Z', '1 day') as day,"
             " generate_series(1, 200) as employee, generate_series(day, day + interval '9 hours', '3 hours') as at"
         )
-        database.ask("vacuum analyze batida")
-        database.ask("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
+        database.execute("vacuum analyze batida")
+        database.execute("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
         yield database
 
 
@@ -723,7 +725,7 @@ def sixty_days(postgres: str, template_database: str) -> Iterator[Database]:
     ],
 )
 def test_of_some_employees_nothing_is_read_that_is_somebody_elses(sixty_days: Database, report: str) -> None:
-    plan = sixty_days.ask("explain analyze select * from " + report)
+    plan = sixty_days.execute("explain analyze select * from " + report)
 
     scans = [line for (line,) in plan if "batida_ponto_idx" in line]
     assert all("never executed" in line for line in scans), scans
@@ -770,14 +772,14 @@ EDGES = [
     ],
 )
 def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Database, days: str) -> None:
-    database.ask("set timezone = 'America/New_York'")  # where 1 November 2026 has 25 hours
+    database.execute("set timezone = 'America/New_York'")  # where 1 November 2026 has 25 hours
     for employee, zone, cutoff in (
         (1, ZoneInfo("Pacific/Kiritimati"), time(23, 59)),
         (2, ZoneInfo("Etc/GMT+12"), time(0)),
         (3, None, None),
     ):
         database.employ(employee, zone, cutoff)
-    database.ask(
+    database.execute(
         "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), employee, at"
         " from generate_series(1, 3) as employee, unnest(%s::timestamptz[]) as at",
         EDGES,
@@ -788,8 +790,10 @@ def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Databas
         f" and coalesce({last}, date 'infinity')"
     )
 
-    assert set(database.ask(f"select id from batidas({days})")) == set(database.ask(plain))
-    assert set(database.ask(f"select id from batidas({days}, 2)")) == set(database.ask(f"{plain} and usuario_id = 2"))
+    assert set(database.execute(f"select id from batidas({days})")) == set(database.execute(plain))
+    assert set(database.execute(f"select id from batidas({days}, 2)")) == set(
+        database.execute(f"{plain} and usuario_id = 2")
+    )
 
 
 # Rules, against plain Python
@@ -913,20 +917,20 @@ def test_cutoffs_are_those_of_plain_python(own: Database, drawn: Story) -> None:
 
 
 def test_every_example_of_the_document_runs(database: Database) -> None:
-    database.ask("set role ponto_reader")
+    database.execute("set role ponto_reader")
     statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
     assert statements
 
     for statement in statements:
-        database.ask(re.sub(r"copy \((.*)\) to stdout with \(.*\);", r"\1;", statement))  # COPY goes another way
+        database.execute(re.sub(r"copy \((.*)\) to stdout with \(.*\);", r"\1;", statement))  # COPY goes another way
 
 
 def test_the_document_has_each_limit_with_its_default(database: Database) -> None:
-    ((arguments,),) = database.ask("select pg_get_function_arguments('excecoes'::regproc)")
+    ((arguments,),) = database.execute("select pg_get_function_arguments('excecoes'::regproc)")
     defaults = dict(re.findall(r"(\w+) \w+ DEFAULT ('[^']+'::interval|\d+)", arguments))
     written = dict(re.findall(r"^\| `(\w+)` \| a .* \| (.*) \|$", DOCUMENT, re.MULTILINE))
 
     assert written.keys() == defaults.keys()
     for limit, default in written.items():
         literal = f"interval '{default}'" if "interval" in defaults[limit] else default
-        assert database.ask("select " + literal + " = " + defaults[limit]) == [(True,)], limit
+        assert database.execute("select " + literal + " = " + defaults[limit]) == [(True,)], limit

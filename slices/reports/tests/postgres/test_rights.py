@@ -1,21 +1,21 @@
 """Rights on the reports' table."""
 
-from tests.database import ask
+from tests.database import execute
 from tests.postgres.servers import Server
 from tests.postgres.test_roles import owner as owner
 
 
 def test_whoever_may_write_employees_needs_no_other_right(server: Server, owner: dict[str, str]) -> None:
-    server.ask("create role clerk login password 'clerk'")
-    ask(owner, "grant usage on schema ponto to clerk; grant insert, update, select on funcionario to clerk")
+    server.execute("create role clerk login password 'clerk'")
+    execute(owner, "grant usage on schema ponto to clerk; grant insert, update, select on funcionario to clerk")
     clerk = owner | {"user": "clerk", "password": "clerk"}
 
-    ask(
+    execute(
         clerk,
         "set search_path = ''; insert into ponto.funcionario (usuario_id, nome, fuso) values"  # as pg_restore has it
         " (1, 'Ana', 'America/Sao_Paulo'), (2, 'Bia', 'Asia/Tokyo'), (3, 'Caio', null);"
         " update ponto.funcionario set fuso = 'Asia/Tokyo' where usuario_id = 3",
     )
 
-    changed = ask(owner, "select usuario_id from funcionario where zona_mudou_em is not null order by usuario_id")
+    changed = execute(owner, "select usuario_id from funcionario where zona_mudou_em is not null order by usuario_id")
     assert changed == [(2,), (3,)]

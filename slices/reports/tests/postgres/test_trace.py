@@ -2,7 +2,7 @@
 
 import json
 
-from tests.database import ask
+from tests.database import execute
 from tests.events import punch
 from tests.postgres.test_trace import Stage
 from tests.postgres.test_trace import dev as dev
@@ -21,21 +21,21 @@ DAY = ("--employee", 9, "--day", "2026-11-24")
 
 
 def test_a_row_says_the_employees_zone_and_local_time(dev: Stage, migrated_url: str) -> None:
-    ask(migrated_url, ROWS, LATE, EARLY)
+    execute(migrated_url, ROWS, LATE, EARLY)
 
     assert [row["zone"] for row in dev.run(LATE, "--json").json["rows"]] == ["America/Noronha"]
     assert dev.run(LATE).out.endswith("  local     2026-11-25 05:59:00, America/Noronha\n")
 
 
 def test_the_rows_of_a_day_are_those_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
-    ask(migrated_url, ROWS, LATE, EARLY)
+    execute(migrated_url, ROWS, LATE, EARLY)
 
     assert [row["id"] for row in dev.run(*DAY, "--json").json["rows"]] == [EARLY, LATE]
     assert dev.run(*DAY).out.count("  local     2026-11-2") == 2
 
 
 def test_the_dead_letters_of_a_day_are_those_of_the_employees_working_day(dev: Stage, migrated_url: str) -> None:
-    ask(migrated_url, ROWS, LATE, EARLY)
+    execute(migrated_url, ROWS, LATE, EARLY)
     within = {
         dev.reject(punch(9, "2026-11-24T08:00:00Z")),  # 06:00, the cut-off
         dev.reject(punch(9, "2026-11-25T07:59:00Z")),

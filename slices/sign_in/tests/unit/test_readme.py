@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from tests.documents import blocks, commands
+from tests.documents import blocks, split_commands
 from tools.kit.project import ROOT
 
 
 def readme_commands() -> Iterator[str]:
     for block in blocks(ROOT / "slices" / "sign_in" / "README.md"):
-        yield from commands(block.text)
+        yield from split_commands(block.text)
 
 
 def test_client_reads_the_employees_number_and_cannot_write_it() -> None:

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.commands import Result, run_process
+from tests.commands import CommandResult, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
@@ -106,7 +106,7 @@ def pool(sign_in: SignInDeployment) -> UserPool:
 
 
 @pytest.fixture
-def redrive(deployed: Deployed) -> Callable[[], Result]:
+def redrive(deployed: Deployed) -> Callable[[], CommandResult]:
     return lambda: run_process("dlq", "redrive", "--all", "--state", deployed.state)
 
 
@@ -232,7 +232,7 @@ def test_message_past_the_gateway_is_dead_lettered(client: Client) -> None:
 
 
 def test_redriven_message_is_checked_against_its_sign_in_again(
-    client: Client, pool: UserPool, redrive: Callable[[], Result]
+    client: Client, pool: UserPool, redrive: Callable[[], CommandResult]
 ) -> None:
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
     client.post(punch(colleague), authorization=pool.sign_in(employee).identity)
