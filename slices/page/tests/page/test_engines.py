@@ -159,7 +159,7 @@ _CLEAR_STORE = (
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("engine", [firefox, webkit])
-def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_either_store(
+def test_punches_survive_an_outage_an_offline_reload_and_the_loss_of_either_store(
     engine: Callable[[], AbstractContextManager[Tab]], server: FakeServer
 ) -> None:
     def wait_until_all(state: str) -> None:

@@ -142,7 +142,7 @@ def test_a_stored_punch_is_thanked_for_even_if_nothing_more_can_be_written(phone
     wait_for_states(page, SENT)
 
 
-def test_a_sent_punch_without_a_row_after_a_day_is_shown_as_overdue_until_it_is_recorded(
+def test_a_sent_punch_without_a_row_after_a_day_is_overdue_until_it_is_recorded(
     server: FakeServer, phone: Phone
 ) -> None:
     page = phone.open(KEY, clock_script(10), worker=False)

@@ -232,9 +232,7 @@ def test_a_punch_that_cannot_be_rolled_back_is_stored_and_keeps_its_number(serve
     assert numbers(page) == [1, 2, 3]
 
 
-def test_a_punch_in_one_store_after_a_kill_is_restored_and_its_number_is_not_used_again(
-    server: FakeServer, phone: Phone
-) -> None:
+def test_a_punch_in_one_store_after_a_kill_is_restored_and_keeps_its_number(server: FakeServer, phone: Phone) -> None:
     server.is_api_down = True
     page, other = (phone.open(KEY, worker=False) for _ in range(2))
     punch(page, EMPLOYEE)
@@ -290,7 +288,7 @@ def test_an_incomplete_newer_entry_does_not_replace_the_complete_older_one(serve
     assert numbers(page) == [1, 2, 4]
 
 
-def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_the_others_are_sent(
+def test_an_incomplete_copy_that_cannot_be_deleted_is_reported_and_others_are_sent(
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True
@@ -353,7 +351,7 @@ def test_two_tabs_share_both_stores_and_one_outbox(server: FakeServer, phone: Ph
     assert [post.body["sequencia"] for post in server.punch_requests] == list(range(1, 11))
 
 
-def test_without_the_second_store_waiting_punches_are_sent_and_no_new_one_is_accepted(
+def test_without_the_second_store_waiting_punches_are_sent_and_new_ones_refused(
     server: FakeServer, phone: Phone
 ) -> None:
     server.is_api_down = True

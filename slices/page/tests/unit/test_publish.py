@@ -63,7 +63,7 @@ SIGN_IN = {
 
 @pytest.mark.parametrize("needs_token", [False, True])
 @pytest.mark.parametrize("sign_in", [None, SIGN_IN])
-def test_the_page_has_its_user_pool_or_the_deploy_warns_that_employees_cannot_sign_in(
+def test_the_page_has_its_user_pool_or_the_deploy_warns_that_it_is_missing(
     s3: Any, sign_in: dict[str, str] | None, needs_token: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", "ApiKeyId": "k"} | (sign_in or {})
