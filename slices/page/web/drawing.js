@@ -20,7 +20,7 @@ function punchItem(punch) {
   state.className = `state ${overdue ? "overdue" : punch.state}`
   item.append(createElement("time", shown, { dateTime: punch.body.ponto }), " ")
   if (page.isKiosk && (overdue || REFUSED_STATES.includes(punch.state)))
-    item.append(createElement("span", page.texts.whose(punch.body.usuarioId), { className: "whose" }), " ")
+    item.append(createElement("span", page.texts.employeeLabel(punch.body.usuarioId), { className: "whose" }), " ")
   item.append(state, " ", createElement("span", page.texts.number(punch.body.sequencia), { className: "number" }))
   return item
 }
@@ -73,11 +73,11 @@ async function drawNow() {
     settings.key &&
       settings.refusedKey?.key === settings.key &&
       !(page.hasUserPool && !settings.session) &&
-      page.texts.stopped(settings.refusedKey.status),
+      page.texts.keyRefused(settings.refusedKey.status),
     waiting > 0 && page.texts[waitingReason(settings.retry)],
-    database.isFailing() && page.texts.broken,
+    database.isFailing() && page.texts.storageFailed,
     settings.restored && isRecent(settings.restored.at) && page.texts.restored(settings.restored.punches),
-    isSkewed(settings.skew) && page.texts.skewed(settings.skew),
+    isSkewed(settings.skew) && page.texts.clockSkewed(settings.skew),
   ])
   element("who").hidden = !page.hasUserPool
   element("sign").textContent = settings.session ? page.texts.signOut(settings.session.employee) : page.texts.signIn
@@ -111,7 +111,7 @@ function showWarnings(texts) {
 export function reportError(error) {
   console.error(error)
   page.isStuck ||= isTimeout(error)
-  showWarnings([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
+  showWarnings([error.name === "QuotaExceededError" ? page.texts.storageFailed : `${page.texts.storageFailed} (${error.name})`])
 }
 
 /** Shows the page as a kiosk, or as the page of one employee. */

@@ -14,7 +14,7 @@ const span = (skew, [days, hours, minutes, seconds]) => {
 
 export const TEXTS = {
   "pt-BR": {
-    other: ["en", "English"],
+    otherLanguage: ["en", "English"],
     title: "Ponto",
     employee: "Matrícula",
     press: "Bater ponto",
@@ -30,21 +30,21 @@ export const TEXTS = {
     thanks: "Obrigado! ",
     punched: (time, employee) => `Batida das ${time} da matrícula ${employee}: `,
     kept: "guardada neste aparelho",
-    again: seconds => `Você bateu há ${seconds} s. De novo?`,
+    confirmSecond: seconds => `Você bateu há ${seconds} s. De novo?`,
     no: "Não",
     yes: "Bater de novo",
     noEmployee: "Digite a matrícula: um número inteiro a partir de 1.",
-    full: "A batida NÃO foi guardada: a memória deste aparelho está cheia. Libere espaço e bata de novo.",
-    failed: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo; se falhar outra vez, libere espaço no aparelho e abra a página de novo.`,
-    silent: "o armazenamento deste aparelho não responde",
-    unsure: reason => `Não se sabe se a batida foi guardada: ${reason}. Abra a página de novo e veja se está na lista.`,
+    storageFull: "A batida NÃO foi guardada: a memória deste aparelho está cheia. Libere espaço e bata de novo.",
+    notKept: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo; se falhar outra vez, libere espaço no aparelho e abra a página de novo.`,
+    storageTimeout: "o armazenamento deste aparelho não responde",
+    possiblyKept: reason => `Não se sabe se a batida foi guardada: ${reason}. Abra a página de novo e veja se está na lista.`,
     waiting: "neste aparelho",
     sent: "enviada",
     recorded: "registrada",
     refused: (status, reason) =>
       `recusada${status ? ` (${status})` : ""}${{ 400: ": não é uma batida válida", 413: ": é grande demais" }[status] ?? ""}. Mostre a quem cuida do ponto${reason ? ": " : "."}`,
     overdue: "enviada, ainda não registrada. Mostre a quem cuida do ponto.",
-    whose: employee => `matrícula ${employee}`,
+    employeeLabel: employee => `matrícula ${employee}`,
     earlier: "Dias anteriores",
     conflict: "não registrada: outra batida tem o mesmo id. Mostre a quem cuida do ponto.",
     summary: (waiting, refused, conflicts, overdue, shown) =>
@@ -59,18 +59,18 @@ export const TEXTS = {
         .trim(),
     number: number => `nº ${number}`,
     noKey: "Este aparelho ainda não tem chave: as batidas ficam guardadas aqui. Digite ou cole a chave em Ajustes.",
-    stopped: status =>
+    keyRefused: status =>
       `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui. A página tenta de novo a cada 10 minutos; se a chave continuar recusada, peça outra e digite-a em Ajustes.`,
     offline: "Sem rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
     unanswered: "O servidor não responde; talvez falte rede: as batidas ficam guardadas aqui e são enviadas depois, automaticamente.",
     retrying: "O servidor não recebe batidas agora: elas ficam guardadas aqui e são enviadas depois, automaticamente.",
-    skewed: skew =>
+    clockSkewed: skew =>
       `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}, e a batida conta com a hora que ele mostra. Acerte-o; o servidor anota a diferença.`,
-    broken: "Este navegador não consegue ler ou gravar os dados do aparelho. Libere espaço ou reinicie o navegador.",
+    storageFailed: "Este navegador não consegue ler ou gravar os dados do aparelho. Libere espaço ou reinicie o navegador.",
     restored: punches =>
       `Uma das duas cópias dos dados deste aparelho se perdeu${punches === 0 ? "" : punches === 1 ? ", com 1 batida" : `, com ${punches} batidas`}. Ela foi refeita a partir da outra. Se isto se repetir, libere espaço no aparelho.`,
     persistent: "O navegador guarda os dados até que alguém os apague.",
-    best: "O navegador pode apagar os dados se faltar espaço: instale a página na tela inicial antes da primeira batida sem rede.",
+    notPersistent: "O navegador pode apagar os dados se faltar espaço: instale a página na tela inicial antes da primeira batida sem rede.",
     keySet: end => `Há uma chave guardada, que termina em ${end}. Uma chave nova a substitui.`,
     keyUnset: "Nenhuma chave guardada. Você também pode colar o link que contém a chave.",
     keyWrong: "Isso não é uma chave. Uma chave tem letras e algarismos, sem espaços.",
@@ -92,7 +92,7 @@ export const TEXTS = {
     replaceYes: "Trocar",
   },
   en: {
-    other: ["pt-BR", "Português"],
+    otherLanguage: ["pt-BR", "Português"],
     title: "Time clock",
     employee: "Employee number",
     press: "Punch",
@@ -108,21 +108,21 @@ export const TEXTS = {
     thanks: "Thank you! ",
     punched: (time, employee) => `Punch of employee ${employee} at ${time}: `,
     kept: "kept on this device",
-    again: seconds => `You punched ${seconds} s ago. Again?`,
+    confirmSecond: seconds => `You punched ${seconds} s ago. Again?`,
     no: "No",
     yes: "Punch again",
     noEmployee: "Enter the employee number: a whole number from 1.",
-    full: "The punch was NOT kept: the storage of this device is full. Free some space and punch again.",
-    failed: reason => `The punch was NOT kept: ${reason}. Punch again; if it fails once more, free some space on the device and open the page again.`,
-    silent: "the storage of this device does not answer",
-    unsure: reason => `It is not known whether the punch was kept: ${reason}. Open the page again and look for it in the list.`,
+    storageFull: "The punch was NOT kept: the storage of this device is full. Free some space and punch again.",
+    notKept: reason => `The punch was NOT kept: ${reason}. Punch again; if it fails once more, free some space on the device and open the page again.`,
+    storageTimeout: "the storage of this device does not answer",
+    possiblyKept: reason => `It is not known whether the punch was kept: ${reason}. Open the page again and look for it in the list.`,
     waiting: "on this device",
     sent: "sent",
     recorded: "recorded",
     refused: (status, reason) =>
       `refused${status ? ` (${status})` : ""}${{ 400: ": not a valid punch", 413: ": too large" }[status] ?? ""}. Show this to the person in charge of the time clock${reason ? ": " : "."}`,
     overdue: "sent, not recorded yet. Show this to the person in charge of the time clock.",
-    whose: employee => `employee ${employee}`,
+    employeeLabel: employee => `employee ${employee}`,
     earlier: "Earlier days",
     conflict: "not recorded: another punch has the same id. Show this to the person in charge of the time clock.",
     summary: (waiting, refused, conflicts, overdue, shown) =>
@@ -137,18 +137,18 @@ export const TEXTS = {
         .trim(),
     number: number => `no. ${number}`,
     noKey: "This device has no key yet: punches are kept here. Type or paste the key in Settings.",
-    stopped: status =>
+    keyRefused: status =>
       `The key of this device was refused (${status}). Punches are kept here. The page tries again every 10 minutes; if the key is still refused, ask for another one and type it in Settings.`,
     offline: "No network: punches are kept here and sent later, automatically.",
     unanswered: "The server does not answer; the network may be down: punches are kept here and sent later, automatically.",
     retrying: "The server does not accept punches right now: they are kept here and sent later, automatically.",
-    skewed: skew =>
+    clockSkewed: skew =>
       `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}, and a punch counts at the time that it shows. Correct it; the server records the difference.`,
-    broken: "This browser cannot read or write the device's data. Free some space or restart the browser.",
+    storageFailed: "This browser cannot read or write the device's data. Free some space or restart the browser.",
     restored: punches =>
       `One of the two copies of this device's data was lost${punches === 0 ? "" : punches === 1 ? ", with 1 punch" : `, with ${punches} punches`}. It was restored from the other. If this happens again, free some space on the device.`,
     persistent: "The browser keeps the data until a user deletes them.",
-    best: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
+    notPersistent: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
     keySet: end => `A key that ends in ${end} is saved. A new key replaces it.`,
     keyUnset: "No key is saved. You can also paste the link that contains the key.",
     keyWrong: "This is not a key. A key has letters and digits, and no spaces.",

@@ -39,7 +39,7 @@ export function showPunchOutcome(punch) {
 /** Asks whether to punch again. */
 export function askToConfirm(punch) {
   const ago = Math.max(1, Math.round((Date.now() - Date.parse(punch.body.ponto)) / 1000))
-  showOutcome("question", page.texts.again(ago))
+  showOutcome("question", page.texts.confirmSecond(ago))
   page.askedEmployee = punch.body.usuarioId
 }
 

@@ -22,7 +22,7 @@ function setLanguage(language) {
   document.documentElement.lang = language
   document.title = page.texts.title
   for (const each of document.querySelectorAll("[data-word]")) each.textContent = page.texts[each.dataset.word]
-  const [other, name] = page.texts.other
+  const [other, name] = page.texts.otherLanguage
   element("language").lang = other
   element("language").textContent = name
   for (const key of element("pad").children) if (key.dataset.label) key.ariaLabel = page.texts[key.dataset.label]
@@ -85,9 +85,9 @@ async function storePunch(employee, minGapMs) {
     punch = await database.addPunch({ id, usuarioId: employee, ponto: timestamp(now), offline }, minGapMs)
   } catch (error) {
     page.isStuck ||= isTimeout(error)
-    const reason = isTimeout(error) ? page.texts.silent : error.message
-    if (error.name === "UncertainWriteError") showOutcome("bad", page.texts.unsure(reason))
-    else showOutcome("bad", error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason))
+    const reason = isTimeout(error) ? page.texts.storageTimeout : error.message
+    if (error.name === "UncertainWriteError") showOutcome("bad", page.texts.possiblyKept(reason))
+    else showOutcome("bad", error.name === "QuotaExceededError" ? page.texts.storageFull : page.texts.notKept(reason))
     return
   } finally {
     page.writesInProgress--
@@ -190,7 +190,7 @@ async function exportPunches() {
 /** Requests persistent storage, and shows whether the browser granted it. */
 async function requestPersistence() {
   const kept = (await navigator.storage?.persist?.()) ?? false
-  element("storage").textContent = kept ? page.texts.persistent : page.texts.best
+  element("storage").textContent = kept ? page.texts.persistent : page.texts.notPersistent
 }
 
 /* New versions */
@@ -251,7 +251,7 @@ async function start() {
   element("export").addEventListener("click", () => exportPunches().catch(reportError))
   element("sign").addEventListener("click", () => signInOrOut().catch(reportError))
   element("language").addEventListener("click", () => {
-    const [language] = page.texts.other
+    const [language] = page.texts.otherLanguage
     setLanguage(language)
     database.saveSetting("language", language).then(draw).then(requestPersistence).catch(reportError)
   })
