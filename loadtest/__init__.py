@@ -1,3 +1,3 @@
-"""Load from JMeter on the running system, and the proof that every accepted punch became one row."""
+"""`make loadtest`: load by JMeter, and the proof that every accepted punch became one row or a dead letter."""
 
-import tools  # noqa: F401  it says what to do where the packages are not installed
+import tools  # noqa: F401  explains what to do if packages are missing

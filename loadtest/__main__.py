@@ -1,4 +1,4 @@
-"""`make loadtest`: JMeter's load on the running system, and what became of every accepted punch."""
+"""`make loadtest`: sends load by JMeter, and determines the end of every accepted punch."""
 
 import json
 import os
@@ -34,66 +34,80 @@ from tools.kit.output import confirm, print_json, print_status
 from tools.plan import costs, settings
 from tools.plan.peak import Peak
 
-_STOP_TIMEOUT_SECONDS = 10  # s for JMeter to end
+_STOP_TIMEOUT_SECONDS = 10  # for JMeter to end
 _INTERRUPTED_STATUS = 130
 # The price is that of a stage with the defaults of serverless.yml, by the list prices of one region.
 _PRICED_STAGE, _PRICED_REGION = "prod", "us-east-1"
-_PAUSE_SECONDS = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
-# What is sent within its braces, with JMeter's variables.
+# At the end of the open model: when the schedule ends, JMeter interrupts requests that have no answer yet.
+_PAUSE_SECONDS = 3
+# The body without its braces, with variables of JMeter.
 _SUBJECT_PREFIX = f'"{FIELDS[SUBJECT_COLUMN].name}": '
 _BODY_FIELDS = json.dumps(event.body(1, "${ponto}", id="${id}"))[1:-1].replace(
     f"{_SUBJECT_PREFIX}1", f"{_SUBJECT_PREFIX}${{usuarioId}}"
 )
-_OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
+_OPEN_RATE = 200  # arrivals/s, each on a new connection: a quarter of what the local stack can answer on 2 cores
 
 _EPILOG = """examples:
-  make loadtest                                          the original's: 200 threads x 100 loops
-  make loadtest ARGS="--repeats 5 --malformed 2"         5 % sent again, 2 % that are no punches
-  make loadtest ARGS="--duration 600 --rate 100"         a soak: ten minutes, 100 requests/s
-  make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; says what it costs, and asks
+  make loadtest                                          200 threads x 100 loops, as in the original
+  make loadtest ARGS="--repeats 5 --malformed 2"         also 5 % duplicates and 2 % malformed requests
+  make loadtest ARGS="--duration 600 --rate 100"         a soak test: ten minutes, 100 requests/s
+  make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; asks before it causes costs
 
-exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is missing or stored twice;
-2 something is needed first; 4 every punch has its end, but some requests failed;
-130 after Ctrl-C
+exit status: 0 every accepted punch is one row or a dead letter, 1 a punch is missing or stored twice,
+2 a requirement is missing or the request is wrong, 4 as 0, but some requests failed, 130 after Ctrl-C
 """
 
 
 @dataclass(frozen=True)
 class LoadTestCollaborators:
-    """What sends the load, and what is loaded."""
+    """Functions that find JMeter and the system; the tests pass others."""
 
-    find_jmeter: Callable[[], JMeter] = jmeter.find
-    find_system: Callable[[str | None, target.TargetOptions], System] = systems.find
+    find_jmeter: Callable[[], JMeter] = jmeter.find_jmeter
+    find_system: Callable[[str | None, target.TargetOptions], System] = systems.find_system
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--repeats", type=opt.PERCENT, default=0, metavar="PERCENT", help="Of the punches, sent twice.")
-@click.option("--malformed", type=opt.PERCENT, default=0, metavar="PERCENT", help="On top, that are no punches.")
-@click.option("--threads", type=opt.POSITIVE, default=200, metavar="N", help="Connections at once.")
-@click.option("--loops", type=opt.POSITIVE, metavar="N", help="Of each thread (default 100).")
-@click.option("--ramp-up", type=opt.POSITIVE, default=1, metavar="SECONDS", help="Until all threads run.")
-@click.option("--duration", type=opt.POSITIVE, metavar="SECONDS", help="A soak, instead of loops.")
-@click.option("--rate", type=opt.POSITIVE, metavar="N", help="Requests/s of all threads, at most (default: no limit).")
+@click.option(
+    "--repeats", type=opt.PERCENT, default=0, metavar="PERCENT", help="Share of the punches that are sent twice."
+)
+@click.option(
+    "--malformed",
+    type=opt.PERCENT,
+    default=0,
+    metavar="PERCENT",
+    help="Additional malformed requests, as a share of the punches.",
+)
+@click.option(
+    "--threads", type=opt.POSITIVE, default=200, metavar="N", help="Concurrent users, each with its own connection."
+)
+@click.option("--loops", type=opt.POSITIVE, metavar="N", help="Punches of each thread (default 100).")
+@click.option("--ramp-up", type=opt.POSITIVE, default=1, metavar="SECONDS", help="Time until all threads run.")
+@click.option("--duration", type=opt.POSITIVE, metavar="SECONDS", help="Duration of a soak test, in place of --loops.")
+@click.option("--rate", type=opt.POSITIVE, metavar="N", help="Maximum requests/s of all threads (default: no limit).")
 @click.option(
     "--open-rate",
     type=opt.COUNT,
     metavar="N",
-    help=f"Arrivals/s of the open model that follows; 0: none (default {_OPEN_RATE}, at most --rate).",
+    help=f"Arrivals/s of the open model, which runs second; 0: skip it (default {_OPEN_RATE}, at most --rate).",
 )
-@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="That it lasts.")
+@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="Duration of the open model.")
 @click.option(
-    "--patience", type=opt.POSITIVE, default=180, metavar="SECONDS", help="Without a new row before giving up."
+    "--patience",
+    type=opt.POSITIVE,
+    default=180,
+    metavar="SECONDS",
+    help="Time without a new row after which the waiting ends.",
 )
 @click.option(
     "--stage",
     "named",
     show_default=False,
-    help="What to load, by its stack's outputs: make's STAGE (default: the local stack).",
+    help="Stage to load; make sets it to STAGE (default: the local stack).",
 )
 @opt.state
 @target.account_options
 @opt.yes
-@click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
+@click.option("--no-report", is_flag=True, show_default=False, help="Do not create the HTML report of JMeter.")
 @opt.as_json
 @click.make_pass_decorator(LoadTestCollaborators, ensure=True)
 def loadtest(
@@ -115,32 +129,35 @@ def loadtest(
     no_report: bool,
     as_json: bool,
 ) -> int:
-    """JMeter's load on the running local stack, or on a stage on AWS, and what became of every punch.
+    """Send load by JMeter to the local stack or a stage on AWS, and determine the end of every punch.
 
-    Of a closed model, as the original's: so many users, each of whom waits for an answer before the next punch. Then of
-    an open one: punches arrive at a steady rate, whether or not the system keeps up.
+    First by a closed model, as in the original: a number of users, each of whom waits for an answer before the next
+    punch. Then by an open model: punches arrive at a steady rate, whether or not the system keeps up.
 
-    The end of every accepted punch is found by its id. Writes summary.json, arrivals.png, results.jtl and JMeter's
-    report into the state folder's loadtest/. The rows stay.
+    Each accepted punch is looked up by its id. Writes summary.json, arrivals.png, results.jtl and the report of JMeter
+    to the folder loadtest of the state folder. The rows stay.
     """
-    # A number of its own for each employee of a run, below the contract's 2^53.
-    first = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  no secret
-    common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
-    more = 1 + (repeats + malformed) / 100
+    # The employees of a run have numbers that no other run uses, below the maximum of 2^53.
+    first_employee = Random().randrange(10**6, 9 * 10**6) * proof.EMPLOYEES_PER_RUN  # noqa: S311  not a secret
+    common: dict[str, object] = {"firstEmployee": first_employee, "repeats": repeats, "malformed": malformed}
+    request_factor = 1 + (repeats + malformed) / 100
     loops = loops or (-1 if duration else 100)
     plan_options = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
-    given = {name: value for name, value in plan_options.items() if value}  # the plan has defaults for the rest
-    limits = [round(threads * loops * more)] if loops > 0 else []
+    closed = {name: value for name, value in plan_options.items() if value}  # the plan has defaults for the others
+    limits = [round(threads * loops * request_factor)] if loops > 0 else []
     limits += [duration * rate] if duration and rate else []
     max_requests = min(limits, default=None)
     seconds = max_requests / rate if max_requests and rate else 0
-    plans = [TestPlan("punches", f"closed model, {threads} users", common | given, max_requests, seconds)]
+    plans = [TestPlan("punches", f"closed model, {threads} users", common | closed, max_requests, seconds)]
     if open_rate is None:
         open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
     if open_rate:
-        arrivals = {"firstEmployee": first + proof.EMPLOYEES_PER_RUN, "schedule": schedule(open_rate, open_seconds)}
+        arrivals = {
+            "firstEmployee": first_employee + proof.EMPLOYEES_PER_RUN,
+            "schedule": schedule(open_rate, open_seconds),
+        }
         model = f"open model, {open_rate} punches/s"
-        requests = round(open_rate * open_seconds * more)
+        requests = round(open_rate * open_seconds * request_factor)
         plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
     signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
@@ -148,24 +165,24 @@ def loadtest(
             collaborators, plans, named, target_options, patience, yes=yes, report=not no_report, as_json=as_json
         )
     except KeyboardInterrupt:
-        print_status("make loadtest: stopped; a run that had not ended is not proven")
+        print_status("make loadtest: stopped; the run is not proven")
         return _INTERRUPTED_STATUS
 
 
 def schedule(rate: int, seconds: int) -> str:
-    """Write arrivals at one rate as JMeter's Open Model Thread Group takes them."""
+    """Return a schedule of steady arrivals for the Open Model Thread Group of JMeter."""
     return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE_SECONDS} s)"
 
 
 def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> None:
-    """Say how much goes where, and what it costs; go on if whoever is there says so.
+    """Print the size and the price of the load, and ask for confirmation.
 
     Raises:
-        CommandError: they do not, nobody is there, or nobody knows how much it is.
+        CommandError: the answer was no, there is no terminal to ask, or the number of requests is unknown.
     """
     numbers = [plan.requests for plan in plans if plan.requests]
     if len(numbers) < len(plans):
-        raise CommandError("a --duration without a --rate has no number of requests, and so no price: give a --rate")
+        raise CommandError("the price of a --duration without a --rate is unknown: add --rate")
     stage, requests = settings.read(_PRICED_STAGE), sum(numbers)
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
     dollars = costs.total(costs.punch_bill(peak, stage, _PRICED_REGION))
@@ -176,7 +193,7 @@ def _confirm_cost(plans: Sequence[TestPlan], description: str, *, is_confirmed: 
     if is_confirmed:
         print_status(sentence)
     elif not confirm(f"{sentence} Send them?"):
-        raise CommandError("nothing was sent")
+        raise CommandError("cancelled; nothing was sent")
 
 
 def _run(
@@ -197,13 +214,13 @@ def _run(
     folder = ((target_options.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]
-    here: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
+    environment: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
     _clear(folder)
 
     result = measure(plan, tool, system, folder, patience)
     results = [result]
-    summary = result.summary(plan) | here
-    _write_summary(folder, summary)  # whatever becomes of the arrivals
+    summary = result.summary(plan) | environment
+    _write_summary(folder, summary)  # the second run may fail
     for arrivals in plans[1:]:
         print_status(f"{plan.model}: {summaries.format_sentence(summary)}")
         (folder / "open").mkdir()
@@ -213,21 +230,21 @@ def _run(
     _write_summary(folder, summary)
     picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
-        print_status("making JMeter's HTML report")
+        print_status("creating the HTML report of JMeter")
         tool.report(folder)
     if as_json:
         print_json(summaries.to_json(summary))
     else:
         summaries.print_summary(summary)
     print_status(f"files: {folder}")
-    return min(filter(None, statuses), default=0)  # the worst has the least number
+    return min(filter(None, statuses), default=0)  # the worst status has the lowest number
 
 
 def _clear(folder: Path) -> None:
-    """Leave no file of an earlier run beside those of this one."""
+    """Remove the files of an earlier run."""
     for name in ("summary.json", "arrivals.png", "results.jtl"):
         (folder / name).unlink(missing_ok=True)
-    for secret in folder.glob("*.properties"):  # of a run that was killed
+    for secret in folder.glob("*.properties"):  # left by a run that was killed
         secret.unlink()
     for name in ("report", "open"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -239,20 +256,20 @@ def _write_summary(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience: float) -> LoadResult:
-    """Load, wait for the rows, and judge.
+    """Run a test plan, wait for the rows, and return the result.
 
     Args:
-        plan: what to send.
+        plan: the test plan.
         tool: JMeter.
-        system: what is loaded.
-        folder: for JMeter's files.
-        patience: seconds without a new row after which nobody waits any longer.
+        system: the system to load.
+        folder: folder for the files of JMeter.
+        patience: seconds without a new row after which the waiting ends.
 
     Raises:
-        CommandError: JMeter failed, or sent nothing; the database or the queue cannot be reached.
+        CommandError: JMeter failed or sent nothing, or the database or queue cannot be read.
     """
     table = RunTable(system.reader, int(str(plan.properties["firstEmployee"])))
-    table.count()  # what cannot be proven is not sent
+    table.count()  # send nothing if the rows cannot be read
     watch = _Watch(system, table, folder / "results.jtl")
     _load(plan, tool, system, folder, watch)
     load = os.getloadavg()[0]
@@ -260,15 +277,15 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
         figures = summarize(read_samples(folder / "results.jtl"))
     except (FileNotFoundError, ValueError):
         raise CommandError(f"JMeter sent nothing; its output ends:\n{files.tail(folder / 'jmeter.out')}") from None
-    ledger, rows = proof.wait(table, system, figures.accepted, patience, watch.look)
+    ledger, rows = proof.wait_for_rows(table, system, figures.accepted, patience, watch.look)
     return LoadResult(figures, rows, ledger, watch.depths, load)
 
 
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
-    shown = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
-    print_status(f"JMeter runs {plan.name}.jmx: {shown}")
+    properties_text = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
+    print_status(f"JMeter runs {plan.name}.jmx: {properties_text}")
     now = time.time_ns() // 1_000_000
-    began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # as a UUIDv7 begins
+    began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # the first digits of a UUIDv7
     properties = system.properties() | plan.properties | {"began": began, "fields": _BODY_FIELDS}
     with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
@@ -277,7 +294,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(1)
         finally:
-            process.terminate()  # which does nothing to one that has ended
+            process.terminate()  # without effect if it has ended
             try:
                 status = process.wait(_STOP_TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
@@ -288,7 +305,7 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
 
 
 class _Watch:
-    """Progress: a line a second, while something changes."""
+    """Progress of a run: a line per second if a number has changed."""
 
     def __init__(self, system: System, table: RunTable, results: Path) -> None:
         self.depths: list[tuple[float, int]] = []
@@ -299,14 +316,14 @@ class _Watch:
         self._printed = ""
 
     def look(self) -> None:
-        """Look, and print what is new."""
+        """Read the current numbers, and print them if they have changed."""
         now = time.monotonic()
         accepted = self._tail.look()
         depth = self._system.depth(self._system.queue_url)
         if accepted:
             self.depths.append((now - self._began, depth))
         stored = self._table.count()
-        more = f" ({stored - accepted:,} more than JMeter has written of yet, or than got an answer)"
+        more = f" ({stored - accepted:,} more than JMeter has recorded as accepted)"
         line = f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {depth:,}"
         if line != self._printed and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")

@@ -1,4 +1,4 @@
-"""The one proof: what became of each accepted message, by the rows and the dead letters that are there in the end."""
+"""Ledger of accepted messages: the end of each, by the rows and dead letters of a run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,67 +10,67 @@ from ponto.parser import Reason
 
 
 class PunchKey(NamedTuple):
-    """What tells one punch from another, and a row has to hold."""
+    """Identity of a punch, which its row must share."""
 
     id: str  # canonical lower-case UUID
-    employee_id: int  # whose it is
-    instant: datetime | None  # aware; None where nobody knows it, of what was sent and of the rows
+    employee_id: int
+    instant: datetime | None  # aware; None in all messages and rows if the sender does not know it
 
 
 class SentMessage(NamedTuple):
-    """What was accepted."""
+    """Accepted message."""
 
-    punch: PunchKey | None  # None: no punch can be made of it
-    body: str = ""  # empty where nobody knows it, of what was sent and of the dead letters
+    punch: PunchKey | None  # None: the message is malformed
+    body: str = ""  # empty in all messages and dead letters if the sender does not know it
 
 
 class StoredPunch(NamedTuple):
-    """What was stored."""
+    """Row of a punch."""
 
     punch: PunchKey
-    key: str
-    stored_at: datetime | None = None  # by the database's clock; None where nobody asked
+    key: str  # see `build_ledger`
+    stored_at: datetime | None = None  # by the clock of the database; None: not read
 
 
 class DeadLetteredMessage(NamedTuple):
-    """What is in the dead-letter queue."""
+    """Dead letter."""
 
-    key: str
+    key: str  # see `build_ledger`
     reason: str
     body: str = ""
 
 
 class RowRelation(StrEnum):
-    """What the row under a punch's id is to an accepted message."""
+    """Relation of an accepted message to the row with its punch's id."""
 
-    STORED = "stored"  # its own
-    DUPLICATE = "duplicates"  # of the same punch, which another message brought
-    CONFLICT = "conflict"  # of another punch
+    STORED = "stored"  # the row was stored from this message
+    DUPLICATE = "duplicates"  # the row has the same punch, stored from another message
+    CONFLICT = "conflict"  # the row has another punch
 
 
 class Ledger(NamedTuple):
-    """The ends of all that was accepted: each is counted once in the first three, or is lost."""
+    """Ends of all accepted messages: each is counted in one of the first three fields, or is lost."""
 
-    stored: int  # a row carries their key
-    duplicates: int  # the same punch stands already
-    dead_letters: dict[str, int]  # by reason, of what is no row
-    lost: list[str]  # keys: neither a row nor a dead letter
-    stored_twice: list[str]  # punches, by employee, and keys that have more than one row
-    misplaced: list[str]  # keys: dead-lettered though it could be stored, or with another body; or both ends
+    stored: int  # messages with their own row
+    duplicates: int  # messages whose punch was stored from another one
+    dead_letters: dict[str, int]  # by reason; messages without a row
+    lost: list[str]  # keys of messages without a row or dead letter
+    stored_twice: list[str]  # punches, described by employee, and keys with more than one row
+    misplaced: list[str]  # keys of dead letters that should be rows, that also are rows, or that have another body
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything has its end, and no punch two rows."""
+        """No message is lost, and no punch has two rows."""
         return not (self.lost or self.stored_twice)
 
     @property
     def is_clean(self) -> bool:
-        """Whether besides nothing is a dead letter that should be none."""
+        """The ledger is complete, and no dead letter is misplaced."""
         return self.is_complete and not self.misplaced
 
 
 def compare_row(key: str, punch: PunchKey | None, row: StoredPunch) -> RowRelation:
-    """Tell what the row under an accepted punch's id is to it."""
+    """Return the relation of an accepted punch to the row with its id."""
     if row.punch != punch:
         return RowRelation.CONFLICT
     return RowRelation.STORED if row.key == key else RowRelation.DUPLICATE
@@ -79,26 +79,27 @@ def compare_row(key: str, punch: PunchKey | None, row: StoredPunch) -> RowRelati
 def build_ledger(
     accepted: Mapping[str, SentMessage], rows: Iterable[StoredPunch], dead_letters: Iterable[DeadLetteredMessage]
 ) -> Ledger:
-    """Find the end of everything that was accepted.
+    """Determine the end of all accepted messages.
 
     Args:
-        accepted: by key: the message's id where it is known, else the punch's; the same in rows and dead letters.
-        rows: all that the run may have stored, also of what nobody knows to be accepted, for its answer was lost.
-            Where nobody knows the instants, each employee has one punch.
-        dead_letters: of the run; a message may have several, for a batch that broke off is dead-lettered again.
+        accepted: messages by key. The key is the id of the message, or of the punch if the sender does not know that
+            id; rows and dead letters have the same kind of key.
+        rows: all rows that the run may have stored, also from messages whose answer was lost. If instants are unknown,
+            each employee must have one punch only.
+        dead_letters: dead letters of the run. A message may have several, because an interrupted batch is repeated.
     """
     rows = list(rows)
-    standing = {row.punch.id: row for row in rows}
-    dead = {each.key: each for each in dead_letters}
+    rows_by_id = {row.punch.id: row for row in rows}
+    dead_letters_by_key = {each.key: each for each in dead_letters}
     ends: Counter[RowRelation | None] = Counter()
     reasons: Counter[str] = Counter()
     lost: list[str] = []
     misplaced: list[str] = []
     for key, sent in accepted.items():
-        row = standing.get(sent.punch.id) if sent.punch else None
+        row = rows_by_id.get(sent.punch.id) if sent.punch else None
         end = compare_row(key, sent.punch, row) if row else None
         is_row = end in (RowRelation.STORED, RowRelation.DUPLICATE)
-        dead_letter = dead.get(key)
+        dead_letter = dead_letters_by_key.get(key)
         if is_row:
             ends[end] += 1
         elif dead_letter:
@@ -106,9 +107,9 @@ def build_ledger(
         else:
             lost.append(key)
         if dead_letter:
-            # Of what is a punch, only a conflict is dead-lettered.
-            may_be = sent.punch is None or (end is RowRelation.CONFLICT and dead_letter.reason == Reason.CONFLICT)
-            if not may_be or dead_letter.body != sent.body:
+            # A punch may be dead-lettered only because of a conflict.
+            is_allowed = sent.punch is None or (end is RowRelation.CONFLICT and dead_letter.reason == Reason.CONFLICT)
+            if not is_allowed or dead_letter.body != sent.body:
                 misplaced.append(key)
 
     punches = Counter((row.punch.employee_id, row.punch.instant) for row in rows)

@@ -1,4 +1,4 @@
-"""The run as a picture: how fast punches came and became rows, and how many waited."""
+"""Chart of a run: punches accepted and stored per second, and punches that wait."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -9,45 +9,45 @@ from loadtest.ledger import Ledger, StoredPunch
 from loadtest.results import Figures
 from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
 
-_BARS = 60  # at most, across the picture
+_MAX_BARS = 60
 
 
 def draw(file: Path, figures: Figures, rows: Sequence[StoredPunch], ledger: Ledger, lag: float | None) -> None:
-    """Draw it.
+    """Draw the chart of a run.
 
     Args:
-        file: a PNG or SVG, by its name.
-        figures: what was accepted, and when.
-        rows: what was stored, and when.
-        ledger: for the title.
-        lag: seconds from the last 202 to the last row.
+        file: file to write, a .png or .svg.
+        figures: accepted punches with their times.
+        rows: stored punches with their times.
+        ledger: ledger of the run, for the title.
+        lag: seconds from the last 202 to the last row, for the title.
     """
-    from matplotlib.ticker import MaxNLocator  # here: --help waits for it
+    from matplotlib.ticker import MaxNLocator  # imported late, because it is slow
 
     began = figures.began_ms / 1000
     accepted = sorted(at / 1000 - began for at in figures.accepted_ms)
     stored = sorted(
-        max(row.stored_at.timestamp() - began, 0)  # by another clock
+        max(row.stored_at.timestamp() - began, 0)  # the clock of the database may be behind
         for row in rows
         if row.stored_at and row.key in figures.accepted
     )
     end = max(accepted[-1:] + stored[-1:] + [1.0])
-    step = max(1, round(end / _BARS))  # s
+    step = max(1, round(end / _MAX_BARS))  # s
     edges = [float(step * number) for number in range(int(end // step) + 2)]
 
     instants = [end * number / 1000 for number in range(1001)]
-    # A row may be there before its 202 has reached the client.
+    # A row may exist before its 202 has reached the client.
     waiting = [max(0, bisect_right(accepted, instant) - bisect_right(stored, instant)) for instant in instants]
 
     figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
-    came, became = (
+    accepted_rates, stored_rates = (
         [times[bar] / step for bar in range(len(edges) - 1)]
         for times in (Counter(int(at // step) for at in each) for each in (accepted, stored))
     )
-    flow.stairs(came, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
-    flow.stairs(became, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
+    flow.stairs(accepted_rates, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
+    flow.stairs(stored_rates, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
     flow.set_ylabel("punches a second")
 
     queue.fill_between(instants, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")

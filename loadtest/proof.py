@@ -1,4 +1,4 @@
-"""The proof: every accepted punch became one row, or a dead letter that says why."""
+"""Proof that every accepted punch became one row, or a dead letter with a reason."""
 
 import contextlib
 import json
@@ -15,22 +15,22 @@ from tools.kit.reader import Reader
 from tools.kit.rows import RUN_COUNT, RUN_ROWS
 
 EMPLOYEES_PER_RUN = 10**9
-"""Employee numbers that a run has to itself."""
+"""Employee numbers that are reserved for each run."""
 
-_POLL_SECONDS = 0.5  # s between looks at the database
-_EMPTY_QUEUE_SECONDS = 5  # s for which the queue has to be empty before that is believed: its depth is approximate
-_MAX_EMPLOYEES_PER_READ = 100_000  # employees, of one punch each, that are read in one go: what a function may answer
+_POLL_SECONDS = 0.5
+_EMPTY_QUEUE_SECONDS = 5  # for which the depth of the queue must be 0, because it is approximate
+_MAX_EMPLOYEES_PER_READ = 100_000  # with one punch each: the answer of a function has a maximum size
 
 
 class RunTable:
-    """The deployed table, as far as one run is concerned."""
+    """Rows of one run in the deployed table."""
 
     def __init__(self, reader: Callable[[], AbstractContextManager[Reader]], first_employee: int) -> None:
-        """Reads nothing.
+        """Create the reader of a run that begins now; nothing is read yet.
 
         Args:
-            reader: gives what reads the database.
-            first_employee: of the run, which begins now.
+            reader: opens a reader of the database.
+            first_employee: first of the `EMPLOYEES_PER_RUN` numbers of the run.
         """
         self._reader = reader
         self._employees = range(first_employee, first_employee + EMPLOYEES_PER_RUN)
@@ -38,10 +38,10 @@ class RunTable:
         self._counted: int | None = None
 
     def count(self) -> int:
-        """Count the run's rows; give the count before while the function that reads is busy.
+        """Return the number of rows; while the reading function is busy, the number of the last call.
 
         Raises:
-            CommandError: the database cannot be read; so of `rows`.
+            CommandError: the database cannot be read.
         """
         try:
             self._counted = self._count()[0]
@@ -51,17 +51,21 @@ class RunTable:
         return self._counted
 
     def rows(self) -> list[StoredPunch]:
-        """Read the run's rows, as `judge` compares them with what JMeter knows: id and employee."""
+        """Return the rows, with the id of the punch as key and without instants, which JMeter does not record.
+
+        Raises:
+            CommandError: the database cannot be read.
+        """
         _, highest = self._count()
-        found: list[StoredPunch] = []
+        stored: list[StoredPunch] = []
         with self._reader() as source:
             for first in range(self._employees.start, highest + 1, _MAX_EMPLOYEES_PER_READ):
                 (rows,) = source.read(RUN_ROWS.bind(**self._values(first, first + _MAX_EMPLOYEES_PER_READ - 1)))
-                found += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
-        return found
+                stored += (StoredPunch(PunchKey(row.id, row.employee_id, None), row.id, row.written) for row in rows)
+        return stored
 
     def _count(self) -> tuple[int, int]:
-        """Return the number of rows, and the highest number of an employee; 0: there are none."""
+        """Return the number of rows, and the highest employee number (0 if there are none)."""
         with self._reader() as source:
             ((run,),) = source.read(RUN_COUNT.bind(**self._values(self._employees.start, self._employees.stop - 1)))
             return run.row_count, run.highest_employee_id or 0
@@ -71,26 +75,26 @@ class RunTable:
 
 
 def read_dead_letters(system: System) -> list[DeadLetteredMessage]:
-    """Return the dead letters that have a punch's id, by it, and put them back."""
+    """Return the dead letters whose body has a punch's id, with it as key; the messages stay in the queue."""
     if not system.depth(system.dlq_url):
         return []
     with queue_reader.open_reader(system.sqs, system.dlq_url) as reader:
         return [DeadLetteredMessage(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
 
 
-def wait(
+def wait_for_rows(
     table: RunTable, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
 ) -> tuple[Ledger, list[StoredPunch]]:
-    """Wait until every accepted punch has its end, or nothing moves any more; say which end, and give the rows.
+    """Wait until every accepted punch has its end, or no progress is made; return the ledger and the rows.
 
-    Every punch is of another employee.
+    Each punch must have another employee.
 
     Args:
-        table: where rows appear.
-        system: whose queues are looked at, if they can be.
-        accepted: employee by id.
-        patience: seconds without a new row after which nobody waits any longer.
-        look: called at each look, for progress.
+        table: rows of the run.
+        system: the system, for its queues.
+        accepted: employee number by the punch's id.
+        patience: seconds without a new row after which the waiting ends.
+        look: is called at each poll, to print progress.
     """
     sent = {punch: SentMessage(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
     last_change = time.monotonic()
@@ -117,7 +121,7 @@ def _rows(table: RunTable, patience: float) -> list[StoredPunch]:
     while True:
         try:
             return table.rows()
-        except FunctionBusyError:  # the load is not sent a second time for that
+        except FunctionBusyError:  # the load was sent: do not fail because the reading function is busy
             if time.monotonic() > end:
                 raise
             time.sleep(_POLL_SECONDS)

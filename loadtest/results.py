@@ -1,4 +1,4 @@
-"""What JMeter saw: its results file, and the figures in it."""
+"""Results file of JMeter, and the figures that follow from it."""
 
 import csv
 import math
@@ -8,38 +8,38 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
+PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # names of the samplers in device.jmx
 _ACCEPTED, _REFUSED = "202", "400"
-_CLOSED = "Non HTTP response message: Socket closed"  # Java: by this side; by the other it is "Connection reset"
+_CLOSED = "Non HTTP response message: Socket closed"  # by JMeter; if the server closes: "Connection reset"
 _accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 
 
 class Sample(NamedTuple):
-    """A request and its answer."""
+    """Request and its answer."""
 
     sampler: str  # PUNCH, REPEAT or MALFORMED
-    began_ms: int  # ms since the epoch, UTC
+    began_ms: int  # Unix time in milliseconds
     elapsed_ms: int  # from before the request to the last byte of the answer
-    code: str  # the HTTP status, or words when there was no answer
-    message: str  # what the status says, or why there was none
-    is_expected: bool  # the plan's assertions on status and body hold
-    failure: str  # which does not
-    id: str  # of the punch
+    code: str  # HTTP status, or a description if there was no answer
+    message: str  # reason phrase of the status, or the error
+    is_expected: bool  # the assertions of the plan hold
+    failure: str  # message of the assertion that does not hold
+    id: str  # id of the punch
     employee_id: int
 
     @property
     def ended_ms(self) -> int:
-        """When the answer was there."""
+        """When the answer was complete, as Unix time in milliseconds."""
         return self.began_ms + self.elapsed_ms
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the gateway took over a punch."""
+        """The gateway accepted a punch."""
         return self.sampler != MALFORMED and self.code == _ACCEPTED
 
 
 class Latency(NamedTuple):
-    """Of all requests, milliseconds until the last byte of the answer."""
+    """Milliseconds until the last byte of the answer, of all requests."""
 
     average: float
     min: int
@@ -50,31 +50,31 @@ class Latency(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """A run as JMeter saw it."""
+    """Figures of a run, as JMeter measured it."""
 
     requests: int
-    accepted: dict[str, int]  # id -> employee, of each punch that was answered with 202 at least once
-    accepted_ms: list[int]  # when each of them was first answered so, ms since the epoch, ascending
-    last_accepted_ms: int  # the end of the last 202, repeats included
+    accepted: dict[str, int]  # employee number by id, of each punch with at least one 202
+    accepted_ms: list[int]  # time of the first 202 of each, Unix time in milliseconds, ascending
+    last_accepted_ms: int  # time of the last 202, repeats included
     repeats: int  # further 202s
-    refused: int  # malformed, and answered with 400
-    errors: int  # answers that were not as expected, and requests without one
-    failures: dict[str, int]  # what the errors were: status and assertion
+    refused: int  # malformed requests that were answered with 400
+    errors: int  # unexpected answers, and requests without an answer
+    failures: dict[str, int]  # number of errors by description
     began_ms: int
     seconds: float  # from the first request to the last answer
     latency: Latency
 
     @property
     def requests_per_second(self) -> float:
-        """Over the whole run, ramp-up included, as JMeter's summary counts."""
+        """Average of the run, ramp-up included, as in the summary of JMeter."""
         return self.requests / self.seconds if self.seconds else 0.0
 
 
 def read_samples(file: Path) -> Iterator[Sample]:
-    """Read a results file in CSV, written with user.properties.
+    """Yield the samples of a results file, which must have the columns that user.properties configures.
 
     Raises:
-        KeyError: a column is missing: another configuration wrote it.
+        KeyError: a column is missing.
     """
     with file.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
@@ -92,7 +92,7 @@ def read_samples(file: Path) -> Iterator[Sample]:
 
 
 def summarize(samples: Iterable[Sample]) -> Figures:
-    """Count and time.
+    """Compute the figures of a run.
 
     Raises:
         ValueError: there are no samples.
@@ -131,23 +131,23 @@ def summarize(samples: Iterable[Sample]) -> Figures:
 
 
 class ResultsTail:
-    """Counts what JMeter has written so far, for progress: the proof reads the file again, properly."""
+    """Counter of the 202s in a growing results file, for progress. The proof parses the complete file."""
 
     def __init__(self, file: Path) -> None:
-        self.accepted = 0  # answers
+        self.accepted = 0
         self._file = file
-        self._read = 0  # bytes
+        self._offset = 0  # bytes read so far
 
     def look(self) -> int:
-        """Return how many 202s there are by now."""
+        """Return the number of 202s so far."""
         try:
             with self._file.open("rb") as file:
-                file.seek(self._read)
+                file.seek(self._offset)
                 text = file.read()
         except FileNotFoundError:
             return 0
         complete = text[: text.rfind(b"\n") + 1]
-        self._read += len(complete)
+        self._offset += len(complete)
         self.accepted += len(_accepted_line.findall(complete))
         return self.accepted
 
@@ -155,5 +155,5 @@ class ResultsTail:
 def _failure(sample: Sample) -> str:
     if sample.message == _CLOSED:
         return f"{sample.sampler}: no answer when the schedule ended, so JMeter closed the connection"
-    said = sample.failure.partition("\n")[0].strip()
-    return f"{sample.sampler}: {sample.code}" + (f": {said}" if said else "")
+    assertion = sample.failure.partition("\n")[0].strip()
+    return f"{sample.sampler}: {sample.code}" + (f": {assertion}" if assertion else "")

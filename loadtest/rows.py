@@ -1,4 +1,4 @@
-"""The rows of a run, whose employees nobody else has."""
+"""Rows of a run, read directly from the database."""
 
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
 _ROWS = sql.SQL("""
-select id, {whose}, {at}, coalesce(mensagem_id, ''), gravada_em
-from ponto.batida where {whose} >= %s and {whose} < %s order by {at}
-""").format(whose=sql.Identifier(SUBJECT_COLUMN), at=sql.Identifier(INSTANT_COLUMN))
+select id, {subject}, {instant}, coalesce(mensagem_id, ''), gravada_em
+from ponto.batida where {subject} >= %s and {subject} < %s order by {instant}
+""").format(subject=sql.Identifier(SUBJECT_COLUMN), instant=sql.Identifier(INSTANT_COLUMN))
 
 
 def read_rows(database: "connection", employees: range) -> list[StoredPunch]:
-    """Read the punches of some employees, the earliest first; the key of each is the id of its message."""
+    """Return the rows of a range of employees, the earliest first, with the message id as key."""
     with database.cursor() as cursor:
         cursor.execute(_ROWS, (employees.start, employees.stop))
         return [StoredPunch(PunchKey(*punch), key, stored_at) for *punch, key, stored_at in cursor]

@@ -1,4 +1,4 @@
-"""What a run came to: for machines, as a table beside the original's figures, and in a sentence."""
+"""Summary of a run: for JSON, as a table beside the figures of the original, and as a sentence."""
 
 from typing import Any, NamedTuple
 
@@ -8,53 +8,53 @@ from tools.kit import tables
 from tools.kit.output import camel_case, pluralize, print_result
 from tools.kit.tables import Column
 
-_MAX_EXAMPLES = 20  # ids of what went wrong
+_MAX_EXAMPLES = 20  # ids of missing and twice stored punches
 
 MISSING, ERRORS = 1, 4
 
 
 class TestPlan(NamedTuple):
-    """What JMeter does."""
+    """Test plan of JMeter with its properties."""
 
     name: str  # of the .jmx file
-    model: str  # who punches: "closed model, 200 users"
-    properties: dict[str, object]  # of the plan, but for where to
-    requests: int | None  # about; None: as many as are answered
-    seconds: float  # that it lasts, if it is as fast as it may be; 0: as fast as it is answered
+    model: str  # for people, such as "closed model, 200 users"
+    properties: dict[str, object]  # without those of the system
+    requests: int | None  # approximate; None: depends on the speed of the answers
+    seconds: float  # duration at the maximum rate; 0: depends on the speed of the answers
 
 
 class LoadResult(NamedTuple):
-    """What came of a run."""
+    """Result of a run."""
 
     figures: Figures
     rows: list[StoredPunch]
     ledger: Ledger
-    depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
-    load: float  # the machine's average over a minute, when the last answer was there
+    depths: list[tuple[float, int]]  # seconds since the start, and messages in the queue
+    load: float  # load average of this machine over one minute, after the last answer
 
     @property
     def lag(self) -> float | None:
-        """Seconds from the last 202 to the last row, by the clocks of the two machines."""
+        """Seconds from the last 202, by the clock of this machine, to the last row, by that of the database."""
         stored = [row.stored_at.timestamp() for row in self.rows if row.stored_at and row.key in self.figures.accepted]
         return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
 
     @property
     def unanswered(self) -> int:
-        """How many rows are of punches that got no 202, as far as they were stored when the rows were read."""
+        """Number of rows of punches without a 202; some may be stored later."""
         return len({row.key for row in self.rows} - self.figures.accepted.keys())
 
     @property
     def status(self) -> int:
-        """The exit status."""
+        """Exit status of the command."""
         if not self.ledger.is_complete:
             return MISSING
         return ERRORS if self.figures.errors else 0
 
     def summary(self, plan: TestPlan) -> dict[str, Any]:
-        """Give it for JSON."""
+        """Return the result as a dictionary, with names in snake case."""
         figures, ledger = self.figures, self.ledger
         lag = self.lag
-        found: dict[str, Any] = {
+        summary: dict[str, Any] = {
             "plan": plan.name,
             "model": plan.model,
             "properties": plan.properties,
@@ -76,13 +76,13 @@ class LoadResult(NamedTuple):
             "load_average": round(self.load, 2),
         }
         if figures.failures:
-            found["failures"] = figures.failures
+            summary["failures"] = figures.failures
         if not ledger.is_complete:
-            found["examples"] = {
+            summary["examples"] = {
                 "missing": ledger.lost[:_MAX_EXAMPLES],
                 "stored_twice": ledger.stored_twice[:_MAX_EXAMPLES],
             }
-        return found
+        return summary
 
 
 _ORIGINAL = {
@@ -99,17 +99,17 @@ _ORIGINAL = {
 
 
 def to_json(summary: dict[str, Any]) -> dict[str, Any]:
-    """Spell a summary as commands print JSON, in camelCase; what failed is named as it was answered."""
-    named = {name: value for name, value in summary.items() if name not in ("failures", "open_model")}
-    spelled = camel_case(named) | {name: summary[name] for name in summary.keys() & {"failures"}}
-    return spelled | ({"openModel": to_json(summary["open_model"])} if "open_model" in summary else {})
+    """Return a summary with names in camel case, except the descriptions of failures."""
+    plain = {name: value for name, value in summary.items() if name not in ("failures", "open_model")}
+    converted = camel_case(plain) | {name: summary[name] for name in summary.keys() & {"failures"}}
+    return converted | ({"openModel": to_json(summary["open_model"])} if "open_model" in summary else {})
 
 
 def print_summary(summary: dict[str, Any]) -> None:
-    """Print a summary beside the original's headline, and what it comes to in a sentence.
+    """Print a summary as a table beside the figures of the original, and as a sentence.
 
     Args:
-        summary: as `LoadResult.summary` gives it; with `open_model`, that of the second run.
+        summary: return value of `LoadResult.summary`; its `open_model` is the summary of the second run.
     """
     runs = [run for run in (summary, summary.get("open_model")) if run]
     names = ["", "the original", *(run["model"] for run in runs)]
@@ -149,7 +149,7 @@ def _format_cells(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def format_sentence(summary: dict[str, Any]) -> str:
-    """Give the result in a sentence."""
+    """Format a summary as a sentence."""
     accepted, stored = f"{summary['accepted']:,} accepted punches", summary["stored"]
     if summary["missing"] or summary["stored_twice"]:
         text = f"BROKEN: {accepted}, {summary['missing']:,} missing, {summary['stored_twice']:,} stored twice"

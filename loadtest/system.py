@@ -1,4 +1,4 @@
-"""What is loaded: the running local stack, or a stage, of which the stack's outputs say all."""
+"""System to load: the running local stack, or a stage on AWS, found by the outputs of its stack."""
 
 import urllib.parse
 from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class System(NamedTuple):
-    """A running system."""
+    """Running system."""
 
     api_url: str
     api_key: str
@@ -27,10 +27,10 @@ class System(NamedTuple):
     dlq_url: str
     sqs: "SQSClient"
     reader: Callable[[], AbstractContextManager[reader.Reader]]  # of its database
-    description: str | None = None  # stage, account and region; None: the local stack, which costs nothing
+    description: str | None = None  # stage, account and region; None: the local stack, which is free
 
     def properties(self) -> dict[str, object]:
-        """Give the plans' properties that say where to, but for `apiKey`."""
+        """Return the properties of the test plans with the address of the gateway; `apiKey` is not among them."""
         url = urllib.parse.urlsplit(self.api_url)
         return {
             "protocol": url.scheme,
@@ -40,23 +40,27 @@ class System(NamedTuple):
         }
 
     def depth(self, queue_url: str) -> int:
-        """Tell how many messages a queue has, those being worked on included."""
+        """Return the number of messages in a queue, those in flight included.
+
+        Raises:
+            CommandError: SQS cannot be reached, or refused the call.
+        """
         try:
             return queue_reader.depth(self.sqs, queue_url).total
         except (BotoCoreError, ClientError) as error:
-            raise CommandError(f"the queue cannot be looked at: {target.explain(error)}") from None
+            raise CommandError(f"the queue cannot be read: {target.explain(error)}") from None
 
 
-def find(stage: str | None, target_options: target.TargetOptions) -> System:
-    """Find what to load.
+def find_system(stage: str | None, target_options: target.TargetOptions) -> System:
+    """Return the system to load.
 
     Args:
-        stage: None, or `local` where AWS_ENDPOINT_URL names no emulator: the stack of make run.
-        target_options: its folder; or the account and region.
+        stage: stage on AWS; None, or `local` without an emulator in AWS_ENDPOINT_URL: the local stack.
+        target_options: state folder of the local stack, or account and region of the stage.
 
     Raises:
-        CommandError: no local stack runs, there is no such stage, or its employees have to sign in.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+        CommandError: no local stack is running, the stage does not exist, or its employees have to sign in.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused the call.
     """
     if stage is None or (stage == target.LOCAL and not target.emulator_url()):
         return _local(target_options.state or local_stack.STATE)
@@ -82,8 +86,8 @@ def _deployed(target_options: target.TargetOptions) -> System:
     stage = target.from_outputs(account.session, target_options.stage, outputs)
     if (kind := proof.punch_authorization_type(stage)) != "NONE":
         raise CommandError(
-            f"stage {target_options.stage} takes punches of employees who signed in only (authorizationType {kind}), "
-            "and JMeter is none: load a stage without userPoolArn"
+            f"stage {target_options.stage} accepts punches only of employees who have signed in (authorizationType "
+            f"{kind}), which JMeter cannot do: load a stage without userPoolArn"
         )
     rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
     return System(

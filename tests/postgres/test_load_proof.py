@@ -78,6 +78,6 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
     add_punch(migrated_url, FIRST, datetime.now(UTC), id=punch)
     assert table.count() == 0  # as before
 
-    ledger, rows = proof.wait(table, system, {punch: FIRST}, 60, lambda: None)
+    ledger, rows = proof.wait_for_rows(table, system, {punch: FIRST}, 60, lambda: None)
 
     assert (ledger.lost, [row.key for row in rows]) == ([], [punch])

@@ -316,7 +316,7 @@ def test_a_fetched_jmeter_is_what_it_was(tmp_path: Path) -> None:
     (tmp_path / "lib" / "ext" / "http.jar").write_bytes(b"another")
     (tmp_path / "lib" / "more.jar").write_bytes(b"more")
     (tmp_path / "bin" / "ApacheJMeter.jar").unlink()
-    with pytest.raises(CommandError, match=r"^bin/ApacheJMeter\.jar, lib/ext/http\.jar, lib/more\.jar of the fetched"):
+    with pytest.raises(CommandError, match=r": bin/ApacheJMeter\.jar, lib/ext/http\.jar, lib/more\.jar\. Nothing"):
         jmeter.verify_jars(tmp_path, hashes)
     pinned = {line.split()[1] for line in jmeter.CHECKSUMS_FILE.read_text().splitlines()}
     assert pinned >= {"bin/ApacheJMeter.jar", f"lib/ext/ApacheJMeter_http-{kit.VERSION}.jar"}
@@ -328,7 +328,7 @@ JAVA = 'openjdk version "17.0.15" 2025-04-15'
 @pytest.mark.parametrize(
     ("installed", "why"),
     [
-        ({}, "JMeter needs Java 17 or newer, and there is none"),
+        ({}, "JMeter needs Java 17 or newer, which is neither on the PATH nor in JAVA_HOME"),
         ({"java": 'openjdk version "1.8.0_392"'}, r"is 8$"),
         ({"java": JAVA}, r"neither jmeter 5\.6 or newer nor mvn is on the PATH"),
         ({"java": JAVA, "jmeter": "Version 2.13.20180731"}, r"neither jmeter 5\.6 or newer nor mvn is on the PATH"),
@@ -340,11 +340,11 @@ def test_what_is_needed_first_is_said(path: Path, tmp_path: Path, installed: dic
         executable(path, name, words)
 
     with pytest.raises(CommandError, match=why):
-        jmeter.find(tmp_path / "home")
+        jmeter.find_jmeter(tmp_path / "home")
 
     executable(path, "java", 'openjdk version "21" 2023-09-19')
     executable(path, "jmeter", "/_/  \\_\\_|   \\___|_| \\_\\ 5.6.3\n\nCopyright (c) 1999-2024 The Apache Software ...")
-    assert jmeter.find(tmp_path / "home").command == (str(path / "jmeter"),)
+    assert jmeter.find_jmeter(tmp_path / "home").command == (str(path / "jmeter"),)
 
 
 _READS = """
@@ -404,7 +404,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
-    found = system.find("dev", TargetOptions(region="us-east-1"))
+    found = system.find_system("dev", TargetOptions(region="us-east-1"))
 
     host = "abc.execute-api.us-east-1.amazonaws.com"
     assert found.properties() == {"protocol": "https", "host": host, "port": 443, "path": "/dev/ponto"}
@@ -417,8 +417,8 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
 def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
     calls.stubs["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
 
-    with pytest.raises(CommandError, match="takes punches of employees who signed in only"):
-        system.find("dev", TargetOptions())
+    with pytest.raises(CommandError, match="accepts punches only of employees who have signed in"):
+        system.find_system("dev", TargetOptions())
 
 
 @pytest.mark.parametrize("stage", [None, "local"])
@@ -426,7 +426,7 @@ def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
     tmp_path: Path, calls: Calls, stage: str | None
 ) -> None:
     with pytest.raises(CommandError, match="start it with make run, or name another deployment"):
-        system.find(stage, TargetOptions(state=tmp_path))
+        system.find_system(stage, TargetOptions(state=tmp_path))
     assert not calls.history
 
 
@@ -476,4 +476,4 @@ def test_a_soak_without_a_rate_has_no_price(run: Command) -> None:
     ran = run(line(0), [row(0)], "--duration", "600", "--yes", description="stage dev")
 
     assert (ran.status, ran.summary) == (2, None)
-    assert "give a --rate" in ran.err
+    assert "add --rate" in ran.err
