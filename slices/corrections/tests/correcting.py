@@ -11,14 +11,14 @@ import pytest
 from hypothesis import strategies as st
 
 from slices.reports.tests import reporting
-from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of
+from slices.reports.tests.reporting import HOUR, MINUTE, EmployeePunches, parse_instant
 
 GOLDEN = Path(__file__).parent / "golden"
 CORRECTIONS_SQL = (GOLDEN / "corrections.sql").read_text(encoding="utf-8")
 """Corrections of one day of the reports' fictitious company."""
 
 
-class CorrectionsDatabase(reporting.Database):
+class CorrectionsDatabase(reporting.ReportDatabase):
     """A migrated database with a method that stores corrections."""
 
     def correct(
@@ -36,7 +36,7 @@ class CorrectionsDatabase(reporting.Database):
         Times as text are local times of the stage.
         """
         id_ = id_ or correction_id(uuid.uuid4().int)
-        instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
+        instants = [parse_instant(each) if isinstance(each, str) else each for each in (at, written)]
         self.execute(
             "set session_replication_role = replica;"  # no trigger
             "insert into ponto.correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
@@ -70,12 +70,14 @@ class HistoryRow(NamedTuple):
 
 
 @st.composite
-def histories(draw: st.DrawFn, stories: st.SearchStrategy[Story]) -> tuple[Story, list[HistoryRow], datetime]:
+def histories(
+    draw: st.DrawFn, employee_punches: st.SearchStrategy[EmployeePunches]
+) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
     """Draw a story, its rows and an instant.
 
     The rows are punches and corrections, written one an hour. The instant is at one of them or a minute before it.
     """
-    zone, cutoff, punches = draw(stories)
+    zone, cutoff, punches = draw(employee_punches)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rows: list[HistoryRow] = []
     while True:

@@ -105,7 +105,7 @@ def command(
     no_queue: bool,
     as_of: datetime | None,
 ) -> int:
-    """Print exceptions to review, and punches that could not be stored.
+    """Print exceptions, and punches that could not be stored.
 
     T is a duration like 45s, 30m, 2h, 7d or 1w.
     """

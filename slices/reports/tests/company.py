@@ -1,4 +1,4 @@
-"""The small company of `golden/company.sql`, and how tests ask for its reports."""
+"""The small company of `golden/company.sql`, and fixtures and helpers for its reports."""
 
 import os
 import re
@@ -30,17 +30,17 @@ def fill(url: str, statement: str | None = None, *values: object) -> None:
     execute(url, statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), *values)
 
 
-NUMBERS = """
+NUMBERED_PUNCHES = """
 insert into ponto.funcionario (usuario_id, nome) values (108, E'\\x1b[2J\\u009b[red]Eve\\u2067\\u202e');
 insert into ponto.batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
 select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
 from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
 """
-"""Punches with numbers of their device, of which two are missing and one comes twice; the name moves a cursor."""
+"""Punches with device numbers, of which two are missing and one is repeated, and a name with control characters."""
 
 
-def shared(*statements: str) -> Any:
-    """Make a fixture: the URI of the company's database, with more in it, for a module that changes nothing there."""
+def shared_database(*statements: str) -> Any:
+    """Return a fixture of the URI of the company's database with more rows, for modules that do not change it."""
 
     @pytest.fixture(scope="module")
     def database(postgres: str, template_database: str) -> Iterator[str]:
@@ -52,21 +52,21 @@ def shared(*statements: str) -> Any:
     return database
 
 
-unchanged = shared()
-numbered = shared(NUMBERS)
+unchanged_database = shared_database()
+numbered_database = shared_database(NUMBERED_PUNCHES)
 
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> str:
-    """Give the URI of the database that a test asks for: one of its own, `url`, or one of those that are shared."""
-    name = next((name for name in ("url", "numbered") if name in request.fixturenames), "unchanged")
+    """The URI of the company's database: of `url` if the test uses that fixture, otherwise of a shared one."""
+    name = next((name for name in ("url", "numbered_database") if name in request.fixturenames), "unchanged_database")
     url: str = request.getfixturevalue(name)
     return url
 
 
 @pytest.fixture
 def url(migrated_url: str) -> str:
-    """Give the URI of the company's database to a test that changes it."""
+    """The URI of the company's database for a test that changes it."""
     fill(migrated_url)
     return migrated_url
 
@@ -81,7 +81,7 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
 @pytest.fixture
 def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A dead-letter queue with three messages; give its URL."""
+    """The URL of a dead-letter queue with three messages."""
     with aws():
         Calls(monkeypatch).stubs["ReceiveMessage"] = skip_long_polling
         sqs = boto3.client("sqs", region_name="us-east-1")
@@ -104,9 +104,9 @@ def require_golden(file: Path, words: tuple[str, ...], run: Run) -> None:
     """Assert that a report is a golden file, NAME.LANGUAGE.FORMAT; `GOLDEN=write` writes the file."""
     _, language, form = file.name.split(".")
     printed = run(*words, "--lang", language, "--format", {"txt": "text"}.get(form, form)).out
-    if form == "txt" and words[0] != "timecard":  # whose notes are a line each
+    if form == "txt" and words[0] != "timecard":  # its notes are not wrapped
         assert max(map(len, printed.splitlines())) <= 80
-    # The picture is matplotlib's, and looked at elsewhere; the style is every page's.
+    # Without the chart, which depends on matplotlib, and the style, which is the same on every page.
     printed = re.sub(r"<svg\b.*?</svg>", "<svg></svg>", printed, flags=re.DOTALL)
     style = (TEMPLATES / "page.css").read_text(encoding="utf-8").removesuffix("\n")
     printed = printed.replace(f"<style>\n{style}</style>", "<style></style>")

@@ -1,4 +1,4 @@
-"""What the tests of the reports share: a database with punches, and its time cards in plain Python."""
+"""Helpers of the reports' tests: a database with punches, and a model of working days in Python."""
 
 import uuid
 from collections import defaultdict
@@ -20,8 +20,8 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
 NEW_YORK = ZoneInfo("America/New_York")
 NUUK = ZoneInfo("America/Nuuk")
 APIA = ZoneInfo("Pacific/Apia")
-DEPLOYMENT = 2**53 - 1  # the employee for whom a deployment tries itself
-NIGHT = time(12)  # cut-off
+RESERVED_EMPLOYEE_ID = 2**53 - 1  # of the punches with which a deploy tests itself
+NOON_CUTOFF = time(12)
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -30,27 +30,27 @@ DAY = timedelta(days=1)
 
 
 Row = tuple[Any, ...]
-Story = tuple[ZoneInfo, time | None, list[datetime]]  # zone, cut-off, punches
+EmployeePunches = tuple[ZoneInfo, time | None, list[datetime]]  # zone, cut-off, punches
 
 
-class Database(tests.database.Database):
-    """A database with all migrations, in a session whose time zone is nobody's."""
+class ReportDatabase(tests.database.Database):
+    """A migrated database, in a session with a time zone that no employee has."""
 
     def __init__(self, url: str, time_zone: str = "Asia/Kathmandu") -> None:
         super().__init__(url)
         self.execute("select set_config('timezone', %s, false)", time_zone)
-        self.zones: dict[int, ZoneInfo] = {}  # of those who are employed
+        self.zones: dict[int, ZoneInfo] = {}  # of the rows of funcionario
 
     def read(self, report: str, columns: str = "*") -> list[Row]:
-        """Return the rows of a view, a table or a call of a function."""
+        """Return the rows of a view, table or function call."""
         return self.execute(f"select {columns} from {report}")
 
     def explain(self, report: str) -> str:
         return "\n".join(line for (line,) in self.execute("explain select * from " + report))
 
     @contextmanager
-    def trial(self) -> Iterator[None]:
-        """Undo afterwards what happens inside."""
+    def rolled_back(self) -> Iterator[None]:
+        """Roll the transaction back at the end."""
         self.execute("begin")
         try:
             yield
@@ -77,18 +77,18 @@ class Database(tests.database.Database):
         sent: timedelta | None = None,
         device: str | None = None,
     ) -> list[str]:
-        """Store punches, in the given order; return their ids.
+        """Store punches in the given order; return their ids.
 
         Args:
-            usuario_id: the employee.
-            times: as of `instants_of`, in the employee's zone.
-            received: after it was punched; None as for copied punches.
-            written: after it was received, or punched.
-            sent: before it was received.
-            device: by default one of the employee's own.
+            usuario_id: employee number.
+            times: local times of the employee; see `parse_instants`.
+            received: time from the punch to its receipt; None for punches copied from the first version.
+            written: time from the receipt (without one, from the punch) to the writing.
+            sent: time from the sending to the receipt; None: not sent.
+            device: name of the device; None: a separate device for each employee.
         """
         ids = []
-        for instant in instants_of(times, self.zones.get(usuario_id, SAO_PAULO)):
+        for instant in parse_instants(times, self.zones.get(usuario_id, SAO_PAULO)):
             receipt = None if received is None else instant + received
             ids.append(str(uuid.uuid4()))
             self.execute(
@@ -104,8 +104,8 @@ class Database(tests.database.Database):
             )
         return ids
 
-    def begin(self, zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> None:
-        """Employ somebody, and store punches that arrive in the given order."""
+    def store_history(self, zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> None:
+        """Store employee 1 and punches, in the given order."""
         self.employ(1, zone, cutoff)
         self.execute(
             "insert into ponto.batida (id, usuario_id, ponto, recebida_em)"
@@ -114,7 +114,7 @@ class Database(tests.database.Database):
         )
 
     def card(self, usuario_id: int, *months: str) -> list[str]:
-        """Return the days of time cards that have punches: local times, minutes, and how many of these at night."""
+        """Return the days with punches of time cards: local times, minutes worked and night minutes."""
         return [
             f"{day} {' '.join(f'{local:%H:%M}' for local in locals_)} = {minutes}, {night}{' incomplete' * odd}"
             for month in months
@@ -125,10 +125,10 @@ class Database(tests.database.Database):
         ]
 
 
-def instants_of(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
-    """Read local times, each of the last date before it: "2026-11-03 08:00 12:00 2026-11-04 22:00 30:00".
+def parse_instants(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
+    """Parse local times after their dates: "2026-11-03 08:00 12:00 2026-11-04 22:00 30:00".
 
-    Hours go on above 24; of two times that are the same, the later one has a *.
+    Hours may exceed 24. A * marks the second of two equal local times at a clock change.
     """
     found = []
     day = datetime.min
@@ -142,91 +142,91 @@ def instants_of(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
     return found
 
 
-def instant_of(time: str) -> datetime:
-    """Read a local time of the stage."""
-    (instant,) = instants_of(time)
+def parse_instant(time: str) -> datetime:
+    """Parse one local time of the stage."""
+    (instant,) = parse_instants(time)
     return instant
 
 
-CHANGES = [
-    (SAO_PAULO, date(2018, 2, 16)),  # a day and some before the clocks go back at midnight
+CLOCK_CHANGES = [
+    (SAO_PAULO, date(2018, 2, 16)),  # back at midnight, a day later
     (SAO_PAULO, date(2018, 11, 2)),  # forward at midnight
-    (SAO_PAULO, date(2026, 11, 29)),  # never, and a month ends
-    (NEW_YORK, date(2026, 10, 30)),  # back at 02:00, and a month ends
+    (SAO_PAULO, date(2026, 11, 29)),  # no change, end of a month
+    (NEW_YORK, date(2026, 10, 30)),  # back at 02:00, end of a month
     (NEW_YORK, date(2026, 3, 6)),  # forward at 02:00
     (NUUK, date(2019, 10, 25)),  # back at 23:00, over 22:00
-    (NUUK, date(2019, 3, 29)),  # forward at 22:00, which is not there
-    (APIA, date(2011, 12, 28)),  # a whole day is left out
-    (ZoneInfo("Pacific/Kwajalein"), date(1969, 9, 29)),  # a day comes twice, but for an hour
+    (NUUK, date(2019, 3, 29)),  # forward at 22:00
+    (APIA, date(2011, 12, 28)),  # forward by a day
+    (ZoneInfo("Pacific/Kwajalein"), date(1969, 9, 29)),  # back by 23 hours
     (ZoneInfo("Australia/Lord_Howe"), date(2026, 4, 3)),  # back by half an hour
 ]
 
 
 @pytest.fixture(scope="module")
 def shared_url(postgres: str, template_database: str) -> Iterator[str]:
-    """Give the URI of a database with all migrations applied, in which nothing is committed."""
+    """The URI of a migrated database in which nothing is committed."""
     with cloned(postgres, template_database) as url:
         yield url
 
 
 @pytest.fixture
-def database(shared_url: str) -> Iterator[Database]:
-    """Give a database with all migrations applied and no punches; what a test does in it is undone."""
-    with closing(Database(shared_url)) as database, database.trial():
+def database(shared_url: str) -> Iterator[ReportDatabase]:
+    """A migrated database without punches, whose changes are rolled back."""
+    with closing(ReportDatabase(shared_url)) as database, database.rolled_back():
         yield database
 
 
 @pytest.fixture
-def own(migrated_url: str) -> Iterator[Database]:
-    """Give another to a test that commits, fails on purpose, or undoes by itself."""
-    with closing(Database(migrated_url)) as database:
+def writable_database(migrated_url: str) -> Iterator[ReportDatabase]:
+    """A separate migrated database, for tests that commit, fail or roll back."""
+    with closing(ReportDatabase(migrated_url)) as database:
         yield database
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
-    """Draw a zone, a cut-off and the punches of four days around a change of the clock."""
-    zone, began = draw(st.sampled_from(CHANGES))
-    cutoff = draw(st.none() | st.sampled_from([time(0), time(12), time(23, 59)]) | st.times().map(to_minute))
+def employee_punches(draw: st.DrawFn) -> EmployeePunches:
+    """Draw a time zone, a cut-off, and the punches of four days around a clock change."""
+    zone, began = draw(st.sampled_from(CLOCK_CHANGES))
+    cutoff = draw(st.none() | st.sampled_from([time(0), time(12), time(23, 59)]) | st.times().map(truncate_to_minute))
     seconds = draw(st.lists(st.integers(0, 4 * 86_400), max_size=12))
     start = datetime.combine(began, time(0), UTC)
     return zone, cutoff, [start + number * SECOND for number in seconds]
 
 
-rules = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+property_settings = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def to_minute(at: Any) -> Any:
+def truncate_to_minute(at: Any) -> Any:
     return at.replace(second=0, microsecond=0)
 
 
-def wall(instant: datetime, zone: ZoneInfo) -> datetime:
+def local_time(instant: datetime, zone: ZoneInfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None)
 
 
 def working_days(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> dict[date, list[datetime]]:
-    """Sort punches, cut to the minute, into working days."""
+    """Group punches, truncated to the minute, by working day."""
     corte = time(4) if cutoff is None else cutoff
     days = defaultdict(list)
-    for instant in sorted(map(to_minute, punches)):
-        days[(wall(instant, zone) - timedelta(hours=corte.hour, minutes=corte.minute)).date()].append(instant)
+    for instant in sorted(map(truncate_to_minute, punches)):
+        days[(local_time(instant, zone) - timedelta(hours=corte.hour, minutes=corte.minute)).date()].append(instant)
     return dict(sorted(days.items()))
 
 
-def minutes_of(zone: ZoneInfo, instants: list[datetime]) -> Iterator[datetime]:
-    """Give the local time of every minute that passes in the pairs, one by one."""
-    for come, go in zip(instants[::2], instants[1::2], strict=False):  # the last may be alone
-        for number in range((go - come) // MINUTE):
-            yield wall(come + number * MINUTE, zone)
+def iterate_worked_minutes(zone: ZoneInfo, instants: list[datetime]) -> Iterator[datetime]:
+    """Yield the local time of every minute worked."""
+    for start, end in zip(instants[::2], instants[1::2], strict=False):  # the last may have no pair
+        for number in range((end - start) // MINUTE):
+            yield local_time(start + number * MINUTE, zone)
 
 
-def rest_after(days: dict[date, list[datetime]], day: date) -> int | None:
-    """Give the minutes until the next working day, where they are too few."""
+def short_rest_minutes(days: dict[date, list[datetime]], day: date) -> int | None:
+    """Return the minutes until the next working day, if they are too few for a rest."""
     following = min((other for other in days if other > day), default=None)
     if following is None:
         return None
     rest = (days[following][0] - days[day][-1]) // MINUTE
-    breaks = [(after - before) // MINUTE for one in (day, following) for before, after in pairwise(days[one])]
+    breaks = [(after - before) // MINUTE for day_ in (day, following) for before, after in pairwise(days[day_])]
     both_are_odd = len(days[day]) % 2 == 1 == len(days[following]) % 2
     is_split = rest < min(11 * 60, max(breaks, default=0)) or (both_are_odd and rest < 13 * 60)
     return rest if is_split else None

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from slices import enabled
 from slices.corrections.tests.correcting import CorrectionsDatabase, HistoryRow, counted_punches, histories, store
 from slices.corrections.tests.correcting import database as database
-from slices.reports.tests.reporting import DAY, HOUR, SAO_PAULO, SECOND, Row, Story, rules, to_minute, working_days
+from slices.reports.tests.reporting import (
+    DAY,
+    HOUR,
+    SAO_PAULO,
+    SECOND,
+    EmployeePunches,
+    Row,
+    property_settings,
+    truncate_to_minute,
+    working_days,
+)
 
 MONTHS = [date(2026, 10, 1), date(2026, 11, 1)]
 MONTH_END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -25,17 +35,17 @@ OCTOBER_END_PUNCH = datetime(2026, 11, 2, 10, 59, tzinfo=UTC)
 OCTOBER_START_PUNCH = datetime(2026, 9, 30, 10, 0, tzinfo=UTC)
 
 
-def punched(rule: Rule, at: datetime) -> tuple[Story, list[HistoryRow], datetime]:
+def punched(rule: Rule, at: datetime) -> tuple[EmployeePunches, list[HistoryRow], datetime]:
     """Return the history of one punch that was written at once."""
     return (*rule, []), [HistoryRow(at, "batida", "00000000-0000-0000-0000-000000000000", at, None)], at
 
 
 zones = st.sampled_from([WESTMOST, SAO_PAULO, ZoneInfo("Europe/London"), ZoneInfo("Asia/Tokyo"), EASTMOST])
-cutoffs = st.none() | st.sampled_from([time(0), time(14), time(23, 59)]) | st.times().map(to_minute)
+cutoffs = st.none() | st.sampled_from([time(0), time(14), time(23, 59)]) | st.times().map(truncate_to_minute)
 
 
 @st.composite
-def month_ends(draw: st.DrawFn) -> Story:
+def month_ends(draw: st.DrawFn) -> EmployeePunches:
     """Draw a zone, a cut-off and the punches of some days around the end of October."""
     seconds = draw(st.lists(st.integers(-4 * 86_400, 4 * 86_400), max_size=8))
     return draw(zones), draw(cutoffs), [MONTH_END + number * SECOND for number in seconds]
@@ -58,18 +68,18 @@ def days_in_month(month: date, rule: Rule, punches: list[datetime], more: timede
 @given(drawn=histories(month_ends()), moved=st.none() | st.tuples(zones, cutoffs), hours=st.none() | st.integers(1, 20))
 @example(drawn=punched(EARLIEST_DAY, OCTOBER_END_PUNCH), moved=LATEST_DAY, hours=None)
 @example(drawn=punched(LATEST_DAY, OCTOBER_START_PUNCH), moved=EARLIEST_DAY, hours=None)
-@rules
+@property_settings
 def test_changes_list_changed_months_and_equal_ones_only_after_a_zone_change(
     database: CorrectionsDatabase,
-    drawn: tuple[Story, list[HistoryRow], datetime],
+    drawn: tuple[EmployeePunches, list[HistoryRow], datetime],
     moved: Rule | None,
     hours: int | None,
 ) -> None:
     (zone, cutoff, _), rows, since = drawn
     now_by = moved or (zone, cutoff)
     until = since + hours * HOUR if hours else None
-    with database.trial():
-        database.begin(zone, cutoff, [])
+    with database.rolled_back():
+        database.store_history(zone, cutoff, [])
         database.execute("update funcionario set zona_mudou_em = %s", since)  # before, as the bound is not included
         store(database, rows)
         database.execute("update funcionario set fuso = %s, corte = %s", now_by[0].key, now_by[1])

@@ -11,11 +11,11 @@ from slices.reports.tests.reporting import (
     DAY,
     HOUR,
     SECOND,
+    EmployeePunches,
     Row,
-    Story,
-    minutes_of,
-    rules,
-    stories,
+    employee_punches,
+    iterate_worked_minutes,
+    property_settings,
     working_days,
 )
 
@@ -116,30 +116,30 @@ def reports(database: CorrectionsDatabase, months: list[date], instant: datetime
     ]
 
 
-@given(drawn=histories(stories()))
-@rules
+@given(drawn=histories(employee_punches()))
+@property_settings
 def test_report_as_of_an_instant_equals_the_report_of_that_instant(
-    database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
+    database: CorrectionsDatabase, drawn: tuple[EmployeePunches, list[HistoryRow], datetime]
 ) -> None:
     story, rows, instant = drawn
     months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
     then = [row for row in rows if row.kind == "primeira" or row.at <= instant]
-    with database.trial():
-        database.begin(*story)
+    with database.rolled_back():
+        database.store_history(*story)
         store(database, then)
         expected = reports(database, months, None)
         store(database, [row for row in rows if row not in then])
         assert reports(database, months, instant) == expected
 
 
-@given(drawn=histories(stories()))
-@rules
+@given(drawn=histories(employee_punches()))
+@property_settings
 def test_corrected_working_days_equal_those_computed_in_python(
-    database: CorrectionsDatabase, drawn: tuple[Story, list[HistoryRow], datetime]
+    database: CorrectionsDatabase, drawn: tuple[EmployeePunches, list[HistoryRow], datetime]
 ) -> None:
     (zone, cutoff, _), rows, instant = drawn
-    with database.trial():
-        database.begin(zone, cutoff, [])
+    with database.rolled_back():
+        database.store_history(zone, cutoff, [])
         store(database, rows)
         found = {
             at: database.read(
@@ -158,7 +158,7 @@ def test_corrected_working_days_equal_those_computed_in_python(
 
     for at, days in found.items():
         expected = working_days(zone, cutoff, counted_punches(rows, at))
-        passed = {day: list(minutes_of(zone, instants)) for day, instants in expected.items()}
+        passed = {day: list(iterate_worked_minutes(zone, instants)) for day, instants in expected.items()}
         assert days == [
             (
                 day,

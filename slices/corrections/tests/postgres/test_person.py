@@ -6,9 +6,8 @@ import pytest
 
 from slices.corrections.tests.correcting import CORRECTIONS_SQL
 from slices.reports.tests.company import database as database
-from slices.reports.tests.company import shared
-from slices.reports.tests.postgres.test_person import MORE as OF_THE_EMPLOYEE
-from slices.reports.tests.postgres.test_person import Stage, require_the_same_by_function_and_connection
+from slices.reports.tests.company import shared_database
+from slices.reports.tests.postgres.test_person import EMPLOYEE_106_ROWS, Stage, require_same_files
 from slices.reports.tests.postgres.test_person import dev as dev
 
 # One punch is added in a month without punches.
@@ -19,7 +18,7 @@ insert into correcao (usuario_id, tipo, ponto, motivo) values
 """
 
 
-unchanged = shared(OF_THE_EMPLOYEE, CORRECTIONS_SQL, MORE)
+unchanged_database = shared_database(EMPLOYEE_106_ROWS, CORRECTIONS_SQL, MORE)
 
 
 def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
@@ -40,7 +39,7 @@ def test_person_has_all_corrections_of_the_employee_only(dev: Stage) -> None:
 
 
 def test_function_and_connection_return_the_same(dev: Stage) -> None:
-    require_the_same_by_function_and_connection(dev)
+    require_same_files(dev)
 
 
 def test_no_reason_is_printed_or_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from slices.corrections.tests.correcting import CORRECTIONS_SQL, GOLDEN
-from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, require_golden, shared
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, require_golden, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.postgres.test_report import (
     CHANGES,
-    LATE,
+    CLEAR_ZONE_CHANGES,
+    INSERT_LATE_PUNCH,
     OCTOBER,
-    STAYED,
     TOTALS,
 )
 from slices.reports.tests.postgres.test_report import run as run
@@ -38,7 +38,7 @@ values (gen_random_uuid(), 111, '2026-10-21 18:00-03', '2026-10-21 18:00-03');
 insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 111, '2026-10-22 02:02-03', 'no tablet')
 """
 
-unchanged = shared(CORRECTIONS_SQL, NIGHT)
+unchanged_database = shared_database(CORRECTIONS_SQL, NIGHT)
 
 
 @pytest.fixture
@@ -143,9 +143,9 @@ values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not
 
 def test_changes_list_arrivals_even_if_the_minutes_are_equal(run: Run, url: str) -> None:
     stayed, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
-    fill(url, STAYED)
-    fill(url, LATE, stayed, 102)
-    fill(url, LATE.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
+    fill(url, CLEAR_ZONE_CHANGES)
+    fill(url, INSERT_LATE_PUNCH, stayed, 102)
+    fill(url, INSERT_LATE_PUNCH.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
     fill(url, DISREGARD_SQL, wrong)
 
     (one,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]

@@ -3,14 +3,14 @@
 import pytest
 
 from slices.corrections.tests.correcting import CORRECTIONS_SQL
-from slices.reports.tests.company import NUMBERS, Run, shared
+from slices.reports.tests.company import NUMBERED_PUNCHES, Run, shared_database
 from slices.reports.tests.company import database as database
-from slices.reports.tests.postgres.test_report_function import REPORTS, require_writer_is_awaited
+from slices.reports.tests.postgres.test_report_function import REPORTS, require_wait_for_writer
 from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
 from slices.reports.tests.postgres.test_report_function import run as run
 
-unchanged = shared(NUMBERS, CORRECTIONS_SQL)
+unchanged_database = shared_database(NUMBERED_PUNCHES, CORRECTIONS_SQL)
 
 WRITTEN = (
     "set constraints all immediate;"  # the deferred trigger on the commit time runs too early
@@ -25,4 +25,4 @@ def test_report_by_the_function_equals_that_by_a_connection(name: str, run: Run)
 
 
 def test_earlier_instant_is_not_read_while_a_correction_is_uncommitted(database: str) -> None:
-    require_writer_is_awaited(database, "postgres", WRITTEN)
+    require_wait_for_writer(database, "postgres", WRITTEN)

@@ -21,7 +21,7 @@ from slices.corrections.write import (
     parse_correction,
     write_corrections,
 )
-from slices.reports.tests.reporting import CHANGES
+from slices.reports.tests.reporting import CLOCK_CHANGES
 from tests.database import Database, execute
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
@@ -146,7 +146,7 @@ def test_repeated_or_skipped_local_time_is_refused(corrected: Database, local: s
 
 
 def test_local_times_around_clock_changes_are_those_of_zoneinfo(corrected: Database) -> None:
-    for zone, day in CHANGES:
+    for zone, day in CLOCK_CHANGES:
         corrected.execute("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
         for half_hours in range(5 * 48):
             local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)

@@ -1,4 +1,4 @@
-"""Reports by the deployed function that reads: `--stage`, beside the direct way to the database."""
+"""Reports by the deployed function `read`, compared with a connection to the database."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def employees() -> list[int]:
 
 @pytest.fixture(scope="module")
 def punched(deployed: Deployed, employees: list[int]) -> None:
-    """Punches of a month that no other test has, as clocks that are wrong make them."""
+    """Store punches in a month that no other test uses, some from devices with wrong clocks."""
     url = deployed.stack.address.database_url
     fill(url, NAMES, employees)
     fill(url, PUNCHES, employees)
@@ -56,7 +56,7 @@ def ponto(
 
 
 def test_a_report_is_byte_for_byte_the_same_by_both_ways(ponto: Run) -> None:
-    words = ("timecard", "--all", *MONTH, "--format", "json")  # other reports: postgres/test_report_function.py
+    words = ("timecard", "--all", *MONTH, "--format", "json")  # test_report_function.py compares the other reports
     direct = ponto("report", *words)
     assert direct.status == 0, direct.err
 
@@ -75,7 +75,7 @@ def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client,
     assert client.query(columns, number) == [("Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00")]
 
 
-def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: Client, stack: Stack) -> None:
+def test_function_connects_as_ponto_reader_and_disconnects(client: Client, stack: Stack) -> None:
     functions = stack.client("lambda")
     assert functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"] == 2
     event = {"read": {"zone": {}}, "timeout": 0}

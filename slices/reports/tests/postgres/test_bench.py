@@ -1,4 +1,4 @@
-"""What `make bench` measures of reports: each beside a query that one would write, and a time card on large tables."""
+"""The measurements of reports by `make bench`: reports beside naive queries, and a time card on large tables."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
+"""`ponto demo` on a real PostgreSQL: its rows, and the databases that it refuses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,7 +30,7 @@ def ask(database: Database) -> Ask:
 
 @pytest.fixture
 def run(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Demo:
-    """Run the command for a local stack's database."""
+    """Run the command on the database of a local stack."""
     write_stack(tmp_path, database_url=migrated_url)
 
     return runner(capsys, "demo", "--state", tmp_path)
@@ -40,7 +40,7 @@ def run(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 def deployed(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[str, Demo]:
-    """Give the name of a deployment's database, and run the command for it."""
+    """Return HOST/DBNAME of a deployed database, and a function that runs the command on it."""
     found = parse_dsn(migrated_url)
     export(found, monkeypatch)
 
@@ -48,10 +48,10 @@ def deployed(
     return f"{found['host']}/{found['dbname']}", run
 
 
-# What it stores
+# Rows
 
 
-def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, ask: Ask) -> None:
+def test_stored_rows_are_those_of_the_company_in_order_of_writing(run: Demo, ask: Ask) -> None:
     assert run("--employees", "30", "--months", "1", "--until", "2026-10", "--seed", "3").status == 0
 
     company = Company(3, 30)
@@ -60,7 +60,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
         """select id::text, usuario_id, ponto at time zone 'UTC', deslocamento, dispositivo, offline,
             enviado at time zone 'UTC', latitude, longitude, precisao, sequencia, recebida_em at time zone 'UTC',
             gravada_em at time zone 'UTC', mensagem_id
-        from batida order by gravada_em, ctid"""  # not by place alone: PostgreSQL may fill an earlier page
+        from batida order by gravada_em, ctid"""  # not by ctid alone: PostgreSQL may fill an earlier page
     ) == [expected(row) for row in rows]
     assert ask("select usuario_id, nome, cpf, fuso, to_char(corte, 'HH24:MI') from funcionario order by 1") == [
         tuple(employee) for employee in company.employees()
@@ -68,7 +68,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
 
 
 def expected(row: DemoPunch) -> tuple[object, ...]:
-    """Give a row as PostgreSQL should, its instants in UTC."""
+    """Return the columns of a row as PostgreSQL returns them, with instants in UTC."""
     values = asdict(row)
     for name in ("ponto", "enviado", "recebida_em", "gravada_em"):
         if values[name] is not None:
@@ -76,13 +76,13 @@ def expected(row: DemoPunch) -> tuple[object, ...]:
     return tuple(values.values())[:14]
 
 
-def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask) -> None:
+def test_reports_find_the_counted_irregularities(run: Demo, ask: Ask) -> None:
     first, last = "2018-10-01", "2018-11-30"  # summer time begins in São Paulo
     counts = run("--employees", "120", "--months", "2", "--until", "2018-11", "--json").json["counts"]
 
     found: dict[str, int] = dict(ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last))
 
-    # Longer days than ten hours come of overtime, of which nobody keeps count.
+    # Days of more than ten hours are overtime, which the command does not count.
     assert 0 < found.pop("longa") < 0.02 * counts["workingDays"]
     expected = {
         "incompleta": counts["oddDays"],
@@ -96,10 +96,10 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask) -> No
     assert found == {kind: count for kind, count in expected.items() if count}
     assert ask("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
     ((days,),) = ask("select count(*) from jornadas(%s, %s)", first, last)
-    assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # of one punch, that one may be forgotten
+    assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # a day of one forgotten punch is missing
 
 
-def test_a_row_takes_what_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> None:
+def test_row_size_matches_the_cost_estimate(run: Demo, ask: Ask) -> None:
     run("--employees", "100", "--months", "1", "--until", "2026-10")
 
     ((row_bytes,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
@@ -107,14 +107,14 @@ def test_a_row_takes_what_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> No
     assert row_bytes == pytest.approx(ROW_BYTES, rel=0.1)
 
 
-def test_by_default_nothing_lies_in_the_future(run: Demo) -> None:
+def test_default_period_has_no_future_punches(run: Demo) -> None:
     clock = FakeClock(datetime(2026, 11, 10, 12, tzinfo=UTC))
     result = run("--employees", "5", "--months", "2", "--json", collaborators=Collaborators(clock)).json
-    # On 10 November something of October may still be on its way.
+    # On 10 November punches of October may still arrive.
     assert result["days"] == {"first": "2026-08-01", "last": "2026-09-30"}
 
 
-def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
+def test_text_output_has_counts_and_next_commands(run: Demo) -> None:
     result = run("--employees", "20", "--months", "1", "--until", "2026-02")
     assert result.status == 0
     assert f"employees {FIRST_EMPLOYEE_ID} to {FIRST_EMPLOYEE_ID + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
@@ -125,10 +125,10 @@ def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
     assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
 
 
-# Where it refuses to
+# Refused databases and options
 
 
-def test_a_second_company_of_the_same_numbers_is_refused(run: Demo, ask: Ask) -> None:
+def test_second_company_with_the_same_employee_ids_is_refused(run: Demo, ask: Ask) -> None:
     words = ("--employees", "5", "--months", "1", "--until", "2026-10")
     run(*words)
     before = ask("select count(*), max(gravada_em) from batida")
@@ -149,32 +149,32 @@ def test_an_employee_of_the_same_number_is_not_overwritten(run: Demo, ask: Ask) 
     assert ask("select nome from funcionario") == [("Ana",)]
 
 
-def test_locally_other_punches_are_no_hindrance(run: Demo, ask: Ask) -> None:
+def test_local_database_may_have_other_punches(run: Demo, ask: Ask) -> None:
     ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
     assert run("--employees", "5", "--months", "1", "--until", "2026-10").status == 0
 
 
-def test_into_a_deployment_only_who_names_it_again(deployed: tuple[str, Demo], ask: Ask) -> None:
+def test_deployed_database_needs_confirmation(deployed: tuple[str, Demo], ask: Ask) -> None:
     name, run = deployed
-    for words, said in (
+    for words, message in (
         ((), f"--yes-into {name}"),
         (("--yes-into", "db.example.com/pontodb"), f"is not the database of DB_HOST and DB_NAME: {name}"),
     ):
         result = run(*words)
         assert result.status == 2
-        assert said in result.err
+        assert message in result.err
     assert ask("select count(*) from batida") == [(0,)]
     assert run("--yes-into", name).status == 0
 
 
-def test_naming_a_deployment_that_the_environment_does_not_is_refused(run: Demo, ask: Ask) -> None:
+def test_confirmation_without_database_env_is_refused(run: Demo, ask: Ask) -> None:
     result = run("--yes-into", "db.example.com/pontodb")
     assert result.status == 2
     assert "--yes-into needs --database env" in result.err
     assert ask("select count(*) from batida") == [(0,)]
 
 
-def test_never_into_a_deployment_that_has_punches(deployed: tuple[str, Demo], ask: Ask) -> None:
+def test_deployed_database_with_punches_is_refused(deployed: tuple[str, Demo], ask: Ask) -> None:
     name, run = deployed
     ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
     result = run("--yes-into", name)
@@ -183,7 +183,7 @@ def test_never_into_a_deployment_that_has_punches(deployed: tuple[str, Demo], as
     assert ask("select count(*) from batida") == [(1,)]
 
 
-def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_demo_stores_nothing(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Company.rows
 
     def half(self: Company, first: date, last: date) -> Iterator[list[DemoPunch]]:
@@ -197,7 +197,7 @@ def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest
     assert ask("select (select count(*) from batida), (select count(*) from funcionario)") == [(0, 0)]
 
 
-def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(run: Demo, database: Database) -> None:
+def test_statement_timeout_is_reported(run: Demo, database: Database) -> None:
     with closing(database.connect()) as other:
         other.cursor().execute("lock table batida")
         result = run("--timeout", "1")
@@ -209,7 +209,7 @@ def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(run: Dem
     "words",
     [("--employees", "0"), ("--employees", "500001"), ("--months", "121"), ("--seed", "-1"), ("--until", "1999-12")],
 )
-def test_a_wrong_request_is_said(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_option_is_reported(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     result = runner(capsys, "demo")(*words)
     assert result.status == 2
     assert words[0] in result.err

@@ -1,4 +1,4 @@
-"""The statements in the slice's documents, on a real database."""
+"""The statements in the slice's documents on a real database."""
 
 from tests.database import execute
 from tests.event.postgres.test_documents import erasure_of
@@ -7,7 +7,7 @@ from tools.kit.project import ROOT
 PAGE = ROOT / "slices" / "reports" / "README.md"
 
 
-def test_an_employees_name_is_erased_and_nobody_elses(migrated_url: str) -> None:
+def test_only_the_given_employees_name_is_erased(migrated_url: str) -> None:
     execute(migrated_url, "insert into funcionario (usuario_id, nome) values (123, 'a'), (124, 'b')")
 
     execute(migrated_url, erasure_of(PAGE, "funcionario"))

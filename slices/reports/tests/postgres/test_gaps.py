@@ -1,4 +1,4 @@
-"""Numbers of devices that are missing or came twice: the view, its days, and `ponto report gaps`."""
+"""Missing and repeated numbers of devices: the view, the function and `ponto report gaps`."""
 
 import json
 import random
@@ -17,19 +17,19 @@ from tests.postgres.storing import entry
 
 FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MONTHS = [("2026-09-01", "2026-09-30"), ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-30")]
-DEVICES, PUNCHES, DESTROYED = 20, 1_000, 200
+DEVICES, PUNCHES, LOST = 20, 1_000, 200
 DAY = timedelta(days=1)
 RECEIVED = timedelta(seconds=2)  # after the punch
 
 
 def number(database: Database, device: str | None, *numbers: int | None, received: datetime = FIRST) -> None:
-    """Store punches with these numbers, each punched and received a day after the one before."""
-    for days, one in enumerate(numbers):
+    """Store punches with these numbers, each punched and received a day after the previous one."""
+    for days, sequencia in enumerate(numbers):
         at = received + days * DAY
         database.execute(
             "insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em)"
             " values (gen_random_uuid(), 7, %s, %s, %s, %s)",
-            *(at, device, one, at + RECEIVED),
+            *(at, device, sequencia, at + RECEIVED),
         )
 
 
@@ -42,20 +42,18 @@ def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     return runner(write_stack_with_database(tmp_path, database.url), monkeypatch, capsys)
 
 
-def test_of_twenty_thousand_punches_exactly_those_that_were_destroyed_are_named(
-    database: Database, store: Store
-) -> None:
+def test_exactly_the_lost_punches_of_20000_are_missing(database: Database, store: Store) -> None:
     seed = random.getrandbits(32)
     print(f"seed {seed}")  # noqa: T201  pytest shows it with a failure
     draw = random.Random(seed)  # noqa: S311
     sent = [(device, one) for device in range(DEVICES) for one in range(1, PUNCHES + 1)]
-    destroyed = set(draw.sample([punch for punch in sent if punch[1] < PUNCHES], DESTROYED))
+    lost = set(draw.sample([punch for punch in sent if punch[1] < PUNCHES], LOST))
     kept = [
         entry(1 + device, FIRST + one * timedelta(minutes=90), dispositivo=f"gate {device}", sequencia=one)
         for device, one in sent
-        if (device, one) not in destroyed
+        if (device, one) not in lost
     ]
-    arrived = kept + draw.sample(kept, 500)  # repeats, which are no clones
+    arrived = kept + draw.sample(kept, 500)  # repeats with the same id, which are no gaps
     draw.shuffle(arrived)
     span = 90 * DAY / len(arrived)
     arrived = [
@@ -67,14 +65,14 @@ def test_of_twenty_thousand_punches_exactly_those_that_were_destroyed_are_named(
     found = gaps(database)
 
     named = [(int(device.removeprefix("gate ")), one) for device, _, a, b, _ in found for one in range(a, b + 1)]
-    assert len(named) == DESTROYED
-    assert set(named) == destroyed
+    assert len(named) == LOST
+    assert set(named) == lost
     assert {(situation, b - a + 1 - count) for _, situation, a, b, count in found} == {("faltam", 0)}
     of_months = [row for de, ate in MONTHS for row in gaps(database, f"lacunas_recebidas('{de}', '{ate}')")]
     assert sorted(of_months) == sorted(found)
 
 
-def test_a_gap_says_between_which_punches_and_since_when_it_shows(database: Database) -> None:
+def test_columns_of_a_gap(database: Database) -> None:
     number(database, "gate", 1, 2, 5)
     number(database, "new", 3)
 
@@ -94,8 +92,10 @@ def test_a_number_that_came_under_several_ids_is_named_once(database: Database) 
     ]
 
 
-def test_a_device_that_was_reset_is_a_stretch_and_not_a_row_for_each_number(database: Database) -> None:
-    number(database, "reset", *range(1, 8), *range(1, 6), 4, received=FIRST + 20 * DAY)  # October from the eleventh on
+def test_consecutive_repeated_numbers_of_a_reset_device_are_one_row(database: Database) -> None:
+    number(
+        database, "reset", *range(1, 8), *range(1, 6), 4, received=FIRST + 20 * DAY
+    )  # in October from the eleventh punch on
     number(database, "another", 6, 6)
 
     assert database.execute("select * from lacunas where dispositivo = 'reset'") == [
@@ -105,7 +105,7 @@ def test_a_device_that_was_reset_is_a_stretch_and_not_a_row_for_each_number(data
     assert gaps(database, "lacunas where situacao = 'repetida' and dispositivo <> 'reset'") == [
         ("another", "repetida", 6, 6, 2)
     ]
-    # Of some days what showed on them: at four of the numbers in October
+    # A repeat is listed on the days on which it became visible: 4 and 5 in October
     assert gaps(database, "lacunas_recebidas('2026-09-01', '2026-09-30') where dispositivo = 'reset'") == [
         ("reset", "repetida", 1, 3, 2)
     ]
@@ -148,7 +148,7 @@ def test_the_days_are_the_stages(database: Database) -> None:
 @pytest.mark.parametrize("report", ["lacunas", "lacunas_recebidas('2026-09-01', '2026-09-30')"])
 def test_the_role_of_reports_reads_them_by_indexes(database: Database, report: str) -> None:
     number(database, "gate", 2)
-    database.execute("set enable_seqscan = off")  # which a table of one row would get
+    database.execute("set enable_seqscan = off")  # which is cheapest for a table of one row
 
     database.execute("set role ponto_reader")
     assert gaps(database, report)
@@ -176,9 +176,7 @@ def test_a_narrow_terminal_shows_the_whole_device_and_breaks_no_word(
         assert "…" not in text
 
 
-def test_no_gap_is_said_and_is_no_failure_but_nothing_received_is_nothing_to_report(
-    run: Run, database: Database
-) -> None:
+def test_no_gap_is_status_0_and_no_received_punch_is_status_1(run: Run, database: Database) -> None:
     nothing = run("gaps", "--all")
     assert (nothing.status, nothing.out) == (1, "")
     assert "no punch was ever received" in nothing.err

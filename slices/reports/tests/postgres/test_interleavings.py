@@ -1,4 +1,4 @@
-"""A report among programs that write, in every order: a fault that is planted is found."""
+"""The scenario of a report beside writers: a planted defect is found."""
 
 from lab.interleavings.command import explore_orders
 from lab.interleavings.runs import open_runner

@@ -1,4 +1,4 @@
-"""`ponto load employees`, against a real PostgreSQL."""
+"""`ponto load employees` on a real PostgreSQL."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ Load = Callable[..., CommandResult]
 
 @pytest.fixture
 def functions(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
-    """Let whoever invokes a function call the handler."""
+    """Replace invocations of functions by calls of the handler."""
     functions = Functions(migrated_url, "postgres")
     Calls(monkeypatch).stubs["Invoke"] = functions.invoke
     return functions
@@ -39,15 +39,15 @@ def load(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> Load:
-    """Run the command on a file's text, in a database of a local stack, by both ways."""
+    """Run the command on a file with this text, by a connection and by the function."""
     del functions
     write_stack(tmp_path, database_url=migrated_url, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
-    way = ["--stage", "local"] if request.param == "functions" else []
+    options = ["--stage", "local"] if request.param == "functions" else []
 
     def load(text: str, *words: str) -> CommandResult:
         file = tmp_path / "employees.csv"
         file.write_text(text, encoding="utf-8")
-        status = main(["load", "employees", str(file), "--state", str(tmp_path), *way, *words])
+        status = main(["load", "employees", str(file), "--state", str(tmp_path), *options, *words])
         return CommandResult(status, *capsys.readouterr())
 
     return load
@@ -69,7 +69,7 @@ def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: D
     assert database.execute("select xmin, ctid, * from funcionario order by usuario_id") == before
 
 
-def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, database: Database) -> None:
+def test_changed_employees_are_updated_and_missing_ones_stay(load: Load, database: Database) -> None:
     load(FILE)
     result = load(f"{HEADER}1;Ana Exemplo;;;\n2;José Exemplo;;;\n4;Davi Exemplo;;;\n", "--json")
     assert result.json == {"inserted": 1, "changed": 1, "unchanged": 1, "others": 1, "dryRun": False}
@@ -86,9 +86,7 @@ def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, databas
     assert stored(database) == ROWS
 
 
-def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_too(
-    load: Load, database: Database
-) -> None:
+def test_file_with_faults_stores_nothing_and_lists_them(load: Load, database: Database) -> None:
     text = f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n"
     zone = "'America/Nowhere' is not a time zone like America/Sao_Paulo"
 
@@ -114,28 +112,28 @@ def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_to
 def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database: Database) -> None:
     zones = [zone for (zone,) in database.execute("select name from pg_timezone_names order by name")]
     assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
-    for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # AT TIME ZONE takes them all
+    for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # all are accepted by AT TIME ZONE
         assert load(f"{HEADER}1;X;;{zone};\n").status == 2
 
 
 def test_the_standard_input_is_read(
     load: Load, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load(FILE)  # makes the stack
+    load(FILE)  # creates the stack
     database.execute("delete from funcionario")
     assert runner(capsys, "load", "employees", "-", "--state", tmp_path)(typed=FILE).status == 0
     assert stored(database) == ROWS
 
 
-def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["load", "employees", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
     assert "absent.csv': No such file or directory" in capsys.readouterr().err
 
 
-def test_what_the_table_refuses_is_said_and_in_no_log(
+def test_constraint_violation_is_returned_and_not_logged(
     functions: Functions, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever may invoke the function may send it what this command would not."""
+    """The function gets rows that the command would refuse."""
     wrong = {"usuario_id": 1, "nome": "Ana Secreta", "cpf": "123", "fuso": "Secret/Zone", "corte": None}
     answer = functions.call("schema", {"action": "load_employees", "employees": [wrong], "dryRun": False})
     assert "violates check constraint" in answer["refused"]
@@ -149,7 +147,7 @@ def test_what_the_table_refuses_is_said_and_in_no_log(
 
 
 @pytest.mark.parametrize("load", ["functions"], indirect=True)
-def test_a_file_that_is_no_request_says_what_to_do(load: Load, database: Database) -> None:
+def test_file_above_the_request_limit_is_refused(load: Load, database: Database) -> None:
     result = load(HEADER + "".join(f"{number};{'é' * 200};;;\n" for number in range(1, 5_001)))
 
     assert result.status == 2

@@ -1,4 +1,4 @@
-"""`ponto person`, on a real database: SQS is moto's, the function is a call of the handler."""
+"""`ponto person` on a real database, with moto's SQS, and calls of the handler instead of Lambda."""
 
 import io
 import json
@@ -25,8 +25,8 @@ from tests.events import aws, punch
 from tests.functions import Functions
 from tools.kit.output import camel_case
 
-# Of 106 also name, zone and a punch of another year, with all of FULL; it punched in December by that zone.
-MORE = """
+# Name and time zone of employee 106, and a punch of 2024 with all fields (FULL_PUNCH), in December by that time zone.
+EMPLOYEE_106_ROWS = """
 insert into funcionario (usuario_id, nome, cpf, fuso) values (106, 'Lia <Prado>', '39053344705', 'Asia/Tokyo');
 insert into batida (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
@@ -36,7 +36,7 @@ insert into batida (
     '2024-11-30T20:00:01Z', -23.5, -46.25, 12.5, 7, '2024-11-30T20:00:02Z', '2024-11-30T20:00:03Z', 'm1', 'k1'
 );
 """
-FULL = {
+FULL_PUNCH = {
     "id": "0190163d-8694-739b-aea5-966c26f8ad91",
     "usuarioId": 106,
     "ponto": "2024-11-30T20:00:00.500000Z",
@@ -55,21 +55,21 @@ FULL = {
 }
 
 
-OF_DEV = (
+DEV_BACKUPS = (
     "Backups of the database: until Dec 2, 2026, if everything is erased today; copies made by operators: until they "
     "are deleted."
 )
-OF_OTHERS = OF_DEV.replace(
+UNKNOWN_BACKUPS = DEV_BACKUPS.replace(
     "until Dec 2, 2026, if everything is erased today",
     "as long as the administrators of the database keep them",
 )
 
 
-unchanged = company.shared(MORE)
+unchanged_database = company.shared_database(EMPLOYEE_106_ROWS)
 
 
 class Stage:
-    """The stage `dev`, with the company and its dead letters; and the same without a stage."""
+    """The stage `dev` with the company and its dead letters, and a local stack with the same database and queue."""
 
     def __init__(self, database: Database, calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.database = database
@@ -83,8 +83,10 @@ class Stage:
         self.state = write_stack_with_database(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
         self.folder = folder / "out"
         self._ponto = commands.runner(capsys, "person")
-        self.letters = [
-            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=_texts(**{"reason": "identity"} | more))
+        self.dead_letters = [
+            sqs.send_message(
+                QueueUrl=url, MessageBody=body, MessageAttributes=_string_attributes(**{"reason": "identity"} | more)
+            )
             for body, more in (
                 (punch(106, "2026-11-28T08:00-03:00", dispositivo="refused"), {}),
                 (punch(107, "2026-11-28T08:00-03:00"), {"usuarioId": "106", "reason": "made up"}),
@@ -94,19 +96,19 @@ class Stage:
         ]
 
     def run(self, employee: int = 106, *words: object) -> CommandResult:
-        """Ask the stage."""
+        """Run `ponto person` with --stage."""
         return self._ponto(employee, "--output", self.folder, "--stage", "dev", *words)
 
     def run_directly(self, employee: int = 106, *words: object) -> CommandResult:
-        """Ask the database."""
+        """Run `ponto person` on the local stack."""
         return self._ponto(employee, "--output", self.folder, "--state", self.state, *words)
 
     def execute(self, statement: str, *values: object) -> list[Any]:
-        """Give the one column of a statement's rows."""
-        return [each for (each,) in self.database.execute(statement, *values)]
+        """Return the only column of a statement's rows."""
+        return [value for (value,) in self.database.execute(statement, *values)]
 
     def fields(self, table: str) -> set[str]:
-        """Give what the file calls the columns of a table."""
+        """Return the JSON names of the columns of a table."""
         columns = self.execute(
             "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped", table
         )
@@ -115,12 +117,12 @@ class Stage:
     def text(self, suffix: str = "json", employee: int = 106) -> str:
         return (self.folder / f"employee-{employee}.{suffix}").read_text(encoding="utf-8")
 
-    def _invoke(self, _: object, asked: Any) -> Any:
-        assert asked["FunctionName"] == "batida-ponto-dev-read"
-        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(asked["Payload"]))).encode())}
+    def _invoke(self, _: object, request: Any) -> Any:
+        assert request["FunctionName"] == "batida-ponto-dev-read"
+        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(request["Payload"]))).encode())}
 
 
-def _texts(**texts: str) -> Any:
+def _string_attributes(**texts: str) -> Any:
     return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
 
 
@@ -136,7 +138,7 @@ def dev(
         yield Stage(opened, calls, tmp_path, capsys)
 
 
-def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) -> None:
+def test_files_have_all_data_of_the_employee_and_none_of_others(dev: Stage) -> None:
     result = dev.run(106, "--json")
 
     found = json.loads(dev.text())
@@ -152,11 +154,11 @@ def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) ->
     assert [each["id"] for each in found["batidas"]] == dev.execute(
         "select id::text from batida where usuario_id = 106 order by ponto, id"
     )
-    assert found["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL
+    assert found["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL_PUNCH
     assert found["correcoes"] == []
     assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2026-11"]
     assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 6]
-    assert [each["id"] for each in found["naoGravadas"]] == [each["MessageId"] for each in dev.letters[:2]]
+    assert [each["id"] for each in found["naoGravadas"]] == [each["MessageId"] for each in dev.dead_letters[:2]]
     assert "refused" in found["naoGravadas"][0]["body"]
     of_others = dev.execute(
         "select id::text from batida where usuario_id <> 106 union select nome from funcionario where usuario_id <> 106"
@@ -176,25 +178,25 @@ def test_every_column_of_the_tables_is_there(dev: Stage) -> None:
 
 
 def test_the_function_and_a_connection_give_the_same(dev: Stage) -> None:
-    require_the_same_by_function_and_connection(dev)
+    require_same_files(dev)
 
 
-def require_the_same_by_function_and_connection(dev: Stage) -> None:
-    """Assert that the files are the same whoever reads the rows, but for what is known of backups."""
+def require_same_files(dev: Stage) -> None:
+    """Assert that --stage and the local stack give the same files, except for the sentence on backups."""
     assert dev.run().status == 0
     by_function, page = dev.text(), dev.text("html")
 
     assert dev.run_directly(106, "--force").status == 0
 
-    def but_for(backups: str, text: str) -> Any:
+    def without_backups(backups: str, text: str) -> Any:
         found = json.loads(text)
         found["ondeMais"].remove(backups)
-        for letter in found["naoGravadas"]:  # each look is counted
+        for letter in found["naoGravadas"]:  # they change each time the queue is read
             del letter["receives"], letter["systemAttributes"]
         return found
 
-    assert but_for(OF_OTHERS, dev.text()) == but_for(OF_DEV, by_function)
-    assert dev.text("html") == page.replace(OF_DEV, OF_OTHERS) != page
+    assert without_backups(UNKNOWN_BACKUPS, dev.text()) == without_backups(DEV_BACKUPS, by_function)
+    assert dev.text("html") == page.replace(DEV_BACKUPS, UNKNOWN_BACKUPS) != page
 
 
 @pytest.mark.parametrize(
@@ -232,11 +234,11 @@ def test_the_page_has_all_parts_in_portuguese_too(dev: Stage) -> None:
     links = re.findall('href="#(.+?)"', page)
     assert links == ["corrections", "rejected", "cards", "punches", "elsewhere"]
     places = re.findall(' id="(.+?)"', page)
-    assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # raw punches come last
+    assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # the table of punches comes last
     assert json.loads(dev.text())["ondeMais"][-1].startswith("The technical log")
 
 
-def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage, url: str) -> None:
+def test_page_of_an_employee_without_a_name_says_so(dev: Stage, url: str) -> None:
     company.fill(
         url, "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
     )
@@ -271,7 +273,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(dev:
     assert dev.functions.log.getvalue() == ""
 
 
-def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
+def test_unreadable_queue_is_reported(dev: Stage) -> None:
     dev.stubs["ReceiveMessage"] = refusal("AccessDenied")
 
     result = dev.run()
@@ -282,7 +284,7 @@ def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
     assert "The dead-letter queue was not read: AWS refused" in dev.text("html")
 
 
-def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_lacks(
+def test_database_env_needs_a_stage_for_the_queue(
     dev: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     export(dev.database.owner, monkeypatch)
@@ -294,7 +296,7 @@ def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_
     assert "--no-queue" not in result.err + dev.text("html")
 
 
-def test_of_whom_nothing_is_kept_nothing_is_written(dev: Stage) -> None:
+def test_unknown_employee_has_no_files(dev: Stage) -> None:
     result = dev.run(999)
 
     assert (result.status, result.out) == (1, "")
@@ -302,7 +304,7 @@ def test_of_whom_nothing_is_kept_nothing_is_written(dev: Stage) -> None:
     assert not dev.folder.exists()
 
 
-def test_who_has_only_a_dead_letter_or_a_name_has_files(dev: Stage) -> None:
+def test_employee_with_only_a_name_has_files(dev: Stage) -> None:
     assert dev.run(104).status == 0
     found = json.loads(dev.text(employee=104))
     assert (found["batidas"], found["espelhos"], found["naoGravadas"]) == ([], [], [])

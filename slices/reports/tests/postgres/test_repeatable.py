@@ -1,4 +1,4 @@
-"""Views and functions that are applied again when their files change: in place, or dropped and made anew."""
+"""Changed files of views and functions: applied in place, or all objects dropped and created again."""
 
 import re
 import shutil
@@ -18,8 +18,8 @@ TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS, PEAK = (
         "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs", "10_peak"
     )
 )  # fmt: skip
-MINE = "create view public.mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
-ONE_MORE_COLUMN = (PUNCHES, "    batida.sequencia\nfrom", "    batida.sequencia,\n    batida.chave\nfrom")
+DEPENDENT_VIEW = "create view public.mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
+ADDED_COLUMN = (PUNCHES, "    batida.sequencia\nfrom", "    batida.sequencia,\n    batida.chave\nfrom")
 STATE = """
     select 'column', attrelid::regclass || '.' || attname, concat(format_type(atttypid, atttypmod), attacl)
     from pg_attribute join pg_class on pg_class.oid = attrelid
@@ -44,8 +44,8 @@ STATE = """
 """
 
 
-# Functions that numbered files make: triggers' and what these call.
-NUMBERED = [
+# Functions created by numbered migrations: those of triggers, and those that these call.
+NUMBERED_FUNCTIONS = [
     name
     for folder in SCHEMA.values()
     for path in folder.glob("[0-9]*.sql")
@@ -54,7 +54,7 @@ NUMBERED = [
 
 
 class Stage:
-    """A migrated database with two punches, and a copy of the migrations, to be changed."""
+    """A migrated database with two punches, and a copy of the migrations for changes."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.execute = database, database.execute
@@ -64,19 +64,19 @@ class Stage:
             " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
         )
 
-    def run(self, patience: Any = LOCK_RETRY_POLICY) -> MigrationResult:
-        return migrate(self.database.owner, "America/Sao_Paulo", self.schema, patience)
+    def run(self, retry_policy: Any = LOCK_RETRY_POLICY) -> MigrationResult:
+        return migrate(self.database.owner, "America/Sao_Paulo", self.schema, retry_policy)
 
     def file(self, name: str) -> Path:
-        """Give the copy of a file, by the name by which it is recorded."""
-        of, _, path = name.partition("/")
-        return self.schema[of] / path
+        """Return the copy of a file by its recorded name."""
+        owner, _, path = name.partition("/")
+        return self.schema[owner] / path
 
-    def refuse(self, said: str, patience: Any = LOCK_RETRY_POLICY) -> None:
-        """Run: it is refused in these words, and changes nothing."""
+    def refuse(self, message: str, retry_policy: Any = LOCK_RETRY_POLICY) -> None:
+        """Assert that a run fails with a message and changes nothing."""
         before = self.state()
-        with pytest.raises(MigrationError, match=said):
-            self.run(patience)
+        with pytest.raises(MigrationError, match=message):
+            self.run(retry_policy)
         assert self.state() == before
 
     def state(self) -> list[tuple[Any, ...]]:
@@ -93,12 +93,12 @@ class Stage:
             file.write(text)
 
     def drop_a_column(self) -> None:
-        """Take `repetidas` out of the working days, which nothing can replace in place."""
+        """Remove the column `repetidas` of working days, which cannot be done in place."""
         self.change(CARDS, "        coalesce(repetidas, 0),\n", "")
         self.change(DAYS, "repetidas int, ", "")
         self.change(DAYS, "        repetidas,\n", "")
-        pluralize = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
-        self.change(DAYS, pluralize, "")
+        count = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
+        self.change(DAYS, count, "")
         file = self.file(DAYS)
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"comment on column ponto\.jornada\.repetidas is .*\n", "", text), encoding="utf-8")
@@ -120,7 +120,7 @@ def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
             " union all select 'function', proname from pg_proc"
             " where pronamespace = 'ponto'::regnamespace and oid not in"
             " (select oid from pg_proc where pronamespace = 'ponto'::regnamespace and proname = any(%s))",
-            NUMBERED,
+            NUMBERED_FUNCTIONS,
         )
     }
 
@@ -129,14 +129,14 @@ def test_recorded_objects_are_those_of_the_schema(stage: Stage) -> None:
     ("file", "old", "new", "query", "rows"),
     [
         (DAYS, "0)::int as minutos,", "0)::int + 1000 as minutos,", "select minutos from mine", [(1240,)]),
-        (*ONE_MORE_COLUMN, "select chave, (select count(*) from mine) from batida_local limit 1", [(None, 1)]),
+        (*ADDED_COLUMN, "select chave, (select count(*) from mine) from batida_local limit 1", [(None, 1)]),
     ],
     ids=["another body", "a column at the end"],
 )
-def test_what_can_be_replaced_is_applied_in_place_and_somebodys_own_view_sees_it(
+def test_replaceable_change_is_applied_in_place_under_a_dependent_view(
     stage: Stage, file: str, old: str, new: str, query: str, rows: list[tuple[Any, ...]]
 ) -> None:
-    stage.execute(MINE)
+    stage.execute(DEPENDENT_VIEW)
     identity = stage.execute("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid")
     stage.change(file, old, new)
 
@@ -172,7 +172,7 @@ def test_what_can_be_replaced_is_applied_in_place_and_somebodys_own_view_sees_it
     ],
     ids=["another parameter", "another row type"],
 )
-def test_what_cannot_be_replaced_makes_all_of_it_anew_and_leaves_no_second(
+def test_irreplaceable_change_recreates_all_objects_without_duplicates(
     stage: Stage, changes: list[tuple[str, str, str]], query: str, rows: list[tuple[Any, ...]]
 ) -> None:
     for change in changes:
@@ -183,7 +183,7 @@ def test_what_cannot_be_replaced_makes_all_of_it_anew_and_leaves_no_second(
     assert stage.execute(query) == rows
 
 
-def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: Stage) -> None:
+def test_removed_column_recreates_all_objects_with_the_same_rights(stage: Stage) -> None:
     roles = "reader_of_reports, reader_of_a_column"
     stage.execute(
         "create role reader_of_reports; create role reader_of_a_column;"
@@ -221,7 +221,7 @@ def test_a_column_that_goes_makes_all_of_it_again_with_the_same_rights(stage: St
         stage.execute(f"drop owned by {roles}; drop role {roles}")
 
 
-def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
+def test_reverted_change_restores_the_state(stage: Stage) -> None:
     before = stage.state()
     stage.drop_a_column()
     stage.run()
@@ -234,8 +234,8 @@ def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
     assert stage.state() == before
 
 
-def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: Stage) -> None:
-    stage.execute(MINE)
+def test_dependent_view_stops_a_breaking_change(stage: Stage) -> None:
+    stage.execute(DEPENDENT_VIEW)
     stage.execute("create view public.upon_mine as select * from mine")
     stage.drop_a_column()
 
@@ -255,7 +255,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
     assert stage.run().applied == VIEWS
 
 
-@pytest.mark.parametrize("in_place", [True, False], ids=["in place", "made anew"])
+@pytest.mark.parametrize("in_place", [True, False], ids=["in place", "recreated"])
 def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_place: bool) -> None:
     stage.change(NIGHT, "interval '7 hours'", "interval '8 hours'")
     if not in_place:
@@ -265,14 +265,14 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_pl
     stage.refuse(f"^{PEAK}: division by zero")
 
 
-def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
+def test_function_that_the_project_did_not_create_is_not_replaced(stage: Stage) -> None:
     stage.execute("create function media() returns int language sql return 1")
     stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
 
     stage.refuse(f"^{NIGHT}: function media already exists, but was not created by this project")
 
 
-def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
+def test_objects_dropped_by_a_numbered_migration_are_recreated(stage: Stage) -> None:
     (stage.schema["ponto"] / "9000_wider.sql").write_text(
         "drop function cortes; drop function pico;alter table batida add column anything bigint"
     )

@@ -1,8 +1,8 @@
-"""`ponto report` on a real database: golden files, and what a reader does with each format.
+"""`ponto report` on a real database: golden files, options, formats and errors.
 
     GOLDEN=write make test ARGS="slices/reports/tests/postgres/test_report.py -k golden"
 
-writes the golden files; look at the difference before committing it.
+writes the golden files; check the diff before you commit it.
 """
 
 import csv
@@ -29,8 +29,8 @@ from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, require_golden, runner
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
-from slices.reports.tests.company import numbered as numbered
-from slices.reports.tests.company import unchanged as unchanged
+from slices.reports.tests.company import numbered_database as numbered_database
+from slices.reports.tests.company import unchanged_database as unchanged_database
 from slices.reports.tests.company import url as url
 from tests import commands
 from tests.commands import CommandResult, Terminal, write_stack_with_database
@@ -62,7 +62,7 @@ GOLDEN_FILES = [
     *("timecards.en.txt", "totals.en.txt", "exceptions.en.txt", "cutoffs.en.txt", "peak.en.txt"),
     *("timecard.pt.txt", "changes.pt.txt", "cutoffs.pt.txt"),
     *("exceptions.pt.html", "peak.en.html"),
-    *(  # the same in both languages
+    *(  # in one language, because they do not depend on it
         f"{name}.pt.{form}"
         for name in ("timecards", "totals", "exceptions", "cutoffs", "changes", "minutes")
         for form in ("csv", "json")
@@ -78,7 +78,7 @@ def run(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> Run:
-    """The company's reports; its dead-letter queue cannot be reached, but with the fixture `dlq`."""
+    """Run `ponto report` for the company; its dead-letter queue is reachable only with the fixture `dlq`."""
     queue = ("", "http://127.0.0.1:9")
     if "dlq" in request.fixturenames:
         queue = (request.getfixturevalue("dlq"), "https://sqs.us-east-1.amazonaws.com")
@@ -93,7 +93,7 @@ def connection(database: str, tmp_path: Path) -> Iterator[psycopg2.extensions.co
         yield connection
 
 
-A_PUNCH = "insert into ponto.batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
+INSERT_PUNCH = "insert into ponto.batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
 
 
 # Golden files
@@ -105,12 +105,12 @@ def test_a_report_is_its_golden_file(file: str, run: Run) -> None:
     require_golden(GOLDEN / file, REPORTS[file.partition(".")[0]], run)
 
 
-def test_cards_on_a_page_say_what_they_say_as_text(run: Run) -> None:
+def test_time_cards_have_the_same_content_in_html_and_text(run: Run) -> None:
     def plain(page: str) -> str:
         return html.unescape(re.sub("<.*?>", "", re.sub("</t[dh]>", " ", page)))
 
     def words(row: str) -> list[str]:
-        """Return the figures, and then the other words: only as text, marks come after the hours."""
+        """Return the figures, then the other words, because text has the marks after the hours."""
         return sorted(row.replace(",", " ").split(), key=lambda word: not word[0].isdigit())
 
     pages = run(*REPORTS["timecards"], "--format", "html").out.split("<main ")[1:]
@@ -124,7 +124,7 @@ def test_cards_on_a_page_say_what_they_say_as_text(run: Run) -> None:
             assert " ".join(line.split()) in shown
 
 
-@pytest.mark.usefixtures("numbered")
+@pytest.mark.usefixtures("numbered_database")
 @pytest.mark.parametrize("ending", ["en.txt", "pt.txt", "pt.csv", "pt.json"])
 def test_gaps_are_their_golden_file(ending: str, run: Run) -> None:
     require_golden(GOLDEN / f"gaps.{ending}", ("gaps", *MONTH), run)
@@ -148,7 +148,7 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
     assert "random id" not in run(*PEAK).out
 
 
-def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages_and_tells_the_day(run: Run) -> None:
+def test_peak_between_two_times_uses_the_stages_zone_and_shows_dates(run: Run) -> None:
     def between(start: str, end: str, *words: str) -> CommandResult:
         return run("peak", "--from", start, "--to", end, *words)
 
@@ -173,12 +173,12 @@ def test_several_employees_have_the_totals_and_exceptions_that_each_has(run: Run
 
 
 def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
-    def who(*words: object) -> list[int]:
+    def list_employees(*words: object) -> list[int]:
         return [one["usuarioId"] for one in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
 
-    assert who() == [107]
-    assert who("--all") == [101, 102, 103, 105, 106, 107]
-    assert who("--employee", 103, "--employee", 101) == [101, 103]
+    assert list_employees() == [107]
+    assert list_employees("--all") == [101, 102, 103, 105, 106, 107]
+    assert list_employees("--employee", 103, "--employee", 101) == [101, 103]
     assert run("cutoffs", *NOVEMBER, "--employee", 107).out == run(*CUTOFFS, "--employee", 107).out
     assert "No cut-off splits shifts regularly." in run("cutoffs", "--from", "2026-11-01", "--to", "2026-11-15").out
 
@@ -192,7 +192,7 @@ def test_a_month_stands_for_its_first_and_last_day(report: str, run: Run) -> Non
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
 
 
-def test_a_database_without_the_migrations_of_the_reports_is_said(run: Run, url: str) -> None:
+def test_missing_migrations_are_reported(run: Run, url: str) -> None:
     fill(url, "alter table funcionario rename to other")
     result = run("totals", *MONTH)
     assert (result.status, result.out) == (2, "")
@@ -239,18 +239,18 @@ def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
 AS_OF = ("--as-of", "2026-11-26T20:00")
 
 
-def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
-    before = ("--as-of", "2026-11-14T07:00")  # what was punched offline on the 9th comes an hour later
+def test_report_as_of_an_instant_shows_the_earlier_state(run: Run) -> None:
+    before = ("--as-of", "2026-11-14T07:00")  # an hour before the offline punches of the 9th arrive
 
-    def of_102(*words: object) -> dict[str, Any]:
+    def read_day(*words: object) -> dict[str, Any]:
         (found,) = run("timecard", "--employee", 102, *MONTH, "--format", "json", *words).json["dias"][8:9]
         return {name: found[name] for name in ("batidas", "minutos")}
 
-    assert of_102(*before) == {"batidas": 0, "minutos": 0}
-    assert of_102("--as-of", "2026-11-14T10:00Z") == of_102(*before)
+    assert read_day(*before) == {"batidas": 0, "minutos": 0}
+    assert read_day("--as-of", "2026-11-14T10:00Z") == read_day(*before)
     written = "2026-11-14T08:00:00.250"
-    assert of_102("--as-of", written)["batidas"] == 1  # the instant of the first is included
-    assert of_102()["minutos"] == 4 * 60
+    assert read_day("--as-of", written)["batidas"] == 1  # the instant itself is included
+    assert read_day()["minutos"] == 4 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *before, "--format", "json").json["totais"]}
     assert minutes[102] == 26 * 60
@@ -262,30 +262,30 @@ def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
         assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF).out
 
 
-def test_a_card_and_totals_as_of_an_instant_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
-    def said(employee: int, *words: object) -> bool:
+def test_card_and_totals_as_of_an_instant_note_later_zone_changes(run: Run, url: str) -> None:
+    def has_note(employee: int, *words: object) -> bool:
         one = ("--employee", employee, *MONTH, *words)
         card = "Calculated with the current time zone and cut-off, which changed on" in run("timecard", *one).out
         assert ("zone or cut-off changed" in run("totals", *one).out) == card
         return card
 
-    assert said(103, *AS_OF)  # whose cut-off was loaded since
-    assert not said(103)
-    assert not said(101, *AS_OF)
+    assert has_note(103, *AS_OF)  # whose cut-off was loaded later
+    assert not has_note(103)
+    assert not has_note(101, *AS_OF)
     fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
-    assert not said(101, *AS_OF)
-    fill(url, "update funcionario set corte = '04:00' where usuario_id = 101")  # as before, by the default
-    fill(url, "update funcionario set fuso = 'America/Sao_Paulo' where usuario_id = 101")  # the stage's
+    assert not has_note(101, *AS_OF)
+    fill(url, "update funcionario set corte = '04:00' where usuario_id = 101")  # equal to the default
+    fill(url, "update funcionario set fuso = 'America/Sao_Paulo' where usuario_id = 101")  # equal to the stage's
     fill(
         url, "insert into funcionario (usuario_id, nome, fuso, corte) values (109, 'Ana', 'America/Sao_Paulo', '04:00')"
     )
-    assert not said(101, *AS_OF)
-    assert not said(109, *AS_OF)
+    assert not has_note(101, *AS_OF)
+    assert not has_note(109, *AS_OF)
     fill(url, "update funcionario set fuso = 'America/Noronha' where usuario_id = 101")
-    assert said(101, *AS_OF)
+    assert has_note(101, *AS_OF)
 
 
-def test_an_instant_at_which_rows_may_still_be_on_their_way_is_refused(run: Run) -> None:
+def test_instant_less_than_two_minutes_ago_is_refused(run: Run) -> None:
     def ago(seconds: int) -> CommandResult:
         return run(*TOTALS, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
 
@@ -295,27 +295,27 @@ def test_an_instant_at_which_rows_may_still_be_on_their_way_is_refused(run: Run)
     assert "is less than two minutes ago: wait, because punches of that time may not be stored yet" in refused.err
 
 
-LATE = """
+INSERT_LATE_PUNCH = """
 insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)
 values (%s, %s, '2026-10-05 08:00-03', '2026-11-27 08:00-03', '2026-11-27 08:00-03')
 """
 
 
-STAYED = "update funcionario set zona_mudou_em = null"
+CLEAR_ZONE_CHANGES = "update funcionario set zona_mudou_em = null"
 OCTOBER = ("changes", "--month", "2026-10")
 
 
-def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(run: Run, url: str) -> None:
+def test_changes_list_changed_months_with_later_entries(run: Run, url: str) -> None:
     def found(since: str, *words: object) -> dict[int, Any]:
         changes = run(*OCTOBER, "--since", since, "--format", "json", *words).json["mudancas"]
         return {one["usuarioId"]: one for one in changes}
 
-    fill(url, STAYED)
-    fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
+    fill(url, CLEAR_ZONE_CHANGES)
+    fill(url, INSERT_LATE_PUNCH.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
     assert found("2026-11-01T12:00") == {}
     assert "No month changed." in run(*OCTOBER, "--since", "2026-11-01T12:00").out
     offline = "00000000-0000-4000-8000-000000000001"
-    fill(url, LATE, offline, 101)
+    fill(url, INSERT_LATE_PUNCH, offline, 101)
 
     (late,) = found("2026-11-01T12:00").values()
 
@@ -332,13 +332,18 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
     assert "--since must be before --as-of" in wrong_order.err
 
 
-def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was_paid(run: Run, url: str) -> None:
+def test_changes_list_employees_whose_zone_or_cut_off_changed(run: Run, url: str) -> None:
     since = (*OCTOBER, "--since", "2026-11-01T12:00")
     for number in (101, 102):
-        fill(url, LATE.replace("2026-11-27", "2026-10-05"), f"00000000-0000-4000-8000-000000000{number}", number)
-    fill(url, STAYED)
-    moved = "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id in (101, 104)"
-    fill(url, moved)  # 104 never punched
+        fill(
+            url,
+            INSERT_LATE_PUNCH.replace("2026-11-27", "2026-10-05"),
+            f"00000000-0000-4000-8000-000000000{number}",
+            number,
+        )
+    fill(url, CLEAR_ZONE_CHANGES)
+    change_zones = "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id in (101, 104)"
+    fill(url, change_zones)  # 104 never punched
 
     (one,) = run(*since, "--format", "json").json["mudancas"]
     assert (one["usuarioId"], one["zonaMudouEm"], one["chegadas"]) == (101, "2026-11-20T12:00:00Z", [])
@@ -356,14 +361,14 @@ def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was
 # At 80 columns
 
 
-CLOCK = """
+WRONG_CLOCK = """
 insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em)
 select gen_random_uuid(), 4000123, at, 'a phone with a long name', at - interval '12 minutes 30 seconds', at
 from generate_series(timestamptz '2026-11-03 08:00-03', '2026-11-28 08:00-03', '3 hours 37 minutes') as at
 """
 
 
-FINDING = r"""(?x)
+EXCEPTION_LINE = r"""(?x)
     (?:\w{3}\ \d+,\ 2026|\d\d/11/2026)\ +\d+  # day and employee
     (?:\ +(?:\d\d:\d\d(?:\+1)?|[\d.,]+\ \N{MULTIPLICATION SIGN}))?  # time, or how many
     \ +\N{MINUS SIGN}?[\d.,]+\ (?:d|h|min|s)(?:\ \d+\ (?:h|min|s))?  # measured
@@ -377,36 +382,38 @@ FINDING = r"""(?x)
     [
         ((*TOTALS, *AS_OF), r" +\d{3}  .* \d+:\d\d "),
         ((*CUTOFFS, "--all"), r" +\d{3}  .* \d\d:\d\d "),
-        ((*EXCEPTIONS, "--no-queue"), FINDING),
+        ((*EXCEPTIONS, "--no-queue"), EXCEPTION_LINE),
     ],
     ids=lambda value: value[0],
 )
 def test_at_80_columns_a_report_cuts_nothing(
     words: tuple[str, ...], row: str, language: str, run: Run, url: str
 ) -> None:
-    fill(url, CLOCK)
+    fill(url, WRONG_CLOCK)
 
     table = run(*words, "--lang", language).out.rpartition("\n\n")[2].splitlines()
 
     rows = [
         line for line in table if re.match(r"( +\d{3}|\w{3} \d+, 2026|\d\d/11/2026)  ", line)
-    ]  # others go on with one
+    ]  # other lines continue a row
     assert len(rows) >= 6
     assert [line for line in rows if len(line) > 80 or not re.match(row, line)] == []
-    assert "…" not in re.sub("  (Ana|Rita)[^…]*…", "", "\n".join(rows))  # a name, whose employee stands beside it
+    assert "…" not in re.sub(
+        "  (Ana|Rita)[^…]*…", "", "\n".join(rows)
+    )  # names may be cut, because the number of the employee is in the row
 
 
-def test_a_phone_with_a_wrong_clock_is_one_line_with_a_count_whoever_used_it(run: Run, url: str) -> None:
+def test_wrong_clock_is_one_line_with_a_count(run: Run, url: str) -> None:
     def line() -> str:
         lines = run(*EXCEPTIONS, "--no-queue").out.splitlines()
         (found,) = [line for line in lines if "Device clock" in line and "a phone" in line]
         return found
 
-    fill(url, CLOCK)
+    fill(url, WRONG_CLOCK)
     assert re.match("Nov 3, 2026 +4000123 +166 \N{MULTIPLICATION SIGN} +12 min 30 s +Device clock +a phone", line())
     assert run(*EXCEPTIONS, "--no-queue", "--format", "json").json["totais"]["relogio"] == 166 + 2
 
-    fill(url, CLOCK.replace("4000123", "106"))
+    fill(url, WRONG_CLOCK.replace("4000123", "106"))
     assert re.match("Nov 3, 2026 +several +332 \N{MULTIPLICATION SIGN} ", line())
 
 
@@ -433,23 +440,19 @@ def test_at_80_columns_a_day_of_ten_punches_takes_two_lines(run: Run) -> None:
 # Dead letters beside the exceptions
 
 
-def test_dead_letters_and_exceptions_are_those_of_an_employee_and_the_queue_keeps_its_messages(
-    run: Run, dlq: str
-) -> None:
-    of_102 = run(*EXCEPTIONS, "--format", "json", "--employee", 102).json
-    of_106 = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
+def test_dead_letters_of_an_employee_are_listed_and_stay_in_the_queue(run: Run, dlq: str) -> None:
+    exceptions_of_102 = run(*EXCEPTIONS, "--format", "json", "--employee", 102).json
+    exceptions_of_106 = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
 
-    assert [(group["motivo"], group["quantidade"]) for group in of_102["naoGravadas"]] == [("conflict", 2)]
-    assert {finding["usuarioId"] for finding in of_106["excecoes"]} == {106}
-    assert of_106["totais"] == {"longa": 1, "proxima": 1}
-    assert of_106["naoGravadas"] == []
+    assert [(group["motivo"], group["quantidade"]) for group in exceptions_of_102["naoGravadas"]] == [("conflict", 2)]
+    assert {finding["usuarioId"] for finding in exceptions_of_106["excecoes"]} == {106}
+    assert exceptions_of_106["totais"] == {"longa": 1, "proxima": 1}
+    assert exceptions_of_106["naoGravadas"] == []
     assert depth(boto3.client("sqs", region_name="us-east-1"), dlq).visible == 3
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
-    form: str, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_queue_is_reported_with_status_1(form: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target, "config", lambda **_: Config(retries={"total_max_attempts": 1}))
 
     result = run(*EXCEPTIONS, "--format", form)
@@ -459,14 +462,14 @@ def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
     assert ("was not read" if form == "text" else '"filaLida": false') in result.out
 
 
-def test_a_queue_that_is_not_to_be_read_is_told_in_the_report_and_no_failure(run: Run) -> None:
+def test_skipped_queue_is_noted_with_status_0(run: Run) -> None:
     result = run(*EXCEPTIONS, "--no-queue")
 
     assert (result.status, result.err) == (0, "")
     assert "The dead-letter queue was not read: by request (--no-queue)" in result.out
 
 
-def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
+def test_exceptions_of_database_env_need_a_stage_for_the_queue(
     database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     export(parse_dsn(database), monkeypatch)
@@ -477,7 +480,7 @@ def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
     assert "the database is not the local stack's; specify its stage with --stage (--no-queue skips it)" in result.err
 
 
-def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_yesterday(run: Run) -> None:
+def test_exceptions_have_the_given_limits_and_30_days_by_default(run: Run) -> None:
     limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --final-days 30"
     longest = [f"--{name}=52142w" for name in ("longest-day", "nearest", "latest", "earliest", "skew", "reset")]
 
@@ -486,24 +489,24 @@ def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_
     assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
     assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 6, "dividida": 4, "redefinida": 3}
     assert found["limites"]["jornadaMaximaSegundos"] == 12 * 3600
-    # PostgreSQL can add the longest that an option takes.
+    # PostgreSQL can add the largest values of the options.
     assert run(*EXCEPTIONS, "--no-queue", *longest, "--final-days", "100000").status == 0
 
 
 @pytest.mark.parametrize("form", ["text", "html"])
-def test_without_exceptions_there_are_none_by_kind_and_no_heading_for_each(form: str, run: Run) -> None:
+def test_report_without_exceptions_has_no_list(form: str, run: Run) -> None:
     found = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
 
     assert re.search(r"By kind\W+(h2\W+p\W+)?none", found)
     assert "Each" not in found
 
 
-# What comes from outside
+# Values with control characters
 
 
-@pytest.mark.usefixtures("numbered")
+@pytest.mark.usefixtures("numbered_database")
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_format_moves_a_terminals_cursor_or_turns_a_line(form: str, run: Run, tmp_path: Path) -> None:
+def test_no_format_has_terminal_control_characters(form: str, run: Run, tmp_path: Path) -> None:
     card = ("timecard", "--employee", 108, *MONTH, "--format", form)
     terminal, file = Terminal(), tmp_path / "report"
 
@@ -520,12 +523,12 @@ def test_no_format_moves_a_terminals_cursor_or_turns_a_line(form: str, run: Run,
 # Files
 
 
-def test_a_csv_has_semicolons_for_those_who_ask(run: Run) -> None:
+def test_csv_has_the_separator_of_the_option(run: Run) -> None:
     assert run(*TOTALS, "--format", "csv", "--separator", ";").out.startswith("usuario_id;nome;cpf;")
 
 
 @pytest.mark.parametrize("form", ["csv", "html"])
-def test_file_is_its_owners_as_the_terminal_shows_and_not_overwritten(form: str, run: Run, tmp_path: Path) -> None:
+def test_output_file_is_private_and_not_overwritten(form: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report"
 
     result = run(*TOTALS, "--format", form, "--output", file)
@@ -541,7 +544,7 @@ def test_file_is_its_owners_as_the_terminal_shows_and_not_overwritten(form: str,
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "message"),
     [
         (("timecard", "--all", "--month", "2020-01"), "no employee punched in 2020-01"),
         (("timecard", "--all", "--month", "2020-01", "--format", "csv"), "no employee punched in 2020-01"),
@@ -565,17 +568,17 @@ def test_file_is_its_owners_as_the_terminal_shows_and_not_overwritten(form: str,
         ),
     ],
 )
-def test_a_report_of_nobody_is_told_and_leaves_no_file(
-    words: tuple[str, ...], why: str, run: Run, tmp_path: Path
+def test_report_without_data_is_refused_without_a_file(
+    words: tuple[str, ...], message: str, run: Run, tmp_path: Path
 ) -> None:
     result = run(*words, "--output", tmp_path / "report")
 
     assert (result.status, result.out) == (1, "")
-    assert why in result.err
+    assert message in result.err
     assert not (tmp_path / "report").exists()
 
 
-def test_an_employee_who_is_loaded_and_did_not_punch_has_an_empty_card_and_it_is_told(run: Run) -> None:
+def test_loaded_employee_without_punches_has_an_empty_card_and_status_1(run: Run) -> None:
     result = run("timecard", "--employee", 104, "--month", "2024-02", "--format", "json")
 
     assert result.status == 1
@@ -590,13 +593,13 @@ def test_a_peak_is_drawn_beside_its_report(run: Run, tmp_path: Path) -> None:
         assert run(*PEAK, "--picture", file).status == 0
     assert png.read_bytes().startswith(b"\x89PNG")
     assert svg.read_bytes().startswith(b"<?xml")
-    assert run(*PEAK, "--picture", svg).status == 2  # it exists
+    assert run(*PEAK, "--picture", svg).status == 2  # the file exists
 
 
 # The database
 
 
-def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str) -> None:
+def test_report_reads_as_ponto_reader(run: Run, url: str) -> None:
     fill(url, "revoke execute on function espelhos from ponto_reader")
 
     result = run("timecard", "--employee", 101, *MONTH)
@@ -611,23 +614,21 @@ def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> No
         connection.cursor() as cursor,
         pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
     ):
-        cursor.execute(A_PUNCH)
+        cursor.execute(INSERT_PUNCH)
 
 
-def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
-    connection: psycopg2.extensions.connection, url: str
-) -> None:
+def test_report_does_not_show_concurrent_writes(connection: psycopg2.extensions.connection, url: str) -> None:
     with report_context.open_connection_context(connection) as reports:
         before = list(timecard.read_cards(reports, date(2026, 11, 1)))
-        fill(url, A_PUNCH)
+        fill(url, INSERT_PUNCH)
 
         assert list(timecard.read_cards(reports, date(2026, 11, 1))) == before
 
 
-def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(migrated_url: str, tmp_path: Path) -> None:
+def test_closed_pipe_ends_a_report_without_an_error(migrated_url: str, tmp_path: Path) -> None:
     people = "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, 200) as n"
     fill(migrated_url, people)
-    fill(migrated_url, A_PUNCH)
+    fill(migrated_url, INSERT_PUNCH)
     words = ["report", "timecard", "--all", *MONTH, "--state", str(write_stack_with_database(tmp_path, migrated_url))]
     with background_process([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout

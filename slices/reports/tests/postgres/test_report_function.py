@@ -1,4 +1,4 @@
-"""The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
+"""The function `read` and the option --stage on a real database; Lambda is replaced by calls of the handler."""
 
 import json
 import re
@@ -15,7 +15,7 @@ import pytest
 from ponto.reader import packed_rows, query_function
 from ponto.reader.query_function import ErrorCode
 from ponto.reader.statements import Catalogue
-from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERS, Run, fill, runner, shared
+from slices.reports.tests.company import MONTH, NOVEMBER, NUMBERED_PUNCHES, Run, fill, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import url as url
 from tests.aws import Calls, invoke_stub, refusal
@@ -50,7 +50,7 @@ REPORTS = {
 
 QUICK = query_function.TIMEOUTS._replace(connect_seconds=2)
 
-unchanged = shared(NUMBERS)
+unchanged_database = shared_database(NUMBERED_PUNCHES)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def function(database: str) -> Functions:
 
 @pytest.fixture
 def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Let whoever invokes a function call the handler."""
+    """Replace invocations of functions by calls of the handler."""
     calls = Calls(monkeypatch)
     calls.stubs["Invoke"] = function.invoke
     return calls
@@ -75,25 +75,25 @@ def run(
 
 
 @pytest.fixture
-def few(function: Functions) -> None:
-    """Let a result have room for three employees."""
+def three_employee_limit(function: Functions) -> None:
+    """Limit results to three employees."""
     function.handle = handle_with_small_limit
 
 
-def handle_with(catalogue: Catalogue) -> Any:
+def create_handler(catalogue: Catalogue) -> Any:
     return lambda event, parameters, seconds, _: query_function.handle(event, parameters, seconds, catalogue)
 
 
-def of_november(employees: list[int] | None = None) -> dict[str, Any]:
+def november_values(employees: list[int] | None = None) -> dict[str, Any]:
     return {"mes": "2026-11-01", "usuarios": employees, "momento": None}
 
 
-# Both ways
+# Connection and function
 
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    # In another format, these two read by other statements or values.
+    # These two use other statements or values in another format.
     [*((name, "json") for name in REPORTS), ("timecards", "csv"), ("exceptions", "text")],
 )
 def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str, run: Run, calls: Calls) -> None:
@@ -101,34 +101,32 @@ def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, form: str
     assert not calls.history
 
     assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
-    # At most the zone first, of which today's date is; then all else in one go, of one instant.
+    # At most one request for the time zone, which determines the date, and one for all rows, with one snapshot.
     assert calls.operations in (["Invoke"], ["Invoke"] * 2)
 
 
-# What does not fit
+# Results above the size limit
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_employee_limit")
 @pytest.mark.parametrize(
     ("name", "form"), [("timecards", "text"), ("timecards", "csv"), ("timecards", "html"), ("totals", "json")]
 )
-def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_so(
-    name: str, form: str, run: Run
-) -> None:
+def test_oversized_report_is_read_in_ranges_and_has_a_note(name: str, form: str, run: Run) -> None:
     direct = run(*REPORTS[name], "--format", form)
 
     found = run(*REPORTS[name], "--format", form, "--stage", "local")
 
     assert found.status == 0
     assert "it is read by ranges of employees, each of its own instant" in found.err
-    said = " Read in ranges of employees, at different instants."
+    note = " Read in ranges of employees, at different instants."
     printed, expected = (" ".join(each.out.split()) for each in (found, direct))
-    assert (said in printed) == (form in ("text", "html"))
-    assert printed.replace(said, "") == expected
+    assert (note in printed) == (form in ("text", "html"))
+    assert printed.replace(note, "") == expected
 
 
-@pytest.mark.usefixtures("few")
-def test_on_a_terminal_ranges_show_how_far_they_are(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("three_employee_limit")
+def test_ranges_show_progress_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
 
     found = run(*REPORTS["changes"], "--stage", "local")
@@ -136,7 +134,7 @@ def test_on_a_terminal_ranges_show_how_far_they_are(run: Run, monkeypatch: pytes
     assert "5 changed months" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
 
 
-def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, function: Functions) -> None:
+def test_oversized_report_without_ranges_is_refused(run: Run, function: Functions) -> None:
     function.handle = partial(query_function.handle, max_bytes=0)
 
     result = run(*REPORTS["gaps of a month"], "--stage", "local")
@@ -145,19 +143,19 @@ def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, function: Funct
     assert "more than the 6 MB that AWS admits in an answer; ask for less at a time" in result.err
 
 
-def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -> None:
+def test_reading_stops_at_the_size_limit(url: str) -> None:
     fill(
         url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
     )
 
-    answer, done = ask(url, create_event(totals=of_november()), max_bytes=100_000)
+    answer, done = ask(url, create_event(totals=november_values()), max_bytes=100_000)
 
     assert (answer["why"], done.error) == (ErrorCode.TOO_LARGE, "too large")
     assert done.rows < 9_000
-    assert "rows" in ask(url, create_event(totals=of_november()), max_bytes=400_000)[0]
+    assert "rows" in ask(url, create_event(totals=november_values()), max_bytes=400_000)[0]
 
 
-# One transaction that only reads, as its own role
+# One read-only transaction
 
 
 def test_all_statements_of_a_request_are_of_one_instant(url: str) -> None:
@@ -168,24 +166,24 @@ def test_all_statements_of_a_request_are_of_one_instant(url: str) -> None:
             return super().__getitem__(name)
 
     catalogue = CATALOGUE._replace(sql=Changing(CATALOGUE.sql))
-    answer, _ = ask(url, create_event(totals=of_november(), cards=of_november()), catalogue)
+    answer, _ = ask(url, create_event(totals=november_values(), cards=november_values()), catalogue)
 
     names = [{row[1] for row in packed_rows.unpack(packed)} for packed in answer["rows"].values()]
     assert names[0] == names[1] != {"another", None}
 
 
-# What goes wrong
+# Errors
 
 
-def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: Run, url: str) -> None:
+def test_no_value_of_a_request_or_row_is_logged(function: Functions, run: Run, url: str) -> None:
     assert run("totals", *MONTH, "--employee", "101", "--stage", "local").status == 0
-    # No zone, which PostgreSQL quotes.
+    # An invalid time zone, which PostgreSQL quotes in the error.
     fill(url, "alter table funcionario disable trigger all; update funcionario set fuso = 'secret/Zone'")
 
     failed = run("totals", *MONTH, "--employee", "101", "--stage", "local")
 
     assert failed.status == 2
-    assert "secret/Zone" in failed.err  # it is the asker's
+    assert "secret/Zone" in failed.err  # the user may see it
     lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
     assert [line["level"] for line in lines] == ["INFO", "INFO", "WARNING"]
     assert lines[-1]["error"] == "InvalidParameterValue 22023"
@@ -195,13 +193,13 @@ def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: 
     }
     assert lines[0]["statements"] == ["punched", "totals"]
     assert 0 < lines[0]["milliseconds"] < 60_000
-    said = json.dumps([line | {"bytes": 0, "milliseconds": 0} for line in lines])  # any digits
+    logged = json.dumps([line | {"bytes": 0, "milliseconds": 0} for line in lines])  # they may contain any digits
     for value in ("secret", "101", "2026-11", "Maria"):
-        assert value not in said
+        assert value not in logged
 
 
-def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, function: Functions) -> None:
-    function.handle = handle_with(replace_sql(zone="select pg_sleep(30)"))
+def test_statement_timeout_names_the_option(run: Run, function: Functions) -> None:
+    function.handle = create_handler(replace_sql(zone="select pg_sleep(30)"))
 
     result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
 
@@ -209,13 +207,13 @@ def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, funct
     assert "it took longer than 1 s; give a larger --timeout" in result.err
 
 
-def test_a_database_that_resumes_is_waited_for_with_one_sentence(run: Run, function: Functions, calls: Calls) -> None:
+def test_resuming_database_is_awaited_with_one_message(run: Run, function: Functions, calls: Calls) -> None:
     function.handle = partial(query_function.handle, timeouts=QUICK)
-    there = function.environment["DB_HOST"]
+    host = function.environment["DB_HOST"]
 
-    def invoke(*given: Any) -> Any:
-        function.environment["DB_HOST"] = "/nowhere" if len(calls.history) <= 2 else there
-        return function.invoke(*given)
+    def invoke(*args: Any) -> Any:
+        function.environment["DB_HOST"] = "/nowhere" if len(calls.history) <= 2 else host
+        return function.invoke(*args)
 
     calls.stubs["Invoke"] = invoke
 
@@ -257,22 +255,20 @@ def test_a_database_that_does_not_resume_is_given_up(function: Functions) -> Non
         (invoke_stub({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
 )
-def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
+def test_error_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
     calls.stubs["Invoke"] = answer
 
     result = run("totals", *MONTH, "--stage", "dev")
 
     assert (result.status, result.out) == (2, "")
     assert why in result.err
-    assert set(calls.operations) == {"Invoke"}  # it needs no other right
+    assert set(calls.operations) == {"Invoke"}  # no other right is needed
 
 
 @pytest.mark.parametrize("instant", [(), AS_OF], ids=["now", "as of"])
-def test_the_function_of_the_release_before_is_of_another_version(
-    instant: tuple[str, ...], run: Run, function: Functions
-) -> None:
-    """Of what these reports ask, it has `zone` only, with one column."""
-    function.handle = handle_with(Catalogue({"zone": "select fuso_padrao();"}, {"zone": {}}))
+def test_function_of_the_previous_release_is_reported(instant: tuple[str, ...], run: Run, function: Functions) -> None:
+    """The old function has only the statement `zone`."""
+    function.handle = create_handler(Catalogue({"zone": "select fuso_padrao();"}, {"zone": {}}))
 
     result = run("totals", *MONTH, *instant, "--stage", "local")
 
@@ -285,8 +281,8 @@ insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(
 """
 
 
-def writing(url: str, user: str, statement: str) -> psycopg2.extensions.connection:
-    """Return a transaction that is open after a statement, as while a standby does not answer."""
+def open_writer(url: str, user: str, statement: str) -> psycopg2.extensions.connection:
+    """Return a connection with a transaction that is open after a statement."""
     connection = psycopg2.connect(url, application_name="batidaPonto", user=user)
     connection.cursor().execute(statement)
     return connection
@@ -297,19 +293,19 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
 ) -> None:
     function.handle = partial(query_function.handle, writer_timeout_seconds=0.2)
     target_options = (*MONTH, "--stage", "local")
-    with closing(writing(database, "ponto_function", WRITTEN)) as writer:
+    with closing(open_writer(database, "ponto_function", WRITTEN)) as writer:
         for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
             refused = run(*earlier, *target_options)
             assert (refused.status, refused.out) == (2, "")
             assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function), for longer" in refused.err
         assert run("totals", *target_options).status == 0
-        writer.rollback()  # closed, it would end some time after this
+        writer.rollback()  # close() would end the transaction only some time later
     assert run("totals", *AS_OF, *target_options).status == 0
 
 
-def require_writer_is_awaited(url: str, user: str, statement: str) -> None:
-    """Assert that no earlier instant is read until the transaction of a statement has ended."""
-    with closing(psycopg2.connect(url)) as reading, closing(writing(url, user, statement)) as writer:
+def require_wait_for_writer(url: str, user: str, statement: str) -> None:
+    """Assert that a report as of an earlier instant waits for the transaction of a statement."""
+    with closing(psycopg2.connect(url)) as reading, closing(open_writer(url, user, statement)) as writer:
         begin = partial(kit_reader.open_direct_reader, reading, allows_historical=True, writer_timeout_seconds=0.2)
         pid = writer.info.backend_pid
         with pytest.raises(CommandError, match=rf"pid {pid} \(batidaPonto, as {user}\), for longer"), begin():
@@ -327,14 +323,14 @@ def require_writer_is_awaited(url: str, user: str, statement: str) -> None:
     ],
 )
 def test_earlier_instant_is_not_read_while_a_row_is_uncommitted(database: str, user: str, statement: str) -> None:
-    require_writer_is_awaited(database, user, statement)
+    require_wait_for_writer(database, user, statement)
 
 
 def test_earlier_instant_is_read_once_a_row_is_committed(url: str) -> None:
     polls: list[float] = []
     with (
         closing(psycopg2.connect(url)) as reading,
-        closing(writing(url, "postgres", WRITTEN.replace("101", "777"))) as writer,
+        closing(open_writer(url, "postgres", WRITTEN.replace("101", "777"))) as writer,
     ):
 
         def commit(seconds: float) -> None:

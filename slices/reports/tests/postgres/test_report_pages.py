@@ -1,4 +1,4 @@
-"""The pages of `ponto report`, opened and printed in the machine's Chromium."""
+"""The HTML reports, displayed and printed in Chromium."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from slices.reports.tests.company import MONTH, NOVEMBER, Run, runner, shared
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, runner, shared_database
 from slices.reports.tests.company import database as database
 from slices.reports.tests.company import dlq as dlq
 from slices.reports.tests.company import url as url
@@ -17,9 +17,9 @@ from tools.develop import chromium
 
 _PHONE, _SCREEN = (360, 740), (1280, 900)
 A4 = (595, 842)  # points
-_PAPER = round((210 - 2 * 13) * 96 / 25.4)  # of it, what is within the margins of 13 mm, at the 96 dots an inch of CSS
+_PAPER = round((210 - 2 * 13) * 96 / 25.4)  # CSS pixels between the margins of 13 mm on A4
 
-# Ten punches on each of 31 days, a name of two lines: the fullest page there is.
+# Ten punches on each of 31 days and a name of two lines: the fullest possible page.
 FULL = """
 insert into funcionario (usuario_id, nome, cpf)
 values (201, 'Maximiliano ' || repeat('Albuquerque ', 6), '52998224725');
@@ -29,12 +29,12 @@ from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '
     generate_series(day + interval '18:30', day + interval '27:30', '1 hour') as at
 """
 
-unchanged = shared(FULL)
+unchanged_database = shared_database(FULL)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium, with a profile of its own that is thrown away."""
+    """Start Chromium with a temporary profile."""
     found = chromium.find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=chromium.SWITCHES)
@@ -42,8 +42,8 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Opened:
-    """A page in the browser, and all that it did there."""
+class OpenedPage:
+    """A page in the browser, with its console messages and requests."""
 
     def __init__(self, page: Page, file: Path) -> None:
         self.page = page
@@ -58,17 +58,17 @@ class Opened:
         return PdfReader(io.BytesIO(self.page.pdf(prefer_css_page_size=True)))
 
     def widths(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give how wide the page would be, and is, in a window; no part of it is cut off or sticks out."""
+        """Return the width of the content and of the window, for a window size; the content fits if it is not wider."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
-        would_be, is_ = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        return would_be, is_
+        content_width, window_width = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        return content_width, window_width
 
 
-Open = Callable[..., Opened]
+Open = Callable[..., OpenedPage]
 
 
 @pytest.fixture
-def opened(
+def open_report(
     database: str,
     dlq: str,
     tmp_path: Path,
@@ -76,23 +76,23 @@ def opened(
     capsys: pytest.CaptureFixture[str],
     browser: Browser,
 ) -> Iterator[Open]:
-    """Make a report of the company, and open it."""
+    """Return a function that writes a report of the company and opens it."""
     stack = write_stack_with_database(tmp_path, database, dlq, "https://sqs.us-east-1.amazonaws.com")
     run: Run = runner(stack, monkeypatch, capsys)
     page = browser.new_page()
 
-    def make(*words: str) -> Opened:
+    def write_and_open(*words: str) -> OpenedPage:
         file = tmp_path / "report.html"
         result = run(*words, "--format", "html", "--output", file, "--force")
         assert result.status == 0, result.err
-        return Opened(page, file)
+        return OpenedPage(page, file)
 
-    yield make
+    yield write_and_open
     page.close()
 
 
-# The words in the cells of tables that scroll which are shown on more than one line. A word is of letters and digits:
-# at a sign, such as a quotation mark before `<`, a browser may end a line.
+# Words in the cells of scrolling tables that are displayed on more than one line. A word consists of letters and
+# digits, because a browser may break lines at other characters.
 _BROKEN_WORDS = """
 [...document.querySelectorAll(".wide td")].flatMap(cell => {
     const text = cell.firstChild
@@ -104,11 +104,11 @@ _BROKEN_WORDS = """
     }).map(word => word[0])
 })
 """
-# The headings of a time card that stick out of their columns.
+# Headings of a time card that are wider than their columns.
 _WIDE_HEADINGS = """
 [...document.querySelectorAll(".card th")].filter(th => th.scrollWidth > th.clientWidth).map(th => th.textContent)
 """
-# The words at the head of a time card that are shown on more than one line.
+# Words at the head of a time card that are displayed on more than one line.
 _BROKEN_HEAD = _BROKEN_WORDS.replace(".wide td", ".card th, .who dt, .who dd")
 REPORTS = [
     ("timecard", "--all", *MONTH, "--lang", "pt"),
@@ -121,32 +121,30 @@ REPORTS = [
 
 
 @pytest.mark.parametrize("words", REPORTS, ids=lambda words: f"{words[0]}-{words[-1]}")
-def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
-    words: tuple[str, ...], opened: Open
-) -> None:
-    require_fit(opened(*words))
+def test_page_is_self_contained_and_fits_screen_phone_and_paper(words: tuple[str, ...], open_report: Open) -> None:
+    require_fit(open_report(*words))
 
 
-def require_fit(page: Opened) -> None:
-    """Assert that a page fits screen, phone and paper, asks for nothing and says nothing."""
+def require_fit(page: OpenedPage) -> None:
+    """Assert that a page fits screen, phone and paper, requests no other file and logs no message."""
     for size in (_SCREEN, _PHONE):
-        would_be, is_ = page.widths(size)
-        assert would_be <= is_, size
-    assert page.page.evaluate(_BROKEN_WORDS) == []  # on a phone a table scrolls
+        content_width, window_width = page.widths(size)
+        assert content_width <= window_width, size
+    assert page.page.evaluate(_BROKEN_WORDS) == []  # tables scroll on a phone
     assert page.page.evaluate(_WIDE_HEADINGS) == []
     printed = page.printed()
     for sheet in printed.pages:
         assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == A4
     page.page.emulate_media(media="print")
-    would_be, is_ = page.widths((_PAPER, 900))
-    assert would_be <= is_
+    content_width, window_width = page.widths((_PAPER, 900))
+    assert content_width <= window_width
     assert page.messages == []
     assert [url for url in page.requests if not url.startswith("file:")] == []
     assert len(page.requests) == 1
 
 
-def test_time_cards_print_a_page_for_each_employee(opened: Open) -> None:
-    pages = [sheet.extract_text() for sheet in opened("timecard", "--all", *MONTH, "--lang", "pt").printed().pages]
+def test_time_cards_print_a_page_for_each_employee(open_report: Open) -> None:
+    pages = [sheet.extract_text() for sheet in open_report("timecard", "--all", *MONTH, "--lang", "pt").printed().pages]
 
     numbers = (101, 102, 103, 104, 105, 106, 107, 201)
     assert len(pages) == len(numbers)
@@ -159,30 +157,30 @@ def test_time_cards_print_a_page_for_each_employee(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(("language", "font"), [("en", ""), ("en", "DejaVu Sans"), ("pt", "monospace")])
-def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, opened: Open) -> None:
+def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, open_report: Open) -> None:
     employees = ("--employee", 102, "--employee", 103, "--employee", 106, "--employee", 201)
-    require_whole_words(opened("timecard", *employees, *MONTH, "--lang", language), font)
+    require_unbroken_words(open_report("timecard", *employees, *MONTH, "--lang", language), font)
 
 
-def require_whole_words(page: Opened, font: str) -> None:
-    """Assert that no word of time cards is broken on screen, phone and paper, in a font or the page's own."""
+def require_unbroken_words(page: OpenedPage, font: str) -> None:
+    """Assert that no word of time cards is broken on screen, phone and paper, in `font` or the page's font."""
     if font:
         page.page.add_style_tag(content=f"* {{ font-family: '{font}', {font} !important }}")
 
-    def look(width: int) -> None:
-        would_be, is_ = page.widths((width, 900))
-        assert would_be <= is_, width
+    def check_width(width: int) -> None:
+        content_width, window_width = page.widths((width, 900))
+        assert content_width <= window_width, width
         assert page.page.evaluate(_WIDE_HEADINGS) == [], width
         assert page.page.evaluate(_BROKEN_HEAD) == [], width
 
     for width in (320, 390, 1280):
-        look(width)
+        check_width(width)
     page.page.emulate_media(media="print")
-    look(_PAPER)
+    check_width(_PAPER)
 
 
-def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
-    (sheet,) = opened("timecard", "--employee", "201", "--month", "2026-10").printed().pages
+def test_the_fullest_month_is_on_one_page(open_report: Open) -> None:
+    (sheet,) = open_report("timecard", "--employee", "201", "--month", "2026-10").printed().pages
 
     text = sheet.extract_text()
     assert text.count("+1") == 31 * 4 + 1  # 00:30, 01:30, 02:30, 03:30, and the legend
@@ -191,9 +189,9 @@ def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
 
 @pytest.mark.parametrize("words", [("changes", *MONTH, "--since", "2026-11-10T12:00"), ("exceptions", *NOVEMBER)])
 def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_out(
-    words: tuple[str, ...], opened: Open
+    words: tuple[str, ...], open_report: Open
 ) -> None:
-    page = opened(*words, "--lang", "pt")
+    page = open_report(*words, "--lang", "pt")
     page.widths(_SCREEN)
 
     name = page.page.get_by_text("Ana Beatriz").first
@@ -206,8 +204,8 @@ def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_ou
     )
 
 
-def test_a_script_in_a_name_is_text(opened: Open) -> None:
-    page = opened("timecard", "--employee", "104", "--employee", "105", *MONTH)
+def test_a_script_in_a_name_is_text(open_report: Open) -> None:
+    page = open_report("timecard", "--employee", "104", "--employee", "105", *MONTH)
 
     assert page.page.title() == "Time card, November 2026"
     assert page.page.locator(".name dd").first.inner_text() == '<script>document.title = "gone"</script>'

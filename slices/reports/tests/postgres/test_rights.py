@@ -1,11 +1,11 @@
-"""Rights on the reports' table."""
+"""Rights on the table funcionario."""
 
 from tests.database import execute
 from tests.postgres.servers import Server
 from tests.postgres.test_roles import owner as owner
 
 
-def test_whoever_may_write_employees_needs_no_other_right(server: Server, owner: dict[str, str]) -> None:
+def test_role_that_writes_employees_needs_no_other_right(server: Server, owner: dict[str, str]) -> None:
     server.execute("create role clerk login password 'clerk'")
     execute(owner, "grant usage on schema ponto to clerk; grant insert, update, select on funcionario to clerk")
     clerk = owner | {"user": "clerk", "password": "clerk"}

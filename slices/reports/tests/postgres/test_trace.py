@@ -1,4 +1,4 @@
-"""`ponto trace` where employees have time zones and working days."""
+"""`ponto trace` with the employee's time zone and working day."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_the_dead_letters_of_a_day_are_those_of_the_employees_working_day(dev: S
     assert (result.status, len(result.json["rows"])) == (1, 2)
 
 
-def test_the_day_of_an_employee_whom_nobody_loaded_begins_at_the_stages_cut_off(dev: Stage) -> None:
+def test_day_of_an_unloaded_employee_begins_at_the_default_cut_off(dev: Stage) -> None:
     within = {dev.reject(punch(8, at)) for at in ("2026-11-24T07:00:00Z", "2026-11-25T06:59:00Z")}
     for at in ("2026-11-24T06:59:00Z", "2026-11-25T07:00:00Z"):
         dev.reject(punch(8, at))

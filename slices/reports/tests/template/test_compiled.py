@@ -1,4 +1,4 @@
-"""What the functions load, and the employer, from the parameter to the function that stores it."""
+"""The zip's files of the slice, and the parameter `employer` in the compiled template."""
 
 import pytest
 
@@ -16,14 +16,14 @@ def test_the_zip_holds_what_the_functions_load(package_stage: PackageStage) -> N
     }
 
 
-def test_what_is_no_employer_stops_the_deploy(package_stage: PackageStage) -> None:
-    given = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
+def test_invalid_employer_stops_the_deploy(package_stage: PackageStage) -> None:
+    parameter = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
     with pytest.raises(CommandError, match="EMPLOYER: has no valid CNPJ or CPF"):
-        deploy.read_compiled_stage(package_stage("prod", given).folder)
+        deploy.read_compiled_stage(package_stage("prod", parameter).folder)
 
 
-def test_an_employer_is_given_as_it_stands(package_stage: PackageStage) -> None:
-    made = package_stage("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
-    deploy.read_compiled_stage(made.folder)
-    variables = made.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
+def test_employer_is_passed_unchanged(package_stage: PackageStage) -> None:
+    package = package_stage("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
+    deploy.read_compiled_stage(package.folder)
+    variables = package.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert variables["EMPLOYER"] == "Pão & Cia., CNPJ 11.222.333/0001-81"

@@ -1,4 +1,4 @@
-"""The made-up company of `ponto demo`: the same for a seed, and like a real one."""
+"""The company of `ponto demo`: reproducible, and with plausible data."""
 
 import hashlib
 import os
@@ -26,15 +26,15 @@ def company() -> Company:
 
 @pytest.fixture(scope="module")
 def rows(company: Company) -> list[DemoPunch]:
-    return drawn(company)
+    return draw_rows(company)
 
 
-def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[DemoPunch]:
+def draw_rows(company: Company, first: date = FIRST, last: date = LAST) -> list[DemoPunch]:
     return list(chain.from_iterable(company.rows(first, last)))
 
 
-def digest(seed: int) -> str:
-    rows = drawn(Company(seed, 60), date(2026, 10, 1))
+def digest_rows(seed: int) -> str:
+    rows = draw_rows(Company(seed, 60), date(2026, 10, 1))
     return hashlib.sha256("".join(map(store._format_row, rows)).encode()).hexdigest()
 
 
@@ -42,18 +42,18 @@ def microseconds(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
 
 
-# The same
+# Reproducible
 
 
-def test_a_seed_gives_the_same_rows_and_another_others() -> None:
-    assert digest(1) == digest(1)
-    assert digest(1) != digest(2)
+def test_rows_depend_on_the_seed() -> None:
+    assert digest_rows(1) == digest_rows(1)
+    assert digest_rows(1) != digest_rows(2)
     assert Company(1, 60).employees() == Company(1, 60).employees()
     assert Company(1, 60).employees() != Company(2, 60).employees()
 
 
 def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process() -> None:
-    code = "from slices.reports.tests.unit.test_company import digest; print(digest(1))"
+    code = "from slices.reports.tests.unit.test_company import digest_rows; print(digest_rows(1))"
     answer = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -62,11 +62,11 @@ def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process() 
         text=True,
         check=True,
     )
-    assert answer.stdout.strip() == digest(1)
+    assert answer.stdout.strip() == digest_rows(1)
 
 
 def test_more_months_only_add_earlier_ones() -> None:
-    shorter, longer = (drawn(Company(7, 60), first) for first in (date(2026, 10, 1), FIRST))
+    shorter, longer = (draw_rows(Company(7, 60), first) for first in (date(2026, 10, 1), FIRST))
     assert {row.id for row in shorter} <= {row.id for row in longer}
 
 
@@ -79,10 +79,10 @@ def test_rows_come_in_the_order_in_which_they_were_written(rows: list[DemoPunch]
     assert rows[-1].gravada_em < microseconds(LAST) + DAY + MAX_DELAY.total_seconds() * SECOND
 
 
-# Like a real one
+# Plausible
 
 
-def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_range_of_their_own() -> None:
+def test_employees_can_be_loaded_and_have_cpfs_beginning_with_999() -> None:
     staff = Company(7, 500).employees()
     lines = [",".join(employees.COLUMNS), *(",".join(str(cell or "") for cell in employee) for employee in staff)]
     assert employees.read("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (staff, [])
@@ -94,7 +94,7 @@ def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_ran
 
 def test_the_counts_are_those_of_the_rows(company: Company, rows: list[DemoPunch]) -> None:
     assert company.counts["punches"] == len(rows)
-    # An old terminal does not say that it was offline.
+    # Old terminals do not send whether they were offline.
     offline = sum(row.offline is True for row in rows)
     assert {row.offline for row in rows if row.deslocamento is None} == {None}
     assert offline <= company.counts["punchedOffline"] <= 1.2 * offline
@@ -110,12 +110,12 @@ def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(
         assert (row.dispositivo is None) == (row.sequencia is None)
         if row.dispositivo and row.sequencia:
             numbers.setdefault(row.dispositivo, [0]).append(row.sequencia)
-    steps = Counter(after - before for one in numbers.values() for before, after in pairwise(one))
+    steps = Counter(after - before for sequence in numbers.values() for before, after in pairwise(sequence))
     assert steps.keys() <= {1, 2, 3}
     assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
 
 
-def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[DemoPunch]) -> None:
+def test_intake_stops_once_a_month_and_catches_up(company: Company, rows: list[DemoPunch]) -> None:
     for month in (FIRST, LAST):
         begin, end = company.outage(month)
         assert not [row for row in rows if begin + 5 * SECOND < row.gravada_em < end]

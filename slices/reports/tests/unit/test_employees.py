@@ -1,4 +1,4 @@
-"""The file of employees: what is read from it, and that everything wrong with it is said."""
+"""The parser of the file of employees."""
 
 import csv
 import io
@@ -16,15 +16,15 @@ HEADER = "usuario_id,nome,cpf,fuso,corte\n"
 ANA = Employee(1, "Ana Exemplo", "12345678909", "America/Sao_Paulo", "12:00")
 
 
-def wrong(text: str) -> list[str]:
-    """Return what is wrong with the lines below the header."""
+def parse_faults(text: str) -> list[str]:
+    """Return the faults of lines below the header."""
     employees, faults = read((HEADER + text).encode(), ZONES)
     assert faults
     assert not employees
     return [str(fault) for fault in faults.listed]
 
 
-# What is read
+# Accepted files
 
 
 def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
@@ -32,7 +32,7 @@ def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
     assert read(text.encode(), ZONES) == ([ANA], [])
 
 
-def test_lines_without_anything_in_them_are_passed_over() -> None:
+def test_empty_lines_are_skipped() -> None:
     text = f"\n{HEADER}\n,,,,\n1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00\n , ,,,\n\n"
     assert read(text.encode(), ZONES) == ([ANA], [])
 
@@ -59,7 +59,7 @@ _employees = st.builds(
     st.sampled_from(["utf-8", "utf-8-sig"]),
     st.permutations(COLUMNS),
 )
-def test_a_file_that_was_written_reads_back(
+def test_written_file_is_parsed_back(
     employees: list[Employee], separator: str, encoding: str, columns: Sequence[str]
 ) -> None:
     file = io.StringIO()
@@ -70,17 +70,17 @@ def test_a_file_that_was_written_reads_back(
 
 
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
-def test_any_bytes_give_employees_or_say_what_is_wrong(content: bytes) -> None:
+def test_any_bytes_give_employees_or_faults(content: bytes) -> None:
     employees, faults = read(content, ZONES)
     assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.listed)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
 
 
-# What is wrong
+# Faults
 
 
-def test_every_fault_is_said_with_its_line_and_column() -> None:
-    assert wrong(
+def test_every_fault_is_reported_with_line_and_column() -> None:
+    assert parse_faults(
         "0,,1,Brasil,24:00\n"
         "\n"
         '1,"two\nlines",12345678900,UTC,4:00\n'
@@ -110,18 +110,20 @@ def test_every_fault_is_said_with_its_line_and_column() -> None:
 
 @pytest.mark.parametrize("number", ["-1", "1.0", "1e3", "\u0661", str(MAX_EMPLOYEE_ID + 1), "9" * 5000, ""])
 def test_a_number_out_of_range_is_refused(number: str) -> None:
-    assert "is not a number from 1 to" in wrong(f"{number},Ana,,,\n")[0]
+    assert "is not a number from 1 to" in parse_faults(f"{number},Ana,,,\n")[0]
 
 
 def test_a_name_of_more_than_200_characters_is_refused() -> None:
     assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == []
-    assert wrong(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
+    assert parse_faults(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
 
 
 @pytest.mark.parametrize("control", _BIDIRECTIONAL, ids=ascii)
-def test_a_name_that_is_read_in_another_order_than_it_is_written_is_refused(control: str) -> None:
-    name = f"Ana {control}9 oluaP"  # on a page: Ana Paulo 9, after U+202E
-    assert wrong(f"1,{name},,,\n") == [f"line 2, nome: has a bidirectional control, U+{ord(control):04X}; remove it"]
+def test_name_with_bidirectional_control_is_refused(control: str) -> None:
+    name = f"Ana {control}9 oluaP"  # displayed as Ana Paulo 9 after U+202E
+    assert parse_faults(f"1,{name},,,\n") == [
+        f"line 2, nome: has a bidirectional control, U+{ord(control):04X}; remove it"
+    ]
 
 
 @pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
@@ -138,7 +140,7 @@ def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
         ("02202200002", True),
         ("12345678919", False),
         ("12345678908", False),
-        ("11111111111", False),  # its check digits are right, but nobody has it
+        ("11111111111", False),  # valid check digits, but not a valid CPF
     ],
 )
 def test_a_cpf_is_known_by_its_check_digits(cpf: str, right: bool) -> None:
@@ -146,12 +148,12 @@ def test_a_cpf_is_known_by_its_check_digits(cpf: str, right: bool) -> None:
 
 
 @pytest.mark.parametrize("cpf", ["123.456.789.09", "123456789-09", "+2345678909", "\u0661" * 11, "123456789090"])
-def test_a_cpf_is_written_in_one_of_two_ways_and_never_told(cpf: str) -> None:
-    assert wrong(f"1,Ana,{cpf},,\n") == ["line 2, cpf: is not 11 digits like 12345678909 or 123.456.789-09"]
+def test_malformed_cpf_is_refused_without_quoting_it(cpf: str) -> None:
+    assert parse_faults(f"1,Ana,{cpf},,\n") == ["line 2, cpf: is not 11 digits like 12345678909 or 123.456.789-09"]
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
         ("", "names none of the columns"),
         ("usuario_id,nome,cpf,fuso", "column corte is missing"),
@@ -160,16 +162,16 @@ def test_a_cpf_is_written_in_one_of_two_ways_and_never_told(cpf: str) -> None:
         ("1,Ana,,,", "names none of the columns"),
     ],
 )
-def test_a_wrong_first_line_is_said(header: str, said: str) -> None:
+def test_wrong_first_line_is_reported(header: str, message: str) -> None:
     employees, faults = read(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
     assert not employees
     assert str(faults.listed[0]).startswith("line 1: ")
-    assert said in faults.listed[0].what
+    assert message in faults.listed[0].what
     assert "(the first line names usuario_id,nome,cpf,fuso,corte)" in faults.listed[0].what
     assert "ana" not in faults.listed[0].what.lower()
 
 
-def test_another_encoding_is_said_with_its_line() -> None:
+def test_wrong_encoding_is_reported_with_its_line() -> None:
     content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
     assert [str(fault) for fault in read(content, ZONES)[1].listed] == [
         "line 3: is not UTF-8; let the spreadsheet save it as CSV UTF-8"
@@ -177,10 +179,10 @@ def test_another_encoding_is_said_with_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "what"), [('2,"José,,,', "unexpected end of data"), ('2,"J"osé,,,', "expected after")]
+    ("line", "message"), [('2,"José,,,', "unexpected end of data"), ('2,"J"osé,,,', "expected after")]
 )
-def test_what_is_not_csv_is_said_after_what_is_wrong_before_it(line: str, what: str) -> None:
-    first, second = wrong(f"1,,,,\n{line}\n")
+def test_csv_error_is_reported_after_earlier_faults(line: str, message: str) -> None:
+    first, second = parse_faults(f"1,,,,\n{line}\n")
     assert first == "line 2, nome: is empty"
     assert second.startswith("line 3: is not CSV: ")
-    assert what in second
+    assert message in second

@@ -1,4 +1,4 @@
-"""Who employs, as a parameter, an option and a time card name it."""
+"""Parsing the employer of the parameter and the option."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from slices.reports import employer, schema_hooks
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("text", "formatted"),
     [
         ("Padaria Sol Ltda., 11222333000181", "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"),
         ("Padaria Sol Ltda., CNPJ 11.222.333/0001-81", "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"),
@@ -16,13 +16,13 @@ from slices.reports import employer, schema_hooks
         ("Maria Souza,00000000191", "Maria Souza, CPF 000.000.001-91"),
     ],
 )
-def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, read: str) -> None:
-    assert employer.parse_employer(text) == read
-    assert employer.parse_employer(read) == read
+def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, formatted: str) -> None:
+    assert employer.parse_employer(text) == formatted
+    assert employer.parse_employer(formatted) == formatted
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         ("Padaria Sol Ltda.", "has no name"),
         ("", "has no name"),
@@ -37,16 +37,16 @@ def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, read: str) -> None
         ("Padaria Sol Ltda., \u0661" + "1222333000181", "has no valid CNPJ or CPF"),
     ],
 )
-def test_what_is_no_employer_is_refused_without_quoting_it(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+def test_invalid_employer_is_refused_without_quoting_it(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         employer.parse_employer(text)
     if text:
-        with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{why}.*; expected a value like") as caught:
+        with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{message}.*; expected a value like") as caught:
             schema_hooks.employer_step({"EMPLOYER": text})
         assert text not in str(caught.value).partition("; expected a value like")[0]
 
 
-def test_the_parameter_names_nobody_or_an_employer_as_cards_have_it() -> None:
+def test_employer_parameter_is_optional_and_stored_in_the_format_of_cards() -> None:
     named = schema_hooks.employer_step({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
     assert named.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
     assert schema_hooks.employer_step({}).keywords == {"employer": ""}

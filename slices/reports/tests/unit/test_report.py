@@ -1,4 +1,4 @@
-"""The reports' words and figures, without a database."""
+"""Texts, formats and options of the reports, without a database."""
 
 import csv
 import io
@@ -29,11 +29,11 @@ from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-NOBODY = TotalsRow(1, None, None, "UTC", 1, 0, 0, 0, 0)
+EMPTY_TOTALS = TotalsRow(1, None, None, "UTC", 1, 0, 0, 0, 0)
 
 
-def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
-    """Give a day of punches in local time, each with its UTC offset in hours."""
+def build_day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
+    """Return a day of punches, each a local time and its UTC offset in hours."""
     locais = [datetime.fromisoformat(text) for text, _ in punches]
     pontos = [
         (local - timedelta(hours=offset)).replace(tzinfo=UTC)
@@ -66,8 +66,8 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
     assert len(kinds) == 11
     for kind in kinds:
         assert language.word("kind", kind)
-    for why in reasons():
-        assert format_reason(why, language).startswith(f"{why}: ")
+    for message in reasons():
+        assert format_reason(message, language).startswith(f"{message}: ")
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, fl
 # Figures
 
 
-def printed(*cards: Card) -> str:
+def print_to_text(*cards: Card) -> str:
     out = io.StringIO()
     card.print_cards(out, cards, "", "", "now", Language("en"))
     return out.getvalue()
 
 
 def test_a_day_with_two_offsets_shows_each() -> None:
-    found = day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
+    found = build_day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
 
-    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in printed(Card(found.dia, NOBODY, [found]))
+    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in print_to_text(Card(found.dia, EMPTY_TOTALS, [found]))
 
 
-def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
+def test_peak_steps_have_no_idle_steps_at_the_ends() -> None:
     start = datetime(2026, 11, 23, 3, tzinfo=UTC)
     minutes = [MinuteRow(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
     minutes[8 * 60 + 5] = minutes[8 * 60 + 5]._replace(batidas=3, fila=2, idade=timedelta(seconds=9))
@@ -151,8 +151,8 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     ]
 
 
-def minutes_from(start: datetime, count: int, zone: str) -> list[MinuteRow]:
-    """Give minutes in each of which a punch was made, received and stored."""
+def build_minutes(start: datetime, count: int, zone: str) -> list[MinuteRow]:
+    """Return minutes in each of which one punch was made, received and stored."""
     each = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
     return [MinuteRow(minute, 1, 1, 1, 0, None) for minute in each]
 
@@ -160,17 +160,17 @@ def minutes_from(start: datetime, count: int, zone: str) -> list[MinuteRow]:
 @settings(max_examples=20)
 @given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
 def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
-    minutes = minutes_from(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
+    minutes = build_minutes(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
 
     steps = peak.sum_steps(minutes)
 
-    assert len(steps) <= 34  # one more at each end, begun or ended within
+    assert len(steps) <= 34  # the first and the last step may be partial
     assert sum(step.batidas for step in steps) == count
     assert [step.minuto for step in steps] == sorted(step.minuto for step in steps)
 
 
-def test_an_hour_that_is_there_twice_is_two_steps() -> None:
-    steps = peak.sum_steps(minutes_from(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
+def test_repeated_hour_is_two_steps() -> None:
+    steps = peak.sum_steps(build_minutes(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
 
     assert [(step.minuto.hour, step.batidas) for step in steps[:4]] == [(0, 60), (1, 60), (1, 60), (2, 60)]
 
@@ -179,13 +179,13 @@ def test_an_hour_that_is_there_twice_is_two_steps() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
+def test_csv_text_round_trips_and_is_never_a_formula(name: str) -> None:
     out = io.StringIO(newline="")
     write_csv(out, ReportTable([ReportColumn("nome")], [[name]]))
 
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
-    cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
+    cells = re.split('[;,\t\n"]', row["nome"])  # separators of spreadsheets
     assert [cell for cell in cells if re.match(f"[{INVISIBLE_CHARACTERS}]*[-=+@\uff1d\uff0b\uff0d\uff20]", cell)] == []
 
 
@@ -223,12 +223,14 @@ def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
 
 
 def test_time_cards_as_text_take_milliseconds_each() -> None:
-    shift = [day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)]
+    shift = [
+        build_day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)
+    ]
 
-    began = time.process_time()  # of this process, whatever else the machine does
-    text = printed(*[Card(date(2026, 11, 1), NOBODY, 30 * shift)] * 300)
+    began = time.process_time()  # processor time does not depend on other processes
+    text = print_to_text(*[Card(date(2026, 11, 1), EMPTY_TOTALS, 30 * shift)] * 300)
 
-    assert time.process_time() - began < 1.5  # rich's tables took 5
+    assert time.process_time() - began < 1.5  # rich's tables took 5 s
     assert text.count("08:00 12:00  13:00 18:00    9:00") == 9_000
 
 
@@ -240,7 +242,7 @@ EIGHT = datetime(2026, 11, 2, 8)
 
 
 @pytest.mark.parametrize(
-    ("bounds", "why"),
+    ("bounds", "message"),
     [
         (lambda: Days(None, date(2026, 11, 2), date(2026, 11, 1)).bounds(NOON.date()), "is after"),
         (lambda: Days(None, date(2020, 1, 1), date(2026, 11, 1)).bounds(NOON.date()), "are more than a year apart"),
@@ -249,13 +251,13 @@ EIGHT = datetime(2026, 11, 2, 8)
         (lambda: peak_bounds(None, EIGHT - timedelta(days=32), EIGHT, NOON), "at most 31 days"),
     ],
 )
-def test_bounds_of_no_report_are_refused(bounds: Callable[[], object], why: str) -> None:
-    with pytest.raises(CommandError, match=why):
+def test_invalid_bounds_are_refused(bounds: Callable[[], object], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         bounds()
 
 
 @pytest.mark.parametrize(
-    ("line", "why"),
+    ("line", "message"),
     [
         ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
         ("totals --month 2026-11 --database env --stage dev", "--database is not allowed with --stage"),
@@ -268,6 +270,8 @@ def test_bounds_of_no_report_are_refused(bounds: Callable[[], object], why: str)
         ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
     ],
 )
-def test_a_wrong_word_is_told_with_an_example(line: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_option_value_is_reported_with_an_example(
+    line: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["report", *line.split()]) == 2
-    assert why in capsys.readouterr().err
+    assert message in capsys.readouterr().err

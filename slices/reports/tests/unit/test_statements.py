@@ -1,4 +1,4 @@
-"""The statements of reports, and which values they take."""
+"""The values of the reports' statements."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "why"),
+    ("name", "values", "message"),
     [
         ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios, momento"),
         ("totals", {"mes": "november", "usuarios": None, "momento": None}, "totals: mes is of another kind"),
@@ -49,10 +49,8 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
         ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
     ],
 )
-def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
-    name: str, values: dict[str, Any], why: str
-) -> None:
+def test_invalid_value_is_refused_without_quoting_it(name: str, values: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequestError) as error:
         STATEMENTS.parse_values(name, values)
-    assert why in str(error.value)
+    assert message in str(error.value)
     assert "november" not in str(error.value)
