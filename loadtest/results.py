@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     @property
     def ended_ms(self) -> int:
-        """When the answer was complete, as Unix time in milliseconds."""
+        """Unix time in milliseconds at which the answer was complete."""
         return self.began_ms + self.elapsed_ms
 
     @property

@@ -1,4 +1,4 @@
-"""The function that stores shifts: POST /turno with `{"turno": 7}`."""
+"""Function that stores shifts: POST /turno with `{"turno": 7}`."""
 
 import time
 
@@ -17,7 +17,7 @@ def main(event: dict[str, object], context: object) -> http.Response:
 
 
 def store_shift(request: http.Request) -> http.Result:
-    """Store a shift; the same one again is the same row."""
+    """Store a shift, unless its row exists."""
     values = request.parse_body(FIELDS)  # a mistake in the body becomes a 400 that names the field and its rule
     SESSION.execute(INSERT, values, deadline=time.monotonic() + 12)  # in seconds; the function's timeout is 20
     return http.Result({"situacao": "gravada"})

@@ -1,4 +1,4 @@
-"""The statement that reads shifts, and the command that lists them."""
+"""Statement that reads shifts, and command that lists them."""
 
 from typing import NamedTuple
 

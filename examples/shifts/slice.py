@@ -1,6 +1,6 @@
-"""What shifts add: a command and a statement.
+"""Manifest of the slice shifts: a command and a statement.
 
-Every command imports this file, so each method imports what it needs.
+Every command imports this file. So each method imports what it needs itself.
 """
 
 from collections.abc import Mapping

@@ -77,7 +77,7 @@ class Server:
         return seconds
 
     def close(self) -> None:
-        """Close the connection, and make the handler and its peers drop theirs."""
+        """Close the connection, and make the handler and its peers drop their connections."""
         handler.environment_drain.cache_clear()
         peers.connection.cache_clear()
         if self._database is not None:

@@ -40,7 +40,7 @@ class CrashCase(NamedTuple):
 
 
 class CaseResult(NamedTuple):
-    """What happened to the good punches."""
+    """Result for the good punches."""
 
     seconds_until_stored: float  # until the last one is a row; inf: one never is
     dead_letters_without_row: int

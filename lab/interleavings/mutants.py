@@ -58,7 +58,7 @@ class _TextMutant(StatementMutant):
 
 
 class _SingleStatementMutant(StatementMutant):
-    """Mutant whose INSERT also returns the existing rows, as of its own snapshot; `existing.sql` is not run."""
+    """Mutant whose INSERT also returns the existing rows that its snapshot has; `existing.sql` is not run."""
 
     description = "no existing.sql: the INSERT reads the existing rows, too"
 

@@ -55,7 +55,7 @@ class ScheduledSession:
         threading.Thread(target=self._run, daemon=True).start()
 
     def resume(self) -> None:
-        """Let the session leave its stop."""
+        """Resume the session after a stop."""
         with self._changed:
             self.stopped_before = None
             self._changed.notify_all()

@@ -122,7 +122,7 @@ class Simulation:
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
-        """Give the function the clock, the clients and the environment of this simulation, for the context."""
+        """Patch clock, clients and environment of the function, for the context."""
         with (
             patch.dict(os.environ, self.settings.environment, clear=True),
             patch.object(psycopg2, "connect", self._database.connect),

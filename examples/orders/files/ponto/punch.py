@@ -1,6 +1,6 @@
-"""Declaration of the event: the fields of an order, its shop, the key by which two are compared, and its id.
+"""Declaration of an order: its fields, shop, comparison key and derived id.
 
-The parser (`parser.py`), the gateway's schema and the documents' tables follow from it.
+The parser (`parser.py`), the gateway's schema and the tables of the documents are built from it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,26 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Punch(NamedTuple):
-    """What a shop sold: the one declaration of the fields. The names here are the columns of the table."""
+    """An order of a shop. Fields are named like the columns of `batida`; annotations declare the JSON fields."""
 
     id: Annotated[
-        str,  # canonical: lower case
-        uuid("id", "Idempotency key: any UUID but version 8, nil and max. When absent: of pedido, loja and criado."),
+        str,  # lower case
+        uuid(
+            "id",
+            "Idempotency key: any UUID but version 8, nil and max. When absent, derived from pedido, loja and criado.",
+        ),
     ]
-    pedido: Annotated[str, display_text("pedido", 64, "The order's name, as its shop says it.", required=True)]
-    loja: Annotated[int, integer("loja", 1, MAX_SAFE_INTEGER, "The shop's number.", required=True)]
+    pedido: Annotated[str, display_text("pedido", 64, "Name that the shop gives to the order.", required=True)]
+    loja: Annotated[int, integer("loja", 1, MAX_SAFE_INTEGER, "Number of the shop.", required=True)]
     criado: Annotated[
         datetime,  # aware
-        timestamp("criado", "When it was ordered; without Z or an offset local in the stage's zone.", required=True),
+        timestamp(
+            "criado",
+            "When it was ordered. Without Z or an offset it is local time in the stage's time zone.",
+            required=True,
+        ),
     ]
-    total_centavos: Annotated[int, integer("totalCentavos", 0, 10**12, "What it comes to, in cents.", required=True)]
+    total_centavos: Annotated[int, integer("totalCentavos", 0, 10**12, "Total in cents.", required=True)]
 
     @property
     def employee_id(self) -> int:
@@ -35,7 +42,10 @@ class Punch(NamedTuple):
 
     @property
     def comparison_key(self) -> dict[str, int | str]:
-        """Values that two orders with one id must share to be the same order, by column, as in `sql/existing.sql`."""
+        """Values, by column, that are equal in two orders with the same id unless their ids conflict.
+
+        `sql/existing.sql` returns the same values. Instants are in microseconds since the epoch.
+        """
         return {
             "pedido": self.pedido,
             "loja": self.loja,
@@ -45,16 +55,16 @@ class Punch(NamedTuple):
 
 
 SUBJECT_COLUMN, INSTANT_COLUMN = "loja", "criado"
-"""The columns of the shop's number and of the instant, by which people look for orders."""
+"""Columns of the shop's number and of the instant, by which people search for orders."""
 
 TIME_COLUMNS = ("criado",)
-"""Columns whose times, sent without an offset, are local in the stage's time zone."""
+"""Columns with times. Times that were sent without an offset are local in the stage's time zone."""
 
 
 def add_computed_fields(row: dict[str, Any]) -> None:
-    """Add nothing to a row."""
+    """Set no columns: orders have none that are computed."""
 
 
 def derive_punch_id(row: dict[str, Any]) -> str:
-    """Return the id of a row that came without one, the same whenever it is sent again."""
+    """Return the id of a row that was sent without one. Every retry gets the same id."""
     return derive_id(f"{row['loja']}|{row['pedido']}", row["criado"])

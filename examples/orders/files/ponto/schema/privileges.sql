@@ -1,4 +1,4 @@
--- What the roles may do, and nobody else: see ponto/admin/rights.py.
+-- All rights of roles in the schema: see ponto/admin/rights.py.
 
 grant usage on schema ponto to ponto_function, ponto_reader;
 

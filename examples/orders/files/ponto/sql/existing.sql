@@ -1,4 +1,4 @@
--- Return what is stored under these ids: the message that brought it, and the values that Punch.comparison_key has.
+-- Return the rows with these ids: the id of the message, and the values of Punch.comparison_key.
 select
     id,
     mensagem_id,

@@ -4,22 +4,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 DISPLAYED_COLUMNS = ("loja", "criado", "pedido")
-"""The columns that `make rows` shows, beside the id."""
+"""Columns that `make rows` shows beside the id."""
 
 
 def body(subject: int, instant: str, **more: Any) -> dict[str, Any]:
-    """Give the body of a good event.
+    """Return the body of a valid event.
 
     Args:
-        subject: the number of whom it is of.
-        instant: its instant, as a client writes it.
-        more: fields, by their names on the wire.
+        subject: number of the shop.
+        instant: instant in ISO 8601.
+        more: other fields, by their names in JSON.
     """
     return {"pedido": "A-17", "loja": subject, "criado": instant, "totalCentavos": 1250, **more}
 
 
 OPTIONAL_FIELDS: dict[str, Any] = {}
-"""Fields that may come besides, and are not compared: with them or without, under one id it is one event."""
+"""Optional fields that are not compared: events with one id are the same with and without them."""
 
 VALID: list[dict[str, Any]] = [
     body(5, "2026-11-24T08:00:00-03:00"),
@@ -27,7 +27,7 @@ VALID: list[dict[str, Any]] = [
     body(2**53 - 1, "2999-12-31T23:59:59.999999-14:59", pedido="", totalCentavos=0),
     body(7, "2026-11-24T08:00:00.123456Z", id="0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", pedido='Café \U0001f600 "\\ %s'),
 ]
-"""Good ones: with what is required alone, with all fields, and at limits."""
+"""Valid events: with the required fields only, with all fields, and with values at the limits."""
 
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({"pedido": "A-17", "loja": 5, "totalCentavos": 1250}, "criado: required"),
@@ -39,20 +39,20 @@ INVALID: list[tuple[dict[str, Any], str]] = [
         "criado: must be a valid ISO 8601 date and time in the years 1900 to 2999, such as 2026-10-01T08:00:00-03:00",
     ),
 ]
-"""What is no event, and what is said of it."""
+"""Invalid events, and the detail with which each is refused."""
 
 CONFLICTING: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (body(5, "2026-11-24T08:00Z"), body(5, "2026-11-24T08:00Z", totalCentavos=9), "total_centavos"),
     (body(5, "2026-11-24T08:00Z"), body(6, "2026-11-24T08:00:00.000001Z", pedido="B-1"), "pedido and loja and criado"),
 ]
-"""Two events that under one id are two, and the columns that differ."""
+"""Pairs of events that conflict under one id, and the columns that differ."""
 
 EQUIVALENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (body(5, "2026-11-24T08:00:00-03:00"), body(5, "2026-11-24T11:00Z")),
 ]
-"""Two events that under one id are one, or without an id."""
+"""Pairs of events that are the same event, under one id and without an id."""
 
 
 def new_event(id_: str, subject: int) -> dict[str, Any]:
-    """Give the body of the event of now, under an id: what a deploy sends to prove a stage."""
+    """Return the body of an event with an id and the current instant, which a deploy sends to prove a stage."""
     return body(subject, datetime.now(UTC).isoformat(), id=id_)

@@ -1,5 +1,5 @@
--- The rows that came with some API keys, by the time of receipt. The time narrows it by the index; the keys have none.
--- A list of shops that is null: of all.
+-- The rows that came with some API keys, by the time of receipt. The time is narrowed by an index; the keys have none.
+-- If the list of shops is null, rows of all shops are returned.
 select chave as key, id, loja as employee_id, criado as instant, pedido as device, recebida_em as received
 from ponto.batida
 where

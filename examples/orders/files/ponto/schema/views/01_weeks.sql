@@ -1,5 +1,5 @@
--- Which punches are read. These functions are plain SQL without settings of their own, so that the planner sees through
--- them to the indexes.
+-- Functions that select orders. They are plain SQL without settings, so that the planner inlines them and uses the
+-- indexes.
 
 create or replace function ponto.usuario_reservado() returns bigint
 language sql immutable parallel safe
@@ -7,7 +7,7 @@ return 9007199254740991;
 
 comment on function ponto.usuario_reservado is 'The employee for whom a deployment tries itself, and whom no report shows';
 
--- As in the index batida_semana_loja_idx. It begins with the week, so whoever asks by employee has to name weeks.
+-- As in the index batida_semana_loja_idx. It begins with the week, so a query by shop has to name weeks.
 create or replace function ponto.semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
