@@ -1,4 +1,4 @@
-"""Entry points of the functions in serverless.yml: queue -> here -> PostgreSQL, or the dead-letter queue."""
+"""Entry points of the functions in serverless.yml."""
 
 import os
 import time
@@ -12,53 +12,56 @@ from ponto.message import BatchResponse, read_messages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ponto.reader.query_function import QueryStats, Result
+    from ponto.reader.query_function import QueryResult, QueryStats
 
 
-@cache  # once per execution environment: the next batch reuses the connection and the clients
+@cache  # so that later batches of the execution environment reuse the connection and the clients
 def environment_drain() -> Drain:
-    """Return the drain that the environment configures."""
+    """Return the drain that is configured by the environment variables."""
     return create_drain(config.load_drain())
 
 
 def main(event: Any, context: Any, drain: Drain | None = None) -> BatchResponse:
-    """Store a batch of punches, dead-letter what can never be stored, and report the rest for redelivery.
+    """Store a batch of punches, dead-letter messages that can never be stored, and report the others for redelivery.
 
     Args:
-        event: messages from SQS; the mapping must have ReportBatchItemFailures.
-        context: Lambda's, with the time left.
-        drain: what processes the batch; by default that of the environment.
+        event: event of the SQS queue, whose event source mapping must have ReportBatchItemFailures.
+        context: Lambda context.
+        drain: drain that processes the batch; defaults to `environment_drain`.
 
     Raises:
-        NotFromSqsError: the event is something else. Lambda then retries the invocation if it was asynchronous, and
-            sends the event to the function's own dead-letter queue.
-        ConfigurationError: the environment lacks a value. SQS delivers the whole batch again, as after any exception.
+        NotFromSqsError: the event is not from SQS. If the invocation was asynchronous, Lambda retries it, and then
+            sends the event to the function's dead-letter queue.
+        ConfigurationError: a value of the environment is missing or invalid. SQS redelivers the whole batch, as after
+            any exception.
     """
     started = time.monotonic()
     messages = read_messages(event)
-    end = started + context.get_remaining_time_in_millis() / 1000
+    deadline = started + context.get_remaining_time_in_millis() / 1000
 
     drain = drain or environment_drain()
-    processed = drain.process(messages, end)
+    result = drain.process(messages, deadline)
 
     now = time.time()
-    log.batch(
+    log.write_batch(
         context.aws_request_id,
         os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"),  # Lambda always sets it
         now,
-        processed.counts(requires_sign_in=drain.requires_sign_in),
-        {"milliseconds": round((time.monotonic() - started) * 1000, 1), **processed.ages(now)},
-        processed.errors,
+        result.counts(requires_sign_in=drain.requires_sign_in),
+        {"milliseconds": round((time.monotonic() - started) * 1000, 1), **result.ages(now)},
+        result.errors,
     )
-    drain.shorten_visibility(processed, end)  # the last act: the delays count from here
-    for warning in processed.warnings:
+    drain.shorten_visibility(result, deadline)  # last, because the delays start with this call
+    for warning in result.warnings:
         log.write(warning, context.aws_request_id, level="WARNING")
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in result.failures]}
 
 
-def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QueryStats]] | None" = None) -> "Result":
-    """Run statements that read; see `ponto.reader.query_function.handle`, which tests replace."""
-    # Imported here: `main`, whose cold starts people wait for, needs none of it.
+def read(
+    event: Any, context: Any, handle: "Callable[..., tuple[QueryResult, QueryStats]] | None" = None
+) -> "QueryResult":
+    """Run read-only statements; see `ponto.reader.query_function.handle`, which is the default of `handle`."""
+    # Imported here to keep the cold starts of `main` short.
     from ponto.reader import query_function
     from slices import enabled
 
@@ -70,16 +73,16 @@ def read(event: Any, context: Any, handle: "Callable[..., tuple[Result, QuerySta
         context.get_remaining_time_in_millis() / 1000,
         enabled.statements(),
     )
-    log.request("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
+    log.write_request("read", context.aws_request_id, (time.monotonic() - started) * 1000, stats._asdict())
     return result
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Run an action of the database's owner, such as migrating it; see `ponto.admin.actions.run`.
+    """Run an action as the database's owner, such as applying the migrations; see `ponto.admin.actions.run`.
 
-    `ponto deploy` and `ponto schema` invoke it.
+    `ponto deploy` and `ponto schema` invoke this function.
     """
-    from ponto.admin import actions  # as in `read`
+    from ponto.admin import actions  # imported here for the same reason as in `read`
     from slices import enabled
 
     return actions.run(event, os.environ, enabled.schema_hooks(), enabled.schema_folders())

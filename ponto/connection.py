@@ -1,6 +1,6 @@
-"""Connections to PostgreSQL: attempts until one succeeds, and the session that a function keeps.
+"""Connections to PostgreSQL with retries, and sessions that functions reuse.
 
-A database that resumes refuses or drops the first attempts.
+A paused database that resumes refuses or drops the first connection attempts.
 """
 
 import json
@@ -17,26 +17,26 @@ _Connection = psycopg2.extensions.connection
 _Value = TypeVar("_Value")
 
 Parameters = Mapping[str, str | int | Callable[[], str]]
-"""Keyword arguments of `psycopg2.connect`, without `options`. The password may be a function, called for each attempt:
-a token of a login by IAM is checked when connecting only, and is valid for minutes."""
+"""Keyword arguments of `psycopg2.connect`, without `options`. The password may be a function, which is called for each
+attempt, because an IAM token expires after minutes. A token is only checked when connecting."""
 
 Settings = Mapping[str, str | int]
-"""PostgreSQL's settings of a session, by name."""
+"""PostgreSQL settings of a session, by name."""
 
 SAFE_SETTINGS: Settings = {
-    # A built-in is found where PostgreSQL has it, and nowhere else. Our own statements name their schema.
+    # Unqualified names refer only to built-in objects. The project's statements qualify other names with their schema.
     "search_path": "pg_catalog, pg_temp",
-    # How our statements are written; a database may have another default.
+    # The project's statements rely on these values; a database may have other defaults.
     "standard_conforming_strings": "on",
     "transform_null_equals": "off",
 }
-"""Settings of every session, whatever the defaults of its server, database and role are."""
+"""Settings of every session. They override the defaults of the server, the database and the role."""
 
 _RETRY_PAUSE_SECONDS = 1
-_MIN_CONNECT_SECONDS = 2  # libpq waits no shorter for a connection
-# In English only: PostgreSQL's text for a wrong password, and Amazon's for whom IAM refuses.
+_MIN_CONNECT_SECONDS = 2  # libpq's minimum
+# The server's English messages for a wrong password, and for a token that IAM rejects.
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
-_REFUSED_BY_IAM = "PAM authentication failed"
+_REJECTED_BY_IAM = "PAM authentication failed"
 SET_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encoding="utf-8")
 """The first statement of every session."""
 
@@ -44,22 +44,23 @@ SET_SETTINGS = (Path(__file__).parent / "sql" / "settings.sql").read_text(encodi
 class Timeouts(NamedTuple):
     """Time limits of a session.
 
-    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: `max_execute_seconds`,
-    and the look-up (5 s).
+    The drain's function times out after 75 s. A `Store.save` with one insert takes up to 55 s: `max_execute_seconds`
+    for the insert, and 5 s to look up existing rows.
     """
 
-    connect_seconds: int = 40  # all attempts and a look at the secret: Aurora takes 15 to 40 s to resume from 0 ACU
-    attempt_seconds: int = 4  # so that silence costs no more; below network_ms, which bounds unanswered SYNs too
+    connect_seconds: int = 40  # for all attempts and a fetch of the secret: Aurora resumes from 0 ACU in 15 to 40 s
+    attempt_seconds: int = 4  # for an unresponsive server; below network_ms, which also limits unanswered SYNs
     statement_ms: int = 5_000
-    lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
-    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function does not see the FIN
-    idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
-    iam_propagation_seconds: int = 0  # while IAM refuses a token, for a new right to be known everywhere
+    lock_ms: int = 3_000  # below statement_ms, so that the error names the lock as the reason
+    network_ms: int = 5_000  # for unacknowledged data: a frozen function may not notice that a connection was closed
+    idle_ms: int = 60_000  # the server closes idle connections: a frozen function cannot, and they keep Aurora awake
+    iam_propagation_seconds: int = 0  # how long to retry a rejected IAM token: a new permission takes time to propagate
 
     def max_execute_seconds(self, password_seconds: float) -> float:
-        """Return how long `Session.execute` takes at most: on a dead connection, then on a new one.
+        """Return the maximum duration of `Session.execute`, which may try a dead connection first and then a new one.
 
-        Only the first connection also waits for the password, for `password_seconds`.
+        Args:
+            password_seconds: maximum duration of fetching the password, which only the first connection waits for.
         """
         statement_seconds = self.statement_ms / 1000
         longest_wait = max(password_seconds, statement_seconds, self.network_ms / 1000)
@@ -70,7 +71,7 @@ TIMEOUTS = Timeouts()
 
 
 class Driver:
-    """psycopg2 and the clock; a test passes its own."""
+    """psycopg2 and the clock. Tests pass a fake."""
 
     def connect(self, **arguments: Any) -> _Connection:
         connection: _Connection = psycopg2.connect(**arguments)
@@ -87,31 +88,31 @@ DRIVER = Driver()
 
 
 class CannotConnectError(Exception):
-    """There is no connection; the message says why: Secrets Manager does not answer, no time is left, IAM refuses."""
+    """Connecting failed. The message says why, for example because the credentials could not be fetched."""
 
 
 class NoTimeLeftError(Exception):
-    """The deadline is past: no statement was started."""
+    """The deadline is past, so no statement was started."""
 
 
 QUERY_ERRORS = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
-"""What a statement of a session may raise."""
+"""Exceptions of `Session.execute`."""
 
 
-def is_refused(error: Exception | str) -> bool:
-    """Return whether the database refuses the login, so that the same attempt would fail again; in English only."""
-    return any(text in str(error) for text in (_WRONG_PASSWORD, _REFUSED_BY_IAM))
+def is_login_refused(error: Exception | str) -> bool:
+    """Return whether a connection error means that the login was rejected. Recognizes English messages only."""
+    return any(text in str(error) for text in (_WRONG_PASSWORD, _REJECTED_BY_IAM))
 
 
 def error_message(error: psycopg2.Error) -> str:
     """Return the message of PostgreSQL or libpq, without the DETAIL, which quotes rows."""
-    return error.diag.message_primary or str(error)  # an error of libpq's own has a text only
+    return error.diag.message_primary or str(error)  # libpq's own errors have no diagnostics
 
 
 class Session:
-    """A connection that is opened when first needed and replaced when it turns out dead. For one thread.
+    """A connection that is opened on first use, and replaced if it is dead. Each statement is a transaction.
 
-    Each statement is a transaction.
+    Sessions are not thread-safe.
     """
 
     def __init__(
@@ -122,14 +123,15 @@ class Session:
         settings: Settings = MappingProxyType({}),
         driver: Driver = DRIVER,
     ) -> None:
-        """Set up the session without a connection.
+        """Create a session. It connects when it is used.
 
         Args:
-            parameters: called for the first connection, and when a later one fails, for the password may have rotated.
+            parameters: called for the first connection, and again if a later one fails, because the password may have
+                been rotated.
             timeouts: time limits of the session.
-            application_name: the session's name in PostgreSQL.
-            settings: of the session, in addition to its timeouts.
-            driver: opens connections and has the clock.
+            application_name: name of the session in PostgreSQL.
+            settings: PostgreSQL settings, in addition to the timeouts.
+            driver: psycopg2 and the clock.
         """
         self._application_name = application_name
         self._load_parameters = parameters
@@ -139,23 +141,23 @@ class Session:
             "statement_timeout": timeouts.statement_ms,
             "lock_timeout": timeouts.lock_ms,
             "idle_session_timeout": timeouts.idle_ms,
-            "synchronous_commit": "on",  # what is answered for as stored is on disk, whatever the server's default
+            "synchronous_commit": "on",  # stored punches must be on disk, whatever the server's default
             **settings,
         }
         self._parameters: Parameters | None = None
         self._connection: _Connection | None = None
 
     def execute(self, statement: str, values: Mapping[str, object], deadline: float) -> list[tuple[Any, ...]]:
-        """Run a statement and return its rows; when the kept connection turns out dead, once more on a fresh one.
+        """Run a statement and return its rows. If the connection is dead, repeat the statement on a new one.
 
         Args:
             statement: SQL with psycopg2's named placeholders.
-            values: for the placeholders.
-            deadline: in seconds of the driver's clock, `time.monotonic()`: no statement starts later, and no
-                connection is waited for. A statement that starts just before takes up to 5 s: see `Timeouts`.
+            values: values of the placeholders.
+            deadline: time in `time.monotonic()` seconds after which no statement or connection attempt is started. A
+                statement that starts just before takes up to `Timeouts.statement_ms`.
 
         Raises:
-            QUERY_ERRORS: CannotConnectError also for an exception of `parameters`.
+            QUERY_ERRORS: the statement failed. CannotConnectError is also raised if `parameters` raises an exception.
         """
         if self._driver.monotonic() >= deadline:
             raise NoTimeLeftError("no time left")
@@ -163,7 +165,8 @@ class Session:
             try:
                 return self._run(self._connection, statement, values)
             except psycopg2.Error as error:
-                # Without an SQLSTATE it is libpq's own error: after a crash the connection looks open until it is read.
+                # Errors without an SQLSTATE are libpq's own. After a server crash they are the only sign that the
+                # connection is dead, because it still looks open.
                 if error.pgcode is not None and not self._connection.closed:
                     raise
             self.close()
@@ -171,7 +174,7 @@ class Session:
         return self._run(self._connection, statement, values)
 
     def close(self) -> None:
-        """Close the connection if there is one. The next statement opens another."""
+        """Close the connection, if any. The next statement opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -182,9 +185,9 @@ class Session:
             return cursor.fetchall()
 
     def _connect(self, deadline: float) -> _Connection:
-        refresh = None if self._parameters is None else self._refresh  # those of a first connection are new
+        refresh = None if self._parameters is None else self._refresh  # parameters of a first connection are fresh
         parameters = self._parameters or self._refresh()
-        # What is left after that, which may have taken seconds; one of the two is finite.
+        # Computed after the refresh, which may have taken seconds. The deadline may be infinite.
         seconds = min(self._timeouts.connect_seconds, deadline - self._driver.monotonic())
         connection = connect(
             parameters,
@@ -194,11 +197,11 @@ class Session:
             refresh=refresh,
             driver=self._driver,
         )
-        connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
+        connection.autocommit = True  # saves the round trips of BEGIN and COMMIT
         return connection
 
     def _refresh(self) -> Parameters:
-        self._parameters = _call(self._load_parameters)
+        self._parameters = _translate_errors(self._load_parameters)
         return self._parameters
 
 
@@ -211,55 +214,57 @@ def connect(
     refresh: Callable[[], Parameters] | None = None,
     driver: Driver = DRIVER,
 ) -> _Connection:
-    """Connect, with an attempt each second until `timeouts.connect_seconds` are over.
+    """Connect, with an attempt each second until `timeouts.connect_seconds` have passed.
 
-    libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
-    reason, another attempt is made, which costs time only; except after a wrong password where the text is in English.
-    A token of IAM that is refused is replaced once, or for `timeouts.iam_propagation_seconds`.
+    libpq reports no SQLSTATE for a failed connection, and its message may be in any language. So every error is
+    retried, except a wrong password if the message is in English. After a rejected IAM token, a new token is tried
+    once, or for `timeouts.iam_propagation_seconds`.
 
     Args:
-        parameters: they override what is set here.
-        application_name: the session's name in PostgreSQL.
-        timeouts: limits of all attempts and of each.
-        settings: of the session.
-        refresh: fetches the parameters again, for the password may have rotated. Called once, after the first attempt
-            failed, and only if there is time for another. If it raises CannotConnectError, the old ones are kept.
-        driver: opens connections and has the clock.
+        parameters: connection parameters. They override those that this function sets.
+        application_name: name of the session in PostgreSQL.
+        timeouts: time limits of the attempts.
+        settings: PostgreSQL settings of the session.
+        refresh: fetches the parameters again, because the password may have been rotated. Called once, after a failed
+            attempt, if there is time for another. If it raises CannotConnectError, the old parameters are kept.
+        driver: psycopg2 and the clock.
 
     Raises:
-        psycopg2.Error: of the last attempt.
-        CannotConnectError: there was no time for the first attempt; or the last one failed, and `refresh` did before;
-            or a login by IAM is refused; or its token cannot be made.
+        psycopg2.Error: error of the last attempt.
+        CannotConnectError: there was no time for an attempt; the last attempt and an earlier `refresh` failed; an IAM
+            login was rejected; or no IAM token could be generated.
     """
     credentials = _Credentials(parameters, refresh, timeouts.iam_propagation_seconds)
     error: Exception = CannotConnectError("no time left to connect")
-    start, seconds = driver.monotonic(), timeouts.connect_seconds
-    end = start + seconds
-    while seconds >= _MIN_CONNECT_SECONDS:
+    start, remaining_seconds = driver.monotonic(), timeouts.connect_seconds
+    end = start + remaining_seconds
+    while remaining_seconds >= _MIN_CONNECT_SECONDS:
         try:
-            return _attempt(driver, credentials.parameters, application_name, timeouts, settings, seconds)
+            return _connect_once(
+                driver, credentials.parameters, application_name, timeouts, settings, remaining_seconds
+            )
         except psycopg2.OperationalError as failure:
             error = failure
         end = max(end, start + credentials.reject(error))
         last_pause = end - _RETRY_PAUSE_SECONDS - _MIN_CONNECT_SECONDS
         if driver.monotonic() > last_pause:
             break
-        if not credentials.refresh():  # new ones are tried at once
+        if not credentials.refresh():  # try new credentials without a pause
             if credentials.are_final or driver.monotonic() > last_pause:
                 break
             driver.sleep(_RETRY_PAUSE_SECONDS)
-        seconds = int(end - driver.monotonic())  # libpq takes whole ones
+        remaining_seconds = int(end - driver.monotonic())  # libpq accepts whole seconds only
     raise credentials.explain(error)
 
 
 class _Credentials:
-    """Parameters of a connection, which can be refreshed once."""
+    """Connection parameters that can be refreshed once."""
 
     def __init__(
         self, parameters: Parameters, refresh: Callable[[], Parameters] | None, iam_propagation_seconds: int
     ) -> None:
         self.parameters = parameters
-        self.are_final = False  # whether another attempt with them is of no use
+        self.are_final = False  # whether another attempt is useless
         self._refresh = refresh
         self._refresh_error: CannotConnectError | None = None
         self._has_token = callable(parameters.get("password"))
@@ -267,8 +272,8 @@ class _Credentials:
         self._iam_propagation_seconds = iam_propagation_seconds
 
     def reject(self, error: Exception) -> int:
-        """Note why an attempt failed; return for how many seconds from the first one to try at least."""
-        self.are_final = is_refused(error)
+        """Handle the error of an attempt; return the minimum number of seconds to keep trying since the first one."""
+        self.are_final = is_login_refused(error)
         if not (self.are_final and self._has_token):
             return 0
         self._refused_tokens += 1
@@ -276,40 +281,40 @@ class _Credentials:
         return self._iam_propagation_seconds
 
     def refresh(self) -> bool:
-        """Fetch the parameters again, the first time only; return whether they have changed."""
+        """Fetch the parameters again, unless done before; return whether they have changed."""
         refresh, self._refresh, previous = self._refresh, None, self.parameters
         if refresh is not None:
             try:
                 self.parameters = refresh()
-            except CannotConnectError as error:  # the password may well be what it was
+            except CannotConnectError as error:  # keep the old parameters, which may still be valid
                 self._refresh_error = error
         return self.parameters != previous
 
     def explain(self, error: Exception) -> Exception:
-        """Return the last error, or one that names the refused login, or the refresh that failed before."""
-        if is_refused(error) and (self._has_token or _REFUSED_BY_IAM in str(error)):
-            return _access_denied(error, by_token=self._has_token)
+        """Return the last error, or an error that explains a rejected IAM login or the failed refresh."""
+        if is_login_refused(error) and (self._has_token or _REJECTED_BY_IAM in str(error)):
+            return _iam_login_error(error, has_token=self._has_token)
         if self._refresh_error is None:
             return error
         first_line = str(error).partition("\n")[0]
-        explained = CannotConnectError(f"{self._refresh_error}, after {_without_address(first_line)}")
+        explained = CannotConnectError(f"{self._refresh_error}, after {_strip_address(first_line)}")
         explained.__cause__ = error
         return explained
 
 
-def _attempt(
+def _connect_once(
     driver: Driver, parameters: Parameters, name: str, timeouts: Timeouts, settings: Settings, seconds: int
 ) -> _Connection:
-    """Connect within `seconds`, or raise."""
+    """Make one attempt, of at most `seconds`."""
     arguments: dict[str, Any] = {
         "application_name": name,
         "connect_timeout": min(seconds, max(timeouts.attempt_seconds, _MIN_CONNECT_SECONDS)),
         "tcp_user_timeout": timeouts.network_ms,
-        # For a server that dies while its answer is awaited: probes after 2 s of silence.
+        # Detect a server that dies while a statement runs, by probes after 2 s of silence.
         "keepalives_idle": 2,
         "keepalives_interval": 1,
         "keepalives_count": 3,
-        **with_password(parameters),
+        **resolve_password(parameters),
     }
     connection = driver.connect(**arguments)
     apply_settings(connection, {**SAFE_SETTINGS, **settings})
@@ -317,9 +322,9 @@ def _attempt(
 
 
 def apply_settings(connection: _Connection, settings: Settings) -> None:
-    """Set a session's settings, and close the connection if that fails.
+    """Apply settings to a session, and close the connection if that fails.
 
-    libpq's keyword `options` would not do: RDS Proxy and PgBouncer refuse or ignore it.
+    They are not passed as libpq's keyword `options`, which RDS Proxy and PgBouncer reject or ignore.
     """
     try:
         connection.autocommit = True  # one round trip
@@ -331,29 +336,29 @@ def apply_settings(connection: _Connection, settings: Settings) -> None:
         raise
 
 
-def with_password(parameters: Parameters) -> dict[str, Any]:
-    """Return keyword arguments for one `psycopg2.connect`, with the password if it is a function. Never log them."""
+def resolve_password(parameters: Parameters) -> dict[str, Any]:
+    """Return the parameters for one `psycopg2.connect`, with the result of a password function. Never log them."""
     password = parameters.get("password")
-    return {**parameters, "password": _call(password)} if callable(password) else dict(parameters)
+    return {**parameters, "password": _translate_errors(password)} if callable(password) else dict(parameters)
 
 
-def _call(function: Callable[[], _Value]) -> _Value:
+def _translate_errors(function: Callable[[], _Value]) -> _Value:
     try:
         return function()
     except Exception as error:
         raise CannotConnectError(f"{type(error).__name__}: {error}") from error
 
 
-def _access_denied(error: Exception, *, by_token: bool) -> CannotConnectError:
-    reason = next(line for line in str(error).splitlines() if is_refused(line))
-    why = (
-        "its function lacks the right rds-db:connect, or the role lacks rds_iam"
-        if by_token
-        else "it has rds_iam, maybe by way of another role, so no password counts"
+def _iam_login_error(error: Exception, *, has_token: bool) -> CannotConnectError:
+    message = next(line for line in str(error).splitlines() if is_login_refused(line))
+    reason = (
+        "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
+        if has_token
+        else "the role is a member of rds_iam, perhaps through another role, so it cannot use a password"
     )
-    return CannotConnectError(f"{_without_address(reason)}: {why}")
+    return CannotConnectError(f"{_strip_address(message)}: {reason}")
 
 
-def _without_address(line: str) -> str:
-    """Remove the server's address, with which libpq begins: the message has to find room in the log."""
+def _strip_address(line: str) -> str:
+    """Remove the server's address, with which libpq's messages begin, so that the message fits in the log."""
     return line.rpartition(" failed: ")[2]

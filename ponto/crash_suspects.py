@@ -1,4 +1,4 @@
-"""Division of a batch by the risk of a crash."""
+"""Division of a batch by the risk that a message crashes the process."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,31 +8,32 @@ from typing import NamedTuple
 from ponto.message import Message
 
 MAX_TRUSTED_RECEIVES = 3
-"""A message is a suspect if it was received more often, and first received at least so many visibility timeouts ago."""
+"""Messages that were received more often are suspects, if they were first received at least this number of visibility
+timeouts ago."""
 
 MAX_EARLY_RECEIVES = 6
-"""Up to which a suspect is hidden for less than the visibility timeout."""
+"""Receive count up to which a suspect may be hidden for less than the visibility timeout."""
 
 
 class Division(NamedTuple):
     """A batch, divided by the risk that a message crashes the process."""
 
     trusted: list[Message]
-    suspect_parts: list[Sequence[Message]]  # in the order in which they are to be tried
-    delays_seconds: Mapping[str, int]  # how long to hide each suspect, by message id
+    suspect_groups: list[Sequence[Message]]  # in the order in which to process them
+    delays_seconds: Mapping[str, int]  # how long to hide each suspect, by message id; empty if unknown
 
 
 def divide_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds: int) -> Division:
-    """Divide a batch by what SQS counted.
+    """Divide a batch by the receive counts of its messages and the times of their first receives.
 
-    No code can catch a crash of its process: the message reappears after the queue's own visibility timeout each time.
-    A message that was received often, but within less time, failed in an orderly way. The order of the suspects
-    differs at each receive, so that the same message is not always tried first.
+    A message that crashes the process reappears after the queue's visibility timeout each time. A message that was
+    received often within a shorter time failed without a crash, because the function shortened its visibility timeout.
+    The order of the suspects differs at each receive, so that the same message is not always processed first.
 
     Args:
         messages: the batch.
-        visibility_timeout_seconds: the queue's own; 0: not known. Then all that was received more often than
-            MAX_TRUSTED_RECEIVES are suspects, and no delay is known.
+        visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown. If unknown, all messages received
+            more often than MAX_TRUSTED_RECEIVES are suspects, and there are no delays.
     """
     suspect_before_ms = 1000 * (time.time() - MAX_TRUSTED_RECEIVES * visibility_timeout_seconds)
     trusted: list[Message] = []
@@ -43,11 +44,11 @@ def divide_by_crash_risk(messages: Sequence[Message], visibility_timeout_seconds
     delays = {}
     if visibility_timeout_seconds:
         delays = {message.id: spread_delay_seconds(message, visibility_timeout_seconds) for message in suspects}
-    return Division(trusted, list(growing_parts(suspects)), delays)
+    return Division(trusted, list(split_into_growing_groups(suspects)), delays)
 
 
-def growing_parts(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Yield 1 message, then 1, 2, 4, ...: the first ones share their statement, and its failure, with few others."""
+def split_into_growing_groups(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """Yield groups of 1, 1, 2, 4, ... messages, so that if one crashes the process, few others fail with it."""
     start, end = 0, 1
     while start < len(suspects):
         yield suspects[start:end]
@@ -55,10 +56,9 @@ def growing_parts(suspects: Sequence[Message]) -> Iterator[Sequence[Message]]:
 
 
 def spread_delay_seconds(message: Message, visibility_timeout_seconds: int) -> int:
-    """Return how long to hide a suspect: half to one visibility timeout at first, later one to two.
+    """Return how long to hide a suspect: 0.5 to 1 visibility timeouts at first, 1 to 2 from the seventh receive on.
 
-    From the seventh receive on, no delay is below the visibility timeout, so the 247 receives last at least the 30
-    hours of the longest outage.
+    The longer delays ensure that the queue's maxReceiveCount outlasts an outage of 30 hours.
     """
     is_early = message.receive_count <= MAX_EARLY_RECEIVES
     shortest = max(1, visibility_timeout_seconds // 2) if is_early else visibility_timeout_seconds
@@ -72,5 +72,5 @@ def _is_suspect(message: Message, suspect_before_ms: float) -> bool:
 
 
 def _digest(message: Message) -> bytes:
-    # Not hash(), which differs from process to process.
+    # Not hash(), which differs between processes.
     return sha256(f"{message.receive_count} {message.id}".encode(), usedforsecurity=False).digest()

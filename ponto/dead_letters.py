@@ -1,4 +1,4 @@
-"""Dead letters that the function itself sends."""
+"""Sending of dead letters by the function itself."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.message import Message
 from ponto.parser import Reason
-from ponto.sqs import MAX_MESSAGES_PER_CALL, call, client
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, create_client
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 DEAD_LETTER_SECONDS = 8.0
-"""Reserved at the end of an invocation: boto3's import on a small function, and one call."""
+"""Time reserved at the end of an invocation to import boto3 and make one call."""
 
 
 class Rejection(NamedTuple):
@@ -22,11 +22,11 @@ class Rejection(NamedTuple):
 
     message: Message
     reason: Reason
-    detail: str  # printable ASCII, not empty: a message attribute
+    detail: str  # why; printable ASCII and not empty, because it is sent as a message attribute
 
 
 class _SendingStoppedError(Exception):
-    """No other call is started. The message says why."""
+    """No further calls are made. The error text says why."""
 
 
 class DeadLetters:
@@ -35,15 +35,15 @@ class DeadLetters:
     def __init__(
         self,
         queue_url: str,
-        create_client: "Callable[[], SQSClient]" = client,
+        create_client: "Callable[[], SQSClient]" = create_client,
         clock: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
-        """Create a sender; it calls nothing yet.
+        """Create a sender. It makes no call until it is used.
 
         Args:
-            queue_url: of the dead-letter queue.
+            queue_url: URL of the dead-letter queue.
             create_client: called once, before the first dead letter.
-            clock: `time.monotonic`, looked up at each call, for a simulator replaces it.
+            clock: `time.monotonic`, looked up at each call because the simulator patches it.
         """
         self._queue_url = queue_url
         self._create_client = create_client
@@ -54,21 +54,21 @@ class DeadLetters:
         return self._create_client()
 
     def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
-        """Send messages to the dead-letter queue, their bodies unchanged, with what an operator needs to know.
+        """Send messages to the dead-letter queue, with unchanged bodies, and with the reason as message attributes.
 
         Args:
-            rejections: the messages.
-            deadline: `time.monotonic()` seconds past which no call is started.
+            rejections: the messages and the reasons.
+            deadline: time in `time.monotonic()` seconds after which no call is started.
 
         Returns:
-            The reason for each message that was not sent, by its id: it has to stay in its own queue.
+            The error for each message that was not sent, by message id. Such a message has to stay in its queue.
         """
         unsent: dict[str, str] = {}
         for start in range(0, len(rejections), MAX_MESSAGES_PER_CALL):
             try:
                 unsent |= self._send(rejections[start : start + MAX_MESSAGES_PER_CALL], deadline)
             except _SendingStoppedError as error:
-                return unsent | _all(rejections[start:], str(error))
+                return unsent | _same_error(rejections[start:], str(error))
         return unsent
 
     def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
@@ -81,15 +81,15 @@ class DeadLetters:
         ]
         try:
             sqs = self._client
-            self._require_time(deadline)  # that may have been boto3's import
-            refused = call(sqs.send_message_batch, self._queue_url, entries)
+            self._require_time(deadline)  # creating the client may have taken seconds to import boto3
+            failures = call_batch(sqs.send_message_batch, self._queue_url, entries)
         except ClientError as error:
-            return _all(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
+            return _same_error(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
         except BotoCoreError as error:
-            # The next call would fail as well, and take as long.
+            # The next call would fail too, and take as long.
             raise _SendingStoppedError(f"dead-letter queue: {type(error).__name__}: {error}") from error
         return {
-            rejections[index].message.id: f"dead-letter queue: {refusal.code}" for index, refusal in refused.items()
+            rejections[index].message.id: f"dead-letter queue: {failure.code}" for index, failure in failures.items()
         }
 
     def _require_time(self, deadline: float) -> None:
@@ -104,10 +104,10 @@ def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef
     attributes: dict[str, MessageAttributeValueTypeDef] = {
         name: {"DataType": "String", "StringValue": text} for name, text in texts.items()
     }
-    if message.origin:  # otherwise the dead letter counts as received when it was written
+    if message.origin:  # without receivedAt, the dead letter's own SentTimestamp counts as the time of receipt
         attributes["receivedAt"] = {"DataType": "Number", "StringValue": str(message.origin.received_ms)}
     return attributes
 
 
-def _all(rejections: Sequence[Rejection], reason: str) -> dict[str, str]:
-    return {rejection.message.id: reason for rejection in rejections}
+def _same_error(rejections: Sequence[Rejection], error: str) -> dict[str, str]:
+    return {rejection.message.id: error for rejection in rejections}

@@ -1,4 +1,4 @@
-"""Processing of a batch of messages: each becomes a row, a dead letter, or a failure that SQS delivers again."""
+"""Processing of a batch of messages: each becomes a row, a dead letter, or a failure that SQS redelivers."""
 
 import math
 import time
@@ -16,16 +16,16 @@ from ponto.log import type_and_location
 from ponto.message import Message
 from ponto.parser import InvalidPunchError, Reason, parse
 from ponto.punch import Punch
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from ponto.store import Entry, QueryFailedError, Status, Store
 
 GRACE_SECONDS = 1_800
-"""How long the function's own code may fail on a message before it is dead-lettered: time to roll a release back."""
+"""How long the function's own code may fail on a message before the message is dead-lettered: time for a rollback."""
 
 MAX_SPREAD_SECONDS = 15
-"""Of an invocation, for setting the visibility of suspects, 10 a call."""
+"""Time of an invocation that may be spent on setting the visibility timeouts of suspects."""
 
-_MAX_LOGGED_ERRORS = 5  # distinct ones: an outage gives every message of a batch the same one
+_MAX_LOGGED_ERRORS = 5  # distinct ones; in an outage all messages of a batch have the same error
 _REASONS = {Status.CONFLICT: Reason.CONFLICT, Status.REFUSED: Reason.REFUSED}
 
 Parse = Callable[[str, tzinfo], Punch]
@@ -33,41 +33,42 @@ Parse = Callable[[str, tzinfo], Punch]
 
 
 class Failure(NamedTuple):
-    """A message that SQS has to deliver again."""
+    """A message that SQS has to redeliver."""
 
     message: Message
     detail: str  # why
-    is_transient: bool = False  # nothing is wrong with it: it may be delivered again soon
+    is_transient: bool = False  # not caused by the message, which may be redelivered soon
 
 
 @dataclass
-class Processed:
-    """Result of a batch: each message is in one of these."""
+class BatchResult:
+    """Result of a batch. Each message is in exactly one of the first five collections."""
 
     stored: list[Entry] = field(default_factory=list)
-    duplicates: list[Entry] = field(default_factory=list)  # already stored by another message, or copy of this one
-    redelivered: list[Entry] = field(default_factory=list)  # stored by this very message before
+    duplicates: list[Entry] = field(default_factory=list)  # stored by another message, or by another copy of this one
+    redelivered: list[Entry] = field(default_factory=list)  # stored by an earlier receive of the same message
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
-    redriven: int = 0  # of those stored, duplicate or dead-lettered: dead letters that were sent back
-    warnings: list[str] = field(default_factory=list)  # of what changes nothing of the above
+    redriven: int = 0  # number of redriven dead letters among the stored, duplicate and dead-lettered messages
+    warnings: list[str] = field(default_factory=list)  # about failures that do not affect the outcome of a message
 
     @property
     def has_rows(self) -> bool:
-        """True if a punch of the batch is a row: the database works, and so does the function's code."""
+        """True if a punch of the batch is stored, which proves that the database and the function's code work."""
         return bool(self.stored or self.duplicates or self.redelivered)
 
     def counts(self, *, requires_sign_in: bool) -> dict[str, int]:
-        """Return the counts to log, by the metric's name.
+        """Return the counts to log, by metric name.
 
-        Zeros too: a metric that was never sent does not exist, and an alarm on it looks like one with a misspelt name.
+        Zeros are included, because CloudWatch has no metric that was never sent, so an alarm on it would look like an
+        alarm with a misspelt metric name.
 
         Args:
-            requires_sign_in: whether employees must sign in. Otherwise no punch is rejected for it, and a metric that
-                is always zero costs as much as any.
+            requires_sign_in: whether employees must sign in. If not, `rejectedIdentity` is left out: it would always be
+                zero, and every metric costs the same.
         """
         rejected = Counter(rejection.reason for rejection in self.dead_lettered)
-        done = {
+        handled = {
             "stored": len(self.stored),
             "duplicates": len(self.duplicates),
             "redelivered": len(self.redelivered),
@@ -75,22 +76,26 @@ class Processed:
         }
         reasons = [reason for reason in Reason if requires_sign_in or reason is not Reason.IDENTITY]
         counts = {
-            **done,
+            **handled,
             **{f"rejected{reason.capitalize()}": rejected[reason] for reason in reasons},
             "failed": len(self.failures),
-            "batchSize": sum(done.values()) + len(self.failures),
+            "batchSize": sum(handled.values()) + len(self.failures),
         }
-        if self.redriven:  # rare: a zero each hour would cost as much as any metric
+        if self.redriven:  # rare, so the metric is only paid for in hours with a redrive
             counts["redriven"] = self.redriven
         return counts
 
     def ages(self, now: float) -> dict[str, int]:
-        """Return how long the oldest messages have waited, ms, by the metric's name; `now` is s since the epoch."""
+        """Return the ages of the oldest messages, in milliseconds, by metric name.
+
+        Args:
+            now: current time, in seconds since the epoch.
+        """
         ages = {}
-        if self.stored:  # a zero would lower percentiles
+        if self.stored:  # otherwise omitted: a zero would lower percentiles
             ages["oldestMilliseconds"] = round(now * 1000 - min(entry.received_ms for entry in self.stored))
-        # SQS's own metric leaves out what was received three times. A dead letter that was sent back waits, and
-        # expires, from then on, so this is the age of the message and not of its origin.
+        # SQS's own metric of the oldest message excludes messages that were received three times. For a redriven dead
+        # letter this is the age of the new message, not of its origin, because the retention period starts again.
         failed = [failure.message.sent_ms for failure in self.failures.values() if failure.message.sent_ms is not None]
         if failed:
             ages["oldestFailedMilliseconds"] = round(now * 1000 - min(failed))
@@ -98,12 +103,12 @@ class Processed:
 
     @property
     def errors(self) -> list[str]:
-        """Distinct details of the failures, at most five."""
+        """Distinct details of the failures, at most `_MAX_LOGGED_ERRORS`."""
         return sorted({failure.detail for failure in self.failures.values()})[:_MAX_LOGGED_ERRORS]
 
 
 class MissingTimestampError(ValueError):
-    """SQS did not say when it stored a message."""
+    """A message lacks the time at which SQS stored it."""
 
 
 class _Bug(NamedTuple):
@@ -114,135 +119,135 @@ class _Bug(NamedTuple):
 
 
 class _Deadlines(NamedTuple):
-    """`time.monotonic()` seconds past which nothing is started."""
+    """Times in `time.monotonic()` seconds after which no statement or call is started."""
 
     database: float
     dead_letters: float
 
 
 class Drain:
-    """Stores punches, and dead-letters what can never be one."""
+    """Stores punches, and dead-letters messages that can never be stored."""
 
     def __init__(
         self,
         zone: tzinfo,
         store: Store,
         dead_letters: DeadLetters,
-        redelivery: Redelivery,
+        retry_backoff: RetryBackoff,
         *,
         requires_sign_in: bool = False,
         visibility_timeout_seconds: int = 0,
         parse: Parse = parse,
         clock: Callable[[], float] = lambda: time.monotonic(),
     ) -> None:
-        """Create a drain; it connects to nothing yet.
+        """Create a drain. It makes no connection until it is used.
 
         Args:
-            zone: the stage's, in which a time sent without an offset is local.
-            store: of punches.
+            zone: the stage's time zone, which applies to times without an offset.
+            store: the table of punches.
             dead_letters: the dead-letter queue.
-            redelivery: sets the visibility of messages that failed and, if the queue's timeout is known, of suspects.
-            requires_sign_in: whether a punch must be of the employee whose sign-in the gateway verified.
-            visibility_timeout_seconds: the queue's own; 0: not known.
-            parse: reads the body of a message.
-            clock: `time.monotonic`, looked up at each call, for a simulator replaces it.
+            retry_backoff: sets the visibility timeouts of failed messages and of crash suspects.
+            requires_sign_in: whether a punch must belong to the signed-in employee, whom the gateway verified.
+            visibility_timeout_seconds: visibility timeout of the queue, or 0 if unknown.
+            parse: parses the body of a message.
+            clock: `time.monotonic`, looked up at each call because the simulator patches it.
         """
         self._zone = zone
         self._store = store
         self._dead_letters = dead_letters
-        self._redelivery = redelivery
+        self._retry_backoff = retry_backoff
         self.requires_sign_in = requires_sign_in
         self._visibility_timeout_seconds = visibility_timeout_seconds
         self._parse = parse
         self._clock = clock
         self._last_stored = -math.inf  # `clock()` seconds of the last batch with a row
 
-    def process(self, messages: Sequence[Message], end: float) -> Processed:
-        """Store the punches, dead-letter what can never be one, and return what SQS has to deliver again.
+    def process(self, messages: Sequence[Message], deadline: float) -> BatchResult:
+        """Store the punches of a batch, and dead-letter messages that can never be stored.
 
         Args:
             messages: the batch.
-            end: when the function must have ended, `time.monotonic()` seconds.
+            deadline: end of the invocation, in `time.monotonic()` seconds.
         """
-        # The last 8 s, or half of what is left if that is less: for dead letters, and then for changes of visibility.
-        reserve = min(DEAD_LETTER_SECONDS, (end - self._clock()) / 2)
-        deadlines = _Deadlines(end - reserve, end - reserve / 2)
-        processed = Processed()
-        trusted, suspect_parts, delays_seconds = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
-        bugs = self._process_part(trusted, processed, deadlines) if trusted else []
+        # Reserve the last 8 s, or half of the remaining time if that is less, for dead letters and visibility timeouts.
+        reserve = min(DEAD_LETTER_SECONDS, (deadline - self._clock()) / 2)
+        deadlines = _Deadlines(deadline - reserve, deadline - reserve / 2)
+        result = BatchResult()
+        trusted, suspect_groups, delays_seconds = divide_by_crash_risk(messages, self._visibility_timeout_seconds)
+        bugs = self._process_messages(trusted, result, deadlines) if trusted else []
         must_spread = bool(delays_seconds)
-        for index, part in enumerate(suspect_parts):
-            if must_spread and processed.has_rows:  # database and code work: only a suspect can crash the process now
-                untried = [message for later in suspect_parts[index:] for message in later]
-                delays = [(message, delays_seconds[message.id]) for message in untried]
-                self._spread(delays, processed, deadlines.database)
+        for index, group in enumerate(suspect_groups):
+            if must_spread and result.has_rows:  # database and code work, so only a suspect can crash the process now
+                remaining = [message for later_group in suspect_groups[index:] for message in later_group]
+                delays = [(message, delays_seconds[message.id]) for message in remaining]
+                self._spread_suspects(delays, result, deadlines.database)
                 must_spread = False
-            bugs += self._process_part(part, processed, deadlines)
-        if processed.has_rows:
+            bugs += self._process_messages(group, result, deadlines)
+        if result.has_rows:
             self._last_stored = self._clock()
         if bugs:
-            self._handle_bugs(bugs, processed, deadlines, is_alone=len(messages) == 1)
-        return processed
+            self._handle_bugs(bugs, result, deadlines, is_only_message=len(messages) == 1)
+        return result
 
-    def shorten_visibility(self, processed: Processed, end: float) -> None:
-        """Make messages that failed transiently visible again soon; add a warning if SQS refuses.
+    def shorten_visibility(self, result: BatchResult, deadline: float) -> None:
+        """Make transiently failed messages visible again soon; add a warning to the result if that fails.
 
-        Call it last: the delays count from this call.
+        Call this method last, because the delays start with the call.
         """
-        transient = [failure.message for failure in processed.failures.values() if failure.is_transient]
+        transient = [failure.message for failure in result.failures.values() if failure.is_transient]
         try:
-            self._redelivery.shorten_visibility(transient, end)
-        except Exception as error:  # noqa: BLE001  SQS delivers them after the queue's own visibility timeout
-            processed.warnings.append(_redelivery_warning(error))
+            self._retry_backoff.shorten_visibility(transient, deadline)
+        except Exception as error:  # noqa: BLE001  SQS redelivers them after the queue's visibility timeout
+            result.warnings.append(_redelivery_warning(error))
 
-    def _process_part(self, messages: Sequence[Message], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
-        """Process a part of a batch; return the messages that the function's own code fails on."""
+    def _process_messages(self, messages: Sequence[Message], result: BatchResult, deadlines: _Deadlines) -> list[_Bug]:
+        """Process some messages of a batch; return those that the function's own code fails on."""
         received: list[tuple[Message, Entry]] = []
         rejections: list[Rejection] = []
         bugs: list[_Bug] = []
         for message in messages:
             try:
-                received.append((message, self._entry(message)))
+                received.append((message, self._create_entry(message)))
             except InvalidPunchError as error:
                 rejections.append(Rejection(message, error.reason, error.detail))
-            except Exception as error:  # noqa: BLE001  a bug must not hold up the other messages of the batch
+            except Exception as error:  # noqa: BLE001  a bug must not make the other messages of the batch fail
                 bugs.append(_Bug(message, type_and_location(error)))
 
-        # SQS promises no order, and of two punches with one id the first is stored.
+        # SQS does not guarantee an order, and of two punches with the same id the one received first must be stored.
         received.sort(key=lambda pair: pair[1].received_ms)
         outcomes = self._store.save([entry for _, entry in received], deadlines.database)
         for (message, entry), (status, detail) in zip(received, outcomes, strict=True):
             match status:
                 case Status.STORED:
-                    processed.stored.append(entry)
-                    processed.redriven += message.is_redriven
+                    result.stored.append(entry)
+                    result.redriven += message.is_redriven
                 case Status.DUPLICATE:
-                    processed.duplicates.append(entry)
-                    processed.redriven += message.is_redriven
+                    result.duplicates.append(entry)
+                    result.redriven += message.is_redriven
                 case Status.REDELIVERED:
-                    processed.redelivered.append(entry)
+                    result.redelivered.append(entry)
                 case Status.CONFLICT | Status.REFUSED:
                     rejections.append(Rejection(message, _REASONS[status], detail))
                 case Status.FAILED:
-                    processed.failures[message.id] = Failure(message, detail, is_transient=True)
+                    result.failures[message.id] = Failure(message, detail, is_transient=True)
                 case Status.UNEXPECTED:
                     bugs.append(_Bug(message, detail))
                 case _:
-                    assert_never(status)  # otherwise SQS would delete the message
-        self._dead_letter(rejections, processed, deadlines)
+                    assert_never(status)  # without an outcome, SQS would delete the message
+        self._dead_letter(rejections, result, deadlines)
         return bugs
 
-    def _entry(self, message: Message) -> Entry:
-        """Return the punch of a message and what the message says of it.
+    def _create_entry(self, message: Message) -> Entry:
+        """Return the entry to store for a message.
 
         Raises:
-            InvalidPunchError: it can never be stored.
-            MissingTimestampError: when it was received cannot be read.
+            InvalidPunchError: the message can never be stored.
+            MissingTimestampError: the message lacks its time of receipt.
         """
         punch = self._parse(message.body, self._zone)
         if self.requires_sign_in:
             _require_signed_in(message.employee_id, punch)
-        if source_key := message.source_key:  # two records of a source may be of one employee and minute
+        if source_key := message.source_key:  # a source may have two records of the same employee and minute
             try:
                 punch = punch._replace(id=derive_source_id(source_key))
             except InvalidSourceKeyError as error:
@@ -252,53 +257,54 @@ class Drain:
         is_new_copy = message.origin.message_id != message.id and message.receive_count == 1
         return Entry(punch, *message.origin, message.api_key_id, is_new_copy)
 
-    def _spread(self, delays: Sequence[tuple[Message, int]], processed: Processed, deadline: float) -> None:
+    def _spread_suspects(self, delays: Sequence[tuple[Message, int]], result: BatchResult, deadline: float) -> None:
         """Hide suspects for different times, so that they reappear in different batches if one crashes the process."""
         try:
-            self._redelivery.set_visibility(delays, min(deadline, self._clock() + MAX_SPREAD_SECONDS))
-        except Exception as error:  # noqa: BLE001  they reappear all the same, together
-            processed.warnings.append(_redelivery_warning(error))
+            self._retry_backoff.set_visibility(delays, min(deadline, self._clock() + MAX_SPREAD_SECONDS))
+        except Exception as error:  # noqa: BLE001  then they reappear together
+            result.warnings.append(_redelivery_warning(error))
 
     def _handle_bugs(
-        self, bugs: Sequence[_Bug], processed: Processed, deadlines: _Deadlines, *, is_alone: bool
+        self, bugs: Sequence[_Bug], result: BatchResult, deadlines: _Deadlines, *, is_only_message: bool
     ) -> None:
-        """Dead-letter the messages that the function's own code has failed on for long, while it stored others.
+        """Dead-letter messages on which the function's code has failed for GRACE_SECONDS while it stored others.
 
-        A release that fails on everything dead-letters nothing, however long it lasts; nor does an outage.
+        A release that fails on every message, or an outage, therefore dead-letters nothing.
         """
         rejections: list[Rejection] = []
         unknown = ""
         try:
-            failing = self._store.record_failing([bug.message.id for bug in bugs], deadlines.database)
+            failing_seconds = self._store.record_failures([bug.message.id for bug in bugs], deadlines.database)
         except QueryFailedError as error:
-            failing, unknown = {}, f"; since when is not known: {error}"
+            failing_seconds, unknown = {}, f"; time of the first failure is unknown: {error}"
         for message, location in bugs:
-            seconds = failing.get(message.id, 0)
-            # Give up on a message only if another was stored: in its batch or, if it came alone, since it first failed.
-            is_code_proven = processed.has_rows or (is_alone and self._clock() - self._last_stored < seconds)
-            if is_code_proven and seconds >= GRACE_SECONDS:
+            seconds = failing_seconds.get(message.id, 0)
+            # Dead-letter a message only if another was stored: in the same batch or, if the message is the only one of
+            # its batch, after its first failure.
+            has_stored_another = result.has_rows or (is_only_message and self._clock() - self._last_stored < seconds)
+            if has_stored_another and seconds >= GRACE_SECONDS:
                 rejections.append(Rejection(message, Reason.UNEXPECTED, location))
             else:
-                processed.failures[message.id] = Failure(message, f"unexpected: {location}{unknown}")
+                result.failures[message.id] = Failure(message, f"unexpected: {location}{unknown}")
         if rejections:
-            self._dead_letter(rejections, processed, deadlines)
+            self._dead_letter(rejections, result, deadlines)
 
-    def _dead_letter(self, rejections: Sequence[Rejection], processed: Processed, deadlines: _Deadlines) -> None:
+    def _dead_letter(self, rejections: Sequence[Rejection], result: BatchResult, deadlines: _Deadlines) -> None:
         unsent = self._dead_letters.send(rejections, deadlines.dead_letters)
         for rejection in rejections:
             message = rejection.message
             if message.id in unsent:
-                processed.failures[message.id] = Failure(message, unsent[message.id])
+                result.failures[message.id] = Failure(message, unsent[message.id])
             else:
-                processed.dead_lettered.append(rejection)
-                processed.redriven += message.is_redriven
+                result.dead_lettered.append(rejection)
+                result.redriven += message.is_redriven
 
 
 def _require_signed_in(employee_id: str | None, punch: Punch) -> None:
     if employee_id is None:
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: the message names no signed-in employee")
     if employee_id != str(punch.employee_id):
-        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+        raise InvalidPunchError(Reason.IDENTITY, "usuarioId: not the signed-in employee")
 
 
 def _redelivery_warning(error: Exception) -> str:
@@ -306,12 +312,12 @@ def _redelivery_warning(error: Exception) -> str:
 
 
 def create_drain(settings: DrainSettings, parse: Parse = parse) -> Drain:
-    """Return a drain that works as the settings say; it connects to nothing yet."""
+    """Return a drain with the given settings. It makes no connection until it is used."""
     return Drain(
         settings.zone,
         Store(settings.database.connection_parameters),
         DeadLetters(settings.dlq_url),
-        Redelivery(settings.queue_url, settings.retry_delays_seconds),
+        RetryBackoff(settings.queue_url, settings.retry_delays_seconds),
         requires_sign_in=settings.requires_sign_in,
         visibility_timeout_seconds=settings.visibility_timeout_seconds,
         parse=parse,

@@ -120,7 +120,7 @@ def handle(
         error = log.type_and_location(failure)
     if counters:
         outcome = {**dict.fromkeys(counters, 0), **result.counts, "error": error}
-        log.request(name, context.aws_request_id, (time.monotonic() - started) * 1000, outcome)
+        log.write_request(name, context.aws_request_id, (time.monotonic() - started) * 1000, outcome)
     elif error:
         log.write(f"{name}: {error}", context.aws_request_id, level="WARNING")
     response_headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **headers}

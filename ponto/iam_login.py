@@ -1,7 +1,7 @@
-"""Token with which a role signs in to an RDS database by AWS's IAM: a request that is signed, but never sent.
+"""IAM authentication tokens for RDS: presigned requests that are used as passwords and never sent.
 
-It uses the standard library only: botocore signs the same bytes, but its import makes a cold start's first punch 25
-times as slow (lab/performance.md).
+The module uses the standard library only: botocore would sign the same bytes, but importing it makes the first punch of
+a cold start 25 times as slow (lab/performance.md).
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 """
 
@@ -13,21 +13,21 @@ from functools import reduce
 from urllib.parse import quote
 
 REQUIRED_VARIABLES = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-"""What signs a token; Lambda gives it to each function."""
+"""Environment variables that signing needs. Lambda sets them for every function."""
 
-_LIFETIME_SECONDS = 900  # the longest that AWS admits; a token is checked when connecting only
+_LIFETIME_SECONDS = 900  # AWS's maximum; a token is only checked when connecting
 
 
 def generate_token(host: str, port: int, user: str, environment: Mapping[str, str], at: datetime | None = None) -> str:
-    """Return the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
+    """Return a token, like `aws rds generate-db-auth-token`. Never log it.
 
     Args:
-        host: the name that AWS gave the database, no alias: the signature is for this name.
-        port: not 443, which AWS leaves out of the signature.
-        user: the role of the database.
-        environment: has REQUIRED_VARIABLES: the region of the database, and credentials that may connect as the role
-            (`rds-db:connect`). Temporary ones, as a function's are, also have AWS_SESSION_TOKEN.
-        at: now, with a time zone.
+        host: host name of the RDS endpoint. The signature includes it, so an alias does not work.
+        port: port of the endpoint. Port 443 is not supported, because AWS leaves it out of the signature.
+        user: database role to log in as.
+        environment: variables with REQUIRED_VARIABLES, and AWS_SESSION_TOKEN for temporary credentials. The credentials
+            need the permission `rds-db:connect` for the role.
+        at: time of the signature, with a time zone. Defaults to now.
     """
     region, access_key, secret_key = (environment[name] for name in REQUIRED_VARIABLES)
     instant = (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -45,10 +45,10 @@ def generate_token(host: str, port: int, user: str, environment: Mapping[str, st
     if session_token := environment.get("AWS_SESSION_TOKEN"):
         query["X-Amz-Security-Token"] = session_token
     parts = [f"{name}={quote(value, safe='')}" for name, value in query.items()]
-    empty = hashlib.sha256().hexdigest()  # the body's
-    request = "\n".join(["GET", "/", "&".join(sorted(parts)), f"host:{host.lower()}:{port}", "", "host", empty])
-    signed = "\n".join(["AWS4-HMAC-SHA256", instant, scope, hashlib.sha256(request.encode()).hexdigest()])
-    signature = reduce(_hmac, (day, region, "rds-db", "aws4_request", signed), f"AWS4{secret_key}".encode()).hex()
+    body_hash = hashlib.sha256().hexdigest()  # of the empty body
+    request = "\n".join(["GET", "/", "&".join(sorted(parts)), f"host:{host.lower()}:{port}", "", "host", body_hash])
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", instant, scope, hashlib.sha256(request.encode()).hexdigest()])
+    signature = reduce(_hmac, (day, region, "rds-db", "aws4_request", to_sign), f"AWS4{secret_key}".encode()).hex()
     return f"{host}:{port}/?{'&'.join(parts)}&X-Amz-Signature={signature}"
 
 

@@ -1,6 +1,7 @@
-"""JSON log lines of the functions: counts, times and kinds of errors, never a punch.
+"""JSON log lines of the functions, with counts, times and error types, but without data of a punch.
 
-The line of a batch is in CloudWatch's embedded metric format, so that its numbers are metrics without a call:
+The line of a batch is in CloudWatch's embedded metric format, from which CloudWatch creates metrics without an API
+call:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -13,10 +14,10 @@ from ponto import __version__
 
 NAMESPACE = "BatidaPonto"
 
-_DIMENSION = "FunctionName"  # as in AWS/Lambda
+_DIMENSION = "FunctionName"  # as in the namespace AWS/Lambda
 
 
-def batch(
+def write_batch(
     request_id: str,
     function_name: str,
     now: float,
@@ -24,15 +25,15 @@ def batch(
     milliseconds: Mapping[str, float],
     errors: Sequence[str],
 ) -> None:
-    """Log a batch, and its numbers as metrics.
+    """Log a batch, with its counts and durations as metrics.
 
     Args:
-        request_id: of the invocation.
-        function_name: the metrics' dimension.
-        now: when the batch was processed, s since the epoch.
-        counts: by the metric's name.
-        milliseconds: durations, by the metric's name.
-        errors: why messages failed, without anything of a punch.
+        request_id: id of the invocation.
+        function_name: name of the function, the dimension of the metrics.
+        now: when the batch was processed, in seconds since the epoch.
+        counts: counts by metric name.
+        milliseconds: durations by metric name.
+        errors: why messages failed, without data of a punch.
     """
     units = dict.fromkeys(counts, "Count") | dict.fromkeys(milliseconds, "Milliseconds")
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
@@ -45,14 +46,14 @@ def batch(
     write("batch", request_id, level="WARNING" if errors else "INFO", **fields)
 
 
-def request(message: str, request_id: str, milliseconds: float, outcome: Mapping[str, object]) -> None:
-    """Log how a request was answered, without a value of the request or of a row.
+def write_request(message: str, request_id: str, milliseconds: float, outcome: Mapping[str, object]) -> None:
+    """Log a request and its outcome, without values from the request or from rows.
 
     Args:
         message: name of the operation.
-        request_id: of the invocation.
-        milliseconds: that it took.
-        outcome: counts, and `error`: the type of the error, empty if there was none.
+        request_id: id of the invocation.
+        milliseconds: duration of the request.
+        outcome: counts, and `error`, the type of the error or an empty string.
     """
     fields = dict(outcome)
     error = fields.pop("error")
@@ -63,12 +64,12 @@ def request(message: str, request_id: str, milliseconds: float, outcome: Mapping
 
 
 def write(message: str, request_id: str, *, level: str = "INFO", **fields: object) -> None:
-    """Log one line, which has nothing of a punch."""
+    """Log one line. The caller ensures that it contains no data of a punch."""
     line = {"level": level, "message": message, "requestId": request_id, "version": __version__, **fields}
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 
 def type_and_location(error: Exception) -> str:
-    """Return the type of an error and the line that raised it, without its text, which may quote a punch."""
+    """Return the type of an error and the line that raised it. The text is left out because it may quote a punch."""
     *_, raised = extract_tb(error.__traceback__)
     return f"{type(error).__name__} at {Path(raised.filename).name}:{raised.lineno}"

@@ -1,20 +1,20 @@
-"""Messages of the queue of punches, each read once from its record in an SQS event."""
+"""Messages of the queue of punches, parsed from the records of an SQS event."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 
 MAX_ID_CHARACTERS = 100
-"""Of a message's id or an API key's: SQS's own limit, and that of the table's columns."""
+"""Maximum length of message ids and API key ids: the limit of SQS and of the table's columns."""
 
-_ORIGIN = ("messageId", "receivedAt")  # attributes of a dead letter that was sent back
+_ORIGIN_ATTRIBUTES = ("messageId", "receivedAt")  # set by a redrive
 _SOURCE_KEY = "sourceKey"
-# 1.0.0-rc.1 sent the two parts of a source key as two attributes; the release after the next may drop them.
+# 1.0.0-rc.1 sent the two parts of a source key as two attributes. The release after the next may drop them.
 _SOURCE_KEY_PARTS = ("relogio", "nsr")
-# Only the gateway and imports set them. A dead letter keeps them, for a redrive is judged by them.
+# Set only by the gateway and imports. Dead letters keep these attributes, because redriven messages need them.
 _SENDER_ATTRIBUTES = frozenset({"usuarioId", "apiKeyId", _SOURCE_KEY, *_SOURCE_KEY_PARTS})
-_EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
-_is_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # a message put on the queue by hand may have any text
+_MIN_RECEIVED_MS = 1_577_836_800_000  # 2020-01-01: no punch was received earlier
+_is_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # messages put on the queue by hand may contain any text
 
 
 class ItemFailure(TypedDict):
@@ -22,49 +22,49 @@ class ItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """Response to Lambda, by ReportBatchItemFailures; a misspelt key would delete every message of the batch."""
+    """Response to Lambda for ReportBatchItemFailures. If a key were misspelt, SQS would delete all messages."""
 
     batchItemFailures: list[ItemFailure]
 
 
 class Origin(NamedTuple):
-    """The message that first brought a body."""
+    """The message in which a body was sent first."""
 
     message_id: str
-    received_ms: int  # when SQS stored it, ms since the epoch, UTC
+    received_ms: int  # when SQS stored the message, in ms since the epoch
 
 
 class Message(NamedTuple):
-    """A message as the function received it."""
+    """A message as received by the function. Times are in ms since the epoch, and None if they cannot be parsed."""
 
     id: str
     body: str
     receipt_handle: str
-    receive_count: int  # this receive included; 1 if it cannot be read
-    sent_ms: int | None  # when SQS stored this message, ms since the epoch, UTC; None: it cannot be read
-    first_received_ms: int | None  # when SQS first handed it out, likewise
-    origin: Origin | None  # this message, or that of a dead letter which was sent back; None: `sent_ms` is None
-    is_redriven: bool  # it is a dead letter that was sent back
-    sender_attributes: Mapping[str, str]  # set by the gateway or an import
+    receive_count: int  # including this receive; 1 if it cannot be parsed
+    sent_ms: int | None  # when SQS stored this message
+    first_received_ms: int | None  # when SQS first delivered this message
+    origin: Origin | None  # this message or, if it is redriven, the original one; None if `sent_ms` is None
+    is_redriven: bool  # whether the message is a redriven dead letter
+    sender_attributes: Mapping[str, str]  # attributes set by the gateway or an import
 
     @property
     def employee_id(self) -> str | None:
-        """Number of the employee whose sign-in the gateway verified, as the token has it."""
+        """Employee id from the token of the signed-in employee, whom the gateway verified."""
         return self.sender_attributes.get("usuarioId")
 
     @property
     def api_key_id(self) -> str | None:
-        """Id of the API key that the punch came with.
+        """Id of the API key that the punch was sent with.
 
-        None: it did not come through the gateway, or through that of the local stack, which knows no such id; or the id
-        is longer than the table takes.
+        None if the punch was not sent through API Gateway, or if the id is too long for the table. The local stack's
+        gateway sets no id.
         """
         key_id = self.sender_attributes.get("apiKeyId")
         return key_id if key_id and len(key_id) <= MAX_ID_CHARACTERS else None
 
     @property
     def source_key(self) -> str | None:
-        """Text from which the id of an imported record is derived; see `derived_id.derive_source_id`."""
+        """Source key of an imported record; see `derived_id.derive_source_id`."""
         return read_source_key(self.sender_attributes)
 
 
@@ -79,77 +79,79 @@ def read_messages(event: Any) -> list[Message]:
     """Return the messages of an SQS event, in its order.
 
     Raises:
-        NotFromSqsError: it is another event.
+        NotFromSqsError: the event is not a batch of SQS messages.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(map(_is_from_sqs, records)):
         raise NotFromSqsError("The event is not from SQS: expected Records, each with eventSource aws:sqs.")
-    return list(map(_read, records))
+    return list(map(_parse_record, records))
 
 
 def read_source_key(attributes: Mapping[str, str]) -> str | None:
-    """Return the source key that a message's attributes, by name, carry; None: there is none."""
+    """Return the source key from a message's attributes, or None if there is none.
+
+    Args:
+        attributes: string values of the attributes, by name.
+    """
     if key := attributes.get(_SOURCE_KEY):
         return key
     source, record = map(attributes.get, _SOURCE_KEY_PARTS)
     return f"{source or ''}/{record or ''}" if source or record else None
 
 
-def carried_origin(attributes: Mapping[str, str], sent_ms: int) -> Origin | None:
-    """Return the origin that the attributes of a dead letter which was sent back carry.
+def parse_origin(attributes: Mapping[str, str], sent_ms: int) -> Origin | None:
+    """Return the origin from the attributes of a redriven message, or None if they are missing or implausible.
 
-    A redrive is a new message to SQS, and carries the origin of its body as attributes. All who may send to the queue
-    can write them, so a time is believed only if it can be true: not later than that of the message which carries it,
-    and not before there was anything to receive.
+    To SQS a redriven message is new, so a redrive sends the origin in attributes. Any sender can set them, so a time is
+    accepted only if it is not later than the message itself, and not before 2020.
 
     Args:
-        attributes: the message's own, by name.
-        sent_ms: when SQS stored it, ms since the epoch, UTC.
+        attributes: string values of the attributes, by name.
+        sent_ms: when SQS stored the redriven message, in ms since the epoch.
     """
-    message_id, received = map(attributes.get, _ORIGIN)
+    message_id, received = map(attributes.get, _ORIGIN_ATTRIBUTES)
     if not message_id or len(message_id) > MAX_ID_CHARACTERS or not received or not _is_milliseconds(received):
         return None
-    return Origin(message_id, int(received)) if _EARLIEST_MS <= int(received) <= sent_ms else None
+    return Origin(message_id, int(received)) if _MIN_RECEIVED_MS <= int(received) <= sent_ms else None
 
 
 def _is_from_sqs(record: object) -> bool:
     return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
 
 
-def _read(record: Mapping[str, Any]) -> Message:
+def _parse_record(record: Mapping[str, Any]) -> Message:
     message_id: str = record["messageId"]
-    body: Any = record.get("body")  # always a text from SQS; otherwise the parser fails on it, on this message alone
-    system = record.get("attributes") or _NO_ATTRIBUTES
-    sent_ms = _number(system, "SentTimestamp")
+    body: Any = record.get("body")  # SQS always sends a string; if another event does not, only its message fails
+    system_attributes = record.get("attributes") or _NO_ATTRIBUTES
+    sent_ms = _parse_integer(system_attributes, "SentTimestamp")
     origin = None if sent_ms is None else Origin(message_id, sent_ms)
     is_redriven, sender_attributes = False, _NO_ATTRIBUTES
     attributes = record.get("messageAttributes")
     if attributes and isinstance(attributes, dict):
-        texts = {  # empty and binary ones have none
+        string_attributes = {  # without empty and binary ones
             name: text
             for name, value in attributes.items()
             if isinstance(value, dict) and (text := value.get("stringValue"))
         }
-        sender_attributes = {name: text for name, text in texts.items() if name in _SENDER_ATTRIBUTES}
-        is_redriven = "messageId" in texts  # only a redrive sends it
+        sender_attributes = {name: text for name, text in string_attributes.items() if name in _SENDER_ATTRIBUTES}
+        is_redriven = "messageId" in string_attributes  # only a redrive sets it
         if is_redriven and sent_ms is not None:
-            origin = carried_origin(texts, sent_ms) or origin
+            origin = parse_origin(string_attributes, sent_ms) or origin
     return Message(
         message_id,
         body,
         record.get("receiptHandle") or "",  # an event written by hand may lack it
-        max(1, _number(system, "ApproximateReceiveCount") or 1),
+        max(1, _parse_integer(system_attributes, "ApproximateReceiveCount") or 1),
         sent_ms,
-        _number(system, "ApproximateFirstReceiveTimestamp"),
+        _parse_integer(system_attributes, "ApproximateFirstReceiveTimestamp"),
         origin,
         is_redriven,
         sender_attributes,
     )
 
 
-def _number(system: Mapping[str, Any], name: str) -> int | None:
-    """Return a number of SQS's own attributes; None: it cannot be read."""
+def _parse_integer(system_attributes: Mapping[str, Any], name: str) -> int | None:
     try:
-        return int(system[name])
+        return int(system_attributes[name])
     except (KeyError, TypeError, ValueError):
         return None

@@ -24,70 +24,70 @@ _SQL = Path(__file__).parent / "sql"
 _EXISTING = read_sql(_SQL / "existing.sql")
 _FAILING = read_sql(_SQL / "failing.sql")
 
-# SQLSTATE classes that one entry of a batch can cause: data exception, integrity constraint violation, program limit
-# exceeded.
+# SQLSTATE classes of errors that a single entry of a batch can cause: data exception, integrity constraint violation,
+# program limit exceeded.
 _ENTRY_ERROR_CLASSES = ("22", "23", "54")
-# Only the first means that the data is wrong, so that no retry can help. A punch that passed `parse` violates no
-# constraint of the schema that this code knows, and exceeds no limit: the schema is newer, or was changed by hand.
-_REFUSAL_CLASS = "22"
+# Only a data exception means that no retry can help. Violated constraints and exceeded limits mean that the schema is
+# newer than this code or was changed by hand, because a parsed punch satisfies the constraints that this code knows.
+_DATA_EXCEPTION_CLASS = "22"
 
-_QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language of PostgreSQL's messages
+_QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # quotation marks of all languages of PostgreSQL's messages
 
-_NUMBERS = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
+_NUMBER_INDEXES = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
 
 
 class ExistingRow(NamedTuple):
-    """Row of `existing.sql`."""
+    """A row of the query `existing.sql`."""
 
     id: str
-    mensagem_id: str | None  # the message that brought it
-    comparison_key: Mapping[str, object]  # as `Punch.comparison_key`
+    mensagem_id: str | None  # id of the message from which the row was stored
+    comparison_key: Mapping[str, object]  # like `Punch.comparison_key`
 
 
 class Entry(NamedTuple):
-    """A punch and the message that first brought it."""
+    """A punch, and the message in which it was sent first."""
 
     punch: Punch
-    message_id: str  # of SQS
-    received_ms: int  # SQS's SentTimestamp: ms since the epoch, UTC
-    api_key_id: str | None = None  # of the API key that it came with
-    is_new_copy: bool = False  # first receive of a redriven message: a row of `message_id` is not of this copy
+    message_id: str
+    received_ms: int  # SentTimestamp of the message, in ms since the epoch
+    api_key_id: str | None = None  # id of the API key that the punch was sent with
+    is_new_copy: bool = False  # first receive of a redriven message, so an existing row is not from this copy
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """Values in the order of COLUMNS."""
+        """Values of the entry, in the order of COLUMNS."""
         return (*self.punch, self.received_ms, self.message_id, self.api_key_id)
 
 
 COLUMNS = (*Punch._fields, "recebida_ms", "mensagem_id", "chave")
-"""Names by which `store.sql` takes the values of an entry."""
+"""Names of an entry's values in `store.sql`."""
 
 _STORE = read_sql(_SQL / "store.sql").format(**{name: index for index, name in enumerate(COLUMNS)})
 
 
 class Status(Enum):
     STORED = auto()
-    DUPLICATE = auto()  # the same punch is a row already, from another message or copy of this one
-    REDELIVERED = auto()  # it is a row already, from this very message
-    CONFLICT = auto()  # another punch is the row of its id
-    REFUSED = auto()  # PostgreSQL can never store it
-    FAILED = auto()  # not known to be stored: try again later
-    UNEXPECTED = auto()  # the function's own code failed on it
+    DUPLICATE = auto()  # the same punch is already stored, from another message or another copy of this one
+    REDELIVERED = auto()  # the punch is already stored, from this message
+    CONFLICT = auto()  # the id belongs to a different punch
+    REFUSED = auto()  # PostgreSQL can never store the punch
+    FAILED = auto()  # storing failed, or its result is unknown; retry later
+    UNEXPECTED = auto()  # the function's own code failed on the punch
 
 
 class Outcome(NamedTuple):
     status: Status
-    detail: str = ""  # printable ASCII, at most 200 characters, no value of the punch but its id
+    detail: str = ""  # printable ASCII, at most 200 characters; contains no value of the punch except its id
 
 
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
 _REDELIVERED = Outcome(Status.REDELIVERED)
-_ROW_NOT_VISIBLE = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
+_ROW_NOT_VISIBLE = Outcome(Status.FAILED, "the id already exists, but its row is not visible")
 
 
 class QueryFailedError(Exception):
-    """PostgreSQL did not answer a query."""
+    """A query failed. The error text is like an outcome's detail."""
 
 
 class Store:
@@ -99,96 +99,109 @@ class Store:
         timeouts: Timeouts = TIMEOUTS,
         create_session: Callable[[Callable[[], Parameters], Timeouts], Session] = Session,
     ) -> None:
-        """Create a store; it does not connect yet.
+        """Create a store. It connects when it is used.
 
         Args:
-            parameters: as of `Session`; an exception of it becomes the outcome of the entries.
-            timeouts: as of `Session`.
-            create_session: makes what runs the statements.
+            parameters: see `Session`. If the function raises an exception, the entries have the outcome FAILED.
+            timeouts: see `Session`.
+            create_session: creates the session that runs the statements.
         """
         self._session = create_session(parameters, timeouts)
 
     def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
-        """Store a batch, normally in one statement, and return the outcome of each entry, in their order.
+        """Store a batch, normally in one statement.
 
-        Of several entries with one id the first is stored, if it can be, and the others are compared with the row.
-        Safe to repeat: what a message has stored already is REDELIVERED. So may be a punch of this very call, if the
-        connection broke before PostgreSQL's answer arrived.
+        Of several entries with the same id, the first valid one is stored, and the others are compared with its row.
+        Safe to repeat: entries that are already stored from the same message are REDELIVERED. In rare cases they are
+        from this call, if the connection breaks before PostgreSQL's response arrives, and the statement is repeated.
 
-        Nothing is raised: errors of PostgreSQL, the network, `parameters` and this code are outcomes. For the deadline
-        see `Session.execute`.
+        Args:
+            entries: the batch, in the order of receipt.
+            deadline: see `Session.execute`.
+
+        Returns:
+            The outcome of each entry, in order. Errors of PostgreSQL, the network, `parameters` and this code become
+            outcomes; no exception is raised.
         """
         if not entries:
             return []
-        given_up: Outcome | None = None  # of all entries not tried yet
+        outage: Outcome | None = None  # outcome of all remaining entries after an error that no entry caused
 
         def attempt(part: Sequence[Entry]) -> list[Outcome]:
-            nonlocal given_up
-            if given_up is None:
+            nonlocal outage
+            if outage is None:
                 try:
                     return self._insert(part, deadline)
                 except QUERY_ERRORS as error:
                     if _sqlstate(error).startswith(_ENTRY_ERROR_CLASSES):
                         raise
-                    given_up = self._give_up(error)
-            return [given_up] * len(part)
+                    outage = self._handle_outage(error)
+            return [outage] * len(part)
 
-        return process_in_halves(entries, attempt, Exception, _outcome_of_error)
+        return process_in_halves(entries, attempt, Exception, _error_outcome)
 
-    def record_failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
-        """Record messages that the function's own code fails on; return for how many seconds, by id, if not new.
+    def record_failures(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+        """Record messages on which the function's own code has failed.
+
+        Args:
+            message_ids: ids of the messages.
+            deadline: see `Session.execute`.
+
+        Returns:
+            Seconds since the first failure, by id, of the messages that were recorded before.
 
         Raises:
-            QueryFailedError: PostgreSQL did not answer. The message is as an outcome's detail.
+            QueryFailedError: the query failed.
         """
         try:
             return dict(self._session.execute(_FAILING, {"ids": list(message_ids)}, deadline))
         except QUERY_ERRORS as error:
-            raise QueryFailedError(self._give_up(error).detail) from error
+            raise QueryFailedError(self._handle_outage(error).detail) from error
 
     def close(self) -> None:
-        """Close the connection if there is one. A later `save` opens another."""
+        """Close the connection, if any. A later `save` opens a new one."""
         self._session.close()
 
     def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Insert entries, and compare those whose id was taken, by a row or by an earlier entry."""
-        rows = self._session.execute(_STORE, {"entries": _document(entries)}, deadline)
+        """Insert entries, and compare those whose id already belonged to a row or an earlier entry."""
+        rows = self._session.execute(_STORE, {"entries": _to_json(entries)}, deadline)
         outcomes = [_STORED] * len(entries)
         if len(rows) == len(entries):
             return outcomes
         new = {punch_id for (punch_id,) in rows}
-        taken = []
+        existing = []
         for index, entry in enumerate(entries):
             if entry.punch.id in new:
                 new.remove(entry.punch.id)
             else:
-                taken.append(index)
-        for index, outcome in zip(taken, self._compare([entries[index] for index in taken], deadline), strict=True):
+                existing.append(index)
+        compared = self._compare_with_rows([entries[index] for index in existing], deadline)
+        for index, outcome in zip(existing, compared, strict=True):
             outcomes[index] = outcome
         return outcomes
 
-    def _compare(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Compare entries with the rows under their ids."""
+    def _compare_with_rows(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        """Compare entries with the existing rows of their ids."""
         ids = [entry.punch.id for entry in entries]
         try:
             rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
         except QUERY_ERRORS as error:
-            return [self._give_up(error)] * len(entries)
+            return [self._handle_outage(error)] * len(entries)
         existing = {row.id: row for row in map(ExistingRow._make, rows)}
         return [
             compare(entry, existing[entry.punch.id]) if entry.punch.id in existing else _ROW_NOT_VISIBLE
             for entry in entries
         ]
 
-    def _give_up(self, error: Exception) -> Outcome:
-        """Return the outcome of an error that the data did not cause; the connection may be broken, and is closed."""
+    def _handle_outage(self, error: Exception) -> Outcome:
+        """Return the outcome for an error that no entry caused. Close the connection, which may be broken."""
         if isinstance(error, psycopg2.Error):
             self._session.close()
-        return _failed(error)
+        return _failed_outcome(error)
 
 
 def compare(entry: Entry, row: ExistingRow) -> Outcome:
-    """Return the outcome of an entry whose id is that of a row."""
+    """Return the outcome of an entry whose id belongs to an existing row."""
     differing = [column for column, value in entry.punch.comparison_key.items() if row.comparison_key[column] != value]
     if differing:
         return Outcome(
@@ -198,21 +211,21 @@ def compare(entry: Entry, row: ExistingRow) -> Outcome:
     return _REDELIVERED if is_redelivered else _DUPLICATE
 
 
-def _document(entries: Sequence[Entry]) -> str:
+def _to_json(entries: Sequence[Entry]) -> str:
     rows = [entry.values for entry in entries]
-    numbers = [number for row in rows for index in _NUMBERS if (number := row[index])]
-    if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
-        with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
+    numbers = [number for row in rows for index in _NUMBER_INDEXES if (number := row[index])]
+    if math.isfinite(sum(numbers)):  # orjson would write NaN as null
+        with suppress(orjson.JSONEncodeError):  # for example because of a lone surrogate
             return orjson.dumps(rows).decode()
-    return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL says what is wrong with it
+    return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL's error message describes the problem
 
 
-def _outcome_of_error(error: Exception) -> Outcome:
+def _error_outcome(error: Exception) -> Outcome:
     if not isinstance(error, psycopg2.Error):
         return Outcome(Status.UNEXPECTED, type_and_location(error))
-    if not _sqlstate(error).startswith(_REFUSAL_CLASS):
-        return _failed(error)  # whose message has names of the schema, but no value
-    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', error_message(error))}"  # quotes may hold personal data
+    if not _sqlstate(error).startswith(_DATA_EXCEPTION_CLASS):
+        return _failed_outcome(error)  # safe to log: its message contains names of the schema, but no values
+    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', error_message(error))}"  # quotes may contain personal data
     return Outcome(Status.REFUSED, _printable(detail))
 
 
@@ -220,7 +233,7 @@ def _sqlstate(error: Exception) -> str:
     return (isinstance(error, psycopg2.Error) and error.pgcode) or ""
 
 
-def _failed(error: Exception) -> Outcome:
+def _failed_outcome(error: Exception) -> Outcome:
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
         detail = f"{type(error).__name__}{state}: {error_message(error)}"

@@ -1,4 +1,4 @@
-"""In-memory collaborators of the drain, for tests of this project and of forks. Not part of the function's zip.
+"""In-memory fakes for a drain, for tests of this project and of forks. The deployed package does not contain them.
 
 fakes = Collaborators()
 fakes.store.outcomes["m2"] = Outcome(Status.FAILED, "the database is gone")
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.message import Message
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from ponto.store import Entry, ExistingRow, Outcome, QueryFailedError, Status, Store, compare
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -22,37 +22,37 @@ ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 class Call(NamedTuple):
-    """Call of a collaborator."""
+    """A recorded call of a fake's method."""
 
     name: str
-    deadline: float  # `time.monotonic()` seconds
+    deadline: float  # in `time.monotonic()` seconds
 
 
 class InMemoryStore(Store):
-    """Store that keeps its rows in memory, and compares a repeated id as PostgreSQL's does."""
+    """Store that keeps its rows in memory, and handles existing ids like the real one."""
 
     def __init__(self, calls: list[Call]) -> None:
-        """Create an empty store, which records its calls in the list."""
+        """Create an empty store, which appends its calls to the list."""
         self.rows: dict[str, Entry] = {}  # by punch id
-        self.batches: list[list[Entry]] = []  # the entries of each statement, whatever their outcome
-        self.outcomes: dict[str, Outcome | Exception] = {}  # by message id: instead of storing
-        self.failing_seconds: dict[str, float] | None = {}  # result of `record_failing`, by message id; None: no answer
+        self.batches: list[list[Entry]] = []  # the entries of each statement, with any outcome
+        self.outcomes: dict[str, Outcome | Exception] = {}  # to return or raise instead of storing, by message id
+        self.failing_seconds: dict[str, float] | None = {}  # result of `record_failures`, by message id; None: it fails
         self._calls = calls
-        super().__init__(dict)  # which is never connected
+        super().__init__(dict)  # its session is never used
 
     @property
     def entries(self) -> list[Entry]:
-        """Entries of all batches."""
+        """The entries of all batches."""
         return [entry for batch in self.batches for entry in batch]
 
     def save(self, entries: Sequence[Entry], deadline: float = math.inf) -> list[Outcome]:
-        """Store entries, or return what `outcomes` has; an exception there has the outcome that it has in `Store`."""
+        """Store entries, or return their `outcomes`. An exception in `outcomes` is handled like PostgreSQL's."""
         self._calls.append(Call("save", deadline))
         return super().save(entries, deadline)
 
-    def record_failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
-        """Return what `failing_seconds` has of these messages."""
-        self._calls.append(Call("failing", deadline))
+    def record_failures(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+        """Return the `failing_seconds` of these messages."""
+        self._calls.append(Call("record_failures", deadline))
         if self.failing_seconds is None:
             raise QueryFailedError("OperationalError: gone")
         return {name: seconds for name, seconds in self.failing_seconds.items() if name in message_ids}
@@ -76,57 +76,56 @@ class InMemoryStore(Store):
 
 
 class InMemoryDeadLetters(DeadLetters):
-    """Dead-letter queue in memory."""
+    """Dead-letter queue that keeps its messages in memory."""
 
     def __init__(self, calls: list[Call]) -> None:
-        """Create an empty queue, which records its calls in the list."""
+        """Create an empty queue, which appends its calls to the list."""
         self.sent: list[Rejection] = []
-        self.refused: dict[str, str] = {}  # why a message cannot be sent, by its id
+        self.refused: dict[str, str] = {}  # errors for messages that cannot be sent, by message id
         self._calls = calls
 
     def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
-        """Keep the rejections, but for those that `refused` has."""
+        """Add the rejections to `sent`, except those in `refused`."""
         self._calls.append(Call("send", deadline))
         self.sent += [rejection for rejection in rejections if rejection.message.id not in self.refused]
         ids = [rejection.message.id for rejection in rejections]
         return {message_id: self.refused[message_id] for message_id in ids if message_id in self.refused}
 
 
-class InMemoryRedelivery(Redelivery):
-    """Redelivery that remembers what it was to do."""
+class InMemoryRetryBackoff(RetryBackoff):
+    """Backoff that records the changes of visibility timeouts."""
 
     def __init__(self, calls: list[Call]) -> None:
-        """Create a redelivery, which records its calls in the list."""
-        self.shortened: list[str] = []  # ids of messages
+        """Create a backoff, which appends its calls to the list."""
+        self.shortened: list[str] = []  # message ids
         self.hidden_seconds: dict[str, int] = {}  # by message id
-        self.error: Exception | None = None  # to raise
+        self.error: Exception | None = None  # to raise in each call
         self._calls = calls
 
-    def shorten_visibility(self, messages: Sequence[Message], end: float) -> None:
-        """Remember the messages."""
-        self._calls.append(Call("shorten_visibility", end))
+    def shorten_visibility(self, messages: Sequence[Message], deadline: float) -> None:
+        """Record the ids of the messages."""
+        self._calls.append(Call("shorten_visibility", deadline))
         self.shortened += [message.id for message in messages]
         if self.error:
             raise self.error
 
-    def set_visibility(self, delays: Sequence[tuple[Message, int]], end: float) -> None:
-        """Remember the delays."""
-        self._calls.append(Call("set_visibility", end))
+    def set_visibility(self, delays: Sequence[tuple[Message, int]], deadline: float) -> None:
+        """Record the delays."""
+        self._calls.append(Call("set_visibility", deadline))
         if self.error:
             raise self.error
         self.hidden_seconds |= {message.id: seconds for message, seconds in delays}
 
 
-class Collaborators:
-    """The drain's collaborators, which record their calls in one list."""
+class Fakes:
+    """Fakes for all dependencies of a drain. They record their calls in one list."""
 
     def __init__(self) -> None:
-        """Create empty ones."""
         self.calls: list[Call] = []
         self.store = InMemoryStore(self.calls)
         self.dead_letters = InMemoryDeadLetters(self.calls)
-        self.redelivery = InMemoryRedelivery(self.calls)
+        self.retry_backoff = InMemoryRetryBackoff(self.calls)
 
     def drain(self, **options: Any) -> Drain:
-        """Return a drain with these collaborators; the options are keyword arguments of `Drain`."""
-        return Drain(ZONE, self.store, self.dead_letters, self.redelivery, **options)
+        """Return a drain with these fakes. The options are keyword arguments of `Drain`."""
+        return Drain(ZONE, self.store, self.dead_letters, self.retry_backoff, **options)

@@ -14,7 +14,7 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import REFERENCE, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.admin.repeatable import select_files
 from ponto.sql_names import SCHEMA as SCHEMA_NAME
 from slices import enabled
@@ -23,7 +23,7 @@ from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
-SCHEMA = REFERENCE | enabled.schema_folders()
+SCHEMA = REFERENCE_FOLDERS | enabled.schema_folders()
 """The migrations of the reference and of all slices."""
 ROLES = {
     "ponto_function": "FUNCTION",

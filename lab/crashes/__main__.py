@@ -14,7 +14,7 @@ import click
 from lab.crashes.simulation import CaseResult, CrashCase, run
 from ponto import crash_suspects
 from ponto.message import Message
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from tools.kit import commands, tables
 from tools.kit import options as opt
 from tools.kit.output import print_result
@@ -90,8 +90,8 @@ def split_into_halves(suspects: Sequence[Message]) -> Iterator[Sequence[Message]
 def try_largest_part_first() -> Iterator[None]:
     """Apply the mutant: try the largest part of the suspects first, and do not spread their visibility timeouts."""
     with (
-        patch.object(crash_suspects, "growing_parts", split_into_halves),
-        patch.object(Redelivery, "set_visibility", lambda *_: None),
+        patch.object(crash_suspects, "split_into_growing_groups", split_into_halves),
+        patch.object(RetryBackoff, "set_visibility", lambda *_: None),
     ):
         yield
 

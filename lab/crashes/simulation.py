@@ -12,7 +12,7 @@ from lab.simulate.queue import Queue, QueueMessage
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.message import read_messages
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from ponto.store import Entry, Outcome, Status, Store
 from tools.kit.event import body
 
@@ -106,7 +106,7 @@ def run(case: CrashCase) -> CaseResult:
             ZoneInfo("America/Sao_Paulo"),
             cast(Store, process),
             cast(DeadLetters, process),
-            Redelivery("punches", (), lambda: cast(Any, process)),
+            RetryBackoff("punches", (), lambda: cast(Any, process)),
             visibility_timeout_seconds=VISIBILITY_SECONDS,
         )
         crashes = 0

@@ -12,9 +12,9 @@ from lab.interleavings.world import REFUSED, ScenarioMessage, World
 from ponto.admin.migrations import LockRetryPolicy, migrate
 from ponto.admin.owner import MigrationError
 from ponto.dead_letters import DeadLetters, Rejection
-from ponto.drain import Drain, Processed
+from ponto.drain import BatchResult, Drain
 from ponto.message import read_messages
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from tools.kit import queue_reader
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class DrainProgram:
         """Drain the batches, and record the status of each message."""
         world.accepted.update({message.id: message for batch in self._batches for message in batch})
         letters = cast(DeadLetters, _DeadLetterQueue(world, session if self._killable_tries else None))
-        drain = Drain(_ZONE, world.get_store(session), letters, Redelivery("", ()))
+        drain = Drain(_ZONE, world.get_store(session), letters, RetryBackoff("", ()))
         session.is_unscheduled = False
         while self._batches:
             event = {"Records": [message.record() for message in self._batches[0]]}
@@ -71,7 +71,7 @@ class DrainProgram:
                 self._record_status(world, session, message, processed)
 
     def _record_status(
-        self, world: World, session: ScheduledSession, message: ScenarioMessage, processed: Processed
+        self, world: World, session: ScheduledSession, message: ScenarioMessage, processed: BatchResult
     ) -> None:
         failure = processed.failures.get(message.id)
         reasons = {each.message.id: str(each.reason) for each in processed.dead_lettered}

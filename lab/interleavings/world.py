@@ -197,7 +197,7 @@ class World:
         if key not in self._stores:
             parameters = {**self.connection_parameters, "user": "ponto_function"}
             self._stores[key] = Store(lambda: parameters, _NO_TIMEOUTS)
-        self._stores[key].record_failing(["nothing"], math.inf)
+        self._stores[key].record_failures(["nothing"], math.inf)
         return self._stores[key]
 
     def drop_store(self, session: ScheduledSession) -> None:

@@ -31,7 +31,7 @@ from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
 from ponto.sql_names import ROLE_PREFIX, SCHEMA
 
-REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
+REFERENCE_FOLDERS = {"ponto": Path(__file__).parents[1] / "schema"}
 """Folder of the reference's migrations, by the name under which they are recorded."""
 
 _CONCURRENT_SUFFIX = ".concurrently.sql"
@@ -78,13 +78,13 @@ def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -
     """
     if missing := [name for name in names if name not in slice_schemas]:
         raise MigrationError(f"SLICES: the package has no folder slices/{missing[0]}/schema; package and deploy again")
-    return REFERENCE | {name: slice_schemas[name] for name in names}
+    return REFERENCE_FOLDERS | {name: slice_schemas[name] for name in names}
 
 
 def migrate(
     parameters: Parameters,
     time_zone: str,
-    schema: Mapping[str, Path] = REFERENCE,
+    schema: Mapping[str, Path] = REFERENCE_FOLDERS,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
 ) -> MigrationResult:
     """Apply the pending migrations, and the view files that have changed.

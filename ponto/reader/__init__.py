@@ -1,1 +1,1 @@
-"""The function `read`: its statements, by name, and the form in which their rows travel."""
+"""The function `read`: its catalogue of statements, and the transfer format of their rows."""

@@ -1,6 +1,6 @@
-"""Rows on their way from the function `read` to its caller: compressed columns of differences between rows.
+"""Transfer format of rows from the function `read` to its caller: column-wise, delta-encoded and zlib-compressed.
 
-Values that repeat, such as the employee's number, take almost no room. Both ends use this module.
+Repeated values, such as the employee id, take almost no space. Both sides use this module.
 """
 
 import base64
@@ -13,32 +13,33 @@ from itertools import accumulate, chain
 from typing import Any
 
 MAX_CHUNK_ROWS = 500
-"""Rows that are packed together: few, for zlib looks back 32 KiB only."""
+"""Number of rows that are packed together; small, because zlib's window is 32 KiB."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _LOCAL_EPOCH = datetime(1970, 1, 1)
 _EPOCH = _LOCAL_EPOCH.replace(tzinfo=UTC)
 
 
-# Kinds of values that travel as numbers, each as its difference to the one before: conversions to a number and back.
-_NUMBERS: dict[str, tuple[Callable[[Any], int], Callable[[int], Any]]] = {
+# Kinds of values that are delta-encoded, with the conversions to an integer and back. The names of the kinds are part
+# of the format.
+_DELTA_CODECS: dict[str, tuple[Callable[[Any], int], Callable[[int], Any]]] = {
     "number": (int, int),
     "day": (date.toordinal, date.fromordinal),
     "local": (lambda at: (at - _LOCAL_EPOCH) // _MICROSECOND, lambda n: _LOCAL_EPOCH + n * _MICROSECOND),
     "instant": (lambda at: (at - _EPOCH) // _MICROSECOND, lambda n: _EPOCH + n * _MICROSECOND),
     "span": (lambda span: span // _MICROSECOND, lambda n: n * _MICROSECOND),
 }
-_LIST = " list"  # after the kind of its values
-# PostgreSQL's number of a type -> the kind; other values are JSON's own.
-_OF_TYPE = {
-    20: "number",  # bigint; smaller ones are no running numbers
-    1082: "day",
-    1083: "time",
-    1114: "local",
-    1115: "local" + _LIST,
-    1184: "instant",
-    1185: "instant" + _LIST,
-    1186: "span",
+_LIST_SUFFIX = " list"  # appended to the kind of an array's elements
+# Kinds by type OID. Values of other types are sent as plain JSON.
+_KIND_BY_TYPE_OID = {
+    20: "number",  # bigint; smaller integers are not sequential numbers, so deltas would save nothing
+    1082: "day",  # date
+    1083: "time",  # time; not delta-encoded
+    1114: "local",  # timestamp
+    1115: "local" + _LIST_SUFFIX,
+    1184: "instant",  # timestamptz
+    1185: "instant" + _LIST_SUFFIX,
+    1186: "span",  # interval
 }
 
 
@@ -48,24 +49,29 @@ class PackedRows:
     def __init__(self) -> None:
         self._compress = zlib.compressobj()
         self._parts: list[bytes] = []
-        self.rows = 0
+        self.row_count = 0
 
     @property
     def size(self) -> int:
-        """Bytes by now, without those that zlib holds back."""
+        """Bytes produced so far, not counting zlib's buffer."""
         return sum(map(len, self._parts))
 
     def add(self, types: Sequence[int], rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows, MAX_CHUNK_ROWS at most, or none, with their columns' types as in `cursor.description`."""
-        kinds = [_OF_TYPE.get(each, "") for each in types]
+        """Add rows.
+
+        Args:
+            types: type OIDs of the columns, as in `cursor.description`.
+            rows: at most MAX_CHUNK_ROWS rows. May be empty, to add only the column types.
+        """
+        kinds = [_KIND_BY_TYPE_OID.get(type_oid, "") for type_oid in types]
         if not self._parts:
             self._write(kinds)
         if rows:
-            self.rows += len(rows)
+            self.row_count += len(rows)
             self._write(list(map(_pack, kinds, zip(*rows, strict=True))))
 
     def to_text(self) -> str:
-        """Return all rows, in ASCII; none can be added after that."""
+        """Return all rows as ASCII text. No more rows can be added afterwards."""
         return base64.b64encode(b"".join([*self._parts, self._compress.flush()])).decode()
 
     def _write(self, document: object) -> None:
@@ -74,7 +80,7 @@ class PackedRows:
 
 
 def unpack(text: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of `PackedRows.to_text`, with values as psycopg2 has them; instants are UTC."""
+    """Yield the rows of `PackedRows.to_text`, with values like psycopg2's. Instants are in UTC."""
     lines = map(json.loads, zlib.decompress(base64.b64decode(text)).splitlines())
     kinds: list[str] = next(lines, [])
     for chunk in lines:
@@ -82,29 +88,29 @@ def unpack(text: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _pack(kind: str, values: Sequence[Any]) -> Any:
-    if kind.endswith(_LIST):
+    if kind.endswith(_LIST_SUFFIX):
         counts = [None if value is None else len(value) for value in values]
-        return [counts, _pack(kind.removesuffix(_LIST), list(chain.from_iterable(filter(None, values))))]
-    if kind not in _NUMBERS:
-        return values  # as JSON has them; of `time` see `_write`
-    to_number, _ = _NUMBERS[kind]
+        return [counts, _pack(kind.removesuffix(_LIST_SUFFIX), list(chain.from_iterable(filter(None, values))))]
+    if kind not in _DELTA_CODECS:
+        return values  # sent as plain JSON; `_write` serializes values of the kind "time"
+    to_number, _ = _DELTA_CODECS[kind]
     numbers = [to_number(value) for value in values if value is not None]
-    steps = [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]
-    unit = math.gcd(*steps) or 1  # times that are cut to the minute are minutes
-    units = (step // unit for step in steps)
-    return [unit, [None if value is None else next(units) for value in values]]
+    deltas = [number - previous for number, previous in zip(numbers, [0, *numbers], strict=False)]
+    unit = math.gcd(*deltas) or 1  # one minute for timestamps that are truncated to the minute
+    scaled = (delta // unit for delta in deltas)
+    return [unit, [None if value is None else next(scaled) for value in values]]
 
 
 def _unpack(kind: str, column: Any) -> Sequence[Any]:
-    if kind.endswith(_LIST):
+    if kind.endswith(_LIST_SUFFIX):
         counts, all_values = column
-        values = iter(_unpack(kind.removesuffix(_LIST), all_values))
+        values = iter(_unpack(kind.removesuffix(_LIST_SUFFIX), all_values))
         return [None if count is None else [next(values) for _ in range(count)] for count in counts]
     if kind == "time":
         return [value and time.fromisoformat(value) for value in column]
-    if kind not in _NUMBERS:
+    if kind not in _DELTA_CODECS:
         return list(column)
-    _, to_value = _NUMBERS[kind]
-    unit, steps = column
-    numbers = accumulate(step * unit for step in steps if step is not None)
-    return [None if step is None else to_value(next(numbers)) for step in steps]
+    _, to_value = _DELTA_CODECS[kind]
+    unit, scaled = column
+    numbers = accumulate(delta * unit for delta in scaled if delta is not None)
+    return [None if delta is None else to_value(next(numbers)) for delta in scaled]

@@ -1,4 +1,4 @@
-"""Types of statements' parameters: each reads a value of JSON, or raises an error of Python's."""
+"""Types of statement parameters: functions that parse a JSON value, or raise an exception."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ uuid = parse_any_uuid
 
 
 def instant(value: Any) -> datetime:
-    """Read an instant, with its offset."""
+    """Parse an ISO 8601 date and time with an offset."""
     parsed = datetime.fromisoformat(value)
     if parsed.tzinfo is None:
         raise ValueError(value)
@@ -23,31 +23,31 @@ def instant(value: Any) -> datetime:
 
 
 def duration(value: Any) -> timedelta:
-    """Read a number of seconds."""
+    """Parse a number of seconds."""
     return timedelta(seconds=value)
 
 
 def boolean(value: Any) -> bool:
-    """Read true or false."""
+    """Parse true or false."""
     if type(value) is not bool:
         raise TypeError(value)
     return value
 
 
 def integer(value: Any) -> int:
-    """Read an integer that PostgreSQL's bigint holds."""
+    """Parse an integer in the range of PostgreSQL's bigint."""
     if type(value) is not int or not -_MAX_BIGINT <= value <= _MAX_BIGINT:
         raise TypeError(value)
     return value
 
 
 def integers(value: Any) -> list[int]:
-    """Read a list of integers."""
-    return [integer(each) for each in value]
+    """Parse a list of integers."""
+    return [integer(item) for item in value]
 
 
 def texts(value: Any) -> list[str]:
-    """Read a list of texts, none of which has the character 0."""
-    if type(value) is not list or any(type(each) is not str or "\0" in each for each in value):
+    """Parse a list of strings without null characters, which PostgreSQL does not support."""
+    if type(value) is not list or any(type(item) is not str or "\0" in item for item in value):
         raise TypeError(value)
     return value

@@ -1,14 +1,14 @@
--- All rights of roles in the schema: see ponto/admin/rights.py.
+-- All privileges of roles in the schema; see ponto/admin/privileges.py.
 
 grant usage on schema ponto to ponto_function, ponto_reader;
 
--- By column, so that the owner alone says when a row was written.
+-- Granted per column, so that only the column's default can set gravada_em, the time of writing.
 grant insert (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
     recebida_em, mensagem_id, chave
 ) on ponto.batida to ponto_function;
--- What ON CONFLICT reads, and the look-up of a taken id, which distinguishes a message that was delivered again from
--- another one with the same punch.
+-- Needed by ON CONFLICT, and by the look-up of an existing id, which distinguishes a redelivered message from a different
+-- message with the same punch.
 grant select (id, usuario_id, ponto, mensagem_id) on ponto.batida to ponto_function;
 grant insert (mensagem_id), select, delete on ponto.falha to ponto_function;
 

@@ -1,6 +1,6 @@
--- Return the rows with these ids: the message that brought each, and the values of Punch.comparison_key by the same
--- names: the employee, and the instant in microseconds since the epoch. An integer, because two datetimes of different
--- zones can be unequal in Python and still be the same instant.
+-- Return the rows with the given ids, each with the id of its message and the values of Punch.comparison_key. The instant is
+-- in microseconds since the epoch, because datetimes with different zones can be unequal in Python although they are the same
+-- instant.
 select
     id,
     mensagem_id,

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.bisection import process_in_halves
-from ponto.sqs import MAX_MESSAGES_PER_CALL, call, is_message_error
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, is_message_error
 from slices.imports.lines import FileLine
 from slices.imports.raw_lines import Position
 
@@ -225,7 +225,7 @@ class QueueSender:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            errors = call(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
+            errors = call_batch(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
         except BotoCoreError as error:
             return [_EntryResult(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:

@@ -37,6 +37,6 @@ STATEMENTS = Catalogue(
         "working_day": {**_PERSON, "dia": types.day},
         "zones": {},
     },
-    without_bound={"gaps", "received"},
+    unbounded_statements={"gaps", "received"},
     tables_with_write_time={"funcionario"},  # zona_mudou_em: when the time zone or the cut-off changed
 )

@@ -16,7 +16,7 @@ from ponto.connection import Timeouts
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.message import read_messages
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from ponto.store import Store
 from tests.database import Database, execute
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
@@ -39,7 +39,7 @@ class System:
         drains = parameters | ({"host": through.host} if through else {})
         self.store = Store(lambda: drains, timeouts)
         self._parameters = parameters
-        self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), Redelivery("", ()))
+        self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url), RetryBackoff("", ()))
 
     def deliver(self, *records: Record) -> list[str]:
         """Return the ids of the messages that come back."""

@@ -18,7 +18,7 @@ from psycopg2.extensions import make_dsn
 
 from ponto import config
 from ponto.admin.owner import create_database
-from ponto.connection import Settings, connect, with_password
+from ponto.connection import Settings, connect, resolve_password
 from tests.database import ROLES, migrations
 from tests.events import DeadLetterQueue, Record, aws, new_punch, sqs_event
 from tests.functions import Functions
@@ -29,7 +29,7 @@ from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
 OWNER, FUNCTION, READER = "master", "ponto_function", "ponto_reader"
-LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
+LACKS = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 SESSION = "CANARY/+=" * 230  # 2,070 characters
 GRANTED = [f"NOTICE:  logs in with IAM tokens: {role}" for role in sorted(ROLES)]
 
@@ -184,7 +184,7 @@ print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "boto
 
 def test_no_token_is_in_what_an_exception_says(system: System) -> None:
     system.apply_schema()
-    way = with_password(system.parameters())
+    way = resolve_password(system.parameters())
     wrong: list[dict[str, Any]] = [
         {"user": "nobody"},
         {"port": 1},

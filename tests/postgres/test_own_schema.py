@@ -17,7 +17,7 @@ from ponto.admin.owner import MigrationError, SchemaNotExclusiveError, connect_a
 from ponto.admin.roles import reset_role_limits
 from ponto.punch import SUBJECT_COLUMN
 from ponto.reader import packed_rows, query_function
-from ponto.reader.statements import REFERENCE
+from ponto.reader.statements import REFERENCE_CATALOGUE
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, execute
 from tests.postgres.hostile_server import (
@@ -48,12 +48,12 @@ def test_nothing_planted_in_public_runs_when_the_database_is_migrated_stored_int
         first = entry(EMPLOYEE, punch_id=PUNCH)
         assert statuses(store.save([first])) == [Status.STORED]
         assert statuses(store.save([first, entry()])) == [Status.REDELIVERED, Status.STORED]
-        assert store.record_failing(["message"], float("inf")) == {}
+        assert store.record_failures(["message"], float("inf")) == {}
     result, log = query_function.handle(
         {"read": {"zone": {}, "punch": {"id": PUNCH}}, "timeout": 0},
         lambda: login_parameters("ponto_reader", owner),
         60,
-        REFERENCE,
+        REFERENCE_CATALOGUE,
     )
 
     assert log.error == ""

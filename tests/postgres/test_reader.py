@@ -38,7 +38,7 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 def ask(
     url: str, event: Any, catalogue: Catalogue = CATALOGUE, seconds: float = 60, user: str = "ponto_reader", **more: Any
-) -> tuple[query_function.Result, query_function.QueryStats]:
+) -> tuple[query_function.QueryResult, query_function.QueryStats]:
     return query_function.handle(event, lambda: parse_dsn(url) | {"user": user}, seconds, catalogue, **more)
 
 
@@ -143,7 +143,7 @@ def test_a_secret_that_cannot_be_read_is_said() -> None:
     answer, done = query_function.handle(create_event(zone={}), parameters, 60, CATALOGUE)
 
     assert answer["why"] == ErrorCode.FAILED
-    assert "the password cannot be read" in answer["message"]
+    assert "the password cannot be fetched" in answer["message"]
     assert "not the secret" not in done.error
 
 

@@ -345,18 +345,18 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
     store: Store, database: Database
 ) -> None:
     soon = time.monotonic() + 60
-    assert store.record_failing(["a", "b"], soon) == {}
+    assert store.record_failures(["a", "b"], soon) == {}
     database.execute("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
     database.execute("insert into falha values ('old', now() - interval '15 days')")
 
-    found = store.record_failing(["a", "b", "c", "c"], soon)
+    found = store.record_failures(["a", "b", "c", "c"], soon)
 
     assert found.keys() == {"a", "b"}
     assert 31 * 60 <= found["a"] < 32 * 60
     assert 0 < found["b"] < 60
     assert database.execute("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
     end_session(database)
-    assert store.record_failing(["c"], soon).keys() == {"c"}  # on a fresh connection
+    assert store.record_failures(["c"], soon).keys() == {"c"}  # on a fresh connection
 
 
 @pytest.mark.parametrize(
@@ -369,10 +369,10 @@ def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forge
 def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict[str, str], why: str) -> None:
     store = Store(lambda: database.function | breaks, QUICK)
     with pytest.raises(QueryFailedError) as caught:
-        store.record_failing(["a"], time.monotonic() + 60)
+        store.record_failures(["a"], time.monotonic() + 60)
     assert str(caught.value).startswith(why)
     with pytest.raises(QueryFailedError, match="no time left"):
-        store.record_failing(["a"], time.monotonic() - 1)
+        store.record_failures(["a"], time.monotonic() - 1)
 
 
 # Poison

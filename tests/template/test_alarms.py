@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ponto import log
-from ponto.drain import Failure, Processed
+from ponto.drain import BatchResult, Failure
 from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import parse_metrics as embedded
@@ -55,9 +55,9 @@ def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
     """Return the names of the metrics that the function logs, when something was stored, and something failed."""
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
-    batch = Processed(stored=[stored], failures={"m": failure})
+    batch = BatchResult(stored=[stored], failures={"m": failure})
     times = {"milliseconds": 1.0, **batch.ages(1e9)}
-    log.batch("", "the-function", 1e9, batch.counts(requires_sign_in=False), times, batch.errors)
+    log.write_batch("", "the-function", 1e9, batch.counts(requires_sign_in=False), times, batch.errors)
     return {name for _, name in embedded(capsys.readouterr().out)}
 
 

@@ -10,7 +10,7 @@ import psycopg2.extensions
 import pytest
 
 from ponto.config import SECRET_FETCH_TIMEOUT_SECONDS
-from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_refused
+from ponto.connection import CannotConnectError, Driver, Parameters, Session, Timeouts, connect, is_login_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -54,7 +54,7 @@ def server() -> Server:
 
 
 REFUSED_BY_IAM = 'FATAL:  PAM authentication failed for user "ponto_function"'
-LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
+LACKS = "the function lacks the permission rds-db:connect, or the role is not a member of rds_iam"
 
 
 REFUSALS: dict[str, Attempt] = {
@@ -257,7 +257,7 @@ def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
         connect({"password": tokens()}, "test", driver=server)
 
     assert str(caught.value) == f"{text}: {LACKS}"
-    assert is_refused(caught.value)
+    assert is_login_refused(caught.value)
     assert [each["password"] for each in server.tries] == ["token 1", "token 2"]
     assert server.now < 2
 
@@ -292,7 +292,7 @@ def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated_and_it_is_s
     server.answers = lambda _: (0.05, REFUSED_BY_IAM)
 
     with pytest.raises(
-        CannotConnectError, match=f"^{REFUSED_BY_IAM}: it has rds_iam, maybe by way of another role, so no"
+        CannotConnectError, match=f"^{REFUSED_BY_IAM}: the role is a member of rds_iam, perhaps through"
     ):
         connect({"password": "old"}, "test", driver=server)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.crash_suspects import divide_by_crash_risk, growing_parts, spread_delay_seconds
+from ponto.crash_suspects import divide_by_crash_risk, split_into_growing_groups, spread_delay_seconds
 from ponto.message import Message
 from tests.events import message
 
@@ -31,13 +31,13 @@ def test_a_message_that_reappears_soon_is_no_suspect(receives: int, minutes: flo
     division = divide_by_crash_risk([known, new], 451)
 
     assert division.trusted == ([new] if is_suspect else [known, new])
-    assert division.suspect_parts == ([[known]] if is_suspect else [])
+    assert division.suspect_groups == ([[known]] if is_suspect else [])
     assert division.delays_seconds.keys() == ({known.id} if is_suspect else set())
 
 
 def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read() -> None:
     odd = received(200)._replace(first_received_ms=None)
-    assert divide_by_crash_risk([odd], 451).suspect_parts == []
+    assert divide_by_crash_risk([odd], 451).suspect_groups == []
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=120))
@@ -56,7 +56,7 @@ def test_only_what_was_received_often_is_suspect_and_nothing_is_left_out(counts:
 def test_the_first_suspect_is_tried_alone_and_parts_double(size: int) -> None:
     suspects = SUSPECTS[:size]
 
-    parts = list(growing_parts(suspects))
+    parts = list(split_into_growing_groups(suspects))
 
     assert [each for part in parts for each in part] == suspects
     assert [len(part) for part in parts[:-1]] == [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512][: len(parts) - 1]
@@ -66,7 +66,7 @@ def test_the_first_suspect_is_tried_alone_and_parts_double(size: int) -> None:
 def test_a_crashing_message_is_not_always_tried_before_the_same_neighbours() -> None:
     def first_suspect(receives: int) -> str:
         messages = [received(receives, str(number)) for number in range(8)]
-        return divide_by_crash_risk(messages, 0).suspect_parts[0][0].id
+        return divide_by_crash_risk(messages, 0).suspect_groups[0][0].id
 
     assert len({first_suspect(receives) for receives in range(4, 40)}) > 4
 

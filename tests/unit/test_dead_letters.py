@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.message import read_messages
 from ponto.parser import Reason
-from ponto.sqs import CALL_SECONDS, client
+from ponto.sqs import MAX_CALL_SECONDS, create_client
 from tests.aws import Call, Calls, refusal
 from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, message, record, sqs_event
 
@@ -95,7 +95,7 @@ def test_a_letter_keeps_what_the_gateway_or_an_import_vouched_for_where_its_punc
 
 
 def test_more_than_one_call_holds_are_all_sent_by_one_client(queue: DeadLetterQueue) -> None:
-    clients, rejected = iter([client()]), rejections(25)
+    clients, rejected = iter([create_client()]), rejections(25)
     dead_letters = DeadLetters(queue.url, lambda: next(clients))
 
     assert dead_letters.send(rejected[:1], soon()) == {}
@@ -117,7 +117,7 @@ def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(
     assert DeadLetters(queue.url).send(rejections(4), soon()) == {
         "message-0": "dead-letter queue: InternalError",
         "message-2": "dead-letter queue: InvalidMessageContents",
-        "message-3": "dead-letter queue: SQS does not say",
+        "message-3": "dead-letter queue: no result from SQS",
     }
 
 
@@ -173,7 +173,7 @@ def test_a_network_that_fails_returns_every_message_after_one_attempt(
 
 
 def test_a_call_takes_half_of_the_time_that_the_handler_keeps_for_it_at_most() -> None:
-    assert CALL_SECONDS <= DEAD_LETTER_SECONDS / 2  # the handler lets a call begin until half of it is left
+    assert MAX_CALL_SECONDS <= DEAD_LETTER_SECONDS / 2  # the handler lets a call begin until half of it is left
 
 
 def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(queue: DeadLetterQueue) -> None:

@@ -624,7 +624,7 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
     failed = {"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "old", "SenderFault": True}
     for answer, error in (
         ({"Failed": [failed]}, "ReceiptHandleIsInvalid: old"),
-        ({}, "SQS does not say"),
+        ({}, "no result from SQS"),
         (DENIED, "AWS refused Operation: AccessDenied: not you"),
     ):
         dev.stubs["DeleteMessageBatch"] = answer

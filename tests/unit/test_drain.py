@@ -8,12 +8,12 @@ from itertools import chain
 import pytest
 
 from ponto.dead_letters import DEAD_LETTER_SECONDS
-from ponto.drain import GRACE_SECONDS, Drain, Processed
+from ponto.drain import GRACE_SECONDS, BatchResult, Drain
 from ponto.message import Message, read_messages
 from ponto.parser import Reason, parse
 from ponto.punch import Punch
 from ponto.store import Outcome, Status
-from ponto.testing import Collaborators
+from ponto.testing import Fakes
 from tests.events import RECEIVED_MS, punch, record, sqs_event
 
 Claim = dict[str, str]  # a message attribute
@@ -33,23 +33,23 @@ def text(value: str) -> Claim:
     return {"dataType": "String", "stringValue": value}
 
 
-def process(to: Collaborators | Drain, *messages: Message) -> Processed:
+def process(to: Fakes | Drain, *messages: Message) -> BatchResult:
     if isinstance(to, Buggy):
         to = to.buggy_drain()
     drain = to if isinstance(to, Drain) else to.drain()
     return drain.process(messages, time.monotonic() + 60)
 
 
-def stored(fakes: Collaborators) -> list[list[int]]:
+def stored(fakes: Fakes) -> list[list[int]]:
     """The employees of each batch."""
     return [[entry.punch.employee_id for entry in batch] for batch in fakes.store.batches]
 
 
-def reasons(fakes: Collaborators) -> list[tuple[str, Reason, str]]:
+def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
     return [(rejection.message.id, rejection.reason, rejection.detail) for rejection in fakes.dead_letters.sent]
 
 
-class Buggy(Collaborators):
+class Buggy(Fakes):
     """Collaborators of a drain whose code fails on one employee, in the parser or in the store."""
 
     def __init__(self, where: str) -> None:
@@ -74,7 +74,7 @@ def fakes(request: pytest.FixtureRequest) -> Buggy:
 
 
 def test_two_punches_of_one_minute_with_source_keys_are_two() -> None:
-    fakes, source = Collaborators(), "00004000070000123"
+    fakes, source = Fakes(), "00004000070000123"
     same = message(1)
 
     processed = process(
@@ -103,7 +103,7 @@ def sent_back(employee: int, receives: int = 1) -> Message:
 def test_the_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
     *, is_sent_back: bool, receives: int, is_new_copy: bool
 ) -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
 
     process(fakes, sent_back(1, receives) if is_sent_back else message(1, receives))
 
@@ -111,7 +111,7 @@ def test_the_first_receive_of_a_redriven_dead_letter_is_a_new_copy(
 
 
 def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
-    fakes, copies = Collaborators(), [sent_back(employee) for employee in range(1, 6)]
+    fakes, copies = Fakes(), [sent_back(employee) for employee in range(1, 6)]
     copies[4] = copies[4]._replace(body="no punch")
     fakes.store.outcomes = {
         "first 2": Outcome(Status.DUPLICATE),
@@ -147,7 +147,7 @@ def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_r
     processed = process(fakes, message(1), message(BUG, 200))
 
     assert list(processed.failures) == [f"m{BUG}"]
-    assert "since when is not known: OperationalError: gone" in processed.failures[f"m{BUG}"].detail
+    assert "time of the first failure is unknown: OperationalError: gone" in processed.failures[f"m{BUG}"].detail
     assert reasons(fakes) == []
 
 
@@ -173,7 +173,7 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
             raise ZeroDivisionError
         return parse(body, zone)
 
-    fakes = Collaborators()
+    fakes = Fakes()
     drain = fakes.drain(parse=parse_until_broken, clock=lambda: time.monotonic() + (GRACE_SECONDS if is_broken else 0))
     process(drain, message(1))
     is_broken = True
@@ -220,37 +220,37 @@ def suspects(*employees: int) -> list[Message]:
     return [message(employee, 9)._replace(first_received_ms=first_ms) for employee in employees]
 
 
-def called(fakes: Collaborators) -> list[str]:
+def called(fakes: Fakes) -> list[str]:
     return [call.name for call in fakes.calls if call.name != "send"]  # with no dead letter
 
 
-def spreading(fakes: Collaborators) -> Drain:
+def spreading(fakes: Fakes) -> Drain:
     return fakes.drain(visibility_timeout_seconds=VISIBILITY_SECONDS)
 
 
 def test_suspects_are_spread_once_a_row_shows_that_the_database_works_and_before_they_are_tried() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
 
     process(spreading(fakes), *suspects(1, 2, 3), message(4))
 
     assert stored(fakes)[0] == [4]
     assert called(fakes) == ["save", "set_visibility", "save", "save", "save"]
-    assert fakes.redelivery.hidden_seconds.keys() == {"m1", "m2", "m3"}
-    assert len(set(fakes.redelivery.hidden_seconds.values())) == 3
-    assert all(seconds >= VISIBILITY_SECONDS for seconds in fakes.redelivery.hidden_seconds.values())
+    assert fakes.retry_backoff.hidden_seconds.keys() == {"m1", "m2", "m3"}
+    assert len(set(fakes.retry_backoff.hidden_seconds.values())) == 3
+    assert all(seconds >= VISIBILITY_SECONDS for seconds in fakes.retry_backoff.hidden_seconds.values())
 
 
 def test_a_batch_of_suspects_is_spread_after_the_first_of_them_is_a_row() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
 
     process(spreading(fakes), *suspects(1, 2, 3))
 
     assert called(fakes) == ["save", "set_visibility", "save", "save"]
-    assert fakes.redelivery.hidden_seconds.keys() == {"m1", "m2", "m3"} - {f"m{stored(fakes)[0][0]}"}
+    assert fakes.retry_backoff.hidden_seconds.keys() == {"m1", "m2", "m3"} - {f"m{stored(fakes)[0][0]}"}
 
 
 def test_suspects_keep_the_visibility_timeout_in_an_outage_and_where_it_is_not_known() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
     fakes.store.outcomes = {f"m{employee}": Outcome(Status.FAILED, "gone") for employee in (1, 2, 3)}
 
     process(spreading(fakes), *suspects(1, 2, 3))
@@ -261,7 +261,7 @@ def test_suspects_keep_the_visibility_timeout_in_an_outage_and_where_it_is_not_k
 
 
 def test_a_batch_without_suspects_costs_no_call() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
 
     process(spreading(fakes), message(1), message(2, 3))
 
@@ -269,8 +269,8 @@ def test_a_batch_without_suspects_costs_no_call() -> None:
 
 
 def test_suspects_are_stored_though_sqs_refuses_to_spread_them_and_that_is_a_warning() -> None:
-    fakes = Collaborators()
-    fakes.redelivery.error = ConnectionError("SQS")
+    fakes = Fakes()
+    fakes.retry_backoff.error = ConnectionError("SQS")
 
     processed = process(spreading(fakes), *suspects(1, 2), message(3))
 
@@ -279,7 +279,7 @@ def test_suspects_are_stored_though_sqs_refuses_to_spread_them_and_that_is_a_war
 
 
 def test_spreading_suspects_takes_15_seconds_at_most_and_none_of_the_dead_letters() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
     drain = spreading(fakes)
 
     begin = time.monotonic()
@@ -302,7 +302,7 @@ OTHER_CLAIMS = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7
 def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mates_are_stored(
     claim: Claim | None,
 ) -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
     batch = [message(6, usuarioId=text("6")), message(7, usuarioId=claim), message(8, usuarioId=text("8"))]
 
     processed = process(fakes.drain(requires_sign_in=True), *batch)
@@ -311,12 +311,12 @@ def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mat
     assert processed.failures == {}
     ((message_id, reason, detail),) = reasons(fakes)
     assert (message_id, reason) == ("m7", Reason.IDENTITY)
-    assert ("names no employee" in detail) == (claim in NO_CLAIM)
+    assert ("names no signed-in employee" in detail) == (claim in NO_CLAIM)
     assert not any(character.isdigit() for character in detail)  # whose number it was is nobody's business
 
 
 def test_without_a_user_pool_a_claim_is_not_checked() -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
 
     process(fakes, message(7, usuarioId=text("8")))
 

@@ -20,20 +20,20 @@ from ponto.drain import Drain
 from ponto.message import BatchResponse, NotFromSqsError
 from ponto.parser import Reason, parse
 from ponto.punch import INSTANT_COLUMN, Punch
-from ponto.redelivery import VisibilityNotChangedError
+from ponto.retry_backoff import VisibilityNotChangedError
 from ponto.store import Outcome, Status
-from ponto.testing import Collaborators, InMemoryRedelivery
+from ponto.testing import Fakes, InMemoryRetryBackoff
 from tests.events import RECEIVED_MS, Context, Record, punch, record, sqs_event
 from tests.strategies import FIELDS, TIMESTAMP_FIELDS, edited_bodies, good_bodies, json_values
 from tools.kit.event import INVALID
 
 
 @pytest.fixture
-def fakes() -> Collaborators:
-    return Collaborators()
+def fakes() -> Fakes:
+    return Fakes()
 
 
-def run(to: Collaborators | Drain, *records: Record, seconds: float = 60) -> BatchResponse:
+def run(to: Fakes | Drain, *records: Record, seconds: float = 60) -> BatchResponse:
     drain = to if isinstance(to, Drain) else to.drain()
     return handler.main(sqs_event(*records), Context(seconds), drain)
 
@@ -42,7 +42,7 @@ def failed(response: BatchResponse) -> list[str]:
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
-def reasons(fakes: Collaborators) -> list[tuple[str, Reason, str]]:
+def reasons(fakes: Fakes) -> list[tuple[str, Reason, str]]:
     return [(rejection.message.id, rejection.reason, rejection.detail) for rejection in fakes.dead_letters.sent]
 
 
@@ -50,7 +50,7 @@ def reasons(fakes: Collaborators) -> list[tuple[str, Reason, str]]:
 
 
 def test_an_event_of_another_source_raises_so_that_lambda_keeps_it(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str]
+    fakes: Fakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(NotFromSqsError):
         handler.main({"source": "aws.events", "detail": {}}, Context(), fakes.drain())
@@ -71,7 +71,7 @@ def test_a_configuration_error_fails_the_batch_each_time(monkeypatch: pytest.Mon
 
 
 def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_first_first(
-    fakes: Collaborators,
+    fakes: Fakes,
 ) -> None:
     records = [record(punch(number), f"m{number}", RECEIVED_MS + number) for number in (1, 2, 3)]
     records[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
@@ -100,7 +100,7 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key_the_
     ids=str,
 )
 def test_record_without_optional_parts_is_stored_and_one_without_others_fails_alone(
-    fakes: Collaborators, odd: dict[str, Any], *, is_stored: bool
+    fakes: Fakes, odd: dict[str, Any], *, is_stored: bool
 ) -> None:
     lacking = {key: value for key, value in (record(punch(2), "odd") | odd).items() if value != "absent"}
 
@@ -111,13 +111,13 @@ def test_record_without_optional_parts_is_stored_and_one_without_others_fails_al
     assert stored == (["before", "odd", "after"] if is_stored else ["before", "after"])
 
 
-def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Collaborators) -> None:
+def test_a_time_without_an_offset_is_local_in_the_stages_zone(fakes: Fakes) -> None:
     run(fakes, record(punch(1, "2026-10-01T08:00")))
     [entry] = fakes.store.entries
     assert getattr(entry.punch, INSTANT_COLUMN).isoformat() == "2026-10-01T11:00:00+00:00"
 
 
-def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(fakes: Collaborators) -> None:
+def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(fakes: Fakes) -> None:
     records = [
         record(punch(1), "good 1"),
         record("{", "not JSON"),
@@ -142,7 +142,7 @@ def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbou
     ]
 
 
-def test_each_message_ends_as_its_own_outcome_says(fakes: Collaborators) -> None:
+def test_each_message_ends_as_its_own_outcome_says(fakes: Fakes) -> None:
     fakes.store.outcomes = {
         "message 2": Outcome(Status.DUPLICATE),
         "message 3": Outcome(Status.CONFLICT, "another ponto"),
@@ -183,7 +183,7 @@ _WITH_ROW = (Status.STORED, Status.DUPLICATE, Status.REDELIVERED)
 def test_every_message_has_exactly_one_end_and_the_log_counts_it(
     messages: list[tuple[str, Status]], refused: set[int]
 ) -> None:
-    fakes = Collaborators()
+    fakes = Fakes()
     fakes.store.outcomes = {str(number): Outcome(status, "why") for number, (_, status) in enumerate(messages)}
     fakes.dead_letters.refused = {str(number): "down" for number in refused}
     with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -211,7 +211,7 @@ def test_every_message_has_exactly_one_end_and_the_log_counts_it(
     ("seconds", "reserve"), [(60, DEAD_LETTER_SECONDS), (16, DEAD_LETTER_SECONDS), (10, 5), (1, 0.5)]
 )
 def test_the_deadlines_of_each_part_leave_time_for_the_dead_letters_and_their_last_call(
-    fakes: Collaborators, seconds: float, reserve: float
+    fakes: Fakes, seconds: float, reserve: float
 ) -> None:
     suspects = [record(punch(number), str(number), receive_count=50) for number in (2, 3)]
     before = time.monotonic()
@@ -220,7 +220,7 @@ def test_the_deadlines_of_each_part_leave_time_for_the_dead_letters_and_their_la
     end = before + seconds
     deadlines = {"save": end - reserve, "send": end - reserve / 2, "shorten_visibility": end}
     assert [call.name for call in fakes.calls] == [*["save", "send"] * 3, "shorten_visibility"]
-    assert fakes.redelivery.shortened == []
+    assert fakes.retry_backoff.shortened == []
     assert all(deadlines[name] - 0.01 <= deadline <= deadlines[name] + took for name, deadline in fakes.calls)
 
 
@@ -228,7 +228,7 @@ def test_the_deadlines_of_each_part_leave_time_for_the_dead_letters_and_their_la
 
 
 def test_only_what_the_database_failed_on_is_delivered_again_sooner(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str]
+    fakes: Fakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(text: str, zone: tzinfo) -> Punch:
         if "bug" in text:
@@ -250,18 +250,16 @@ def test_only_what_the_database_failed_on_is_delivered_again_sooner(
     )
 
     assert sorted(failed(response)) == ["bug", "conflict", "gone"]
-    assert fakes.redelivery.shortened == ["gone"]
+    assert fakes.retry_backoff.shortened == ["gone"]
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_visibility_is_shortened_after_the_batch_is_logged(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Announced(InMemoryRedelivery):
+def test_visibility_is_shortened_after_the_batch_is_logged(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
+    class Announced(InMemoryRetryBackoff):
         def shorten_visibility(self, *_: object) -> None:
             sys.stdout.write("shortened\n")
 
-    fakes.redelivery = Announced(fakes.calls)
+    fakes.retry_backoff = Announced(fakes.calls)
 
     run(fakes, record(punch()))
 
@@ -272,10 +270,10 @@ def test_visibility_is_shortened_after_the_batch_is_logged(
     "error", [VisibilityNotChangedError("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
 )
 def test_the_answer_never_depends_on_that_call(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str], error: Exception
+    fakes: Fakes, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     fakes.store.outcomes = {"one": Outcome(Status.FAILED, "gone")}
-    fakes.redelivery.error = error
+    fakes.retry_backoff.error = error
 
     assert failed(run(fakes, record(punch(1), "one"))) == ["one"]
 
@@ -291,7 +289,7 @@ def test_the_answer_never_depends_on_that_call(
 # The log
 
 
-def test_one_line_tells_how_the_batch_went(fakes: Collaborators, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_line_tells_how_the_batch_went(fakes: Fakes, capsys: pytest.CaptureFixture[str]) -> None:
     fakes.store.outcomes = {
         "2": Outcome(Status.DUPLICATE),
         "3": Outcome(Status.REDELIVERED),
@@ -316,7 +314,7 @@ def test_one_line_tells_how_the_batch_went(fakes: Collaborators, capsys: pytest.
 
 @pytest.mark.parametrize("required", [True, False])
 def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str], *, required: bool
+    fakes: Fakes, capsys: pytest.CaptureFixture[str], *, required: bool
 ) -> None:
     run(fakes.drain(requires_sign_in=required), record(punch()))
 
@@ -324,7 +322,7 @@ def test_a_metric_of_refused_identities_exists_only_where_employees_sign_in(
 
 
 def test_the_metrics_are_of_the_function_and_outside_lambda_of_none(
-    fakes: Collaborators, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    fakes: Fakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "batida-ponto-prod")
     run(fakes, record(punch()))
@@ -342,7 +340,7 @@ def test_one_line_tells_how_long_an_answer_took(
         monkeypatch.setenv(f"DB_{name}", value)
 
     answer = {**handler.read({"read": {"no such statement": {}}, "timeout": 0}, Context())}
-    assert answer["message"] == "there is no such statement"
+    assert answer["message"] == "unknown statement"
 
     line = json.loads(capsys.readouterr().out)
     assert line["message"] == "read"
@@ -364,7 +362,7 @@ def spoilt(name: str, value: object) -> str:
 
 @pytest.mark.parametrize("status", Status)
 def test_nothing_of_a_body_and_no_password_is_logged(
-    fakes: Collaborators, capfd: pytest.CaptureFixture[str], status: Status
+    fakes: Fakes, capfd: pytest.CaptureFixture[str], status: Status
 ) -> None:
     assert _TRACES.keys() == FIELDS.keys()
     fakes.store.outcomes = {"TRACE good": Outcome(status, "why")}

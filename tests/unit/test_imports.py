@@ -98,7 +98,7 @@ import json
 import handler
 from tools.kit.event import body
 from ponto.dead_letters import DeadLetters
-from ponto.redelivery import Redelivery
+from ponto.retry_backoff import RetryBackoff
 from ponto.testing import ZONE, InMemoryStore
 
 class Context:
@@ -106,7 +106,7 @@ class Context:
     def get_remaining_time_in_millis(self):
         return 60_000
 
-drain = handler.Drain(ZONE, InMemoryStore([]), DeadLetters("https://queue"), Redelivery("https://punches", (5, 10)))
+drain = handler.Drain(ZONE, InMemoryStore([]), DeadLetters("https://queue"), RetryBackoff("https://punches", (5, 10)))
 record = {
     "eventSource": "aws:sqs",
     "messageId": "1",

@@ -8,7 +8,7 @@ import pytest
 
 from ponto import __version__, log
 from ponto.dead_letters import Rejection
-from ponto.drain import Failure, Processed
+from ponto.drain import BatchResult, Failure
 from ponto.message import Message, Origin
 from ponto.parser import Reason
 from ponto.punch import Punch
@@ -39,10 +39,10 @@ def failures(why: str, *messages: Message) -> dict[str, Failure]:
 
 
 def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
-    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; return the line. Arguments: `Processed`'s."""
-    now, batch = RECEIVED_MS / 1000 + 5, Processed(**processed)
+    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; return the line. Arguments: `BatchResult`'s."""
+    now, batch = RECEIVED_MS / 1000 + 5, BatchResult(**processed)
     times = {"milliseconds": 12.3, **batch.ages(now)}
-    log.batch("request-1", FUNCTION, now, batch.counts(requires_sign_in=True), times, batch.errors)
+    log.write_batch("request-1", FUNCTION, now, batch.counts(requires_sign_in=True), times, batch.errors)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1

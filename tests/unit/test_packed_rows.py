@@ -67,5 +67,5 @@ def test_rows_are_counted_and_bytes_but_for_what_zlib_holds_back() -> None:
     chance = Random(7)  # noqa: S311
     found = packed([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
 
-    assert found.rows == 1_000
+    assert found.row_count == 1_000
     assert 0 <= len(base64.b64decode(found.to_text())) - found.size < 100_000

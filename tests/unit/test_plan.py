@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from ponto import log
-from ponto.drain import Processed
+from ponto.drain import BatchResult
 from tests.commands import CommandResult
 from tools.cli import main
 from tools.kit import parameters, slices
@@ -222,7 +222,7 @@ def test_a_database_is_awake_for_the_peaks_and_the_pause_after_each_at_least(
 
 
 def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("1", "function", time.time(), Processed().counts(requires_sign_in=False), {"milliseconds": 1.0}, [])
+    log.write_batch("1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, [])
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ponto.sqs import Refusal, call, is_message_error
+from ponto.sqs import BatchEntryFailure, call_batch, is_message_error
 
 
 def test_only_what_sqs_lists_as_done_is_done() -> None:
@@ -16,10 +16,10 @@ def test_only_what_sqs_lists_as_done_is_done() -> None:
         ]
         return {"Successful": [{"Id": "1"}], "Failed": failed}
 
-    assert call(method, "url", [{"MessageBody": "b"}] * 4) == {
-        0: Refusal("InternalError"),
-        2: Refusal("SQS does not say"),
-        3: Refusal("InvalidMessageContents", "why", is_sender_fault=True),
+    assert call_batch(method, "url", [{"MessageBody": "b"}] * 4) == {
+        0: BatchEntryFailure("InternalError"),
+        2: BatchEntryFailure("no result from SQS"),
+        3: BatchEntryFailure("InvalidMessageContents", "why", is_sender_fault=True),
     }
 
 

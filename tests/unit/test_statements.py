@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ponto.reader.statements import REFERENCE, Catalogue, InvalidRequestError, combine, to_json_values
+from ponto.reader.statements import REFERENCE_CATALOGUE, Catalogue, InvalidRequestError, combine, to_json_values
 from slices import enabled
 from tools.kit.project import ROOT
 
@@ -19,7 +19,7 @@ FILES = {path.stem: path for path in PATHS}
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
     catalogue = enabled.statements()
-    assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "writing"])
+    assert sorted(path.stem for path in PATHS) == sorted([*catalogue.parameters, "open_writers"])
     for name, parameters in catalogue.parameters.items():
         sql = FILES[name].read_text(encoding="utf-8")
         assert catalogue.sql[name] == sql
@@ -28,7 +28,7 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
 
 def test_two_statements_of_one_name_are_refused() -> None:
     """Or a slice's would be run in the place of the reference's."""
-    with pytest.raises(ValueError, match=r"^now\.sql: there is a statement of this name already"):
+    with pytest.raises(ValueError, match=r"^now\.sql: another statement already has this name"):
         combine([Catalogue({"now": "select 1"}, {"now": {}})])
 
 
@@ -51,30 +51,30 @@ PUNCHES: dict[str, Any] = {
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
-    assert REFERENCE.parse_values(name, to_json_values(values)) == values
+    assert REFERENCE_CATALOGUE.parse_values(name, to_json_values(values)) == values
 
 
 @pytest.mark.parametrize(
     ("name", "values", "why"),
     [
-        ("writing", {"tables": []}, "no such statement"),
-        ("drop table batida", {}, "no such statement"),
-        ("zone", {"more": 1}, "takes the values none"),
-        ("punches", {"usuario": 7}, "takes the values usuario, de, ate"),
-        ("punches", to_json_values(PUNCHES | {"usuario": 2**63}), "usuario is of another kind"),
-        ("punches", to_json_values(PUNCHES) | {"de": "2026-11-23T08:00"}, "de is of another kind"),
+        ("open_writers", {"tables": []}, "unknown statement"),
+        ("drop table batida", {}, "unknown statement"),
+        ("zone", {"more": 1}, "expected parameters: none"),
+        ("punches", {"usuario": 7}, "expected parameters: usuario, de, ate"),
+        ("punches", to_json_values(PUNCHES | {"usuario": 2**63}), "usuario has the wrong type"),
+        ("punches", to_json_values(PUNCHES) | {"de": "2026-11-23T08:00"}, "de has the wrong type"),
         ("punches", to_json_values(PUNCHES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
         ("punches", to_json_values(PUNCHES | {"ate": None}), "more than a year"),
-        ("punch", {"id": "november"}, "id is of another kind"),
-        ("punch", {"id": 1}, "id is of another kind"),
-        ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
-        ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
+        ("punch", {"id": "november"}, "id has the wrong type"),
+        ("punch", {"id": 1}, "id has the wrong type"),
+        ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
+        ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys has the wrong type"),
     ],
 )
 def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
     name: str, values: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as error:
-        REFERENCE.parse_values(name, values)
+        REFERENCE_CATALOGUE.parse_values(name, values)
     assert why in str(error.value)
     assert "november" not in str(error.value)

@@ -12,7 +12,7 @@ import psycopg2.extensions
 
 from ponto import config
 from ponto.config import ConfigurationError
-from ponto.connection import SAFE_SETTINGS, apply_settings, with_password
+from ponto.connection import SAFE_SETTINGS, apply_settings, resolve_password
 from ponto.sql_names import ROLE_PREFIX, SCHEMA
 from tools.kit import local_stack
 from tools.kit import options as opt
@@ -105,7 +105,7 @@ def database_parameters(environment: Mapping[str, str] = os.environ) -> dict[str
         ConfigurationError: naming all that is missing.
         Exception: of `config.fetch_credentials`.
     """
-    return with_password(config.load_database(environment, reads_rds_config=False).connection_parameters())
+    return resolve_password(config.load_database(environment, reads_rds_config=False).connection_parameters())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import InvalidSourceKeyError, derive_source_id
-from ponto.message import carried_origin, read_source_key
+from ponto.message import parse_origin, read_source_key
 from ponto.parser import FIELDS, InvalidPunchError, Reason, parse
 from ponto.punch import SUBJECT_COLUMN
 from slices import enabled
@@ -189,7 +189,7 @@ def read(message: "MessageTypeDef") -> DeadLetter:
     way, reason, detail = _classify(body, texts)
     sent_ms = int(system.get("SentTimestamp", "0"))
     # A punch that was redriven once carries its origin too, however it came back.
-    message_id, received_ms = carried_origin(texts, sent_ms) or (message["MessageId"], sent_ms)
+    message_id, received_ms = parse_origin(texts, sent_ms) or (message["MessageId"], sent_ms)
     return DeadLetter(
         id=message["MessageId"],
         source=way,

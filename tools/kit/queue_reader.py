@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.sqs import MAX_MESSAGES_PER_CALL, call, in_batches, is_message_error
+from ponto.sqs import MAX_MESSAGES_PER_CALL, call_batch, in_batches, is_message_error
 from tools.kit import dead_letters
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.output import pluralize, print_status
@@ -153,14 +153,17 @@ def _call_batch(method: Callable[..., Any], url: str, entries: Mapping[str, Mapp
     """
     names = list(entries)
     try:
-        refused = call(method, url, list(entries.values()))
+        refused = call_batch(method, url, list(entries.values()))
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(entries) > 1 and is_message_error(code):
             # One that is too large must not keep its neighbours.
             return {name: why for one in names for name, why in _call_batch(method, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))
-    return {names[index]: f"{why.code}: {why.message}" if why.message else why.code for index, why in refused.items()}
+    return {
+        names[index]: f"{why.code}: {why.error_message}" if why.error_message else why.code
+        for index, why in refused.items()
+    }
 
 
 def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:

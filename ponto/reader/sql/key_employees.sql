@@ -1,4 +1,4 @@
--- Employees whose rows came with some API keys; the conditions are those of key_rows.
+-- Employees with rows that were sent with some API keys. The conditions are those of key_rows.sql.
 select distinct usuario_id as employee_id
 from ponto.batida
 where

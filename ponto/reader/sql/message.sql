@@ -1,6 +1,6 @@
--- The id of the row that a message brought. mensagem_id has no index, which would slow the intake down. So rows are read
--- by the time of receipt, which has one: those of the last hour, then of the day, then the others since an instant. What
--- comes later is not read once the row is found.
+-- The id of the row that was stored from a message. mensagem_id has no index, which would slow inserts down. So rows are read
+-- by the index on the time of receipt: those of the last hour, then of the last day, then older ones since an instant. Because
+-- of the limit, reading stops when the row is found.
 select id
 from (
     select id
@@ -21,5 +21,5 @@ from (
     where mensagem_id = %(message_id)s
         and recebida_em >= %(since)s
         and recebida_em < now() - interval '1 day'
-) as brought
+) as message_row
 limit 1

@@ -1,4 +1,4 @@
--- The row of a punch, by its id.
+-- The row of a punch, by id.
 select
     id, usuario_id as employee_id, ponto as instant, recebida_em as received, gravada_em as written, chave as key,
     mensagem_id as message_id, dispositivo as device

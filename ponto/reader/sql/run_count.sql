@@ -1,4 +1,5 @@
--- Of employees whom a load test has to itself, since it began: how many punches, and the highest number of an employee.
+-- The number of punches of a load test, and its highest employee id. The load test uses a range of employee ids that no other
+-- client uses.
 select count(*) as row_count, max(usuario_id) as highest_employee_id
 from ponto.batida
 where

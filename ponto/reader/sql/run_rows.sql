@@ -1,4 +1,4 @@
--- The punches that run_count counts.
+-- The punches that run_count.sql counts.
 select id, usuario_id as employee_id, gravada_em as written
 from ponto.batida
 where

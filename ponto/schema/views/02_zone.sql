@@ -1,4 +1,4 @@
--- Time zone of punches that came without an offset, and of employees for whom none is loaded.
+-- The time zone of punches that were sent without an offset, and of employees who were loaded without a time zone.
 
 create or replace function ponto.fuso_padrao() returns text
 language sql stable parallel safe
@@ -14,4 +14,4 @@ return coalesce(
 );
 
 comment on function ponto.fuso_padrao is
-    'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
+    'The stage''s time zone: the setting of the database, not of the session; UTC if the database has none';

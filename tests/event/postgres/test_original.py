@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ponto.admin.migrations import REFERENCE, MigrationResult, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.derived_id import derive_id
 from tests.database import Database
 
@@ -21,7 +21,7 @@ Run = Callable[[], MigrationResult]
 @pytest.fixture
 def run(empty: Database) -> Run:
     """Return what applies the migrations."""
-    return lambda: migrate(empty.owner, ZONE, REFERENCE)
+    return lambda: migrate(empty.owner, ZONE, REFERENCE_FOLDERS)
 
 
 def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(empty: Database, run: Run) -> None:

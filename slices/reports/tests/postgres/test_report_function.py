@@ -297,7 +297,7 @@ def test_report_of_an_earlier_instant_is_refused_while_a_row_is_uncommitted(
         for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
             refused = run(*earlier, *target_options)
             assert (refused.status, refused.out) == (2, "")
-            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function), for longer" in refused.err
+            assert f"pid {writer.info.backend_pid} (batidaPonto, as ponto_function); a report" in refused.err
         assert run("totals", *target_options).status == 0
         writer.rollback()  # close() would end the transaction only some time later
     assert run("totals", *AS_OF, *target_options).status == 0

@@ -23,15 +23,15 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios, momento"),
-        ("totals", {"mes": "november", "usuarios": None, "momento": None}, "totals: mes is of another kind"),
-        ("totals", {"mes": 1, "usuarios": None, "momento": None}, "mes is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": ["1"], "momento": None}, "usuarios is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": [2**63], "momento": None}, "usuarios is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": 1, "momento": None}, "usuarios is of another kind"),
-        ("exceptions", to_json_values(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
-        ("exceptions", to_json_values(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
-        ("exceptions", to_json_values(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
+        ("totals", {"mes": "2026-11-01"}, "expected parameters: mes, usuarios, momento"),
+        ("totals", {"mes": "november", "usuarios": None, "momento": None}, "totals: mes has the wrong type"),
+        ("totals", {"mes": 1, "usuarios": None, "momento": None}, "mes has the wrong type"),
+        ("totals", {"mes": "2026-11-01", "usuarios": ["1"], "momento": None}, "usuarios has the wrong type"),
+        ("totals", {"mes": "2026-11-01", "usuarios": [2**63], "momento": None}, "usuarios has the wrong type"),
+        ("totals", {"mes": "2026-11-01", "usuarios": 1, "momento": None}, "usuarios has the wrong type"),
+        ("exceptions", to_json_values(EXCEPTIONS | {"somadas": 1}), "somadas has the wrong type"),
+        ("exceptions", to_json_values(EXCEPTIONS | {"dias": True}), "dias has the wrong type"),
+        ("exceptions", to_json_values(EXCEPTIONS) | {"atraso": "10h"}, "atraso has the wrong type"),
         *(
             (
                 name,
@@ -46,7 +46,7 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
         ),
         ("exceptions", to_json_values(EXCEPTIONS | {"de": None}), "more than a year"),
         ("peak", to_json_values(PEAK | {"ate": None}), "more than a year"),
-        ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
+        ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de has the wrong type"),
     ],
 )
 def test_invalid_value_is_refused_without_quoting_it(name: str, values: dict[str, Any], message: str) -> None:

@@ -202,7 +202,7 @@ def test_punch_for_a_colleague_is_dead_lettered(client: Client, pool: UserPool) 
         str(employee),
         answer.body["messageId"],
     )
-    assert found["detail"] == "usuarioId: not the employee who signed in"
+    assert found["detail"] == "usuarioId: not the signed-in employee"
     assert client.rows(employee, colleague) == []
 
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from ponto import sqs
 from ponto.message import Message
-from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotChangedError
-from ponto.sqs import CALL_SECONDS
+from ponto.retry_backoff import MIN_REMAINING_SECONDS, RetryBackoff, VisibilityNotChangedError
+from ponto.sqs import MAX_CALL_SECONDS
 from tests.aws import Calls, refusal
 from tests.events import aws, message
 
@@ -30,7 +30,7 @@ def no_client() -> NoReturn:
 
 
 def shorten(messages: list[Message]) -> None:
-    Redelivery(URL, DELAYS).shorten_visibility(messages, time.monotonic() + 60)
+    RetryBackoff(URL, DELAYS).shorten_visibility(messages, time.monotonic() + 60)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_o
 
 def test_each_record_can_be_hidden_for_a_time_of_its_own(calls: Calls) -> None:
     delays = list(zip(received(9, 9, 200), (451, 901, 460), strict=True))
-    Redelivery(URL, ()).set_visibility(delays, time.monotonic() + 60)
+    RetryBackoff(URL, ()).set_visibility(delays, time.monotonic() + 60)
     assert hidden_seconds(calls) == [[451, 901, 460]]
 
 
@@ -66,12 +66,12 @@ def test_each_record_can_be_hidden_for_a_time_of_its_own(calls: Calls) -> None:
     ids=["no record", "no queue", "no delays", "received often"],
 )
 def test_otherwise_sqs_is_not_called(url: str, delays: tuple[int, ...], times: list[int]) -> None:
-    Redelivery(url, delays, no_client).shorten_visibility(received(*times), time.monotonic() + 60)
+    RetryBackoff(url, delays, no_client).shorten_visibility(received(*times), time.monotonic() + 60)
 
 
 def test_one_client_serves_every_batch(calls: Calls) -> None:
     clients = iter([sqs.client()])
-    redelivery = Redelivery(URL, DELAYS, lambda: next(clients))
+    redelivery = RetryBackoff(URL, DELAYS, lambda: next(clients))
     for _ in range(2):
         redelivery.shorten_visibility(received(1), time.monotonic() + 60)
     assert hidden_seconds(calls) == [[5], [5]]
@@ -83,7 +83,7 @@ def test_what_sqs_refuses_or_does_not_answer_for_is_told_after_all_calls(calls: 
         [{"Failed": [{"Id": str(at), "Code": code, "SenderFault": True} for at, code in enumerate(codes)]}, {}]
     )
     calls.stubs[CHANGE] = lambda *_: next(answers)
-    with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, SQS does not say$"):
+    with pytest.raises(VisibilityNotChangedError, match=r"^InternalError, ReceiptHandleIsInvalid, no result from SQS$"):
         shorten(received(*[1] * 12))
     assert hidden_seconds(calls) == [[5] * 10, [5] * 2]
 
@@ -97,8 +97,8 @@ def test_after_a_call_that_failed_no_other_is_begun(calls: Calls) -> None:
 
 def test_without_time_no_call_is_started_and_boto3_is_not_even_imported() -> None:
     with pytest.raises(VisibilityNotChangedError, match="no time left"):
-        Redelivery(URL, DELAYS, no_client).shorten_visibility(
-            received(1), time.monotonic() + SHORTEN_VISIBILITY_SECONDS
+        RetryBackoff(URL, DELAYS, no_client).shorten_visibility(
+            received(1), time.monotonic() + MIN_REMAINING_SECONDS
         )
 
 
@@ -122,20 +122,20 @@ class SlowClient:
 
 @pytest.mark.parametrize(
     ("imported", "answered", "calls"),
-    [(2, CALL_SECONDS, 1), (2.1, 0, 0), (1, CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
+    [(2, MAX_CALL_SECONDS, 1), (2.1, 0, 0), (1, MAX_CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
     ids=["slowest", "import too slow", "one unanswered", "slow", "fast"],
 )
 def test_each_call_is_begun_only_if_there_is_time_for_no_answer(imported: float, answered: float, calls: int) -> None:
     sqs = SlowClient(imported, answered)
-    redelivery = Redelivery(URL, DELAYS, cast(Any, sqs.create), lambda: sqs.now)
+    redelivery = RetryBackoff(URL, DELAYS, cast(Any, sqs.create), lambda: sqs.now)
     with contextlib.suppress(VisibilityNotChangedError):
-        redelivery.shorten_visibility(received(*[1] * 100), SHORTEN_VISIBILITY_SECONDS)
+        redelivery.shorten_visibility(received(*[1] * 100), MIN_REMAINING_SECONDS)
     assert sqs.calls == calls
-    assert sqs.now <= SHORTEN_VISIBILITY_SECONDS
+    assert sqs.now <= MIN_REMAINING_SECONDS
 
 
 def test_a_call_that_gets_no_answer_takes_no_longer_than_reserved() -> None:
     with aws():
         config = cast(Any, sqs.client().meta.config)
-    assert config.connect_timeout + config.read_timeout <= CALL_SECONDS
+    assert config.connect_timeout + config.read_timeout <= MAX_CALL_SECONDS
     assert config.retries == {"total_max_attempts": 1, "mode": "legacy"}

@@ -1,5 +1,6 @@
--- Transactions that may still commit a row of these tables: a transaction that adds one keeps this lock until its end,
--- which a standby that does not answer may delay. PostgreSQL shows when a transaction began only for the same role.
+-- Open transactions that may still commit a row of some tables. An INSERT holds a ROW EXCLUSIVE lock on its table until the
+-- transaction ends, which an unresponsive synchronous standby can delay. xact_start is not selected because only the same role
+-- can see it.
 select
     virtualtransaction,
     case
@@ -11,5 +12,5 @@ where locktype = 'relation'
     and mode = 'RowExclusiveLock'
     and granted
     and database = (select oid from pg_database where datname = current_database())
-    -- Of a slice that was just deployed the migrations have not made the tables yet.
+    -- to_regclass returns null for tables of a new slice whose migrations have not run yet.
     and relation in (select to_regclass(name) from unnest(%(tables)s::text[]) as name);
