@@ -1,6 +1,6 @@
 """In-memory fakes for a drain, for tests of this project and of forks. The deployed package does not contain them.
 
-fakes = Collaborators()
+fakes = Fakes()
 fakes.store.outcomes["m2"] = Outcome(Status.FAILED, "the database is gone")
 handler.main(event, context, fakes.drain())
 assert [entry.message_id for entry in fakes.store.rows.values()] == ["m1"]

@@ -14,7 +14,7 @@ import psycopg2.extensions
 from psycopg2.extensions import parse_dsn
 
 from lab.interleavings.sessions import ScheduledSession
-from ponto.admin.migrations import REFERENCE
+from ponto.admin.migrations import REFERENCE_FOLDERS
 from ponto.connection import Parameters, Timeouts
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN
 from ponto.store import Store
@@ -123,7 +123,7 @@ class World:
         self.admin.autocommit = True
         self._query(_GATES)
         self._query(_NEWER, {"refused": REFUSED})
-        schema = REFERENCE | enabled.schema_folders()
+        schema = REFERENCE_FOLDERS | enabled.schema_folders()
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table ponto.batida add constraint proxima check (chave <> '');\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # each keeps its connection, as in an execution environment

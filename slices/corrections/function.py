@@ -15,7 +15,15 @@ import psycopg2.errors
 from psycopg2 import extensions
 
 from ponto import config, http
-from ponto.connection import CannotConnectError, Parameters, Settings, Timeouts, connect, error_message, is_refused
+from ponto.connection import (
+    CannotConnectError,
+    Parameters,
+    Settings,
+    Timeouts,
+    connect,
+    error_message,
+    is_login_refused,
+)
 from ponto.http import HttpError, Request, Result
 from slices.corrections.write import (
     MAX_CORRECTIONS,
@@ -98,7 +106,7 @@ def handle_request(open_connection: Callable[[], extensions.connection], author:
         message = f"{error_message(error)}; nothing was written: send the request again"
         raise HttpError(503, message, retry_after_seconds=http.UNAVAILABLE_RETRY_SECONDS) from error
     except (psycopg2.Error, CannotConnectError) as error:
-        if is_refused(error):
+        if is_login_refused(error):
             message = (
                 "the database refused the function: it has another password than the database, or IAM denies access"
             )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ponto.admin.migrations import REFERENCE, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from ponto.admin.owner import MigrationError
 from tests.database import SCHEMA, execute
 from tests.postgres.hostile_server import ZONE, create_migrated_database
@@ -134,11 +134,11 @@ def test_the_roles_of_a_slice_that_is_removed_lose_their_rights(server: Server, 
     (tmp_path / "privileges.sql").write_text(
         "grant usage on schema ponto to ponto_people;\ngrant select on ponto.batida to ponto_people;\n"
     )
-    migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
+    migrate(owner, ZONE, REFERENCE_FOLDERS | {"people": tmp_path})
     server.execute("create role person login in role ponto_people")
     assert ("batida", "id", "select") in server.privileges("person", "master")
 
-    migrate(owner, ZONE, REFERENCE)
+    migrate(owner, ZONE, REFERENCE_FOLDERS)
 
     assert server.privileges("person", "master") == set()
     assert grantees(server) == {"master", "ponto_function", "ponto_reader"}
@@ -152,4 +152,4 @@ def test_rights_that_cannot_be_granted_are_reported_with_their_slice(
     (tmp_path / "privileges.sql").write_text(declaration)
 
     with pytest.raises(MigrationError, match=r"^privileges of people: (relation|division by zero)"):
-        migrate(owner, ZONE, REFERENCE | {"people": tmp_path})
+        migrate(owner, ZONE, REFERENCE_FOLDERS | {"people": tmp_path})

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, MigrationResult, migrate, migration_folders
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate, migration_folders
 from ponto.admin.owner import MigrationError
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
@@ -28,7 +28,7 @@ from tests.postgres.storing import entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
-MIGRATIONS = migrations(REFERENCE)
+MIGRATIONS = migrations(REFERENCE_FOLDERS)
 CREATE_INDEX = "create index concurrently one_more on batida (chave);"
 
 Run = Callable[..., MigrationResult]
@@ -37,7 +37,7 @@ Run = Callable[..., MigrationResult]
 @pytest.fixture
 def run(empty: Database) -> Run:
     """Return what applies the migrations."""
-    return lambda time_zone=ZONE, schema=REFERENCE["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
+    return lambda time_zone=ZONE, schema=REFERENCE_FOLDERS["ponto"], retry_policy=LOCK_RETRY_POLICY: migrate(
         empty.owner, time_zone, {"ponto": schema}, retry_policy
     )
 
@@ -45,7 +45,7 @@ def run(empty: Database) -> Run:
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
     """Return a copy of the migrations, to be added to and spoilt."""
-    return Path(shutil.copytree(REFERENCE["ponto"], tmp_path / "schema"))
+    return Path(shutil.copytree(REFERENCE_FOLDERS["ponto"], tmp_path / "schema"))
 
 
 def relations(empty: Database) -> set[str]:
@@ -234,7 +234,7 @@ class Stage:
         self._empty = empty
 
     def run(self, *names: str) -> MigrationResult:
-        return migrate(self._empty.owner, ZONE, REFERENCE | {name: self.folders[name] for name in names})
+        return migrate(self._empty.owner, ZONE, REFERENCE_FOLDERS | {name: self.folders[name] for name in names})
 
     def can_log_in(self, name: str) -> list[tuple[bool]]:
         return self._empty.execute("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
@@ -561,7 +561,7 @@ def test_an_index_that_was_completed_without_its_run_is_kept(
 def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
     """Return the migration's own function, which is the document's, whatever a session's settings are."""
     code = derived_id_code("sql")
-    assert code in (REFERENCE["ponto"] / "0002_original_rows.sql").read_text()
+    assert code in (REFERENCE_FOLDERS["ponto"] / "0002_original_rows.sql").read_text()
     empty.execute(f"set timezone = '{ZONE}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
     empty.execute(code)
     return lambda usuario_id, instant: str(

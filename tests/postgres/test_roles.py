@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE, MigrationResult, migrate
+from ponto.admin.migrations import LOCK_RETRY_POLICY, REFERENCE_FOLDERS, MigrationResult, migrate
 from ponto.admin.owner import MigrationError
 from ponto.admin.roles import reset_role_limits, set_login_method, set_password
 from ponto.punch import INSTANT_COLUMN, SUBJECT_COLUMN, Punch
@@ -152,11 +152,11 @@ def test_a_role_that_others_prepared_is_refused_until_an_administrator_took_thei
     with pytest.raises(
         MigrationError, match=rf"others created roles with the names of this project: .*{problem}"
     ) as caught:
-        migrate(owner, ZONE, REFERENCE)
+        migrate(owner, ZONE, REFERENCE_FOLDERS)
     assert execute(owner, "select from pg_namespace where nspname = 'ponto'") == []
 
     server.run_printed_statements(caught.value)
-    assert migrate(owner, ZONE, REFERENCE).applied
+    assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         execute({**owner, "user": "ponto_function", "password": "known"}, "select 1")
 
@@ -176,24 +176,24 @@ def test_an_owner_who_may_not_make_the_roles_is_told_what_an_administrator_does(
     server.execute(setup_statement)
 
     with pytest.raises(MigrationError, match=f'"clerk" may not run `{lacks}') as caught:
-        migrate(owner, ZONE, REFERENCE)
+        migrate(owner, ZONE, REFERENCE_FOLDERS)
     assert execute(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
     server.run_printed_statements(caught.value)
-    assert migrate(owner, ZONE, REFERENCE).applied
+    assert migrate(owner, ZONE, REFERENCE_FOLDERS).applied
     assert execute(set_role_password(owner, "ponto_function"), "select id from ponto.batida") == []
 
 
 def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
     owner = server.create_owner("master")
     (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
-    migrate(owner, ZONE, REFERENCE | {"gone": tmp_path})
+    migrate(owner, ZONE, REFERENCE_FOLDERS | {"gone": tmp_path})
     server.execute("revoke ponto_gone from master")
 
     with pytest.raises(MigrationError, match=r"grant .*ponto_gone to \"master\" with admin option"):
-        migrate(owner, ZONE, REFERENCE)
+        migrate(owner, ZONE, REFERENCE_FOLDERS)
     server.execute("alter role ponto_gone nologin")  # as by another stage's migrations
-    assert migrate(owner, ZONE, REFERENCE) == MigrationResult([], [])
+    assert migrate(owner, ZONE, REFERENCE_FOLDERS) == MigrationResult([], [])
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:

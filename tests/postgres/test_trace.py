@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from ponto.parser import parse
-from ponto.reader.statements import REFERENCE
+from ponto.reader.statements import REFERENCE_CATALOGUE
 from tests.aws import Calls, refusal, stack
 from tests.commands import CommandResult, Run, runner, write_stack_with_database
 from tests.database import execute
@@ -177,7 +177,7 @@ def test_recent_message_is_found_without_reading_older_rows(migrated_url: str) -
         first,
     )
     execute(migrated_url, "vacuum analyze batida")
-    statement = REFERENCE.sql["message"].replace("%(message_id)s", "'24990'")
+    statement = REFERENCE_CATALOGUE.sql["message"].replace("%(message_id)s", "'24990'")
     statement = statement.replace("%(since)s", "now() - interval '31 days'")
 
     plan = execute(migrated_url, f"explain (analyze, buffers, format json) {statement}")[0][0][0]["Plan"]

@@ -222,7 +222,9 @@ def test_a_database_is_awake_for_the_peaks_and_the_pause_after_each_at_least(
 
 
 def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    log.write_batch("1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, [])
+    log.write_batch(
+        "1", "function", time.time(), BatchResult().counts(requires_sign_in=False), {"milliseconds": 1.0}, []
+    )
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}

@@ -70,7 +70,7 @@ def test_otherwise_sqs_is_not_called(url: str, delays: tuple[int, ...], times: l
 
 
 def test_one_client_serves_every_batch(calls: Calls) -> None:
-    clients = iter([sqs.client()])
+    clients = iter([sqs.create_client()])
     redelivery = RetryBackoff(URL, DELAYS, lambda: next(clients))
     for _ in range(2):
         redelivery.shorten_visibility(received(1), time.monotonic() + 60)
@@ -97,9 +97,7 @@ def test_after_a_call_that_failed_no_other_is_begun(calls: Calls) -> None:
 
 def test_without_time_no_call_is_started_and_boto3_is_not_even_imported() -> None:
     with pytest.raises(VisibilityNotChangedError, match="no time left"):
-        RetryBackoff(URL, DELAYS, no_client).shorten_visibility(
-            received(1), time.monotonic() + MIN_REMAINING_SECONDS
-        )
+        RetryBackoff(URL, DELAYS, no_client).shorten_visibility(received(1), time.monotonic() + MIN_REMAINING_SECONDS)
 
 
 class SlowClient:
@@ -136,6 +134,6 @@ def test_each_call_is_begun_only_if_there_is_time_for_no_answer(imported: float,
 
 def test_a_call_that_gets_no_answer_takes_no_longer_than_reserved() -> None:
     with aws():
-        config = cast(Any, sqs.client().meta.config)
+        config = cast(Any, sqs.create_client().meta.config)
     assert config.connect_timeout + config.read_timeout <= MAX_CALL_SECONDS
     assert config.retries == {"total_max_attempts": 1, "mode": "legacy"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import REFERENCE, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from slices import enabled
 from tools.kit.errors import CommandError
 from tools.local import postgres
@@ -66,7 +66,7 @@ def migrated_database() -> Iterator[str]:
     """
     try:
         with unsafe_server() as running:
-            migrate(parse_dsn(running.url), _ZONE, REFERENCE | enabled.schema_folders())
+            migrate(parse_dsn(running.url), _ZONE, REFERENCE_FOLDERS | enabled.schema_folders())
             yield running.url
     except LocalError as error:
         raise CommandError(str(error)) from None

@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg2.errors
 import pytest
 
-from ponto.admin.migrations import REFERENCE, migrate
+from ponto.admin.migrations import REFERENCE_FOLDERS, migrate
 from tests.database import Database, execute
 from tests.postgres.servers import Server
 from tests.postgres.storing import add_punch
@@ -29,7 +29,7 @@ def test_weaker_defaults_of_the_database_change_no_check(server: Server) -> None
         "alter database master set transform_null_equals = on"
     )
 
-    migrate(owner, "America/Sao_Paulo", REFERENCE)
+    migrate(owner, "America/Sao_Paulo", REFERENCE_FOLDERS)
 
     with pytest.raises(psycopg2.errors.CheckViolation):
         execute(
