@@ -1,4 +1,4 @@
-"""What the tests of both houses share: how they run, and a database, AWS, a deployed system and compiled templates."""
+"""Pytest plugins of the whole test suite, and the slices whose tests are not collected."""
 
 from slices import enabled
 

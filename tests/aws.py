@@ -1,4 +1,4 @@
-"""AWS in tests: moto or the emulator answers what boto3's clients call, unless a test stands in its way."""
+"""Recording and stubbing of the calls that boto3's clients make; moto or the emulator answers the others."""
 
 import io
 import json
@@ -13,86 +13,90 @@ Call = Callable[[], Any]
 
 
 class RecordedCall(NamedTuple):
-    """A call of a client."""
+    """A call that a boto3 client made."""
 
-    operation: str  # as AWS names it: SendMessage
+    operation: str  # such as SendMessage
     parameters: Any
-    signer: str  # the access key that signs it; empty: there is none
+    signer: str  # the access key that signed the call; empty: it was not signed
 
 
 class Calls:
-    """All calls of all clients, from here on."""
+    """Record of the calls of all boto3 clients since its creation, with stubs for some operations."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.history: list[RecordedCall] = []
-        # Operation -> what happens instead: an error, an answer, or a function, which gets the call, to make or not,
-        # and its parameters.
+        # Operation -> an exception to raise, a response to return, or a function that returns the response. The
+        # function gets the original call, which it may make, and the parameters.
         self.stubs: dict[str, Any] = {}
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, parameters: Any) -> Any:
             key = client._get_credentials()
             self.history.append(RecordedCall(operation, parameters, key.access_key if key else ""))
-            instead = self.stubs.get(operation)
-            if isinstance(instead, BaseException):
-                raise instead
-            if callable(instead):
-                return instead(lambda: real(client, operation, parameters), parameters)
-            return real(client, operation, parameters) if instead is None else instead
+            stub = self.stubs.get(operation)
+            if isinstance(stub, BaseException):
+                raise stub
+            if callable(stub):
+                return stub(lambda: real(client, operation, parameters), parameters)
+            return real(client, operation, parameters) if stub is None else stub
 
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
 
     @property
     def operations(self) -> list[str]:
-        """The names of all that were called."""
-        return [made.operation for made in self.history]
+        """The operations that were called, in order."""
+        return [call.operation for call in self.history]
 
     def by_operation(self, operation: str) -> list[RecordedCall]:
         """Return the calls of an operation."""
-        return [made for made in self.history if made.operation == operation]
+        return [call for call in self.history if call.operation == operation]
 
 
 def skip_long_polling(call: Call, parameters: dict[str, Any]) -> Any:
-    """Receive messages without waiting for more."""
+    """Stub for ReceiveMessage: receive messages without waiting for more."""
     parameters["WaitTimeSeconds"] = 0
     return call()
 
 
 def refusal(code: str, message: str = "not you", operation: str = "Operation") -> ClientError:
-    """Make the error with which AWS refuses a call."""
+    """Return the error that boto3 raises when AWS refuses a call."""
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 NO_STACK = refusal("ValidationError", "Stack with id batida-ponto-prod does not exist")
-"""CloudFormation's answer about a stack that is not there, or about a resource of it."""
+"""CloudFormation's error for a stack that does not exist, or for a resource of such a stack."""
 
 
 def stack(**outputs: str) -> Any:
-    """Write CloudFormation's answer about a stack with these outputs."""
-    named = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
-    return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": named}]}
+    """Return the response of DescribeStacks for a stack with these outputs."""
+    entries = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+    return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": entries}]}
 
 
 def invoke_stub(payload: object, *, failed: bool = False) -> Callable[..., Any]:
-    """Write Lambda's answers of a function that returns, or fails with, one thing whenever it is invoked."""
+    """Return a stub for Invoke: each invocation returns the payload, or fails with it as the error."""
 
-    def answer(*_: object) -> Any:
-        found = {"Payload": io.BytesIO(json.dumps(payload).encode())}
-        return found | ({"FunctionError": "Unhandled"} if failed else {})
+    def respond(*_: object) -> Any:
+        response = {"Payload": io.BytesIO(json.dumps(payload).encode())}
+        return response | ({"FunctionError": "Unhandled"} if failed else {})
 
-    return answer
+    return respond
 
 
-def receive_all(sqs: Any, url: str, **how: Any) -> list[Any]:
-    """Take what is visible in a queue, with all attributes; it stays there, hidden.
+def receive_all(sqs: Any, url: str, **options: Any) -> list[Any]:
+    """Return all visible messages of a queue, with all attributes. They stay in the queue, hidden.
 
     Args:
         sqs: boto3's client.
-        url: of the queue.
-        how: what else `receive_message` takes.
+        url: URL of the queue.
+        options: Further arguments of `receive_message`.
     """
-    found: list[Any] = []
-    ask = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]} | how
-    while messages := sqs.receive_message(QueueUrl=url, **ask).get("Messages"):
-        found += messages
-    return found
+    received: list[Any] = []
+    options = {
+        "MaxNumberOfMessages": 10,
+        "MessageAttributeNames": ["All"],
+        "MessageSystemAttributeNames": ["All"],
+    } | options
+    while messages := sqs.receive_message(QueueUrl=url, **options).get("Messages"):
+        received += messages
+    return received

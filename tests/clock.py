@@ -1,4 +1,4 @@
-"""Clocks on which waits take no time."""
+"""Clocks whose waits return at once."""
 
 import itertools
 import threading
@@ -8,18 +8,18 @@ from tools.kit.clock import Clock
 
 
 class TickingClock(Clock):
-    """A clock on which each look takes so many seconds."""
+    """A clock that advances by a number of seconds at each reading."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._looks = itertools.count()
+        self._readings = itertools.count()
 
     def monotonic(self) -> float:
-        return next(self._looks) * self._seconds
+        return next(self._readings) * self._seconds
 
 
 class FakeClock(Clock):
-    """Stands still but for what is waited, which it notes."""
+    """A clock that advances only by the waits, which it records."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self.waits: list[float] = []
@@ -34,5 +34,5 @@ class FakeClock(Clock):
     def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def wait(self, event: threading.Event, seconds: float) -> None:  # noqa: ARG002  nobody sets it
+    def wait(self, event: threading.Event, seconds: float) -> None:  # noqa: ARG002  no test sets the event
         self.waits.append(seconds)

@@ -1,4 +1,4 @@
-"""Running commands in tests, and their results."""
+"""Runs of commands in tests: their results, local stacks' folders, and a fake `sls`."""
 
 import importlib
 import io
@@ -36,12 +36,12 @@ Run = Callable[..., CommandResult]
 
 
 def needs(program: str) -> pytest.MarkDecorator:
-    """Skip what needs a program that is not there; tools/develop/missing.py names it first."""
+    """Skip the test if a program is missing; tools/develop/missing.py reports it before the tests."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
 
 
 def needs_jmeter() -> pytest.MarkDecorator:
-    """Skip what needs JMeter where no Java can run it; tools/develop/missing.py names it first."""
+    """Skip the test if JMeter cannot run; tools/develop/missing.py reports it before the tests."""
     reason = f"no Java {jmeter.MIN_JAVA_VERSION} with JMeter or Maven; apt-get install maven"
     return pytest.mark.skipif(not jmeter.is_available(), reason=reason)
 
@@ -52,9 +52,9 @@ def runner(
     collaborators: object = None,
     main: Callable[[Sequence[str], Any], int] = cli.main,
 ) -> Run:
-    """Return a function that runs `ponto`, or another command, with these words, and those that it is given.
+    """Return a function that runs `ponto`, or another command, with the words `before` and its own arguments.
 
-    Its argument `typed` is what somebody at a terminal answers; None: nobody is there.
+    Its argument `typed` is the user's input at the terminal; None: standard input is not a terminal.
     """
 
     def run(*words: object, typed: str | None = None, collaborators: object = collaborators) -> CommandResult:
@@ -67,10 +67,10 @@ def runner(
 
 
 def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> CommandResult:
-    """Run `ponto` as a process of its own, with this process' environment by default."""
+    """Run `ponto` in a subprocess, by default with the environment of this process."""
     command = [sys.executable, "-m", "tools.cli", *map(str, words)]
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    return CommandResult(done.returncode, done.stdout, done.stderr)
+    completed = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 class _Typed(io.BytesIO):
@@ -90,10 +90,10 @@ class Terminal(io.StringIO):
 
 
 class CommandLine(NamedTuple):
-    """A command as a command line reaches it."""
+    """A command or group, with the words that a user types to reach it."""
 
     root: click.Command
-    name: str  # of the root, as a user calls it: `ponto`, `make chaos`
+    name: str  # the user's name for `root`: `ponto`, `make chaos`
     subcommands: tuple[str, ...]  # names of the groups and the command below `root`
     command: click.Command
 
@@ -102,7 +102,7 @@ class CommandLine(NamedTuple):
 
 
 def all_commands() -> list[CommandLine]:
-    """Find each command and group that some `main` gives to `commands.run`."""
+    """Return each command and group that a `main` function passes to `commands.run`."""
     found = [CommandLine(cli.ponto, "ponto", (), cli.ponto)]
     for folder in ("tools", "lab", "loadtest"):
         for file in sorted((ROOT / folder).rglob("*.py")):
@@ -111,26 +111,34 @@ def all_commands() -> list[CommandLine]:
                 module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
                 root = getattr(module, command)
                 found += [] if root is cli.ponto else [CommandLine(root, name, (), root)]
-    return [line for root in found for line in _within(root)]
+    return [line for root in found for line in _subcommands(root)]
 
 
-def _within(line: CommandLine) -> Iterator[CommandLine]:
+def _subcommands(line: CommandLine) -> Iterator[CommandLine]:
     yield line
     if isinstance(line.command, click.Group):
         for name, each in line.command.commands.items():
             command = each.load() if isinstance(each, LazyCommand) else each
-            yield from _within(line._replace(subcommands=(*line.subcommands, name), command=command))
+            yield from _subcommands(line._replace(subcommands=(*line.subcommands, name), command=command))
 
 
 def write_stack(folder: Path, **fields: str | int) -> Path:
-    """Write the stack.json of a stack that seems to run in a folder; return the folder."""
-    nowhere = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
-    (folder / "stack.json").write_text(json.dumps(nowhere | fields), encoding="utf-8")
+    """Write the stack.json of a local stack that appears to run; return its folder.
+
+    Args:
+        folder: Folder of the local stack.
+        fields: Fields of `Address`; the others are empty, but for the process id of this process.
+    """
+    address = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
+    (folder / "stack.json").write_text(json.dumps(address | fields), encoding="utf-8")
     return folder
 
 
 def write_stack_with_database(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
-    """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
+    """Write the stack.json of a local stack with this database; return its folder.
+
+    By default its AWS endpoint is port 9, where no process listens.
+    """
     return write_stack(
         folder,
         database_url=url,
@@ -142,13 +150,13 @@ def write_stack_with_database(folder: Path, url: str, dlq_url: str = "", aws: st
 
 
 class FakeSls:
-    """osls that deploys nothing, and packages what it is told to."""
+    """A fake `sls` that packages `template` and deploys nothing."""
 
     def __init__(self) -> None:
-        self.status = 0  # with which all but packaging ends
-        self.while_running: Callable[[], object] = lambda: None  # what happens meanwhile
-        self.invocations: list[tuple[str, Sequence[str]]] = []  # commands, and their options
-        self.is_protected = False  # the stage
+        self.status = 0  # exit status of each command but `package`
+        self.while_running: Callable[[], object] = lambda: None  # called by each command but `package`
+        self.invocations: list[tuple[str, Sequence[str]]] = []  # commands with their options
+        self.is_protected = False  # whether the stage has deletion protection
         self.template: dict[str, Any] = {
             "Resources": {
                 "PostPunch": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "NONE"}},
@@ -195,7 +203,7 @@ class FakeSls:
 
 
 def write_sls(project: Path, script: str) -> None:
-    """Write a project's `sls`: what it does is a script of sh."""
+    """Write a project's `sls` as a shell script with these lines."""
     file = project / "node_modules" / ".bin" / "sls"
     file.parent.mkdir(parents=True)
     file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The steps by which documents copy rows from one database to another, run without psql."""
+"""Run of the commands by which documents copy rows from one database to another, without psql."""
 
 import re
 import shlex
@@ -16,11 +16,11 @@ def copy_rows(document: Path, heading: str, older: Database, new: Database, fold
     """Run the psql commands of a section: the first two on the older database, the third on the new one.
 
     Args:
-        document: file of the repository.
-        heading: the section's, which has one block of commands.
-        older: where the rows are.
-        new: where they are to be.
-        folder: for the files.
+        document: Path of the document.
+        heading: Heading of the section, which has one block of commands.
+        older: Database that has the rows.
+        new: Database that the rows are copied to.
+        folder: Folder for the exported files.
     """
     section = document.read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
     (block, *_) = re.findall(r"^```sh aws\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
@@ -31,16 +31,16 @@ def copy_rows(document: Path, heading: str, older: Database, new: Database, fold
 
 
 def _psql(database: Database, words: Sequence[str], folder: Path) -> list[tuple[str]]:
-    """Run what -c and -f say, in one session and transaction; return the rows of the last."""
+    """Run the options -c and -f in one session and transaction; return the rows of the last statement."""
     with closing(database.connect()) as session, session, session.cursor() as cursor:
         for option, text in pairwise(words):
             if option == "-f":
                 cursor.execute((ROOT / text).read_text(encoding="utf-8"))
             elif option == "-c" and text.startswith("\\copy "):
-                what, way, file = text.removeprefix("\\copy ").rsplit(" ", 2)
-                stream, mode = {"to": ("stdout", "wb"), "from": ("stdin", "rb")}[way]
+                source, direction, file = text.removeprefix("\\copy ").rsplit(" ", 2)
+                stream, mode = {"to": ("stdout", "wb"), "from": ("stdin", "rb")}[direction]
                 with (folder / file).open(mode) as opened:
-                    cursor.copy_expert(f"copy {what} {way} {stream}", opened)
+                    cursor.copy_expert(f"copy {source} {direction} {stream}", opened)
             elif option == "-c":
                 cursor.execute(text)
         return cursor.fetchall() if cursor.description else []

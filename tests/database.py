@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, on a Unix socket, with a database of its own for each test."""
+"""A real PostgreSQL server on a Unix socket, with a separate database for each test."""
 
 import itertools
 import os
@@ -30,16 +30,16 @@ ROLES = {
     "ponto_reader": "READ",
     **{entry["role"]: name.upper() for name, entry in slices.endpoints()},
 }
-"""Each function's role, and how its variables in the environment of `schema` begin."""
+"""Database role of each function -> prefix of its variables in the environment of the function `schema`."""
 SCHEMA_ENVIRONMENT = {
     "SLICES": ",".join(enabled.schema_folders()),
-    "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
+    "ROLES": ",".join(f"{role}:{prefix}" for role, prefix in ROLES.items()),
 }
 """The variables that packaging sets for the function `schema`."""
 
 
 def migrations(schema: Mapping[str, Path] = SCHEMA) -> list[str]:
-    """Return the names of the files of migrations, in the order in which an empty database gets them."""
+    """Return the names of migrations and view files, in the order in which they are applied to an empty database."""
 
     def contents(pattern: str) -> dict[str, str]:
         return {
@@ -55,22 +55,22 @@ _numbers = itertools.count(1)
 
 
 class Database:
-    """A database of a test, and a look at it beside what is tested."""
+    """A test's database, with a session that is separate from those of the code under test."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.owner = parse_dsn(url)  # libpq's keywords
+        self.owner = parse_dsn(url)  # libpq's keywords, to connect as the owner
         self.function = self.owner | {"user": "ponto_function"}
         self.session = self.connect()
         self.session.autocommit = True
 
     def connect(self, **more: Any) -> psycopg2.extensions.connection:
-        """Open another session, whose statements are in a transaction."""
+        """Open another session, without autocommit."""
         session: psycopg2.extensions.connection = psycopg2.connect(self.url, **more)
         return session
 
     def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a statement, or several, and give the rows of the last."""
+        """Run one or several statements in autocommit mode; return the rows of the last."""
         return _rows(self.session, statement, values)
 
     def close(self) -> None:
@@ -78,16 +78,16 @@ class Database:
 
 
 def execute(database: Mapping[str, Any] | str, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Run a statement, or several, on a connection of its own, and give the rows of the last.
+    """Run one or several statements on a new connection; return the rows of the last.
 
     Args:
         database: libpq's keywords, or a URI.
-        statement: one or several.
-        values: of its placeholders.
+        statement: One or several statements.
+        values: Values of the placeholders.
     """
     parameters = {"dsn": database} if isinstance(database, str) else database
     with closing(psycopg2.connect(**parameters)) as connection:
-        connection.autocommit = True  # CREATE DATABASE runs in no transaction
+        connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         return _rows(connection, statement, values)
 
 
@@ -100,11 +100,11 @@ def _rows(
 
 
 def export(parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
-    """Set the variables that name a database, for `--database env`.
+    """Set the environment variables of a database, for `--database env`.
 
     Args:
         parameters: libpq's keywords.
-        patch: undoes it.
+        patch: Restores the environment at the end of the test.
     """
     for name in [name for name in os.environ if name.startswith("DB_")]:
         patch.delenv(name)
@@ -115,7 +115,7 @@ def export(parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
-        raise AssertionError("a unit test opens no socket")
+        raise AssertionError("unit tests must not open sockets")
 
     if "unit" in request.path.parts:
         monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -123,7 +123,7 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
+    """Start a PostgreSQL server; yield the libpq URI of its database `postgres`."""
     with temporary.unsafe_server() as server:
         yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
 
@@ -138,8 +138,8 @@ def template_database(postgres: str) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: str, template_database: str) -> Iterator[str]:  # noqa: ARG001  whose migrations made the roles
-    """Return the libpq URI of an empty database."""
+def database_url(postgres: str, template_database: str) -> Iterator[str]:  # noqa: ARG001  its migrations create the roles
+    """Yield the libpq URI of an empty database."""
     with cloned(postgres, "template0") as url:
         yield url
 
@@ -170,8 +170,8 @@ def cloned(postgres: str, template: str) -> Iterator[str]:
     """Yield the libpq URI of a copy of a database, which is dropped at the end."""
     server, name = parse_dsn(postgres), f"ponto_{next(_numbers)}"
     statements = [
-        f"create database {name} template {template} strategy file_copy",  # without its WAL
-        # For the tests' own statements; the project's name their schema.
+        f"create database {name} template {template} strategy file_copy",  # writes less WAL
+        # Only the statements of tests need a search path; those of the project name their schema.
         f"alter database {name} set search_path = {SCHEMA_NAME}, public",
     ]
     if template != "template0":  # CREATE DATABASE copies no settings of the database

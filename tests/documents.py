@@ -1,6 +1,6 @@
-"""The documents, read as a reader would use them: their commands, links and headings.
+"""Parsing and checks of the documents' commands, links and headings.
 
-A block of commands is fenced as `sh` when a test runs them, and as `sh aws` when they need an account.
+A block of commands is fenced as `sh` if a test runs it, and as `sh aws` if it needs an AWS account.
 """
 
 import importlib
@@ -23,40 +23,54 @@ from tools.kit import commands as kit
 from tools.kit.project import ROOT
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs whose arguments `mistake` can judge
+_CHECKED_PROGRAMS = (
+    "make",
+    ".venv/bin/python -m",
+    "ponto",
+    "aws",
+    "npx sls",
+)  # programs whose arguments `mistake` can judge
 
-# What the AWS command line adds to the services' own operations and options.
-_OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
-# Commands that are the line's own, or have options that it adds: botocore knows nothing of them.
-_OWN_SERVICES = {"configure", "sso", "login", "ec2-instance-connect"}
-_OWN_COMMANDS = {"cloudformation deploy", "ec2 run-instances", "rds generate-db-auth-token", "sns subscribe"}
+# Options that the AWS command line adds to those of each operation.
+_GLOBAL_AWS_OPTIONS = {
+    "query",
+    "output",
+    "max-items",
+    "region",
+    "profile",
+    "cli-binary-format",
+    "generate-cli-skeleton",
+}
+# Commands that the AWS command line adds, or adds options to: botocore has no model of them.
+_CLI_SERVICES = {"configure", "sso", "login", "ec2-instance-connect"}
+_CLI_COMMANDS = {"cloudformation deploy", "ec2 run-instances", "rds generate-db-auth-token", "sns subscribe"}
 
 
 class Block(NamedTuple):
     """A fenced block."""
 
     language: str
-    mark: str  # what stands beside the language
+    mark: str  # the word after the language; empty: there is none
     text: str
 
 
 def blocks(document: Path) -> list[Block]:
-    """The fenced blocks of a document."""
+    """Return the fenced blocks of a document."""
     return [Block(*found.groups(default="")) for found in _FENCE.finditer(document.read_text(encoding="utf-8"))]
 
 
 def prose(document: Path) -> str:
-    """A document without its fenced blocks."""
+    """Return a document without its fenced blocks."""
     return _FENCE.sub("", document.read_text(encoding="utf-8"))
 
 
 def split_commands(text: str) -> Iterator[str]:
-    """Give the single commands of a block: without comments, joined across lines, and parted at && and |.
+    """Yield the single commands of a block, without comments: continued lines are joined, && and | split.
 
-    Those within $(...) come first, on their own; where they stood, their output is `x`.
+    A command in $(...) comes before the command that contains it, where `x` replaces it.
     """
-    for written in text.replace("\\\n", " ").splitlines():
-        line = re.sub(r"^\w+\(\) \{ (.*); \}$", r"\1", written)  # what a function of the shell does
+    for joined in text.replace("\\\n", " ").splitlines():
+        line = re.sub(r"^\w+\(\) \{ (.*); \}$", r"\1", joined)  # the body of a shell function
         while inner := re.search(r"\$\(([^()]*)\)", line):
             yield from split_commands(inner[1])
             line = f"{line[: inner.start()]}x{line[inner.end() :]}"
@@ -71,12 +85,16 @@ def split_commands(text: str) -> Iterator[str]:
 
 
 def commands_in_prose(document: Path) -> list[str]:
-    """Return the commands that stand as code in a document's sentences and tables."""
-    return [code for code in re.findall(r"`([^`\n]+)`", prose(document)) if code.startswith(_KNOWN) and " " in code]
+    """Return the commands in backquotes of a document's sentences and tables."""
+    return [
+        code
+        for code in re.findall(r"`([^`\n]+)`", prose(document))
+        if code.startswith(_CHECKED_PROGRAMS) and " " in code
+    ]
 
 
 def expand_make(command: str) -> str:
-    """What a command comes to: a `make` target that runs a module becomes that command, with its ARGS."""
+    """Return a command with a `make` target replaced by the Python command that the target runs, with its ARGS."""
     match shlex.split(command):
         case ["make", target, *words] if (recipe := _recipes().get(target, "")).startswith(("python -m", "ponto")):
             arguments = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=")]
@@ -85,7 +103,7 @@ def expand_make(command: str) -> str:
 
 
 def find_mistake(command: str) -> str | None:
-    """Say why a command cannot be run as it is written; None when it can, or when nothing here can judge it."""
+    """Return why a command cannot run as written; None: it can, or it is of a program that is not checked."""
     match shlex.split(expand_make(command)):
         case ["make", target, *_] if target not in _recipes():
             return f"no target {target}"
@@ -101,7 +119,7 @@ def find_mistake(command: str) -> str | None:
 
 
 def heading_anchors(document: Path) -> set[str]:
-    """The anchors that GitHub gives to a document's headings."""
+    """Return the anchors that GitHub creates for a document's headings."""
     found: set[str] = set()
     for title in re.findall(r"^#{1,6} (.+)$", prose(document), re.MULTILINE):
         slug = re.sub(r"[^\w\- ]", "", re.sub(r"`|\[(.*?)\]\(.*?\)", r"\1", title).lower()).replace(" ", "-")
@@ -110,7 +128,7 @@ def heading_anchors(document: Path) -> set[str]:
 
 
 def links(document: Path) -> list[str]:
-    """The targets of a document's links, and its pictures."""
+    """Return the targets of a document's links and pictures."""
     text = prose(document)
     pictures = re.findall(r'<img src="([^"]+)"', text)
     return [*re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", text), *pictures]
@@ -120,15 +138,19 @@ _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
 
 
 def derived_ids(columns: str = r"(\d+) \| (\S+Z)") -> list[tuple[str, ...]]:
-    """Return the published test vectors whose columns before the id look like this: employee and instant."""
+    """Return the published test vectors of derived ids.
+
+    Args:
+        columns: Regular expression of the columns before the id; by default the employee id and the instant.
+    """
     pattern = rf"^\| {columns} \| `([0-9a-f-]{{36}})` \|$"
     vectors = re.findall(pattern, _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE)
-    assert vectors, "the table has another form"
+    assert vectors, f"no row of the table matches {columns}"
     return vectors
 
 
 def derived_id_code(language: str) -> str:
-    """Return the published code for them."""
+    """Return the published code that derives ids in a programming language."""
     [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]
     return code
 
@@ -141,21 +163,21 @@ def _words(line: str) -> list[str]:
 
 @cache
 def _recipes() -> dict[str, str]:
-    """Each target of the Makefile with the first line of what it runs."""
+    """Return the targets of the Makefile, each with the first line of its recipe."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = re.findall(r"^([a-z-]+):.*## .*\n\t@?(.*)$|^([a-z-]+):.*## ", makefile, re.MULTILINE)
     return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in found}
 
 
 def _mistake_of_python(module: str, words: list[str]) -> str | None:
-    """Return what the command's own parser says of the words; the command does nothing."""
+    """Return the error of the command's parser for these words, without running the command."""
     if module in {"pytest", "venv", "pip"}:
         return None
     started: list[click.Command] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kit, "run", lambda command, *_: started.append(command))
         patch.setattr(click.Command, "invoke", lambda *_: None)
-        patch.setattr(click.File, "convert", lambda _, file, *__: file)  # which the reader makes
+        patch.setattr(click.File, "convert", lambda _, file, *__: file)  # the file need not exist
         is_package = (ROOT / module.replace(".", "/")).is_dir()
         try:
             importlib.import_module(f"{module}.__main__" if is_package else module).main()
@@ -163,7 +185,7 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
             with command.make_context(module, words) as context:
                 command.invoke(context)
         except (ImportError, AttributeError) as error:
-            return f"{module} is no command: {error}"
+            return f"{module} is not a command: {error}"
         except click.exceptions.Exit:
             return None
         except click.exceptions.NoArgsIsHelpError:
@@ -175,9 +197,9 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
 
 def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | None:
     options = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
-    if service in _OWN_SERVICES or f"{service} {operation}" in _OWN_COMMANDS:
+    if service in _CLI_SERVICES or f"{service} {operation}" in _CLI_COMMANDS:
         return None
-    service = {"s3api": "s3"}.get(service, service)  # `aws s3` is of files
+    service = {"s3api": "s3"}.get(service, service)  # `aws s3` itself has other commands, on files
     session = Session()
     if service not in session.get_available_services():
         return f"no service {service}"
@@ -224,5 +246,5 @@ def _mistake_of_sls(words: list[str]) -> str | None:
 
 
 def _unknown(options: set[str], known: set[str]) -> str | None:
-    unknown = options - known - _OF_THE_CLI
+    unknown = options - known - _GLOBAL_AWS_OPTIONS
     return f"no option --{' --'.join(sorted(unknown))}" if unknown else None

@@ -1,4 +1,4 @@
-"""CloudWatch's embedded metric format: the metrics in a line of a function's log, as CloudWatch finds them."""
+"""Parser of CloudWatch's embedded metric format: the metrics in a line of a function's log."""
 
 import json
 import re
@@ -16,16 +16,13 @@ class Metric(NamedTuple):
 
 
 def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
-    """Read a line, after checking it against the specification.
-
-    Returns:
-        The metrics by namespace and name.
+    """Return the metrics in a line of the log, by namespace and name.
 
     Raises:
-        AssertionError: CloudWatch would find less in the line than it says, or nothing.
+        AssertionError: The line breaks the specification: CloudWatch would ignore it, or some of its metrics.
     """
     line = json.loads(text)
-    assert len(text.encode()) < 256 * 1024  # a log event
+    assert len(text.encode()) < 256 * 1024  # CloudWatch's limit of a log event
     assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}
     assert type(line["_aws"]["Timestamp"]) is int  # ms
     found: dict[tuple[str, str], Metric] = {}
@@ -35,14 +32,14 @@ def parse_metrics(text: str) -> dict[tuple[str, str], Metric]:
         assert not directive["Namespace"].startswith("AWS/")
         (names,) = directive["Dimensions"]
         assert 1 <= len(names) <= 30
-        for name in names:  # whose value is a text at the root of the line
+        for name in names:  # the value of a dimension is a string at the top level of the line
             assert isinstance(line[name], str)
             assert re.fullmatch("[!-~]{1,1024}", line[name])
         assert 1 <= len(directive["Metrics"]) <= 100
         for metric in directive["Metrics"]:
             assert metric.keys() == {"Name", "Unit"}
             assert metric["Unit"] in _UNITS
-            value = line[metric["Name"]]  # at the root too
+            value = line[metric["Name"]]
             assert isinstance(value, int | float)
             assert not isinstance(value, bool)
             key = (directive["Namespace"], metric["Name"])

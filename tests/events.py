@@ -1,4 +1,4 @@
-"""Surroundings of the function in tests: SQS events, Lambda's context, and a dead-letter queue in moto."""
+"""Inputs of the functions in tests: SQS events and Lambda's context; and a dead-letter queue in moto."""
 
 import json
 import os
@@ -26,19 +26,32 @@ RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
 def punch(employee_id: int = 1, instant: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
-    """Return the body of a good punch; `more` are fields."""
+    """Return the body of a valid punch.
+
+    Args:
+        employee_id: Employee id.
+        instant: Date and time of the punch, as a client writes it.
+        more: Further fields, by their names on the wire.
+    """
     return json.dumps(body(employee_id, instant, **more))
 
 
 def new_punch(receive_count: int = 1) -> Record:
-    """Return a message with a new punch."""
+    """Return the SQS record of a punch with a new id."""
     return record(punch(id=str(uuid.uuid4())), receive_count=receive_count)
 
 
 def record(
     text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receive_count: int = 1
 ) -> Record:
-    """Return a message as Lambda hands it over, parts that the function does not use included."""
+    """Return an SQS record as Lambda passes it, with the fields that the function does not use.
+
+    Args:
+        text: Body of the message.
+        message_id: Message id; None: a new one.
+        received_ms: Time when SQS received the message, in Unix milliseconds.
+        receive_count: Number of receives, with the current one.
+    """
     return {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
@@ -60,7 +73,7 @@ def record(
 def message(
     text: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receive_count: int = 1
 ) -> Message:
-    """Return a message as the function reads it; the arguments are those of `record`."""
+    """Return the `Message` that the function reads from `record(...)` with the same arguments."""
     [read] = read_messages(sqs_event(record(text, message_id, received_ms, receive_count=receive_count)))
     return read
 
@@ -69,7 +82,6 @@ def sqs_event(*records: Record) -> dict[str, Any]:
     return {"Records": list(records)}
 
 
-# Events that are not, or not all, from SQS.
 NOT_SQS: dict[str, Any] = {
     "nothing": None,
     "text": "Records",
@@ -86,10 +98,11 @@ NOT_SQS: dict[str, Any] = {
     "record without a source": {"Records": [{"body": "{}"}]},
     "records are texts": {"Records": ["{}"]},
 }
+"""Events of which at least one record is not from SQS."""
 
 
 class Context:
-    """Lambda's context, of which the functions use this much."""
+    """The part of Lambda's context that the functions use."""
 
     aws_request_id = "request"
 
@@ -114,7 +127,7 @@ class DeadLetter(NamedTuple):
 
 
 class DeadLetterQueue:
-    """A queue in moto."""
+    """A dead-letter queue in moto."""
 
     def __init__(self) -> None:
         self._sqs: SQSClient = boto3.client("sqs")
@@ -122,11 +135,14 @@ class DeadLetterQueue:
         self.url = created["QueueUrl"]
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return everything sent since the last call, which hid what was there."""
+        """Return the dead letters sent since the last call: each call hides the messages that it receives."""
         return [
             DeadLetter(
                 message["Body"],
-                {name: (each["DataType"], each["StringValue"]) for name, each in message["MessageAttributes"].items()},
+                {
+                    name: (attribute["DataType"], attribute["StringValue"])
+                    for name, attribute in message["MessageAttributes"].items()
+                },
             )
             for message in receive_all(self._sqs, self.url)
         ]
@@ -134,7 +150,7 @@ class DeadLetterQueue:
 
 @contextmanager
 def aws_environment() -> Iterator[None]:
-    """Set a region and credentials that mean nothing, whatever the machine's own configuration says."""
+    """Set a region and fake credentials, and hide the AWS configuration of the machine."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"):
             environment.delenv(name, raising=False)
@@ -142,13 +158,13 @@ def aws_environment() -> Iterator[None]:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "id")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "key")
-        environment.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment
+        environment.setattr(boto3, "DEFAULT_SESSION", None)  # a cached session would keep the old environment
         yield
 
 
 @contextmanager
 def aws() -> Iterator[None]:
-    """Answer every call to AWS by moto."""
+    """Answer every call to AWS with moto."""
     with aws_environment(), mock_aws():
         yield
 

@@ -1,4 +1,4 @@
-"""The deployed functions, as calls of the handler: what Lambda would do, and what it would log."""
+"""The deployed functions as direct calls of the handler, without Lambda."""
 
 import contextlib
 import io
@@ -20,18 +20,23 @@ from tests.events import Context, Record, sqs_event
 IAM_LOGIN_ENVIRONMENT = {
     "DB_LOGIN": "iam",
     "AWS_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "ASIANOBODY",
+    "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "none",
     "AWS_SESSION_TOKEN": "none",
 }
-"""The environment of functions that sign in by IAM; a socket that trusts everybody does not look at their tokens."""
+"""Environment variables of functions that sign in by IAM. The test server trusts its socket and ignores the tokens."""
 
 
 class Functions:
-    """The functions of the local stack on a database; each call has an environment of its own."""
+    """The functions of the local stack on a test database; each call gets a copy of `environment`."""
 
     def __init__(self, url: str, user: str) -> None:
-        """Takes the database, and as whom the functions sign in."""
+        """Create the functions.
+
+        Args:
+            url: libpq URI of the database.
+            user: Role as which the functions sign in.
+        """
         parameters = parse_dsn(url)
         self.environment = {
             "DB_HOST": parameters["host"],
@@ -41,7 +46,7 @@ class Functions:
             **SCHEMA_ENVIRONMENT,
         }
         self.handle: Callable[..., Any] = query_function.handle
-        """What `read` runs statements with."""
+        """The function that `read` passes its event to; a test may replace it."""
         self.log = io.StringIO()
         handler.environment_drain.cache_clear()
 
@@ -50,7 +55,7 @@ class Functions:
         return self.run(partial(handler.read, handle=self.handle) if name == "read" else getattr(handler, name), event)
 
     def deliver(self, *records: Record) -> list[str]:
-        """Call the drain with a batch; return the ids of the messages that will come back."""
+        """Call the drain with a batch; return the ids of the messages that SQS delivers again."""
         response = self.call("main", sqs_event(*records))
         assert response.keys() == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
@@ -58,15 +63,15 @@ class Functions:
     def run(self, function: Callable[[Any, Any], Any], event: object) -> Any:
         """Call an entry point as Lambda does."""
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
-            patch.setitem(sys.modules, "rds_config", None)  # of the developer
+            patch.setitem(sys.modules, "rds_config", None)  # hide the developer's file
             for variable in [name for name in os.environ if name.startswith("DB_")]:
                 patch.delenv(variable)
             for variable, value in self.environment.items():
                 patch.setenv(variable, value)
             return function(event, Context())
 
-    def invoke(self, _: object, asked: Mapping[str, Any]) -> Any:
-        """Answer a client of Lambda; see `tests.aws.Calls.stubs`."""
-        stack, _, name = asked["FunctionName"].rpartition("-")
+    def invoke(self, _: object, parameters: Mapping[str, Any]) -> Any:
+        """Call the function that a client of Lambda invokes: a stub for `tests.aws.Calls.stubs`."""
+        stack, _, name = parameters["FunctionName"].rpartition("-")
         assert stack == "batida-ponto-local"
-        return {"Payload": io.BytesIO(json.dumps(self.call(name, json.loads(asked["Payload"]))).encode())}
+        return {"Payload": io.BytesIO(json.dumps(self.call(name, json.loads(parameters["Payload"]))).encode())}

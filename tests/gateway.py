@@ -1,4 +1,4 @@
-"""An API of paper: a test answers what would go over the network by urllib3."""
+"""Fake responses to urllib3's requests, given by a test."""
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -11,25 +11,26 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ProtocolError
 
 Response = tuple[int, str, dict[str, str]] | Exception
-"""Status, body and headers; or what a connection raises."""
+"""Status, body and headers; or the exception that the connection raises."""
 
 
 def answer_requests(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, str, bytes | None, Mapping[str, str]], Response]
 ) -> None:
-    """Answer all requests, so that nothing goes over the network.
+    """Answer all requests of urllib3 without the network.
 
     Args:
-        monkeypatch: undoes it.
-        answer: gets method, URL, body and headers.
+        monkeypatch: Restores urllib3 at the end of the test.
+        answer: Called with method, URL, body and headers; returns the response.
     """
 
-    def urlopen(self: HTTPConnectionPool, method: str, path: str, body: bytes | None = None, **how: Any) -> Any:
+    def urlopen(self: HTTPConnectionPool, method: str, path: str, body: bytes | None = None, **options: Any) -> Any:
         port = "" if self.port == port_by_scheme[self.scheme] else f":{self.port}"
-        found = answer(method, f"{self.scheme}://{self.host}{port}{path}", body, how.get("headers") or self.headers)
-        if isinstance(found, Exception):
-            raise ProtocolError("Connection aborted.", found)
-        status, text, headers = found
+        url = f"{self.scheme}://{self.host}{port}{path}"
+        response = answer(method, url, body, options.get("headers") or self.headers)
+        if isinstance(response, Exception):
+            raise ProtocolError("Connection aborted.", response)
+        status, text, headers = response
         return urllib3.HTTPResponse(BytesIO(text.encode()), headers, status, preload_content=False)
 
     monkeypatch.setattr(HTTPConnectionPool, "urlopen", urlopen)

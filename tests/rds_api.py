@@ -1,7 +1,7 @@
-"""RDS in front of moto's, to which it adds what an express configuration is, as AWS was seen to answer.
+"""Fake RDS in front of moto's, with the express configuration of clusters as observed on AWS.
 
-moto has neither the option, nor the writer that AWS makes, nor states that last. Here a state lasts for so many looks
-at the clusters as a test says, and takes no time.
+moto has neither the option nor the writer instance that AWS creates, and its changes are complete at once. Here a
+change takes a number of DescribeDBClusters calls that a test sets, and no time.
 """
 
 import xml.etree.ElementTree as ET
@@ -25,205 +25,206 @@ Parameters = Mapping[str, str]
 
 
 class Rds:
-    """RDS of an account."""
+    """The RDS API of an account."""
 
     def __init__(self) -> None:
-        self.polls_per_state = 1  # for which a state lasts
-        self.endpoint: tuple[str, int] | None = None  # of the clusters; None: a name that nobody can look up
-        self.operations: list[str] = []  # operations, in order
+        self.polls_per_state = 1  # number of DescribeDBClusters calls for which a state lasts
+        self.endpoint: tuple[str, int] | None = None  # host and port of all clusters; None: moto's, which do not exist
+        self.operations: list[str] = []  # all calls, in order
         self.errors: dict[str, tuple[str, str]] = {}  # operation -> code and message
-        self.throttle_counts: dict[str, int] = {}  # operation -> how many times more
-        self.ignored_parameters: set[str] = set()  # parameters of ModifyDBCluster that are taken, and change nothing
-        self._express: set[str] = set()
-        self._status: dict[str, str] = {}  # of a cluster or an instance that is not simply available
-        self._unapplied: set[str] = set()  # clusters whose parameter group waits for a restart
-        self._due: list[tuple[int, Callable[[], object]]] = []
+        self.throttle_counts: dict[str, int] = {}  # operation -> number of calls still to be throttled
+        self.ignored_parameters: set[str] = set()  # parameters of ModifyDBCluster that are accepted without effect
+        self._express: set[str] = set()  # names of the express clusters
+        self._status: dict[str, str] = {}  # status of each cluster and instance that is not available
+        self._unapplied: set[str] = set()  # clusters whose parameter group takes effect at the next restart
+        self._scheduled: list[tuple[int, Callable[[], object]]] = []  # polls to wait for, and the change
 
     @property
     def changes(self) -> list[str]:
         """The operations that change something."""
-        return [each for each in self.operations if not each.startswith("Describe")]
+        return [operation for operation in self.operations if not operation.startswith("Describe")]
 
     def finish_changes(self) -> None:
-        """Finish all changes that are in progress."""
-        due, self._due = self._due, []
-        for _, step in due:
-            step()
+        """Complete all scheduled changes."""
+        scheduled, self._scheduled = self._scheduled, []
+        for _, change in scheduled:
+            change()
 
     def answer(self, request: Request) -> Response:
-        """Answer a call of RDS' query protocol."""
-        given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        operation = given["Action"]
+        """Return the response to a call in RDS's query protocol."""
+        parameters = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        operation = parameters["Action"]
         self.operations.append(operation)
         if self.throttle_counts.get(operation, 0):
             self.throttle_counts[operation] -= 1
             return _refusal("Throttling", "Rate exceeded")
         if operation in self.errors:
             return _refusal(*self.errors[operation])
-        own = {
-            "CreateDBCluster": self._create,
-            "ModifyDBCluster": self._modify,
+        handlers = {
+            "CreateDBCluster": self._create_cluster,
+            "ModifyDBCluster": self._modify_cluster,
             "DescribeDBClusters": self._clusters,
             "DescribeDBInstances": self._instances,
             "ModifyDBInstance": self._modify_instance,
             "RebootDBInstance": self._reboot,
             "DeleteDBInstance": self._delete_instance,
-            "DeleteDBCluster": self._delete,
+            "DeleteDBCluster": self._delete_cluster,
             "DeleteDBClusterParameterGroup": self._delete_group,
         }
-        return own.get(operation, _moto)(given)
+        return handlers.get(operation, _moto)(parameters)
 
-    def _create(self, given: Parameters) -> Response:
-        name = given["DBClusterIdentifier"]
-        if given.get("WithExpressConfiguration") != "true":
-            return _moto(given)
+    def _create_cluster(self, parameters: Parameters) -> Response:
+        name = parameters["DBClusterIdentifier"]
+        if parameters.get("WithExpressConfiguration") != "true":
+            return _moto(parameters)
         if _find(name) is not None:
             return _refusal("DBClusterAlreadyExistsFault", f"DB Cluster {name} already exists")
-        beside = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-by-anybody"}
-        made = _moto({**beside, **{key: value for key, value in given.items() if key != "WithExpressConfiguration"}})
+        defaults = {"MasterUsername": "postgres", "EngineVersion": "17.7", "MasterUserPassword": "unused-password"}
+        supported = {key: value for key, value in parameters.items() if key != "WithExpressConfiguration"}
+        response = _moto({**defaults, **supported})
         writer = f"{name}-instance-1"
         instance = {
             "DBInstanceIdentifier": writer,
             "DBClusterIdentifier": name,
-            "Engine": given["Engine"],
+            "Engine": parameters["Engine"],
             "AutoMinorVersionUpgrade": "true",
         }
         self._express.add(name)
         self._status |= {name: "creating", writer: "creating"}
-        # It is not listed at once.
-        self._later(1, lambda: _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance}))
-        self._later(2, lambda: self._status.pop(name, None))
-        self._later(3, lambda: self._status.pop(writer, None))
-        return self._seen(made)
+        # AWS lists the instance only after some time.
+        self._schedule(1, lambda: _moto({"Action": "CreateDBInstance", "DBInstanceClass": "db.serverless", **instance}))
+        self._schedule(2, lambda: self._status.pop(name, None))
+        self._schedule(3, lambda: self._status.pop(writer, None))
+        return self._add_state(response)
 
-    def _modify(self, given: Parameters) -> Response:
-        name = given["DBClusterIdentifier"]
+    def _modify_cluster(self, parameters: Parameters) -> Response:
+        name = parameters["DBClusterIdentifier"]
         if name in self._status:
             return _refusal("InvalidDBClusterStateFault", f"DB cluster {name} is not in available state.")
 
         def change() -> None:
             del self._status[name]
-            if "DBClusterParameterGroupName" in given:  # what it waits for is said later than it is available
-                self._later(1, lambda: self._unapplied.add(name))
-            if not self.ignored_parameters & given.keys():
-                _moto(given)
+            if "DBClusterParameterGroupName" in parameters:  # AWS reports the pending restart after "available"
+                self._schedule(1, lambda: self._unapplied.add(name))
+            if not self.ignored_parameters & parameters.keys():
+                _moto(parameters)
 
-        # It is called available, with what was, before the change begins.
-        self._later(1, lambda: self._status.update({name: "modifying"}))
-        self._later(2, change)
+        # Until the change begins, AWS reports the cluster as available, with its old settings.
+        self._schedule(1, lambda: self._status.update({name: "modifying"}))
+        self._schedule(2, change)
         return _empty("ModifyDBCluster")
 
-    def _clusters(self, given: Parameters) -> Response:
-        due, self._due = self._due, []
-        for looks, step in due:
-            if looks > 0:
-                self._due.append((looks - 1, step))
+    def _clusters(self, parameters: Parameters) -> Response:
+        scheduled, self._scheduled = self._scheduled, []
+        for polls, change in scheduled:
+            if polls > 0:
+                self._scheduled.append((polls - 1, change))
             else:
-                step()
-        return self._seen(_moto(given))
+                change()
+        return self._add_state(_moto(parameters))
 
-    def _instances(self, given: Parameters) -> Response:
-        return self._seen(_moto(given))
+    def _instances(self, parameters: Parameters) -> Response:
+        return self._add_state(_moto(parameters))
 
-    def _modify_instance(self, given: Parameters) -> Response:
-        writer = given["DBInstanceIdentifier"]
+    def _modify_instance(self, parameters: Parameters) -> Response:
+        writer = parameters["DBInstanceIdentifier"]
         if writer in self._status:
             return _refusal("InvalidDBInstanceState", f"Instance {writer} is not in available state.")
-        self._later(1, lambda: self._status.update({writer: "modifying"}))
-        self._later(2, lambda: (_moto(given), self._status.pop(writer, None)))
+        self._schedule(1, lambda: self._status.update({writer: "modifying"}))
+        self._schedule(2, lambda: (_moto(parameters), self._status.pop(writer, None)))
         return _empty("ModifyDBInstance")
 
-    def _reboot(self, given: Parameters) -> Response:
-        writer = given["DBInstanceIdentifier"]
+    def _reboot(self, parameters: Parameters) -> Response:
+        writer = parameters["DBInstanceIdentifier"]
         name = writer.removesuffix("-instance-1")
         if writer in self._status:
             return _refusal("InvalidDBInstanceState", f"Instance {writer} is not in available state.")
-        self._later(1, lambda: self._status.update({writer: "rebooting"}))
-        self._later(2, lambda: self._status.pop(writer, None))
-        self._later(2, lambda: self._unapplied.discard(name))
-        return self._seen(_moto(given))
+        self._schedule(1, lambda: self._status.update({writer: "rebooting"}))
+        self._schedule(2, lambda: self._status.pop(writer, None))
+        self._schedule(2, lambda: self._unapplied.discard(name))
+        return self._add_state(_moto(parameters))
 
-    def _delete_instance(self, given: Parameters) -> Response:
-        writer = given["DBInstanceIdentifier"]
+    def _delete_instance(self, parameters: Parameters) -> Response:
+        writer = parameters["DBInstanceIdentifier"]
         if self._status.get(writer) in ("creating", "deleting"):
             return _refusal("InvalidDBInstanceState", f"Instance {writer} is {self._status[writer]}.")
         self._status[writer] = "deleting"
-        self._later(2, lambda: (_moto(given), self._status.pop(writer)))
+        self._schedule(2, lambda: (_moto(parameters), self._status.pop(writer)))
         return _empty("DeleteDBInstance")
 
-    def _delete(self, given: Parameters) -> Response:
-        name = given["DBClusterIdentifier"]
-        found = _find(name)
-        if found is None:
-            return _moto(given)
-        if found["DeletionProtection"] == "true":
+    def _delete_cluster(self, parameters: Parameters) -> Response:
+        name = parameters["DBClusterIdentifier"]
+        cluster = _find(name)
+        if cluster is None:
+            return _moto(parameters)
+        if cluster["DeletionProtection"] == "true":
             return _refusal(
                 "InvalidParameterCombination",
                 "Cannot delete protected Cluster, please disable deletion protection and try again.",
             )
-        members = [each for each in found["members"] if self._status.get(each) != "deleting"]
+        members = [member for member in cluster["members"] if self._status.get(member) != "deleting"]
         if members or name in self._status:
-            said = "Cluster cannot be deleted, it still contains DB instances in non-deleting state."
-            return _refusal("InvalidDBClusterStateFault", said)
+            message = "Cluster cannot be deleted, it still contains DB instances in non-deleting state."
+            return _refusal("InvalidDBClusterStateFault", message)
         self._status[name] = "deleting"
-        self._later(4, lambda: (_moto(given), self._status.pop(name)))
+        self._schedule(4, lambda: (_moto(parameters), self._status.pop(name)))
         return _empty("DeleteDBCluster")
 
-    def _delete_group(self, given: Parameters) -> Response:
-        name = given["DBClusterParameterGroupName"]
-        if (found := _find(name)) and found["DBClusterParameterGroup"] == name:
-            said = "One or more database instances are still members of this parameter group"
-            return _refusal("InvalidDBParameterGroupState", f"{said} {name}, so the group cannot be deleted.")
-        return _moto(given)
+    def _delete_group(self, parameters: Parameters) -> Response:
+        name = parameters["DBClusterParameterGroupName"]
+        if (cluster := _find(name)) and cluster["DBClusterParameterGroup"] == name:
+            message = "One or more database instances are still members of this parameter group"
+            return _refusal("InvalidDBParameterGroupState", f"{message} {name}, so the group cannot be deleted.")
+        return _moto(parameters)
 
-    def _later(self, states: int, step: Callable[[], object]) -> None:
-        """Take a step once so many states have lasted."""
-        self._due.append((states * self.polls_per_state, step))
+    def _schedule(self, states: int, change: Callable[[], object]) -> None:
+        """Make a change after the time of a number of states."""
+        self._scheduled.append((states * self.polls_per_state, change))
 
-    def _seen(self, response: Response) -> Response:
-        """Put into moto's answer what it does not know."""
+    def _add_state(self, response: Response) -> Response:
+        """Add the express configuration and the current states to a response of moto."""
         status, headers, body = response
         ET.register_namespace("", _NAMESPACE)
-        root = ET.fromstring(body)  # noqa: S314  moto's
+        root = ET.fromstring(body)  # noqa: S314  the XML is moto's
         for cluster in root.iter(_tag("DBCluster")):
             name = _text(cluster, "DBClusterIdentifier")
             if name in self._express:
-                _put(cluster, "InternetAccessGatewayEnabled", "true")
-                _put(cluster, "IAMDatabaseAuthenticationEnabled", "true")
+                _set_text(cluster, "InternetAccessGatewayEnabled", "true")
+                _set_text(cluster, "IAMDatabaseAuthenticationEnabled", "true")
                 if self.endpoint:
-                    _put(cluster, "Endpoint", self.endpoint[0])
-                    _put(cluster, "Port", str(self.endpoint[1]))
-            _put(cluster, "Status", self._status.get(name, "available"))
-            for each in cluster.iter(_tag("DBClusterMember")):
-                applied = "pending-reboot" if name in self._unapplied else "in-sync"
-                _put(each, "DBClusterParameterGroupStatus", applied)
-        for each in root.iter(_tag("DBInstance")):
-            name = _text(each, "DBInstanceIdentifier")
-            _put(each, "DBInstanceStatus", self._status.get(name, "available"))
+                    _set_text(cluster, "Endpoint", self.endpoint[0])
+                    _set_text(cluster, "Port", str(self.endpoint[1]))
+            _set_text(cluster, "Status", self._status.get(name, "available"))
+            for member in cluster.iter(_tag("DBClusterMember")):
+                status_of_group = "pending-reboot" if name in self._unapplied else "in-sync"
+                _set_text(member, "DBClusterParameterGroupStatus", status_of_group)
+        for instance in root.iter(_tag("DBInstance")):
+            name = _text(instance, "DBInstanceIdentifier")
+            _set_text(instance, "DBInstanceStatus", self._status.get(name, "available"))
         return status, headers, ET.tostring(root)
 
 
-def _moto(given: Parameters) -> Response:
-    """Return moto's response."""
+def _moto(parameters: Parameters) -> Response:
+    """Return moto's response to a call."""
     scope = "AWS4-HMAC-SHA256 Credential=id/20261001/us-east-1/rds/aws4_request, SignedHeaders=host, Signature=0"
     headers = HTTPHeaders()
     headers["content-type"], headers["authorization"] = "application/x-www-form-urlencoded", scope
-    body = urlencode({"Version": "2014-10-31", **given})
+    body = urlencode({"Version": "2014-10-31", **parameters})
     request = AWSPreparedRequest("POST", _URL, headers, body, stream_output=False)
-    answered = BotocoreStubber.process_request(botocore_stubber, request)
-    assert answered is not None, "moto knows no RDS"
-    status, _, text = answered
+    response = BotocoreStubber.process_request(botocore_stubber, request)
+    assert response is not None, "moto does not handle calls of RDS"
+    status, _, text = response
     return status, {"content-type": "text/xml"}, text if isinstance(text, bytes) else text.encode()
 
 
 def _find(name: str) -> dict[str, Any] | None:
-    """Describe a cluster of moto's."""
+    """Return moto's description of a cluster; None if it does not exist."""
     status, _, body = _moto({"Action": "DescribeDBClusters", "DBClusterIdentifier": name})
-    cluster = ET.fromstring(body).find(f".//{_tag('DBCluster')}")  # noqa: S314  moto's
+    cluster = ET.fromstring(body).find(f".//{_tag('DBCluster')}")  # noqa: S314  the XML is moto's
     if status != 200 or cluster is None:
         return None
-    members = [_text(each, "DBInstanceIdentifier") for each in cluster.iter(_tag("DBClusterMember"))]
-    return {each.tag.partition("}")[2]: each.text or "" for each in cluster} | {"members": members}
+    members = [_text(member, "DBInstanceIdentifier") for member in cluster.iter(_tag("DBClusterMember"))]
+    return {field.tag.partition("}")[2]: field.text or "" for field in cluster} | {"members": members}
 
 
 def _tag(name: str) -> str:
@@ -234,14 +235,14 @@ def _text(element: Any, name: str) -> str:
     return element.findtext(_tag(name)) or ""
 
 
-def _put(element: Any, name: str, text: str) -> None:
-    found = element.find(_tag(name))
-    (ET.SubElement(element, _tag(name)) if found is None else found).text = text
+def _set_text(element: Any, name: str, text: str) -> None:
+    child = element.find(_tag(name))
+    (ET.SubElement(element, _tag(name)) if child is None else child).text = text
 
 
 def _refusal(code: str, message: str) -> Response:
     body = f"<ErrorResponse xmlns='{_NAMESPACE}'><Error><Type>Sender</Type><Code>{code}</Code></Error></ErrorResponse>"
-    root = ET.fromstring(body)  # noqa: S314  ours
+    root = ET.fromstring(body)  # noqa: S314  the XML is from this module
     ET.SubElement(root[0], _tag("Message")).text = message
     return 400, {"content-type": "text/xml"}, ET.tostring(root)
 
@@ -253,7 +254,7 @@ def _empty(operation: str) -> Response:
 
 @contextmanager
 def mock_rds() -> Iterator[Rds]:
-    """Answer boto3's calls where moto answers those of the other services, for as long as the context lasts."""
+    """Answer boto3's calls of RDS in this process; moto answers those of other services."""
     rds = Rds()
 
     def process(request: AWSPreparedRequest) -> Any:
@@ -267,7 +268,7 @@ def mock_rds() -> Iterator[Rds]:
 
 @contextmanager
 def serve_rds() -> Iterator[tuple[Rds, str]]:
-    """Listen for as long as the context lasts; give its address, too, for AWS_ENDPOINT_URL_RDS."""
+    """Run an HTTP server with the fake; yield the fake and the URL, for AWS_ENDPOINT_URL_RDS."""
     rds = Rds()
     with http_server(rds.answer) as url:
         yield rds, url

@@ -1,4 +1,4 @@
-"""A server of HTTP on this machine, for which a test answers."""
+"""An HTTP server on this machine whose responses a test gives."""
 
 import json
 import sys
@@ -17,45 +17,45 @@ class Request(NamedTuple):
 
 
 Response = tuple[int, Mapping[str, str], bytes]
-"""Status, headers but for the length, and body."""
+"""Status, headers without Content-Length, and body."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a client that has gone; print anything else, which is a defect."""
+        """Ignore a client that closed its connection; print any other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
 def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
-    """Listen for as long as the context lasts; give the address, without a path. No connection is kept.
+    """Run an HTTP server; yield its URL without a path. Each connection is closed after one response.
 
     Args:
-        answer: is called in several threads; after None the connection is closed, as by a network that went away.
+        answer: Called in several threads; returns the response, or None to close the connection without one.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
-            found = answer(Request(self.command, self.path, headers, body))
-            if found is None:
+            response = answer(Request(self.command, self.path, headers, body))
+            if response is None:
                 return
-            status, given, text = found
+            status, response_headers, response_body = response
             self.send_response(status)
-            for name, value in given.items():
+            for name, value in response_headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(text)))
+            self.send_header("content-length", str(len(response_body)))
             self.end_headers()
-            self.wfile.write(text)
+            self.wfile.write(response_body)
 
-        do_GET = do_POST = _answer  # noqa: N815  http.server's
+        do_GET = do_POST = _answer  # noqa: N815  names that http.server calls
 
         def log_message(self, *_: object) -> None:
-            """Log nothing: the test has the request."""
+            """Log nothing: the test gets the request itself."""
 
     with _Server(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
@@ -68,5 +68,5 @@ def http_server(answer: Callable[[Request], Response | None]) -> Iterator[str]:
 
 
 def json_response(status: int, body: object) -> Response:
-    """Make an answer as the gateway has it."""
+    """Return a response with JSON, as API Gateway sends it."""
     return status, {"content-type": "application/json"}, json.dumps(body).encode()

@@ -1,4 +1,4 @@
-"""Bodies of `POST /ponto` for property tests: good ones, one edit away from good, and any JSON at all."""
+"""Bodies of `POST /ponto` for property tests: valid ones, valid ones with one edit, and any JSON."""
 
 import json
 import math
@@ -16,7 +16,7 @@ Body = dict[str, Any]
 SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 TEXT_FIELDS = [name for name, rule in FIELDS.items() if "maxLength" in rule]
-"""Fields with text: names for people."""
+"""Fields of text to display."""
 TIMESTAMP_FIELDS = [
     name for name, rule in FIELDS.items() if rule.get("pattern") == fields.timestamp("", "").keywords["pattern"]
 ]
@@ -24,19 +24,19 @@ TIMESTAMP_FIELDS = [
 
 
 def fill_text_fields(text: str) -> Body:
-    """Return a text of up to 64 characters for each field that has room for it: an event may have none."""
+    """Return a body with a text of up to 64 characters in each field that accepts it; another event may have none."""
     return {name: text for name in TEXT_FIELDS if FIELDS[name]["maxLength"] >= 64}
 
 
 _timestamps: list[Any] = [
     *(None, 0, 1759316400, True, [], "", "now", "9" * 65_536, "\ud800"),
-    # other forms of ISO 8601, and of what resembles it
+    # other forms of ISO 8601, and similar texts
     *("2026-10-01", "08:00", "20261001T080000Z", "2026-W40-4T08:00", "2026-274T08:00", "2026-10-01 08:00"),
     *("2026-10-01t08:00", "2026-10-01T08:00z", "2026-10-01T08", "2026-10-01T0800", "2026-10-01T8:00"),
     *("2026-10-01T08:00America/Sao_Paulo", "2026-10-01T08:00Z[UTC]", "-2026-10-01T08:00"),
     # fractions
     *("2026-10-01T08:00:00.", "2026-10-01T08:00:00.1234567Z", "2026-10-01T08:00.5", "2026-10-01T08:00:00,5Z"),
-    # days and times that do not exist, or not between 1900 and 2999
+    # dates and times that do not exist, and years outside 1900 to 2999
     *("2026-02-30T08:00", "2026-02-29T08:00", "2100-02-29T08:00", "2026-04-31T08:00", "2026-00-10T08:00"),
     *("2026-13-10T08:00", "2026-10-00T08:00", "2026-10-32T08:00", "2026-10-01T24:00", "2026-10-01T25:00"),
     *("2026-10-01T08:60", "2016-12-31T23:59:60Z", "1899-12-31T23:59", "3000-01-01T00:00"),
@@ -44,14 +44,14 @@ _timestamps: list[Any] = [
     # offsets
     *("2026-10-01T08:00+15", "2026-10-01T08:00+15:00", "2026-10-01T08:00-03:60", "2026-10-01T08:00-3"),
     *("2026-10-01T08:00-03:00:00", "2026-10-01T08:00\u221203:00", "2026-10-01T08:00 -03:00"),
-    # characters around it, and digits that are not ASCII
+    # further characters, and digits that are not ASCII
     *("2026-10-01T08:00Z\n", "2026-10-01T08:00\n", " 2026-10-01T08:00", "2026-10-01T08:00 "),
     *("2026-10-01T08:00\x00", "\u0662026-10-01T08:00", "202\u0666-10-01T08:00", "2026-10-01T0\u0668:00"),
     *("2026-10-01T08:00:00.\u0661", "2026-10-01T08:00-0\u0663:00"),
 ]
 
-# What every field of a type refuses.
-_BAD_OF_TYPE: dict[str, list[Any]] = {
+# Values that every field of a type refuses.
+_BAD_VALUES_BY_TYPE: dict[str, list[Any]] = {
     "integer": [None, True, False, 1.0, 1e3, 1.5, "123", "1, now()), (2", [1], {}, 10**400, -(10**400)],
     "number": [None, True, False, "1", [1], {}, 10**400, -(10**400)],
     "boolean": [None, 0, 1, "true", []],
@@ -59,17 +59,17 @@ _BAD_OF_TYPE: dict[str, list[Any]] = {
 }
 
 
-_NOT_IN_A_NAME = [
+_REFUSED_TEXTS = [
     *("\u0000", "a\tb", "a\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f"),
-    # line breaks, and what turns the direction of writing
+    # line breaks, and marks that change the direction of text
     *("\u2028", "\u2029", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "a\u202eb"),
 ]
 
 
-def _beyond(rule: dict[str, Any]) -> list[Any]:
-    """Return values that the field's own limits refuse."""
+def _values_beyond_limits(rule: dict[str, Any]) -> list[Any]:
+    """Return values outside the limits of a field."""
     if "maxLength" in rule:
-        return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_NOT_IN_A_NAME]
+        return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_REFUSED_TEXTS]
     if "minimum" not in rule:
         return []
     low, high = rule["minimum"], rule["maximum"]
@@ -77,14 +77,14 @@ def _beyond(rule: dict[str, Any]) -> list[Any]:
     return [low - 1, high + 1, *nearest]
 
 
-def _names_just_admitted(longest: int) -> list[str]:
-    odd = " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"
-    return ["", "x" * longest, "\U0001f600" * longest, odd[:longest]]
+def _longest_texts(max_length: int) -> list[str]:
+    unusual = " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"
+    return ["", "x" * max_length, "\U0001f600" * max_length, unusual[:max_length]]
 
 
-# For each field, values of every kind that its rule is there to refuse.
+# Values of every kind that each field must refuse.
 BAD_VALUES: dict[str, list[Any]] = {
-    name: _BAD_OF_TYPE[rule["type"]] + _beyond(rule) for name, rule in FIELDS.items()
+    name: _BAD_VALUES_BY_TYPE[rule["type"]] + _values_beyond_limits(rule) for name, rule in FIELDS.items()
 } | {
     **dict.fromkeys(TIMESTAMP_FIELDS, _timestamps),
     "id": [
@@ -97,10 +97,10 @@ BAD_VALUES: dict[str, list[Any]] = {
     ],
 }
 
-# Fields that are just admitted.
+# Bodies with one field at a limit of its range: the schema admits the value.
 BOUNDARY_VALUES: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
-    *({name: text} for name in TEXT_FIELDS for text in _names_just_admitted(FIELDS[name]["maxLength"])),
+    *({name: text} for name in TEXT_FIELDS for text in _longest_texts(FIELDS[name]["maxLength"])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
@@ -116,7 +116,7 @@ BOUNDARY_VALUES: list[Body] = [
 
 
 def ecma(pattern: str) -> re.Pattern[str]:
-    """Compile an anchored pattern as JSON Schema means it: `$` is the end, not also before a last newline."""
+    """Compile an anchored pattern with the meaning of ECMAScript: `$` matches only at the end of the text."""
     assert pattern.startswith("^")
     assert pattern.endswith("$")
     return re.compile(pattern[:-1] + r"\Z")
@@ -127,12 +127,12 @@ def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) ->
         yield jsonschema.ValidationError("does not match")
 
 
-_extend: Any = jsonschema.validators.extend  # it has no types
+_extend: Any = jsonschema.validators.extend  # jsonschema has no types
 VALIDATOR = _extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})(SCHEMA)
 
 
 def is_admitted(text: str) -> bool:
-    """Return whether a text is JSON (RFC 8259: no NaN) that the schema admits, as draft 4 has it."""
+    """Return whether a text is JSON (RFC 8259, so without NaN) that the schema admits by the rules of draft 4."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
@@ -162,7 +162,7 @@ _good_values = {name: _good_value(rule) for name, rule in FIELDS.items()}
 
 
 def good_bodies() -> st.SearchStrategy[Body]:
-    """Bodies that the schema admits, made from the schema itself."""
+    """Return a strategy for bodies that the schema admits, generated from the schema."""
     required = {name: _good_values[name] for name in SCHEMA["required"]}
     optional = {name: value for name, value in _good_values.items() if name not in required}
     return st.fixed_dictionaries(required, optional=optional)
@@ -179,7 +179,7 @@ _scalars: st.SearchStrategy[Any] = (
 
 
 def json_values() -> st.SearchStrategy[Any]:
-    """Whatever `json.dumps` can write, with the names of fields more often than chance would have it."""
+    """Return a strategy for all values that `json.dumps` can write; field names are more frequent than by chance."""
     names = st.sampled_from(sorted(FIELDS)) | st.text(max_size=10)
     return st.recursive(
         _scalars,
@@ -190,7 +190,7 @@ def json_values() -> st.SearchStrategy[Any]:
 
 @st.composite
 def edited_bodies(draw: st.DrawFn) -> Body:
-    """Good bodies with one edit, which may leave them good."""
+    """Return a valid body with one edit, after which it may still be valid."""
     body = draw(good_bodies())
     name = draw(st.sampled_from(sorted(body)))
     value = body[name]
@@ -204,15 +204,15 @@ def edited_bodies(draw: st.DrawFn) -> Body:
     elif edit == "replace":
         body[name] = draw(json_values())
     elif isinstance(value, str):
-        body[name] = draw(_with_one_character_changed(value))
+        body[name] = draw(_change_one_character(value))
     elif not isinstance(value, bool):
         bound = FIELDS[name][draw(st.sampled_from(["minimum", "maximum"]))]
         body[name] = bound + draw(st.sampled_from([-1, 0, 1, -1e-9, 1e-9, 0.0]))
     return body
 
 
-def _with_one_character_changed(value: str) -> st.SearchStrategy[str]:
-    # The characters that the patterns are about, a newline, and a digit that is not ASCII.
+def _change_one_character(value: str) -> st.SearchStrategy[str]:
+    # Characters that the patterns mention, a newline, and a digit that is not ASCII.
     characters = st.sampled_from([*"0123456789abgAGTtZz+-:. \n\x00\x7f\x9f\u202e", "\u0663", "\ud800", ""])
     return st.builds(
         lambda at, width, new: value[:at] + new + value[at + width :],

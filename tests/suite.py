@@ -1,4 +1,4 @@
-"""How the tests run: in an order that a printed number repeats, side by side, and with nothing skipped in silence."""
+"""Configuration of test runs: a random order that can be repeated, parallel workers, and a report of skipped tests."""
 
 import os
 import re
@@ -20,18 +20,19 @@ from tools.kit import osls
 from tools.local import temporary
 
 WORKERS = 4
-"""Of which two wait for the deployed systems most of the time: right for two processors."""
+"""Processes for the whole suite: two of them mostly wait for the deployed systems, so four suit two processors."""
 
-settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("of any machine")  # what a property costs on a busy one says nothing
+# On a busy machine the duration of an example means nothing.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
-# Each session of boto3 lists all services and reads the models of its own anew, for half of what such a test costs.
+# Each boto3 session would list all services and read their models again, which takes half of the time of such a test.
 _read_model = cache(JSONFileLoader().load_file)
 _list_services = Loader.list_available_services
 _services: dict[tuple[str, ...], list[str]] = {}
 
 
-def _services_of(loader: Loader, type_name: str) -> list[str]:
+def _list_services_once(loader: Loader, type_name: str) -> list[str]:
     key = (*loader.search_paths, type_name)
     if key not in _services:
         _services[key] = _list_services(loader, type_name)
@@ -40,17 +41,18 @@ def _services_of(loader: Loader, type_name: str) -> list[str]:
 
 _boto3 = pytest.MonkeyPatch()
 _boto3.setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
-_boto3.setattr(Loader, "list_available_services", _services_of)
+_boto3.setattr(Loader, "list_available_services", _list_services_once)
 
 TERMINAL_VARIABLES = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-"""By these Rich and Click lay out and colour what they print: the tests do not depend on the developer's terminal."""
+"""Variables from which Rich and Click take layout and colours. Without them the tests do not depend on the terminal."""
 
-# What takes longest starts first. Modules that start systems of their own come after the one that the others share.
+# Groups of tests that share a resource, such as a deployed system, and run in one process. The slowest group starts
+# first; modules that start a separate system come after the system that the others share.
 _SHARED = "tests/e2e"
-_HARMED = "tests/e2e/harmed"  # a second system, for those that take its database away, or load it: they wait longest
-_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
-_ALONE = "tests/e2e/alone"  # where modules of slices do
-_BESIDE = {  # what tests use that those of another folder, or some of a folder, share
+_HARMED = "tests/e2e/harmed"  # group of a second system, for tests that stop its database or load it: the slowest
+_SEPARATE = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "deploy", "leftovers"))
+_SEPARATE_OF_SLICES = "tests/e2e/alone"
+_GROUP_BY_MODULE = {  # modules that belong to another group than that of their folder
     "tests/e2e/test_faults.py": _HARMED,
     "tests/e2e/test_flow.py": _HARMED,
     "tests/e2e/test_loadtest.py": _HARMED,
@@ -59,8 +61,8 @@ _BESIDE = {  # what tests use that those of another folder, or some of a folder,
 }
 _ORDER = (
     _SHARED,
-    *_OWN,
-    _ALONE,
+    *_SEPARATE,
+    _SEPARATE_OF_SLICES,
     "tests/template",
     "lab/tests",
     "tests/postgres",
@@ -70,29 +72,30 @@ _ORDER = (
 )
 
 
-# Tests of slices and of the event, which have folders like those of tests/.
-_OF_ANOTHER = re.compile(r"^slices/\w+/(?=tests/)|(?<=^tests/)event/")
+# The tests of slices and of the event have the same folders as tests/; without this prefix they are in the same groups.
+_PREFIX = re.compile(r"^slices/\w+/(?=tests/)|(?<=^tests/)event/")
 
 
-def unit_of(node_id: str) -> str:
-    """Tell which tests run one after the other in one process: those with one name.
+def get_group(node_id: str) -> str:
+    """Return the group of a test: the tests of a group run in one process, one after the other.
 
-    They share what is dear: a deployed system, the compiled templates. Of the rest each module is one.
+    The tests of a group share an expensive resource: a deployed system, or the compiled templates. Each other module is
+    a group.
     """
     module = node_id.partition("::")[0]
-    folder = _BESIDE.get(module, _OF_ANOTHER.sub("", str(PurePath(module).parent)))
+    folder = _GROUP_BY_MODULE.get(module, _PREFIX.sub("", str(PurePath(module).parent)))
     return (
         folder
-        if folder in {_SHARED, _HARMED, "tests/template"} and module.replace("tests/event/", "tests/") not in _OWN
+        if folder in {_SHARED, _HARMED, "tests/template"} and module.replace("tests/event/", "tests/") not in _SEPARATE
         else module
     )
 
 
-class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives each worker whole units, the longest first."""
+class _GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Assigns whole groups to the workers, the slowest first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return unit_of(nodeid)
+        return get_group(nodeid)
 
     def _assign_work_unit(self, node: Any) -> None:
         first = min(self.workqueue, key=_rank)
@@ -100,53 +103,53 @@ class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
         super()._assign_work_unit(node)
 
 
-def _rank(unit: str) -> int:
-    unit = _OF_ANOTHER.sub("", unit)
-    matches = [index for index, start in enumerate(_ORDER) if unit.startswith(start)]
+def _rank(group: str) -> int:
+    group = _PREFIX.sub("", group)
+    matches = [index for index, prefix in enumerate(_ORDER) if group.startswith(prefix)]
     return matches[-1] if matches else len(_ORDER)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return _BySystem(config, log)
+    return _GroupScheduling(config, log)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Use workers for the whole suite only: for a part of it their start would take longer than it does."""
-    narrowed = config.args_source is pytest.Config.ArgsSource.ARGS or any(
+    """Use workers only for the whole suite: with a part of it, starting them would take longer than the tests."""
+    is_partial_run = config.args_source is pytest.Config.ArgsSource.ARGS or any(
         config.getoption(name) for name in ("keyword", "markexpr", "lf", "collectonly")
     )
-    return 0 if narrowed else WORKERS
+    return 0 if is_partial_run else WORKERS
 
 
 def _seed(config: pytest.Config) -> int | None:
     seed = config.getoption("randomly_seed", None)
-    return seed if isinstance(seed, int) else None  # a text: pytest-randomly is off
+    return seed if isinstance(seed, int) else None  # a string: pytest-randomly is off
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the terminal, find Node as make does, keep files in memory, draw examples by the order's seed.
+    """Make the run independent of the terminal and the shell that started it.
 
-    Let commands be stopped.
-
-    And keep compiled code: tests start hundreds of processes, which else compile the same modules again.
+    Also add Node to PATH as `make` does, keep temporary files in memory, keep compiled modules, since tests start
+    hundreds of processes, and use the seed of the order for Hypothesis too.
     """
     for name in TERMINAL_VARIABLES:
         os.environ.pop(name, None)
-        # GNU readline, which pytest imports, sets COLUMNS and LINES where os.environ does not see them and where
-        # processes inherit them.
+        # GNU readline, which pytest imports, sets COLUMNS and LINES in the process's environment: os.environ does not
+        # show them, but started processes inherit them.
         os.unsetenv(name)
-    # The emulator's modules write a key there when a test imports them; where they cannot, they keep it in memory.
+    # The emulator's modules write a key to this folder at their import. It cannot exist, so the key stays in memory.
     os.environ["STATE_DIR"] = f"{os.devnull}/ministack"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     os.environ["PATH"] = osls.search_path(os.environ)
     if in_memory := temporary.memory_folder():
-        os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too
-        tempfile.tempdir = None  # to be found anew
-    # Under nohup, and behind a shell's &. What is ignored is handed on to processes that are started, a handler is not.
+        os.environ["TMPDIR"] = str(in_memory)  # started processes inherit it
+        tempfile.tempdir = None  # makes tempfile read TMPDIR again
+    # Under nohup and behind a shell's & these signals are ignored. Started processes would inherit that, and tests
+    # could not stop them; they do not inherit a handler.
     for number in (signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
@@ -156,19 +159,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Print the seed at once, for runs that are killed."""
+    """Print the seed at the start too: a killed run prints no summary."""
     _print_seed(session.config)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Print the seed again, where the tests' files are, and a line for each reason of skips; pytest adds failures."""
+    """Print the seed, the folder of the tests' files, and the number of skipped tests by reason."""
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         _print_seed(config)
         if exitstatus == pytest.ExitCode.TESTS_FAILED:
             _print_line(
                 config,
-                f"files of the failed tests: {tempfile.gettempdir()}/pytest-of-*; remove them when you have looked",
+                f"files of the failed tests: {tempfile.gettempdir()}/pytest-of-*; remove them after use",
             )
 
     for reason, count in Counter(map(_skip_reason, terminalreporter.stats.get("skipped", []))).most_common():
@@ -191,19 +194,23 @@ def _print_line(config: pytest.Config, line: str) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs by night, unless marks are asked for, and what only root can test, unless this is root.
+    """Deselect nightly tests, unless -m is given, and tests that need root, unless the user is root.
 
-    And a test of each thing that slices bring, where no slice brings any: pytest would call it skipped.
+    Also deselect tests whose parameters come from slices if no slice has any: pytest would report them as skipped.
     """
-    unwanted = set() if config.getoption("markexpr") else {"nightly"}
+    excluded_marks = set() if config.getoption("markexpr") else {"nightly"}
     if os.geteuid():
-        unwanted.add("root")
-    left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()} or _is_of_none(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+        excluded_marks.add("root")
+    deselected = [
+        item
+        for item in items
+        if excluded_marks & {mark.name for mark in item.iter_markers()} or _has_no_parameters(item)
+    ]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
 
 
-def _is_of_none(item: pytest.Item) -> bool:
+def _has_no_parameters(item: pytest.Item) -> bool:
     return any(
         str(mark.kwargs.get("reason")).startswith("got empty parameter set") for mark in item.iter_markers("skip")
     )
@@ -211,16 +218,16 @@ def _is_of_none(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """On CI, whose machine has all that the tests can need, what would be skipped fails."""
+    """In CI, where nothing that tests need may be missing, report a skipped test as failed."""
     report = yield
     if os.environ.get("CI") and report.skipped and isinstance(report.longrepr, tuple):
         report.outcome = "failed"
-        report.longrepr = f"skipped on CI, where nothing may be: {report.longrepr[2]}"
+        report.longrepr = f"skipped, which fails in CI: {report.longrepr[2]}"
     return report
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a private folder with a path that is short, as that of a socket has to be."""
+    """Yield a private folder whose path is short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
         yield Path(name)

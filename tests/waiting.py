@@ -1,6 +1,6 @@
-"""Waiting for what a machine does at its own pace: one deadline for all of it, far beyond what anything takes.
+"""Waiting in tests, with one deadline that is far longer than any of these waits takes.
 
-How fast something is belongs to lab/bench. A shorter time stands in a test only where that time is what is promised.
+A test has a shorter limit only where it tests that limit; lab/bench measures durations.
 """
 
 import subprocess
@@ -10,13 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-DEADLINE_SECONDS = 300  # s; whatever is not there by then does not come
+DEADLINE_SECONDS = 300
 
 
 def wait_for(condition: Callable[[], object], description: str) -> None:
-    """Poll until a condition holds; fail when it never does. `description` completes "waited 300 s for ..."."""
+    """Poll until a condition holds.
+
+    Args:
+        condition: Called again and again until its result is true.
+        description: The event, for the error "waited 300 s for DESCRIPTION".
+
+    Raises:
+        AssertionError: The condition does not hold after `DEADLINE_SECONDS`.
+    """
     end = time.monotonic() + DEADLINE_SECONDS
-    pause = 0.02  # s, and longer later: a look takes processor time from what is waited for
+    pause = 0.02  # seconds; grows, because each poll takes processor time from the process under test
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited {DEADLINE_SECONDS} s for {description}")
@@ -25,9 +33,14 @@ def wait_for(condition: Callable[[], object], description: str) -> None:
 
 
 @contextmanager
-def background_process(command: Sequence[str | Path], **how: Any) -> Iterator[subprocess.Popen[Any]]:
-    """Run a process by `subprocess.Popen` beside a test, which it does not outlive, however the test ends."""
-    with subprocess.Popen(command, **how) as process:
+def background_process(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a process; kill it at the end of the context, even if the test fails.
+
+    Args:
+        command: Program and arguments.
+        options: Further arguments of `subprocess.Popen`.
+    """
+    with subprocess.Popen(command, **options) as process:
         try:
             yield process
         finally:

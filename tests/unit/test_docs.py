@@ -160,7 +160,7 @@ def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
         ("make run ARGS='--port none'", "'none' is not a whole number"),
         ("ponto dlq list --staeg prod", "No such option '--staeg'"),
         ("ponto dlq destroy", "No such command 'destroy'"),
-        ("python -m nothing", "nothing is no command"),
+        ("python -m nothing", "nothing is not a command"),
         ("aws sqz list-queues", "no service sqz"),
         ("aws sqs list-queue", "no operation sqs list-queue"),
         ("aws sqs purge-queue", "lacks --queue-url"),
