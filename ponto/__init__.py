@@ -1,3 +1,3 @@
-"""The consumer of the queue of punches: reads each record, stores it, dead-letters what can never be stored."""
+"""The drain, which consumes the queue of punches, and the code that other functions share with it."""
 
-__version__ = "1.0.0-rc.1"  # of all of the project; `make docs` writes it where else it stands
+__version__ = "1.0.0-rc.1"  # version of the whole project; `make docs` copies it to other files

@@ -1,6 +1,6 @@
-"""Tables that people keep in a spreadsheet and save as CSV: the cells of each line, and all that is wrong.
+"""Parser of tables that people edit in a spreadsheet and save as CSV. It reports all faults of a file at once.
 
-In ponto, and not in tools/kit, because a deployed function reads such a table, and the zip has nothing of tools.
+The module is in ponto because a deployed function uses it too, and the deployed package does not contain tools.
 """
 
 import csv
@@ -10,74 +10,74 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 MAX_LISTED_FAULTS = 1_000
-"""Faults of a file that are listed; those after them are counted."""
+"""Maximum number of faults of a file that are listed. The others are only counted."""
 
-_may_be_a_document = re.compile(r"(?:\d\D*){8}").search
+_may_be_personal = re.compile(r"(?:\d\D*){8}").search  # matches texts that may contain a CPF, PIS or telephone number
 
 
 class Fault(NamedTuple):
-    """Something wrong with a file."""
+    """A fault in a file."""
 
-    line: int  # of the file, from 1
-    column: str | None  # None: the line as a whole
-    what: str
+    line: int  # line number, from 1
+    column: str | None  # None if the fault concerns the whole line
+    what: str  # description of the fault
 
     def __str__(self) -> str:
         return f"line {self.line}{f', {self.column}' if self.column else ''}: {self.what}"
 
 
 class Row(NamedTuple):
-    """A line that is not empty."""
+    """A row of the table that is not empty."""
 
-    line: int  # of the file, from 1: where it begins
-    cells: list[str]  # in the order of the columns that were asked for, without spaces at their ends
+    line: int  # number of the line on which the row begins, from 1
+    cells: list[str]  # in the order of `columns` of `read`, without leading and trailing spaces
 
 
 class Faults(list[Fault]):
-    """All that is wrong with a file, in order of the lines."""
+    """All faults of a file, ordered by line."""
 
     @property
-    def listed(self) -> list[Fault]:
-        """The first of them."""
+    def first_faults(self) -> list[Fault]:
+        """The first MAX_LISTED_FAULTS faults."""
         return self[:MAX_LISTED_FAULTS]
 
     def describe_count(self) -> str:
-        """Return how many there are, as text."""
+        """Return the number of faults as text, such as "3 faults"."""
         text = f"{len(self):,} fault{'' if len(self) == 1 else 's'}"
         return f"{text}, the first {MAX_LISTED_FAULTS:,} of which are listed" if len(self) > MAX_LISTED_FAULTS else text
 
 
 Check = Callable[[Row], Mapping[str, str | None]]
-"""Returns what is wrong with the cells of a row, by column; None: nothing."""
+"""Returns a description of the fault, or None, for columns of a row."""
 
 
 def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) -> tuple[list[Row], Faults]:
-    """Read a table.
+    """Parse a table.
 
-    CSV in UTF-8, with or without a byte order mark, with `,` or, as spreadsheets in Brazil write it, `;` between. The
-    first line names the columns, in any order and in capitals or not.
+    The format is CSV in UTF-8, with or without a byte order mark. The delimiter is `,` or `;`, which spreadsheets use
+    in Brazil. The first line contains the column names, in any order, and is not case-sensitive.
 
     Args:
-        content: of the file.
-        columns: their names, all of which must be there, and no other.
-        check: of each row that has as many cells as there are columns.
+        content: content of the file.
+        columns: names of the columns. The file must have exactly these columns.
+        check: checks each row that has the right number of cells.
 
     Returns:
-        The rows without a fault, and the faults, both in order of the lines.
+        The rows without faults, and the faults, both ordered by line.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return [], Faults([Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")])
+        return [], Faults([Fault(line, None, "is not UTF-8; save the spreadsheet as CSV UTF-8")])
     records, csv_faults = _read_csv(text)
     if csv_faults and not records:
         return [], csv_faults
     header, *lines = records or [Row(1, [])]
-    known = {name.lower(): name for name in columns}
-    names = [known.get(name.lower(), name.lower()) for name in header.cells]
-    if wrong_names := _wrong_names(names, columns):
-        return [], Faults([Fault(header.line, None, wrong_names), *csv_faults])
+    columns_by_lower_case = {name.lower(): name for name in columns}
+    names = [columns_by_lower_case.get(name.lower(), name.lower()) for name in header.cells]
+    if header_fault := _describe_header_fault(names, columns):
+        return [], Faults([Fault(header.line, None, header_fault), *csv_faults])
 
     rows: list[Row] = []
     faults = Faults()
@@ -87,15 +87,15 @@ def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) ->
             faults.append(Fault(line, None, f"has {len(cells)} columns instead of {len(names)}"))
             continue
         row = Row(line, [cells[index] for index in order])
-        wrong_cells = [Fault(line, column, what) for column, what in check(row).items() if what]
-        faults += wrong_cells
-        if not wrong_cells:
+        cell_faults = [Fault(line, column, what) for column, what in check(row).items() if what]
+        faults += cell_faults
+        if not cell_faults:
             rows.append(row)
     return rows, Faults([*faults, *csv_faults])
 
 
 def _read_csv(text: str) -> tuple[list[Row], Faults]:
-    """Return the records that are not empty, and where the text stops being CSV, if it does."""
+    """Return the rows that are not empty and, if the text is not CSV up to its end, the fault."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
@@ -110,13 +110,13 @@ def _read_csv(text: str) -> tuple[list[Row], Faults]:
     return rows, Faults()
 
 
-def _wrong_names(names: Sequence[str], columns: Sequence[str]) -> str:
-    """Describe what is wrong with the names of the columns; empty: nothing."""
-    expected = f"(the first line names {','.join(columns)})"
-    if set(names).isdisjoint(columns):  # it may be personal data: nothing of it is quoted
+def _describe_header_fault(names: Sequence[str], columns: Sequence[str]) -> str:
+    """Return what is wrong with the column names, or an empty string."""
+    expected = f"(expected columns: {','.join(columns)})"
+    if set(names).isdisjoint(columns):  # the line may be personal data, so it is not quoted
         return f"names none of the columns {expected}"
-    shown = ["of many digits" if _may_be_a_document(name) else repr(name) for name in names]
-    what = [f"column {text} is unknown" for name, text in zip(names, shown, strict=True) if name not in columns]
-    what += [f"column {name} is missing" for name in columns if name not in names]
-    what += [f"column {name} is there twice" for name in columns if names.count(name) > 1]
-    return f"{'; '.join(what)} {expected}" if what else ""
+    labels = ["with many digits" if _may_be_personal(name) else repr(name) for name in names]
+    faults = [f"column {label} is unknown" for name, label in zip(names, labels, strict=True) if name not in columns]
+    faults += [f"column {name} is missing" for name in columns if name not in names]
+    faults += [f"column {name} is repeated" for name in columns if names.count(name) > 1]
+    return f"{'; '.join(faults)} {expected}" if faults else ""

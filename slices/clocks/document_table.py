@@ -74,7 +74,6 @@ def load_employee_ids(get_object: GetObject) -> dict[str, int]:
     employee_ids, faults = parse_table(content)
     if faults:
         raise InvalidFileError(
-            f"{TABLE_KEY} has {len(faults)} faults, the first in line {faults.listed[0].line}; ponto load documents "
-            "lists them"
+            f"{TABLE_KEY} has {len(faults)} faults, the first in line {faults[0].line}; ponto load documents lists them"
         )
     return employee_ids

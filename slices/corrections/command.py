@@ -185,9 +185,9 @@ def apply(collaborators: Collaborators, target_options: reader.TargetOptions, fi
         _print_result(stored, [cells["tipo"] for _, cells in rows], as_json=as_json)
         return
     if as_json:
-        print_json({"refused": [fault._asdict() for fault in faults.listed], "total": len(faults)})
+        print_json({"refused": [fault._asdict() for fault in faults.first_faults], "total": len(faults)})
     else:
-        print_status(*map(str, faults.listed))
+        print_status(*map(str, faults.first_faults))
     raise CommandError(f"{file.name}: {faults.describe_count()}; nothing was written", status=1)
 
 

@@ -14,7 +14,7 @@ def require_no_faults(faults: Faults, file: str, *, as_json: bool) -> None:
     if not faults:
         return
     if as_json:
-        print_json({"faults": [fault._asdict() for fault in faults.listed], "total": len(faults)})
+        print_json({"faults": [fault._asdict() for fault in faults.first_faults], "total": len(faults)})
     else:
-        print_status(*map(str, faults.listed))
+        print_status(*map(str, faults.first_faults))
     raise CommandError(f"{file}: {faults.describe_count()}; nothing was stored")

@@ -51,7 +51,7 @@ def test_example_in_readme_is_valid() -> None:
 )
 def test_faults_name_line_and_column_but_no_document(line: str, message: str) -> None:
     table, faults = parse_table((HEADER + line).encode())
-    assert str(faults.listed[0]) == message
+    assert str(faults.first_faults[0]) == message
     assert table == ({cpf(1): 5} if "already" in message else {})
     assert "456" not in str(faults)
 
@@ -59,7 +59,7 @@ def test_faults_name_line_and_column_but_no_document(line: str, message: str) ->
 def test_first_faults_are_listed_and_all_are_counted() -> None:
     table, faults = parse_table((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
     assert table == {cpf(1): 5}
-    assert [len(faults.listed), faults.listed[0].line, faults.listed[-1].line] == [1_000, 2, 801]
+    assert [len(faults.first_faults), faults.first_faults[0].line, faults.first_faults[-1].line] == [1_000, 2, 801]
     assert faults.describe_count() == "1,800 faults, the first 1,000 of which are listed"
 
 
@@ -67,12 +67,12 @@ def test_first_faults_are_listed_and_all_are_counted() -> None:
 def test_missing_header_is_not_quoted(first: str) -> None:
     table, faults = parse_table(f"{first}\n{cpf(1)};5\n".encode())
     assert table == {}
-    assert str(faults.listed[0]).startswith(
-        ("line 1: names none of the columns (the first line names", "line 1: is not")
+    assert str(faults.first_faults[0]).startswith(
+        ("line 1: names none of the columns (expected columns:", "line 1: is not")
     )
     assert not re.search("456|maria|ana", str(faults), re.IGNORECASE)
 
 
 def test_column_name_with_many_digits_is_not_quoted() -> None:
     _, faults = parse_table(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
-    assert str(faults.listed[0]).startswith("line 1: column of many digits is unknown (the first line names")
+    assert str(faults.first_faults[0]).startswith("line 1: column with many digits is unknown (expected columns:")

@@ -21,7 +21,7 @@ def parse_faults(text: str) -> list[str]:
     employees, faults = read((HEADER + text).encode(), ZONES)
     assert faults
     assert not employees
-    return [str(fault) for fault in faults.listed]
+    return [str(fault) for fault in faults.first_faults]
 
 
 # Accepted files
@@ -72,7 +72,7 @@ def test_written_file_is_parsed_back(
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
 def test_any_bytes_give_employees_or_faults(content: bytes) -> None:
     employees, faults = read(content, ZONES)
-    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.listed)
+    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.first_faults)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
 
 
@@ -158,23 +158,23 @@ def test_malformed_cpf_is_refused_without_quoting_it(cpf: str) -> None:
         ("", "names none of the columns"),
         ("usuario_id,nome,cpf,fuso", "column corte is missing"),
         ("usuario_id,nome,cpf,fuso,corte,idade", "column 'idade' is unknown"),
-        ("usuario_id,nome,cpf,fuso,corte,nome", "column nome is there twice"),
+        ("usuario_id,nome,cpf,fuso,corte,nome", "column nome is repeated"),
         ("1,Ana,,,", "names none of the columns"),
     ],
 )
 def test_wrong_first_line_is_reported(header: str, message: str) -> None:
     employees, faults = read(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
     assert not employees
-    assert str(faults.listed[0]).startswith("line 1: ")
-    assert message in faults.listed[0].what
-    assert "(the first line names usuario_id,nome,cpf,fuso,corte)" in faults.listed[0].what
-    assert "ana" not in faults.listed[0].what.lower()
+    assert str(faults.first_faults[0]).startswith("line 1: ")
+    assert message in faults.first_faults[0].what
+    assert "(expected columns: usuario_id,nome,cpf,fuso,corte)" in faults.first_faults[0].what
+    assert "ana" not in faults.first_faults[0].what.lower()
 
 
 def test_wrong_encoding_is_reported_with_its_line() -> None:
     content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
-    assert [str(fault) for fault in read(content, ZONES)[1].listed] == [
-        "line 3: is not UTF-8; let the spreadsheet save it as CSV UTF-8"
+    assert [str(fault) for fault in read(content, ZONES)[1].first_faults] == [
+        "line 3: is not UTF-8; save the spreadsheet as CSV UTF-8"
     ]
 
 
