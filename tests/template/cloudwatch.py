@@ -1,7 +1,7 @@
-"""CloudWatch's side of an alarm: the states that a compiled alarm goes through, by what its metrics were.
+"""Evaluation of compiled alarms on recorded metrics, as CloudWatch does it.
 
-It follows the user guide's pages on alarm evaluation, missing data and metric math, as far as the alarms here use them:
-periods of whole minutes, M out of N, missing data that breaches nothing, values above a threshold.
+It implements the parts of the user guide (alarm evaluation, missing data, metric math) that this project's alarms use:
+periods of whole minutes, M out of N datapoints, `notBreaching` for missing data, and values above a threshold.
 """
 
 import json
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from tools.kit.packaging import Template
 
 ALARM = "AWS::CloudWatch::Alarm"
-# Namespace, name, dimensions. What CloudFormation will fill in stands as it is in the template, as JSON.
+# Namespace, name, dimensions. References such as {"Ref": ...} in dimensions are kept as JSON.
 Metric = tuple[str, str, frozenset[tuple[str, str]]]
 
 
 class Point(NamedTuple):
-    """Data of one minute."""
+    """Statistics of a metric in one minute."""
 
     total: float
     samples: float
@@ -40,23 +40,23 @@ _STATISTICS: dict[str, Callable[[Sequence[Point]], float]] = {
     "Minimum": lambda points: min(point.minimum for point in points),
     "Maximum": lambda points: max(point.maximum for point in points),
 }
-_EXTRA_PERIODS = 2  # periods beyond the evaluated ones, from which CloudWatch takes data for those that are missing
+_EXTRA_PERIODS = 2  # earlier periods that CloudWatch also reads, to replace missing ones
 
 
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
-    """Return the properties of a stage's alarms by their section of docs/runbook.md."""
+    """Return the properties of a stage's alarms, keyed by their section of docs/runbook.md."""
     return {
         alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.by_type(ALARM).values()
     }
 
 
 def metric(namespace: str, name: str, dimensions: Mapping[str, object]) -> Metric:
-    """Return a metric, its dimensions as a template has them."""
+    """Return a metric whose dimensions have the values of a template."""
     return namespace, name, frozenset((key, json.dumps(value)) for key, value in dimensions.items())
 
 
 def metrics(alarm: Any) -> list[Metric]:
-    """List what an alarm looks at."""
+    """Return the metrics that an alarm evaluates."""
     return [source for source, _, _ in _sources(alarm).values()]
 
 
@@ -64,8 +64,8 @@ def period(alarm: Any) -> int:
     """Return the alarm's period in minutes.
 
     Raises:
-        ValueError: CloudWatch would not take the alarm: its metrics have several periods, they are not whole
-            minutes, or the alarm looks back too far.
+        ValueError: CloudWatch would reject the alarm: its metrics have different periods, the period is not a number
+            of whole minutes, or the evaluated range is too long.
     """
     periods = {seconds for _, _, seconds in _sources(alarm).values()}
     (seconds,) = periods if len(periods) == 1 else (0,)
@@ -79,13 +79,13 @@ def states(alarm: Any, recorded: Mapping[Metric, Series], minutes: int, phase: i
     """Evaluate an alarm at the end of each of its periods.
 
     Args:
-        alarm: its properties in the template.
-        recorded: what the metrics were; one that is not recorded has no data at all.
-        minutes: how long to go on.
-        phase: the minute at which a period begins. CloudWatch promises none.
+        alarm: Properties of the alarm in the template.
+        recorded: Data of the metrics. A metric without an entry has no data.
+        minutes: Length of the evaluated time.
+        phase: Minute at which the first period begins. CloudWatch guarantees none.
 
     Yields:
-        The minute, and the state from then on.
+        The minute at which a period ends, and the alarm's state from then on.
     """
     assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
     length, sources = period(alarm), _sources(alarm)
@@ -103,11 +103,11 @@ def states(alarm: Any, recorded: Mapping[Metric, Series], minutes: int, phase: i
 
 
 def evaluate(alarm: Any, breaches: Sequence[bool | None]) -> State:
-    """Return the state after some periods.
+    """Return the state of an alarm after a sequence of periods.
 
     Args:
-        alarm: its properties.
-        breaches: whether the threshold was breached in each, the latest last; None where data is missing.
+        alarm: Properties of the alarm.
+        breaches: Whether the threshold was breached in each period, the latest last; None if data is missing.
     """
     evaluated = [breach for breach in breaches if breach is not None][-alarm["EvaluationPeriods"] :]
     needed = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
@@ -118,11 +118,11 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     """Calculate a metric math expression for one period.
 
     Args:
-        expression: sums, shares, comparisons, AND, OR, IF, FILL of an id, and MAX of a list.
-        values: by id; None where data is missing.
+        expression: Expression of +, /, comparisons, AND, OR, IF, FILL with an id, and MAX with a list.
+        values: Values by metric id; None if data is missing.
 
     Returns:
-        The result, or None: CloudWatch gives no data point.
+        The result, or None if CloudWatch would produce no data point.
     """
     present = {name: value for name, value in values.items() if value is not None}
     functions = {
@@ -132,13 +132,13 @@ def calculate(expression: str, values: Mapping[str, float | None]) -> float | No
     }
     python = re.sub(r"\bFILL\((\w+)", r'FILL("\1"', expression).replace(" AND ", " and ").replace(" OR ", " or ")
     try:
-        return float(eval(python, functions, present))  # noqa: S307  the template's
+        return float(eval(python, functions, present))  # noqa: S307  the expression is from our template
     except (NameError, ZeroDivisionError):
         return None
 
 
 def _sources(alarm: Any) -> dict[str, tuple[Metric, str, int]]:
-    """Return the metrics of an alarm, each with its statistic and period in seconds, by id."""
+    """Return the metrics of an alarm by id, with statistic and period in seconds."""
     stats = {query["Id"]: query["MetricStat"] for query in alarm.get("Metrics", []) if "MetricStat" in query}
     stats = stats or {"value": {"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]}}
     return {name: (_read_metric(stat["Metric"]), stat["Stat"], stat["Period"]) for name, stat in stats.items()}

@@ -1,4 +1,4 @@
-"""Compiled templates and zips, each made once for all tests."""
+"""Fixtures that package the project and compile its template, each combination of parameters once."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from tools.kit import osls, parameters, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 
-ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
+ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # secret of an existing database
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
@@ -32,20 +32,21 @@ SIGN_IN_PARAMETERS = [
     for name, declaration in parameters.declarations().items()
     if name not in _REFERENCE_PARAMETERS and declaration.get("unit") == "ARN"
 ]
-"""Parameters by which employees must sign in, where a slice has any: slices name nothing else by its ARN."""
+"""Parameters that make employees sign in: the slices' only parameters with the unit ARN."""
 
-# Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
+# Take a stage, parameters as `name=value` (as for --param), and AWS_ variables as keywords.
+# The packages have no Python requirements.
 PackageStage = Callable[..., Package]
 CompileStage = Callable[..., Template]
 
-PackageProject = Callable[..., Package]  # packaging.package, by one process of osls for all tests
+PackageProject = Callable[..., Package]  # packaging.package, with one osls process for all tests
 
 
 def copy_without_requirements(folder: Path, *, with_slices: bool = True) -> Path:
-    """Copy the project without requirements, which compiles fast.
+    """Copy the project without its Python requirements, so that it compiles fast.
 
-    Its Node packages are beside it, where Node finds them too, and osls does not look for what to zip: it walks through
-    all of a project, for a third of the time.
+    node_modules is moved to the parent folder, where Node also finds it. In the project, osls would search it for files
+    to zip, which takes a third of the time.
     """
     project = copy_project(folder / "project", with_slices=with_slices)
     (project / "node_modules").rename(folder / "node_modules")
@@ -54,18 +55,18 @@ def copy_without_requirements(folder: Path, *, with_slices: bool = True) -> Path
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the project. Tests do not write to it."""
+    """Return a copy of the project that tests must not change."""
     return copy_without_requirements(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture
 def bare_project(tmp_path: Path) -> Path:
-    """Return a copy of the project without slices, for a test to change."""
+    """Return a copy of the project without slices, which the test may change."""
     return copy_without_requirements(tmp_path, with_slices=False)
 
 
 def add_slice(project: Path, name: str, aws: str) -> None:
-    """Add a slice with this aws.yml to a copy."""
+    """Create and enable a slice with this aws.yml in a copy of the project."""
     (project / "slices" / name).mkdir()
     (project / "slices" / name / "aws.yml").write_text(aws)
     enable_slice(project, name)
@@ -77,10 +78,10 @@ def enable_slice(project: Path, name: str) -> None:
 
 
 class OslsProcess:
-    """Runs `sls` again and again in one process, by osls.js, in a third of the time of as many processes.
+    """Process that runs many `sls` commands, with osls.js, in a third of the time of one process each.
 
-    Rarely, osls stops in the middle of a zip and waits for ever, for an unknown reason. Then the process is killed, and
-    another one runs the same command.
+    Rarely, for an unknown reason, osls hangs while it writes a zip. The process is then killed, and a new one runs the
+    command again.
     """
 
     def __init__(
@@ -89,8 +90,8 @@ class OslsProcess:
         """Start the process.
 
         Args:
-            sls: what it runs.
-            seconds: how long each try may take.
+            sls: Path of the `sls` program.
+            seconds: Timeout of each try.
         """
         self._sls = str(sls)
         self._seconds = seconds
@@ -99,13 +100,13 @@ class OslsProcess:
     def run(
         self, command: str, options: Sequence[str], environment: Mapping[str, str], log: Path, project: Path
     ) -> int:
-        """Run osls, as osls.run does."""
+        """Run osls with the interface of `osls.run`."""
         status, printed = self.output(project, [command, *options], environment)
         log.write_text(printed)
         return status
 
     def output(self, project: Path, words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
-        """Run osls in a project; return its exit status, and what it printed."""
+        """Run osls in a project; return its exit status and output."""
         request = {
             "sls": self._sls,
             "project": str(project),
@@ -116,7 +117,7 @@ class OslsProcess:
             if response := self._send(json.dumps(request), seconds):
                 result = json.loads(response)
                 return int(result["status"]), str(result["printed"])
-        raise AssertionError(f"sls {' '.join(words)} was tried {len(self._seconds)} times, and did not end")
+        raise AssertionError(f"sls {' '.join(words)} did not end in {len(self._seconds)} tries")
 
     def close(self) -> None:
         self._process.communicate()
@@ -127,15 +128,15 @@ class OslsProcess:
         return subprocess.Popen(["node", program], env=environment, stdin=PIPE, stdout=PIPE, text=True)
 
     def _send(self, request: str, seconds: float) -> str | None:
-        """Return the process's line of response; None: it did not come in time, and another process stands ready."""
+        """Return the line that the process responds with, or None after a timeout and a restart of the process."""
         assert self._process.stdin
         assert self._process.stdout
         print(request, file=self._process.stdin, flush=True)
         if select([self._process.stdout], [], [], seconds)[0]:
             response = self._process.stdout.readline()
-            assert response, "osls.js has ended, as it says above"
+            assert response, "osls.js has ended; its output is above"
             return response
-        own = psutil.Process(self._process.pid)  # on some machines a program that starts Node
+        own = psutil.Process(self._process.pid)  # on some machines `node` is a program that starts Node
         processes = [own, *own.children(recursive=True)]
         files = [file.path for process in processes for file in process.open_files()]
         for process in processes:
@@ -143,7 +144,7 @@ class OslsProcess:
         self._process.communicate()
         self._process = self._start()
         with warnings.catch_warnings():
-            warnings.simplefilter("always")  # shown, and no error
+            warnings.simplefilter("always")  # report the warning instead of raising it
             warnings.warn(
                 f"osls did not end within {seconds} s, with {files} open, and was killed: {request}", stacklevel=2
             )
@@ -158,7 +159,7 @@ def osls_process() -> Iterator[OslsProcess]:
 
 @pytest.fixture(scope="session")
 def package_project(osls_process: OslsProcess) -> PackageProject:
-    """Package any project, each time anew."""
+    """Return a function that packages any project, without a cache."""
     return partial(package, run_sls=osls_process.run)
 
 
@@ -168,13 +169,13 @@ def _cached_package(project: Path, package_project: PackageProject) -> PackageSt
 
 @pytest.fixture(scope="session")
 def package_with_slices(project: Path, package_project: PackageProject) -> PackageStage:
-    """Package the project with all slices that there are."""
+    """Return a function that packages the project with all slices."""
     return _cached_package(project, package_project)
 
 
 @pytest.fixture(scope="session")
 def package_reference(tmp_path_factory: pytest.TempPathFactory, package_project: PackageProject) -> PackageStage:
-    """Package the reference: the project without slices."""
+    """Return a function that packages the reference: the project without slices."""
     return _cached_package(
         copy_without_requirements(tmp_path_factory.mktemp("bare"), with_slices=False), package_project
     )
@@ -182,7 +183,7 @@ def package_reference(tmp_path_factory: pytest.TempPathFactory, package_project:
 
 @pytest.fixture
 def package_stage(package_with_slices: PackageStage) -> PackageStage:
-    """Package what a test looks at: tests/template/conftest.py gives the reference instead."""
+    """Return a function that packages the project under test; tests/template/conftest.py replaces it."""
     return package_with_slices
 
 
@@ -201,7 +202,7 @@ def prod(compile_stage: CompileStage) -> Template:
 
 @pytest.fixture
 def prod_with_slices(package_with_slices: PackageStage) -> Template:
-    """Return prod with all that slices may add, whatever a test looks at: rules are for all of it."""
+    """Return the template of prod with all slices and their optional resources."""
     return _template(package_with_slices("prod", *SWITCHES))
 
 
@@ -222,25 +223,25 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def template(compile_stage: CompileStage, stage: str) -> Template:
-    """Return each stage in turn."""
+    """Return the template of each stage in turn."""
     return compile_stage(stage)
 
 
 def zip_names(package: Package) -> set[str]:
-    """Return the files that a zip holds."""
+    """Return the names of the files in a zip."""
     with ZipFile(package.zip_file) as archive:
         return {name for name in archive.namelist() if not name.endswith("/")}
 
 
 def slice_files(package: Package, name: str) -> set[str]:
-    """Return what a zip holds of a slice except its migrations, by paths below its folder."""
+    """Return the files of a slice in a zip, except its migrations, as paths relative to the slice's folder."""
     folder = f"slices/{name}/"
     held = {file.removeprefix(folder) for file in zip_names(package) if file.startswith(folder)}
     return {file for file in held if not file.startswith("schema/")}
 
 
 def tls_only_statement(action: str, *resources: object) -> dict[str, object]:
-    """Return the statement by which a resource's policy refuses what comes without TLS."""
+    """Return the statement of a resource policy that denies requests without TLS."""
     return {
         "Sid": "TlsOnly",
         "Effect": "Deny",

@@ -1,4 +1,4 @@
-"""Fixtures of these tests: they look at the reference; a slice's own tests look at what the slice adds."""
+"""Fixtures of the template tests, which test the reference; the slices' tests test the slices' additions."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def package_stage(package_reference: PackageStage) -> PackageStage:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[emulator.Emulator]:
-    """Start an emulator, for what a deploy looks up in its account."""
+    """Start an emulator as the account in which a deploy looks up resources."""
     folder = tmp_path_factory.mktemp("emulator")
     running = emulator.start(emulator.find_free_port(), folder, folder / "log")
     yield running

@@ -1,4 +1,4 @@
-"""Rules for the function of any slice that signs in to the database."""
+"""Assertions on a slice's function that connects to the database."""
 
 import json
 
@@ -8,22 +8,22 @@ from tools.kit.packaging import Template
 
 
 def require_function_role(compile_stage: CompileStage, prod: Template, local: Template, name: str, user: str) -> None:
-    """Assert that a function has a role and a login of its own, and with passwords a secret of its own.
+    """Assert that a function has a separate IAM role and database login, and with passwords a separate secret.
 
     Args:
-        compiled: gives other templates than these two.
-        prod: where it signs in by IAM.
-        local: where it needs neither.
-        name: with which the names of the function's resources begin.
-        user: its role of the database.
+        compile_stage: Function that compiles other templates.
+        prod: Template of prod, in which the function logs in with IAM.
+        local: Template of local, in which the function needs no permission and no secret.
+        name: Prefix of the names of the function's resources.
+        user: Database role of the function.
     """
 
-    def found(template: Template) -> object:
-        return {each: what for each, what in permissions(template).items() if each.startswith(name)}
+    def resource_permissions(template: Template) -> object:
+        return {resource: granted for resource, granted in permissions(template).items() if resource.startswith(name)}
 
     writes_its_log = {(f"logs:{action}", f"{name}LogGroup.Arn") for action in ("CreateLogStream", "PutLogEvents")}
     invoked = {f"{name}Invocation": {("lambda:InvokeFunction", f"{name}LambdaFunction.Arn")}}
-    assert found(prod) == invoked | {f"{name}Role": {connect_permission(user), *writes_its_log}}
+    assert resource_permissions(prod) == invoked | {f"{name}Role": {connect_permission(user), *writes_its_log}}
     function = prod.properties(f"{name}LambdaFunction")
     assert function["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
     assert function["ReservedConcurrentExecutions"] == 2
@@ -32,18 +32,18 @@ def require_function_role(compile_stage: CompileStage, prod: Template, local: Te
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
-    # With passwords it has a secret of its own.
-    by_passwords = compile_stage("prod", "dbLogin=secret")
+    # With passwords, the function has a separate secret.
+    prod_with_passwords = compile_stage("prod", "dbLogin=secret")
     reads_its_secret = {f"{name}SecretPolicy": {("secretsmanager:GetSecretValue", f"{name}Secret")}}
-    assert found(by_passwords) == invoked | {f"{name}Role": writes_its_log} | reads_its_secret
-    policies = by_passwords.properties(f"{name}Role")["ManagedPolicyArns"]
+    assert resource_permissions(prod_with_passwords) == invoked | {f"{name}Role": writes_its_log} | reads_its_secret
+    policies = prod_with_passwords.properties(f"{name}Role")["ManagedPolicyArns"]
     assert policies == [{"Ref": f"{name}SecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
-    for template, secret in ((prod, None), (by_passwords, {"Ref": f"{name}Secret"}), (local, "")):
+    for template, secret in ((prod, None), (prod_with_passwords, {"Ref": f"{name}Secret"}), (local, "")):
         variables = template.properties(f"{name}LambdaFunction")["Environment"]["Variables"]
         assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == (user, secret)
         schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
         assert (schema.get(f"{name.upper()}_SECRET_ARN"), schema[f"{name.upper()}_CONCURRENCY"]) == (secret, "2")
-    made = by_passwords.properties(f"{name}Secret")["GenerateSecretString"]["SecretStringTemplate"]
-    assert json.loads(made) == {"username": user}
-    readable = by_passwords.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
+    secret_string = prod_with_passwords.properties(f"{name}Secret")["GenerateSecretString"]["SecretStringTemplate"]
+    assert json.loads(secret_string) == {"username": user}
+    readable = prod_with_passwords.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
     assert {"Ref": f"{name}Secret"} in readable

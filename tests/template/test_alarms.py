@@ -1,4 +1,4 @@
-"""The alarms: what they look at exists, and each fires on its incident, in time, and on nothing else."""
+"""The alarms: their metrics exist, and each alarm fires in time on its incident and on nothing else."""
 
 import json
 import re
@@ -33,13 +33,13 @@ from tests.template.compiled import TOPIC, CompileStage
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
-HOUR = 60  # minutes, as all times here
+HOUR = 60  # all times in this file are in minutes
 DAY = 24 * HOUR
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", RUNBOOK, re.MULTILINE))
 
-METRICS = {  # that AWS's services record
+METRICS = {  # recorded by AWS's services
     "AWS/ApiGateway": {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"},
     "AWS/Lambda": {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
     "AWS/RDS": {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"},
@@ -52,7 +52,7 @@ METRICS = {  # that AWS's services record
 
 @pytest.fixture
 def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
-    """Return the names of the metrics that the function logs, when something was stored, and something failed."""
+    """Return the names of the metrics that the function logs for a batch with a stored and a failed message."""
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
     stored, failure = Entry(Punch(**absent), "", 0), Failure(message("", "m"), "gone")
     batch = BatchResult(stored=[stored], failures={"m": failure})
@@ -62,11 +62,11 @@ def logged_metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
 
 
 def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric]:
-    """Return every metric that exists in a deployed stage."""
+    """Return all metrics that exist in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
     clusters: list[Any] = [{"Ref": cluster} for cluster in template.by_type("AWS::RDS::DBCluster")]
     if template.outputs["Database"]["Value"] == "express":
-        clusters = ["batida-ponto-prod"]  # the stack's name
+        clusters = ["batida-ponto-prod"]  # the express cluster has the stack's name
     queues = template.by_type("AWS::SQS::Queue")
     resources: dict[str, list[dict[str, Any]]] = {
         "AWS/ApiGateway": [
@@ -90,7 +90,7 @@ def existing_metrics(template: Template, logged_metrics: set[str]) -> set[Metric
 
 
 def dashboard_metrics(template: Template) -> set[Metric]:
-    """Return every metric that the dashboard shows, and require that it shows the state of every alarm."""
+    """Return all metrics on the dashboard; assert that it shows the state of every alarm."""
     (dashboard,) = template.by_type("AWS::CloudWatch::Dashboard").values()
     body = re.sub(r'"\$\{(\w+)\}"', r'{"Ref": "\1"}', dashboard["DashboardBody"]["Fn::Sub"])
     body = re.sub(r'"\$\{(\w+)\.(\w+)\}"', r'{"Fn::GetAtt": ["\1", "\2"]}', body)
@@ -114,7 +114,7 @@ def dashboard_metrics(template: Template) -> set[Metric]:
         ("prod", ("database=existing", "dbHost=db.example.com")),
     ],
 )
-def test_what_alarms_and_dashboard_look_at_exists(
+def test_metrics_of_alarms_and_dashboard_exist(
     compile_stage: CompileStage, logged_metrics: set[str], stage: str, parameters: tuple[str, ...]
 ) -> None:
     template = compile_stage(stage, *parameters)
@@ -124,48 +124,48 @@ def test_what_alarms_and_dashboard_look_at_exists(
     assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == logged_metrics
 
 
-def test_what_slices_add_to_the_dashboard_exists_too(prod_with_slices: Template, logged_metrics: set[str]) -> None:
+def test_metrics_that_slices_add_to_the_dashboard_exist(prod_with_slices: Template, logged_metrics: set[str]) -> None:
     watched = {source for alarm in alarms(prod_with_slices).values() for source in metrics(alarm)}
     assert watched <= dashboard_metrics(prod_with_slices) <= existing_metrics(prod_with_slices, logged_metrics)
 
 
 def test_each_alarm_has_a_section_of_the_runbook_and_an_incident(prod: Template) -> None:
-    assert re.findall("^## (.*)$", RUNBOOK, re.MULTILINE) == [*SECTIONS]  # each once
+    assert re.findall("^## (.*)$", RUNBOOK, re.MULTILINE) == [*SECTIONS]  # no duplicates
     assert SECTIONS.keys() == alarms(prod).keys() == {section for section, _ in INCIDENTS}
     for name, section in SECTIONS.items():
         assert alarms(prod)[name]["AlarmDescription"].endswith(f". docs/runbook.md#{name}")
         assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
 
 
-# Who is notified
+# Notifications
 
 
-def test_mail_tells_of_incidents_and_their_ends(compile_stage: CompileStage, prod: Template) -> None:
+def test_mail_is_sent_when_an_incident_begins_and_ends(compile_stage: CompileStage, prod: Template) -> None:
     assert prod.by_type("AWS::SNS::Subscription") == {}
     (email,) = compile_stage("prod", "alarmEmail=oncall@example.com").by_type("AWS::SNS::Subscription").values()
     assert (email["TopicArn"], email["Protocol"], email["Endpoint"]) == (
         {"Ref": "AlarmTopic"}, "email", "oncall@example.com"
     )  # fmt: skip
-    # News is what begins or ends; an alarm that is created or changed goes from INSUFFICIENT_DATA to OK.
+    # Creating or changing an alarm changes it from INSUFFICIENT_DATA to OK, which needs no mail.
     policy = {"$or": [{"NewStateValue": ["ALARM"]}, {"OldStateValue": ["ALARM"]}]}
     assert (email["FilterPolicyScope"], email["FilterPolicy"]) == ("MessageBody", policy)
-    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")  # the same for a topic of one's own
+    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")  # the same filter for an existing topic
     (attributes,) = re.findall(r"--attributes \\\n +'(.*)'$", document, re.MULTILINE)
     assert json.loads(attributes) == {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps(policy)}
 
 
 def test_every_alarm_notifies_the_stacks_topic_or_that_of_a_parameter(compile_stage: CompileStage, stage: str) -> None:
-    of_yours = compile_stage(stage, f"alarmTopicArn={TOPIC}")
-    assert '"AlarmTopic"' not in json.dumps(of_yours.document)
-    for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (of_yours, TOPIC)):
+    with_existing_topic = compile_stage(stage, f"alarmTopicArn={TOPIC}")
+    assert '"AlarmTopic"' not in json.dumps(with_existing_topic.document)
+    for template, topic in ((compile_stage(stage), {"Ref": "AlarmTopic"}), (with_existing_topic, TOPIC)):
         assert template.outputs["AlarmTopicArn"] == {"Value": topic}
         for section, alarm in alarms(template, stage).items():
             assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], section
             assert alarm.get("ActionsEnabled", True) is True
 
 
-def test_alarms_of_this_account_and_they_alone_may_publish(template: Template, stage: str) -> None:
-    # No key, or ours: the managed one would swallow every notification.
+def test_only_alarms_of_this_account_may_publish(template: Template, stage: str) -> None:
+    # Without a key or with our key; CloudWatch may not use the AWS managed key, so notifications would be lost.
     has_key = stage != "dev"
     assert template.properties("AlarmTopic") == ({"KmsMasterKeyId": {"Ref": "AlarmKey"}} if has_key else {})
     publish = {
@@ -184,7 +184,7 @@ def test_alarms_of_this_account_and_they_alone_may_publish(template: Template, s
         "Effect": "Allow",
         "Principal": {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}},
         "Action": "kms:*",
-        "Resource": "*",  # of a key's policy: that key
+        "Resource": "*",  # in a key policy, this is the key itself
     }
     use = publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
     keys = template.by_type("AWS::KMS::Key").values()
@@ -195,7 +195,7 @@ def test_alarms_of_this_account_and_they_alone_may_publish(template: Template, s
 
 
 def share(part: float, whole: float) -> Point:
-    """Return a minute with `whole` requests, of which `part` had a property."""
+    """Return the data of a minute with `whole` requests, `part` of which are counted."""
     return Point(part, whole, 0, 1)
 
 
@@ -222,11 +222,11 @@ METRICS_BY_NAME = {
     "dead letters": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", _DEAD_LETTERS),
 }
 Minute = dict[str, float | Point | None]
-"""What prod's metrics record in a minute, by name; None or absent: no data."""
+"""Values of prod's metrics in a minute, by name. None or an absent name is no data."""
 MinuteFunction = Callable[[int], Minute]
 
 PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR)
-RESTART = 15 * HOUR + 40  # of the database, three minutes long
+RESTART = 15 * HOUR + 40  # restart of the database, which takes three minutes
 
 
 def _requests(minute: int) -> int:
@@ -237,22 +237,22 @@ def _requests(minute: int) -> int:
         return 60
     if 6 * HOUR <= minute < 20 * HOUR:
         return minute % 3
-    return minute in (2 * HOUR + 30, 4 * HOUR)  # one punch; the database has to resume
+    return minute in (2 * HOUR + 30, 4 * HOUR)  # one punch, for which the database resumes
 
 
 @cache
 def usual_minute(minute: int) -> Minute:
-    """Return a minute of a day with four peaks, a restart of the database, one error, and a quiet night."""
+    """Return the metrics in a minute of a day with four peaks, a database restart, one error and a quiet night."""
     came, before = _requests(minute), _requests((minute - 1) % DAY)
     at_night = not 6 * HOUR <= minute < 20 * HOUR
     down, comes_back = RESTART <= minute < RESTART + 3, RESTART <= minute < RESTART + 8
     stored = 0 if down else before if at_night else came
-    # The pollers keep the queue active, so that its depth is recorded all night; counts only where there are any.
+    # The pollers keep the queue active, so its depth is recorded all night. Other metrics have data only with traffic.
     recorded: Minute = {"waiting": came // 20 if came > 60 else at_night and came, "dead letters": 0}
     if came:
         recorded |= {"requests": share(came, came), "4xx": share(came // 50, came), "5xx": share(came // 20_000, came)}
         recorded |= {"age": 40 if at_night else 2}
-    if 3 * HOUR <= minute < 3 * HOUR + 20:  # a stranger knocks
+    if 3 * HOUR <= minute < 3 * HOUR + 20:  # requests without a key
         recorded |= {"requests": share(5, 5), "4xx": share(5, 5), "5xx": share(0, 5)}
     if came or before:
         recorded |= {"stored": stored, "duplicates": stored // 50, "failed": 13 * down, "throttles": 0}
@@ -276,10 +276,10 @@ def record_days(
     """Record prod's metrics for some days.
 
     Args:
-        days: how many.
-        happens: what is recorded otherwise, by minutes since `start`.
-        start: the minute in which it begins.
-        end: the minute in which it ends.
+        days: Number of days.
+        minute_at: Metrics that replace the usual ones, by minutes since `start`.
+        start: Minute at which the incident begins.
+        end: Minute at which the incident ends.
     """
     recorded: defaultdict[Metric, dict[int, Point]] = defaultdict(dict)
     for minute in range(days * DAY):
@@ -304,11 +304,11 @@ def test_a_normal_week_raises_no_alarm(prod: Template, section: str) -> None:
     assert list(chain.from_iterable(firing_minutes(alarms(prod)[section], days=7))) == []
 
 
-# Incidents: what is recorded so many minutes after their beginning, instead of the usual
+# Incidents: each function returns the metrics that replace the usual ones, by minutes since the incident began
 
 
 def _is_retried(now: int) -> bool:
-    """Return whether what fails is tried again in a minute, which it is every 452 s."""
+    """Return whether failed messages are received again in this minute, which happens every 452 s."""
     return -60 * now % 452 < 60
 
 
@@ -316,38 +316,38 @@ _UNLOGGED: Minute = dict.fromkeys(("stored", "duplicates", "failed", "oldest fai
 
 
 def _outage(now: int) -> Minute:
-    """The database is down: what failed is hidden until it returns; until then, what has just come fails."""
+    """The database is down: failed messages are hidden until the next retry, and new messages fail."""
     logged: Minute = {"stored": 0, "duplicates": 0, "failed": 3, "oldest failed": 60_000 * now * _is_retried(now)}
     return _UNLOGGED | logged | {"waiting": _is_retried(now), "in flight": not _is_retried(now)}
 
 
 def _paused(now: int) -> Minute:
-    """Nobody receives: the mapping is disabled."""
+    """No messages are received: the event source mapping is disabled."""
     return _UNLOGGED | {"waiting": 1 + now, "in flight": None, "age": 60 * now}
 
 
 def _pause_and_outage(now: int) -> Minute:
-    """Nobody receives for six and a half days; then the database is down, and what waited is nearly always hidden."""
+    """The mapping is disabled for six and a half days; then the database is down, and most messages are hidden."""
     return _paused(now) if now < 6 * DAY + 12 * HOUR else _outage(now)
 
 
 def _partial_failure(now: int) -> Minute:
-    """Three punches fail every time, the others go through."""
+    """Three punches fail at each retry; the others are stored."""
     return {"in flight": 3, **({"failed": 3} if _is_retried(now) else {})}
 
 
 def _dead_letter(now: int) -> Minute:
-    """A dead letter, hidden now and then by somebody who looks at it."""
+    """A dead letter, which an operator sometimes receives and so hides."""
     return {"dead letters": now % (6 * HOUR) != 17}
 
 
 def _crash(now: int) -> Minute:
-    """A lone message ends the function by an exception."""
+    """The function raises an exception for one message."""
     return {"errors": 1 if _is_retried(now) else None}
 
 
 def _few_people_and_a_bad_client(now: int) -> Minute:
-    """Ten punch, every three hours, and each is refused."""
+    """Ten punches every three hours, all of which are refused."""
     if now % (3 * HOUR):
         return dict.fromkeys(("requests", "4xx", "5xx"))
     return {"requests": share(10, 10), "4xx": share(10, 10), "5xx": share(0, 10)}
@@ -356,10 +356,10 @@ def _few_people_and_a_bad_client(now: int) -> Minute:
 class Incident(NamedTuple):
     minute_at: MinuteFunction
     duration: int
-    fires_within: int  # of its beginning
-    clears_within: int  # of its end
-    start: int = 7 * HOUR + 35  # in the second day; before the first peak
-    keeps_firing: bool = True  # the alarm does not end before it does
+    fires_within: int  # after the incident begins
+    clears_within: int  # after the incident ends
+    start: int = 7 * HOUR + 35  # in the second day, before the first peak
+    keeps_firing: bool = True  # whether the alarm stays on until the incident ends
 
 
 INCIDENTS: list[tuple[str, Incident]] = [
@@ -388,7 +388,7 @@ def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, i
     end = start + incident.duration
     step = period(alarm)
     for minutes in firing_minutes(alarm, end // DAY + 2, incident.minute_at, start, end):
-        assert minutes, "it never fires"
+        assert minutes, "the alarm never fires"
         assert start < minutes[0] <= start + incident.fires_within
         assert minutes[-1] < end + incident.clears_within
         if incident.keeps_firing:
@@ -397,14 +397,14 @@ def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, i
 
 
 def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:
-    start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, when nothing else comes, the drain has stalled
+    start, end = DAY + 7 * HOUR, DAY + 19 * HOUR  # at night, without other punches, drain-stalled would fire too
     fired = {
         name for name, alarm in alarms(prod).items() if any(firing_minutes(alarm, 3, _partial_failure, start, end))
     }
     assert fired == {"keeps-failing"}
 
 
-# The evaluation itself, against the tables of AWS's user guide
+# The evaluation itself, compared with the tables of AWS's user guide
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,9 @@ def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template)
         (2, "0-X--", State.OK),
     ],
 )
-def test_missing_data_breaches_nothing_as_the_guide_says(datapoints_to_alarm: int, data: str, expected: State) -> None:
+def test_missing_data_is_not_breaching_as_in_the_user_guide(
+    datapoints_to_alarm: int, data: str, expected: State
+) -> None:
     breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
     assert evaluate({"EvaluationPeriods": 3, "DatapointsToAlarm": datapoints_to_alarm}, breaches) == expected
 
@@ -431,7 +433,7 @@ def test_missing_data_breaches_nothing_as_the_guide_says(datapoints_to_alarm: in
         ("MAX([a, b])", 3),
         ("a + none", None),
         ("a / (b + b)", 1 / 6),
-        ("a / zero", None),  # no data point, rather than infinity
+        ("a / zero", None),  # no data point instead of infinity
         ("FILL(none, 9)", 9),
         ("FILL(a, 9)", 1),
         ("IF(a > 0 AND b == 3, 5, 6)", 5),

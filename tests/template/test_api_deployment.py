@@ -1,4 +1,4 @@
-"""The Deployment is a snapshot: a change of the API reaches nobody without a new one, that is, a new logical id."""
+"""The API's Deployment: changes of the API take effect only with a new Deployment, under a new logical id."""
 
 import copy
 import json
@@ -15,17 +15,17 @@ from tools.kit.packaging import Template
 
 PUBLISHED = re.compile("::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$")
 
-# The logical ids that resources/api-deployment.js makes, given its variables several times over.
+# Prints the logical ids that resources/api-deployment.js generates for each set of variables on standard input.
 SCRIPT = """
-const make = require('./resources/api-deployment.js');
+const createDeployment = require('./resources/api-deployment.js');
 const idOf = async (variables) => {
-  const { Resources } = await make({ resolveVariable: async (name) => variables[name] });
+  const { Resources } = await createDeployment({ resolveVariable: async (name) => variables[name] });
   return Object.keys(Resources).find((id) => id !== 'ApiStage');
 };
 Promise.all(JSON.parse(require('node:fs').readFileSync(0)).map(idOf)).then((ids) => console.log(JSON.stringify(ids)));
 """
 
-# What is done to properties of the definitions in resources/api.yml.
+# Changes of the properties of resources in resources/api.yml.
 CHANGES: dict[str, Callable[[Any], object]] = {
     "nothing": lambda _: None,
     "a key's limits": lambda api: api["UsagePlan"]["Throttle"].update(RateLimit=1),
@@ -33,9 +33,9 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     "a field's description": lambda api: next(iter(api["PunchModel"]["Schema"]["properties"].values())).update(
         description="When."
     ),
-    "whether a key is asked for": lambda api: api["PostPunch"].update(ApiKeyRequired=False),
-    "an answer": lambda api: api["ServerError"]["ResponseTemplates"].update({"application/json": "{}"}),
-    "another answer": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
+    "whether a key is required": lambda api: api["PostPunch"].update(ApiKeyRequired=False),
+    "a gateway response": lambda api: api["ServerError"]["ResponseTemplates"].update({"application/json": "{}"}),
+    "another gateway response": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
     "the preflight": lambda api: api.pop("PunchPreflight"),
     "validation": lambda api: api["BodyValidator"].update(ValidateRequestBody=False),
     "the path": lambda api: api["PunchResource"].update(PathPart="punch"),
@@ -43,7 +43,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 
 
-def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template, prod_with_slices: Template) -> None:
+def test_deployment_depends_on_all_published_resources(prod: Template, prod_with_slices: Template) -> None:
     for template in (prod, prod_with_slices):
         name = deployment(template)
         assert template.properties(name) == {"RestApiId": {"Ref": "Api"}}
@@ -51,25 +51,21 @@ def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template
         assert template.properties("ApiStage")["DeploymentId"] == {"Ref": name}
 
 
-def test_throttling_and_the_function_publish_nothing_and_another_origin_does(
-    compile_stage: CompileStage, dev: Template
-) -> None:
+def test_only_published_parameters_create_a_new_deployment(compile_stage: CompileStage, dev: Template) -> None:
     changed = compile_stage("dev", "timeout=30", "stageRateLimit=5", "keyRateLimit=5")
     assert deployment(changed) == deployment(dev)
     assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == 5
     assert deployment(compile_stage("dev", "corsOrigin=https://app.example.org")) != deployment(dev)
 
 
-def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(
-    prod: Template, bare_project: Path
-) -> None:
+def test_only_a_change_of_published_resources_creates_a_new_deployment(prod: Template, bare_project: Path) -> None:
     names = [*(name for name in prod.resources if name in published(prod)), "ApiKey", "UsagePlan", "UsagePlanKey"]
-    kinds = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
-    variables = []  # that resources/api-deployment.js asks for
+    types = {name: prod.resources[name]["Type"] for name in names} | {"Throttled": "AWS::ApiGateway::GatewayResponse"}
+    variables = []  # of resources/api-deployment.js
     for change in CHANGES.values():
         api = copy.deepcopy({name: prod.properties(name) for name in names})
         change(api)
-        resources = {name: {"Type": kinds[name], "Properties": properties} for name, properties in api.items()}
+        resources = {name: {"Type": types[name], "Properties": properties} for name, properties in api.items()}
         variables.append({"file(resources/api.yml):Resources": resources, "sls:stage": "prod"})
     run = subprocess.run(
         ["node", "-e", SCRIPT],
@@ -80,8 +76,8 @@ def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_o
         text=True,
         check=True,
     )
-    made = dict(zip(CHANGES, json.loads(run.stdout), strict=True))
-    assert {what for what, name in made.items() if name == deployment(prod)} == UNPUBLISHED
+    logical_ids = dict(zip(CHANGES, json.loads(run.stdout), strict=True))
+    assert {change for change, name in logical_ids.items() if name == deployment(prod)} == UNPUBLISHED
 
 
 def published(template: Template) -> set[str]:

@@ -1,4 +1,4 @@
-"""The price of an idle month, as docs/deploy.md has it, counted in the compiled templates."""
+"""The price of an idle month in docs/deploy.md, compared with the compiled templates."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from tools.kit.packaging import Template
 from tools.plan import settings
 from tools.plan.costs import PRICES, rotation, total
 
-HOURS = 730  # of a month, as AWS counts
-POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of a poller, each of which waits for 20 s
+HOURS = 730  # hours of a month, as AWS counts them
+POLLS_PER_MONTH = 365 / 12 * 86_400 / 20  # requests of one poller in a month; each waits for 20 s
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 
 
 @pytest.mark.parametrize(
-    ("stage", "given", "most"),
+    ("stage", "parameters", "max_dollars"),
     [
         ("dev", {"database": "express"}, 0.70),
         ("dev", {}, 8.00),
@@ -23,12 +23,12 @@ MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
         ("prod", {}, 21.00),
     ],
 )
-def test_an_idle_month_is_what_the_template_has_times_the_prices(
-    compile_stage: CompileStage, stage: str, given: dict[str, str], most: float
+def test_price_of_an_idle_month_follows_from_the_template(
+    compile_stage: CompileStage, stage: str, parameters: dict[str, str], max_dollars: float
 ) -> None:
-    template = compile_stage(stage, *(f"{name}={value}" for name, value in given.items()))
+    template = compile_stage(stage, *(f"{name}={value}" for name, value in parameters.items()))
     prices = {
-        name: found.get("price", found.get("tiers", [[0, 0]])[0][1]) for name, found in PRICES["us-east-1"].items()
+        name: price.get("price", price.get("tiers", [[0, 0]])[0][1]) for name, price in PRICES["us-east-1"].items()
     }
 
     expected = {
@@ -41,31 +41,31 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(
         "Aurora: storage": 1 * prices["aurora_storage"],
     }
 
-    lines = bills.idle(stage, given)
+    lines = bills.idle(stage, parameters)
     assert {line.what: line.dollars for line in lines if line.what in expected} == pytest.approx(expected)
-    assert total(lines) == pytest.approx(sum(expected.values()))  # and nothing else
+    assert total(lines) == pytest.approx(sum(expected.values()))  # no other costs
     rotated = [key["EnableKeyRotation"] for key in template.by_type("AWS::KMS::Key").values()].count(True)
     assert rotation(settings.read(stage), "us-east-1") == rotated * prices["kms_key"]
-    assert total(lines) <= most
+    assert total(lines) <= max_dollars
 
 
 def _endpoints(template: Template) -> int:
-    """Each in each of its zones."""
+    """Return the number of billed endpoints: one for each endpoint and zone."""
     return sum(len(each["SubnetIds"]) for each in template.by_type("AWS::EC2::VPCEndpoint").values())
 
 
 def _secrets(template: Template) -> int:
-    """Ours, and RDS's."""
+    """Return the number of secrets: those in the template and those that RDS manages."""
     managed = [each.get("ManageMasterUserPassword") for each in template.by_type("AWS::RDS::DBCluster").values()]
     return len(template.by_type("AWS::SecretsManager::Secret")) + managed.count(True)
 
 
 def _watched(template: Template) -> int:
-    """Metrics that alarms look at; in an alarm on an expression, not the expression."""
+    """Return the number of billed alarm metrics: all but the expressions."""
     alarms = template.by_type(ALARM).values()
     return sum("MetricStat" in query for alarm in alarms for query in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 def _pollers(template: Template) -> int:
-    """That ask an empty queue: five, or as few as may."""
+    """Return the number of pollers on an empty queue: five, or the maximum concurrency if that is lower."""
     return min(5, int(template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]))

@@ -1,4 +1,4 @@
-"""The database that a stage makes or is given, and the way to it."""
+"""The database that a stage creates or uses, and the network path to it."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ PASSWORD_LOGIN = {"ManageMasterUserPassword": True, "EnableHttpEndpoint": True}
         ("prod", [PASSWORDS], PASSWORD_LOGIN, True, 7),
     ],
 )
-def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_itself(
+def test_cluster_is_private_pauses_and_uses_tokens_or_a_managed_password(
     compile_stage: CompileStage,
     stage: str,
     parameters: list[str],
@@ -39,7 +39,10 @@ def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_
     kept = {"StorageEncrypted": True, "DeletionProtection": is_protected, "BackupRetentionPeriod": backup_days}
     kept["CopyTagsToSnapshot"] = True
     assert cluster.items() >= (login | kept).items()
-    assert (cluster["DatabaseName"], cluster["MasterUsername"]) == ("pontodb", "ponto")  # with which functions sign in
+    assert (cluster["DatabaseName"], cluster["MasterUsername"]) == (
+        "pontodb",
+        "ponto",
+    )  # also in the functions' variables
     assert {"MasterUserPassword", *IAM_LOGIN, *PASSWORD_LOGIN} & cluster.keys() == login.keys()
     assert cluster["ServerlessV2ScalingConfiguration"] == {
         "MinCapacity": 0,
@@ -50,10 +53,10 @@ def test_makes_a_private_cluster_that_pauses_and_has_no_password_or_keeps_it_to_
     assert cluster["DBClusterParameterGroupName"] == {"Ref": "DatabaseParameters"}
     instance = template.properties("DatabaseInstance")
     assert instance["PubliclyAccessible"] is False
-    assert instance["AutoMinorVersionUpgrade"] is False  # it would leave the version with long-term support
+    assert instance["AutoMinorVersionUpgrade"] is False  # automatic upgrades would leave the long-term support version
 
 
-def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Template) -> None:
+def test_cluster_does_not_log_failed_statements_or_details(prod: Template) -> None:
     assert prod.properties("DatabaseParameters")["Parameters"] == {
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
@@ -81,7 +84,7 @@ def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(
         "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
         "DB_NAME": "pontodb",
         "DB_SSLMODE": "verify-full",
-        "DB_SSLROOTCERT": "",  # RDS's
+        "DB_SSLROOTCERT": "",  # the certificates of RDS
     }
     assert database_variables(prod) == {
         f"{name}LambdaFunction": both | {"DB_LOGIN": "iam", "DB_USER": user}
@@ -103,14 +106,12 @@ def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(
     }
 
 
-def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
-    prod: Template, prod_with_passwords: Template
-) -> None:
+def test_secrets_manager_generates_the_functions_passwords(prod: Template, prod_with_passwords: Template) -> None:
     assert "SecretsManager" not in json.dumps(prod.document)
     assert "secretsmanager" not in json.dumps(prod.document)
     generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
-    made = prod_with_passwords.by_type("AWS::SecretsManager::Secret")
-    assert {name: secret["GenerateSecretString"] for name, secret in made.items()} == {
+    secrets = prod_with_passwords.by_type("AWS::SecretsManager::Secret")
+    assert {name: secret["GenerateSecretString"] for name, secret in secrets.items()} == {
         secret: {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated}
         for secret, user in zip(SECRETS, ("ponto_function", "ponto_reader"), strict=True)
     }
@@ -121,7 +122,7 @@ def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
     [
         ([], "SQS"),
         ([PASSWORDS], "SQS and Secrets Manager"),
-    ],  # a stage from before keeps its groups: these words replace them
+    ],  # a changed description replaces the group of an existing stage
 )
 def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
     compile_stage: CompileStage, parameters: list[str], services: str
@@ -149,7 +150,7 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
         }
 
 
-def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
+def test_subnets_are_in_the_regions_first_two_zones_or_in_the_configured_ones(
     compile_stage: CompileStage, prod: Template
 ) -> None:
     named = compile_stage("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
@@ -169,7 +170,7 @@ def test_subnets_lie_in_the_regions_first_two_zones_or_in_those_that_are_named(
         ("prod", [PASSWORDS], ["sqs", "secretsmanager"], 2),
     ],
 )
-def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
+def test_endpoints_exist_for_the_called_services_in_the_configured_zones(
     compile_stage: CompileStage, stage: str, parameters: list[str], services: list[str], zones: int
 ) -> None:
     template = compile_stage(stage, *parameters)
@@ -181,15 +182,17 @@ def test_endpoints_serve_what_the_functions_call_in_as_many_zones_as_is_said(
     for endpoint in endpoints:
         assert endpoint["SubnetIds"] == both[:zones]
         assert endpoint["VpcEndpointType"] == "Interface"
-        assert endpoint["PrivateDnsEnabled"] is True  # so that the SDK's own address leads to it
+        assert endpoint["PrivateDnsEnabled"] is True  # so that the SDK's default address resolves to the endpoint
         assert endpoint["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
     assert template.properties("Vpc")["EnableDnsSupport"] is True
     assert template.properties("Vpc")["EnableDnsHostnames"] is True
-    assert template.properties("DatabaseSubnets")["SubnetIds"] == both  # functions and database are in both
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == both  # functions and database are in both zones
     assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
 
 
-def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, prod_with_passwords: Template) -> None:
+def test_endpoints_admit_only_the_actions_that_the_functions_need(
+    prod: Template, prod_with_passwords: Template
+) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
     secret_permissions = [owners, *({"Ref": name} for name in SECRETS)]
@@ -197,7 +200,7 @@ def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, p
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secret_permissions)],
     }
-    for template, without in ((prod_with_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
+    for template, absent in ((prod_with_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
         assert {
             name: endpoint["PolicyDocument"]["Statement"]
             for name, endpoint in template.by_type("AWS::EC2::VPCEndpoint").items()
@@ -206,11 +209,11 @@ def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, p
                 {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in permissions
             ]
             for name, permissions in expected.items()
-            if name not in without
+            if name not in absent
         }
 
 
-def test_an_existing_database_is_only_told_to_the_functions(compile_stage: CompileStage) -> None:
+def test_existing_database_only_sets_variables_of_the_functions(compile_stage: CompileStage) -> None:
     template = compile_stage("dev", "database=existing", "dbHost=db.example.com")
     for function in template.by_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
@@ -218,25 +221,25 @@ def test_an_existing_database_is_only_told_to_the_functions(compile_stage: Compi
         assert (variables["DB_HOST"], variables["DB_PORT"]) == ("db.example.com", "5432")
         assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
 
-    # Beside the owner's secret, if it has one, the functions get their own.
+    # If the owner has a secret, separate secrets are created for the functions.
     with_secret = database_variables(compile_stage("dev", "database=existing", f"dbSecretArn={ARN}"))
     functions, reports = ({"Ref": name} for name in SECRETS)
     assert with_secret["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert with_secret["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
     schema = with_secret["SchemaLambdaFunction"]
-    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
+    assert [schema[f"{prefix}_SECRET_ARN"] for prefix in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
 
 
-def test_an_existing_database_by_tokens_is_known_by_its_resource_id_and_nothing_else_is_in_the_stack(
+def test_existing_database_with_iam_login_uses_its_resource_id_and_no_secret(
     compile_stage: CompileStage,
 ) -> None:
-    given = ("database=existing", "dbHost=db.example.com", "dbLogin=iam", "dbResourceId=cluster-ABC")
-    template = compile_stage("dev", *given)
+    parameters = ("database=existing", "dbHost=db.example.com", "dbLogin=iam", "dbResourceId=cluster-ABC")
+    template = compile_stage("dev", *parameters)
     for variables in database_variables(template).values():
         assert (variables["DB_HOST"], variables["DB_LOGIN"]) == ("db.example.com", "iam")
         assert not [name for name in variables if "SECRET" in name]
     assert not [name for name in template.resources if "Secret" in name or "Endpoint" in name]
-    with_proxy = compile_stage("dev", *given, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
+    with_proxy = compile_stage("dev", *parameters, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
     assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_function" in json.dumps(with_proxy.properties("BatidaPontoRole"))
 
 
@@ -245,21 +248,27 @@ def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certif
 ) -> None:
     template = compile_stage("prod", "database=express")
     host = "batida-ponto-prod.cluster-unknown.us-east-1.rds.amazonaws.com"  # until a deploy looks it up
-    ways = {"DB_HOST": host, "DB_PORT": "5432", "DB_NAME": "pontodb", "DB_LOGIN": "iam", "DB_SSLMODE": "verify-full"}
-    ways |= {"DB_SSLROOTCERT": "ponto/certificates/amazon.pem"}
+    connection = {
+        "DB_HOST": host,
+        "DB_PORT": "5432",
+        "DB_NAME": "pontodb",
+        "DB_LOGIN": "iam",
+        "DB_SSLMODE": "verify-full",
+    }
+    connection |= {"DB_SSLROOTCERT": "ponto/certificates/amazon.pem"}
     assert database_variables(template) == {
-        "BatidaPontoLambdaFunction": ways | {"DB_USER": "ponto_function"},
-        "ReadLambdaFunction": ways | {"DB_USER": "ponto_reader"},
-        "SchemaLambdaFunction": ways | {"DB_USER": "ponto", "DB_CREATED_FROM": "postgres"},
+        "BatidaPontoLambdaFunction": connection | {"DB_USER": "ponto_function"},
+        "ReadLambdaFunction": connection | {"DB_USER": "ponto_reader"},
+        "SchemaLambdaFunction": connection | {"DB_USER": "ponto", "DB_CREATED_FROM": "postgres"},
     }
     for function in template.by_type("AWS::Lambda::Function").values():
         assert "VpcConfig" not in function
-    kinds = {resource["Type"].split("::")[1] for resource in template.resources.values()}
-    assert not kinds & {"EC2", "RDS", "SecretsManager"}
+    services = {resource["Type"].split("::")[1] for resource in template.resources.values()}
+    assert not services & {"EC2", "RDS", "SecretsManager"}
     assert template.outputs["BackupDays"] == {"Value": "1"}
 
 
-def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(compile_stage: CompileStage) -> None:
+def test_parameters_of_an_express_cluster_are_in_the_metadata_that_deploy_reads(compile_stage: CompileStage) -> None:
     template = compile_stage("dev", "database=express")
     assert template.document["Metadata"]["ExpressCluster"] == {
         "MasterUsername": "ponto",
@@ -275,7 +284,7 @@ def test_the_parameters_of_an_express_cluster_reach_the_command_that_makes_it(co
     assert "Metadata" not in compile_stage("dev").document
 
 
-def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compile_stage: CompileStage) -> None:
+def test_tls_mode_and_certificates_of_the_database_are_configurable(compile_stage: CompileStage) -> None:
     root = "ponto/certificates/company.pem"
     for function in compile_stage("dev", f"dbSslRootCert={root}").by_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
@@ -286,7 +295,7 @@ def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(c
 
 
 def database_variables(template: Template) -> dict[str, dict[str, Any]]:
-    """Return the variables of each function that concern the database."""
+    """Return the environment variables of each function that configure the database."""
     return {
         name: {
             key: value for key, value in function["Environment"]["Variables"].items() if "DB_" in key or "SEC" in key

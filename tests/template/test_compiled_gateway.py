@@ -1,4 +1,4 @@
-"""The gateway: what it lets through, what it hands to SQS, and what it answers."""
+"""The gateway: the requests that it admits, the request that it sends to SQS, and its responses."""
 
 import json
 import re
@@ -18,11 +18,11 @@ SERVER_ERROR_MESSAGE = "there was an error handling your request"
 EXPOSED_HEADERS = "Date,Retry-After"
 
 
-def test_old_tls_is_refused_by_a_policy_that_api_gateway_knows(template: Template) -> None:
+def test_old_tls_is_refused_by_a_valid_security_policy(template: Template) -> None:
     api = template.properties("Api")
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
-    # The linter takes any text.
+    # cfn-lint accepts any text here.
     gateway = Session().client("apigateway", region_name="us-east-1")
     known: Any = gateway.meta.service_model.shape_for("CreateRestApiRequest")
     assert api["SecurityPolicy"] in known.members["securityPolicy"].enum
@@ -36,24 +36,24 @@ def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Templa
     assert method["ApiKeyRequired"] is True
     assert method["RequestValidatorId"] == {"Ref": "BodyValidator"}
     assert template.properties("BodyValidator")["ValidateRequestBody"] is True
-    # Without $default a body of any other content type would not be looked at.
+    # Without $default, bodies of other content types would not be validated.
     assert method["RequestModels"] == {"application/json": {"Ref": "PunchModel"}, "$default": {"Ref": "PunchModel"}}
     model = template.properties("PunchModel")
     assert model["ContentType"] == "application/json"
     assert model["Schema"] == json.loads((ROOT / "ponto" / "punch.schema.json").read_text())
 
 
-def test_the_body_goes_straight_to_the_queue(template: Template) -> None:
+def test_body_is_sent_to_the_queue_without_a_function(template: Template) -> None:
     integration = template.properties("PostPunch")["Integration"]
     queue = "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/${PunchQueue.QueueName}"
     assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS", "POST")
     assert integration["Uri"] == {"Fn::Sub": queue}
     assert integration["Credentials"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
-    assert integration["PassthroughBehavior"] == "NEVER"  # another content type is a 415
+    assert integration["PassthroughBehavior"] == "NEVER"  # other content types get a 415
     assert set(integration["RequestTemplates"]) == {"application/json"}
     assert integration["RequestParameters"] == {
         "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'",
-        "integration.request.header.Accept": "'application/json'",  # which the answers are read as
+        "integration.request.header.Accept": "'application/json'",  # the format of the response templates
     }
 
 
@@ -61,7 +61,7 @@ def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
     template = _request_template(prod)
     values = r"\$util\.urlEncode\(\$(?:input|context)[\w.]*\)"
     assert len(re.findall(values, template)) == 3
-    template = template.replace('#if("$!context.identity.apiKeyId" != "")', "")  # which is written nowhere
+    template = template.replace('#if("$!context.identity.apiKeyId" != "")', "")  # not part of the request
     assert "$" not in re.sub(values, "", template)
 
 
@@ -69,7 +69,7 @@ def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
     "body",
     ['{"usuarioId":1}', '{"x":"&MessageAttribute.1.Name=a&Action=PurgeQueue"}', "%26Action=x", "a+b c", "ção\n", ""],
 )
-def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> None:
+def test_body_cannot_add_parameters_to_the_sqs_request(prod: Template, body: str) -> None:
     request = render(_request_template(prod), {"util": Util(), "input": Input(body), "context": KEY})
     assert parse_qs(request, keep_blank_values=True, strict_parsing=True) == {
         "Action": ["SendMessage"],
@@ -86,7 +86,7 @@ def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> N
     [
         ([], "k4r2p0x9ab", ["k4r2p0x9ab"]),
         ([], "a&MessageBody=b%26+ção", ["a&MessageBody=b%26+ção"]),
-        ([], "", None),  # an empty one SQS would refuse
+        ([], "", None),  # SQS would refuse an empty group id
         (["fairQueue=false"], "k4r2p0x9ab", None),
     ],
 )
@@ -96,29 +96,31 @@ def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue(
     context = {"identity": {"apiKeyId": key}}
     template = _request_template(compile_stage("prod", *parameters))
     request = render(template, {"util": Util(), "input": Input("{}"), "context": context})
-    parameters_of_sqs = parse_qs(request, keep_blank_values=True, strict_parsing=True)
-    assert parameters_of_sqs["MessageBody"] == ["{}"]
-    assert parameters_of_sqs.get("MessageGroupId") == groups
+    sqs_parameters = parse_qs(request, keep_blank_values=True, strict_parsing=True)
+    assert sqs_parameters["MessageBody"] == ["{}"]
+    assert sqs_parameters.get("MessageGroupId") == groups
 
 
-def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(template: Template) -> None:
+def test_message_has_the_id_of_the_api_key_and_never_its_value(template: Template) -> None:
     assert set(re.findall(r"\$!?context[\w.]*", _request_template(template))) == {
         "$context.identity.apiKeyId",
         "$!context.identity.apiKeyId",
     }
-    assert template.properties("PostPunch")["ApiKeyRequired"] is True  # so it is never empty, which SQS would refuse
-    # Ours say X-Api-Key, so a request without one never comes here.
+    assert (
+        template.properties("PostPunch")["ApiKeyRequired"] is True
+    )  # so the id is never empty, which SQS would refuse
+    # By default the key is in the header X-Api-Key, and requests without a key do not reach the integration.
     assert "ApiKeySourceType" not in template.properties("Api")
 
 
-def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Template) -> None:
+def test_accepted_punch_gets_202_and_the_message_id(prod: Template) -> None:
     accepted, _ = _responses(prod)
     assert accepted["StatusCode"] == "202"
     matches = {status for status in range(100, 600) if re.fullmatch(accepted["SelectionPattern"], str(status))}
     assert matches == set(range(200, 300))
-    answer = {"SendMessageResponse": {"SendMessageResult": {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}}}
+    sqs_response = {"SendMessageResponse": {"SendMessageResult": {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}}}
     body = {"message": "accepted", "messageId": "5fea7756-0ea4-451a-a703-a558b933e274"}
-    assert _answer(accepted, answer) == (None, body)
+    assert _answer(accepted, sqs_response) == (None, body)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +147,12 @@ def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Templa
         (None, None, None, SERVER_ERROR_MESSAGE),
     ],
 )
-def test_only_what_follows_from_the_body_is_the_senders_fault(
+def test_only_sqs_errors_caused_by_the_body_are_client_errors(
     prod: Template, code: str | None, reason: str | None, status: int | None, message: str
 ) -> None:
     _, refused = _responses(prod)
     assert refused["StatusCode"] == "500"
-    assert "SelectionPattern" not in refused  # everything that is not accepted
+    assert "SelectionPattern" not in refused  # used for every response that is not accepted
     limit = prod.properties("PunchQueue")["MaximumMessageSize"]
     assert f"larger than {limit} bytes" in refused["ResponseTemplates"]["application/json"]
     answer = _answer(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
@@ -165,7 +167,7 @@ def test_only_what_follows_from_the_body_is_the_senders_fault(
         ("local", [], "*"),
     ],
 )
-def test_every_answer_lets_the_one_origin_read_it_its_time_and_when_to_come_again(
+def test_every_response_has_the_cors_headers_of_the_configured_origin(
     compile_stage: CompileStage, stage: str, parameters: list[str], origin: str
 ) -> None:
     template = compile_stage(stage, *parameters)
@@ -196,12 +198,12 @@ def _headers(response: Any) -> dict[str, Any]:
     return {name.rpartition(".")[2]: value for name, value in response["ResponseParameters"].items()}
 
 
-def test_a_browser_may_ask_before_it_punches_without_a_key(prod: Template) -> None:
+def test_preflight_needs_no_key(prod: Template) -> None:
     require_preflight(prod, "PunchPreflight", "PunchResource", "POST,OPTIONS", "Content-Type,X-Api-Key")
 
 
 def require_preflight(template: Template, name: str, resource: str, methods: str, headers: str) -> None:
-    """Hold a method for a browser's question to the methods and headers that it allows."""
+    """Assert that a method is a CORS preflight that allows exactly these methods and headers."""
     method = template.properties(name)
     assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": resource})
     assert "ApiKeyRequired" not in method
@@ -214,8 +216,8 @@ def require_preflight(template: Template, name: str, resource: str, methods: str
     assert allowed["method.response.header.Access-Control-Allow-Headers"] == f"'{headers}'"
 
 
-def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
-    # Plain substitution, not Velocity. The gateway puts messageString in quotes of its own.
+def test_gateway_responses_are_json(prod: Template) -> None:
+    # Gateway responses have plain substitution, not Velocity. The value of messageString includes its quotes.
     answers = {
         answer["ResponseType"]: (
             answer.get("StatusCode"),
@@ -225,7 +227,7 @@ def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
         )
         for answer in prod.by_type("AWS::ApiGateway::GatewayResponse").values()
     }
-    assert {kind: (status, json.loads(body)) for kind, (status, body) in answers.items()} == {
+    assert {response_type: (status, json.loads(body)) for response_type, (status, body) in answers.items()} == {
         "DEFAULT_4XX": (None, {"message": "Forbidden"}),
         "BAD_REQUEST_BODY": ("400", {"message": "there is an error in your request: [no such field]"}),
         "DEFAULT_5XX": (None, {"message": SERVER_ERROR_MESSAGE}),
@@ -247,7 +249,9 @@ def test_the_stage_each_method_and_each_key_are_throttled(
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
     assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
-    assert template.resources["UsagePlan"]["DependsOn"] == ["ApiStage"]  # named by a text, not by a reference
+    assert template.resources["UsagePlan"]["DependsOn"] == [
+        "ApiStage"
+    ]  # the stage is named by a string, which implies no dependency
     assert template.properties("UsagePlanKey") == {
         "KeyId": {"Ref": "ApiKey"},
         "KeyType": "API_KEY",
@@ -257,8 +261,8 @@ def test_the_stage_each_method_and_each_key_are_throttled(
 
 def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compile_stage: CompileStage) -> None:
     limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
-    given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
-    template = compile_stage("dev", *given)
+    parameters = [f"{name}{limit}={value}" for name, value in limits.items() for limit in ("RateLimit", "BurstLimit")]
+    template = compile_stage("dev", *parameters)
     assert throttles(template) == {
         ("*", "/*"): (7, 7),
         ("POST", "/~1ponto"): (5, 5),
@@ -269,7 +273,7 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
     assert followed["POST", "/~1ponto"] == followed["*", "/*"] == (7, 8)
 
 
-def test_no_method_of_whichever_slice_is_without_a_throttle(prod_with_slices: Template) -> None:
+def test_every_method_of_every_slice_has_a_throttle(prod_with_slices: Template) -> None:
     parts = {
         name: (resource["PathPart"], resource["ParentId"].get("Ref"))
         for name, resource in prod_with_slices.by_type("AWS::ApiGateway::Resource").items()
@@ -286,7 +290,7 @@ def test_no_method_of_whichever_slice_is_without_a_throttle(prod_with_slices: Te
 
 
 def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:
-    """Rate and burst that a stage lets through, by method and path."""
+    """Return the rate and burst limits of a stage by method and path."""
     return {
         (setting["HttpMethod"], setting["ResourcePath"]): (
             setting["ThrottlingRateLimit"],
@@ -297,7 +301,7 @@ def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_no_answer_is_for_every_origin_unless_asked(compile_stage: CompileStage, stage: str) -> None:
+def test_no_response_allows_every_origin_by_default(compile_stage: CompileStage, stage: str) -> None:
     def origins(template: Template) -> set[str]:
         return set(re.findall(r'Access-Control-Allow-Origin": "([^"]*)"', json.dumps(template.document)))
 

@@ -1,4 +1,4 @@
-"""Which resources each stage makes, which of them stay when the stack goes, and that no secret is among them."""
+"""The resources of each stage, their deletion policies, and the absence of secrets."""
 
 import json
 import re
@@ -49,7 +49,7 @@ EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),  # besides alarms, which are the runbook's
+    ("stage", "parameters", "expected"),  # without alarms, which are compared with the runbook
     [
         ("prod", [], CREATED_DATABASE | NETWORK),
         ("dev", [], CORE_AND_CLUSTER | NETWORK | PLAIN_TOPIC),
@@ -68,7 +68,7 @@ EXISTING_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_makes_exactly_these_resources(
+def test_template_has_exactly_these_resources(
     compile_stage: CompileStage, prod: Template, stage: str, parameters: list[str], expected: set[str]
 ) -> None:
     template = compile_stage(stage, *parameters)
@@ -93,7 +93,7 @@ QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueueP
 RETAINED = {
     *QUEUES,
     *DATABASE,
-    # What the database's groups lie in and name.
+    # The network of the database and its security groups.
     "Vpc",
     "SubnetA",
     "SubnetB",
@@ -106,41 +106,44 @@ RETAINED = {
     [
         ("prod", [], "RetainExceptOnCreate", "Retain", RETAINED),
         ("prod", ["vpcId=vpc-1", *EXISTING_SUBNETS], "RetainExceptOnCreate", "Retain", {*QUEUES, *DATABASE}),
-        # A stage that serverless.yml does not know is as careful as prod.
+        # A stage without separate settings has the policies of prod.
         ("staging", [], "RetainExceptOnCreate", "Retain", RETAINED),
         ("dev", [], "Delete", "Delete", RETAINED),
         ("local", [], "Delete", "Delete", QUEUES),
     ],
 )
-def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
+def test_resources_with_punches_are_retained_in_prod_and_deleted_elsewhere(
     compile_stage: CompileStage, stage: str, parameters: list[str], deleted: str, replaced: str, expected: set[str]
 ) -> None:
     resources = compile_stage(stage, *parameters).resources
     for attribute, policy in (("DeletionPolicy", deleted), ("UpdateReplacePolicy", replaced)):
-        found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
-        assert found == dict.fromkeys(expected, policy), attribute
+        policies = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
+        assert policies == dict.fromkeys(expected, policy), attribute
 
 
-def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
-    senders = {"ApiRole", "OperatorRole"}  # to a queue that stays without them nobody sends
+def test_retained_resources_refer_to_no_deleted_ones(prod: Template) -> None:
+    senders = {
+        "ApiRole",
+        "OperatorRole",
+    }  # PunchQueuePolicy may name them: without them, a retained queue has no senders
     for name in RETAINED:
         assert _references(prod.resources[name]) <= RETAINED | (senders if name == "PunchQueuePolicy" else set()), name
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_what_stays_is_no_more_open_than_before(package_with_slices: PackageStage, stage: str) -> None:
+def test_policies_are_retained_with_their_resources(package_with_slices: PackageStage, stage: str) -> None:
     resources = package_with_slices(stage, *SWITCHES).template().resources
     policies = {
         name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
     }
     assert len(policies) >= 4
     for name, policy in policies.items():
-        (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
+        (target,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
-            assert policy.get(attribute) == resources[of].get(attribute), name
+            assert policy.get(attribute) == resources[target].get(attribute), name
 
 
-def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compile_stage: CompileStage, template: Template) -> None:
+def test_logs_are_kept_for_a_month_or_the_configured_days(compile_stage: CompileStage, template: Template) -> None:
     longer = compile_stage("prod", "accessLogs=true", "logRetentionDays=90")
     for logged, days in ((template, 30), (longer, 90)):
         assert {group["RetentionInDays"] for group in logged.by_type("AWS::Logs::LogGroup").values()} == {days}
@@ -156,14 +159,14 @@ def test_logs_are_kept_for_a_month_or_as_long_as_is_said(compile_stage: CompileS
         ("prod", ["terminationProtection=false"], False),
     ],
 )
-def test_the_stack_itself_is_protected_where_people_punch(
+def test_termination_protection_is_on_except_in_dev_and_local(
     package_stage: PackageStage, stage: str, parameters: list[str], expected: bool
 ) -> None:
-    # Nothing of a template: `sls deploy` sets it afterwards.
+    # Not part of the template: `sls deploy` sets it after the deploy.
     assert package_stage(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
-def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(package_stage: PackageStage) -> None:
+def test_deploy_reads_demand_and_protection_from_the_package(package_stage: PackageStage) -> None:
     services = ("com.amazonaws.{region}.sqs", "com.amazonaws.{region}.secretsmanager")
     expected = quotas.Demand(
         {"batida-ponto-prod-batidaPonto": 5, "batida-ponto-prod-read": 2},
@@ -181,39 +184,37 @@ def test_deploying_reads_whether_to_ask_and_what_the_stage_takes(package_stage: 
 
     dev = deploy.read_compiled_stage(package_stage("dev").folder)
     assert dev == deploy.CompiledStage(False, False, dev.demand)
-    # Of two values the last counts: a first deploy gives its own behind yours.
+    # The last of two values counts: a first deploy appends its value.
     twice = package_stage("prod", "deletionProtection=true", "deletionProtection=false")
     assert deploy.read_compiled_stage(twice.folder).second_updates == ()
 
 
-def test_what_the_functions_could_not_read_stops_the_deploy(package_stage: PackageStage) -> None:
-    why = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
-    with pytest.raises(CommandError, match=why):
+def test_invalid_variable_of_the_functions_stops_the_deploy(package_stage: PackageStage) -> None:
+    message = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
+    with pytest.raises(CommandError, match=message):
         deploy.read_compiled_stage(package_stage("prod", "timeZone=America/SaoPaulo").folder)
 
 
-def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
+def test_parameter_has_the_same_type_from_the_file_and_from_text(
     package_with_slices: PackageStage,
 ) -> None:
     values = parameters.defaults() | parameters.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
     is_typed = re.compile(r"true|false|\d+").fullmatch
-    given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
-    assert len(given) > 20
-    from_file, from_texts = (package_with_slices("prod", *each).template().document for each in (SWITCHES, given))
+    texts = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
+    assert len(texts) > 20
+    from_file, from_texts = (package_with_slices("prod", *each).template().document for each in (SWITCHES, texts))
     for document in (from_file, from_texts):
         for resource in document["Resources"].values():
-            resource["Properties"].pop("Code", None)  # of a function: its key names the time
+            resource["Properties"].pop("Code", None)  # the S3 key of a function's code contains the time
     assert from_texts == from_file
 
 
-def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(package_stage: PackageStage) -> None:
+def test_stack_tags_are_service_stage_and_the_configured_tags(package_stage: PackageStage) -> None:
     tags = package_stage("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
     assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
 
 
-def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_roles(
-    package_with_slices: PackageStage, stage: str
-) -> None:
+def test_schema_function_gets_the_slices_in_order_and_all_roles(package_with_slices: PackageStage, stage: str) -> None:
     function = package_with_slices(stage).template().resources["SchemaLambdaFunction"]
     variables = function["Properties"]["Environment"]["Variables"]
     assert {name: variables[name] for name in SCHEMA_ENVIRONMENT} == SCHEMA_ENVIRONMENT
@@ -225,24 +226,25 @@ def test_no_property_holds_a_secret(package_with_slices: PackageStage, stage: st
     suspicious = {
         (key, json.dumps(value))
         for resource in template.resources.values()
-        if resource["Type"] != "AWS::SecretsManager::Secret"  # which that service makes (test_compiled_database.py)
+        if resource["Type"]
+        != "AWS::SecretsManager::Secret"  # Secrets Manager generates the value (test_compiled_database.py)
         for key, value in _properties(resource["Properties"])
         if re.search("passw|pwd|secret|token|api.?key|credential", key, re.IGNORECASE)
     }
     harmless = {
-        ("ManageMasterUserPassword", "true"),  # RDS makes it, and keeps it to itself
+        ("ManageMasterUserPassword", "true"),  # RDS generates and stores the password
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
         *(
-            (f"{of}_SECRET_ARN", json.dumps({"Ref": secret}))
+            (f"{prefix}_SECRET_ARN", json.dumps({"Ref": secret}))
             for secret in template.by_type("AWS::SecretsManager::Secret")
-            for of in ("DB", secret.removesuffix("Secret").upper())
+            for prefix in ("DB", secret.removesuffix("Secret").upper())
         ),
         ("ApiKeyRequired", "true"),
-        ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
+        ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # role of the gateway's integration
     }
-    given = {(name, value) for name, value in suspicious if not (name.endswith("_SECRET_ARN") and value == '""')}
-    assert given <= harmless
-    assert set(template.properties("ApiKey")) == {"Enabled", "Description"}  # AWS makes its value
+    nonempty = {(name, value) for name, value in suspicious if not (name.endswith("_SECRET_ARN") and value == '""')}
+    assert nonempty <= harmless
+    assert set(template.properties("ApiKey")) == {"Enabled", "Description"}  # AWS generates the value
 
 
 def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Template, stage: str) -> None:
@@ -280,7 +282,7 @@ def _references(value: Any) -> set[str]:
 
 
 def _properties(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at any depth."""
+    """Yield every key with its value, at any depth."""
     if isinstance(value, dict):
         yield from value.items()
         for item in value.values():

@@ -1,4 +1,4 @@
-"""Questions of a deploy to AWS: the address of the express cluster, and whether the stack has another database."""
+"""Checks that a deploy makes in AWS: it looks up the express cluster and the database of the existing stack."""
 
 import json
 import re
@@ -24,42 +24,42 @@ EXPRESS_CLUSTER = {
     "IAMDatabaseAuthenticationEnabled": "true",
 }
 EXPRESS = "database=express"
-NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # what osls says once all variables are resolved
+NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # error of osls after it has resolved all variables
 
 
 class Account:
-    """An account of the emulator's, and beside it RDS, which has one cluster."""
+    """The emulator's account, with a fake RDS that has at most one cluster."""
 
     def __init__(self, aws: Emulator, osls_process: OslsProcess, project: Path) -> None:
         self.aws, self._one, self._project = aws, osls_process, project
         self.cluster: dict[str, str] = {}
-        self.rds_requests: list[str] = []  # of RDS
+        self.rds_requests: list[str] = []
         self.rds_url = ""
 
     def answer(self, request: Request) -> Response:
-        """Answer DescribeDBClusters, which is all that is asked."""
-        asked = request.body.decode()
-        self.rds_requests.append(asked)
-        assert "Action=DescribeDBClusters&" in asked
-        if f"DBClusterIdentifier={self.cluster.get('DBClusterIdentifier')}" not in asked.split("&"):
+        """Respond to DescribeDBClusters, the only expected request."""
+        query = request.body.decode()
+        self.rds_requests.append(query)
+        assert "Action=DescribeDBClusters&" in query
+        if f"DBClusterIdentifier={self.cluster.get('DBClusterIdentifier')}" not in query.split("&"):
             error = "<Code>DBClusterNotFoundFault</Code><Message>DBCluster not found.</Message>"
             return 404, {}, f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>".encode()
         members = "".join(f"<{name}>{value}</{name}>" for name, value in self.cluster.items())
-        found = f"<DBClusters><DBCluster>{members}</DBCluster></DBClusters>"
-        result = f"<DescribeDBClustersResult>{found}</DescribeDBClustersResult>"
+        clusters = f"<DBClusters><DBCluster>{members}</DBCluster></DBClusters>"
+        result = f"<DescribeDBClustersResult>{clusters}</DescribeDBClustersResult>"
         return 200, {}, f"<DescribeDBClustersResponse>{result}</DescribeDBClustersResponse>".encode()
 
     def sls(self, *words: str, parameters: tuple[str, ...] = (), stage: str = "local") -> tuple[int, str]:
-        """Run osls; return its exit status, and what it printed."""
+        """Run osls; return its exit status and output."""
         options = [*words, "--stage", stage, *(f"--param={each}" for each in parameters)]
         environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
         return self._one.output(self._project, options, environment)
 
     def stop_message(self, *parameters: str, stage: str = "local") -> str | None:
-        """Return what stops a deploy with these parameters before it changes anything, or None."""
+        """Return the message that stops a deploy with these parameters before it changes anything, or None."""
         status, printed = self.sls("deploy", "function", "--function", "none", parameters=parameters, stage=stage)
         assert status
-        assert not re.search(r"\.js:\d", printed)  # no stack buries the message
+        assert not re.search(r"\.js:\d", printed)  # no stack trace around the message
         return None if NO_FUNCTION in printed else printed
 
 
@@ -73,13 +73,13 @@ def account(aws: Emulator, tmp_path_factory: pytest.TempPathFactory, osls_proces
 
 @pytest.fixture
 def cluster(account: Account) -> Iterator[dict[str, str]]:
-    """Return the account's express cluster, of stage local."""
+    """Create the express cluster of stage local in the account; yield its attributes."""
     account.cluster = dict(EXPRESS_CLUSTER)
     yield account.cluster
     account.cluster = {}
 
 
-def test_a_deploy_without_its_express_cluster_stops_with_the_command_that_makes_it(account: Account) -> None:
+def test_deploy_without_its_express_cluster_prints_the_command_that_creates_it(account: Account) -> None:
     stop_message = account.stop_message(EXPRESS)
     assert stop_message
     assert "database: express needs the cluster batida-ponto-local, which does not exist in us-east-1." in stop_message
@@ -105,7 +105,7 @@ def test_a_cluster_that_cannot_be_used_stops_the_deploy(
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(account: Account) -> None:
+def test_deploy_looks_up_the_express_cluster_once_and_uses_its_attributes(account: Account) -> None:
     account.rds_requests.clear()
     status, printed = account.sls("deploy", parameters=(EXPRESS,))
     assert status == 0, printed
@@ -116,12 +116,12 @@ def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(acco
     assert (outputs["Database"], outputs["DatabaseLogin"], outputs["BackupDays"]) == ("express", "iam", "3")
     functions = account.aws.client("lambda")
     for name in ("batidaPonto", "read", "schema"):
-        found = functions.get_function_configuration(FunctionName=f"batida-ponto-local-{name}")
-        variables = found["Environment"]["Variables"]
+        function = functions.get_function_configuration(FunctionName=f"batida-ponto-local-{name}")
+        variables = function["Environment"]["Variables"]
         assert (variables["DB_HOST"], variables["DB_PORT"]) == (EXPRESS_CLUSTER["Endpoint"], "5432")
-        assert not found.get("VpcConfig", {}).get("SubnetIds")
+        assert not function.get("VpcConfig", {}).get("SubnetIds")
 
-    # And from then on it stays.
+    # Later deploys must keep the database.
     assert account.stop_message(EXPRESS) is None
     stop_message = str(account.stop_message())
     assert (
@@ -132,7 +132,7 @@ def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(acco
 
 
 @pytest.mark.usefixtures("cluster")
-def test_what_was_packaged_without_the_cluster_is_not_deployed(account: Account, tmp_path: Path) -> None:
+def test_package_without_the_clusters_address_is_not_deployed(account: Account, tmp_path: Path) -> None:
     account.rds_requests.clear()
     status, printed = account.sls("package", "--package", str(tmp_path), parameters=(EXPRESS,))
     assert (status, account.rds_requests) == (0, []), printed
@@ -160,16 +160,16 @@ EXISTING = ("database=existing",)
         (("create", "secret"), EXISTING, "Set database to 'create'"),
         (("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),
         (("existing", "secret"), EXISTING, None),
-        (("existing", "secret"), (*EXISTING, *TOKENS), None),  # schema grants rds_iam
+        (("existing", "secret"), (*EXISTING, *TOKENS), None),  # possible: the function schema grants rds_iam
         (("existing", "secret"), (), "Set database to 'existing'"),
         (("existing", "iam"), EXISTING, None),
         (("PunchQueueUrl",), (), "was deployed by a version before 1.0, and cannot be updated"),
-        ((), (), None),  # of a first deploy that failed, osls leaves its bucket
-        (None, (), None),  # none was before
+        ((), (), None),  # after a failed first deploy, the stack has only the bucket of osls
+        (None, (), None),  # no stack exists
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
 )
-def test_another_database_or_login_than_the_stacks_stops_the_deploy_unless_it_can_follow(
+def test_change_of_database_or_login_stops_the_deploy_if_it_is_impossible(
     account: Account, outputs: tuple[str, ...] | None, parameters: tuple[str, ...], message: str | None
 ) -> None:
     stage = f"s{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""Rights of the role that deploys from GitHub, on its stage and on the rest of the account."""
+"""Permissions of the role that deploys from GitHub, on its stage and on the rest of the account."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from tools.develop.templates import SWITCHES
 DEPLOYING_ROLE = get_deploy_role(Repository="acme/clock", Stage="prod")
 DEPLOYER = DEPLOYING_ROLE.principal
 BOUNDED = DEPLOYER._replace(policies=[*ADMINISTRATOR.policies, *DEPLOYING_ROLE.limits])
-"""A principal who may do all that the boundary and the limits admit."""
+"""Principal with all permissions that the boundary and the limits admit."""
 
 MAX_POLICY_CHARACTERS = 6_144
-"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+"""Quota of IAM: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 REGION_AND_ACCOUNT = f"us-east-1:{ACCOUNT}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
@@ -37,15 +37,15 @@ OWN_STACK = {STACK_TAG: "batida-ponto-prod"}
 OTHER_STACK = {STACK_TAG: "payroll"}
 BOUNDARY_CONDITION = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:the-RoleBoundary"}
 
-ActionRequest = tuple[str, str, dict[str, str]]  # action, resource, more condition keys
+ActionRequest = tuple[str, str, dict[str, str]]  # action, resource, additional condition keys
 
 
-def each(resource: str, *actions: str, **request: str) -> list[ActionRequest]:
+def requests_on(resource: str, *actions: str, **request: str) -> list[ActionRequest]:
     return [(action, resource, request) for action in actions]
 
 
 def requests_on_any_resource(*actions: str) -> list[ActionRequest]:
-    return each("*", *actions)
+    return requests_on("*", *actions)
 
 
 BUCKET_CHANGES = ["s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteObject", "s3:PutBucketPolicy", "s3:PutObject"]
@@ -62,38 +62,42 @@ STACK_CHANGES = [
     for name in ("CreateStack", "DeleteStack", "ExecuteChangeSet", "SetStackPolicy", "UpdateStack")
 ]
 
-# Beside what the tests of each action below deny.
+# Denied requests, in addition to those that the tests below check for every action of a service.
 DENIED: dict[str, list[ActionRequest]] = {
-    "assumes a role of another stage or account": [
-        *each(f"{ROLE}batida-ponto-dev-OperatorRole-1", "sts:AssumeRole"),
-        *each("arn:aws:iam::210987654321:role/batida-ponto-prod-OperatorRole-1", "sts:AssumeRole"),
+    "assume a role of another stage or account": [
+        *requests_on(f"{ROLE}batida-ponto-dev-OperatorRole-1", "sts:AssumeRole"),
+        *requests_on("arn:aws:iam::210987654321:role/batida-ponto-prod-OperatorRole-1", "sts:AssumeRole"),
     ],
-    "passes a role to a service that runs code": [
+    "pass a role to a service that runs code": [
         ("iam:PassRole", f"{ROLE}batida-ponto-prod-ReadRole-1", {"iam:PassedToService": f"{service}.amazonaws.com"})
         for service in ("cloudformation", "codebuild", "ec2", "ecs-tasks", "glue", "scheduler", "states")
     ],
-    "passes another role": each(
+    "pass another role": requests_on(
         f"{ROLE}administrator", "iam:PassRole", **{"iam:PassedToService": "lambda.amazonaws.com"}
     ),
-    "writes another policy, role or user": [
-        *each(f"arn:aws:iam::{ACCOUNT}:policy/people", "iam:CreatePolicyVersion"),
-        *each(f"arn:aws:iam::{ACCOUNT}:policy/boundaries/RoleBoundary-1", "iam:CreatePolicyVersion"),
-        *each(DEPLOYER.arn, "iam:PutRolePolicy", "iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"),
-        *each(f"arn:aws:iam::{ACCOUNT}:user/maria", "iam:AttachUserPolicy", "iam:CreateAccessKey"),
+    "change another policy, role or user": [
+        *requests_on(f"arn:aws:iam::{ACCOUNT}:policy/people", "iam:CreatePolicyVersion"),
+        *requests_on(f"arn:aws:iam::{ACCOUNT}:policy/boundaries/RoleBoundary-1", "iam:CreatePolicyVersion"),
+        *requests_on(
+            DEPLOYER.arn, "iam:PutRolePolicy", "iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"
+        ),
+        *requests_on(f"arn:aws:iam::{ACCOUNT}:user/maria", "iam:AttachUserPolicy", "iam:CreateAccessKey"),
     ],
-    "a function of a stage with a longer name": each(f"{FUNCTION}batida-ponto-production-read", *FUNCTION_CHANGES),
-    "feeds another function": [
-        *each("*", "lambda:CreateEventSourceMapping", **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
-        *each(MAPPING, *MAPPING_CHANGES, **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
+    "change a function of a stage with a longer name": requests_on(
+        f"{FUNCTION}batida-ponto-production-read", *FUNCTION_CHANGES
+    ),
+    "send events to another function": [
+        *requests_on("*", "lambda:CreateEventSourceMapping", **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
+        *requests_on(MAPPING, *MAPPING_CHANGES, **{"lambda:FunctionArn": f"{FUNCTION}payroll"}),
     ],
-    "the stack of the deploying role": each(f"{STACK}batida-ponto-deploy-prod/1", *STACK_CHANGES),
-    "signs in, to accounts or databases": requests_on_any_resource(
+    "change the stack of the deploying role": requests_on(f"{STACK}batida-ponto-deploy-prod/1", *STACK_CHANGES),
+    "sign in to accounts or databases": requests_on_any_resource(
         *("sso:CreateAccountAssignment", "sso-directory:CreateUser", "identitystore:CreateUser"),
         *("organizations:CreateAccount", "account:PutAlternateContact", "rolesanywhere:CreateTrustAnchor"),
         *("acm-pca:IssueCertificate", "cognito-identity:SetIdentityPoolRoles", "cognito-idp:AdminSetUserPassword"),
         *("ds:ResetUserPassword", "rds-db:connect", "rds-data:ExecuteStatement", "redshift:GetClusterCredentials"),
     ),
-    "runs code on machines": requests_on_any_resource(
+    "run code on machines": requests_on_any_resource(
         *("ssm:SendCommand", "ssm-guiconnect:StartConnection", "ec2-instance-connect:SendSSHPublicKey"),
         *("lightsail:GetInstanceAccessDetails", "gamelift:GetInstanceAccess", "autoscaling:UpdateAutoScalingGroup"),
         *("imagebuilder:StartImagePipelineExecution", "cloud9:CreateEnvironmentEC2", "ec2:RunInstances"),
@@ -101,7 +105,7 @@ DENIED: dict[str, list[ActionRequest]] = {
         *("ec2:ReplaceIamInstanceProfileAssociation", "ec2:RequestSpotInstances", "ec2:ModifySnapshotAttribute"),
         "ec2:CreateReplaceRootVolumeTask",
     ),
-    "builds, delivers or runs code by a service's role": requests_on_any_resource(
+    "build, deliver or run code with a service's role": requests_on_any_resource(
         *("codebuild:StartBuild", "codepipeline:StartPipelineExecution", "codedeploy:CreateDeployment"),
         *("codestar-connections:UseConnection", "codecommit:GitPush", "ecr:PutImage", "amplify:StartJob"),
         *("apprunner:UpdateService", "elasticbeanstalk:UpdateEnvironment", "servicecatalog:ProvisionProduct"),
@@ -112,21 +116,23 @@ DENIED: dict[str, list[ActionRequest]] = {
         *("appsync:UpdateResolver", "iot:CreateKeysAndCertificate", "fis:StartExperiment"),
         *("kinesisanalytics:UpdateApplication", "synthetics:UpdateCanary", "redshift-data:ExecuteStatement"),
     ),
-    "what records and watches": [
+    "change logging and monitoring": [
         *requests_on_any_resource(
             "cloudtrail:StopLogging", "config:StopConfigurationRecorder", "guardduty:DeleteDetector"
         ),
         *requests_on_any_resource("securityhub:DisableSecurityHub", "logs:PutResourcePolicy", "ec2:DeleteFlowLogs"),
-        *each(f"{LOG_GROUP}/aws/lambda/batida-ponto-prod2-read", "logs:DeleteLogGroup"),
-        *each(f"{ALARM}batida-ponto-eu-dead-letters", "cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions"),
+        *requests_on(f"{LOG_GROUP}/aws/lambda/batida-ponto-prod2-read", "logs:DeleteLogGroup"),
+        *requests_on(
+            f"{ALARM}batida-ponto-eu-dead-letters", "cloudwatch:DeleteAlarms", "cloudwatch:DisableAlarmActions"
+        ),
     ],
-    "buckets of others": [
-        *each("arn:aws:s3:::cdk-hnb659fds-assets", *BUCKET_CHANGES),
-        *each("arn:aws:s3:::audit/2026/log.json.gz", "s3:DeleteObject", "s3:PutObject"),
+    "change other buckets": [
+        *requests_on("arn:aws:s3:::cdk-hnb659fds-assets", *BUCKET_CHANGES),
+        *requests_on("arn:aws:s3:::audit/2026/log.json.gz", "s3:DeleteObject", "s3:PutObject"),
         *requests_on_any_resource("s3:PutAccountPublicAccessBlock", "s3:GetDataAccess"),
     ],
-    "secrets, user pools, keys and networks that the stack did not make": [
-        *each(f"{SECRET}payroll-1", *SECRET_USES, "secretsmanager:DeleteSecret", "secretsmanager:RotateSecret"),
+    "change secrets, user pools, keys and networks of other stacks": [
+        *requests_on(f"{SECRET}payroll-1", *SECRET_USES, "secretsmanager:DeleteSecret", "secretsmanager:RotateSecret"),
         *requests_on_any_resource("secretsmanager:BatchGetSecretValue"),
         *requests_on_any_resource("cognito-idp:DeleteUserPool", "cognito-idp:AddCustomAttributes"),
         ("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"}),
@@ -136,36 +142,42 @@ DENIED: dict[str, list[ActionRequest]] = {
 
 
 @pytest.mark.parametrize("requests", DENIED.values(), ids=DENIED.keys())
-def test_the_boundary_denies_what_acts_as_or_changes_somebody_else(requests: list[ActionRequest]) -> None:
-    without = BOUNDED._replace(policies=ADMINISTRATOR.policies, boundary=None)
+def test_boundary_denies_acting_as_others_and_changing_their_resources(requests: list[ActionRequest]) -> None:
+    without_boundary = BOUNDED._replace(policies=ADMINISTRATOR.policies, boundary=None)
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in requests if not is_allowed(without, *one[:2], policy=trust, request=one[2])] == []
-    assert [one for one in requests if is_allowed(BOUNDED, *one[:2], policy=trust, request=one[2])] == []
+    assert [
+        request
+        for request in requests
+        if not is_allowed(without_boundary, *request[:2], policy=trust, request=request[2])
+    ] == []
+    assert [
+        request for request in requests if is_allowed(BOUNDED, *request[:2], policy=trust, request=request[2])
+    ] == []
 
 
-# Beside what CloudFormation does.
+# Admitted requests, in addition to those of CloudFormation.
 ADMITTED: dict[str, list[ActionRequest]] = {
     "its stack": [
-        *each(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
-        *each(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
-        *each(f"{STACK}batida-ponto-prod/1", "cloudformation:DescribeEvents", "cloudformation:ListChangeSets"),
+        *requests_on(f"{STACK}batida-ponto-prod/1", *STACK_CHANGES, "cloudformation:TagResource"),
+        *requests_on(f"{STACK}batida-ponto-prod/*", *STACK_CHANGES),
+        *requests_on(f"{STACK}batida-ponto-prod/1", "cloudformation:DescribeEvents", "cloudformation:ListChangeSets"),
     ],
     "its buckets, functions, secrets and API": [
-        *each("arn:aws:s3:::batida-ponto-prod-serverlessdeploymentbucket-1/zip", "s3:GetObject", "s3:PutObject"),
-        *each(f"{FUNCTION}batida-ponto-prod-read", *FUNCTION_CHANGES),
+        *requests_on("arn:aws:s3:::batida-ponto-prod-serverlessdeploymentbucket-1/zip", "s3:GetObject", "s3:PutObject"),
+        *requests_on(f"{FUNCTION}batida-ponto-prod-read", *FUNCTION_CHANGES),
         ("secretsmanager:GetSecretValue", f"{SECRET}FunctionSecret-1", OWN_STACK),
-        *each(f"arn:aws:execute-api:{REGION_AND_ACCOUNT}:a1/prod/POST/ponto", "execute-api:Invoke"),
+        *requests_on(f"arn:aws:execute-api:{REGION_AND_ACCOUNT}:a1/prod/POST/ponto", "execute-api:Invoke"),
     ],
     "its log groups and its dashboard": [
-        *each(f"{LOG_GROUP}/aws/apigateway/batida-ponto-prod:*", "logs:DeleteLogGroup"),
-        *each(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/batida-ponto-prod", "cloudwatch:PutDashboard"),
+        *requests_on(f"{LOG_GROUP}/aws/apigateway/batida-ponto-prod:*", "logs:DeleteLogGroup"),
+        *requests_on(f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/batida-ponto-prod", "cloudwatch:PutDashboard"),
     ],
-    "reading what another stack made, and its network": [
+    "reading resources of another stack, and using its network": [
         ("kms:DescribeKey", KEY, OTHER_STACK),
         ("rds:DescribeDBClusters", f"{RDS}cluster:payroll", OTHER_STACK),
         ("ec2:CreateSecurityGroup", f"arn:aws:ec2:{REGION_AND_ACCOUNT}:vpc/vpc-1", OTHER_STACK),
     ],
-    "its roles": each(f"{ROLE}batida-ponto-prod-OperatorRole-1", "sts:AssumeRole", "iam:UpdateAssumeRolePolicy"),
+    "its roles": requests_on(f"{ROLE}batida-ponto-prod-OperatorRole-1", "sts:AssumeRole", "iam:UpdateAssumeRolePolicy"),
     "reading": requests_on_any_resource(
         *("cloudformation:DescribeStacks", "cloudformation:ListStacks", "cloudformation:ValidateTemplate"),
         *("ec2:DescribeVpcs", "ec2:DescribeVpcEndpointServices", "iam:ListRoles", "lambda:GetAccountSettings"),
@@ -174,18 +186,20 @@ ADMITTED: dict[str, list[ActionRequest]] = {
         "lambda:GetFunctionConfiguration",
     ),
     "an express cluster": [
-        *each(f"{RDS}cluster:batida-ponto-prod", "rds:CreateDBCluster", "rds:ModifyDBCluster", "rds:DeleteDBCluster"),
-        *each(f"{RDS}cluster:batida-ponto-prod", "rds:EnableInternetAccessGateway", "rds:AddTagsToResource"),
-        *each(f"{RDS}db:batida-ponto-prod-instance-1", "rds:CreateDBInstance", "rds:ModifyDBInstance"),
-        *each(f"{RDS}db:batida-ponto-prod-instance-1", "rds:RebootDBInstance", "rds:DeleteDBInstance"),
-        *each(f"{RDS}cluster-pg:batida-ponto-prod", "rds:CreateDBClusterParameterGroup"),
-        *each(f"{RDS}cluster-pg:batida-ponto-prod", "rds:ModifyDBClusterParameterGroup"),
-        *each(f"{RDS}cluster-pg:batida-ponto-prod", "rds:DeleteDBClusterParameterGroup"),
-        *each(f"{RDS}cluster-pg:default.aurora-postgresql17", "rds:ModifyDBCluster"),
-        *each(f"{RDS}og:default:aurora-postgresql-17", "rds:ModifyDBCluster"),
-        *each(f"{ROLE}aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS", "iam:CreateServiceLinkedRole"),
+        *requests_on(
+            f"{RDS}cluster:batida-ponto-prod", "rds:CreateDBCluster", "rds:ModifyDBCluster", "rds:DeleteDBCluster"
+        ),
+        *requests_on(f"{RDS}cluster:batida-ponto-prod", "rds:EnableInternetAccessGateway", "rds:AddTagsToResource"),
+        *requests_on(f"{RDS}db:batida-ponto-prod-instance-1", "rds:CreateDBInstance", "rds:ModifyDBInstance"),
+        *requests_on(f"{RDS}db:batida-ponto-prod-instance-1", "rds:RebootDBInstance", "rds:DeleteDBInstance"),
+        *requests_on(f"{RDS}cluster-pg:batida-ponto-prod", "rds:CreateDBClusterParameterGroup"),
+        *requests_on(f"{RDS}cluster-pg:batida-ponto-prod", "rds:ModifyDBClusterParameterGroup"),
+        *requests_on(f"{RDS}cluster-pg:batida-ponto-prod", "rds:DeleteDBClusterParameterGroup"),
+        *requests_on(f"{RDS}cluster-pg:default.aurora-postgresql17", "rds:ModifyDBCluster"),
+        *requests_on(f"{RDS}og:default:aurora-postgresql-17", "rds:ModifyDBCluster"),
+        *requests_on(f"{ROLE}aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS", "iam:CreateServiceLinkedRole"),
     ],
-    "a cluster that it made under a shortened name": [
+    "a cluster of the stack with a shortened name": [
         ("rds:DeleteDBCluster", f"{RDS}cluster:batida-ponto-pr-databasecluster-1", OWN_STACK),
     ],
 }
@@ -194,7 +208,9 @@ ADMITTED: dict[str, list[ActionRequest]] = {
 @pytest.mark.parametrize("requests", ADMITTED.values(), ids=ADMITTED.keys())
 def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[ActionRequest]) -> None:
     trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
-    assert [one for one in requests if not is_allowed(DEPLOYER, *one[:2], policy=trust, request=one[2])] == []
+    assert [
+        request for request in requests if not is_allowed(DEPLOYER, *request[:2], policy=trust, request=request[2])
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -207,7 +223,7 @@ def test_the_deploying_role_may_change_its_own_stage_and_read(requests: list[Act
     ],
     ids=" ".join,
 )
-def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(
+def test_deploying_role_may_do_everything_cloudformation_does_for_a_stage(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     own = {
@@ -219,15 +235,15 @@ def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(
     }
     request = {"lambda:FunctionArn": own["lambda"][0], "iam:PassedToService": "lambda.amazonaws.com"}
     request |= {"kms:GrantIsForAWSResource": "true"} | BOUNDARY_CONDITION | OWN_STACK
-    kinds = {resource["Type"] for resource in package_with_slices("prod", *parameters).template().resources.values()}
-    actions = {action for kind in kinds for action in handler_actions(kind)}
+    types = {resource["Type"] for resource in package_with_slices("prod", *parameters).template().resources.values()}
+    actions = {action for resource_type in types for action in handler_actions(resource_type)}
     assert len(actions) > 100
 
     def deployer_may(action: str) -> bool:
         resources = own.get(action.partition(":")[0], ["*"])
         return any(is_allowed(DEPLOYER, action, resource, request=request) for resource in resources)
 
-    # The first would free a role from its boundary; for the second there is UpdateRole.
+    # The first would remove a role's boundary; the second is replaced by UpdateRole.
     assert {action for action in actions if not deployer_may(action)} == {
         "iam:DeleteRolePermissionsBoundary",
         "iam:UpdateRoleDescription",
@@ -235,9 +251,9 @@ def test_deploying_role_may_do_all_that_cloudformation_does_for_a_stage(
 
 
 @cache
-def handler_actions(kind: str) -> frozenset[str]:
-    """Return what CloudFormation's handlers of a resource's type call, except for users and groups."""
-    handlers: Any = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
+def handler_actions(resource_type: str) -> frozenset[str]:
+    """Return the actions that CloudFormation's handlers of a resource type call, except those on users and groups."""
+    handlers: Any = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema["handlers"]
     names = ("create", "read", "update", "delete")
     actions = {action.strip() for name in names for action in handlers.get(name, {}).get("permissions", [])}
     return frozenset(action for action in actions if not action.endswith(("UserPolicy", "GroupPolicy")))
@@ -248,7 +264,7 @@ CREATES = (
     *("add", "authorize", "cancel", "create", "crossregion", "deregister", "download", "purchase", "register"),
     "revoke",
 )
-HARMLESS = {  # that are no reads, and change nobody else's stack or function
+HARMLESS = {  # actions that write, but change no stack or function of others
     "cloudformation": {"recordhandlerprogress", "startresourcescan", "tagresource", "untagresource"},
     "lambda": {"tagresource", "untagresource"},
     "sts": set[str](),
@@ -266,7 +282,7 @@ HARMLESS = {  # that are no reads, and change nobody else's stack or function
 
 
 @pytest.mark.parametrize("service", HARMLESS)
-def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others(service: str) -> None:
+def test_every_other_write_of_these_services_is_denied_on_resources_of_others(service: str) -> None:
     others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:payroll"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     request = {"lambda:FunctionArn": f"{FUNCTION}payroll"}
@@ -281,7 +297,7 @@ def test_each_other_action_of_these_services_is_denied_on_what_belongs_to_others
         *("rds", "secretsmanager", "sns", "sqs"),
     ],
 )
-def test_each_action_that_is_no_read_is_denied_on_what_another_stack_made(service: str) -> None:
+def test_every_write_is_denied_on_resources_of_another_stack(service: str) -> None:
     others = f"arn:aws:{service}:{REGION_AND_ACCOUNT}:batida-ponto-eu"
     names = {name for name in service_actions()[service] if not name.startswith(READS)}
     assert len(names) > 10
@@ -297,7 +313,7 @@ def test_a_database_without_a_stack_is_changed_by_its_own_stage_only(name: str) 
     assert {each for each in names if is_allowed(BOUNDED, f"rds:{each}", others)} == set()
 
 
-def test_deploying_role_gives_rights_to_roles_with_the_boundary_only() -> None:
+def test_deploying_role_grants_permissions_only_to_roles_with_the_boundary() -> None:
     role = f"{ROLE}batida-ponto-prod-ReadRole-1"
     for action in ("AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"):
         assert is_allowed(DEPLOYER, f"iam:{action}", role, request=BOUNDARY_CONDITION)
@@ -305,7 +321,7 @@ def test_deploying_role_gives_rights_to_roles_with_the_boundary_only() -> None:
     assert not is_allowed(DEPLOYER, "iam:DeleteRolePermissionsBoundary", role, request=BOUNDARY_CONDITION)
 
 
-def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
+def test_roles_of_a_stage_are_limited_to_its_resources_with_these_exceptions() -> None:
     (boundary,) = DEPLOYING_ROLE.stages_boundary
     assert {statement["Effect"] for statement in boundary["Statement"]} == {"Allow"}
     unnamed = {
@@ -324,16 +340,16 @@ def test_roles_of_a_stage_act_on_what_has_its_name_except_for_this() -> None:
 
 
 NAME_SUBJECT = "repo:acme/clock:environment:prod"
-ID_SUBJECT = "repo:acme@11/clock@22:environment:prod"  # of repositories made, renamed or transferred since 2026-07-15
+ID_SUBJECT = (
+    "repo:acme@11/clock@22:environment:prod"  # of repositories created, renamed or transferred since 2026-07-15
+)
 
 
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [({}, {NAME_SUBJECT}), ({"OwnerId": "11", "RepositoryId": "22"}, {NAME_SUBJECT, ID_SUBJECT})],
 )
-def test_the_deploying_role_is_given_to_this_repositorys_environment_and_to_no_other(
-    numbers: dict[str, str], expected: set[str]
-) -> None:
+def test_deploying_role_trusts_only_this_repositorys_environment(numbers: dict[str, str], expected: set[str]) -> None:
     trust = get_deploy_role(Repository="acme/clock", **numbers).trust
     others = [subject.replace("prod", "dev") for subject in (NAME_SUBJECT, ID_SUBJECT)]
     others += ["repo:acme@11/clock@23:environment:prod", "repo:acme@12/clock@22:environment:prod", "repo:acme/clock"]
@@ -358,24 +374,24 @@ def test_no_stage_has_the_name_of_a_deploying_roles_stack(stage: str) -> None:
 
 
 def test_each_action_that_the_boundary_names_exists() -> None:
-    named = {
+    denied_actions = {
         action
         for document in (*(DEPLOYER.boundary or []), *DEPLOYING_ROLE.limits)
         for statement in document["Statement"]
         if statement["Effect"] == "Deny"
         for action in as_list(statement.get("Action") or statement["NotAction"])
     }
-    assert len(named) > 150
-    for action in named:
+    assert len(denied_actions) > 150
+    for action in denied_actions:
         service, _, pattern = action.lower().partition(":")
         assert [name for name in service_actions()[service] if name.startswith(pattern.rstrip("*"))], action
 
 
 @cache
 def service_actions() -> dict[str, set[str]]:
-    """Return the actions of each service of AWS, in lower case."""
-    known = json.loads(files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
-    return {service: set(found["Actions"]) for service, found in known.items()}
+    """Return the actions of each AWS service in lower case."""
+    services = json.loads(files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
+    return {service: set(policy["Actions"]) for service, policy in services.items()}
 
 
 @pytest.mark.parametrize("stage", ["prod", "s" * 30])

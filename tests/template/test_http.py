@@ -1,4 +1,4 @@
-"""Functions of the API that a slice defines by a line of `http`."""
+"""API functions that a slice defines with an entry under `http` in its aws.yml."""
 
 import tempfile
 from collections.abc import Callable
@@ -18,23 +18,23 @@ Define = Callable[..., Template]
 
 @pytest.fixture
 def define(package_project: PackageProject, tmp_path: Path) -> Define:
-    """Return a function that compiles dev with one slice, whose `http` has this function `request`."""
+    """Return a function that compiles dev with one slice that has this entry `http.request`."""
 
-    def define(entry: str, more: str = "", *given: str) -> Template:
+    def define(entry: str, other_definitions: str = "", *parameters: str) -> Template:
         project = copy_without_requirements(Path(tempfile.mkdtemp(dir=tmp_path)), with_slices=False)
-        add_slice(project, "one", f"http: {{ request: {entry} }}\n{more}\n")
+        add_slice(project, "one", f"http: {{ request: {entry} }}\n{other_definitions}\n")
         folder = project / "slices" / "one"
         (folder / "function.py").touch()
         (folder / "schema").mkdir()
         (folder / "schema" / "roles.sql").write_text(
             "create role ponto_requests;\ncreate role ponto_shifts;\ncreate role ponto_x;\n"
         )
-        return package_project(project, "dev", *given).template()
+        return package_project(project, "dev", *parameters).template()
 
     return define
 
 
-def test_method_and_role_make_a_function_with_its_rights(define: Define) -> None:
+def test_method_and_role_create_a_function_with_its_permissions(define: Define) -> None:
     template = define("{ post: /solicitacao, role: ponto_requests }")
 
     function: Any = template.properties("RequestLambdaFunction")
@@ -45,11 +45,11 @@ def test_method_and_role_make_a_function_with_its_rights(define: Define) -> None
     assert function["Role"] == {"Fn::GetAtt": ["RequestRole", "Arn"]}
     assert connect_permission("ponto_requests") in permissions(template)["RequestRole"]
     assert template.properties("RequestInvocation")["Roles"] == [{"Ref": "ApiRole"}]
-    exempt = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
-    assert [each["id"] for each in exempt] == ["CKV_AWS_116"]
+    exemptions = template.resources["RequestLambdaFunction"]["Metadata"]["checkov"]["skip"]
+    assert [each["id"] for each in exemptions] == ["CKV_AWS_116"]
 
 
-def test_method_asks_for_a_key_and_is_throttled(define: Define) -> None:
+def test_method_requires_a_key_and_is_throttled(define: Define) -> None:
     template = define("{ post: /solicitacao, role: ponto_requests }")
 
     method = template.properties("PostRequest")
@@ -62,7 +62,7 @@ def test_method_asks_for_a_key_and_is_throttled(define: Define) -> None:
     assert throttles(template)["POST", "/~1solicitacao"] == (5, 10)
 
 
-def test_change_of_callers_is_published(define: Define) -> None:
+def test_change_of_callers_creates_a_new_deployment(define: Define) -> None:
     by_key = define("{ post: /solicitacao, role: ponto_requests }")
     signed = define("{ post: /solicitacao, role: ponto_requests, callers: iam }")
 
@@ -71,9 +71,9 @@ def test_change_of_callers_is_published(define: Define) -> None:
 
 
 def test_declaration_changes_a_default_only(define: Define) -> None:
-    more = "parameters: { requestRateLimit: { default: 7 } }"
+    declaration = "parameters: { requestRateLimit: { default: 7 } }"
 
-    template = define("{ post: /solicitacao, role: ponto_requests }", more, "requestBurstLimit=8")
+    template = define("{ post: /solicitacao, role: ponto_requests }", declaration, "requestBurstLimit=8")
 
     assert throttles(template)["POST", "/~1solicitacao"] == (7, 8)
 

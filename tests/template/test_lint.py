@@ -1,4 +1,4 @@
-"""The auditors that `make check` runs: that they find, and that checkov ignores no more than it has to."""
+"""The template linters of `make check`: they find errors, and checkov skips only the necessary rules."""
 
 import copy
 import json
@@ -23,26 +23,26 @@ GLOBALLY_SKIPPED = {*yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-
 
 
 def write(folder: Path, **documents: Any) -> list[str]:
-    """Write templates, each by its name; give the files' names."""
+    """Write templates as JSON files; return the file names."""
     for name, document in documents.items():
         (folder / f"{name}.json").write_text(json.dumps(document))
     return [f"{name}.json" for name in documents]
 
 
 def audit(folder: Path, names: Sequence[str], *options: str) -> set[tuple[str, str, str]]:
-    """Return the template, the rule and the resource of each finding of checkov."""
+    """Run checkov; return template, rule and resource of each finding."""
     words = [str(ROOT / ".venv-audit/bin/checkov"), "--config-file", str(ROOT / ".checkov.yaml"), *options]
     environment = os.environ | {"HOME": str(folder), "TMPDIR": str(folder), "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
     words += ["--output", "json", "--file", *names]
-    done = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    report = json.loads(done.stdout)
+    process = subprocess.run(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    report = json.loads(process.stdout)
     assert not report["summary"]["parsing_errors"]
     failed = report["results"]["failed_checks"]
     return {(each["file_path"][1:], each["check_id"], each["resource"].rpartition(".")[2]) for each in failed}
 
 
 def strip_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
-    """Return a template that ignores nothing, and checkov's rules that it ignored, each with its resource."""
+    """Return a copy of a template without metadata, and the checkov rules that it skipped, with their resources."""
     document, ignored = copy.deepcopy(document), set()
     for name, resource in document["Resources"].items():
         skipped = resource.pop("Metadata", {}).get("checkov", {}).get("skip", [])
@@ -52,7 +52,7 @@ def strip_metadata(document: Any) -> tuple[Any, set[tuple[str, str]]]:
 
 @pytest.fixture(scope="module")
 def observed(package_with_slices: PackageStage) -> Any:
-    """Prod with all that there is: it needs no exception for access logs and traces."""
+    """Return the template of prod with all options; it skips no rule about access logs and traces."""
     document = copy.deepcopy(
         package_with_slices("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document
     )
@@ -61,59 +61,59 @@ def observed(package_with_slices: PackageStage) -> Any:
     return document
 
 
-@pytest.mark.nightly  # make check runs it on the templates as they are
-def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded_and_what_is_ignored(
+@pytest.mark.nightly  # make check runs checkov on the unmodified templates
+def test_checkov_finds_insecure_changes_and_every_suppressed_finding(
     tmp_path: Path, dev: Template, package_with_slices: PackageStage, prod_with_slices: Template, observed: Any
 ) -> None:
-    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # here: it takes two seconds
+    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # imported here because it takes two seconds
 
     others = [
         package_with_slices("prod", *DATABASES[name]).template().document
         for name in ("create-secret", "existing-secret")
     ]
-    looked_at = [prod_with_slices.document, dev.document, *others, *map(cfn_yaml.load, STANDALONE_TEMPLATES)]
-    documents, ignored = zip(*map(strip_metadata, looked_at), strict=True)
-    spoilt = copy.deepcopy(observed)
-    resources = spoilt["Resources"]
+    audited = [prod_with_slices.document, dev.document, *others, *map(cfn_yaml.load, STANDALONE_TEMPLATES)]
+    documents, ignored = zip(*map(strip_metadata, audited), strict=True)
+    modified = copy.deepcopy(observed)
+    resources = modified["Resources"]
     resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
     del resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"][0]["Description"]
     del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
 
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
-    found = audit(tmp_path, [*names, *write(tmp_path, complete=observed, spoilt=spoilt)], "--skip-check", "none")
+    found = audit(tmp_path, [*names, *write(tmp_path, complete=observed, modified=modified)], "--skip-check", "none")
 
-    would_complain = {(rule, resource) for template, rule, resource in found if template in names}
-    assert {rule for rule, _ in would_complain} >= GLOBALLY_SKIPPED
-    assert {each for each in would_complain if each[0] not in GLOBALLY_SKIPPED} == set().union(*ignored)
+    suppressed_findings = {(rule, resource) for template, rule, resource in found if template in names}
+    assert {rule for rule, _ in suppressed_findings} >= GLOBALLY_SKIPPED
+    assert {each for each in suppressed_findings if each[0] not in GLOBALLY_SKIPPED} == set().union(*ignored)
     assert {each for each in found if each[0] not in names and each[1] not in GLOBALLY_SKIPPED} == {
-        ("spoilt.json", "CKV_AWS_96", "DatabaseCluster"),
-        ("spoilt.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
-        ("spoilt.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # accepted of another function only
+        ("modified.json", "CKV_AWS_96", "DatabaseCluster"),
+        ("modified.json", "CKV_AWS_23", "DatabaseSecurityGroup"),
+        ("modified.json", "CKV_AWS_115", "BatidaPontoLambdaFunction"),  # skipped for another function only
     }
 
 
 def validate(folder: Path, names: Sequence[str]) -> tuple[int, str]:
-    """Run AWS's validator as `make check` does; return its exit status and what it prints."""
+    """Run cloudformation-validate as `make check` does; return its exit status and output."""
     words = [str(ROOT / ".venv-audit" / "bin" / "python"), str(VALIDATE), *names]
     process = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
     return process.returncode, process.stdout
 
 
-def test_validator_fails_on_what_does_not_exist_and_is_silent_otherwise(
+def test_validator_fails_on_unknown_properties_and_is_silent_otherwise(
     tmp_path: Path, prod_with_slices: Template
 ) -> None:
-    spoilt = copy.deepcopy(prod_with_slices.document)
-    spoilt["Resources"]["PunchQueue"]["Properties"]["VisibilityTimout"] = 3
-    write(tmp_path, prod=prod_with_slices.document, spoilt=spoilt)
+    modified = copy.deepcopy(prod_with_slices.document)
+    modified["Resources"]["PunchQueue"]["Properties"]["VisibilityTimout"] = 3
+    write(tmp_path, prod=prod_with_slices.document, modified=modified)
     clean = ["prod.json", *map(str, STANDALONE_TEMPLATES)]
     assert validate(tmp_path, clean) == (0, "")
-    status, output = validate(tmp_path, ["spoilt.json"])
+    status, output = validate(tmp_path, ["modified.json"])
     assert status == 1
     assert "PunchQueue Properties.VisibilityTimout: F3002" in output
     assert validate(tmp_path, ["missing.json"])[0] == 1
 
 
-def test_make_check_looks_at_every_database_that_a_stage_may_have() -> None:
+def test_make_check_covers_every_database_option() -> None:
     for program, key in ((".cfnlintrc", "templates"), (".checkov.yaml", "file")):
-        looked_at = yaml.safe_load((ROOT / program).read_text())[key]
-        assert {f".cache/templates/prod-{name}.json" for name in DATABASES} <= set(looked_at)
+        checked = yaml.safe_load((ROOT / program).read_text())[key]
+        assert {f".cache/templates/prod-{name}.json" for name in DATABASES} <= set(checked)

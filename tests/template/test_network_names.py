@@ -1,4 +1,4 @@
-"""A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
+"""An existing network, configured by names, which are looked up in an account (here the emulator's), or by ids."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Account(NamedTuple):
-    """Network of the emulator's account."""
+    """Existing network in the emulator's account."""
 
     environment: dict[str, str]
     vpc: str
@@ -46,7 +46,7 @@ def look_up(compile_stage: CompileStage, account: Account, *parameters: str) -> 
     return compile_stage("dev", *parameters, **{n: v for n, v in aws.items() if n.startswith("AWS_")})
 
 
-def test_names_become_the_ids_of_the_account(compile_stage: CompileStage, account: Account) -> None:
+def test_names_are_replaced_by_the_accounts_ids(compile_stage: CompileStage, account: Account) -> None:
     template = look_up(
         compile_stage, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
     )
@@ -62,14 +62,15 @@ def test_names_become_the_ids_of_the_account(compile_stage: CompileStage, accoun
     assert "AWS::EC2::VPC" not in {resource["Type"] for resource in template.resources.values()}
 
 
-def test_a_look_up_has_the_credentials_by_which_osls_deploys(
-    compile_stage: CompileStage, account: Account, tmp_path: Path
-) -> None:
+def test_look_up_uses_the_credentials_of_osls(compile_stage: CompileStage, account: Account, tmp_path: Path) -> None:
     profile = tmp_path / "credentials"
     keys = {name.lower(): account.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     profile.write_text("[company]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items()))
     aws = {name: value for name, value in account.environment.items() if name.lower() not in keys}
-    aws |= {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_DEV_PROFILE": "company"}  # which osls alone knows
+    aws |= {
+        "AWS_SHARED_CREDENTIALS_FILE": str(profile),
+        "AWS_DEV_PROFILE": "company",
+    }  # AWS_DEV_PROFILE is a variable of osls
     names = ("vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
     template = look_up(compile_stage, account._replace(environment=aws), *names)
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == account.vpc
@@ -94,12 +95,12 @@ def test_a_look_up_has_the_credentials_by_which_osls_deploys(
         ),
     ],
 )
-def test_a_name_that_is_not_one_things_stops_with_those_that_are(
+def test_missing_or_ambiguous_name_stops_osls(
     compile_stage: CompileStage, account: Account, vpc: str, subnets: str, group: str, message: str
 ) -> None:
     with pytest.raises(PackagingError, match=message) as stopped:
         look_up(compile_stage, account, f"vpcName={vpc}", f"subnetNames={subnets}", f"securityGroupNames={group}")
-    assert "network.js:" not in str(stopped.value)  # no stack buries the message
+    assert "network.js:" not in str(stopped.value)  # no stack trace around the message
 
 
 def test_ids_need_no_account(compile_stage: CompileStage) -> None:
@@ -110,7 +111,7 @@ def test_ids_need_no_account(compile_stage: CompileStage) -> None:
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"
 
 
-def test_a_look_up_without_an_account_is_no_empty_network(compile_stage: CompileStage) -> None:
+def test_look_up_without_credentials_fails(compile_stage: CompileStage) -> None:
     with pytest.raises(PackagingError, match="CredentialsProviderError"):
         compile_stage("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
 

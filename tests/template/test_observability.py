@@ -1,4 +1,4 @@
-"""The gateway's access log and X-Ray: off unless asked for, and what they may say of an employee."""
+"""The gateway's access log and X-Ray: off by default, and without personal data."""
 
 import json
 
@@ -10,23 +10,23 @@ from tools.kit.packaging import Template
 
 @pytest.fixture
 def observed(compile_stage: CompileStage) -> Template:
-    """Return prod with all of it."""
+    """Return prod with access logs and traces."""
     return compile_stage("prod", "accessLogs=true", "tracing=true")
 
 
-def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(template: Template) -> None:
+def test_access_logs_and_traces_are_off_by_default(template: Template) -> None:
     assert "AccessLogSetting" not in template.properties("ApiStage")
     assert template.properties("ApiStage")["TracingEnabled"] is False
     for function in template.by_type("AWS::Lambda::Function").values():
         assert "TracingConfig" not in function
 
 
-def test_an_access_log_tells_the_answer_and_nothing_of_body_key_or_place(observed: Template) -> None:
+def test_access_log_has_neither_body_nor_key_nor_address(observed: Template) -> None:
     setting = observed.properties("ApiStage")["AccessLogSetting"]
     assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
-    line = json.loads(setting["Format"])  # JSON also where a variable is empty: each is in quotes
-    # Adding one is a decision: $context.error.message and validationErrorString quote the body, identity.apiKey is
-    # the key itself, identity.sourceIp personal data.
+    line = json.loads(setting["Format"])  # valid JSON even if a variable is empty, because all are quoted
+    # Other variables need care: $context.error.message and validationErrorString quote the body, identity.apiKey is
+    # the key itself, and identity.sourceIp is personal data.
     assert set(line.values()) == {
         "$context.requestId",
         "$context.requestTimeEpoch",

@@ -1,4 +1,4 @@
-"""docs/openapi.json says what the compiled template and the function do."""
+"""docs/openapi.json agrees with the compiled template and the function."""
 
 import json
 import re
@@ -15,21 +15,21 @@ OPERATIONS = {
     (method.upper(), path): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 }
 PUNCH = OPERATIONS["POST", "/ponto"]
-# What the gateway itself answers, by what it is that makes it do so.
+# Statuses of the gateway's own responses, named for their cause.
 SCHEMA_STATUS, SIGN_IN_STATUS, KEY_STATUS, TYPE_STATUS, THROTTLE_STATUS = "400", "401", "403", "415", "429"
 FAILURE_STATUS = "5XX"
 
 
-def test_it_is_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
-def test_every_example_is_what_its_schema_says() -> None:
+def test_examples_match_their_schemas() -> None:
     require_examples(DOCUMENT)
 
 
 def require_examples(document: Any) -> None:
-    """Hold every example of a description to the schema beside it."""
+    """Assert that every example in an OpenAPI document matches its schema."""
     for item in document["paths"].values():
         for operation in item.values():
             bodies = [operation["requestBody"]] if "requestBody" in operation else []
@@ -39,7 +39,7 @@ def require_examples(document: Any) -> None:
                 jsonschema.Draft202012Validator(schema).validate(content["example"])
 
 
-def test_it_has_the_methods_keys_and_bodies_of_the_template(prod: Template) -> None:
+def test_document_has_methods_keys_and_bodies_of_the_template(prod: Template) -> None:
     methods = {name: each["HttpMethod"] for name, each in prod.by_type("AWS::ApiGateway::Method").items()}
     assert methods == {"PostPunch": "POST", "PunchPreflight": "OPTIONS"}
     assert OPERATIONS.keys() == {("POST", "/ponto")}
@@ -57,30 +57,30 @@ def test_it_has_the_methods_keys_and_bodies_of_the_template(prod: Template) -> N
     }
 
 
-def test_it_has_the_answers_that_a_punch_gets(prod: Template) -> None:
+def test_document_has_the_statuses_of_the_gateway(prod: Template) -> None:
     integration = prod.properties("PostPunch")["Integration"]
-    found = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
+    statuses = {KEY_STATUS, SIGN_IN_STATUS, THROTTLE_STATUS, FAILURE_STATUS}
     assert integration["PassthroughBehavior"] == "NEVER"
     assert prod.properties("PostPunch")["RequestValidatorId"]
-    found |= {TYPE_STATUS, SCHEMA_STATUS}
+    statuses |= {TYPE_STATUS, SCHEMA_STATUS}
     for response in integration["IntegrationResponses"]:
         overridden = re.findall(r"status = (\d+)", "".join(response["ResponseTemplates"].values()))
-        found |= {status if status < "500" else FAILURE_STATUS for status in (response["StatusCode"], *overridden)}
-    assert PUNCH["responses"].keys() == found
+        statuses |= {status if status < "500" else FAILURE_STATUS for status in (response["StatusCode"], *overridden)}
+    assert PUNCH["responses"].keys() == statuses
 
 
-def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
-    """Of every answer, by whichever of the two it is given: the integration, or the gateway itself."""
-    by_method = {
+def test_document_has_the_headers_of_all_responses(prod: Template) -> None:
+    """The integration's responses and the gateway's own responses have the same headers."""
+    integration_headers = {
         header.rpartition(".")[2]
         for response in prod.properties("PostPunch")["MethodResponses"]
         for header in response["ResponseParameters"]
     }
-    answers = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
-    of_every = set.intersection(
-        *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
+    gateway_responses = prod.by_type("AWS::ApiGateway::GatewayResponse").values()
+    common_headers = set.intersection(
+        *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in gateway_responses)
     )
-    assert by_method == of_every
+    assert integration_headers == common_headers
     for status, response in PUNCH["responses"].items():
-        later = {"Retry-After"} if status == FAILURE_STATUS else set()
-        assert response["headers"].keys() == of_every | {"Date"} | later, status
+        retry_after = {"Retry-After"} if status == FAILURE_STATUS else set()
+        assert response["headers"].keys() == common_headers | {"Date"} | retry_after, status

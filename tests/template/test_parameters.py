@@ -1,4 +1,4 @@
-"""Declarations of parameters: which values osls accepts, as which types, and what it prints of the others."""
+"""Declarations of parameters: accepted values, their types, and messages about invalid ones."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tools.kit.packaging import PackagingError
 
 
 def declare(project: Path, declaration: str) -> None:
-    """Add an output of the parameter `path`, which is declared so."""
+    """Add a slice with this declaration of the parameter `path` and an output with its value."""
     output = "Outputs: { Path: { Value: '${file(resources/parameters.js):path, null}' } }\n"
     add_slice(project, "another", f"parameters: {{ path: {declaration} }}\n{output}")
 
@@ -24,7 +24,7 @@ def declare(project: Path, declaration: str) -> None:
         ("dbSslMode=prefer", "one of verify-full, verify-ca, require, disable"),
     ],
 )
-def test_excluded_value_is_reported_once_with_what_is_allowed(
+def test_invalid_value_is_reported_once_with_the_allowed_values(
     compile_stage: CompileStage, parameter: str, allowed: str
 ) -> None:
     name, _, value = parameter.partition("=")
@@ -36,7 +36,7 @@ def test_excluded_value_is_reported_once_with_what_is_allowed(
     assert str(caught.value).count("\n  - ") == str(caught.value).count(message) == 1
 
 
-def test_excluded_value_of_a_stage_stops_this_stage_only(package_project: PackageProject, bare_project: Path) -> None:
+def test_invalid_value_of_a_stage_stops_only_this_stage(package_project: PackageProject, bare_project: Path) -> None:
     file = bare_project / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { backupDays: 36 }"))
 

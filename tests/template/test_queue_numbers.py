@@ -1,4 +1,4 @@
-"""The queues and the function between them: the values that follow from each other."""
+"""The queues and the function: values that depend on each other."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
-DAY_SECONDS = 86_400  # s
-OUTAGE_SECONDS = 30 * 3600  # s
-MAX_RECEIVES = 1000  # that SQS takes
-MIN_VISIBILITY_SECONDS = 109  # s, with which an outage has no more receives
+DAY_SECONDS = 86_400
+OUTAGE_SECONDS = 30 * 3600
+MAX_RECEIVES = 1000  # largest maxReceiveCount of SQS
+MIN_VISIBILITY_SECONDS = 109  # with less, an outage would need more receives than that
 
 
-def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> None:
+def test_maximum_concurrency_of_pollers_is_within_the_reservation(template: Template) -> None:
     maximum = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
     assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
 
@@ -27,27 +27,27 @@ def test_pollers_read_no_more_than_the_function_may_take(template: Template) -> 
     ("reserved", "maximum", "read", "expected"),
     [("5", "5", "2", (5, 2)), ("40", "40", "1", (40, 1)), ("none", "3", "none", (3, 3)), (" ", "3", " ", (3, 3))],
 )
-def test_limits_of_connections_follow_from_the_concurrency(
+def test_connection_limits_follow_from_the_concurrency(
     compile_stage: CompileStage, reserved: str, maximum: str, read: str, expected: tuple[int, int]
 ) -> None:
-    given = {"reserved": reserved, "maximum": maximum, "read": read}
-    template = compile_stage("prod", *(f"{name}Concurrency={value}" for name, value in given.items()))
+    concurrency = {"reserved": reserved, "maximum": maximum, "read": read}
+    template = compile_stage("prod", *(f"{name}Concurrency={value}" for name, value in concurrency.items()))
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
     assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == [str(number) for number in expected]
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * sum(expected) + 20
-    # Where nothing is reserved no function has 0, which would stop it, and what follows comes from the mapping.
+    # Without a reservation no function has the property (0 would stop it), and the limits follow from the mapping.
     reservations = dict(zip((FUNCTION, "ReadLambdaFunction"), expected, strict=True)) if reserved.isdigit() else {}
     assert _present(template.by_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == reservations
 
 
-def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:
+def test_mapping_receives_batches_and_reports_item_failures(template: Template, prod: Template) -> None:
     mapping = template.properties(MAPPING)
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["PunchQueue", "Arn"]}
     assert mapping["FunctionName"] == {"Fn::GetAtt": [FUNCTION, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Enabled"] is True
     assert mapping["BatchSize"] == prod.properties(MAPPING)["BatchSize"]
-    assert mapping["MaximumBatchingWindowInSeconds"] >= 1 or mapping["BatchSize"] <= 10  # as AWS asks
+    assert mapping["MaximumBatchingWindowInSeconds"] >= 1 or mapping["BatchSize"] <= 10  # as AWS requires
     assert len(template.by_type("AWS::Lambda::EventSourceMapping")) == 1
 
 
@@ -56,10 +56,10 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compile_st
     timeout = compile_stage(stage).properties(FUNCTION)["Timeout"]
     stored = TIMEOUTS.max_execute_seconds(SECRET_FETCH_TIMEOUT_SECONDS)
     looked_up = stored + TIMEOUTS.statement_ms / 1000
-    assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
-    assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent
+    assert stored < timeout - DEAD_LETTER_SECONDS  # later, the look-up would not be started
+    assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # later, no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
-    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # which tcp_user_timeout would cut short
+    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.attempt_seconds  # tcp_user_timeout must not end an attempt
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compile_st
         ("dev", ["timeout=900"], 6 * 900 + 1),
     ],
 )
-def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirty_hours(
+def test_message_is_hidden_for_six_timeouts_and_survives_an_outage_of_30_hours(
     compile_stage: CompileStage, stage: str, parameters: list[str], visibility: int
 ) -> None:
     template = compile_stage(stage, *parameters)
@@ -85,30 +85,30 @@ def test_a_message_stays_hidden_for_six_timeouts_and_outlives_an_outage_of_thirt
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
     assert 5 <= receives <= MAX_RECEIVES
     assert receives == count_receives(visibility)
-    # The function knows the queue, and how long what it failed on stays hidden.
+    # Variables by which the function sets the visibility timeout of failed messages.
     assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
     assert variables["VISIBILITY_TIMEOUT"] == str(visibility)
     delays = [5 * 2**receive for receive in range(20) if 5 * 2**receive < visibility]
     assert variables["RETRY_DELAYS"] == ",".join(map(str, delays))
-    # After each receive but the first few it is hidden for the queue's own timeout; the last finds the database back.
+    # After the first receives, the message is hidden for the queue's timeout; the last receive is after the outage.
     last_receive = sum(delays) + (receives - 1 - len(delays)) * visibility
     assert OUTAGE_SECONDS <= last_receive < OUTAGE_SECONDS + visibility
-    # If no call shortens the first: a pause of a week, and then all receives.
+    # Retention covers a pause of a week and then all receives with the queue's timeout.
     assert queue["MessageRetentionPeriod"] >= 7 * DAY_SECONDS + receives * visibility
 
 
-def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer(template: Template) -> None:
+def test_dead_letter_queue_has_larger_messages_and_a_longer_retention(template: Template) -> None:
     queues = template.by_type("AWS::SQS::Queue")
     queue, dead_letters = queues["PunchQueue"], queues["DeadLetterQueue"]
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
-    # A dead letter's age counts from the first enqueuing; dead-letters-expire waits for three days.
+    # A dead letter's age counts from the original message; the alarm dead-letters-expire fires after three days.
     assert dead_letters["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"] + 4 * DAY_SECONDS
-    attributes = 1024  # bytes, more than the handler adds to a body
+    attributes = 1024  # bytes; more than the attributes that the handler adds
     assert dead_letters["MaximumMessageSize"] >= queue["MaximumMessageSize"] + attributes
-    assert 10 * (queue["MaximumMessageSize"] + attributes) <= 2**20  # a call with ten of them
+    assert 10 * (queue["MaximumMessageSize"] + attributes) <= 2**20  # a batch of ten in one call
 
 
-def test_the_queues_are_encrypted_at_rest_and_on_the_way(template: Template) -> None:
+def test_queues_are_encrypted_at_rest_and_in_transit(template: Template) -> None:
     queues = template.by_type("AWS::SQS::Queue")
     assert {name: queue["SqsManagedSseEnabled"] for name, queue in queues.items()} == dict.fromkeys(queues, True)
     for name in queues:
@@ -117,25 +117,25 @@ def test_the_queues_are_encrypted_at_rest_and_on_the_way(template: Template) -> 
         assert policy["PolicyDocument"]["Statement"][0] == tls_only_statement("sqs:*", {"Fn::GetAtt": [name, "Arn"]})
 
 
-def test_only_the_gateway_and_redrives_send_to_the_queue_of_punches(template: Template) -> None:
+def test_only_the_gateway_and_redrives_send_to_the_punch_queue(template: Template) -> None:
     senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
-    more = {
+    other_statements = {
         name: policy["PolicyDocument"]["Statement"][1:]
         for name, policy in template.by_type("AWS::SQS::QueuePolicy").items()
     }
-    only_they = {
+    deny_others = {
         "Sid": "GatewayAndRedrivesSend",
-        "Effect": "Deny",  # whatever an Allow elsewhere says
+        "Effect": "Deny",  # overrides any Allow
         "Principal": "*",
         "Action": "sqs:SendMessage",
         "Resource": {"Fn::GetAtt": ["PunchQueue", "Arn"]},
-        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},  # true of none, and without a principal
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},  # also true for requests without a principal
     }
-    assert more == {"PunchQueuePolicy": [only_they], "DeadLetterQueuePolicy": []}
+    assert other_statements == {"PunchQueuePolicy": [deny_others], "DeadLetterQueuePolicy": []}
     assert template.properties("PostPunch")["Integration"]["Credentials"] in senders
 
 
-def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_bounded(
+def test_only_the_drain_has_a_dead_letter_queue_and_concurrency_is_reserved(
     template: Template,
 ) -> None:
     functions = template.by_type("AWS::Lambda::Function")
@@ -144,7 +144,7 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
     assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
 
 
-def test_nothing_but_an_operator_invokes_the_migrations(template: Template, prod_with_slices: Template) -> None:
+def test_no_resource_invokes_the_schema_function(template: Template, prod_with_slices: Template) -> None:
     for each in (template, prod_with_slices):
         outside = {
             name: resource
@@ -160,7 +160,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template, prod
 
 
 def count_receives(visibility: int) -> int:
-    """Count the receives of an outage, one by one, and the one after it."""
+    """Return the number of receives during an outage, plus the receive after it."""
     passed = receives = 0
     while passed < OUTAGE_SECONDS:
         passed += min(5 * 2**receives, visibility)

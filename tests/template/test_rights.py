@@ -1,4 +1,4 @@
-"""Rights: every statement of every role and managed policy."""
+"""Permissions: every statement of every role and managed policy."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ from tools.kit.packaging import Template
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
-Permissions = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
+Permissions = dict[str, set[tuple[str, str]]]  # role or managed policy -> (action, resource)
 
 STACK = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*"
 DESCRIBE_STACK = ("cloudformation:DescribeStacks", json.dumps({"Fn::Sub": STACK}))
@@ -69,13 +69,13 @@ CLUSTER = "${DatabaseCluster.DBClusterResourceId}"
 
 
 def connect_permission(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
-    """Return the right to sign in to a cluster as a role of its own."""
+    """Return the permission to log in to a cluster as a database role."""
     arn = f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{resource_id}/{user}"
     return "rds-db:connect", json.dumps({"Fn::Sub": arn})
 
 
 def token_permissions(resource_id: str, owner: str = "ponto") -> Permissions:
-    """Return the functions' roles with the right to sign in, each as its own role alone."""
+    """Return the functions' IAM roles, each with the permission to log in as its database role."""
     users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
     return {name: ROLES[name] | {connect_permission(user, resource_id)} for name, user in users.items()}
 
@@ -116,17 +116,16 @@ def secret_permissions(owners: str, *more: tuple[str, str]) -> Permissions:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_grants_exactly_these_rights(
+def test_roles_and_policies_have_exactly_these_permissions(
     compile_stage: CompileStage, stage: str, parameters: list[str], expected: Permissions
 ) -> None:
     template = compile_stage(stage, *parameters)
-    found = permissions(template)
-    assert found == expected
-    schemas_policies = expected.keys() - ROLES.keys()
-    passwords = set(secret_permissions(""))
+    assert permissions(template) == expected
+    schema_policies = expected.keys() - ROLES.keys()
+    password_policies = set(secret_permissions(""))
 
     def role_policies(password: str) -> set[str]:
-        return schemas_policies - (passwords - {password})  # not others'
+        return schema_policies - (password_policies - {password})  # without the policies of other functions
 
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
@@ -137,7 +136,7 @@ def test_grants_exactly_these_rights(
         "ReaderRole": set(),
         "BatidaPontoRole": role_policies("FunctionSecretPolicy"),
         "ReadRole": role_policies("ReadSecretPolicy"),
-        "SchemaRole": schemas_policies,
+        "SchemaRole": schema_policies,
     }
 
 
@@ -150,7 +149,7 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
         for name, role in template.by_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
-        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
+        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # IAM decides which identities
         "ReaderRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
@@ -167,13 +166,13 @@ def test_every_role_has_the_boundary_that_a_parameter_names_or_none(
     package_with_slices: PackageStage, stage: str
 ) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
-    for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
-        roles = package_with_slices(stage, *SWITCHES, *given).template().by_type("AWS::IAM::Role")
+    for parameters, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
+        roles = package_with_slices(stage, *SWITCHES, *parameters).template().by_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
 def test_every_managed_policy_is_attached_to_a_role_of_the_stack(prod_with_slices: Template) -> None:
-    # The deploying role may edit them, and people to whom one were attached have no boundary.
+    # The deploying role may edit these policies. Users and groups with such a policy would have no boundary.
     policies = prod_with_slices.by_type("AWS::IAM::ManagedPolicy")
     roles = prod_with_slices.by_type("AWS::IAM::Role")
     attached = {_name(policy) for role in roles.values() for policy in role.get("ManagedPolicyArns", [])}
@@ -195,7 +194,7 @@ DEPLOYING = get_deploy_role(Repository="acme/clock", Stage="prod")
     ],
     ids=" ".join,
 )
-def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
+def test_boundary_of_a_deploy_from_github_admits_every_granted_permission(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     template = package_with_slices("prod", *parameters).template()
@@ -218,53 +217,54 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
     [(ADMINISTRATOR, None), (DEPLOYING.principal, DEPLOYING.stages_boundary)],
     ids=["an administrator", "from GitHub"],
 )
-def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and_not_otherwise(
+def test_deployer_sends_to_the_punch_queue_only_as_the_operator_role(
     prod: Template, deployer: Principal, boundary: Documents | None
 ) -> None:
     queue = get_arn(prod, "PunchQueue")
-    of_queue = resolve_policy(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
+    queue_policy = resolve_policy(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
     trust = resolve_policy(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
     operator = get_role(prod, "OperatorRole", boundary)
-    assert not is_allowed(deployer, "sqs:SendMessage", queue, of_queue)
+    assert not is_allowed(deployer, "sqs:SendMessage", queue, queue_policy)
     assert is_allowed(deployer, "sts:AssumeRole", operator.arn, trust)
-    assert is_allowed(operator, "sqs:SendMessage", queue, of_queue)
+    assert is_allowed(operator, "sqs:SendMessage", queue, queue_policy)
 
-    # And nothing else: neither with a right that is not theirs, nor beyond a boundary, nor as another role.
-    assert not is_allowed(operator, "sqs:ReceiveMessage", queue, of_queue)
-    assert not is_allowed(operator._replace(boundary=[]), "sqs:SendMessage", queue, of_queue)
+    # Other actions, a boundary without the permission, other policies and other roles are denied.
+    assert not is_allowed(operator, "sqs:ReceiveMessage", queue, queue_policy)
+    assert not is_allowed(operator._replace(boundary=[]), "sqs:SendMessage", queue, queue_policy)
     assert not is_allowed(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
-    assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
+    assert not is_allowed(get_role(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, queue_policy)
 
 
 @pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
-def test_lambda_manages_the_interfaces_of_a_function_and_the_functions_own_code_those_of_nobody(
+def test_only_lambda_may_manage_network_interfaces_not_the_functions_code(
     package_with_slices: PackageStage, parameters: list[str]
 ) -> None:
     template = package_with_slices("prod", *parameters).template()
     (allowed, denied) = template.properties("NetworkInterfacesPolicy")["PolicyDocument"]["Statement"]
     assert denied["Action"] == allowed["Action"]
-    found = template.by_type("AWS::Lambda::Function")
-    assert len(found) >= 3
-    for name, function in found.items():
+    functions = template.by_type("AWS::Lambda::Function")
+    assert len(functions) >= 3
+    for name, function in functions.items():
         role = get_role(template, function["Role"]["Fn::GetAtt"][0])
         for action in allowed["Action"]:
             assert is_allowed(role, action, "*")
             assert not is_allowed(role, action, "*", function=get_arn(template, name))
 
 
-def test_rights_are_given_nowhere_else(template: Template) -> None:
-    kinds = {resource["Type"] for resource in template.resources.values()}
-    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} <= {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
-    assert "AWS::Lambda::Permission" not in kinds
+def test_permissions_are_granted_only_by_roles_and_managed_policies(template: Template) -> None:
+    types = {resource["Type"] for resource in template.resources.values()}
+    assert {name for name in types if name.startswith("AWS::IAM::")} <= {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
+    assert "AWS::Lambda::Permission" not in types
     for name in ("PunchQueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
         policy = template.properties(name)
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
 def permissions(template: Template) -> Permissions:
+    """Return the permissions of each role's inline policies and of each managed policy."""
     found: Permissions = {}
     for name, role in template.by_type("AWS::IAM::Role").items():
-        found[name] = {right for policy in role["Policies"] for right in _granted(policy["PolicyDocument"])}
+        found[name] = {granted for policy in role["Policies"] for granted in _granted(policy["PolicyDocument"])}
     for name, policy in template.by_type("AWS::IAM::ManagedPolicy").items():
         found[name] = _granted(policy["PolicyDocument"])
     return found
@@ -285,7 +285,7 @@ def _granted(document: Any) -> set[tuple[str, str]]:
 
 
 def _name(value: Any) -> str:
-    """`Queue.Arn` for a reference to an attribute, `Queue` for one to the resource."""
+    """Return a reference as text: `Queue.Arn` for an attribute, `Queue` for the resource."""
     match value:
         case str():
             return value

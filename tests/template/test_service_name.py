@@ -1,4 +1,4 @@
-"""A copy under another name is that service everywhere, and its functions sign in as roles of another prefix."""
+"""A copy of the project under another name, with another prefix of its database roles."""
 
 import json
 import subprocess
@@ -16,9 +16,9 @@ def replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, package_project: PackageProject) -> None:
+def test_renamed_copy_compiles_without_the_old_name(tmp_path: Path, package_project: PackageProject) -> None:
     project = copy_without_requirements(tmp_path)
-    # As `npx osls create --name` does.
+    # `npx osls create --name` makes the first change.
     replace(project / "serverless.yml", f"\nservice: {osls.service()}\n", "\nservice: outro-nome\n")
     replace(project / "ponto" / "sql_names.py", f'"{ROLE_PREFIX}"', '"scans_"')
 
@@ -33,4 +33,4 @@ def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path, pack
     assert {user for user in users if user and not user.startswith("scans_")} == {"ponto"}  # the owner
     assert osls.service() not in json.dumps(template.document)
     command = [sys.executable, "-c", "from tools.kit.osls import stack_name; print(stack_name('dev'))"]
-    assert subprocess.check_output(command, cwd=project, text=True) == "outro-nome-dev\n"  # which commands ask for
+    assert subprocess.check_output(command, cwd=project, text=True) == "outro-nome-dev\n"  # used by the commands

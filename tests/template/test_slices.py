@@ -1,4 +1,4 @@
-"""A slice that is off leaves nothing in the template, and a mistake in one stops osls with one sentence."""
+"""A disabled slice adds nothing to the template, and an invalid slice stops osls with one message."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from tools.kit.project import ROOT
 
 MANIFESTS = {each.name: each for each in slices.enabled_manifests()}
 ALL_PARAMETERS = (*SWITCHES, *SIGN_IN_PARAMETERS)
-FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
+FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # of the reference
 
 
 def disable_slices(project: Path, *names: str) -> None:
@@ -35,16 +35,16 @@ def disable_slices(project: Path, *names: str) -> None:
 
 
 def dependent_slices(name: str) -> set[str]:
-    """Return the names of a slice and of those that cannot be without it."""
-    gone = {name}
+    """Return the names of a slice and of all slices that need it, directly or indirectly."""
+    dependents = {name}
     for each in MANIFESTS.values():
-        if gone & set(each.needs):
-            gone.add(each.name)
-    return gone
+        if dependents & set(each.needs):
+            dependents.add(each.name)
+    return dependents
 
 
 def load_project(project: Path) -> set[str]:
-    """Load all that the slices of a project add, and print the help; return the names of its commands."""
+    """Load everything that a project's slices add, and print the help; return the names of the commands."""
     program = (
         "import json; from slices import enabled, definition; from tools import cli;"
         "methods = [name for name in vars(definition.Slice) if name[0] != '_'];"
@@ -52,19 +52,19 @@ def load_project(project: Path) -> set[str]:
         "print(json.dumps([cli.__file__, *(name for name, command in cli.COMMANDS.items() if command.load())]));"
         "raise SystemExit(cli.main(['--help']))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    file, *names = json.loads(done.stdout.splitlines()[0])
+    process = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    file, *names = json.loads(process.stdout.splitlines()[0])
     assert Path(file).is_relative_to(project)
     return set(names)
 
 
 def command_names(*names: str) -> set[str]:
-    """Return the names of the commands of slices."""
+    """Return the names of the commands that slices add."""
     return {command for name in names for command in enabled.load()[name].commands()}
 
 
-def test_without_any_slice_the_reference_is_left(package_project: PackageProject, tmp_path: Path) -> None:
+def test_template_without_slices_is_the_reference(package_project: PackageProject, tmp_path: Path) -> None:
     project = copy_without_requirements(tmp_path)
     disable_slices(project, *MANIFESTS)
 
@@ -77,37 +77,37 @@ def test_without_any_slice_the_reference_is_left(package_project: PackageProject
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_nothing_of_a_slice_that_is_off_is_left(
+def test_disabled_slice_adds_nothing(
     package_project: PackageProject, tmp_path: Path, package_with_slices: PackageStage, name: str
 ) -> None:
-    everything = package_with_slices("prod", *ALL_PARAMETERS).template()
+    complete = package_with_slices("prod", *ALL_PARAMETERS).template()
     project, off = copy_without_requirements(tmp_path), dependent_slices(name)
     disable_slices(project, *off)
-    known = {
+    declared = {
         parameter
         for each in MANIFESTS
         if each not in off
         for parameter in parameters.slice_declarations(MANIFESTS[each])
     }
 
-    left = package_project(
-        project, "prod", *(given for given in ALL_PARAMETERS if given.partition("=")[0] in known)
+    template = package_project(
+        project, "prod", *(given for given in ALL_PARAMETERS if given.partition("=")[0] in declared)
     ).template()
 
-    is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
-    gone = set(filter(is_ours, everything.resources.keys() - left.resources.keys()))
-    assert gone >= {f"{each.capitalize()}LambdaFunction" for each in MANIFESTS[name].http}
-    brings = {"http", "functions", "Resources"}
-    assert bool(gone) == any(
-        brings & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in off
+    is_stable = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # the Deployment's id depends on the API
+    removed = set(filter(is_stable, complete.resources.keys() - template.resources.keys()))
+    assert removed >= {f"{each.capitalize()}LambdaFunction" for each in MANIFESTS[name].http}
+    resource_keys = {"http", "functions", "Resources"}
+    assert bool(removed) == any(
+        resource_keys & MANIFESTS[each].aws.keys() or (MANIFESTS[each].folder / "aws.js").exists() for each in off
     )
-    assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
-    assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
-    assert left.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
+    assert removed & set(re.findall(r"\w+", json.dumps(template.document))) == set()
+    assert set(filter(is_stable, template.resources.keys() - complete.resources.keys())) == set()
+    assert template.by_type("AWS::Lambda::Function").keys() >= FUNCTIONS
     assert load_project(project) == cli.COMMANDS.keys() - command_names(*off)
 
 
-def test_example_of_a_slice_is_one(package_project: PackageProject, bare_project: Path) -> None:
+def test_example_slice_of_the_readme_works(package_project: PackageProject, bare_project: Path) -> None:
     (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "slices" / "README.md").read_text(), re.DOTALL)
     assert commands == "cp -r examples/shifts slices/shifts\necho shifts >> slices/enabled.txt\n"
     subprocess.run(["sh", "-c", commands], cwd=bare_project, check=True)
@@ -117,8 +117,8 @@ def test_example_of_a_slice_is_one(package_project: PackageProject, bare_project
     assert "ShiftLambdaFunction" in template.resources
     assert "shifts" in load_project(bare_project)
     words = [sys.executable, "-m", "pytest", "-n0", "slices/shifts"]
-    tested = subprocess.run(words, cwd=bare_project, capture_output=True, text=True, check=False)
-    assert tested.returncode == 0, tested.stdout
+    process = subprocess.run(words, cwd=bare_project, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
 
 
 def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
@@ -134,7 +134,7 @@ def test_slice_whose_folder_is_missing_stops_osls(package_project: PackageProjec
 
 
 def is_only_error(error: PackagingError, message: str) -> bool:
-    """Return whether osls reported this and nothing else."""
+    """Return whether osls reported this message once and no other."""
     return str(error).count(message) == 1 and str(error).count("Cannot resolve variable") <= 1
 
 
@@ -192,7 +192,7 @@ def is_only_error(error: PackagingError, message: str) -> bool:
         ),
     ],
 )
-def test_mistake_stops_osls_with_one_sentence(
+def test_invalid_slice_stops_osls_with_one_message(
     package_project: PackageProject, bare_project: Path, aws: str, message: str
 ) -> None:
     add_slice(bare_project, "one", f"{aws}\n")
@@ -217,7 +217,7 @@ def test_mistake_stops_osls_with_one_sentence(
     ],
     ids=["definition", "change"],
 )
-def test_two_slices_that_differ_about_a_resource_stop_osls(
+def test_conflicting_definitions_of_two_slices_stop_osls(
     package_project: PackageProject, bare_project: Path, aws: str, message: str
 ) -> None:
     for name, path in (("one", "um"), ("two", "dois")):
@@ -234,7 +234,7 @@ def test_reference_may_change_what_it_defines(package_project: PackageProject, b
     assert package_project(bare_project, "dev").template().resources["PunchQueue"]["DeletionPolicy"] == "Retain"
 
 
-def test_dependencies_that_slices_add_to_a_resource_are_all_kept(
+def test_dependencies_that_several_slices_add_to_a_resource_are_merged(
     package_project: PackageProject, bare_project: Path
 ) -> None:
     add_slice(
@@ -262,8 +262,8 @@ SECOND_POST_METHOD = "{ http: { other: { post: /ponto, role: ponto_other } } }"
         (
             "Resources: { PunchQueue: { Type: AWS::SQS::Queue } }",
             "Resources.PunchQueue exists already",
-        ),  # of queues.yml
-        ("Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources.ReadRole exists already"),  # of roles.js
+        ),  # in queues.yml
+        ("Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources.ReadRole exists already"),  # in roles.js
         ("Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources.ReadLambdaFunction exists already"),
         ("Outputs: { ApiUrl: { Value: here } }", "Outputs.ApiUrl exists already"),
         ("functions: { schema: { handler: slices/one/function.main } }", "functions.schema exists already"),
@@ -272,7 +272,7 @@ SECOND_POST_METHOD = "{ http: { other: { post: /ponto, role: ponto_other } } }"
         (SECOND_POST_METHOD, "http.other answers POST /ponto, which exists already. Choose another path."),
     ],
 )
-def test_a_slice_cannot_take_what_the_reference_has(
+def test_slice_cannot_redefine_what_the_reference_defines(
     package_project: PackageProject, bare_project: Path, aws: str, message: str
 ) -> None:
     add_slice(bare_project, "one", aws)
@@ -284,9 +284,7 @@ def test_a_slice_cannot_take_what_the_reference_has(
     assert str(caught.value).count("Cannot resolve variable") <= 1
 
 
-def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(
-    package_project: PackageProject, bare_project: Path
-) -> None:
+def test_additional_stage_may_set_parameters_of_a_slice(package_project: PackageProject, bare_project: Path) -> None:
     with (bare_project / "resources" / "parameters.yml").open("a") as file:
         file.write("staging: { path: dois }\n")
     declaration = "parameters: { path: { type: text, default: um, reason: A path. } }\n"
@@ -301,10 +299,8 @@ def test_a_slice_whose_yaml_is_broken_is_named(package_project: PackageProject, 
         package_project(bare_project, "dev")
 
 
-def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(
-    package_project: PackageProject, bare_project: Path
-) -> None:
-    """Or a stage where employees must sign in would take punches of anybody, because a line went."""
+def test_parameter_of_a_disabled_slice_stops_osls(package_project: PackageProject, bare_project: Path) -> None:
+    """If the line of `sign_in` is removed by mistake, the stage must not accept punches without a sign-in."""
     with pytest.raises(PackagingError, match="--param: signInAt is not declared"):
         package_project(bare_project, "prod", "signInAt=there")
     file = bare_project / "resources" / "parameters.yml"
@@ -314,7 +310,7 @@ def test_parameter_of_a_slice_that_is_off_stops_osls_however_it_is_given(
 
 
 @pytest.mark.parametrize("resource", ["!GetAtt PunchQueue.Arn", "!Sub '${PunchQueue.Arn}'"])
-def test_role_that_sends_punches_is_let_in_by_the_queue(
+def test_queue_policy_admits_a_slices_role_that_sends_punches(
     package_project: PackageProject, bare_project: Path, resource: str
 ) -> None:
     statement = f"{{ Effect: Allow, Action: [sqs:SendMessage], Resource: {resource} }}"

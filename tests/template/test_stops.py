@@ -1,4 +1,4 @@
-"""Parameters that would fail only after the deploy stop it, with a message that says what to do."""
+"""Invalid parameters that stop a deploy before it changes anything, with a message that says what to do."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.template.compiled import ARN, TOPIC, CompileStage
 from tools.kit.packaging import PackagingError
 
 TAGS = "is not name=value; separate several with commas"
-NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
+NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; FIFO topics are refused too
 EXPRESS = "database=express"
 TOKENS = ["database=existing", "dbLogin=iam"]
 CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
@@ -46,14 +46,14 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
             ["alarmEmail="],
             "--param: alarmEmail= has no value, and sls does not accept that. Set it to '' in resources/",
         ),
-        # It would stop the function.
+        # A concurrency of 0 would stop the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is not a whole number of 1 or more, or none"),
         (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
         (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),
         (
             ["batchSize=11", "batchingWindow=0"],
             "batchingWindow: must be 1 s or more with a batchSize above 10 (it is 11)",
-        ),  # as AWS says
+        ),  # a rule of AWS
         (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
         (["tags=owner"], TAGS),
         (["tags=owner=a=b"], TAGS),
@@ -75,7 +75,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_stops_the_deploy(compile_stage: CompileStage, parameters: list[str], message: str) -> None:
+def test_invalid_parameters_stop_the_deploy(compile_stage: CompileStage, parameters: list[str], message: str) -> None:
     assert message in stopped(compile_stage, *parameters)
 
 
@@ -83,15 +83,15 @@ def test_what_cannot_be_stops_the_deploy(compile_stage: CompileStage, parameters
 def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(
     compile_stage: CompileStage, region: str
 ) -> None:
-    given = ("dbSslRootCert=system", "dbLogin=secret")
-    assert f"{region} has no Data API: set dataApi to false" in stopped(compile_stage, *given, AWS_REGION=region)
+    parameters = ("dbSslRootCert=system", "dbLogin=secret")
+    assert f"{region} has no Data API: set dataApi to false" in stopped(compile_stage, *parameters, AWS_REGION=region)
 
-    cluster = compile_stage("dev", *given, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
+    cluster = compile_stage("dev", *parameters, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
     assert cluster["EnableHttpEndpoint"] is False
     compile_stage("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
 
 
-def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
+def test_region_without_packaged_certificates_stops_the_deploy_with_their_url(
     compile_stage: CompileStage,
 ) -> None:
     assert f"has no certificates for mx-central-1. Save {CERTIFICATES}" in stopped(
@@ -110,10 +110,10 @@ def test_a_region_without_the_express_configuration_stops_the_deploy(compile_sta
 
 
 def stopped(compile_stage: CompileStage, *parameters: str, **aws: str) -> str:
-    """Return what a deploy that is stopped prints."""
+    """Return the output of a deploy that these parameters stop."""
     with pytest.raises(PackagingError) as caught:
         compile_stage("dev", *parameters, **aws)
     printed = str(caught.value)
-    assert not re.search(r"ENOENT|\.js:\d", printed)  # no stack, nor what follows from the mistake, buries the message
+    assert not re.search(r"ENOENT|\.js:\d", printed)  # neither a stack trace nor consequential errors
     assert printed.count("Cannot resolve variable") == 1
     return printed

@@ -1,4 +1,4 @@
-"""The zip: binaries of the interpreter that will load them, the project's own code, and nothing by accident."""
+"""The zip: binaries for the right interpreter, the project's code, and no other files."""
 
 import os
 import re
@@ -21,8 +21,7 @@ from tools.local.stack import quick_package
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
 
-
-# Given a stage, with all that it needs, as `make run` does; with offline=True: where pip reaches no index.
+# Packages a stage with its requirements, for local as `make run` does; offline=True keeps pip from using an index.
 Zip = Callable[..., Package]
 
 
@@ -32,17 +31,17 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
     prod_with_slices = copy_project(folder / "project", with_requirements=True)
 
     def zipped(stage: str, *, offline: bool = False) -> Package:
-        more = {"LOCAL_PIP_CACHE": str(folder / "pip")} | ({"PIP_NO_INDEX": "1"} if offline else {})
+        environment = {"LOCAL_PIP_CACHE": str(folder / "pip")} | ({"PIP_NO_INDEX": "1"} if offline else {})
         if stage == "local":
-            more["NODE_OPTIONS"] = quick_package()
-        return package(prod_with_slices, stage, aws=NO_AWS | more)
+            environment["NODE_OPTIONS"] = quick_package()
+        return package(prod_with_slices, stage, aws=NO_AWS | environment)
 
     return cache(zipped)
 
 
 @pytest.fixture(scope="module")
 def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the reference, without requirements, with what a developer's folder may hold besides."""
+    """Return a copy of the reference, without requirements, with other files of a developer's folder."""
     project = copy_project(tmp_path_factory.mktemp("littered") / "project", with_slices=False)
     shutil.copy(project / "rds_config.example.py", project / "rds_config.py")
     for name in ("ponto/__pycache__/store.cpython-313.pyc", "dist/prod/batida-ponto.zip", "notes.txt", ".env"):
@@ -51,7 +50,7 @@ def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def test_prods_binaries_fit_the_functions_runtime(zipped: Zip) -> None:
+def test_binaries_of_prod_match_the_functions_runtime(zipped: Zip) -> None:
     prod = zipped("prod")
     assert prod.zip_file.stat().st_size < 6_000_000
     for function in prod.template().by_type("AWS::Lambda::Function").values():
@@ -61,7 +60,7 @@ def test_prods_binaries_fit_the_functions_runtime(zipped: Zip) -> None:
         assert _machines(prod) == {MACHINES[architecture]}
 
 
-def test_locals_binaries_fit_the_interpreter_that_the_emulator_runs_on(zipped: Zip) -> None:
+def test_binaries_of_local_match_the_emulators_interpreter(zipped: Zip) -> None:
     local = zipped("local")
     suffix: str = sysconfig.get_config_var("EXT_SUFFIX")  # .cpython-311-x86_64-linux-gnu.so
     assert _tags(local) == {suffix.removeprefix(".").removesuffix(".so")}
@@ -73,15 +72,15 @@ def test_local_packages_are_fetched_once(zipped: Zip) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str) -> None:
+def test_zip_has_the_packages_of_requirements_txt(zipped: Zip, stage: str) -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = {line.partition(" ")[0].replace("-", "_") for line in lines if line}
+    requirements = {line.partition(" ")[0].replace("-", "_") for line in lines if line}
     distributions = {name.partition(".dist-info/")[0] for name in zip_names(zipped(stage)) if ".dist-info/" in name}
-    assert distributions == {requirement.replace("==", "-") for requirement in wanted}
+    assert distributions == {requirement.replace("==", "-") for requirement in requirements}
 
 
 @pytest.mark.parametrize(("stage", "configuration"), [("prod", {"rds_config.py"}), ("local", set())])
-def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
+def test_zip_has_the_code_and_in_the_cloud_rds_config(
     littered: Path, package_project: PackageProject, stage: str, configuration: set[str]
 ) -> None:
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
@@ -99,12 +98,12 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_holds_the_migrations_of_all_slices(package_with_slices: PackageStage, stage: str) -> None:
+def test_zip_has_the_migrations_of_all_slices(package_with_slices: PackageStage, stage: str) -> None:
     folders = enabled.schema_folders().values()
-    kept = {str(file.relative_to(ROOT)) for folder in folders for file in folder.rglob("*.sql")}
+    migrations = {str(file.relative_to(ROOT)) for folder in folders for file in folder.rglob("*.sql")}
     assert {
         name for name in zip_names(package_with_slices(stage)) if name.startswith("slices/") and name.endswith(".sql")
-    } >= kept
+    } >= migrations
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
@@ -114,9 +113,9 @@ def test_every_file_in_the_zip_is_readable_by_the_user_that_lambda_runs_as(zippe
     assert {name: mode for name, mode in modes.items() if mode not in ("-rw-r--r--", "-rwxr-xr-x")} == {}
 
 
-def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, osls_process: OslsProcess) -> None:
+def test_zip_is_not_readable_by_other_users_of_the_machine(littered: Path, osls_process: OslsProcess) -> None:
     old = littered / "dist" / "prod" / "batida-ponto.zip"
-    old.chmod(0o644)  # as earlier versions wrote it
+    old.chmod(0o644)  # as written by earlier versions
 
     options = ["package", "--stage", "prod", "--package", "dist/prod"]
     status, printed = osls_process.output(littered, options, NO_AWS | {"PATH": os.environ["PATH"]})
@@ -129,12 +128,12 @@ def test_no_other_user_can_read_a_zip_which_may_hold_a_password(littered: Path, 
 
 
 def _tags(zip_package: Package) -> set[str]:
-    """ABI and platform that the names of extension modules carry."""
+    """Return the ABI and platform tags in the names of extension modules."""
     return {match[1] for name in zip_names(zip_package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
 
 
 def _machines(zip_package: Package) -> set[int]:
-    """Return the processors that the libraries were built for."""
+    """Return the ELF machine types of the libraries."""
     machines = set()
     with ZipFile(zip_package.zip_file) as archive:
         for name in archive.namelist():
