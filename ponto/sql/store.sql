@@ -1,6 +1,6 @@
 -- Insert the entries of a batch, sent as one JSON document, and return the ids that were inserted. Each entry is an array.
 -- store.py replaces the names in braces by the positions of the values in Entry.values. With objects instead of arrays, this
--- statement takes 8 % (json) or 24 % (jsonb) longer.
+-- statement takes 8 percent (json) or 24 percent (jsonb) longer.
 --
 -- Rows are inserted in order of id, so that concurrent batches with the same ids wait for each other instead of deadlocking.
 -- Of entries with the same id, the first is inserted.
