@@ -63,7 +63,7 @@ class PersonRecords(NamedTuple):
 
 
 @commands.command(epilog=_EPILOG)
-@click.argument("employee", type=opt.EMPLOYEE, metavar="N")
+@click.argument("employee_id", type=opt.EMPLOYEE, metavar="N")
 @click.option(
     "--output",
     "folder",
@@ -77,24 +77,30 @@ class PersonRecords(NamedTuple):
 @opt.as_json
 @reader.options
 def person(
-    target_options: reader.TargetOptions, employee: int, folder: Path, language: Language, *, force: bool, as_json: bool
+    target_options: reader.TargetOptions,
+    employee_id: int,
+    folder: Path,
+    language: Language,
+    *,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Write the data stored about an employee as JSON and as a page.
 
     N is the employee's number. The files also name other places that may have data about the employee.
     """
-    output_files = [folder / f"employee-{employee}.{suffix}" for suffix in ("json", "html")]
+    output_files = [folder / f"employee-{employee_id}.{suffix}" for suffix in ("json", "html")]
     for file in output_files if folder.is_dir() else [folder]:
         files.require_writable(file, force=force)
     # The queue is read before the database, so that a punch redriven in between is found as a row.
     dead_letters = read_messages(target_options)
     with reader.open_reader(target_options) as source:
         context = ReportContext(source)
-        records = _read(context, employee, dead_letters)
+        records = _read_records(context, employee_id, dead_letters)
         if records.unread_queue:
             print_status(f"ponto: the dead-letter queue was not read: {records.unread_queue.text(Language('en'))}")
         if not any((records.row, records.punches, records.corrections, records.dead_letters)):
-            raise CommandError(f"nothing is stored about employee {employee}; no file was written", status=1)
+            raise CommandError(f"nothing is stored about employee {employee_id}; no file was written", status=1)
         backup_days = _backup_days(target_options, records)
         page = _build_report(records, context, _list_other_places(backup_days, context.now, language), language)
         card_values = timecard.template_values(context, context.employer, language)
@@ -140,7 +146,9 @@ def _create_folder(folder: Path) -> None:
         raise CommandError(f"cannot create {folder}: {error.strerror}") from None
 
 
-def _read(context: ReportContext, employee_id: int, dead_letters: list[DeadLetter] | UnreadQueue) -> PersonRecords:
+def _read_records(
+    context: ReportContext, employee_id: int, dead_letters: list[DeadLetter] | UnreadQueue
+) -> PersonRecords:
     """Read the database month by month, so that each response of the function is small."""
     statements: list[Statement[Any]] = [
         PERSON,
@@ -196,7 +204,8 @@ def _filter_dead_letters(dead_letters: Iterable[DeadLetter], employee_id: int) -
 
 def _backup_days(target_options: reader.TargetOptions, records: PersonRecords) -> int | None:
     """Return the number of days for which backups are kept, from the deployed stack; None: unknown."""
-    is_known = target_options.reads_by_function and not records.unread_queue  # AWS credentials read the stack, too
+    # If the queue was not read, AWS may refuse to describe the stack, too.
+    is_known = target_options.reads_by_function and not records.unread_queue
     return target.find(target_options).backup_days if is_known else None
 
 
@@ -250,7 +259,7 @@ def _build_report(
     corrections = ({"chegada" if name == "tipo" else name: row[name] for name in row} for row in records.corrections)
     return Report(
         f"{word('person', 'title')}, {language.column('usuario_id')} {records.employee_id}",
-        [word("person", "times", zone.key), context.generated(language)],
+        [word("person", "times", zone.key), context.format_generated(language)],
         [
             ReportTable(
                 [ReportColumn(""), ReportColumn("")],
@@ -297,8 +306,8 @@ def _build_contents(records: PersonRecords, language: Language) -> list[tuple[st
         "cards": len(records.cards),
         "punches": len(records.punches),
     }
-    pluralize = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
-    return [*pluralize, ("elsewhere", language.word("person", "elsewhere"))]
+    entries = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
+    return [*entries, ("elsewhere", language.word("person", "elsewhere"))]
 
 
 def _build_punch_report(records: PersonRecords, language: Language) -> Report:

@@ -21,10 +21,10 @@ _ONE_DAY = timedelta(days=1)
 COUNTS = {
     "punches": "punches",
     "workingDays": "working days of an employee",
-    "nightShifts": "of these, night shifts",
+    "nightShifts": "night shifts among them",
     "forgotten": "working days with a forgotten punch",
     "oddDays": "working days with an odd number of punches (incompleta)",
-    "corrected": "working days with an odd number of punches that was corrected the next day (incluida)",
+    "corrected": "working days with a forgotten punch that was added the next day (incluida)",
     "lostByDevices": "punches that a device numbered and lost (faltam)",
     "doubleTaps": "second taps, seconds after the first (proxima)",
     "offlineBatches": "working days whose punches were sent together, afterwards",
@@ -32,7 +32,7 @@ COUNTS = {
     "receivedADayLate": "punches received more than a day late (atrasada)",
     "daysChangedAfterThree": "working days that changed more than three days after their end (reaberta)",
     "wrongClocks": "punches of devices whose clocks are wrong by minutes (relogio)",
-    "inTheFuture": "of these, punches with a time after their receipt (futura)",
+    "inTheFuture": "punches with a time after their receipt (futura)",
     "withoutOffset": "punches of old terminals, which send no UTC offset, name or sending time",
     "withPosition": "punches with a position",
     "waitedAMinute": "punches that waited more than a minute because the database was unavailable",
@@ -64,7 +64,7 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 @click.option(
     "--yes-into",
     metavar="HOST/DBNAME",
-    help="Confirms the database of --database env, which must have no punches.",
+    help="Confirm the database of --database env, which must have no punches.",
 )
 @opt.as_json
 @database.options(timeout=0)

@@ -23,9 +23,8 @@ from tools.kit.errors import CommandError
 # The trigger sets zona_mudou_em to now, but the employees of the demo had their zones and cut-offs from the start.
 _CLEAR_ZONE_CHANGES = "update ponto.funcionario set zona_mudou_em = null where usuario_id between %s and %s"
 _COLUMNS = [column.name for column in fields(BatidaColumns)]
-_COPY = (
-    f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"  # in the format of _format_row; the other columns are null
-)
+# Rows have the format of _format_row; other columns are null.
+_COPY = f"copy ponto.batida ({', '.join(_COLUMNS)}) from stdin"
 _get_values = attrgetter(*_COLUMNS)
 _INSTANTS = {"ponto", "enviado", "recebida_em", "gravada_em"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,10 +84,10 @@ def analyze(connection: psycopg2.extensions.connection) -> None:
 
 
 def correct(connection: psycopg2.extensions.connection, company: Company, last: date) -> int:
-    """Correct days of the month that ends on `last`, by the slices that do so; return the number of days corrected."""
+    """Run the hooks `correct_demo` of other slices; return the number of days that they corrected."""
     with connection.cursor() as cursor:
-        extensions = [each for each in enabled.load().values() if isinstance(each, ReportsExtension)]
-        return sum(each.correct_demo(cursor, company.employee_ids, last) for each in extensions)
+        extensions = [slice_ for slice_ in enabled.load().values() if isinstance(slice_, ReportsExtension)]
+        return sum(extension.correct_demo(cursor, company.employee_ids, last) for extension in extensions)
 
 
 def require_no_conflicts(

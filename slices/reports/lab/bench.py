@@ -56,20 +56,20 @@ REPORTS = (
     ComparedQuery(
         "a time card",
         "select * from ponto.espelho({employee}, '{month}')",
-        f"{_NAIVE} {_MONTH} and usuario_id = {{employee}} group by usuario_id, dia order by dia",
+        f"{_NAIVE} {_MONTH} and usuario_id = {{employee_id}} group by usuario_id, dia order by dia",
     ),
     ComparedQuery(
-        "a month's time cards of all, to CSV",
+        "time cards of all employees for a month, as CSV",
         "select * from ponto.espelhos('{month}')",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia order by usuario_id, dia",
     ),
     ComparedQuery(
-        "a month's exceptions; naive: its odd counts",
+        "exceptions of a month; naive: only incomplete days",
         "select * from ponto.excecoes('{month}', ponto.ultimo_dia('{month}'))",
         f"{_NAIVE} {_MONTH} group by usuario_id, dia having count(*) % 2 = 1",
     ),
     ComparedQuery(
-        "the peak of a day; naive: minutes punched in",
+        "the peak of a day; naive: only punches per minute",
         "select * from ponto.pico('{day} 03:00Z', '{day} 03:00Z'::timestamptz + interval '24 hours')",
         "select date_trunc('minute', ponto), count(*) from ponto.batida"
         " where (ponto at time zone 'America/Sao_Paulo')::date = '{day}' group by 1 order by 1",
@@ -122,9 +122,9 @@ def measure(server: Server, sizes: Sizes) -> list[ResultTable]:
     return [ResultTable(_COLUMNS, rows, f"On {server.row_count():,} punches:")]
 
 
-def _measure_demo(employees: int, months: int) -> dict[str, float]:
+def _measure_demo(employee_count: int, months: int) -> dict[str, float]:
     database = f"{os.environ['DB_HOST']}/{os.environ['DB_NAME']}"
-    arguments = ["--employees", employees, "--months", months, "--until", _LAST_MONTH, "--yes-into", database]
+    arguments = ["--employees", employee_count, "--months", months, "--until", _LAST_MONTH, "--yes-into", database]
     return _ponto("demo", *map(str, arguments))
 
 
@@ -142,28 +142,28 @@ def _ponto(*arguments: str) -> dict[str, float]:
     return {"ms": 1000 * (time.perf_counter() - started)}
 
 
-def _fill_placeholders(statement: str, employee: int) -> str:
-    return statement.format(employee=employee, month=f"{_LAST_MONTH}-01", day=f"{_LAST_MONTH}-15")
+def _fill_placeholders(statement: str, employee_id: int) -> str:
+    return statement.format(employee_id=employee_id, month=f"{_LAST_MONTH}-01", day=f"{_LAST_MONTH}-15")
 
 
-def _measure_query(cursor: Cursor, statement: str, employees: Iterator[int]) -> dict[str, float]:
+def _measure_query(cursor: Cursor, statement: str, employee_ids: Iterator[int]) -> dict[str, float]:
     """Measure a query whose rows are sent as CSV and discarded; each call takes the next employee."""
-    query = _fill_placeholders(statement, next(employees))
+    query = _fill_placeholders(statement, next(employee_ids))
     with open(os.devnull, "w") as sink:  # noqa: PTH123
         started = time.perf_counter()
         cursor.copy_expert(f"copy ({query}) to stdout with (format csv)", sink)
         return {"ms": 1000 * (time.perf_counter() - started), "rows": cursor.rowcount}
 
 
-def _explain(cursor: Cursor, statement: str, employee: int) -> list[str]:
-    cursor.execute(f"explain (analyze, buffers) {_fill_placeholders(statement, employee)}")
+def _explain(cursor: Cursor, statement: str, employee_id: int) -> list[str]:
+    cursor.execute(f"explain (analyze, buffers) {_fill_placeholders(statement, employee_id)}")
     return [line for (line,) in cursor]
 
 
-def _measure_time_card(server: Server, employees: int) -> float:
-    employee = random.randint(1, employees)
+def _measure_time_card(server: Server, employee_count: int) -> float:
+    employee_id = random.randint(1, employee_count)
     started = time.perf_counter()
-    server.query(f"select count(*) from ponto.espelho({employee}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
+    server.query(f"select count(*) from ponto.espelho({employee_id}, ponto.primeiro_dia(current_date) - 1)")  # noqa: S608
     return 1000 * (time.perf_counter() - started)
 
 

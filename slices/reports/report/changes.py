@@ -11,9 +11,9 @@ import click
 
 from slices.reports.report import options, period, report_context
 from slices.reports.report.card import author_label
-from slices.reports.report.i18n import Language, at
+from slices.reports.report.i18n import Language, format_time
 from slices.reports.report.output import Output
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from slices.reports.report.table import (
     DATE,
     FIGURE,
@@ -68,7 +68,7 @@ def command(
     target_options: TargetOptions,
     *,
     output: Output,
-    employees: Employees,
+    employee_ids: EmployeeIds,
     month: date,
     since: datetime,
     as_of: datetime | None,
@@ -77,18 +77,18 @@ def command(
     language = output.language
     word = language.word
     with report_context.open_context(target_options, output, as_of, since) as context:
-        ranges = context.read_month(month, employees, CHANGES, ARRIVALS, since=context.since)
+        ranges = context.read_month(month, employee_ids, CHANGES, ARRIVALS, since=context.since)
         changes = list(output.track(_join_arrivals(ranges), "changed months"))
         if not changes:
-            report_context.require_punches(ranges.shared[0], month, period.last_day_of_month(month), employees)
+            report_context.require_punches(ranges.shared[0], month, period.last_day_of_month(month), employee_ids)
         before, zone = context.since or context.now, context.zone
         output.write(
             Report(
                 f"{word('changes', 'title')}, {language.month(month)}",
                 [
                     word("changes", "since", language.date_time(before.astimezone(zone)), zone.key),
-                    context.as_of(language),
-                    context.generated(language),
+                    context.format_as_of(language),
+                    context.format_generated(language),
                 ],
                 [
                     _build_month_table([change.month for change in changes], zone, language),
@@ -166,7 +166,7 @@ def _build_arrival_table(arrivals: Iterable[ArrivalRow], zone: ZoneInfo, languag
         (
             row.usuario_id,
             row.dia,
-            at(row.local, row.dia),
+            format_time(row.local, row.dia),
             row.tipo,
             row.escrita_em,
             _author_or_device(row, language),

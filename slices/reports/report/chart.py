@@ -25,7 +25,7 @@ def draw(file: Path, minutes: Sequence[MinuteRow], zone: ZoneInfo, title: str, l
     pictures.save(_figure(minutes, zone, title, language), file, file.suffix)
 
 
-def inline(minutes: Sequence[MinuteRow], zone: ZoneInfo, language: Language) -> str:
+def render_svg(minutes: Sequence[MinuteRow], zone: ZoneInfo, language: Language) -> str:
     """Return the chart as an SVG element for a page, without a title.
 
     Raises:

@@ -6,7 +6,7 @@ from slices.reports.report import options, report_context
 from slices.reports.report.card import MIN_SPLIT_DAYS
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from slices.reports.report.table import CLOCK, FIGURE, NUMBER, SPAN, Report, ReportColumn, ReportTable
 from slices.reports.rows import CUTOFFS
 from tools.kit.options import MutuallyExclusiveOption
@@ -41,26 +41,26 @@ _TEXT_COLUMNS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao",
 )
 @options.output_options
 def command(
-    target_options: TargetOptions, *, output: Output, days: Days, employees: Employees, all_employees: bool
+    target_options: TargetOptions, *, output: Output, days: Days, employee_ids: EmployeeIds, all_employees: bool
 ) -> None:
     """Print cut-offs that split shifts, and better ones."""
     word = output.language.word
     with report_context.open_context(target_options, output) as context:
         first, last = days.bounds(context.now.date())
-        min_split_days = MIN_SPLIT_DAYS if employees is None and not all_employees else 0
+        min_split_days = MIN_SPLIT_DAYS if employee_ids is None and not all_employees else 0
         has_punches, cutoffs = context.source.read(
-            context.punched_query(first, last, employees),
-            CUTOFFS.bind(de=first, ate=last, usuarios=employees, divididos=min_split_days),
+            context.punched_query(first, last, employee_ids),
+            CUTOFFS.bind(de=first, ate=last, usuarios=employee_ids, divididos=min_split_days),
         )
-        report_context.require_punches(has_punches, first, last, employees)
+        report_context.require_punches(has_punches, first, last, employee_ids)
         table = ReportTable(_COLUMNS, list(cutoffs), notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
         output.write(
             Report(
                 word("cutoffs", "title"),
-                [output.language.period(first, last), output.language.generated(context.now)],
+                [output.language.period(first, last), output.language.format_generated(context.now)],
                 [table.select_columns(*_TEXT_COLUMNS)],
                 csv=table.drop_column("folga"),
-                json_fields={"de": first, "ate": last, "usuarios": employees, "gerado_em": context.generated_at},
+                json_fields={"de": first, "ate": last, "usuarios": employee_ids, "gerado_em": context.generated_at},
                 json_list=("cortes", table.drop_column("folga_minutos")),
             )
         )

@@ -8,7 +8,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from slices.reports.report.i18n import Language
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from tools.kit import queue_reader, target
 from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
@@ -44,10 +44,10 @@ no_queue_option = click.option(
 )
 
 
-def read_groups(target_options: TargetOptions, employees: Employees) -> list[DeadLetterGroup] | UnreadQueue:
+def read_groups(target_options: TargetOptions, employee_ids: EmployeeIds) -> list[DeadLetterGroup] | UnreadQueue:
     """Read the dead-letter queue of a stage and group its messages, of some employees or (None) of all."""
     messages = read_messages(target_options)
-    return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employees)
+    return messages if isinstance(messages, UnreadQueue) else group_messages(messages, employee_ids)
 
 
 def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQueue:
@@ -64,11 +64,11 @@ def read_messages(target_options: TargetOptions) -> list[DeadLetter] | UnreadQue
         return UnreadQueue(target.explain(error))
 
 
-def group_messages(messages: list[DeadLetter], employees: Employees) -> list[DeadLetterGroup]:
+def group_messages(messages: list[DeadLetter], employee_ids: EmployeeIds) -> list[DeadLetterGroup]:
     """Group dead letters by reason and employee; the largest groups first."""
     times_of: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
-        if employees is None or message.employee_id in employees:
+        if employee_ids is None or message.employee_id in employee_ids:
             received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
             times_of[message.reason, message.employee_id].append(received)
     groups = [

@@ -10,10 +10,10 @@ import click
 
 from slices.reports.report import dead_letters, options, report_context
 from slices.reports.report.dead_letters import DeadLetterGroup, UnreadQueue
-from slices.reports.report.i18n import Language, at
+from slices.reports.report.i18n import Language, format_time
 from slices.reports.report.output import Output
 from slices.reports.report.period import Days
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from slices.reports.report.table import (
     DATE,
     FIGURE,
@@ -67,7 +67,7 @@ _DURATION_LIMITS = {
     "proximas": ("--nearest", "1m", "Punches at most this long after the previous one, both truncated to the minute."),
     "atraso": ("--latest", "1d", "Punches received more than this after they were made."),
     "futuro": ("--earliest", "5m", "Punches received more than this before their time."),
-    "desvio": ("--skew", "5m", "Device clocks that differ by more than this from the time of receipt when they send."),
+    "desvio": ("--skew", "5m", "Devices whose clock differs by more than this from the time of receipt."),
     "redefinicao": ("--reset", "60d", "Punches further than this from their receipt, listed on the day of receipt."),
 }
 _limit_options = options.collect_options(
@@ -100,7 +100,7 @@ def command(
     *,
     output: Output,
     days: Days,
-    employees: Employees,
+    employee_ids: EmployeeIds,
     limits: dict[str, Any],
     no_queue: bool,
     as_of: datetime | None,
@@ -112,32 +112,32 @@ def command(
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
         first, last = days.bounds(context.now.date())
-        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employees)
+        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employee_ids)
         somadas = output.format in ("text", "html")
-        punched = context.punched_query(first, last, employees)
+        punched = context.punched_query(first, last, employee_ids)
         rows, has_punches = context.source.read(
             EXCEPTIONS.bind(**punched.values, somadas=somadas, **limits),
             punched,
         )
         counts = _read_counts(rows)
         if not counts and (isinstance(groups, UnreadQueue) or not groups):
-            report_context.require_punches(has_punches, first, last, employees)
+            report_context.require_punches(has_punches, first, last, employee_ids)
         exceptions = output.track(rows, "exceptions")
         output.write(
             Report(
                 language.word("exceptions", "title"),
                 [
                     language.period(first, last),
-                    context.as_of(language),
+                    context.format_as_of(language),
                     _format_limits(limits, language),
-                    language.generated(context.now),
+                    language.format_generated(context.now),
                 ],
                 build_tables(counts, exceptions, groups, language),
                 csv=_build_csv_table(exceptions, groups),
                 json_fields={
                     "de": first,
                     "ate": last,
-                    "usuarios": employees,
+                    "usuarios": employee_ids,
                     "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
                     "momento": context.instant,
                     "gerado_em": context.generated_at,
@@ -223,7 +223,7 @@ def build_tables(
         (
             exception.dia,
             exception.usuario_id,
-            _format_time(exception, language),
+            _format_time_or_count(exception, language),
             exception.medida,
             exception.tipo,
             exception.nome,
@@ -243,7 +243,7 @@ def build_tables(
     ]
 
 
-def _format_time(exception: ExceptionRow, language: Language) -> str | None:
+def _format_time_or_count(exception: ExceptionRow, language: Language) -> str | None:
     """Format the time of an exception; for a row that sums up several exceptions, their number."""
     if exception.vezes > 1:
         return language.word("exceptions", "times", language.number(exception.vezes))
@@ -251,4 +251,4 @@ def _format_time(exception: ExceptionRow, language: Language) -> str | None:
         return None
     if exception.tipo == "redefinida":
         return language.date(exception.local.date())  # its date is not the day of the row
-    return at(exception.local, exception.dia)
+    return format_time(exception.local, exception.dia)

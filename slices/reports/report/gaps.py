@@ -47,7 +47,7 @@ def command(target_options: TargetOptions, *, output: Output, days: Days, is_unl
         output.write(
             Report(
                 language.word("gaps", "title"),
-                [*([language.period(first, last)] if first and last else []), language.generated(context.now)],
+                [*([language.period(first, last)] if first and last else []), language.format_generated(context.now)],
                 [_build_text_table(gaps, context.zone, language)],
                 csv=data,
                 json_fields={"de": first, "ate": last, "gerado_em": context.generated_at},

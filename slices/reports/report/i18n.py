@@ -60,13 +60,13 @@ class Language:
 
     def date_time(self, local: dt.datetime) -> str:
         """Format a local date and time to the minute, without the time zone."""
-        return f"{self.date(local.date())}, {_time(local)}"
+        return f"{self.date(local.date())}, {_format_clock_time(local)}"
 
     def period(self, first: dt.date, last: dt.date) -> str:
         """Format the first and the last day of a report."""
         return self.word("report", "period", self.date(first), self.date(last))
 
-    def generated(self, now: dt.datetime) -> str:
+    def format_generated(self, now: dt.datetime) -> str:
         """Format the time at which a report was generated; `now` is in the stage's time zone."""
         offset = f"{now:%z}"
         return self.word("report", "generated", self.date_time(now), f"{now.tzinfo} (UTC{offset[:3]}:{offset[3:]})")
@@ -97,12 +97,12 @@ def format_minutes(minutes: int) -> str:
     return f"{sign}{hours}:{rest:02}"
 
 
-def at(local: dt.datetime, day: dt.date) -> str:
+def format_time(local: dt.datetime, day: dt.date) -> str:
     """Format a local time of a working day as HH:MM, with +1 if it is on the next calendar day."""
-    return _time(local) + ("+1" if local.date() > day else "")
+    return _format_clock_time(local) + ("+1" if local.date() > day else "")
 
 
-def _time(local: dt.datetime) -> str:
+def _format_clock_time(local: dt.datetime) -> str:
     return f"{local.hour:02}:{local.minute:02}"  # strftime takes five times as long
 
 

@@ -9,7 +9,7 @@ import click
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import FORMATS, SEPARATORS, Output
 from slices.reports.report.period import DEFAULT_DAYS, Days
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from tools.kit import commands, reader
 from tools.kit import options as opt
 
@@ -78,13 +78,13 @@ def output_options(function: Function) -> Function:
 
 
 def employees(text: str) -> Option:
-    """Return the option --employee, which passes the argument `employees`: distinct numbers in order, or None."""
+    """Return the option --employee, which passes the argument `employee_ids`: distinct numbers in order, or None."""
 
-    def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> Employees:
+    def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> EmployeeIds:
         return sorted(set(numbers)) or None
 
     return click.option(
-        "--employee", "employees", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=distinct, help=text
+        "--employee", "employee_ids", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=distinct, help=text
     )
 
 

@@ -56,7 +56,7 @@ class Output(NamedTuple):
     force: bool  # overwrite an existing file
 
     @contextmanager
-    def opened(self) -> Iterator[IO[str]]:
+    def open_stream(self) -> Iterator[IO[str]]:
         """Open the file or standard output for writing, in UTF-8."""
         if self.file:
             encoding = "utf-8-sig" if self.format == "csv" else "utf-8"
@@ -81,7 +81,7 @@ class Output(NamedTuple):
 
     def write(self, report: Report) -> None:
         """Write a report in the format of the options."""
-        with self.opened() as out:
+        with self.open_stream() as out:
             if self.format == "csv":
                 write_csv(out, report.csv, self.separator)
             elif self.format == "json":

@@ -77,7 +77,7 @@ def command(
         output.write(
             Report(
                 language.word("peak", "title"),
-                [between, language.generated(context.now)],
+                [between, language.format_generated(context.now)],
                 build_tables(minutes, ids, zone, language, has_picture=output.format == "html"),
                 csv=table,
                 json_fields={
@@ -124,11 +124,11 @@ def build_tables(
         busiest = max(filter(get_value, minutes), key=get_value, default=None)
         if not busiest:
             return word("report", "none")
-        figure = column.cell(get_value(busiest), language)
+        figure = column.format_cell(get_value(busiest), language)
         return word("peak", "on" if has_days else "at", figure, format_instant(busiest.minuto))
 
     label = word("peak", "picture")
-    picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
+    picture = _PICTURE.format(label, Markup(chart.render_svg(minutes, zone, language))) if has_picture else ""  # noqa: S704
     summary = [
         (
             column.heading(language),

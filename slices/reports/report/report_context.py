@@ -19,7 +19,7 @@ from tools.kit.output import print_status
 from tools.kit.reader import Query, Ranges, Reader, Statement, TargetOptions
 from tools.kit.rows import NOW, ZONE
 
-Employees = list[int] | None
+EmployeeIds = list[int] | None
 """Employee numbers in ascending order; None: all employees."""
 
 COMMIT_MARGIN = timedelta(minutes=2)
@@ -51,23 +51,23 @@ class ReportContext:
         self._is_in_ranges = False
 
     def read_month(
-        self, month: date, employees: Employees, *statements: Statement[Any], since: datetime | None = None
+        self, month: date, employee_ids: EmployeeIds, *statements: Statement[Any], since: datetime | None = None
     ) -> Ranges:
         """Run statements on a month; for all employees in ranges, if the rows exceed one response of the function.
 
         Args:
             month: its first day.
-            employees: the employees to read; None: all who have a time card.
+            employee_ids: the employees to read; None: all who have a time card.
             statements: the statements to run.
             since: value of the parameter `antes` of statements that compare two instants.
 
         Returns:
             For each range the rows of each statement, in the order of `statements`; `once` has the rows of `PUNCHED`.
         """
-        punched = self.punched_query(month, period.last_day_of_month(month), employees)
-        values = {"mes": month, "usuarios": employees, "momento": self.instant} | ({"antes": since} if since else {})
+        punched = self.punched_query(month, period.last_day_of_month(month), employee_ids)
+        values = {"mes": month, "usuarios": employee_ids, "momento": self.instant} | ({"antes": since} if since else {})
         queries = [statement.bind(**values) for statement in statements]
-        if employees is not None:
+        if employee_ids is not None:
             has_punches, *rows = self.source.read(punched, *queries)
             return Ranges([has_punches], iter([rows]), None)
         employee_query = EMPLOYEES.bind(mes=month, momento=self.instant, antes=self.since)
@@ -75,9 +75,9 @@ class ReportContext:
         self._is_in_ranges = ranges.employee_count is not None
         return ranges
 
-    def punched_query(self, first: date, last: date, employees: Employees) -> Query[ExistenceRow]:
+    def punched_query(self, first: date, last: date, employee_ids: EmployeeIds) -> Query[ExistenceRow]:
         """Return the query whether any of the employees punched on these working days."""
-        return PUNCHED.bind(de=first, ate=last, usuarios=employees, momento=self.instant)
+        return PUNCHED.bind(de=first, ate=last, usuarios=employee_ids, momento=self.instant)
 
     @cached_property
     def _stage(self) -> _Stage:
@@ -134,12 +134,12 @@ class ReportContext:
         """Time at which the report is generated, in the stage's time zone."""
         return period.now(self.zone)
 
-    def generated(self, language: Language) -> str:
+    def format_generated(self, language: Language) -> str:
         """Format the time of generation, with a note if the ranges were read at different instants."""
-        text = language.generated(self.now)
+        text = language.format_generated(self.now)
         return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
 
-    def as_of(self, language: Language) -> str:
+    def format_as_of(self, language: Language) -> str:
         """Format the instant of the report; empty if it is now."""
         if self.instant is None:
             return ""
@@ -151,20 +151,20 @@ class ReportContext:
         return self.now.isoformat(timespec="seconds")
 
 
-def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, employees: Employees) -> None:
+def require_punches(punched: Iterable[ExistenceRow], first: date, last: date, employee_ids: EmployeeIds) -> None:
     """Require a punch on the working days of a report.
 
     Args:
         punched: the rows of `PUNCHED`.
         first: first working day.
         last: last working day.
-        employees: the employees of the report.
+        employee_ids: the employees of the report.
 
     Raises:
         CommandError: there is no punch.
     """
     if not _exists(punched):
-        raise CommandError(f"{_describe_absence(employees)} punched from {first} to {last}", 1)
+        raise CommandError(f"{_describe_absence(employee_ids)} punched from {first} to {last}", 1)
 
 
 def require_received(received: Iterable[ExistenceRow], first: date | None, last: date | None) -> None:
@@ -185,13 +185,13 @@ def require_received(received: Iterable[ExistenceRow], first: date | None, last:
 
 
 def require_known_employees(
-    month: date, employees: Employees, known_ids: Iterable[int], has_punches: Iterable[ExistenceRow]
+    month: date, employee_ids: EmployeeIds, known_ids: Iterable[int], has_punches: Iterable[ExistenceRow]
 ) -> int:
     """Require that the employees of a report are known, and warn if none of them punched in the month.
 
     Args:
         month: its first day.
-        employees: the employees of the report; None: all.
+        employee_ids: the employees of the report; None: all.
         known_ids: the numbers of those who have punches or are in `funcionario`.
         has_punches: the rows of `PUNCHED`.
 
@@ -201,14 +201,14 @@ def require_known_employees(
     Raises:
         CommandError: an employee is unknown, or all employees were requested and there are no punches.
     """
-    for employee in sorted(set(employees or []) - set(known_ids)):
+    for employee_id in sorted(set(employee_ids or []) - set(known_ids)):
         raise CommandError(
-            f"employee {employee} has no punches in {month:%Y-%m}, and was not loaded by ponto load employees", 1
+            f"employee {employee_id} has no punches in {month:%Y-%m}, and was not loaded by ponto load employees", 1
         )
     if _exists(has_punches):
         return 0
-    message = f"{_describe_absence(employees)} punched in {month:%Y-%m}"
-    if employees is None:
+    message = f"{_describe_absence(employee_ids)} punched in {month:%Y-%m}"
+    if employee_ids is None:
         raise CommandError(message, 1)
     print_status(f"ponto: {message}")
     return 1
@@ -237,5 +237,5 @@ def _exists(rows: Iterable[ExistenceRow]) -> bool:
     return row.existe
 
 
-def _describe_absence(employees: Employees) -> str:
-    return "none of these employees" if employees else "no employee"
+def _describe_absence(employee_ids: EmployeeIds) -> str:
+    return "none of these employees" if employee_ids else "no employee"

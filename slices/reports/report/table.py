@@ -1,6 +1,6 @@
 """Tables of a report.
 
-text and html show the values in the formats of the columns; csv and json have them as of `to_plain_value`.
+text and html display values in the formats of the columns; csv and json contain the results of `to_plain_value`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,9 +27,8 @@ WORKED = ColumnFormat("figure", lambda minutes, _: format_minutes(minutes))
 CLOCK = ColumnFormat("figure", lambda at, _: f"{at:%H:%M}")
 SPAN = ColumnFormat("figure", lambda span, language: language.span(span), "_segundos")
 DATE = ColumnFormat("whole", lambda day, language: language.date(day))
-BAR = ColumnFormat(
-    "bar", lambda share, _: f"{100 * share:.1f}"
-)  # of the longest one, percent; the last column, without a name
+# Percentage of the largest value; only for the last column, which has no name.
+BAR = ColumnFormat("bar", lambda share, _: f"{100 * share:.1f}")
 
 
 def instant_format(zone: ZoneInfo) -> ColumnFormat:
@@ -51,7 +50,7 @@ class ReportColumn(NamedTuple):
         """Return the translated heading."""
         return language.column(self.name) if self.name else ""
 
-    def cell(self, value: Any, language: Language) -> str:
+    def format_cell(self, value: Any, language: Language) -> str:
         """Format a value for text and html."""
         if value is not None:
             return self.format.format_value(value, language)
@@ -66,7 +65,7 @@ class _CellCache(dict[Any, str]):
         self._language = language
 
     def __missing__(self, value: Any) -> str:
-        self[value] = cell = self._column.cell(value, self._language)
+        self[value] = cell = self._column.format_cell(value, self._language)
         return cell
 
 
@@ -77,7 +76,7 @@ class ReportTable(NamedTuple):
     rows: Iterable[Sequence[Any]]  # iterated once
     title: str = ""
     notes: Sequence[str] = ()
-    empty: str = ""  # text instead of no rows; if it is empty, a table without rows is omitted
+    empty: str = ""  # text for a table without rows, which is omitted if this is empty
     warning: str = ""  # text instead of the rows
     picture: str = ""  # HTML element above the rows
     anchor: str = ""  # HTML id of the title

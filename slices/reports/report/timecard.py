@@ -14,7 +14,7 @@ from slices.reports.report import card, i18n, options, period, report_context
 from slices.reports.report.card import Card, Day
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output, render_html, to_json, write_csv
-from slices.reports.report.report_context import Employees, ReportContext
+from slices.reports.report.report_context import EmployeeIds, ReportContext
 from slices.reports.report.table import ReportColumn, ReportTable
 from slices.reports.rows import CARDS, CORRECTIONS, TOTALS, ArrivalRow, CardRow, TotalsRow
 from tools.kit.options import MutuallyExclusiveOption, ParsedType
@@ -50,7 +50,7 @@ def command(
     target_options: TargetOptions,
     *,
     output: Output,
-    employees: Employees,
+    employee_ids: EmployeeIds,
     month: date,
     employer: str | None,
     as_of: datetime | None,
@@ -58,53 +58,55 @@ def command(
     """Print every day of a month with its punches, and the totals."""
     language = output.language
     with report_context.open_context(target_options, output, as_of) as context:
-        if output.format == "csv" and employees is None:  # without totals
+        if output.format == "csv" and employee_ids is None:  # without totals
             ranges = context.read_month(month, None, CARDS, CORRECTIONS)
             status = report_context.require_known_employees(month, None, (), ranges.shared[0])
             days = chain.from_iterable(starmap(_build_days, ranges.by_range))
             total = ranges.employee_count and ranges.employee_count * period.last_day_of_month(month).day
             _write_csv(output, output.track(days, "days", total))
             return status
-        ranges = context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS)
+        ranges = context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS)
         cards = _build_cards(month, ranges)
-        selected_cards = [] if employees is None else list(cards)
+        selected_cards = [] if employee_ids is None else list(cards)
         known = (card_.totais.usuario_id for card_ in selected_cards)
-        status = report_context.require_known_employees(month, employees, known, ranges.shared[0])
+        status = report_context.require_known_employees(month, employee_ids, known, ranges.shared[0])
         cards = output.track(selected_cards or cards, "time cards", ranges.employee_count)
         if output.format == "csv":
             _write_csv(output, (day for card_ in cards for day in card_.dias))
             return status
         employer = employer or context.employer
-        with output.opened() as out:
+        with output.open_stream() as out:
             if output.format == "json":
-                indent = 2 if employees is not None and len(employees) == 1 else None
+                indent = 2 if employee_ids is not None and len(employee_ids) == 1 else None
                 for card_ in cards:
                     out.write(to_json(card_to_json(card_, context, employer), indent) + "\n")
             elif output.format == "html":
                 values = template_values(context, employer, language)
                 render_html(out, "timecard.html", language, cards=cards, month=language.month(month), **values)
             else:
-                card.print_cards(out, cards, employer, context.as_of(language), context.generated(language), language)
+                card.print_cards(
+                    out, cards, employer, context.format_as_of(language), context.format_generated(language), language
+                )
     return status
 
 
-def read_cards(context: ReportContext, month: date, employees: Employees = None) -> Iterator[Card]:
+def read_cards(context: ReportContext, month: date, employee_ids: EmployeeIds = None) -> Iterator[Card]:
     """Return the time cards of a month.
 
     Args:
         context: context of the report.
         month: its first day.
-        employees: the employees; one who neither punched nor is in `funcionario` has no card.
+        employee_ids: the employees; one who neither punched nor is in `funcionario` has no card.
     """
-    return _build_cards(month, context.read_month(month, employees, TOTALS, CARDS, CORRECTIONS))
+    return _build_cards(month, context.read_month(month, employee_ids, TOTALS, CARDS, CORRECTIONS))
 
 
 def template_values(context: ReportContext, employer: str, language: Language) -> dict[str, Any]:
     """Return the values of the template `cards.html`, except for the cards."""
     return {
         "employer": employer,
-        "as_of": context.as_of(language),
-        "generated": context.generated(language),
+        "as_of": context.format_as_of(language),
+        "generated": context.format_generated(language),
         "card_functions": card,
         "format_minutes": i18n.format_minutes,
         "format_cpf": i18n.format_cpf,
@@ -151,7 +153,7 @@ def _build_days(rows: Iterable[CardRow], corrections: Iterable[ArrivalRow]) -> I
 
 
 def _write_csv(output: Output, days: Iterable[Day]) -> None:
-    with output.opened() as out:
+    with output.open_stream() as out:
         write_csv(out, ReportTable(_CSV_COLUMNS, map(_csv_row, days)), output.separator)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from slices.reports.report import options, report_context
 from slices.reports.report.i18n import format_minutes
 from slices.reports.report.output import Output
-from slices.reports.report.report_context import Employees
+from slices.reports.report.report_context import EmployeeIds
 from slices.reports.report.table import FIGURE, NUMBER, TEXT, WORKED, Report, ReportColumn, ReportTable, instant_format
 from slices.reports.rows import TOTALS, TotalsRow
 from tools.kit.reader import TargetOptions
@@ -28,16 +28,16 @@ _OPTIONAL_COLUMNS = ("nome", "dias_divididos")
 @options.as_of
 @options.output_options
 def command(
-    target_options: TargetOptions, *, output: Output, employees: Employees, month: date, as_of: datetime | None
+    target_options: TargetOptions, *, output: Output, employee_ids: EmployeeIds, month: date, as_of: datetime | None
 ) -> int:
     """Print the totals of a month, one row per employee."""
     word = output.language.word
     with report_context.open_context(target_options, output, as_of) as context:
-        ranges = context.read_month(month, employees, TOTALS)
+        ranges = context.read_month(month, employee_ids, TOTALS)
         totals = chain.from_iterable(rows for (rows,) in ranges.by_range)
         rows: list[TotalsRow] = list(output.track(totals, "employees", ranges.employee_count))
         status = report_context.require_known_employees(
-            month, employees, (row.usuario_id for row in rows), ranges.shared[0]
+            month, employee_ids, (row.usuario_id for row in rows), ranges.shared[0]
         )
         has_changed_zone = any(row.zona_mudou_em for row in rows)
         worked, night = sum(row.minutos for row in rows), sum(row.minutos_noturnos for row in rows)
@@ -52,7 +52,7 @@ def command(
         output.write(
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
-                [context.as_of(output.language), context.generated(output.language)],
+                [context.format_as_of(output.language), context.format_generated(output.language)],
                 [text_table if has_changed_zone else text_table.drop_column("zona_mudou_em")],
                 csv=table,
                 json_fields={"mes": f"{month:%Y-%m}", "momento": context.instant, "gerado_em": context.generated_at},

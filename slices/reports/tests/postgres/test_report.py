@@ -497,7 +497,7 @@ def test_exceptions_have_the_given_limits_and_30_days_by_default(run: Run) -> No
 def test_report_without_exceptions_has_no_list(form: str, run: Run) -> None:
     found = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
 
-    assert re.search(r"By kind\W+(h2\W+p\W+)?none", found)
+    assert re.search(r"By type\W+(h2\W+p\W+)?none", found)
     assert "Each" not in found
 
 

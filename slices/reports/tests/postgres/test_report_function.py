@@ -43,7 +43,7 @@ REPORTS = {
     "exceptions as of": ("exceptions", *NOVEMBER, "--no-queue", *AS_OF),
     "changes": ("changes", *MONTH, "--since", "2026-11-26T20:00"),
     "changes of one": ("changes", *MONTH, "--since", "2026-11-26T20:00", "--employee", "106"),
-    "nobody": ("timecard", "--all", "--month", "2020-01"),
+    "no punches of any employee": ("timecard", "--all", "--month", "2020-01"),
     "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
     "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
 }
