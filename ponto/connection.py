@@ -141,7 +141,7 @@ class Session:
             "statement_timeout": timeouts.statement_ms,
             "lock_timeout": timeouts.lock_ms,
             "idle_session_timeout": timeouts.idle_ms,
-            "synchronous_commit": "on",  # stored punches must be on disk, whatever the server's default
+            "synchronous_commit": "on",  # stored punches must be on disk; a server may have another default
             **settings,
         }
         self._parameters: Parameters | None = None

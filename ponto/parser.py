@@ -25,7 +25,7 @@ FIELDS_REQUIRED_FIRST = tuple(sorted(FIELDS.values(), key=lambda field: not fiel
 
 
 class Reason(StrEnum):
-    """Why a message is dead-lettered. The values are sent as message attributes, so never change them."""
+    """Reason why a message is dead-lettered. The values are sent as message attributes, so never change them."""
 
     MALFORMED = "malformed"  # not JSON text
     INVALID = "invalid"  # JSON, but not a punch according to the schema

@@ -41,7 +41,7 @@ class LockRetryPolicy(NamedTuple):
     """Time limits and retries of migrations that wait for a lock.
 
     While a migration waits for a lock on a table that a report reads, every insert waits behind the migration. The
-    migration therefore gives up sooner than an insert (`lock_ms` of the store), rolls back, and retries after a pause
+    migration therefore times out sooner than an insert (`Timeouts.lock_ms`), rolls back, and retries after a pause
     in which the inserts can proceed.
     """
 
@@ -84,7 +84,7 @@ def migration_folders(names: Iterable[str], slice_schemas: Mapping[str, Path]) -
 def migrate(
     parameters: Parameters,
     time_zone: str,
-    schema: Mapping[str, Path] = REFERENCE_FOLDERS,
+    folders: Mapping[str, Path] = REFERENCE_FOLDERS,
     retry_policy: LockRetryPolicy = LOCK_RETRY_POLICY,
 ) -> MigrationResult:
     """Apply the pending migrations, and the view files that have changed.
@@ -100,7 +100,7 @@ def migrate(
         parameters: connection parameters of the user who owns the database.
         time_zone: IANA name of the stage's time zone, such as America/Sao_Paulo. It becomes the database's default, and
             the local times of older tables are interpreted in it.
-        schema: folders of the migrations by slice, in dependency order.
+        folders: folders of the migrations by slice, in dependency order.
         retry_policy: how long to wait for locks.
 
     Raises:
@@ -110,7 +110,7 @@ def migrate(
         SchemaNotExclusiveError: see `lock_and_check_tables`.
         psycopg2.Error: all attempts of `connect` failed, or the connection broke.
     """
-    files = _read_files(schema)
+    files = _read_files(folders)
     applied: list[str] = []
     notices: list[str] = []
     with connect_as_owner(parameters) as connection:
@@ -127,16 +127,16 @@ def migrate(
             applied.append(next_index)
 
 
-def _read_files(schema: Mapping[str, Path]) -> _Files:
+def _read_files(folders: Mapping[str, Path]) -> _Files:
     def read_by_name(pattern: str) -> dict[str, str]:
         return {
             f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes().decode()  # keeps line ends
-            for name, folder in schema.items()
+            for name, folder in folders.items()
             for path in sorted(folder.glob(pattern))
         }
 
     def read_by_slice(file: str) -> dict[str, str]:
-        return dict.fromkeys(schema, "") | {_slice_name(name): text for name, text in read_by_name(file).items()}
+        return dict.fromkeys(folders, "") | {_slice_name(name): text for name, text in read_by_name(file).items()}
 
     views = repeatable.select_files(read_by_name("views/*.sql"))
     return _Files(read_by_slice("roles.sql"), read_by_slice("privileges.sql"), read_by_name("[0-9]*.sql"), views)

@@ -51,7 +51,7 @@ def connect_as_owner(parameters: Parameters) -> Iterator[Connection]:
     """Connect, and close the connection on exit, which rolls back uncommitted changes.
 
     Yields:
-        A READ COMMITTED connection, whatever the server's default.
+        A connection with the isolation level READ COMMITTED.
 
     Raises:
         SchemaNotExclusiveError: see `lock_and_check_tables`. A missing schema is no error.

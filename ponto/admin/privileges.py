@@ -1,6 +1,6 @@
 """Privileges on the objects of the schema, as declared in the files `privileges.sql`.
 
-Each run of the migrations enforces the declarations, whatever default privileges or people have granted.
+Each run of the migrations revokes other privileges, which default privileges or people have granted.
 """
 
 from collections.abc import Collection, Mapping, Sequence

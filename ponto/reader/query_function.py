@@ -44,7 +44,7 @@ _SET_TIMEOUT = "select set_config('statement_timeout', %(milliseconds)s, true)"
 
 
 class ErrorCode(StrEnum):
-    """Why there is no result."""
+    """Reason why a request failed."""
 
     INVALID_REQUEST = "not asked"  # unknown statement or wrong parameters; the caller may be of another version
     UNREACHABLE = "unreachable"  # connecting failed, for example because a paused database is resuming

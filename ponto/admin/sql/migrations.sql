@@ -77,7 +77,7 @@ create table if not exists ponto.migracao_repetivel (
 create table if not exists ponto.migracao_papel (
     nome text primary key, -- name of a role
     fatia text not null, -- the slice that declares the role
-    oid oid not null -- the role's oid; it changes if somebody drops the role and creates it again
+    oid oid not null -- the role's oid; it changes if the role is dropped and created again
 );
 
 set local client_min_messages = notice;

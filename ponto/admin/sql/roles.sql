@@ -24,7 +24,7 @@ problem (line, remedy) as ( -- the remedy is null if another copy of the project
             case when admin_option then ' and may add other members' end
         ),
         case
-            -- PostgreSQL granted this membership to the role's creator. Nobody else can revoke it.
+            -- PostgreSQL granted this membership to the role's creator, who alone can revoke it.
             when grantor = 10 and admin_option and not inherit_option and not set_option
                 then format('drop owned by %%1$I; drop role %%1$I', unknown_role.rolname)
             else format('revoke %%I from %%s granted by %%s cascade', unknown_role.rolname, member::regrole, grantor::regrole)

@@ -27,7 +27,7 @@ having count(*) > 0
 --   * inheriting tables, whose rows would appear in the table
 --
 -- A migration's trigger NAME of the table TABLE calls the function TABLE_NAME of the schema, without a condition; NAME_insert
--- and NAME_update may share TABLE_NAME. Trigger names are unique per table, so nobody can add a second trigger that calls it.
+-- and NAME_update may share TABLE_NAME. Trigger names are unique per table, so a second trigger that calls it is impossible.
 with target_schema as (
     select pg_namespace.oid, format('%%I', nspname) as name, nspowner, nspacl, quote_ident(current_user)::regrole as owner
     from pg_namespace
@@ -101,7 +101,7 @@ select format('rule %%I is defined on %%s', rulename, name), format('drop rule %
 from pg_rewrite join relation on ev_class = relation.oid
 where rulename <> '_RETURN'
 union all
--- Policies need no check of their own: they have no effect without row security.
+-- Policies need no separate check: they have no effect without row security.
 select format('row security is enabled on %%s', name), format('alter table %%s disable row level security', name)
 from relation
 where relrowsecurity

@@ -14,7 +14,7 @@ language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
 -- For a range of up to ten years, all weeks are generated. For a longer one, a recursive query jumps through the index from
--- each week with punches to the next, so that a punch from a clock that says 1970 costs one jump and not 3,000 weeks. If the
+-- each week with punches to the next, so that a punch with a wrong year such as 1970 costs one jump and not 3,000 weeks. If the
 -- function is called in a FROM clause, the planner evaluates the condition on the range and removes the other branch.
 create or replace function ponto.semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
