@@ -113,10 +113,9 @@ def command(
     with report_context.open_context(target_options, output, as_of) as context:
         first, last = days.bounds(context.now.date())
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read_groups(target_options, employee_ids)
-        somadas = output.format in ("text", "html")
         punched = context.punched_query(first, last, employee_ids)
         rows, has_punches = context.source.read(
-            EXCEPTIONS.bind(**punched.values, somadas=somadas, **limits),
+            EXCEPTIONS.bind(**punched.values, somadas=output.format in ("text", "html"), **limits),
             punched,
         )
         counts = _read_counts(rows)

@@ -60,7 +60,10 @@ def output_options(function: Function) -> Function:
         "output",
         Output,
         format=click.option(
-            "--format", type=click.Choice(FORMATS), default="text", help="csv and json are for programs."
+            "--format",
+            type=click.Choice(FORMATS),
+            default="text",
+            help="Format of the report; csv and json are for programs.",
         ),
         separator=click.option(
             "--separator",
@@ -88,7 +91,7 @@ def employees(text: str) -> Option:
     )
 
 
-month = click.option("--month", type=opt.MONTH, required=True)
+month = click.option("--month", type=opt.MONTH, required=True, help="Month of the report.")
 
 as_of = click.option("--as-of", type=opt.TIME, help="Report as of this time, at least two minutes ago (default: now).")
 
